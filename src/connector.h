@@ -1,0 +1,98 @@
+/*
+ * Connectors: the only threads.  Each job (resolve a target, dial it, list an agent's keys) runs libssh and everything
+ * else that can block in a thread of its own, capped in number; the answer comes back to the loop by id.
+ *
+ * All functions here are for the loop's thread.  A job owns all that it touches; nothing of the broker is shared with
+ * it.
+ */
+#ifndef NP_CONNECTOR_H
+#define NP_CONNECTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ev.h>
+#include <libssh/libssh.h>
+
+#include "compiler.h"
+#include "conf.h"
+#include "error.h"
+#include "target.h"
+
+enum connect_kind {
+	CONNECT_RESOLVE,   /* ssh -G: in: device; out: target */
+	CONNECT_DIAL,      /* in: target; out: an authenticated session */
+	CONNECT_AGENT_KEYS /* in: target, agent_socket; out: agent_keys_hash */
+};
+
+/* What the loop gives.  Everything is copied or taken over. */
+struct connect_request {
+	enum connect_kind kind;
+	const struct device_conf *device; /* CONNECT_RESOLVE: copied */
+	const char *default_ssh_config;   /* CONNECT_RESOLVE: the configuration's ssh_config, or NULL: copied */
+	struct target *target;            /* the others: a reference is taken */
+	const char *agent_socket;         /* the client's SSH_AUTH_SOCK, or NULL: copied */
+	int ready_fd;   /* CONNECT_DIAL: an open stream to talk SSH over (jump host), taken over; or -1 */
+	double timeout; /* seconds for all of it, prompts excepted; 0 = no limit */
+	double prompt_timeout;
+};
+
+/* What comes back.  The callback takes what it wants and sets it to NULL / -1; the rest is freed after it returned. */
+struct connect_result {
+	uint64_t id;
+	enum connect_kind kind;
+	bool ok;
+	struct np_error err;      /* when !ok */
+	struct target *target;    /* CONNECT_RESOLVE */
+	ssh_session session;      /* CONNECT_DIAL */
+	int session_fd;           /* dup of its descriptor, CLOEXEC: to watch and to shut down */
+	pid_t proxy_pid;          /* the ProxyCommand's process, or 0: to be reaped by the session's owner */
+	bool needed_person;       /* a person answered: no reconnect by itself */
+	char *auth_method;        /* "publickey (agent: SHA256:..)", for status */
+	uint64_t agent_keys_hash; /* of the key list seen at a failed login or by CONNECT_AGENT_KEYS; 0: no agent */
+	double duration;          /* seconds, prompts excepted */
+};
+
+enum prompt_kind { PROMPT_PASSWORD, PROMPT_PASSPHRASE, PROMPT_KEYBOARD_INTERACTIVE, PROMPT_HOST_KEY };
+
+/* A question to a person.  Texts have passed text_vis(). */
+struct connect_prompt {
+	uint64_t job_id;
+	uint64_t prompt_id; /* never repeats in a process */
+	enum prompt_kind kind;
+	const char *text;
+	bool echo;
+};
+
+struct connector_events {
+	/* A job ended, also when it was cancelled.  Called once for each submitted id, never from inside another
+	 * function here. */
+	void (*done)(struct connect_result *result, void *arg);
+	/* A job waits for an answer; the broker must call connector_answer(), at once or later. */
+	void (*prompt)(const struct connect_prompt *prompt, void *arg);
+	/* Something the person should know ("host key of r1 added"). */
+	void (*notice)(uint64_t job_id, const char *text, void *arg);
+};
+
+struct connector;
+
+/* max_threads bounds the jobs that run at once; further ones wait in order. */
+struct connector *connector_create(
+    struct ev_loop *loop, int max_threads, const struct connector_events *events, void *arg) NP_MALLOC;
+/* Cancels everything, waits at most a second for threads, abandons the rest. */
+void connector_destroy(struct connector *c);
+
+/* Starts a job and returns its id, never 0. */
+uint64_t connector_submit(struct connector *c, const struct connect_request *request);
+/*
+ * Ends a job early with that reason and text: the thread is woken by shutting its descriptors down; a thread stuck in
+ * a name look-up is abandoned (its late result is dropped).  done() still comes, soon.  Unknown ids are ignored.
+ */
+void connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const char *text);
+/* Answers a prompt; value NULL: nobody can or will answer.  The value is copied and wiped after use.  False for unknown
+ * ids. */
+bool connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, const char *value);
+/* Jobs running and waiting, for status. */
+void connector_counts(const struct connector *c, int *running, int *waiting);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * The listening socket: made without a race, in a directory that only its owner can use, one broker a path.
+ * Main thread only.
+ */
+#ifndef NP_LISTENER_H
+#define NP_LISTENER_H
+
+#include <ev.h>
+
+#include "compiler.h"
+#include "error.h"
+
+struct listener;
+
+/* A connection of a process of our own uid was accepted; the callee owns fd (non-blocking, CLOEXEC). */
+typedef void listener_accept_fn(int fd, pid_t pid, void *arg);
+
+/*
+ * Listens at path: takes PATH.lock (held for life), judges the directory, removes a stale socket only when connecting
+ * to it is refused, binds under a temporary name with mode 0600 and renames it into place.  -1 with err: denied
+ * (directory), connect_failed ("another broker (pid N) serves ..."), internal.
+ */
+struct listener *listener_create(struct ev_loop *loop, const char *path, listener_accept_fn *accepted, void *arg,
+    struct np_error *err) NP_MUST_CHECK;
+/* Serves a socket that the service manager has made (LISTEN_FDS); it is never unlinked by us. */
+struct listener *listener_adopt(
+    struct ev_loop *loop, int fd, listener_accept_fn *accepted, void *arg, struct np_error *err) NP_MUST_CHECK;
+/* Stops accepting and removes the socket from the file system (when it is still ours); connected peers live on. */
+void listener_stop(struct listener *l);
+/* NULL is fine. */
+void listener_destroy(struct listener *l);
+const char *listener_path(const struct listener *l);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * Pool policy: which waiter gets which session, when to connect, probe, drain and close.  Pure: time is an argument,
+ * and the only effects are on the structs below; the broker asks pool_next() and executes what it answers.
+ *
+ * A pool holds the sessions of one pool key (DESIGN.md section 6).  It knows sessions as pool_entry, which the broker's
+ * session object embeds, and requests as pool_waiter, which its request object embeds.
+ *
+ *   entry:  CONNECTING -> READY <-> PROBING,  READY|PROBING -> DRAINING;  removed by pool_entry_remove()
+ */
+#ifndef NP_POOL_H
+#define NP_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compiler.h"
+#include "conf.h"
+#include "error.h"
+#include "queue.h"
+
+enum pool_entry_state { POOL_CONNECTING, POOL_READY, POOL_PROBING, POOL_DRAINING };
+
+struct pool_entry {
+	TAILQ_ENTRY(pool_entry) link;
+	struct pool *pool; /* set by pool_connect_started(), NULL when in none */
+	enum pool_entry_state state;
+	uint64_t id;
+	int leases;           /* requests assigned and not released */
+	int slots_used;       /* channels the server counts, also closing ones; kept current by the broker */
+	int slots_max;        /* learned limit */
+	bool private_use;     /* made for one request (fresh, or long_connection disabled): closed after it */
+	uint64_t private_for; /* that request's id */
+	double created;       /* connect began */
+	double ready_since;
+	double last_used;  /* a lease ended, or the session became ready */
+	double last_rx;    /* any packet; kept current by the broker before pool_next() */
+	double probe_sent; /* keep-alive or check in flight since; 0 = none */
+	double next_keepalive;
+	int missed;            /* keep-alives unanswered in a row */
+	const char *drain_why; /* DRAINING: static text */
+	double life;           /* this session's own max_age, spread by up to 10 % so that they do not end together */
+};
+
+struct pool_waiter {
+	TAILQ_ENTRY(pool_waiter) link;
+	struct pool *pool; /* NULL when not waiting */
+	uint64_t id;
+	double since;    /* when it was queued */
+	double deadline; /* queue_timeout; 0 = none.  Does not run while a prompt is open (the broker moves it) */
+	bool fresh;      /* wants a session of its own */
+	bool noticed;    /* POOL_NOTICE was given */
+};
+
+TAILQ_HEAD(pool_entries, pool_entry);
+TAILQ_HEAD(pool_waiters, pool_waiter);
+
+/* What stops new logins. */
+enum pool_block {
+	POOL_OPEN,
+	POOL_BACKOFF, /* last attempt failed: none before retry_at */
+	POOL_AUTH     /* authentication failed: none until pool_unblock() */
+};
+
+struct pool {
+	const struct conn_args *args; /* the owner keeps them alive; replaced on reload */
+	struct pool_entries entries;
+	struct pool_waiters waiters; /* FIFO */
+	int entries_count;
+	int waiters_count;
+	bool resolved; /* the target is known; until then pool_next() answers POOL_RESOLVE */
+	bool resolving;
+	bool proven;            /* a login has succeeded with the present credentials */
+	bool needs_person;      /* the login needed one: a single session, no reconnect by itself */
+	bool persistent_wanted; /* args->persistent, or opened by hand and not closed since: reconnect without a request
+				 */
+	bool paused;
+	bool disabled;
+	char disabled_text[160];
+	enum pool_block block;
+	struct np_error last_error; /* of the last failed attempt */
+	double failed_at;
+	double retry_at;
+	int failures;     /* in a row */
+	int max_channels; /* learned: as low as any session of this pool taught, starts at args->max_channels */
+	uint32_t random;  /* state of a small generator: jitter, life spread */
+};
+
+enum pool_verb {
+	POOL_NOTHING,   /* until wake_at, or until something is reported */
+	POOL_RESOLVE,   /* start a resolve job: pool_resolve_started() */
+	POOL_CONNECT,   /* start a dial: pool_connect_started() */
+	POOL_ASSIGN,    /* run waiter on entry: the pool has already taken the waiter off and counted the lease */
+	POOL_PROBE,     /* ask entry for a sign of life (check_delay); the entry is PROBING */
+	POOL_KEEPALIVE, /* send a keep-alive on entry */
+	POOL_CLOSE,     /* close entry for why */
+	POOL_FAIL,      /* answer waiter with why; it is already taken off */
+	POOL_NOTICE,    /* tell waiter that `ahead` others wait before it (once, after 2 s) */
+	POOL_ROOM /* a limit outside this pool stands in the way: make room by closing an idle session elsewhere, or
+		     wait */
+};
+
+struct pool_action {
+	enum pool_verb verb;
+	struct pool_entry *entry;
+	struct pool_waiter *waiter;
+	bool private_use; /* POOL_CONNECT: for waiter alone */
+	int ahead;
+	struct np_error why;
+	double wake_at; /* POOL_NOTHING, POOL_ROOM: absolute time, 0 = no need */
+};
+
+/* How many further sessions the world around allows: the device's max_connections over all its pools, and max_sessions.
+ */
+struct pool_room {
+	int device;
+	int global;
+};
+
+void pool_init(struct pool *p, const struct conn_args *args, uint32_t seed);
+/* Entries and waiters must be gone. */
+void pool_finish(struct pool *p);
+void pool_set_args(struct pool *p, const struct conn_args *args);
+
+/* One decision at a time: call again after executing it, until POOL_NOTHING or POOL_ROOM. */
+struct pool_action pool_next(struct pool *p, const struct pool_room *room, double now);
+
+void pool_wait(struct pool *p, struct pool_waiter *w, double now);
+/* The waiter left before it was served; safe when it is not waiting. */
+void pool_unwait(struct pool_waiter *w);
+/* Puts a waiter whose command had not been sent back to the head of the queue (its session died under it). */
+void pool_wait_again(struct pool *p, struct pool_waiter *w);
+
+void pool_resolve_started(struct pool *p);
+/* err NULL: resolved.  A failure backs off as a failed connect does. */
+void pool_resolve_done(struct pool *p, const struct np_error *err, double now);
+void pool_connect_started(struct pool *p, struct pool_entry *e, uint64_t id, double now);
+void pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, double now);
+/* Removes e.  Reasons auth_failed, credential_failed and host_key_* block until pool_unblock(); others back off.  All
+ * who wait for a failed login are answered by pool_next(). */
+void pool_connect_failed(struct pool *p, struct pool_entry *e, const struct np_error *err, double now);
+/* A request's lease ended; used: something ran. */
+void pool_release(struct pool_entry *e, double now);
+/* Any packet arrived, or the probe was answered. */
+void pool_alive(struct pool_entry *e, double now);
+/* The server refused a channel although `used` were open: learn. */
+void pool_learn_channels(struct pool *p, struct pool_entry *e, int used);
+/* No new leases; closed when the last one ends. */
+void pool_drain(struct pool_entry *e, const char *why);
+void pool_drain_all(struct pool *p, const char *why);
+/* The session is gone. */
+void pool_entry_remove(struct pool_entry *e);
+/* Credentials or configuration changed, npctl open, an answered prompt: failures are forgotten, `proven` too when
+ * credentials changed. */
+void pool_unblock(struct pool *p, bool credentials_changed);
+
+/* An idle, shareable session that could be closed to make room, or NULL; the least recently used. */
+struct pool_entry *pool_idle_entry(const struct pool *p);
+/* One word of DESIGN.md section 2 for people: idle, connecting, connected, executing, keepalive, failed, disconnected.
+ */
+const char *pool_state_word(const struct pool *p);
+const char *pool_entry_state_word(const struct pool_entry *e);
+
+#endif
