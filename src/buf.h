@@ -23,8 +23,9 @@ struct buf {
 
 /* An empty buffer that holds at most max bytes; allocates nothing yet. */
 void buf_init(struct buf *b, size_t max);
-/* Frees the bytes, after wiping them when wipe is set; the buffer is then empty and usable again. */
+/* Frees the bytes; the buffer is then empty and usable again, with the same maximum. */
 void buf_free(struct buf *b);
+/* The same, after overwriting all that the allocation ever held: for buffers that secrets pass through. */
 void buf_wipe(struct buf *b);
 
 /* Bytes that can still be appended. */
@@ -32,7 +33,7 @@ size_t buf_room(const struct buf *b);
 /* First unconsumed byte; valid until the next call that changes b. Never NULL-checked by callers when len is 0. */
 const uint8_t *buf_head(const struct buf *b);
 
-/* Appends all of it and returns 0, or appends nothing and returns -1 when it exceeds the maximum. */
+/* Appends all of it and returns 0, or appends nothing and returns -1 when it exceeds the maximum (or memory is out). */
 int buf_append(struct buf *b, const void *p, size_t n) NP_MUST_CHECK;
 int buf_append_str(struct buf *b, const char *s) NP_MUST_CHECK;
 int buf_printf(struct buf *b, const char *fmt, ...) NP_PRINTF(2, 3) NP_MUST_CHECK;

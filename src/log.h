@@ -16,7 +16,10 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Receives finished lines without a newline; the default writes them to stderr. */
+/*
+ * Receives finished lines, "token: text", without a newline and with control bytes made harmless.  The default writes
+ * them to stderr or the log file, with time and level.  Runs under the log's lock: a sink must not log.
+ */
 typedef void log_sink_fn(enum log_level level, const char *line, void *arg);
 
 void log_set_level(enum log_level level);

@@ -15,11 +15,12 @@ bool text_is_utf8(const void *p, size_t n);
 
 /*
  * A copy that is safe to show on a terminal: control bytes (C0 but tab and, when keep_newlines, newline; DEL; C1, raw
- * or as UTF-8), bidirectional overrides and bytes that are not UTF-8 become \ooo or \M-style escapes as vis(3) with
- * VIS_OCTAL writes them, a backslash becomes \\ only as part of such an escape.  The caller frees it.
+ * or as UTF-8), bidirectional overrides, line separators and bytes that are not UTF-8 become \ooo, as vis(3) with
+ * VIS_OCTAL and VIS_NOSLASH writes them: a backslash stays one backslash, so a text treated twice does not change
+ * again.  The caller frees it.
  */
 char *text_vis(const void *p, size_t n, bool keep_newlines) NP_MALLOC;
-/* The same into a fixed buffer, cut to size; returns dst. */
+/* The same without newlines into a fixed buffer, cut to size before a character or escape; returns dst. */
 char *text_vis_into(char *dst, size_t size, const char *s);
 
 /* RFC 4648 section 4, with padding.  The caller frees the result. */
