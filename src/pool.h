@@ -5,7 +5,10 @@
  * A pool holds the sessions of one pool key (DESIGN.md section 6).  It knows sessions as pool_entry, which the broker's
  * session object embeds, and requests as pool_waiter, which its request object embeds.
  *
- *   entry:  CONNECTING -> READY <-> PROBING,  READY|PROBING -> DRAINING;  removed by pool_entry_remove()
+ *   entry:  CONNECTING -> READY <-> PROBING,  any -> DRAINING -> CLOSING;  removed by pool_entry_remove(),
+ *   a CONNECTING one also by pool_connect_failed()
+ *
+ * Time is clock_now(): seconds that never go back and count the time that the machine sleeps.
  */
 #ifndef NP_POOL_H
 #define NP_POOL_H
@@ -18,17 +21,25 @@
 #include "error.h"
 #include "queue.h"
 
-enum pool_entry_state { POOL_CONNECTING, POOL_READY, POOL_PROBING, POOL_DRAINING };
+enum pool_entry_state {
+	POOL_CONNECTING,
+	POOL_READY,
+	POOL_PROBING,  /* asked for a sign of life before a waiter gets it */
+	POOL_DRAINING, /* no new leases */
+	POOL_CLOSING   /* POOL_CLOSE was answered: counts until it is removed */
+};
 
 struct pool_entry {
 	TAILQ_ENTRY(pool_entry) link;
 	struct pool *pool; /* set by pool_connect_started(), NULL when in none */
 	enum pool_entry_state state;
 	uint64_t id;
-	int leases;           /* requests assigned and not released */
-	int slots_used;       /* channels the server counts, also closing ones; kept current by the broker */
-	int slots_max;        /* learned limit */
-	bool private_use;     /* made for one request (fresh, or long_connection disabled): closed after it */
+	int leases;     /* requests assigned and not released; also what a jump host carries */
+	int slots_used; /* channels the server counts, also closing ones; kept current by the broker */
+	int slots_max;  /* learned limit */
+	/* Made for one request (fresh, or long_connection disabled), and closed after it; set by
+	 * pool_connect_started(). */
+	bool private_use;
 	uint64_t private_for; /* that request's id */
 	double created;       /* connect began */
 	double ready_since;
@@ -44,11 +55,12 @@ struct pool_entry {
 struct pool_waiter {
 	TAILQ_ENTRY(pool_waiter) link;
 	struct pool *pool; /* NULL when not waiting */
-	uint64_t id;
-	double since;    /* when it was queued */
-	double deadline; /* queue_timeout; 0 = none.  Does not run while a prompt is open (the broker moves it) */
-	bool fresh;      /* wants a session of its own */
-	bool noticed;    /* POOL_NOTICE was given */
+	uint64_t id;       /* id, deadline and fresh are set by the caller before pool_wait() */
+	double since;      /* when it was queued */
+	double deadline;   /* queue_timeout; 0 = none.  Does not run while a prompt is open (the broker moves it) */
+	bool fresh;        /* wants a session of its own */
+	bool noticed;      /* POOL_NOTICE was given */
+	bool doomed;       /* the attempt that it waited for failed: answered with last_error */
 };
 
 TAILQ_HEAD(pool_entries, pool_entry);
@@ -57,7 +69,7 @@ TAILQ_HEAD(pool_waiters, pool_waiter);
 /* What stops new logins. */
 enum pool_block {
 	POOL_OPEN,
-	POOL_BACKOFF, /* last attempt failed: none before retry_at */
+	POOL_BACKOFF, /* the last attempt failed: none before retry_at */
 	POOL_AUTH     /* authentication failed: none until pool_unblock() */
 };
 
@@ -80,9 +92,11 @@ struct pool {
 	struct np_error last_error; /* of the last failed attempt */
 	double failed_at;
 	double retry_at;
-	int failures;     /* in a row */
-	int max_channels; /* learned: as low as any session of this pool taught, starts at args->max_channels */
-	uint32_t random;  /* state of a small generator: jitter, life spread */
+	int failures;       /* in a row */
+	int max_channels;   /* learned: as low as any session of this pool taught, starts at args->max_channels */
+	uint32_t random;    /* state of a small generator: jitter, life spread */
+	bool asked_private; /* by the last POOL_CONNECT, for pool_connect_started() */
+	uint64_t asked_for;
 };
 
 enum pool_verb {
@@ -92,7 +106,7 @@ enum pool_verb {
 	POOL_ASSIGN,    /* run waiter on entry: the pool has already taken the waiter off and counted the lease */
 	POOL_PROBE,     /* ask entry for a sign of life (check_delay); the entry is PROBING */
 	POOL_KEEPALIVE, /* send a keep-alive on entry */
-	POOL_CLOSE,     /* close entry for why */
+	POOL_CLOSE,     /* close entry for why; of one that still connects: cancel the dial.  Said once an entry */
 	POOL_FAIL,      /* answer waiter with why; it is already taken off */
 	POOL_NOTICE,    /* tell waiter that `ahead` others wait before it (once, after 2 s) */
 	POOL_ROOM /* a limit outside this pool stands in the way: make room by closing an idle session elsewhere, or
@@ -119,15 +133,22 @@ struct pool_room {
 void pool_init(struct pool *p, const struct conn_args *args, uint32_t seed);
 /* Entries and waiters must be gone. */
 void pool_finish(struct pool *p);
+/* The former args must still be alive. */
 void pool_set_args(struct pool *p, const struct conn_args *args);
 
-/* One decision at a time: call again after executing it, until POOL_NOTHING or POOL_ROOM. */
+/*
+ * One decision at a time: call again after executing it, until POOL_NOTHING or POOL_ROOM.  POOL_ROOM is answered at
+ * every call while it lasts.
+ */
 struct pool_action pool_next(struct pool *p, const struct pool_room *room, double now);
 
 void pool_wait(struct pool *p, struct pool_waiter *w, double now);
 /* The waiter left before it was served; safe when it is not waiting. */
 void pool_unwait(struct pool_waiter *w);
-/* Puts a waiter whose command had not been sent back to the head of the queue (its session died under it). */
+/*
+ * Puts a waiter whose command had not been sent back to its old place in the queue, by its `since`: before all who came
+ * later (its session died under it, or had no channel for it).  The caller may have moved its deadline.
+ */
 void pool_wait_again(struct pool *p, struct pool_waiter *w);
 
 void pool_resolve_started(struct pool *p);
@@ -135,14 +156,20 @@ void pool_resolve_started(struct pool *p);
 void pool_resolve_done(struct pool *p, const struct np_error *err, double now);
 void pool_connect_started(struct pool *p, struct pool_entry *e, uint64_t id, double now);
 void pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, double now);
-/* Removes e.  Reasons auth_failed, credential_failed and host_key_* block until pool_unblock(); others back off.  All
- * who wait for a failed login are answered by pool_next(). */
+/*
+ * Removes e.  auth_failed blocks until pool_unblock() or until another login succeeds; everything else backs off.  Who
+ * waited for this very attempt, with no session or other attempt to hope for, is answered with err at once: a mistyped
+ * name must not take a minute to be told.  Later requests: after auth_failed auth_backoff at once; after host_key_*
+ * backoff at once until the next attempt is due; after other failures they wait for the next attempt, or get backoff at
+ * once when it is too late for them.  cancelled and shutting_down are nobody's failure: nothing is blocked, nobody
+ * answered.
+ */
 void pool_connect_failed(struct pool *p, struct pool_entry *e, const struct np_error *err, double now);
 /* A request's lease ended; used: something ran. */
 void pool_release(struct pool_entry *e, double now);
 /* Any packet arrived, or the probe was answered. */
 void pool_alive(struct pool_entry *e, double now);
-/* The server refused a channel although `used` were open: learn. */
+/* The server refused a channel although only `used` others were open: learn.  used 0: it is of no use and drains. */
 void pool_learn_channels(struct pool *p, struct pool_entry *e, int used);
 /* No new leases; closed when the last one ends. */
 void pool_drain(struct pool_entry *e, const char *why);
