@@ -81,6 +81,7 @@ struct config {
 	struct conn_args defaults;
 	struct device_conf **devices; /* in the order of the file */
 	size_t devices_count;
+	struct device_conf **by_name; /* the same ones, sorted: config_device() is on the path of every request */
 	int max_sessions;
 	int max_clients;
 	int max_queue;

@@ -63,12 +63,13 @@ struct sshconf_tokens {
 	const char *operand;        /* %n */
 	const char *hostname;       /* %h */
 	const char *user;           /* %r */
-	const char *host_key_alias; /* %k; NULL: %h */
+	const char *host_key_alias; /* %k; NULL: %n, as ssh has it */
 	int port;                   /* %p */
 };
 /*
- * Expands %% %d %h %i %k %L %l %n %p %r %u (and %C, %T refused), "~/" and ${NAME}.  Caller frees; NULL with err for an
- * unknown token or an unset variable.
+ * Expands %% %d %h %i %k %L %l %n %p %r %u (and %C, %T refused); with tilde, for file names, also a leading "~/" and
+ * ${NAME}: in a ProxyCommand those belong to the shell.  Caller frees; NULL with err for an unknown token or an unset
+ * variable.
  */
 char *sshconf_expand(const char *text, const struct sshconf_tokens *t, bool tilde, struct np_error *err) NP_MUST_CHECK;
 

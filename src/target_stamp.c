@@ -1,0 +1,59 @@
+/*
+ * Stamps of files: cheap enough for the path of a warm request, exact enough to see an edit within the same second.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "target.h"
+#include "xalloc.h"
+
+static int64_t
+nanoseconds(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+void
+file_stamp_take(struct file_stamp *stamp, const char *path)
+{
+	struct stat st;
+
+	*stamp = (struct file_stamp){.path = xstrdup(path)};
+	if (stat(path, &st) < 0)
+		return;
+	stamp->exists = true;
+	stamp->dev = st.st_dev;
+	stamp->ino = st.st_ino;
+	stamp->size = st.st_size;
+	stamp->mtime_ns = nanoseconds(&st.st_mtim);
+	stamp->ctime_ns = nanoseconds(&st.st_ctim);
+}
+
+void
+file_stamp_finish(struct file_stamp *stamp)
+{
+	free(stamp->path);
+	*stamp = (struct file_stamp){0};
+}
+
+static bool
+stamp_changed(const struct file_stamp *stamp)
+{
+	struct stat st;
+
+	if (stat(stamp->path, &st) < 0)
+		return stamp->exists;
+	return !stamp->exists || st.st_dev != stamp->dev || st.st_ino != stamp->ino || st.st_size != stamp->size ||
+	       nanoseconds(&st.st_mtim) != stamp->mtime_ns || nanoseconds(&st.st_ctim) != stamp->ctime_ns;
+}
+
+bool
+file_stamps_changed(const struct file_stamp *stamps, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (stamp_changed(&stamps[i]))
+			return true;
+	}
+	return false;
+}
