@@ -15,6 +15,8 @@
 
 #define MESSAGE_ID_MAX 64                  /* bytes of a string id */
 #define MESSAGE_INT_MAX 9007199254740992.0 /* 2^53: integers beyond it are not exact in JSON */
+#define MESSAGE_DEPTH_MAX 32               /* nested arrays and objects: cJSON recurses */
+#define MESSAGE_VALUES_MAX 100000          /* values in one message: each costs cJSON 64 bytes and more */
 
 /* JSON-RPC's own error codes; everything else is MESSAGE_CODE_SERVER with a reason word in data.reason. */
 #define MESSAGE_CODE_PARSE (-32700)
@@ -46,10 +48,11 @@ struct message {
 };
 
 /*
- * Parses one JSON text (UTF-8, not terminated).  Returns 0, or -1 with err: parse_error when it is not JSON,
- * invalid_request when it is no JSON-RPC 2.0 object (m->id is then set as far as it could be read, for the answer).
- * Trailing bytes, NUL bytes, invalid UTF-8, batches, and params that are not an object are refused.  On 0 the caller
- * calls message_finish().
+ * Parses one JSON text (UTF-8, not terminated).  Returns 0, or -1 with err: parse_error when it is not JSON or exceeds
+ * the bounds above, invalid_request when it is no JSON-RPC 2.0 object, invalid_params when params are no object; in the
+ * two latter cases m->id is set as far as it could be read, for the answer, else it is null.  Trailing bytes, NUL bytes
+ * (also as \u0000, which cJSON would cut strings at), invalid UTF-8, batches and repeated members of the envelope are
+ * refused; members of params are for their reader to check.  On 0 the caller calls message_finish(); after -1 it may.
  */
 int message_parse(const char *json, size_t size, struct message *m, struct np_error *err) NP_MUST_CHECK;
 void message_finish(struct message *m);

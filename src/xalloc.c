@@ -117,6 +117,14 @@ xstrdup_null(const char *s)
 	return s != NULL ? xstrdup(s) : NULL;
 }
 
+void *
+xchecked(void *p)
+{
+	if (p == NULL)
+		out_of_memory(0);
+	return p;
+}
+
 void
 secret_wipe(void *p, size_t size)
 {
