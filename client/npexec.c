@@ -1,0 +1,83 @@
+/* npexec: runs a command on a device through the broker.  This file: the streams, the options, the exit status. */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "npexec_options.h"
+#include "npexec_report.h"
+#include "npexec_run.h"
+
+#ifndef NETPULSE_VERSION
+#define NETPULSE_VERSION "0"
+#endif
+
+static const char usage_text[] =
+    "usage: npexec [options] [user@]device[:port] [command [argument ...]]\n"
+    "\n"
+    "Without a command: on a terminal a shell, else commands from standard input,\n"
+    "one a line.  Options stand before the device:\n"
+    "  -e COMMAND            run it (several: in order); no further command then\n"
+    "  -f FILE               commands from a file, one a line (-: standard input)\n"
+    "  -j                    one JSON object a command, one a line\n"
+    "  -n                    standard input is empty\n"
+    "  -t, -T                a terminal there (-tt: even without one here), none\n"
+    "  -s                    the command is the name of a subsystem\n"
+    "  -q, -v                say less, say more (timing)\n"
+    "  -l USER -p PORT -i KEYFILE -J JUMP -F SSH_CONFIG   as in ssh\n"
+    "  -o KEY=VALUE          any key of a device, see netpulse.yaml(5)\n"
+    "  -S SOCKET             where the broker listens\n"
+    "  --type TYPE           the kind of device\n"
+    "  --timeout SECONDS, --idle-timeout SECONDS\n"
+    "  --env NAME[=VALUE]    an environment variable for the command\n"
+    "  --fresh               on a connection of its own\n"
+    "  --enable --answer REGEX=TEXT --prove   for devices with a command line of their own\n"
+    "  --no-start            fail when no broker runs\n"
+    "  --help, --version\n";
+
+/*
+ * A caller may have closed a standard stream.  Its number must not go to a socket of ours; /dev/null, opened so that
+ * writing fails as writing to a closed stream does, keeps the place.
+ */
+static int
+keep_standard_streams(void)
+{
+	struct pollfd fds[3] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
+
+	if (poll(fds, 3, 0) <= 0)
+		return 0;
+	for (int i = 0; i < 3; i++)
+		if ((fds[i].revents & POLLNVAL) != 0 && open("/dev/null", O_RDONLY) != i)
+			return -1;
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct npexec_world world;
+	struct npexec_options options;
+	struct np_error err;
+	int status = NPEXEC_STATUS_FAILED;
+
+	if (keep_standard_streams() == -1)
+		return status;
+	world.stdin_is_tty = isatty(STDIN_FILENO) != 0;
+	switch (npexec_options_parse(argc, argv, &world, &options, &err)) {
+	case NPEXEC_PARSED:
+		status = npexec_run(&options);
+		break;
+	case NPEXEC_HELP:
+		status = fputs(usage_text, stdout) == EOF || fflush(stdout) == EOF ? NPEXEC_STATUS_FAILED : 0;
+		break;
+	case NPEXEC_VERSION:
+		status = puts("npexec " NETPULSE_VERSION) == EOF || fflush(stdout) == EOF ? NPEXEC_STATUS_FAILED : 0;
+		break;
+	case NPEXEC_USAGE:
+		fprintf(stderr, "npexec: %s\n", err.text);
+		break;
+	}
+	npexec_options_finish(&options);
+	return status;
+}

@@ -1,0 +1,447 @@
+/*
+ * The start, the loop and the end of npexec.  One thread, one poll(2); owns struct npexec.
+ *
+ * It ends as soon as the broker has answered and the output is written; it never waits for standard input.
+ */
+#include "npexec_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "npexec_impl.h"
+#include "npexec_report.h"
+#include "npexec_signal.h"
+#include "text.h"
+#include "xalloc.h"
+
+/* What may wait for a slow reader of one stream while the other one is served. */
+#define PENDING_MAX ((size_t)512 * 1024)
+/* -j keeps the output of a command until its result is there. */
+#define KEPT_MAX ((size_t)16 * 1024 * 1024)
+#define JSON_PENDING_MAX ((size_t)512 * 1024 * 1024)
+/* A line of standard input is a command, and a command fits into one message. */
+#define LINE_MAX_BYTES ((size_t)256 * 1024)
+
+/* ---- what the other files call ---- */
+
+void
+npexec_end(struct npexec *x, int status)
+{
+	npexec_add_status(x, status);
+	x->done = true;
+}
+
+void
+npexec_add_status(struct npexec *x, int status)
+{
+	if (status > x->status)
+		x->status = status;
+}
+
+void
+npexec_say_error(struct npexec *x, const char *device, const struct np_error *err)
+{
+	char *line = npexec_error_line(device != NULL ? device : x->o->device, err);
+
+	x->errors++;
+	sink_printf(&x->err, "npexec: %s%s\n", line, x->tty.raw ? "\r" : "");
+	free(line);
+}
+
+void
+npexec_say(struct npexec *x, const char *text)
+{
+	char device[256], *shown;
+
+	if (x->o->quiet || (!x->terminal.interactive && !x->o->verbose))
+		return;
+	shown = text_vis(text, strlen(text), false);
+	sink_printf(&x->err, "npexec: %s: %s%s\n", text_vis_into(device, sizeof(device), x->o->device), shown,
+	    x->tty.raw ? "\r" : "");
+	free(shown);
+}
+
+static void
+notify(struct npexec *x, const char *method, cJSON *params)
+{
+	struct np_error err;
+
+	if (npclient_notify(&x->client, x->id, method, params, &err) == -1) {
+		npexec_say_error(x, NULL, &err);
+		npexec_end(x, NPEXEC_STATUS_FAILED);
+	}
+}
+
+void
+npexec_cancel(struct npexec *x)
+{
+	if (x->cancelled || !x->busy)
+		return;
+	x->cancelled = true;
+	notify(x, "cancel", NULL);
+}
+
+/* Whether the bytes of our standard input are for the remote command; else it gets an empty one. */
+static bool
+forwards_stdin(const struct npexec *x)
+{
+	return !x->o->no_stdin && (x->o->mode == NPEXEC_COMMAND || x->o->mode == NPEXEC_SHELL);
+}
+
+int
+npexec_send(struct npexec *x, const char *command, size_t size, struct np_error *err)
+{
+	char *copy = command != NULL ? xstrndup(command, size) : NULL;
+	cJSON *params = npexec_params(x->o, copy, size, &x->terminal);
+
+	free(x->command);
+	x->command = copy;
+	x->command_size = size;
+	x->id++;
+	x->busy = true;
+	x->started = x->cancelled = x->too_large = false;
+	x->results = 0;
+	x->credit = 0;
+	if (npclient_request(&x->client, x->id, "exec", params, err) == -1)
+		return -1;
+	if (!forwards_stdin(x))
+		return npclient_notify(&x->client, x->id, "eof", NULL, err);
+	x->stdin_open = true;
+	return 0;
+}
+
+/* ---- signals ---- */
+
+/* The first Ctrl-C is for the remote command; before there is one, and for the second, it is for us. */
+static void
+on_interrupt(struct npexec *x)
+{
+	const cJSON *prompt = npprompt_current(&x->prompt);
+	cJSON *params;
+
+	npexec_signals_clear_stop();
+	if (prompt != NULL && !x->interrupted) {
+		struct np_error err;
+		x->interrupted = true;
+		if (npclient_answer(
+			&x->client, x->id, cJSON_GetObjectItemCaseSensitive(prompt, "prompt_id"), NULL, &err) == -1)
+			npexec_say_error(x, NULL, &err);
+		npprompt_next(&x->prompt);
+		npexec_cancel(x);
+		return;
+	}
+	if (x->interrupted || !x->busy) {
+		npexec_end(x, NPEXEC_STATUS_INTERRUPTED);
+		return;
+	}
+	x->interrupted = true;
+	if (!x->started) {
+		npexec_cancel(x);
+		return;
+	}
+	params = cJSON_CreateObject();
+	cJSON_AddStringToObject(params, "name", "INT");
+	notify(x, "signal", params);
+}
+
+static void
+on_resize(struct npexec *x)
+{
+	cJSON *params;
+	int cols, rows;
+
+	if (!x->busy || !x->o->want_pty || !npexec_tty_size(&x->tty, &cols, &rows))
+		return;
+	params = cJSON_CreateObject();
+	cJSON_AddNumberToObject(params, "cols", cols);
+	cJSON_AddNumberToObject(params, "rows", rows);
+	notify(x, "resize", params);
+}
+
+static void
+on_stop(struct npexec *x)
+{
+	bool raw = x->tty.raw;
+
+	npexec_tty_restore(&x->tty);
+	npprompt_suspend(&x->prompt);
+	npexec_stop_process(false);
+	npprompt_resume(&x->prompt);
+	if (raw)
+		npexec_tty_raw(&x->tty);
+	on_resize(x);
+}
+
+static void
+on_signals(struct npexec *x)
+{
+	static const int leave[] = {SIGTERM, SIGHUP, SIGQUIT};
+
+	npexec_signals_drain(x->wake_fd);
+	for (size_t i = 0; i < NP_COUNT(leave); i++)
+		if (npexec_signal_take(leave[i]))
+			npexec_end(x, NPEXEC_STATUS_SIGNAL + leave[i]);
+	if (npexec_signal_take(SIGINT))
+		on_interrupt(x);
+	if (npexec_signal_take(SIGTSTP))
+		on_stop(x);
+	if (npexec_signal_take(SIGWINCH))
+		on_resize(x);
+}
+
+/* ---- the terminal's answers ---- */
+
+static void
+on_prompt_line(struct npexec *x)
+{
+	const cJSON *prompt_id = cJSON_GetObjectItemCaseSensitive(npprompt_current(&x->prompt), "prompt_id");
+	enum npprompt_status status = npprompt_read(&x->prompt);
+	struct np_error err;
+
+	if (status == NPPROMPT_MORE)
+		return;
+	if (npclient_answer(&x->client, x->id, prompt_id,
+		status == NPPROMPT_ANSWERED ? npprompt_answer(&x->prompt) : NULL, &err) == -1)
+		npexec_say_error(x, NULL, &err);
+	npprompt_next(&x->prompt);
+}
+
+/* ---- the loop ---- */
+
+enum poll_slot { POLL_BROKER, POLL_WAKE, POLL_STDIN, POLL_STDOUT, POLL_STDERR, POLL_TTY, POLL_COUNT };
+
+static void
+fill_slots(const struct npexec *x, struct pollfd fds[POLL_COUNT])
+{
+	bool room = sink_has_room(&x->out, FRAME_DATA_MAX) && sink_has_room(&x->err, FRAME_DATA_MAX);
+	bool talking = !x->done && !x->gone;
+
+	fds[POLL_BROKER] = (struct pollfd){.fd = talking ? x->client.fd : -1};
+	if (room)
+		fds[POLL_BROKER].events |= POLLIN;
+	if (npclient_pending(&x->client) > 0 && !x->client.lost)
+		fds[POLL_BROKER].events |= POLLOUT;
+	fds[POLL_WAKE] = (struct pollfd){.fd = x->wake_fd, .events = POLLIN};
+	fds[POLL_STDIN] = (struct pollfd){.fd = npexec_input_wanted(x) ? STDIN_FILENO : -1, .events = POLLIN};
+	fds[POLL_STDOUT] = (struct pollfd){.fd = sink_is_empty(&x->out) ? -1 : x->out.fd, .events = POLLOUT};
+	fds[POLL_STDERR] = (struct pollfd){.fd = sink_is_empty(&x->err) ? -1 : x->err.fd, .events = POLLOUT};
+	fds[POLL_TTY] =
+	    (struct pollfd){.fd = npprompt_current(&x->prompt) != NULL ? x->prompt.tty : -1, .events = POLLIN};
+}
+
+/* The connection to the broker is over: what ran, if it ran, is not known. */
+static void
+broker_lost(struct npexec *x, struct np_error *err)
+{
+	x->gone = true;
+	npexec_tty_restore(&x->tty);
+	if (x->busy && x->client.greeted && err->reason == REASON_CONNECT_FAILED) {
+		error_prefix(err, "%s", x->started ? "the command was running" : "the request had been sent");
+		err->reason = REASON_OUTCOME_UNKNOWN;
+	}
+	if (err->reason != REASON_CANCELLED)
+		npexec_say_error(x, NULL, err);
+	npexec_end(x, err->reason == REASON_CANCELLED ? NPEXEC_STATUS_INTERRUPTED : NPEXEC_STATUS_FAILED);
+}
+
+static void
+check_greeting(struct npexec *x)
+{
+	struct np_error err;
+
+	if (x->gone || npclient_timeout_ms(&x->client) != 0)
+		return;
+	error_set(
+	    &err, REASON_CONNECT_TIMEOUT, "the broker at %s does not answer: see npctl(1), stop --now", x->client.path);
+	broker_lost(x, &err);
+}
+
+/* A closed standard output ends npexec as it ends every program in a pipeline; a closed stderr only loses texts. */
+static void
+check_output(struct npexec *x)
+{
+	struct np_error err;
+
+	if (x->out.error == 0 || x->output_failed)
+		return;
+	x->output_failed = true;
+	npexec_tty_restore(&x->tty);
+	if (x->out.error == EPIPE) {
+		npexec_end(x, NPEXEC_STATUS_SIGNAL + SIGPIPE);
+		return;
+	}
+	errno = x->out.error;
+	error_set_errno(&err, REASON_INTERNAL, "write to standard output");
+	npexec_say_error(x, NULL, &err);
+	npexec_end(x, NPEXEC_STATUS_FAILED);
+}
+
+static void
+act(struct npexec *x, const struct pollfd fds[POLL_COUNT])
+{
+	struct np_error err;
+
+	if (fds[POLL_WAKE].revents != 0)
+		on_signals(x);
+	if (fds[POLL_STDOUT].revents != 0)
+		sink_flush(&x->out);
+	if (fds[POLL_STDERR].revents != 0)
+		sink_flush(&x->err);
+	if (fds[POLL_TTY].revents != 0 && npprompt_current(&x->prompt) != NULL)
+		on_prompt_line(x);
+	if (!x->done && (fds[POLL_BROKER].revents & ~POLLOUT) != 0 && npclient_fill(&x->client, &err) == -1)
+		broker_lost(x, &err);
+	if (!x->gone && npexec_messages(x, &err) == -1)
+		broker_lost(x, &err);
+	check_greeting(x);
+	check_output(x);
+	if (fds[POLL_STDIN].revents != 0 && npexec_input_wanted(x))
+		npexec_input_read(x);
+}
+
+static bool
+is_finished(const struct npexec *x)
+{
+	return x->done && (x->output_failed || (sink_is_empty(&x->out) && sink_is_empty(&x->err)));
+}
+
+static void
+loop(struct npexec *x)
+{
+	struct pollfd fds[POLL_COUNT];
+
+	for (;;) {
+		if (!x->done)
+			npexec_input_push(x);
+		if (is_finished(x))
+			return;
+		if (!x->gone)
+			npclient_flush(&x->client);
+		fill_slots(x, fds);
+		if (poll(fds, POLL_COUNT, x->done ? -1 : npclient_timeout_ms(&x->client)) == -1) {
+			/* What the slots hold is not valid; the wake-up pipe is still readable next time. */
+			continue;
+		}
+		act(x, fds);
+		/* While the last output waits for its reader, one signal is enough to leave. */
+		if (x->done && *npexec_signals_stop() != 0)
+			return;
+	}
+}
+
+/* ---- the start ---- */
+
+static bool
+uses_terminal(const struct npexec *x)
+{
+	return x->o->want_pty || npprompt_available(&x->prompt);
+}
+
+static void
+look_around(struct npexec *x)
+{
+	const char *term = getenv("TERM");
+
+	npprompt_init(&x->prompt);
+	npexec_tty_init(&x->tty, STDIN_FILENO);
+	x->terminal.interactive = npprompt_available(&x->prompt);
+	x->terminal.agent_socket = npclient_agent_socket();
+	if (x->o->want_pty) {
+		x->terminal.term = term;
+		npexec_tty_size(&x->tty, &x->terminal.cols, &x->terminal.rows);
+	}
+}
+
+static void
+add_hint(struct np_error *err, const char *hint)
+{
+	size_t n = strlen(err->text);
+
+	snprintf(err->text + n, sizeof(err->text) - n, " (%s)", hint);
+}
+
+static int
+start(struct npexec *x, struct np_error *err)
+{
+	if (npexec_signals_install(&x->wake_fd, err) == -1)
+		return -1;
+	look_around(x);
+	if (uses_terminal(x))
+		npexec_signals_terminal();
+	if (npclient_init(&x->client, x->o->socket, !x->o->no_start, err) == -1)
+		return -1;
+	x->client.stop = npexec_signals_stop();
+	if (npclient_connect(&x->client, err) == -1) {
+		if (x->o->no_start && err->reason == REASON_CONNECT_FAILED)
+			add_hint(err, "start it with netpulsed, or leave out --no-start");
+		return -1;
+	}
+	if (x->o->pty_refused && !x->o->quiet)
+		sink_printf(&x->err, "npexec: no terminal on standard input: none is made there (-tt insists)\n");
+	x->stdin_open = x->o->mode == NPEXEC_LINES;
+	if (x->o->mode == NPEXEC_LINES)
+		return 0;
+	return npexec_send(x, x->o->command, x->o->command != NULL ? strlen(x->o->command) : 0, err);
+}
+
+static void
+init(struct npexec *x, const struct npexec_options *o)
+{
+	memset(x, 0, sizeof(*x));
+	x->o = o;
+	x->wake_fd = -1;
+	x->client.fd = -1;
+	sink_init(&x->out, STDOUT_FILENO, o->json ? JSON_PENDING_MAX : PENDING_MAX);
+	sink_init(&x->err, STDERR_FILENO, PENDING_MAX);
+	buf_init(&x->kept_out, KEPT_MAX);
+	buf_init(&x->kept_err, KEPT_MAX);
+	buf_init(&x->held, LINE_MAX_BYTES);
+}
+
+static void
+finish(struct npexec *x)
+{
+	npexec_tty_restore(&x->tty);
+	npprompt_finish(&x->prompt);
+	npclient_close(&x->client);
+	sink_finish(&x->out);
+	sink_finish(&x->err);
+	buf_free(&x->kept_out);
+	buf_free(&x->kept_err);
+	buf_free(&x->held);
+	free(x->command);
+}
+
+static int
+status_of_start(const struct np_error *err)
+{
+	int sig = *npexec_signals_stop();
+
+	return err->reason == REASON_CANCELLED && sig != 0 ? NPEXEC_STATUS_SIGNAL + sig : NPEXEC_STATUS_FAILED;
+}
+
+int
+npexec_run(const struct npexec_options *o)
+{
+	struct npexec x;
+	struct np_error err;
+
+	init(&x, o);
+	if (start(&x, &err) == -1) {
+		int status = status_of_start(&err);
+		if (status == NPEXEC_STATUS_FAILED)
+			npexec_say_error(&x, NULL, &err);
+		npexec_end(&x, status);
+		x.gone = true;
+	}
+	loop(&x);
+	finish(&x);
+	if (x.out.error == EPIPE)
+		npexec_die_of_sigpipe();
+	return x.status;
+}
