@@ -1,0 +1,312 @@
+/*
+ * The verbs: one function a method of the protocol, in one table.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker_impl.h"
+#include "clock.h"
+#include "log.h"
+#include "text.h"
+#include "xalloc.h"
+
+/* ---- exec and open ---- */
+
+static int
+refuse_new(const struct broker *b, struct np_error *err)
+{
+	if (b->stopping)
+		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
+	if (b->config->max_queue > 0 && b->requests_count >= b->config->max_queue + b->config->max_clients)
+		return error_set(
+		    err, REASON_QUEUE_FULL, "%d requests are in the broker: try again later", b->requests_count);
+	return 0;
+}
+
+static int
+count_queued(const struct broker *b)
+{
+	const struct request *r;
+	int n = 0;
+
+	TAILQ_FOREACH (r, &b->requests, link) {
+		if (r->state == REQUEST_QUEUED && r->kind != REQUEST_FORWARD)
+			n++;
+	}
+	return n;
+}
+
+/* Gives a parsed request its pool and its place in the queue; takes over the params. */
+static int
+submit(struct broker_peer *bp, const struct message *m, enum request_kind kind, struct exec_params *params,
+    struct np_error *err)
+{
+	struct broker *b = bp->broker;
+	struct broker_pool *pool;
+	struct request *r;
+
+	if (refuse_new(b, err) == -1)
+		return -1;
+	if (b->config->max_queue > 0 && count_queued(b) >= b->config->max_queue)
+		return error_set(err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later",
+		    b->config->max_queue);
+	pool = broker_pool_get(b, &params->device, err);
+	if (pool == NULL)
+		return -1;
+	r = request_create(b, kind, bp, &m->id);
+	r->params = *params;
+	memset(params, 0, sizeof(*params));
+	r->window_left = r->params.window;
+	r->pool = pool;
+	if (kind == REQUEST_OPEN)
+		broker_pool_unblock(pool, false);
+	request_submit(r);
+	return 0;
+}
+
+static int
+verb_exec(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	struct exec_params params;
+	int rc = exec_params_parse(m->params, &params, err);
+
+	if (rc == 0)
+		rc = submit(bp, m, REQUEST_EXEC, &params, err);
+	exec_params_finish(&params);
+	return rc;
+}
+
+static int
+verb_open(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	struct exec_params params;
+	int rc = open_params_parse(m->params, &params, err);
+
+	if (rc == 0)
+		rc = submit(bp, m, REQUEST_OPEN, &params, err);
+	exec_params_finish(&params);
+	return rc;
+}
+
+/* ---- close ---- */
+
+static int
+close_one(struct broker_session *s, bool now)
+{
+	if (now)
+		broker_session_end(s, REASON_NONE, "closed by npctl");
+	else if (s->session != NULL) {
+		pool_drain(&s->entry, "closed by npctl");
+		broker_pool_kick(s->pool);
+	} else
+		broker_session_end(s, REASON_CANCELLED, "closed by npctl");
+	return 1;
+}
+
+static int
+close_matching(struct broker *b, const char *device, double session, bool now, bool *found)
+{
+	struct broker_pool *pool, *next_pool;
+	struct pool_entry *e, *next;
+	int closed = 0;
+
+	TAILQ_FOREACH_SAFE (pool, &b->pools, link, next_pool) {
+		bool named = device != NULL &&
+			     (strcmp(pool->device->name, device) == 0 || strcmp(pool->device_name, device) == 0);
+		if (named)
+			*found = true;
+		TAILQ_FOREACH_SAFE (e, &pool->policy.entries, link, next) {
+			struct broker_session *s = broker_entry_session(e);
+			if (!named && (device != NULL || (double)s->id != session))
+				continue;
+			*found = true;
+			closed += close_one(s, now);
+		}
+	}
+	return closed;
+}
+
+static int
+verb_close(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	static const char *const names[] = {"device", "session", "now"};
+	const char *device = NULL;
+	double session = 0;
+	bool now = false, found = false;
+
+	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
+	    params_string(m->params, "device", &device, err) == -1 ||
+	    params_number(m->params, "session", 1, MESSAGE_INT_MAX, &session, err) == -1 ||
+	    params_bool(m->params, "now", &now, err) == -1)
+		return -1;
+	if ((device == NULL) == (session == 0))
+		return error_set(err, REASON_INVALID_PARAMS, "give either `device` or `session`");
+	int closed = close_matching(bp->broker, device, session, now, &found);
+	if (!found && device == NULL)
+		return error_set(err, REASON_INVALID_PARAMS, "no session #%.0f", session);
+	if (!found && config_device(bp->broker->config, device) == NULL) {
+		char shown[128];
+		return error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`: see npctl status",
+		    text_vis_into(shown, sizeof(shown), device));
+	}
+	cJSON *result = cJSON_CreateObject();
+	cJSON_AddNumberToObject(result, "closed", closed);
+	broker_peer_result(bp, &m->id, result);
+	return 0;
+}
+
+/* ---- the broker itself ---- */
+
+static int
+verb_ping(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	cJSON *result;
+
+	if (params_only(m->params, NULL, 0, err) == -1)
+		return -1;
+	result = cJSON_CreateObject();
+	cJSON_AddStringToObject(result, "version", NETPULSE_VERSION);
+	cJSON_AddNumberToObject(result, "pid", (double)getpid());
+	cJSON_AddNumberToObject(result, "uptime", (double)(long)(clock_now() - bp->broker->started));
+	broker_peer_result(bp, &m->id, result);
+	return 0;
+}
+
+static int
+verb_status(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	static const char *const names[] = {"device"};
+	const char *device = NULL;
+	cJSON *result;
+
+	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
+	    params_string(m->params, "device", &device, err) == -1)
+		return -1;
+	result = broker_status(bp->broker, device, err);
+	if (result == NULL)
+		return -1;
+	broker_peer_result(bp, &m->id, result);
+	return 0;
+}
+
+static int
+verb_reload(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	struct broker *b = bp->broker;
+	cJSON *result;
+	int changed;
+
+	if (params_only(m->params, NULL, 0, err) == -1 || broker_reload(b, &changed, err) == -1)
+		return -1;
+	result = cJSON_CreateObject();
+	cJSON_AddNumberToObject(result, "devices", (double)b->config->devices_count);
+	cJSON_AddNumberToObject(result, "changed", changed);
+	cJSON_AddItemToObject(result, "warnings",
+	    cJSON_CreateStringArray((const char *const *)b->config->warnings, (int)b->config->warnings_count));
+	broker_peer_result(bp, &m->id, result);
+	return 0;
+}
+
+static int
+verb_stop(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	static const char *const names[] = {"now"};
+	bool now = false;
+
+	if (params_only(m->params, names, NP_COUNT(names), err) == -1 || params_bool(m->params, "now", &now, err) == -1)
+		return -1;
+	broker_peer_result(bp, &m->id, cJSON_CreateObject());
+	if (now || !bp->broker->stopping)
+		broker_stop(bp->broker, now);
+	return 0;
+}
+
+/* ---- sync ---- */
+
+static int
+verb_sync(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	struct broker_sync *sync;
+
+	if (params_only(m->params, NULL, 0, err) == -1)
+		return -1;
+	sync = xcalloc(1, sizeof(*sync));
+	sync->peer_id = peer_id(bp->peer);
+	sync->id = m->id;
+	TAILQ_INSERT_TAIL(&bp->broker->syncs, sync, link);
+	return 0;
+}
+
+static struct broker_peer *
+peer_by_id(struct broker *b, uint64_t id)
+{
+	struct broker_peer *bp;
+
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (peer_id(bp->peer) == id)
+			return bp;
+	}
+	return NULL;
+}
+
+/* Something is on its way out: a closed client, a session that was told to end. */
+static bool
+anything_closing(const struct broker *b)
+{
+	const struct broker_peer *bp;
+	const struct broker_pool *pool;
+	struct pool_entry *e;
+
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (peer_is_closing(bp->peer))
+			return true;
+	}
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (ev_is_pending(&pool->kick))
+			return true;
+		TAILQ_FOREACH (e, &pool->policy.entries, link) {
+			struct broker_session *s = broker_entry_session(e);
+			if (s->closing)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Called at the end of each turn while somebody waits: answered once everything received before has had its effect. */
+void
+broker_syncs_answer(struct broker *b)
+{
+	struct broker_sync *sync;
+
+	if (anything_closing(b))
+		return;
+	while ((sync = TAILQ_FIRST(&b->syncs)) != NULL) {
+		struct broker_peer *bp = peer_by_id(b, sync->peer_id);
+		TAILQ_REMOVE(&b->syncs, sync, link);
+		if (bp != NULL)
+			broker_peer_result(bp, &sync->id, cJSON_CreateObject());
+		free(sync);
+	}
+}
+
+const struct verb *
+broker_verb(const char *name)
+{
+	static const struct verb verbs[] = {
+	    {"exec", verb_exec},
+	    {"open", verb_open},
+	    {"close", verb_close},
+	    {"status", verb_status},
+	    {"ping", verb_ping},
+	    {"sync", verb_sync},
+	    {"reload", verb_reload},
+	    {"stop", verb_stop},
+	};
+
+	for (size_t i = 0; i < NP_COUNT(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}

@@ -1,0 +1,428 @@
+/*
+ * Requests for sessions: commands, their bytes, their limits and their results.
+ *
+ *   QUEUED -> RUNNING (one command after the other) -> FLUSHING (output waits for the client) -> ENDED
+ *
+ * At most once: a command whose channel ended before its request was sent goes back to the head of the queue; one that
+ * was sent never runs again, whatever became of it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker_impl.h"
+#include "clock.h"
+#include "log.h"
+#include "xalloc.h"
+
+/* A stream frame smaller than this is not worth sending while the client's socket is nearly full. */
+#define STREAM_MIN 4096u
+
+static void command_finish(struct request *r);
+
+/* ---- output ---- */
+
+static void
+make_heads(struct request *r)
+{
+	static const char *const methods[] = {"stdout", "stderr"};
+
+	for (int i = 0; i < 2; i++) {
+		char *json = message_make_notification(methods[i], request_note_params(r));
+		free(r->heads[i]);
+		r->heads[i] = xstrdup(json);
+		cJSON_free(json);
+	}
+}
+
+void
+request_give_up(struct request *r, enum np_reason reason, const char *text)
+{
+	if (r->abort.reason != REASON_NONE || r->chan == NULL)
+		return;
+	error_set(&r->abort, reason, "%s", text);
+	chan_abandon(r->chan);
+}
+
+/* Moves what fits of p[0..n) to the client (or its capture); returns how much was taken. */
+static size_t
+stream(struct request *r, int which, const uint8_t *p, size_t n)
+{
+	size_t room;
+
+	if (r->peer == NULL || r->cancelled || r->abort.reason == REASON_OUTPUT_LIMIT)
+		return n;
+	if (r->params.capture) {
+		if (buf_append(&r->captured[which], p, n) == -1)
+			request_give_up(r, REASON_OUTPUT_LIMIT,
+			    "the command printed more than 256 KiB, the most that `capture` holds: let it stream "
+			    "instead");
+		return n;
+	}
+	room = peer_stream_room(r->peer->peer);
+	if (r->params.window > 0 && r->window_left < room)
+		room = (size_t)r->window_left;
+	else if (room < STREAM_MIN && room < n)
+		return 0;
+	if (n > room)
+		n = room;
+	if (n > FRAME_DATA_MAX)
+		n = FRAME_DATA_MAX;
+	if (n == 0)
+		return 0;
+	peer_send(r->peer->peer, r->heads[which], strlen(r->heads[which]), p, n);
+	if (r->params.window > 0)
+		r->window_left -= n;
+	r->bytes_out += n;
+	return n;
+}
+
+static void
+pump_output(struct request *r)
+{
+	for (int which = 0; which < 2 && r->chan != NULL; which++) {
+		const struct buf *out = chan_output(r->chan, which);
+		while (out->len > 0) {
+			size_t n = stream(r, which, buf_head(out), out->len);
+			if (n == 0)
+				break;
+			chan_consume(r->chan, which, n);
+		}
+	}
+}
+
+static bool
+pump_tails(struct request *r)
+{
+	for (int which = 0; which < 2; which++) {
+		struct buf *tail = &r->tails[which];
+		while (tail->len > 0) {
+			size_t n = stream(r, which, buf_head(tail), tail->len);
+			if (n == 0)
+				return false;
+			buf_consume(tail, n);
+		}
+	}
+	return true;
+}
+
+static void
+request_pump(struct request *r)
+{
+	if (r->state == REQUEST_RUNNING)
+		pump_output(r);
+	else if (r->state == REQUEST_FLUSHING && pump_tails(r))
+		command_finish(r);
+}
+
+/* The client has read: whoever streams to it may go on. */
+void
+request_drained(struct broker_peer *bp)
+{
+	struct request *r, *next;
+
+	TAILQ_FOREACH_SAFE (r, &bp->requests, peer_link, next) {
+		request_pump(r);
+	}
+}
+
+void
+request_credit(struct request *r, uint64_t bytes)
+{
+	if (r->params.window == 0)
+		return;
+	r->window_left = r->window_left > UINT64_MAX / 2 ? r->window_left : r->window_left + bytes;
+	request_pump(r);
+}
+
+/* ---- one command on a channel ---- */
+
+static void
+grant_stdin(struct request *r, size_t n)
+{
+	cJSON *params;
+
+	r->stdin_granted += n;
+	if (r->peer == NULL)
+		return;
+	params = cJSON_CreateObject();
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddNumberToObject(params, "bytes", (double)n);
+	broker_peer_notify(r->peer, "credit", params);
+}
+
+static void
+on_started(struct chan *ch, void *arg)
+{
+	struct request *r = arg;
+
+	r->session->commands++;
+	r->last_activity = clock_now();
+	if (r->params.batch)
+		chan_eof(ch);
+	else if (!r->stdin_ended)
+		grant_stdin(r, BROKER_STDIN_WINDOW);
+}
+
+static void
+on_output(struct chan *ch NP_UNUSED, void *arg)
+{
+	struct request *r = arg;
+
+	r->got_output = true;
+	r->last_activity = clock_now();
+	pump_output(r);
+}
+
+static void
+on_wrote(struct chan *ch NP_UNUSED, size_t n, void *arg)
+{
+	struct request *r = arg;
+
+	r->last_activity = clock_now();
+	if (!r->stdin_ended && n > 0)
+		grant_stdin(r, n);
+}
+
+static void
+save_tails(struct request *r, struct chan *ch)
+{
+	for (int which = 0; which < 2; which++) {
+		const struct buf *out = chan_output(ch, which);
+		if (out->len > 0 && buf_append(&r->tails[which], buf_head(out), out->len) == -1)
+			log_error("request", "%s: %zu bytes of output lost: the channel gave more than its limit",
+			    request_device(r), out->len);
+	}
+}
+
+/* The command was never sent: another session may carry it, unless that goes wrong again and again. */
+static bool
+try_again(struct request *r, const struct chan_end *end)
+{
+	if (end->sent || r->cancelled || r->abort.reason != REASON_NONE || r->peer == NULL)
+		return false;
+	if (end->err.reason == REASON_EXEC_REFUSED || end->err.reason == REASON_INVALID_PARAMS || r->broker->stopping)
+		return false;
+	if (++r->requeues > BROKER_REQUEUES_MAX)
+		return false;
+	log_info("request", "%s: request %llu was not sent (%s): it goes to another session", request_device(r),
+	    (unsigned long long)r->uid, end->err.text);
+	ev_timer_stop(r->broker->loop, &r->clock);
+	request_release_lease(r);
+	r->state = REQUEST_QUEUED;
+	pool_wait_again(&r->pool->policy, &r->waiter);
+	broker_pool_kick(r->pool);
+	return true;
+}
+
+static void
+on_done(struct chan *ch, const struct chan_end *end, void *arg)
+{
+	struct request *r = arg;
+
+	pump_output(r);
+	save_tails(r, ch);
+	r->chan = NULL;
+	if (try_again(r, end))
+		return;
+	ev_timer_stop(r->broker->loop, &r->clock);
+	r->end = *end;
+	r->state = REQUEST_FLUSHING;
+	request_pump(r);
+}
+
+static const struct chan_events chan_callbacks = {
+    .started = on_started,
+    .output = on_output,
+    .wrote = on_wrote,
+    .done = on_done,
+};
+
+static const char *const *
+merged_env(struct request *r, char ***list)
+{
+	size_t n = 0, count = r->session->target->set_env.n;
+
+	for (char **e = r->params.env; e != NULL && *e != NULL; e++)
+		count++;
+	*list = NULL;
+	if (count == 0)
+		return NULL;
+	*list = xcalloc(count + 1, sizeof(**list));
+	for (size_t i = 0; i < r->session->target->set_env.n; i++)
+		(*list)[n++] = r->session->target->set_env.v[i];
+	for (char **e = r->params.env; e != NULL && *e != NULL; e++)
+		(*list)[n++] = *e;
+	return (const char *const *)*list;
+}
+
+static void
+command_start(struct request *r)
+{
+	static const enum chan_kind kinds[] = {
+	    [EXEC_COMMAND] = CHANNEL_EXEC, [EXEC_SHELL] = CHANNEL_SHELL, [EXEC_SUBSYSTEM] = CHANNEL_SUBSYSTEM};
+	const struct command *c = r->index < r->params.commands_count ? &r->params.commands[r->index] : NULL;
+	char **env;
+	struct chan_spec spec = {.kind = kinds[r->params.kind],
+	    .command = c != NULL ? c->text : NULL,
+	    .command_size = c != NULL ? c->size : 0,
+	    .pty = r->params.pty,
+	    .term = r->params.term,
+	    .cols = r->params.cols,
+	    .rows = r->params.rows,
+	    .env = merged_env(r, &env)};
+
+	r->state = REQUEST_RUNNING;
+	r->started = r->last_activity = clock_now();
+	r->got_output = false;
+	memset(&r->end, 0, sizeof(r->end));
+	error_clear(&r->abort);
+	make_heads(r);
+	r->chan = chan_start(r->session->session, &spec, &chan_callbacks, r);
+	free(env);
+	if (r->stdin_ended)
+		chan_eof(r->chan);
+	request_start_limits(r);
+}
+
+/* All output has reached the client (or nobody wants it): the result, then the next command or the end. */
+static void
+command_finish(struct request *r)
+{
+	bool lost = r->end.err.reason != REASON_NONE && r->abort.reason == REASON_NONE;
+
+	if (request_command_failed(r))
+		r->failed++;
+	log_info("request", "%s: request %llu: %s in %.0f ms", request_device(r), (unsigned long long)r->uid,
+	    request_command_error(r) != NULL ? reason_name(request_command_error(r)->reason) : "done",
+	    (clock_now() - r->started) * 1000);
+	if (!r->cancelled)
+		request_send_result(r);
+	buf_free(&r->captured[0]);
+	buf_free(&r->captured[1]);
+	if (r->params.batch && !r->cancelled && r->peer != NULL) {
+		bool stop = lost || (r->params.stop_on_error && request_command_failed(r));
+		if (!stop && r->index + 1 < r->params.commands_count) {
+			r->index++;
+			command_start(r);
+			return;
+		}
+		if (stop)
+			request_send_not_run(r);
+	}
+	request_send_response(r);
+	request_ended(r);
+}
+
+/* ---- from the pool ---- */
+
+void
+request_submit(struct request *r)
+{
+	broker_pool_wait(r->pool, r);
+}
+
+static void
+open_finish(struct request *r)
+{
+	cJSON *result = cJSON_CreateObject();
+
+	request_add_session(result, r);
+	if (r->peer != NULL)
+		broker_peer_result(r->peer, &r->id, result);
+	else
+		cJSON_Delete(result);
+	request_ended(r);
+}
+
+/* The pool gives a lease. */
+void
+request_assigned(struct request *r, struct broker_session *s)
+{
+	r->session = s;
+	r->assigned = clock_now();
+	switch (r->kind) {
+	case REQUEST_EXEC:
+		command_start(r);
+		break;
+	case REQUEST_OPEN:
+		open_finish(r);
+		break;
+	case REQUEST_FORWARD:
+		r->state = REQUEST_RUNNING;
+		broker_forward_start(r);
+		break;
+	}
+}
+
+/* ---- from the client ---- */
+
+/* The client asks for the end (answer), or has left. */
+void
+request_cancel(struct request *r, bool answer)
+{
+	if (r->state == REQUEST_ENDED)
+		return;
+	if (answer && r->cancelled)
+		return;
+	r->cancelled = true;
+	if (!answer)
+		request_detach_peer(r);
+	switch (r->state) {
+	case REQUEST_QUEUED:
+		request_send_response(r);
+		request_ended(r);
+		break;
+	case REQUEST_RUNNING:
+		if (r->chan != NULL)
+			chan_abandon(r->chan);
+		else if (r->relay != NULL)
+			relay_close(r->relay);
+		break;
+	case REQUEST_FLUSHING:
+		request_pump(r); /* without a peer everything left is dropped */
+		break;
+	case REQUEST_ENDED:
+		break;
+	}
+}
+
+int
+request_stdin(struct request *r, const void *data, size_t size, struct np_error *err)
+{
+	if (r->stdin_ended || r->chan == NULL)
+		return 0; /* the command has ended meanwhile: the client could not know */
+	if (size > r->stdin_granted)
+		return error_set(err, REASON_INVALID_REQUEST,
+		    "%zu bytes of stdin were sent with a credit of %zu: wait for `credit`", size, r->stdin_granted);
+	r->stdin_granted -= size;
+	r->bytes_in += size;
+	r->last_activity = clock_now();
+	if (chan_write(r->chan, data, size) == -1)
+		return error_set(err, REASON_INTERNAL, "stdin exceeds the channel's buffer");
+	return 0;
+}
+
+void
+request_eof(struct request *r)
+{
+	r->stdin_ended = true;
+	if (r->chan != NULL)
+		chan_eof(r->chan);
+}
+
+void
+request_signal(struct request *r, const char *name)
+{
+	if (r->chan != NULL)
+		chan_signal(r->chan, name);
+}
+
+void
+request_resize(struct request *r, int cols, int rows)
+{
+	r->params.cols = cols;
+	r->params.rows = rows;
+	if (r->chan != NULL && r->params.pty)
+		chan_resize(r->chan, cols, rows);
+}

@@ -1,0 +1,284 @@
+/* What the parts of the broker share; included by broker*.c only. */
+#ifndef NP_BROKER_IMPL_H
+#define NP_BROKER_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+#include <ev.h>
+
+#include "broker.h"
+#include "buf.h"
+#include "channel.h"
+#include "conf.h"
+#include "connector.h"
+#include "error.h"
+#include "listener.h"
+#include "message.h"
+#include "params.h"
+#include "peer.h"
+#include "pool.h"
+#include "queue.h"
+#include "relay.h"
+#include "session.h"
+#include "target.h"
+
+#define BROKER_CONNECTORS_MAX 64
+#define BROKER_AGENT_HASHES 16
+#define BROKER_REQUEUES_MAX 8
+#define BROKER_JUMPS_MAX 8
+#define BROKER_STDIN_WINDOW CHANNEL_BUFFER_MAX
+
+struct request;
+struct broker_pool;
+TAILQ_HEAD(request_list, request);
+
+/* The broker's record of one client connection.  Owned by broker.peers, freed when the peer has closed. */
+struct broker_peer {
+	TAILQ_ENTRY(broker_peer) link;
+	struct broker *broker;
+	struct peer *peer;
+	struct request_list requests;
+	int requests_count;
+	double since;
+};
+
+/*
+ * One SSH session, from the decision to connect to its end.  Owned by the pool's list of entries; freed by
+ * broker_session_free(), which only the two ends (failed connect, closed session) call.
+ */
+struct broker_session {
+	struct pool_entry entry;
+	struct broker_pool *pool;
+	uint64_t id;             /* never repeats */
+	uint64_t dial_job;       /* connector's id while dialling */
+	struct session *session; /* NULL while connecting */
+	struct target *target;   /* what was dialled: a reference */
+	struct request *forward; /* the lease on the jump host's session that carries this one, or NULL */
+	char *agent_socket;      /* of the client that caused the login; only until it is done */
+	char *auth;              /* how it authenticated */
+	bool closing;            /* told to end; closed() is on its way */
+	double connect_seconds;
+	uint64_t commands; /* run on it so far */
+};
+
+/* A question that a connector asked, on its way to a person. */
+struct broker_prompt {
+	TAILQ_ENTRY(broker_prompt) link;
+	struct broker_pool *pool;
+	uint64_t job_id;
+	uint64_t prompt_id;
+	uint64_t request_uid; /* who is asked at present */
+	enum prompt_kind kind;
+	bool echo;
+	char *text;
+	ev_timer timer; /* prompt_timeout */
+};
+
+/* One pool key: how its device is reached, its policy, and what the policy must be told. */
+struct broker_pool {
+	TAILQ_ENTRY(broker_pool) link;
+	struct broker *broker;
+	char *key;
+	uint64_t key_hash;
+	struct device_ref ref;
+	char *device_name; /* whose max_connections counts: the device's name, or host[:port] */
+	struct device_conf *device;
+	struct target *target; /* NULL until resolved */
+	struct pool policy;
+	ev_timer wake;
+	ev_prepare kick; /* fed, never started: runs the policy before the loop blocks again */
+	uint64_t resolve_job;
+	uint64_t agent_job;
+	struct request_list held; /* wait for the agent's key list before they may wait for a session */
+	uint64_t agent_hashes[BROKER_AGENT_HASHES]; /* key lists that did not open the door */
+	int agent_hashes_count;
+	struct file_stamp *block_stamps; /* as of the last failure: their change lifts what blocks */
+	size_t block_stamps_count;
+	bool asking;      /* a person is being asked something that the waiters wait for */
+	bool prompted;    /* the last failed login had questions: a person may try again */
+	bool wants_room;  /* a limit outside stood in the way */
+	double last_used; /* a request began or ended */
+	uint64_t requests_done;
+};
+
+enum request_kind { REQUEST_EXEC, REQUEST_OPEN, REQUEST_FORWARD };
+
+enum request_state {
+	REQUEST_QUEUED,   /* waits for a session (in the pool's waiters, or held) */
+	REQUEST_RUNNING,  /* has a lease; a command is on a channel */
+	REQUEST_FLUSHING, /* the command has ended, its output waits for the client to read */
+	REQUEST_ENDED     /* answered; freed at the end of the turn */
+};
+
+struct request {
+	TAILQ_ENTRY(request) link;      /* broker.requests, or broker.ended */
+	TAILQ_ENTRY(request) peer_link; /* broker_peer.requests */
+	TAILQ_ENTRY(request) held_link; /* broker_pool.held */
+	struct broker *broker;
+	uint64_t uid;
+	enum request_kind kind;
+	enum request_state state;
+	struct broker_peer *peer; /* NULL: internal, or the client has left */
+	struct message_id id;
+	struct exec_params params;
+	struct broker_pool *pool;
+	struct pool_waiter waiter;
+	bool held;
+	double queue_left; /* of the queue limit while a prompt is open; 0 = no limit */
+	bool clock_stopped;
+	struct broker_session *session; /* the lease */
+	struct chan *chan;
+	int requeues;
+
+	/* exec */
+	size_t index; /* of the command that runs */
+	size_t failed;
+	double received, assigned, started; /* clock_now() */
+	double last_activity;
+	bool got_output;
+	bool cancelled;
+	struct np_error abort; /* why we gave the channel up: reported in place of the channel's own end */
+	ev_timer clock;        /* the earliest of the three limits */
+	size_t stdin_granted;  /* bytes the client may still send */
+	bool stdin_ended;
+	char *heads[2];      /* JSON of the stdout and stderr notifications of this command */
+	struct buf tails[2]; /* left over when the channel ended before the client had read */
+	struct buf captured[2];
+	struct chan_end end; /* of the command, while flushing */
+	uint64_t window_left;
+	uint64_t bytes_in, bytes_out; /* from and to the client */
+
+	/* forward */
+	struct broker_session *dependent; /* the session that shall run through it */
+	struct relay *relay;
+};
+
+struct broker {
+	struct ev_loop *loop;
+	struct config *config;
+	struct broker_options options;
+	struct listener *listener;
+	struct connector *connector;
+	TAILQ_HEAD(, broker_pool) pools;
+	TAILQ_HEAD(, broker_peer) peers;
+	TAILQ_HEAD(, broker_prompt) prompts;
+	struct request_list requests;
+	struct request_list ended; /* freed at the end of the turn */
+	TAILQ_HEAD(, broker_sync) syncs;
+	int pools_count, peers_count, requests_count, sessions_count;
+	uint64_t next_id; /* sessions, requests, peers: one row of numbers, so that no two things share one */
+	double started;
+	double idle_since; /* 0: not idle */
+	bool stopping;
+	bool finished;
+	uint32_t random;
+	ev_timer tick;
+	ev_timer drain;
+	ev_prepare turn;
+};
+
+/* broker.c */
+uint64_t broker_next_id(struct broker *b);
+void broker_peer_send(struct broker_peer *bp, char *json, const void *data, size_t size); /* frees json */
+void broker_peer_result(struct broker_peer *bp, const struct message_id *id, cJSON *result);
+void broker_peer_error(
+    struct broker_peer *bp, const struct message_id *id, const struct np_error *err, const char *device);
+void broker_peer_notify(struct broker_peer *bp, const char *method, cJSON *params);
+void broker_note_idle(struct broker *b);
+
+/* broker_dispatch.c */
+void broker_dispatch(struct broker_peer *bp, const struct frame *frame);
+
+/* broker_pool.c */
+struct broker_pool *broker_pool_get(struct broker *b, const struct device_ref *ref, struct np_error *err);
+struct device_conf *broker_device_make(const struct config *config, const struct device_ref *ref, struct np_error *err);
+uint64_t broker_hash(const char *s);
+void broker_pool_kick(struct broker_pool *pool);
+void broker_pools_kick_room(struct broker *b);
+void broker_pool_free(struct broker_pool *pool);
+struct broker_session *broker_entry_session(struct pool_entry *e);
+
+/* broker_access.c */
+void broker_pool_wait(struct broker_pool *pool, struct request *r);
+void broker_pool_freshen(struct broker_pool *pool);
+void broker_pool_unblock(struct broker_pool *pool, bool credentials_changed);
+void broker_pool_failed(struct broker_pool *pool, const struct target *target, uint64_t agent_hash);
+void broker_pool_drop_stamps(struct broker_pool *pool);
+void broker_resolve_done(struct broker_pool *pool, struct connect_result *result);
+void broker_agent_keys_done(struct broker_pool *pool, struct connect_result *result);
+
+/* broker_reload.c */
+void broker_pools_reload(struct broker *b, struct config *config, int *changed);
+void broker_pools_tick(struct broker *b);
+
+/* broker_session.c */
+extern const struct connector_events broker_connector_events;
+void broker_session_connect(struct broker_pool *pool, const struct pool_action *action);
+void broker_session_end(struct broker_session *s, enum np_reason reason, const char *why);
+void broker_session_refresh(struct broker_session *s);
+void broker_forward_start(struct request *r);
+void broker_forward_failed(struct request *r, const struct np_error *err);
+struct broker_pool *broker_pool_by_job(struct broker *b, uint64_t job);
+
+/* broker_prompt.c */
+void broker_prompt_ask(const struct connect_prompt *prompt, void *broker);
+void broker_connector_notice(uint64_t job_id, const char *text, void *broker);
+void broker_prompts_reassign(struct broker *b, uint64_t request_uid);
+bool broker_prompt_answer(struct broker *b, struct request *r, uint64_t prompt_id, const char *value);
+void broker_prompts_drop(struct broker_pool *pool);
+
+/* broker_request.c */
+struct request *request_create(
+    struct broker *b, enum request_kind kind, struct broker_peer *peer, const struct message_id *id);
+void request_fail(struct request *r, const struct np_error *err);
+void request_ended(struct request *r);
+void request_detach_peer(struct request *r);
+void request_release_lease(struct request *r);
+void request_free(struct request *r);
+void request_notice(struct request *r, const char *text);
+struct request *request_find(struct broker_peer *bp, const struct message_id *id);
+struct request *request_by_waiter(struct pool_waiter *w);
+const char *request_device(const struct request *r);
+cJSON *request_note_params(const struct request *r);
+const struct np_error *request_command_error(const struct request *r);
+bool request_command_failed(const struct request *r);
+void request_add_session(cJSON *o, const struct request *r);
+void request_send_result(struct request *r);
+void request_send_response(struct request *r);
+void request_send_not_run(struct request *r);
+
+/* broker_limits.c */
+void request_start_limits(struct request *r);
+
+/* broker_exec.c */
+void request_submit(struct request *r);
+void request_assigned(struct request *r, struct broker_session *s);
+void request_cancel(struct request *r, bool answer);
+void request_give_up(struct request *r, enum np_reason reason, const char *text);
+void request_drained(struct broker_peer *bp);
+int request_stdin(struct request *r, const void *data, size_t size, struct np_error *err);
+void request_eof(struct request *r);
+void request_signal(struct request *r, const char *name);
+void request_resize(struct request *r, int cols, int rows);
+void request_credit(struct request *r, uint64_t bytes);
+
+/* broker_control.c */
+struct broker_sync {
+	TAILQ_ENTRY(broker_sync) link;
+	uint64_t peer_id;
+	struct message_id id;
+};
+struct verb {
+	const char *name;
+	/* Answers now and returns 0, or sets err and returns -1; a verb that answers later returns 0 as well. */
+	int (*run)(struct broker_peer *bp, const struct message *m, struct np_error *err);
+};
+const struct verb *broker_verb(const char *name);
+void broker_syncs_answer(struct broker *b);
+
+/* broker_status.c */
+cJSON *broker_status(struct broker *b, const char *device, struct np_error *err);
+
+#endif

@@ -1,0 +1,341 @@
+/*
+ * Pools as the broker has them: found by key, resolved, told what happened, and asked what to do next.
+ *
+ * The decisions are pool.c's; here they are executed.  Every event that could matter calls broker_pool_kick(), and the
+ * policy is asked once before the loop blocks again.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker_impl.h"
+#include "clock.h"
+#include "log.h"
+#include "operand.h"
+#include "xalloc.h"
+
+#define RESOLVE_TIMEOUT 15.0
+
+uint64_t
+broker_hash(const char *s)
+{
+	uint64_t h = 14695981039346656037u;
+
+	for (; *s != '\0'; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211u;
+	return h;
+}
+
+struct broker_session *
+broker_entry_session(struct pool_entry *e)
+{
+	return NP_CONTAINER(e, struct broker_session, entry);
+}
+
+/* ---- the device behind a reference ---- */
+
+static int
+apply_overrides(struct device_conf *device, const char *overrides, struct np_error *err)
+{
+	cJSON *object = overrides != NULL ? cJSON_Parse(overrides) : NULL;
+	const cJSON *member;
+	int rc = 0;
+
+	cJSON_ArrayForEach (member, object) {
+		char number[32];
+		const char *value = member->valuestring;
+		if (cJSON_IsBool(member))
+			value = cJSON_IsTrue(member) ? "true" : "false";
+		else if (cJSON_IsNumber(member)) {
+			snprintf(number, sizeof(number), "%.15g", member->valuedouble);
+			value = number;
+		}
+		rc = device_conf_set(device, member->string, value, "overrides", err);
+		if (rc == -1)
+			break;
+	}
+	cJSON_Delete(object);
+	return rc;
+}
+
+static int
+check_driver(const struct device_conf *d, struct np_error *err)
+{
+	bool network = d->device_type != NULL && strcmp(d->device_type, "linux") != 0;
+
+	if (d->driver == DRIVER_EXEC || (d->driver == DRIVER_DEFAULT && !network))
+		return 0;
+	return error_set(err, REASON_INVALID_PARAMS,
+	    "%s is driven through an interactive shell (%s), which this version cannot do yet: `driver: exec` runs "
+	    "each "
+	    "command on an exec channel instead",
+	    d->name, d->driver == DRIVER_CLI ? "driver: cli" : d->device_type);
+}
+
+/* The device entry that ref means under config, or NULL with err. */
+struct device_conf *
+broker_device_make(const struct config *config, const struct device_ref *ref, struct np_error *err)
+{
+	const struct device_conf *known;
+	struct device_conf *device;
+	struct operand op;
+
+	if (ref->object != NULL) {
+		device = device_conf_parse(config, ref->object, strlen(ref->object), err);
+		if (device == NULL)
+			return NULL;
+	} else if ((known = config_device(config, ref->operand)) != NULL) {
+		device = device_conf_copy(known);
+	} else {
+		if (operand_parse(ref->operand, &op, err) == -1)
+			return NULL;
+		operand_finish(&op);
+		device = device_conf_adhoc(config, ref->operand);
+	}
+	if (apply_overrides(device, ref->overrides, err) == -1 || check_driver(device, err) == -1) {
+		device_conf_free(device);
+		return NULL;
+	}
+	return device;
+}
+
+/* Whose max_connections counts: one device may be reached as several users, by several pools. */
+static char *
+device_budget_name(const struct config *config, const struct device_ref *ref, const struct device_conf *device)
+{
+	struct operand op;
+	char *name;
+
+	if (ref->operand != NULL && config_device(config, ref->operand) == NULL &&
+	    operand_parse(ref->operand, &op, NULL) == 0) {
+		name = op.port != 0 ? xasprintf("%s:%d", op.host, op.port) : xstrdup(op.host);
+		operand_finish(&op);
+		return name;
+	}
+	return xstrdup(device->name);
+}
+
+/* ---- actions ---- */
+
+static void
+start_resolve(struct broker_pool *pool)
+{
+	struct connect_request request = {.kind = CONNECT_RESOLVE,
+	    .device = pool->device,
+	    .default_ssh_config = pool->broker->config->ssh_config,
+	    .ready_fd = -1,
+	    .timeout = RESOLVE_TIMEOUT};
+
+	pool_resolve_started(&pool->policy);
+	pool->resolve_job = connector_submit(pool->broker->connector, &request);
+}
+
+static struct pool_entry *
+least_used_elsewhere(struct broker_pool *pool, bool same_device)
+{
+	struct pool_entry *best = NULL;
+	struct broker_pool *other;
+
+	TAILQ_FOREACH (other, &pool->broker->pools, link) {
+		struct pool_entry *e;
+		if (other == pool || (same_device && strcmp(other->device_name, pool->device_name) != 0))
+			continue;
+		e = pool_idle_entry(&other->policy);
+		if (e != NULL && (best == NULL || e->last_used < best->last_used))
+			best = e;
+	}
+	return best;
+}
+
+static void
+make_room(struct broker_pool *pool, const struct pool_room *room)
+{
+	struct pool_entry *e = least_used_elsewhere(pool, room->device <= 0);
+
+	pool->wants_room = true;
+	if (e != NULL)
+		broker_session_end(broker_entry_session(e), REASON_NONE, "closed to make room for another session");
+}
+
+static void
+give_notice(struct pool_waiter *w, int ahead)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "queued behind %d", ahead);
+	request_notice(request_by_waiter(w), text);
+}
+
+static void
+execute(struct broker_pool *pool, const struct pool_action *a, const struct pool_room *room)
+{
+	switch (a->verb) {
+	case POOL_NOTHING:
+		break;
+	case POOL_ROOM:
+		make_room(pool, room);
+		break;
+	case POOL_RESOLVE:
+		start_resolve(pool);
+		break;
+	case POOL_CONNECT:
+		broker_session_connect(pool, a);
+		break;
+	case POOL_ASSIGN:
+		request_assigned(request_by_waiter(a->waiter), broker_entry_session(a->entry));
+		break;
+	case POOL_PROBE:
+	case POOL_KEEPALIVE:
+		session_probe(broker_entry_session(a->entry)->session);
+		break;
+	case POOL_CLOSE:
+		broker_session_end(broker_entry_session(a->entry), a->why.reason, a->why.text);
+		break;
+	case POOL_FAIL:
+		request_fail(request_by_waiter(a->waiter), &a->why);
+		break;
+	case POOL_NOTICE:
+		give_notice(a->waiter, a->ahead);
+		break;
+	}
+}
+
+static struct pool_room
+count_room(const struct broker_pool *pool)
+{
+	const struct broker *b = pool->broker;
+	const struct broker_pool *other;
+	int device = 0;
+
+	TAILQ_FOREACH (other, &b->pools, link) {
+		if (strcmp(other->device_name, pool->device_name) == 0)
+			device += other->policy.entries_count;
+	}
+	return (struct pool_room){.device = pool->device->args.max_connections - device,
+	    .global = b->config->max_sessions > 0 ? b->config->max_sessions - b->sessions_count : 1000000};
+}
+
+static void
+on_wake(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
+{
+	broker_pool_kick(w->data);
+}
+
+static void
+set_wake(struct broker_pool *pool, double wake_at, double now)
+{
+	ev_timer_stop(pool->broker->loop, &pool->wake);
+	if (wake_at == 0)
+		return;
+	double after = wake_at - now;
+	ev_timer_init(&pool->wake, on_wake, after > 0.001 ? after : 0.001, 0);
+	ev_timer_start(pool->broker->loop, &pool->wake);
+}
+
+static void
+on_kick(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
+{
+	struct broker_pool *pool = w->data;
+	double now = clock_now();
+	struct pool_entry *e;
+
+	TAILQ_FOREACH (e, &pool->policy.entries, link)
+		broker_session_refresh(broker_entry_session(e));
+	pool->wants_room = false;
+	for (;;) {
+		struct pool_room room = count_room(pool);
+		struct pool_action action = pool_next(&pool->policy, &room, now);
+		execute(pool, &action, &room);
+		if (action.verb == POOL_NOTHING || action.verb == POOL_ROOM) {
+			set_wake(pool, action.wake_at, now);
+			return;
+		}
+	}
+}
+
+void
+broker_pool_kick(struct broker_pool *pool)
+{
+	ev_feed_event(pool->broker->loop, &pool->kick, EV_CUSTOM);
+}
+
+/* A session ended or a lease did: who waits for room outside its own pool asks again. */
+void
+broker_pools_kick_room(struct broker *b)
+{
+	struct broker_pool *pool;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (pool->wants_room)
+			broker_pool_kick(pool);
+	}
+}
+
+/* ---- creation and end ---- */
+
+static struct broker_pool *
+pool_create(struct broker *b, const struct device_ref *ref, char *key, struct device_conf *device)
+{
+	struct broker_pool *pool = xcalloc(1, sizeof(*pool));
+
+	pool->broker = b;
+	pool->key = key;
+	pool->key_hash = broker_hash(key);
+	pool->ref = device_ref_copy(ref);
+	pool->device = device;
+	pool->device_name = device_budget_name(b->config, ref, device);
+	pool->last_used = clock_now();
+	TAILQ_INIT(&pool->held);
+	b->random = b->random * 1664525u + 1013904223u;
+	pool_init(&pool->policy, &device->args, b->random);
+	ev_init(&pool->wake, on_wake);
+	pool->wake.data = pool;
+	ev_prepare_init(&pool->kick, on_kick);
+	pool->kick.data = pool;
+	TAILQ_INSERT_TAIL(&b->pools, pool, link);
+	b->pools_count++;
+	return pool;
+}
+
+struct broker_pool *
+broker_pool_get(struct broker *b, const struct device_ref *ref, struct np_error *err)
+{
+	char *key = device_ref_key(ref);
+	uint64_t hash = broker_hash(key);
+	struct device_conf *device;
+	struct broker_pool *pool;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (pool->key_hash == hash && strcmp(pool->key, key) == 0) {
+			secret_free(key);
+			return pool;
+		}
+	}
+	device = broker_device_make(b->config, ref, err);
+	if (device == NULL) {
+		secret_free(key);
+		return NULL;
+	}
+	return pool_create(b, ref, key, device);
+}
+
+/* Sessions and requests must be gone. */
+void
+broker_pool_free(struct broker_pool *pool)
+{
+	struct broker *b = pool->broker;
+
+	broker_prompts_drop(pool);
+	ev_timer_stop(b->loop, &pool->wake);
+	ev_clear_pending(b->loop, &pool->kick);
+	pool_finish(&pool->policy);
+	broker_pool_drop_stamps(pool);
+	target_unref(pool->target);
+	device_conf_free(pool->device);
+	device_ref_finish(&pool->ref);
+	free(pool->device_name);
+	secret_free(pool->key);
+	TAILQ_REMOVE(&b->pools, pool, link);
+	b->pools_count--;
+	free(pool);
+}

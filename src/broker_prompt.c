@@ -1,0 +1,229 @@
+/*
+ * Questions that connectors ask people: relayed to the client at a terminal that waits, answered once, never kept.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker_impl.h"
+#include "clock.h"
+#include "log.h"
+#include "xalloc.h"
+
+/* Somebody at a terminal who waits for a session of this pool, or for one behind it. */
+static struct request *
+find_audience(struct broker_pool *pool, int depth)
+{
+	struct pool_waiter *w;
+
+	TAILQ_FOREACH (w, &pool->policy.waiters, link) {
+		struct request *r = request_by_waiter(w);
+		if (r->kind == REQUEST_FORWARD && r->dependent != NULL && depth < BROKER_JUMPS_MAX) {
+			struct request *behind = find_audience(r->dependent->pool, depth + 1);
+			if (behind != NULL)
+				return behind;
+		} else if (r->peer != NULL && r->params.interactive)
+			return r;
+	}
+	return NULL;
+}
+
+static const char *
+prompt_kind_name(enum prompt_kind kind)
+{
+	switch (kind) {
+	case PROMPT_PASSWORD:
+		return "password";
+	case PROMPT_PASSPHRASE:
+		return "passphrase";
+	case PROMPT_KEYBOARD_INTERACTIVE:
+		return "keyboard-interactive";
+	case PROMPT_HOST_KEY:
+		return "host_key";
+	}
+	return "question";
+}
+
+/* Whether a person is being asked something that this pool's waiters wait for. */
+static bool
+pool_asks(const struct broker_pool *pool, int depth)
+{
+	const struct broker_prompt *p;
+	struct pool_entry *e;
+
+	TAILQ_FOREACH (p, &pool->broker->prompts, link) {
+		if (p->pool == pool)
+			return true;
+	}
+	TAILQ_FOREACH (e, &pool->policy.entries, link) {
+		const struct request *forward = broker_entry_session(e)->forward;
+		if (forward != NULL && forward->state == REQUEST_QUEUED && depth < BROKER_JUMPS_MAX &&
+		    pool_asks(forward->pool, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+static void
+stop_clock(struct request *r, double now)
+{
+	r->queue_left = r->waiter.deadline > 0 ? r->waiter.deadline - now : 0;
+	r->waiter.deadline = 0;
+	r->clock_stopped = true;
+}
+
+static void
+start_clock(struct request *r, double now)
+{
+	r->waiter.deadline = r->queue_left > 0 ? now + r->queue_left : 0;
+	r->clock_stopped = false;
+}
+
+/* Queue limits do not run while a question is open.  Called whenever one opens or closes. */
+static void
+update_clocks(struct broker *b)
+{
+	struct broker_pool *pool;
+	struct pool_waiter *w;
+	double now = clock_now();
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		pool->asking = pool_asks(pool, 0);
+		TAILQ_FOREACH (w, &pool->policy.waiters, link) {
+			struct request *r = request_by_waiter(w);
+			if (pool->asking && !r->clock_stopped)
+				stop_clock(r, now);
+			else if (!pool->asking && r->clock_stopped)
+				start_clock(r, now);
+		}
+		broker_pool_kick(pool);
+	}
+}
+
+static void
+prompt_free(struct broker_prompt *p)
+{
+	struct broker *b = p->pool->broker;
+
+	ev_timer_stop(b->loop, &p->timer);
+	TAILQ_REMOVE(&b->prompts, p, link);
+	update_clocks(b);
+	free(p->text);
+	free(p);
+}
+
+static void
+prompt_close(struct broker_prompt *p, const char *value)
+{
+	connector_answer(p->pool->broker->connector, p->job_id, p->prompt_id, value);
+	prompt_free(p);
+}
+
+static void
+on_prompt_timeout(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
+{
+	struct broker_prompt *p = w->data;
+
+	log_info("session", "%s: nobody answered within prompt_timeout", p->pool->device->name);
+	prompt_close(p, NULL);
+}
+
+static void
+prompt_send(struct broker_prompt *p, struct request *r)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	p->request_uid = r->uid;
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddNumberToObject(params, "prompt_id", (double)p->prompt_id);
+	cJSON_AddStringToObject(params, "device", p->pool->device->name);
+	cJSON_AddStringToObject(params, "kind", prompt_kind_name(p->kind));
+	cJSON_AddStringToObject(params, "text", p->text);
+	cJSON_AddBoolToObject(params, "echo", p->echo);
+	broker_peer_notify(r->peer, "prompt", params);
+}
+
+void
+broker_prompt_ask(const struct connect_prompt *prompt, void *arg)
+{
+	struct broker *b = arg;
+	struct broker_pool *pool = broker_pool_by_job(b, prompt->job_id);
+	struct request *r = pool != NULL ? find_audience(pool, 0) : NULL;
+	struct broker_prompt *p;
+
+	if (pool != NULL)
+		pool->prompted = true;
+	if (r == NULL) {
+		connector_answer(b->connector, prompt->job_id, prompt->prompt_id, NULL);
+		return;
+	}
+	p = xcalloc(1, sizeof(*p));
+	p->pool = pool;
+	p->job_id = prompt->job_id;
+	p->prompt_id = prompt->prompt_id;
+	p->kind = prompt->kind;
+	p->echo = prompt->echo;
+	p->text = xstrdup(prompt->text);
+	ev_timer_init(&p->timer, on_prompt_timeout, pool->device->args.prompt_timeout, 0);
+	p->timer.data = p;
+	if (pool->device->args.prompt_timeout > 0)
+		ev_timer_start(b->loop, &p->timer);
+	TAILQ_INSERT_TAIL(&b->prompts, p, link);
+	update_clocks(b);
+	prompt_send(p, r);
+}
+
+/* The person who was asked has left: ask the next one who waits, or give up. */
+void
+broker_prompts_reassign(struct broker *b, uint64_t request_uid)
+{
+	struct broker_prompt *p, *next;
+
+	TAILQ_FOREACH_SAFE (p, &b->prompts, link, next) {
+		struct request *r;
+		if (p->request_uid != request_uid)
+			continue;
+		r = find_audience(p->pool, 0);
+		if (r != NULL)
+			prompt_send(p, r);
+		else
+			prompt_close(p, NULL);
+	}
+}
+
+bool
+broker_prompt_answer(struct broker *b, struct request *r, uint64_t prompt_id, const char *value)
+{
+	struct broker_prompt *p;
+
+	TAILQ_FOREACH (p, &b->prompts, link) {
+		if (p->prompt_id == prompt_id && p->request_uid == r->uid) {
+			prompt_close(p, value);
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+broker_prompts_drop(struct broker_pool *pool)
+{
+	struct broker_prompt *p, *next;
+
+	TAILQ_FOREACH_SAFE (p, &pool->broker->prompts, link, next) {
+		if (p->pool == pool)
+			prompt_close(p, NULL);
+	}
+}
+
+void
+broker_connector_notice(uint64_t job_id, const char *text, void *arg)
+{
+	struct broker_pool *pool = broker_pool_by_job(arg, job_id);
+	struct pool_waiter *w;
+
+	if (pool == NULL)
+		return;
+	log_info("session", "%s: %s", pool->device->name, text);
+	TAILQ_FOREACH (w, &pool->policy.waiters, link)
+		request_notice(request_by_waiter(w), text);
+}

@@ -1,0 +1,109 @@
+/*
+ * Pools over time: a new configuration, persistent devices, and pools that nobody uses any more.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker_impl.h"
+#include "clock.h"
+#include "log.h"
+#include "xalloc.h"
+
+/* A pool without sessions, waiters and failures is forgotten after so long. */
+#define POOL_FORGET_SECONDS 900.0
+
+static void
+adopt_device(struct broker_pool *pool, struct device_conf *device, int *changed)
+{
+	bool same = device_conf_same_login(pool->device, device);
+
+	if (!device_conf_equal(pool->device, device))
+		(*changed)++;
+	device_conf_free(pool->device);
+	pool->device = device;
+	pool_set_args(&pool->policy, &device->args);
+	if (!same) {
+		pool_drain_all(&pool->policy, "its configuration changed");
+		pool->policy.resolved = false;
+	}
+	if (!same || pool->policy.block != POOL_OPEN)
+		broker_pool_unblock(pool, !same);
+	broker_pool_kick(pool);
+}
+
+/* A device that the new configuration no longer allows as it was: its sessions drain, its waiters are told. */
+static void
+retire(struct broker_pool *pool, const struct np_error *why, int *changed)
+{
+	struct pool_waiter *w, *next;
+
+	(*changed)++;
+	pool->device->args.persistent = false;
+	pool_set_args(&pool->policy, &pool->device->args);
+	pool_drain_all(&pool->policy, "its configuration is gone");
+	TAILQ_FOREACH_SAFE (w, &pool->policy.waiters, link, next) {
+		pool_unwait(w);
+		request_fail(request_by_waiter(w), why);
+	}
+	secret_free(pool->key);
+	pool->key = xasprintf("retired %llu", (unsigned long long)broker_next_id(pool->broker));
+	pool->key_hash = broker_hash(pool->key);
+	broker_pool_kick(pool);
+}
+
+void
+broker_pools_reload(struct broker *b, struct config *config, int *changed)
+{
+	struct broker_pool *pool;
+	struct np_error err;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		struct device_conf *device = broker_device_make(config, &pool->ref, &err);
+		if (device == NULL)
+			retire(pool, &err, changed);
+		else
+			adopt_device(pool, device, changed);
+	}
+}
+
+static void
+open_persistent(struct broker *b)
+{
+	struct np_error err;
+
+	for (size_t i = 0; i < b->config->devices_count; i++) {
+		const struct device_conf *device = b->config->devices[i];
+		struct device_ref ref = {.operand = device->name};
+		struct broker_pool *pool = device->args.persistent ? broker_pool_get(b, &ref, &err) : NULL;
+		if (pool != NULL)
+			broker_pool_kick(pool);
+	}
+}
+
+static bool
+forgettable(const struct broker_pool *pool, double now)
+{
+	return TAILQ_EMPTY(&pool->policy.entries) && TAILQ_EMPTY(&pool->policy.waiters) && TAILQ_EMPTY(&pool->held) &&
+	       pool->resolve_job == 0 && pool->agent_job == 0 && !pool->asking && !pool->policy.disabled &&
+	       !pool->policy.paused && pool->policy.block != POOL_AUTH && !pool->policy.persistent_wanted &&
+	       now - pool->last_used > POOL_FORGET_SECONDS;
+}
+
+/* Every few seconds: after a resume of the machine timers are late, and pools that nobody uses are forgotten. */
+void
+broker_pools_tick(struct broker *b)
+{
+	struct broker_pool *pool, *next;
+	double now = clock_now();
+
+	if (!b->stopping)
+		open_persistent(b);
+	TAILQ_FOREACH_SAFE (pool, &b->pools, link, next) {
+		if (pool->policy.persistent_wanted)
+			broker_pool_freshen(pool);
+		if (forgettable(pool, now))
+			broker_pool_free(pool);
+		else
+			broker_pool_kick(pool);
+	}
+}

@@ -1,0 +1,438 @@
+/*
+ * Sessions as the broker has them: dialled by a connector (through a jump host's session where there is one), adopted,
+ * ended.
+ *
+ * Connectors answer by job id; a session that has gone meanwhile is simply not found.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "broker_impl.h"
+#include "clock.h"
+#include "log.h"
+#include "operand.h"
+#include "xalloc.h"
+
+/* ---- finding ---- */
+
+static struct broker_session *
+session_by_job(struct broker *b, uint64_t job)
+{
+	struct broker_pool *pool;
+	struct pool_entry *e;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		TAILQ_FOREACH (e, &pool->policy.entries, link) {
+			if (broker_entry_session(e)->dial_job == job)
+				return broker_entry_session(e);
+		}
+	}
+	return NULL;
+}
+
+struct broker_pool *
+broker_pool_by_job(struct broker *b, uint64_t job)
+{
+	struct broker_pool *pool;
+	struct broker_session *s = session_by_job(b, job);
+
+	if (s != NULL)
+		return s->pool;
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (pool->resolve_job == job || pool->agent_job == job)
+			return pool;
+	}
+	return NULL;
+}
+
+/* Keeps what the policy reads about a session true; called before the policy is asked. */
+void
+broker_session_refresh(struct broker_session *s)
+{
+	if (s->session == NULL)
+		return;
+	s->entry.slots_used = session_slots_used(s->session);
+	s->entry.slots_max = session_slots_max(s->session);
+	s->entry.last_rx = session_last_rx(s->session);
+}
+
+/* ---- the end ---- */
+
+/* The lease on the jump host ends with the session that it carried. */
+static void
+drop_forward(struct broker_session *s)
+{
+	struct request *r = s->forward;
+
+	if (r == NULL)
+		return;
+	s->forward = NULL;
+	r->dependent = NULL;
+	if (r->relay != NULL)
+		relay_close(r->relay);
+	else
+		request_cancel(r, false);
+}
+
+static void
+session_free(struct broker_session *s)
+{
+	struct broker *b = s->pool->broker;
+
+	if (s->entry.pool != NULL)
+		pool_entry_remove(&s->entry);
+	drop_forward(s);
+	b->sessions_count--;
+	broker_pool_kick(s->pool);
+	broker_pools_kick_room(b);
+	broker_note_idle(b);
+	target_unref(s->target);
+	free(s->agent_socket);
+	free(s->auth);
+	free(s);
+}
+
+static void
+connect_failed(struct broker_session *s, const struct np_error *err, uint64_t agent_hash)
+{
+	struct broker_pool *pool = s->pool;
+
+	log_warning("session", "%s#%llu: %s: %s", pool->device->name, (unsigned long long)s->id,
+	    reason_name(err->reason), err->text);
+	broker_pool_failed(pool, s->target, agent_hash);
+	pool_connect_failed(&pool->policy, &s->entry, err, clock_now());
+	session_free(s);
+}
+
+/* Closes a session, or gives up the attempt to make one; what follows comes by events. */
+void
+broker_session_end(struct broker_session *s, enum np_reason reason, const char *why)
+{
+	s->closing = true;
+	if (s->session != NULL)
+		session_close(s->session, reason, "%s", why);
+	else if (s->dial_job != 0)
+		connector_cancel(
+		    s->pool->broker->connector, s->dial_job, reason == REASON_NONE ? REASON_CANCELLED : reason, why);
+	else if (s->forward != NULL) {
+		struct np_error err;
+		struct request *r = s->forward;
+		error_set(&err, REASON_CANCELLED, "%s", why);
+		broker_forward_failed(r, &err);
+		request_cancel(r, false);
+	}
+}
+
+static void
+on_session_closed(struct session *session, const struct np_error *why, void *arg)
+{
+	struct broker_session *s = arg;
+
+	log_info("session", "%s: closed: %s", session_name(session), why->text);
+	s->session = NULL;
+	session_free(s);
+}
+
+static void
+on_session_probed(struct session *session NP_UNUSED, double rtt NP_UNUSED, void *arg)
+{
+	struct broker_session *s = arg;
+
+	pool_alive(&s->entry, clock_now());
+	broker_pool_kick(s->pool);
+}
+
+static void
+on_session_slots(struct session *session, void *arg)
+{
+	struct broker_session *s = arg;
+
+	if (session_slots_max(session) < s->entry.slots_max)
+		pool_learn_channels(&s->pool->policy, &s->entry, session_slots_max(session));
+	broker_pool_kick(s->pool);
+}
+
+static const struct session_events session_callbacks = {
+    .closed = on_session_closed,
+    .probed = on_session_probed,
+    .slots = on_session_slots,
+};
+
+/* ---- dialling ---- */
+
+/* The agent of the client whose request made us connect, so that its keys sign; else the daemon's own. */
+static const char *
+choose_agent(const struct broker_pool *pool, const struct pool_waiter *w)
+{
+	struct request *r;
+
+	if (w == NULL)
+		w = TAILQ_FIRST(&pool->policy.waiters);
+	for (; w != NULL; w = TAILQ_NEXT(w, link)) {
+		r = request_by_waiter((struct pool_waiter *)(uintptr_t)w);
+		if (r->params.agent_socket != NULL)
+			return r->params.agent_socket;
+	}
+	return pool->broker->options.agent_socket;
+}
+
+/* Starts the dial of s over ready_fd (taken over), or over a connection that the dial makes itself (-1). */
+static void
+start_dial(struct broker_session *s, int ready_fd)
+{
+	struct connect_request request = {.kind = CONNECT_DIAL,
+	    .target = s->target,
+	    .agent_socket = s->agent_socket,
+	    .ready_fd = ready_fd,
+	    .timeout = s->target->connection_timeout,
+	    .prompt_timeout = s->pool->device->args.prompt_timeout};
+
+	s->dial_job = connector_submit(s->pool->broker->connector, &request);
+}
+
+static void
+adopt(struct broker_session *s, struct connect_result *result)
+{
+	struct broker_pool *pool = s->pool;
+	struct session_params params = {.id = s->id,
+	    .name = pool->device->name,
+	    .ssh = result->session,
+	    .fd = result->session_fd,
+	    .proxy_pid = result->proxy_pid,
+	    .max_channels = pool->device->args.max_channels,
+	    .spare_channels = pool->device->args.enabled && !s->entry.private_use};
+
+	result->session = NULL;
+	result->session_fd = -1;
+	result->proxy_pid = 0;
+	s->session = session_adopt(pool->broker->loop, &params, &session_callbacks, s);
+	s->auth = result->auth_method;
+	result->auth_method = NULL;
+	s->connect_seconds = clock_now() - s->entry.created;
+	log_info("session", "%s: connected as %s@%s:%d in %.0f ms by %s", session_name(s->session), s->target->user,
+	    s->target->host, s->target->port, s->connect_seconds * 1000, s->auth != NULL ? s->auth : "none");
+}
+
+static void
+dial_done(struct broker_session *s, struct connect_result *result)
+{
+	struct broker_pool *pool = s->pool;
+	bool outdated = pool->target != s->target && !target_same_login(pool->target, s->target);
+
+	s->dial_job = 0;
+	free(s->agent_socket);
+	s->agent_socket = NULL;
+	if (!result->ok) {
+		connect_failed(s, &result->err, result->agent_keys_hash);
+		return;
+	}
+	adopt(s, result);
+	pool->agent_hashes_count = 0;
+	pool->prompted = false;
+	pool_connect_done(&pool->policy, &s->entry, result->needed_person, clock_now());
+	if (outdated)
+		pool_drain(&s->entry, "its configuration changed while it connected");
+	broker_pool_kick(pool);
+}
+
+static void
+on_connector_done(struct connect_result *result, void *arg)
+{
+	struct broker *b = arg;
+	struct broker_pool *pool = broker_pool_by_job(b, result->id);
+	struct broker_session *s;
+
+	if (pool == NULL)
+		return;
+	switch (result->kind) {
+	case CONNECT_RESOLVE:
+		broker_resolve_done(pool, result);
+		break;
+	case CONNECT_AGENT_KEYS:
+		broker_agent_keys_done(pool, result);
+		break;
+	case CONNECT_DIAL:
+		s = session_by_job(b, result->id);
+		if (s != NULL)
+			dial_done(s, result);
+		break;
+	}
+}
+
+/* ---- jump hosts ---- */
+
+static int
+jump_depth(const struct broker_pool *pool)
+{
+	const struct broker *b = pool->broker;
+	const struct request *r;
+	int depth = 0;
+
+	/* Who waits for a session of this pool on behalf of another pool, and who for that one? */
+	TAILQ_FOREACH (r, &b->requests, link) {
+		if (r->kind == REQUEST_FORWARD && r->pool == pool && r->dependent != NULL) {
+			int d = 1 + (r->dependent->pool == pool ? BROKER_JUMPS_MAX : jump_depth(r->dependent->pool));
+			depth = d > depth ? d : depth;
+			if (depth >= BROKER_JUMPS_MAX)
+				break;
+		}
+	}
+	return depth;
+}
+
+/*
+ * "a,b,c": the session to c is reached through b, that one through a (ssh_config(5) ProxyJump).  A hop that is not a
+ * configured device is looked up in the ssh configuration file that the device behind it named.
+ */
+static struct device_ref
+jump_ref(const struct broker *b, const char *chain, const char *ssh_config)
+{
+	const char *last = strrchr(chain, ',');
+	struct device_ref ref = {.operand = xstrdup(last != NULL ? last + 1 : chain)};
+	cJSON *o = cJSON_CreateObject();
+
+	if (last != NULL) {
+		char *before = xstrndup(chain, (size_t)(last - chain));
+		cJSON_AddStringToObject(o, "proxy_jump", before);
+		free(before);
+	}
+	if (ssh_config != NULL && config_device(b->config, ref.operand) == NULL)
+		cJSON_AddStringToObject(o, "ssh_config", ssh_config);
+	if (cJSON_GetArraySize(o) > 0) {
+		char *printed = cJSON_PrintUnformatted(o);
+		ref.overrides = xstrdup(printed);
+		cJSON_free(printed);
+	}
+	cJSON_Delete(o);
+	return ref;
+}
+
+static void
+start_jump(struct broker_session *s)
+{
+	struct broker *b = s->pool->broker;
+	struct device_ref ref = jump_ref(b, s->target->proxy_jump, s->pool->device->ssh_config);
+	struct message_id none = {.kind = MESSAGE_ID_NONE};
+	struct np_error err;
+	struct broker_pool *jump;
+	struct request *r;
+
+	jump = broker_pool_get(b, &ref, &err);
+	device_ref_finish(&ref);
+	if (jump != NULL && (jump == s->pool || jump_depth(s->pool) >= BROKER_JUMPS_MAX)) {
+		error_set(&err, REASON_JUMP_FAILED, "jump host %s leads back to itself or through more than %d hops",
+		    s->target->proxy_jump, BROKER_JUMPS_MAX);
+		jump = NULL;
+	}
+	if (jump == NULL) {
+		err.reason = REASON_JUMP_FAILED;
+		error_prefix(&err, "jump host %s", s->target->proxy_jump);
+		connect_failed(s, &err, 0);
+		return;
+	}
+	r = request_create(b, REQUEST_FORWARD, NULL, &none);
+	r->params.agent_socket = xstrdup_null(s->agent_socket);
+	r->params.queue_timeout = s->target->connection_timeout;
+	r->pool = jump;
+	r->dependent = s;
+	s->forward = r;
+	request_submit(r);
+}
+
+/* The jump pool could not give a session. */
+void
+broker_forward_failed(struct request *r, const struct np_error *why)
+{
+	struct broker_session *s = r->dependent;
+	struct np_error err = *why;
+
+	if (s == NULL)
+		return;
+	r->dependent = NULL;
+	s->forward = NULL;
+	err.reason = REASON_JUMP_FAILED;
+	error_prefix(&err, "jump host %s", r->pool->device->name);
+	connect_failed(s, &err, 0);
+}
+
+static void
+on_relay_opened(struct relay *relay NP_UNUSED, void *arg NP_UNUSED)
+{
+	/* The dial is already waiting at its end of the pair. */
+}
+
+static void
+on_relay_closed(struct relay *relay NP_UNUSED, const struct np_error *err, void *arg)
+{
+	struct request *r = arg;
+	struct broker_session *s = r->dependent;
+
+	r->relay = NULL;
+	if (s != NULL) {
+		s->forward = NULL;
+		r->dependent = NULL;
+		/* The pair is closed: a dial over it sees the end; it shall say why. */
+		if (s->dial_job != 0 && err != NULL && err->reason != REASON_NONE)
+			connector_cancel(r->broker->connector, s->dial_job, REASON_JUMP_FAILED, err->text);
+	}
+	request_ended(r);
+}
+
+static const struct relay_events relay_callbacks = {.opened = on_relay_opened, .closed = on_relay_closed};
+
+/* The jump host's session is there: open the connection through it and dial over that. */
+void
+broker_forward_start(struct request *r)
+{
+	struct broker_session *s = r->dependent;
+	struct np_error err;
+	int pair[2];
+
+	if (s == NULL) {
+		request_ended(r);
+		return;
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+		error_set_errno(&err, REASON_JUMP_FAILED, "socketpair");
+		broker_forward_failed(r, &err);
+		request_ended(r);
+		return;
+	}
+	r->relay = relay_create(
+	    r->broker->loop, r->session->session, s->target->host, s->target->port, pair[0], &relay_callbacks, r);
+	start_dial(s, pair[1]);
+}
+
+void
+broker_session_connect(struct broker_pool *pool, const struct pool_action *action)
+{
+	struct broker *b = pool->broker;
+	struct broker_session *s = xcalloc(1, sizeof(*s));
+	const char *agent = choose_agent(pool, action->waiter);
+
+	s->pool = pool;
+	s->id = broker_next_id(b);
+	s->target = target_ref(pool->target);
+	s->agent_socket = xstrdup_null(agent);
+	s->entry.private_use = action->private_use;
+	s->entry.private_for = action->private_use && action->waiter != NULL ? action->waiter->id : 0;
+	b->sessions_count++;
+	b->idle_since = 0;
+	pool_connect_started(&pool->policy, &s->entry, s->id, clock_now());
+	log_debug("session", "%s#%llu: connecting to %s:%d", pool->device->name, (unsigned long long)s->id,
+	    s->target->host, s->target->port);
+	if (s->target->proxy_jump != NULL)
+		start_jump(s);
+	else
+		start_dial(s, -1);
+}
+
+const struct connector_events broker_connector_events = {
+    .done = on_connector_done,
+    .prompt = broker_prompt_ask,
+    .notice = broker_connector_notice,
+};

@@ -1,0 +1,379 @@
+/*
+ * netpulsed: options, signals, start and stop.  Everything else is in the library that the tests link as well.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include <ev.h>
+
+#include "broker.h"
+#include "conf.h"
+#include "log.h"
+#include "notify.h"
+#include "paths.h"
+#include "xalloc.h"
+
+#define LOG_FILE_MAX (4u * 1024u * 1024u)
+#define DESCRIPTORS_WANTED 65536
+
+struct options {
+	const char *config_file;
+	const char *socket;
+	double idle_exit;
+	bool debug;
+	int startup_fd; /* -1: none */
+};
+
+/* The process: all that main() owns. */
+struct daemon {
+	struct options options;
+	struct ev_loop *loop;
+	struct config *config; /* until the broker has it */
+	struct broker *broker;
+	struct notify *notify;
+	ev_signal term, interrupt, hup;
+	char socket_path[256];
+};
+
+static void
+usage(FILE *out)
+{
+	fputs("usage: netpulsed [-d] [-f config] [-S socket] [--idle-exit SECONDS]\n"
+	      "  -f, --config FILE       read FILE instead of the default configuration files\n"
+	      "  -S, --socket PATH       listen at PATH\n"
+	      "  -d, --debug             log everything; the process can be traced and leaves core dumps\n"
+	      "      --idle-exit SECONDS end after so long without session, client or persistent device\n"
+	      "      --version, --help\n",
+	    out);
+}
+
+static bool
+parse_seconds(const char *text, double *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtod(text, &end);
+	return errno == 0 && *text != '\0' && *end == '\0' && *value >= 0 && *value < 1e9;
+}
+
+enum { OPT_IDLE_EXIT = 256, OPT_STARTUP_FD, OPT_VERSION };
+
+static int
+parse_option(struct options *o, int option)
+{
+	switch (option) {
+	case 'f':
+		o->config_file = optarg;
+		return 0;
+	case 'S':
+		o->socket = optarg;
+		return 0;
+	case 'd':
+		o->debug = true;
+		return 0;
+	case OPT_IDLE_EXIT:
+		if (parse_seconds(optarg, &o->idle_exit))
+			return 0;
+		fprintf(stderr, "netpulsed: --idle-exit takes a number of seconds, not `%s`\n", optarg);
+		return -1;
+	case OPT_STARTUP_FD:
+		o->startup_fd = atoi(optarg);
+		return o->startup_fd > 2 ? 0 : -1;
+	case OPT_VERSION:
+		printf("netpulsed %s\n", NETPULSE_VERSION);
+		exit(0);
+	case 'h':
+		usage(stdout);
+		exit(0);
+	default:
+		usage(stderr);
+		return -1;
+	}
+}
+
+static int
+parse_options(struct options *o, int argc, char **argv)
+{
+	static const struct option longs[] = {
+	    {"config", required_argument, NULL, 'f'},
+	    {"socket", required_argument, NULL, 'S'},
+	    {"debug", no_argument, NULL, 'd'},
+	    {"idle-exit", required_argument, NULL, OPT_IDLE_EXIT},
+	    {"startup-fd", required_argument, NULL, OPT_STARTUP_FD}, /* npexec's: where it waits for our word */
+	    {"version", no_argument, NULL, OPT_VERSION},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
+	};
+	int option;
+
+	o->startup_fd = -1;
+	while ((option = getopt_long(argc, argv, "f:S:dh", longs, NULL)) != -1)
+		if (parse_option(o, option) == -1)
+			return -1;
+	if (optind < argc) {
+		fprintf(stderr, "netpulsed: unexpected argument `%s`\n", argv[optind]);
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- what the process must be before it holds a secret ---- */
+
+static void
+raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	rlim_t wanted = DESCRIPTORS_WANTED;
+	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted)
+		wanted = limit.rlim_max;
+	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+		log_warning("main", "descriptor limit stays as it is: %s", strerror(errno));
+}
+
+/* Passwords pass through this process: no core dumps, no tracing by other processes of the user. */
+static void
+protect_memory(void)
+{
+	struct rlimit none = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &none);
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+/* Descriptors 0 to 2 must be something, or a socket would become our stderr. */
+static void
+fill_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+/* ---- telling who started us ---- */
+
+static void
+startup_word(struct daemon *d, const char *word)
+{
+	ssize_t n NP_UNUSED;
+
+	if (d->options.startup_fd < 0)
+		return;
+	n = write(d->options.startup_fd, word, strlen(word));
+	close(d->options.startup_fd);
+	d->options.startup_fd = -1;
+}
+
+static int
+startup_failed(struct daemon *d, const struct np_error *err)
+{
+	char *line = xasprintf("%s\n", err->text);
+
+	if (d->options.startup_fd < 0)
+		fprintf(stderr, "netpulsed: %s", line);
+	else
+		log_error("main", "%s", err->text);
+	startup_word(d, line);
+	free(line);
+	return -1;
+}
+
+/* Started by npexec we have no terminal: the log goes to its file.  Otherwise it goes to stderr, for the journal. */
+static int
+open_log(struct daemon *d, struct np_error *err)
+{
+	char *path;
+	int rc;
+
+	if (d->options.startup_fd < 0)
+		return 0;
+	path = paths_log_file(err);
+	if (path == NULL)
+		return -1;
+	rc = log_open_file(path, LOG_FILE_MAX, err);
+	free(path);
+	return rc;
+}
+
+/* ---- events ---- */
+
+static void
+on_term(struct ev_loop *loop NP_UNUSED, ev_signal *w, int revents NP_UNUSED)
+{
+	struct daemon *d = w->data;
+
+	log_info("main", "signal %d", w->signum);
+	notify_stopping(d->notify);
+	broker_stop(d->broker, false);
+}
+
+static void
+on_hup(struct ev_loop *loop NP_UNUSED, ev_signal *w, int revents NP_UNUSED)
+{
+	struct daemon *d = w->data;
+	struct np_error err;
+	int changed;
+
+	notify_reloading(d->notify);
+	log_reopen();
+	if (broker_reload(d->broker, &changed, &err) == -1)
+		notify_status(d->notify, "reload refused: %s", err.text);
+	notify_ready(d->notify);
+}
+
+static void
+on_finished(void *arg)
+{
+	struct daemon *d = arg;
+
+	notify_stopping(d->notify);
+	ev_break(d->loop, EVBREAK_ALL);
+}
+
+static void
+on_status(const char *text, void *arg)
+{
+	struct daemon *d = arg;
+
+	notify_status(d->notify, "%s", text);
+}
+
+static void
+watch_signal(struct daemon *d, ev_signal *w, void (*run)(struct ev_loop *, ev_signal *, int), int number)
+{
+	ev_signal_init(w, run, number);
+	w->data = d;
+	ev_signal_start(d->loop, w);
+}
+
+/* ---- start and stop ---- */
+
+static int
+load_config(struct daemon *d, struct np_error *err)
+{
+	d->config = config_load(d->options.config_file, err);
+	if (d->config == NULL)
+		return -1;
+	if (d->config->log_level_given)
+		log_set_level(d->config->log_level);
+	if (d->options.debug)
+		log_set_level(LOG_LEVEL_DEBUG);
+	for (size_t i = 0; i < d->config->warnings_count; i++)
+		log_warning("config", "%s", d->config->warnings[i]);
+	return 0;
+}
+
+static int
+start_listening(struct daemon *d, int inherited, struct np_error *err)
+{
+	if (inherited > 1)
+		return error_set(err, REASON_INVALID_REQUEST,
+		    "the service manager handed over %d sockets: the broker serves exactly one", inherited);
+	if (inherited == 1)
+		return broker_listen_fd(d->broker, NOTIFY_LISTEN_FIRST, err);
+	if (paths_make_dir(d->socket_path, err) == -1)
+		return -1;
+	return broker_listen(d->broker, err);
+}
+
+static int
+start(struct daemon *d, struct np_error *err)
+{
+	struct broker_options options = {.config_file = d->options.config_file,
+	    .socket_path = d->socket_path,
+	    .agent_socket = getenv("SSH_AUTH_SOCK"),
+	    .idle_exit = d->options.idle_exit,
+	    .finished = on_finished,
+	    .status = on_status,
+	    .arg = d};
+	int inherited = notify_listen_fds(err);
+
+	if (inherited == -1 || open_log(d, err) == -1 || load_config(d, err) == -1 ||
+	    paths_socket(d->options.socket, d->socket_path, sizeof(d->socket_path), err) == -1)
+		return -1;
+	/* Not the default loop: that would reap children that threads of ours wait for. */
+	d->loop = ev_loop_new(EVFLAG_AUTO);
+	if (d->loop == NULL)
+		return error_set(err, REASON_INTERNAL, "the event loop cannot be made");
+	d->notify = notify_create(d->loop);
+	d->broker = broker_create(d->loop, d->config, &options);
+	d->config = NULL;
+	if (start_listening(d, inherited, err) == -1)
+		return -1;
+	watch_signal(d, &d->term, on_term, SIGTERM);
+	watch_signal(d, &d->interrupt, on_term, SIGINT);
+	watch_signal(d, &d->hup, on_hup, SIGHUP);
+	return 0;
+}
+
+static void
+stop(struct daemon *d)
+{
+	if (d->broker != NULL)
+		broker_destroy(d->broker);
+	config_unref(d->config);
+	notify_destroy(d->notify);
+	if (d->loop != NULL) {
+		ev_signal_stop(d->loop, &d->term);
+		ev_signal_stop(d->loop, &d->interrupt);
+		ev_signal_stop(d->loop, &d->hup);
+		ev_loop_destroy(d->loop);
+	}
+	log_close();
+}
+
+int
+main(int argc, char **argv)
+{
+	struct daemon d = {.loop = NULL};
+	struct np_error err;
+
+	fill_standard_descriptors();
+	if (parse_options(&d.options, argc, argv) == -1)
+		return 2;
+	if (d.options.startup_fd >= 0)
+		fcntl(d.options.startup_fd, F_SETFD, FD_CLOEXEC);
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	if (!d.options.debug)
+		protect_memory();
+	raise_descriptors();
+	ev_init(&d.term, NULL);
+	ev_init(&d.interrupt, NULL);
+	ev_init(&d.hup, NULL);
+	if (start(&d, &err) == -1) {
+		startup_failed(&d, &err);
+		stop(&d);
+		return 1;
+	}
+	log_info("main", "netpulsed %s serves %s", NETPULSE_VERSION, d.socket_path);
+	startup_word(&d, "ready\n");
+	notify_ready(d.notify);
+	ev_run(d.loop, 0);
+	stop(&d);
+	return 0;
+}
