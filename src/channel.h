@@ -55,7 +55,12 @@ struct chan_events {
 	void (*output)(struct chan *ch, void *arg);
 	/* n bytes of standard input have left for the server: as many may be written again. */
 	void (*wrote)(struct chan *ch, size_t n, void *arg);
-	/* The end; all output was delivered or can still be read inside this call.  The channel is gone afterwards. */
+	/*
+	 * The end; the channel is gone afterwards.  It waits until all output has been consumed.  Only when the session
+	 * is lost or closed may there be some left, to be read inside this call: up to CHANNEL_BUFFER_MAX of each
+	 * stream, or a whole SSH window (1.25 MiB, on long paths up to 8 MiB) when the server had closed the channel
+	 * before.
+	 */
 	void (*done)(struct chan *ch, const struct chan_end *end, void *arg);
 };
 

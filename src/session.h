@@ -59,20 +59,23 @@ void session_close(struct session *s, enum np_reason reason, const char *fmt, ..
 /* Sends keepalive@openssh.com and reports the reply by probed().  At most one is in flight; false when one already is.
  */
 bool session_probe(struct session *s);
-/* Whether a probe is in flight, and since when (loop time). */
+/* Whether a probe is in flight, and since when (clock_now()). */
 bool session_probing(const struct session *s, double *since);
 
 uint64_t session_id(const struct session *s);
 const char *session_name(const struct session *s); /* "core1#4" */
-/* Loop time of the last packet received; liveness is any packet. */
+/* clock_now() of the last packet received; liveness is any packet. */
 double session_last_rx(const struct session *s);
-/* Seconds, or a negative number when never measured. */
+/* Seconds, smoothed over the probes' replies as TCP does (RFC 6298); negative when never measured. */
 double session_rtt(const struct session *s);
-/* Channels that hold a slot of the server (also those that are closing and the spare), and how many it bears as far as
- * is known. */
+/*
+ * Channels that hold a slot of the server, also those that are closing, and how many it bears as far as is known.  The
+ * spare is not counted: it yields to whoever needs its slot.  Nor are forwarded connections: servers do not limit them
+ * so.
+ */
 int session_slots_used(const struct session *s);
 int session_slots_max(const struct session *s);
-/* Whether a channel could be started now without exceeding the limit (a ready spare counts as startable). */
+/* Whether a channel could be started now without exceeding the limit. */
 bool session_has_slot(const struct session *s);
 uint64_t session_bytes_in(const struct session *s);
 uint64_t session_bytes_out(const struct session *s);
