@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "npexec_impl.h"
-#include "npexec_signal.h"
+#include "npsignal.h"
 #include "text.h"
 
 #define HELD_KEYS 4096u
@@ -61,7 +61,7 @@ do_escape(struct npexec *x, enum tty_escape escape)
 		break;
 	case TTY_ESCAPE_SUSPEND:
 		npexec_tty_restore(&x->tty);
-		npexec_stop_process(true);
+		npsignal_stop_process(true);
 		npexec_tty_raw(&x->tty);
 		break;
 	case TTY_ESCAPE_HELP:

@@ -15,7 +15,7 @@
 
 #include "npexec_impl.h"
 #include "npexec_report.h"
-#include "npexec_signal.h"
+#include "npsignal.h"
 #include "text.h"
 #include "xalloc.h"
 
@@ -124,7 +124,7 @@ on_interrupt(struct npexec *x)
 	const cJSON *prompt = npprompt_current(&x->prompt);
 	cJSON *params;
 
-	npexec_signals_clear_stop();
+	npsignal_clear_stop();
 	if (prompt != NULL && !x->interrupted) {
 		struct np_error err;
 		x->interrupted = true;
@@ -170,7 +170,7 @@ on_stop(struct npexec *x)
 
 	npexec_tty_restore(&x->tty);
 	npprompt_suspend(&x->prompt);
-	npexec_stop_process(false);
+	npsignal_stop_process(false);
 	npprompt_resume(&x->prompt);
 	if (raw)
 		npexec_tty_raw(&x->tty);
@@ -182,15 +182,15 @@ on_signals(struct npexec *x)
 {
 	static const int leave[] = {SIGTERM, SIGHUP, SIGQUIT};
 
-	npexec_signals_drain(x->wake_fd);
+	npsignal_drain(x->wake_fd);
 	for (size_t i = 0; i < NP_COUNT(leave); i++)
-		if (npexec_signal_take(leave[i]))
+		if (npsignal_came(leave[i]))
 			npexec_end(x, NPEXEC_STATUS_SIGNAL + leave[i]);
-	if (npexec_signal_take(SIGINT))
+	if (npsignal_came(SIGINT))
 		on_interrupt(x);
-	if (npexec_signal_take(SIGTSTP))
+	if (npsignal_came(SIGTSTP))
 		on_stop(x);
-	if (npexec_signal_take(SIGWINCH))
+	if (npsignal_came(SIGWINCH))
 		on_resize(x);
 }
 
@@ -329,7 +329,7 @@ loop(struct npexec *x)
 		}
 		act(x, fds);
 		/* While the last output waits for its reader, one signal is enough to leave. */
-		if (x->done && *npexec_signals_stop() != 0)
+		if (x->done && *npsignal_stop_flag() != 0)
 			return;
 	}
 }
@@ -368,14 +368,14 @@ add_hint(struct np_error *err, const char *hint)
 static int
 start(struct npexec *x, struct np_error *err)
 {
-	if (npexec_signals_install(&x->wake_fd, err) == -1)
+	if (npsignal_install(&x->wake_fd, err) == -1)
 		return -1;
 	look_around(x);
 	if (uses_terminal(x))
-		npexec_signals_terminal();
+		npsignal_take_terminal();
 	if (npclient_init(&x->client, x->o->socket, !x->o->no_start, err) == -1)
 		return -1;
-	x->client.stop = npexec_signals_stop();
+	x->client.stop = npsignal_stop_flag();
 	if (npclient_connect(&x->client, err) == -1) {
 		if (x->o->no_start && err->reason == REASON_CONNECT_FAILED)
 			add_hint(err, "start it with netpulsed, or leave out --no-start");
@@ -420,7 +420,7 @@ finish(struct npexec *x)
 static int
 status_of_start(const struct np_error *err)
 {
-	int sig = *npexec_signals_stop();
+	int sig = *npsignal_stop_flag();
 
 	return err->reason == REASON_CANCELLED && sig != 0 ? NPEXEC_STATUS_SIGNAL + sig : NPEXEC_STATUS_FAILED;
 }
@@ -442,6 +442,6 @@ npexec_run(const struct npexec_options *o)
 	loop(&x);
 	finish(&x);
 	if (x.out.error == EPIPE)
-		npexec_die_of_sigpipe();
+		npsignal_die_of_sigpipe();
 	return x.status;
 }

@@ -2,7 +2,7 @@
  * Signal handlers.  They only note and wake: the loop polls the reading end of a pipe, so that no signal is missed
  * between a look at the notes and the wait.  The notes have to be static: a handler gets no argument.
  */
-#include "npexec_signal.h"
+#include "npsignal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ take(int sig)
 }
 
 int
-npexec_signals_install(int *wake_fd, struct np_error *err)
+npsignal_install(int *wake_fd, struct np_error *err)
 {
 	int fds[2];
 
@@ -61,14 +61,14 @@ npexec_signals_install(int *wake_fd, struct np_error *err)
 }
 
 void
-npexec_signals_terminal(void)
+npsignal_take_terminal(void)
 {
 	take(SIGWINCH);
 	take(SIGTSTP);
 }
 
 void
-npexec_signals_drain(int wake_fd)
+npsignal_drain(int wake_fd)
 {
 	char bytes[64];
 
@@ -77,7 +77,7 @@ npexec_signals_drain(int wake_fd)
 }
 
 bool
-npexec_signal_take(int sig)
+npsignal_came(int sig)
 {
 	bool came = seen[sig] != 0;
 
@@ -87,19 +87,19 @@ npexec_signal_take(int sig)
 }
 
 const volatile sig_atomic_t *
-npexec_signals_stop(void)
+npsignal_stop_flag(void)
 {
 	return &stop_signal;
 }
 
 void
-npexec_signals_clear_stop(void)
+npsignal_clear_stop(void)
 {
 	stop_signal = 0;
 }
 
 void
-npexec_stop_process(bool all)
+npsignal_stop_process(bool all)
 {
 	struct sigaction plain, old;
 
@@ -112,7 +112,7 @@ npexec_stop_process(bool all)
 }
 
 void
-npexec_die_of_sigpipe(void)
+npsignal_die_of_sigpipe(void)
 {
 	if (sigpipe_ignored)
 		return;

@@ -1,10 +1,10 @@
 /*
- * Signals that npexec takes: noted by the handlers, acted on by the loop.
+ * Signals that a client takes: noted by the handlers, acted on by the loop.
  *
  * A signal that the caller ignores (nohup, a background job of a script) stays ignored.
  */
-#ifndef NP_EXEC_SIGNAL_H
-#define NP_EXEC_SIGNAL_H
+#ifndef NP_SIGNAL_H
+#define NP_SIGNAL_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -13,19 +13,19 @@
 #include "error.h"
 
 /* Installs the handlers; *wake_fd becomes readable when a signal came.  Once in a process. */
-int npexec_signals_install(int *wake_fd, struct np_error *err) NP_MUST_CHECK;
+int npsignal_install(int *wake_fd, struct np_error *err) NP_MUST_CHECK;
 /* Also takes the signals of a terminal: SIGWINCH and SIGTSTP. */
-void npexec_signals_terminal(void);
+void npsignal_take_terminal(void);
 /* Empties the wake-up pipe; call before looking at the signals. */
-void npexec_signals_drain(int wake_fd);
+void npsignal_drain(int wake_fd);
 /* Whether sig came since the last call. */
-bool npexec_signal_take(int sig);
+bool npsignal_came(int sig);
 /* Becomes non-zero (the signal's number) when one came that asks us to leave. */
-const volatile sig_atomic_t *npexec_signals_stop(void);
-void npexec_signals_clear_stop(void);
+const volatile sig_atomic_t *npsignal_stop_flag(void);
+void npsignal_clear_stop(void);
 /* Stops this process (all: with its process group) as Ctrl-Z would; returns when it is continued. */
-void npexec_stop_process(bool all);
+void npsignal_stop_process(bool all);
 /* Dies of SIGPIPE as a program in a pipeline does, or returns where SIGPIPE was ignored by the caller. */
-void npexec_die_of_sigpipe(void);
+void npsignal_die_of_sigpipe(void);
 
 #endif

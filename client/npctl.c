@@ -1,0 +1,43 @@
+/* npctl: looks at the broker and steers it.  This file: options and exit status. */
+#include "npctl.h"
+
+#include <stdio.h>
+
+#ifndef NETPULSE_VERSION
+#define NETPULSE_VERSION "0"
+#endif
+
+static const char usage_text[] = "usage: npctl [-S socket] [--json] command [argument ...]\n"
+				 "\n"
+				 "  ping                   is a broker running?\n"
+				 "  status [DEVICE]        devices and their sessions; one of them in full\n"
+				 "  open DEVICE ...        make a session now (starts a broker when none runs)\n"
+				 "  close DEVICE [--now]   close its sessions when their commands have ended, or now\n"
+				 "  close #ID [--now]      close one session\n"
+				 "  reload                 read the configuration again\n"
+				 "  stop [--now]           end the broker when all commands have ended, or now\n"
+				 "  sync                   wait until everything asked before has had its effect\n"
+				 "\n"
+				 "  -S SOCKET              where the broker listens\n"
+				 "  --json                 for programs\n"
+				 "  --help, --version\n";
+
+int
+main(int argc, char **argv)
+{
+	struct npctl_options options;
+	struct np_error err;
+
+	switch (npctl_options_parse(argc, argv, &options, &err)) {
+	case NPCTL_PARSED:
+		return npctl_run(&options);
+	case NPCTL_HELP:
+		return fputs(usage_text, stdout) == EOF || fflush(stdout) == EOF ? NPCTL_EXIT_FAILED : 0;
+	case NPCTL_VERSION:
+		return puts("npctl " NETPULSE_VERSION) == EOF || fflush(stdout) == EOF ? NPCTL_EXIT_FAILED : 0;
+	case NPCTL_USAGE:
+		fprintf(stderr, "npctl: %s\n", err.text);
+		return NPCTL_EXIT_USAGE;
+	}
+	return NPCTL_EXIT_FAILED;
+}

@@ -1,0 +1,29 @@
+/* What npctl's files share: the command line, parsed, and one function a verb. */
+#ifndef NP_CTL_H
+#define NP_CTL_H
+
+#include <stdbool.h>
+
+#include "compiler.h"
+#include "error.h"
+
+#define NPCTL_EXIT_FAILED 1
+#define NPCTL_EXIT_USAGE 2
+
+struct npctl_options {
+	const char *verb;
+	char **args;
+	int args_count;
+	const char *socket;
+	bool json, now;
+};
+
+enum npctl_parsed { NPCTL_PARSED, NPCTL_HELP, NPCTL_VERSION, NPCTL_USAGE };
+
+/* Fills *o (pointers into argv) and checks that the verb exists and takes these arguments. */
+enum npctl_parsed npctl_options_parse(
+    int argc, char **argv, struct npctl_options *o, struct np_error *err) NP_MUST_CHECK;
+/* Does it, prints what there is to print, returns the exit status. */
+int npctl_run(const struct npctl_options *o);
+
+#endif

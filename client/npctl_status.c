@@ -1,0 +1,275 @@
+/* `npctl status` for people.  JSON in, text out. */
+#include "npctl_status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+#include "xalloc.h"
+
+#define COLUMNS 10
+#define CELL_MAX 160
+#define NAME_MAX_WIDTH 26
+#define GAP 2
+
+struct row {
+	char cell[COLUMNS][CELL_MAX];
+};
+
+static const char *const titles[COLUMNS] = {
+    "DEVICE", "STATE", "SESSIONS", "CHANNELS", "RUN", "QUEUE", "RTT", "LAST", "AGE", "ERROR"};
+/* Numbers stand to the right. */
+static const bool right[COLUMNS] = {false, false, true, true, true, true, true, true, true, false};
+
+/* ---- values ---- */
+
+static double
+number(const cJSON *object, const char *name, double missing)
+{
+	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	return cJSON_IsNumber(member) ? member->valuedouble : missing;
+}
+
+static const char *
+string(const cJSON *object, const char *name, char *out, size_t size)
+{
+	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	return text_vis_into(out, size, cJSON_IsString(member) ? member->valuestring : "-");
+}
+
+const char *
+npctl_duration(char *out, size_t size, double seconds)
+{
+	if (seconds < 0)
+		snprintf(out, size, "-");
+	else if (seconds < 100)
+		snprintf(out, size, "%.0fs", seconds);
+	else if (seconds < 100 * 60)
+		snprintf(out, size, "%.0fm", seconds / 60);
+	else if (seconds < 48 * 3600.0)
+		snprintf(out, size, "%.0fh", seconds / 3600);
+	else
+		snprintf(out, size, "%.0fd", seconds / 86400);
+	return out;
+}
+
+static void
+format_rtt(char *out, size_t size, double ms)
+{
+	if (ms < 0)
+		snprintf(out, size, "-");
+	else if (ms < 10)
+		snprintf(out, size, "%.1fms", ms);
+	else if (ms < 10000)
+		snprintf(out, size, "%.0fms", ms);
+	else
+		snprintf(out, size, "%.0fs", ms / 1000);
+}
+
+/* Characters on the screen, as far as one character is one column. */
+static size_t
+width(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		if (((unsigned char)*s & 0xc0) != 0x80)
+			n++;
+	return n;
+}
+
+/* Cuts s to max columns; the end of a cut text is marked. */
+static void
+cut(char *s, size_t max)
+{
+	char *p = s;
+
+	if (width(s) <= max)
+		return;
+	for (size_t n = 0; n + 1 < max && *p != '\0'; n++)
+		do
+			p++;
+		while (((unsigned char)*p & 0xc0) == 0x80);
+	p[0] = '+';
+	p[1] = '\0';
+}
+
+/* ---- a device ---- */
+
+static void
+fill_error(char *out, size_t size, const cJSON *device)
+{
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(device, "last_error");
+	double retry = number(error, "retry_in", -1);
+	char reason[64], wait[32];
+
+	out[0] = '\0';
+	if (!cJSON_IsObject(error))
+		return;
+	string(error, "reason", reason, sizeof(reason));
+	if (retry >= 0)
+		snprintf(out, size, "%s, next in %s", reason, npctl_duration(wait, sizeof(wait), retry));
+	else
+		snprintf(out, size, "%s", reason);
+}
+
+static void
+fill_row(struct row *r, const cJSON *d)
+{
+	string(d, "device", r->cell[0], CELL_MAX);
+	cut(r->cell[0], NAME_MAX_WIDTH);
+	string(d, "state", r->cell[1], CELL_MAX);
+	snprintf(r->cell[2], CELL_MAX, "%.0f", number(d, "sessions", 0));
+	snprintf(r->cell[3], CELL_MAX, "%.0f/%.0f", number(d, "channels_used", 0), number(d, "channels_max", 0));
+	snprintf(r->cell[4], CELL_MAX, "%.0f", number(d, "running", 0));
+	snprintf(r->cell[5], CELL_MAX, "%.0f", number(d, "queued", 0));
+	format_rtt(r->cell[6], CELL_MAX, number(d, "rtt_ms", -1));
+	npctl_duration(r->cell[7], CELL_MAX, number(d, "last_used", -1));
+	npctl_duration(r->cell[8], CELL_MAX, number(d, "age", -1));
+	fill_error(r->cell[9], CELL_MAX, d);
+}
+
+/* ---- the table ---- */
+
+static void
+measure(const struct row *rows, size_t count, size_t widths[COLUMNS])
+{
+	size_t used = 0;
+
+	for (size_t c = 0; c < COLUMNS; c++) {
+		widths[c] = strlen(titles[c]);
+		for (size_t r = 0; r < count; r++)
+			if (width(rows[r].cell[c]) > widths[c])
+				widths[c] = width(rows[r].cell[c]);
+		if (c + 1 < COLUMNS)
+			used += widths[c] + GAP;
+	}
+	/* The last column takes what is left; a table of hostile numbers may leave nothing. */
+	widths[COLUMNS - 1] = used + 8 < NPCTL_WIDTH ? NPCTL_WIDTH - used : 8;
+}
+
+static int
+append_row(struct buf *b, struct row *row, const size_t widths[COLUMNS])
+{
+	char line[COLUMNS * (CELL_MAX + GAP) + 2];
+	size_t n = 0;
+
+	cut(row->cell[COLUMNS - 1], widths[COLUMNS - 1]);
+	for (size_t c = 0; c < COLUMNS; c++) {
+		size_t pad = widths[c] > width(row->cell[c]) ? widths[c] - width(row->cell[c]) : 0;
+		size_t size = strlen(row->cell[c]);
+
+		if (pad > CELL_MAX - size)
+			pad = CELL_MAX - size;
+		if (right[c])
+			memset(line + n, ' ', pad);
+		memcpy(line + n + (right[c] ? pad : 0), row->cell[c], size);
+		if (!right[c])
+			memset(line + n + size, ' ', pad);
+		n += pad + size;
+		memset(line + n, ' ', GAP);
+		n += GAP;
+	}
+	while (n > 0 && line[n - 1] == ' ')
+		n--;
+	line[n++] = '\n';
+	return buf_append(b, line, n);
+}
+
+static int
+append_table(struct buf *b, const cJSON *devices)
+{
+	size_t count = (size_t)cJSON_GetArraySize(devices), n = 0, widths[COLUMNS];
+	struct row *rows = xcalloc(count + 1, sizeof(rows[0])), header;
+	const cJSON *device;
+	int result;
+
+	memset(&header, 0, sizeof(header));
+	for (size_t c = 0; c < COLUMNS; c++)
+		snprintf(header.cell[c], CELL_MAX, "%s", titles[c]);
+	cJSON_ArrayForEach (device, devices)
+		fill_row(&rows[n++], device);
+	measure(rows, n, widths);
+	result = append_row(b, &header, widths);
+	for (size_t i = 0; i < n && result == 0; i++)
+		result = append_row(b, &rows[i], widths);
+	free(rows);
+	return result;
+}
+
+/* ---- around it ---- */
+
+static int
+append_broker(struct buf *b, const cJSON *broker)
+{
+	char version[64], state[32], uptime[32], socket[128];
+
+	if (!cJSON_IsObject(broker))
+		return 0;
+	return buf_printf(b, "netpulsed %s, pid %.0f, %s for %s at %s: %.0f clients, %.0f sessions, %.0f requests\n",
+	    string(broker, "version", version, sizeof(version)), number(broker, "pid", 0),
+	    string(broker, "state", state, sizeof(state)),
+	    npctl_duration(uptime, sizeof(uptime), number(broker, "uptime", -1)),
+	    string(broker, "socket", socket, sizeof(socket)), number(broker, "peers", 0), number(broker, "sessions", 0),
+	    number(broker, "requests", 0));
+}
+
+static int
+append_session(struct buf *b, const cJSON *s)
+{
+	char state[32], age[32], last[32], auth[256], algorithms[256], banner[256], rtt[32];
+
+	format_rtt(rtt, sizeof(rtt), number(s, "rtt_ms", -1));
+	if (buf_printf(b,
+		"  session #%.0f: %s, channels %.0f/%.0f, rtt %s, last used %s, age %s, %.0f bytes in, %.0f out\n",
+		number(s, "id", 0), string(s, "state", state, sizeof(state)), number(s, "channels_used", 0),
+		number(s, "channels_max", 0), rtt, npctl_duration(last, sizeof(last), number(s, "last_used", -1)),
+		npctl_duration(age, sizeof(age), number(s, "age", -1)), number(s, "bytes_in", 0),
+		number(s, "bytes_out", 0)) == -1)
+		return -1;
+	if (cJSON_GetObjectItemCaseSensitive(s, "banner") == NULL)
+		return 0;
+	return buf_printf(b, "    %s\n    %s\n    %s\n", string(s, "banner", banner, sizeof(banner)),
+	    string(s, "algorithms", algorithms, sizeof(algorithms)), string(s, "auth", auth, sizeof(auth)));
+}
+
+static int
+append_detail(struct buf *b, const cJSON *d)
+{
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(d, "last_error");
+	const cJSON *session;
+	char name[128], user[128], host[256], message[700];
+
+	if (buf_printf(b, "\n%s: %s@%s, port %.0f\n", string(d, "device", name, sizeof(name)),
+		string(d, "user", user, sizeof(user)), string(d, "host", host, sizeof(host)),
+		number(d, "port", 0)) == -1)
+		return -1;
+	if (cJSON_IsObject(error) &&
+	    buf_printf(b, "  last error: %s\n", string(error, "message", message, sizeof(message))) == -1)
+		return -1;
+	cJSON_ArrayForEach (session, cJSON_GetObjectItemCaseSensitive(d, "list"))
+		if (append_session(b, session) == -1)
+			return -1;
+	return 0;
+}
+
+int
+npctl_status_text(struct buf *b, const cJSON *status, bool detail)
+{
+	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(status, "devices");
+	const cJSON *device;
+
+	if (append_broker(b, cJSON_GetObjectItemCaseSensitive(status, "broker")) == -1)
+		return -1;
+	if (cJSON_GetArraySize(devices) == 0)
+		return buf_append_str(b, "No device has been used yet.\n");
+	if (append_table(b, devices) == -1)
+		return -1;
+	cJSON_ArrayForEach (device, devices)
+		if (detail && append_detail(b, device) == -1)
+			return -1;
+	return 0;
+}

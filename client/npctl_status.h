@@ -1,0 +1,24 @@
+/*
+ * The status of the broker as people read it: lines and a table of at most NPCTL_WIDTH columns.  Pure.
+ */
+#ifndef NP_CTL_STATUS_H
+#define NP_CTL_STATUS_H
+
+#include <stdbool.h>
+
+#include <cjson/cJSON.h>
+
+#include "buf.h"
+#include "compiler.h"
+
+#define NPCTL_WIDTH 100
+
+/*
+ * Appends the text for the result of `status` to b; detail: with every session and the whole last error, as for a
+ * single device.  Missing and unknown members are no error.  -1 when it does not fit.
+ */
+int npctl_status_text(struct buf *b, const cJSON *status, bool detail) NP_MUST_CHECK;
+/* "5s", "3m", "2h", "4d"; "-" for negative values. */
+const char *npctl_duration(char *out, size_t size, double seconds);
+
+#endif
