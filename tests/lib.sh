@@ -220,6 +220,11 @@ count_fds()
 	ls "/proc/$1/fd" | wc -l
 }
 
+peak_kb()
+{
+	sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
+}
+
 rss_kb()
 {
 	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
@@ -256,7 +261,7 @@ make_key()
 	[ -f "$1" ] || ssh-keygen -q -t ed25519 -N "${2:-}" -C "$(basename "$1")" -f "$1"
 }
 
-# add_host NAME PORT [LINE...]: how ssh and the broker find it.
+# add_host NAME PORT [LINE...]: how ssh and the broker find it.  $identity: the key file, $T/key; empty: none is named.
 add_host()
 {
 	_name=$1
@@ -266,11 +271,11 @@ add_host()
 		printf 'Host %s\n' "$_name"
 		# ssh takes the first value: further lines come first.
 		[ $# -eq 0 ] || printf '  %s\n' "$@"
+		[ -z "${identity-$T/key}" ] || echo "  IdentityFile ${identity-$T/key}"
 		cat <<-END
 			  HostName 127.0.0.1
 			  Port $_port
 			  User $me
-			  IdentityFile $T/key
 			  IdentitiesOnly yes
 			  UserKnownHostsFile $T/known_hosts
 			  GlobalKnownHostsFile /dev/null
@@ -462,7 +467,7 @@ start_broker()
 	write_config "${1:-}"
 	[ $# -eq 0 ] || shift
 	# shellcheck disable=SC2086
-	${NP_WRAPPER:-} netpulsed -S "$NETPULSE_SOCKET" -f "$T/config.yaml" -d "$@" </dev/null >>"$T/broker.log" 2>&1 &
+	${NP_WRAPPER:-} netpulsed -S "$NETPULSE_SOCKET" -f "$T/config.yaml" ${broker_debug--d} "$@" </dev/null >>"$T/broker.log" 2>&1 &
 	broker_pid=$!
 	polite_pids="$polite_pids $broker_pid"
 	if ! wait_until "npctl ping || ! alive $broker_pid" || ! alive "$broker_pid"; then

@@ -168,7 +168,7 @@ static void
 send_bytes(struct client *c, const uint8_t *p, size_t n)
 {
 	while (n > 0 && !c->closed) {
-		struct pollfd pfd = {.fd = c->fd, .events = POLLIN | POLLOUT};
+		struct pollfd pfd = {.fd = c->fd, .events = c->deaf ? POLLOUT : POLLIN | POLLOUT};
 		if (poll(&pfd, 1, (int)(c->limit * 1000)) == 0)
 			die(EXIT_LATE, "the broker does not read");
 		if (pfd.revents & POLLIN) {
@@ -292,6 +292,8 @@ instruct(struct client *c, char *line)
 		wait_for_text(c, argument);
 	else if (strcmp(line, "deaf") == 0)
 		be_deaf(argument);
+	else if (strcmp(line, "noread") == 0)
+		c->deaf = true;
 	else if (strcmp(line, "half") == 0)
 		shutdown(c->fd, SHUT_WR);
 	else if (strcmp(line, "eof") == 0)

@@ -1,10 +1,11 @@
 /*
- * ptyrun [-t SECONDS] [-e EXPECT -s SEND]... COMMAND [ARGUMENT...]: a person at a terminal, for end-to-end tests.
+ * ptyrun [-t SECONDS] [-e EXPECT [-w PAUSE] -s SEND]... COMMAND [ARGUMENT...]: a person at a terminal, for end-to-end
+ * tests.
  *
  * Runs the command in a session of its own whose controlling terminal is a new pty, copies what the terminal shows to
  * standard output, and types: when EXPECT has appeared (behind the previous one), SEND, in which \r, \n, \\ and \xHH
- * are understood.  Exit status: the command's, 128+N when it died of signal N, 3 when an EXPECT did not appear or the
- * command did not end within SECONDS (20).
+ * are understood; a slow person takes PAUSE seconds for it.  Exit status: the command's, 128+N when it died of signal
+ * N, 3 when an EXPECT did not appear or the command did not end within SECONDS (20).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 
 struct step {
 	const char *expect, *send;
+	double pause;
 };
 
 struct terminal {
@@ -105,6 +107,7 @@ match_steps(struct terminal *t)
 		t->shown_size -= (size_t)(found + n - t->shown);
 		memmove(t->shown, found + n, t->shown_size);
 		t->step++;
+		usleep((useconds_t)(s->pause * 1e6));
 		type_text(t, s->send);
 	}
 }
@@ -142,18 +145,20 @@ main(int argc, char **argv)
 {
 	static struct terminal t;
 	double limit = 20;
-	for (int opt; (opt = getopt(argc, argv, "+t:e:s:")) != -1;) {
+	for (int opt; (opt = getopt(argc, argv, "+t:e:s:w:")) != -1;) {
 		if (opt == 't')
 			limit = strtod(optarg, NULL);
 		else if (opt == 'e' && t.steps_count < STEPS_MAX)
-			t.steps[t.steps_count++] = (struct step){optarg, ""};
+			t.steps[t.steps_count++] = (struct step){optarg, "", 0};
+		else if (opt == 'w' && t.steps_count > 0)
+			t.steps[t.steps_count - 1].pause = strtod(optarg, NULL);
 		else if (opt == 's' && t.steps_count > 0)
 			t.steps[t.steps_count - 1].send = optarg;
 		else
 			return 2;
 	}
 	if (optind == argc) {
-		fprintf(stderr, "usage: ptyrun [-t SECONDS] [-e EXPECT -s SEND]... COMMAND [ARGUMENT...]\n");
+		fprintf(stderr, "usage: ptyrun [-t SECONDS] [-e EXPECT [-w PAUSE] -s SEND]... COMMAND [ARGUMENT...]\n");
 		return 2;
 	}
 	terminal_open(&t, argv + optind);

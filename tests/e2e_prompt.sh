@@ -1,0 +1,91 @@
+#!/bin/sh
+# What a person is asked, on the terminal of the client that started the login.
+. "$(dirname "$0")/lib.sh"
+need jq
+
+start_simdev pw --user admin --password secret
+start_simdev two --user admin --kbdint first --kbdint second
+start_sshd dev
+make_key "$T/locked" hidden
+cat "$T/locked.pub" >>"$T/dev/authorized_keys"
+add_host pw2 "$port_pw" 'User admin'
+add_host pw3 "$port_pw" 'User admin'
+identity=
+add_host locked "$port_dev" "IdentityFile $T/locked"
+identity=$T/key
+start_broker "
+long_connection: {connection_timeout: 2, prompt_timeout: 10}
+devices:
+  pw: {username: admin}
+  pw2: {username: admin, connection_args: {prompt_timeout: 1}}
+  two: {username: admin}
+"
+
+# ---- password ----
+
+run npexec pw true
+is "$status" 255 "no terminal: exit status 255"
+like "$err" '^npexec: pw: auth_failed: ' "reason auth_failed"
+run ptyrun -e 'assword' -s 'secret\r' npexec pw 'echo "<in>"'
+is "$status" 0 "a password typed at the terminal"
+like "$out" '<in>' "opens the device"
+unlike "$out" 'secret' "and is not shown"
+is "$(npexec -j pw true | jq -r .reused)" true "others use the session"
+npctl close pw >/dev/null
+run npexec pw true
+is "$status" 255 "the password was not kept"
+
+run ptyrun -e 'assword' -s 'wrong\r' npexec pw true
+is "$status" 255 "a wrong password typed"
+like "$out" 'npexec: pw: auth_failed' "is told"
+run ptyrun -e 'assword' -s 'secret\r' npexec pw 'echo "<in>"'
+like "$out" '<in>' "an answered prompt lifts the back-off"
+
+run ptyrun -t 15 -e 'assword' npexec pw2 true
+is "$status" 255 "prompt_timeout 1: nobody types"
+like "$out" 'prompt_timeout|auth_failed' "and the wait ends"
+
+# While a prompt is open, connection_timeout (2 s) stands still.
+run ptyrun -t 15 -e 'assword' -w 3 -s 'secret\r' npexec pw3 'echo "<late>"'
+like "$out" '<late>' "so one who takes 3 s is in time"
+
+# ---- several persons and one login ----
+
+npctl close pw >/dev/null
+for i in 1 2; do
+	ptyrun -t 20 -e 'assword' -s 'secret\r' npexec pw 'echo "<in>"' >"$T/person$i" 2>&1 &
+	eval "person$i=$!"
+	[ $i = 2 ] || ok "somebody is asked" wait_until 'grep -q assword "$T/person1"'
+done
+wait_for "$person1"
+is $? 0 "the first is served"
+kill "$person2" 2>/dev/null
+wait_for "$person2"
+
+# ---- keyboard-interactive ----
+
+run ptyrun -e 'Answer 1' -s 'first\r' -e 'Answer 2' -s 'second\r' npexec two 'echo "<in>"'
+is "$status" 0 "two prompts of keyboard-interactive"
+like "$out" '<in>' "open the device"
+unlike "$out" 'first' "the hidden one is not shown"
+like "$out" 'second' "the other is"
+
+# ---- passphrase ----
+
+run ptyrun -e 'assphrase' -s 'hidden\r' npexec locked 'echo "<in>"'
+is "$status" 0 "the passphrase of a key"
+like "$out" "assphrase.*$T/locked" "the prompt names the key"
+like "$out" '<in>' "opens the device"
+
+# ---- a terminal whose owner leaves ----
+
+npctl close two >/dev/null
+ptyrun -t 30 -e 'Answer 1' -s '\x03\x03' npexec two true >"$T/left" 2>&1 &
+pid=$!
+wait_for $pid
+is $? 130 "Ctrl-C at a prompt leaves"
+run ptyrun -e 'Answer 1' -s 'first\r' -e 'Answer 2' -s 'second\r' npexec two 'echo "<in>"'
+like "$out" '<in>' "the next is asked again"
+
+ok "the broker ends well" stop_broker
+done_testing

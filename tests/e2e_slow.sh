@@ -1,0 +1,93 @@
+#!/bin/sh
+# A reader that stops holds only its own stream; the broker's memory stays bounded meanwhile.
+. "$(dirname "$0")/lib.sh"
+need jq
+
+start_sshd dev
+start_broker '
+devices:
+  dev: {connection_args: {max_connections: 1}}
+'
+npexec dev true
+head -c 20000000 /dev/urandom >"$T/big"
+rss=$(rss_kb "$broker_pid")
+
+# ---- three readers that stop, on one connection ----
+
+mkfifo "$T/fifo1" "$T/fifo2" "$T/fifo3"
+for i in 1 2 3; do
+	npexec dev "cat $T/big; cat $T/big >&2" >"$T/fifo$i" 2>"$T/err$i" </dev/null &
+	eval "pid$i=$!"
+done
+exec 5<"$T/fifo1" 6<"$T/fifo2" 7<"$T/fifo3"
+ok "three commands write to readers that do not read" wait_until '[ "$(status ".devices[0].running")" = 3 ]'
+passed() { status '.devices[0].list[0].bytes_in'; }
+still()
+{
+	_before=$(passed)
+	npctl ping && sleep 0.2 && [ "$(passed)" = "$_before" ]
+}
+ok "after a while nothing more comes in" wait_until still
+
+npexec dev "cat $T/big" >"$T/got" </dev/null
+same "$T/big" "$T/got" "another command of the same session passes 20 MB"
+npexec dev cat <"$T/big" >"$T/got"
+same "$T/big" "$T/got" "and another both ways"
+is "$(logins dev)" 1 "all over one connection"
+# The SSH window of a stopped stream is 1.3 MB; three streams, and what one may buffer on its way.
+at_most "$(($(rss_kb "$broker_pid") - rss))" 16000 "the broker holds no more than the windows"
+
+cat <&5 >"$T/got1" &
+cat <&6 >"$T/got2" &
+cat <&7 >"$T/got3" &
+bad=0
+for i in 1 2 3; do
+	eval "pid=\$pid$i"
+	wait_for "$pid" 60 || bad=$((bad + 1))
+done
+exec 5<&- 6<&- 7<&-
+is $bad 0 "when the readers go on, the commands end"
+ok "all output has arrived" wait_until 'cmp $T/big $T/got1 && cmp $T/big $T/got2 && cmp $T/big $T/got3'
+same "$T/big" "$T/err2" "standard error as well"
+
+# ---- a remote that does not read ----
+
+rss=$(rss_kb "$broker_pid")
+npexec dev "until [ -e $T/go ]; do sleep 0.1; done; cksum" <"$T/big" >"$T/sum" &
+pid=$!
+ok "input for a command that does not read" wait_until '[ "$(status ".devices[0].running")" = 1 ]'
+npexec dev cat <"$T/big" >"$T/got"
+same "$T/big" "$T/got" "does not hold the input of another"
+at_most "$(($(rss_kb "$broker_pid") - rss))" 8000 "and waits outside the broker"
+: >"$T/go"
+wait_for $pid
+is "$(cat "$T/sum")" "$(cksum <"$T/big")" "then it arrives"
+
+# ---- one connection with several streams: credit per request ----
+
+cat >"$T/lines" <<END
+{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"head -c 100000 /dev/zero","window":1000}}
+!wait "stdout"
+{"jsonrpc":"2.0","id":2,"method":"exec","params":{"device":"dev","command":"echo second","window":1000}}
+!wait "count":1
+{"jsonrpc":"2.0","method":"credit","params":{"id":1,"bytes":200000}}
+END
+nprpc <"$T/lines" >"$T/rpc"
+sum() { awk '/^#data/ { n += $2 } END { print n + 0 }'; }
+is "$(sed '/"count":1/,$d' "$T/rpc" | grep -B1 '^#data [0-9]* \\^@\|^#data [0-9]* \\000' | sum)" 1000 \
+	"a stream without credit stops at its window"
+like "$(sed '/"count":1/q' "$T/rpc")" '^#data 7 second' "the other goes on"
+is "$(grep -v second "$T/rpc" | sum)" 100000 "with new credit the rest comes"
+
+# ---- a client that is stopped ----
+
+npexec dev "cat $T/big" >"$T/got" </dev/null &
+pid=$!
+kill -STOP $pid
+ok "a stopped client does not disturb others" npexec dev true
+kill -CONT $pid
+ok "and goes on" wait_for $pid
+same "$T/big" "$T/got" "without loss"
+
+ok "the broker ends well" stop_broker
+done_testing

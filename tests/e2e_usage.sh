@@ -1,0 +1,133 @@
+#!/bin/sh
+# Bad input: one line that says what is wrong, and the exit status of the manual.
+. "$(dirname "$0")/lib.sh"
+
+start_broker
+: >"$T/empty"
+
+# refused STATUS PROGRAM ARGUMENT...: exits so, says one line that begins with the program's name, prints nothing.
+refused()
+{
+	_status=$1
+	shift
+	run "$@"
+	_what="$*"
+	is "$status:$out" "$_status:" "$_what: exits $_status"
+	like "$err" "^$1: " "$_what: says why"
+	is "$(echo "$err" | grep -vc "^usage: \|^  ")" 1 "$_what: in one line"
+}
+
+refused 255 npexec
+refused 255 npexec -Z dev true
+refused 255 npexec --no-such-option dev true
+refused 255 npexec -p 0 dev true
+refused 255 npexec -p 70000 dev true
+refused 255 npexec -p ssh dev true
+refused 255 npexec --timeout soon dev true
+refused 255 npexec --timeout -1 dev true
+refused 255 npexec -o max_idle=3 dev true
+like "$err" 'max_idle_time' "-o: the nearest key is named"
+refused 255 npexec -o port dev true
+refused 255 npexec -o port=x dev true
+refused 255 npexec -o password=x dev true
+refused 255 npexec -F "$T/nosuch" dev true
+refused 255 npexec -f "$T/nosuch" dev
+refused 255 npexec --env '=x' dev true
+refused 255 npexec ''  true
+refused 255 npexec -- '-oProxyCommand=touch x' true
+refused 255 npexec 'dev;touch x' true
+refused 255 npexec 'a b' true
+refused 255 npexec 'dev:99999' true
+refused 255 npexec 'user@' true
+refused 255 npexec @nogroup true
+refused 255 npexec -S "$T/nosuch/socket" --no-start dev true
+refused 255 npexec -S "/tmp/$(printf '%0200d' 0)" dev true
+refused 255 npexec --type no_such_type dev true
+refused 255 npexec -e true dev extra
+
+refused 2 npctl
+refused 2 npctl bogus
+refused 2 npctl -Z
+refused 2 npctl open
+refused 2 npctl stop --then
+refused 2 npctl ping extra
+run npctl open nosuchdevice.invalid
+ok "npctl open of an unknown host fails" [ "$status" -ne 0 ]
+like "$err" '^npctl: .*nosuchdevice.invalid' "and names it"
+run npctl close nosuchdevice
+ok "npctl close of nothing fails" [ "$status" -ne 0 ]
+like "$err" '^npctl: .*nosuchdevice' "and names it"
+run npctl -S "$T/nosuch" ping
+ok "npctl without a broker fails" [ "$status" -ne 0 ]
+like "$err" '^npctl: ' "and says so"
+
+refused 2 netpulsed -Z
+refused 2 netpulsed extra
+refused 2 netpulsed --idle-exit never
+refused 1 netpulsed -S "$T/run/s2" -f "$T/nosuch.yaml"
+like "$err" "$T/nosuch.yaml" "netpulsed: a missing file is named"
+
+for program in npexec npctl netpulsed; do
+	run $program --help
+	is "$status" 0 "$program --help"
+	like "$out" "^usage: $program" "prints its usage"
+	run $program --version
+	like "$out" "^$program [0-9]" "$program --version"
+done
+
+# ---- configuration ----
+
+# bad LINE PATTERN TEXT: netpulsed refuses the text at FILE:LINE with these words.
+bad()
+{
+	printf '%s\n' "$3" >"$T/bad.yaml"
+	run netpulsed -S "$T/run/s2" -f "$T/bad.yaml"
+	like "$status $err" "^1 netpulsed: $T/bad.yaml:$1: .*$2" "config: $2"
+}
+
+bad 2 'max_idle_time' 'long_connection:
+  max_idle: 3'
+bad 1 'devices' 'device: {}'
+bad 2 'max_connections' 'long_connection:
+  max_connections: many'
+bad 2 'max_connections' 'long_connection: {
+  max_connections: 0}'
+bad 3 'port' 'devices:
+  r1:
+    port: 70000'
+bad 3 'keepalive' 'devices:
+  r1:
+    connection_args: {keepalive: perhaps}'
+bad 3 'device_type' 'devices:
+  r1:
+    device_type: [a]'
+bad '[12]' '' 'devices: ['
+bad '[12]' '' '	tabs: no'
+bad '[0-9]+' 'twice|duplicate' 'devices:
+  r1: {}
+  r1: {}'
+bad '[0-9]+' '' "$(awk 'BEGIN { for (i = 0; i < 2000; i++) printf "["; print "" }')"
+bad 2 'prompt_timeout' 'long_connection:
+  prompt_timeout: -1'
+# Anchors that would grow without bound.
+bad '[0-9]+' '' 'a: &a [x,x,x,x,x,x,x,x,x]
+b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]
+c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]
+d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]
+e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]'
+echo 'devices: {}' >"$T/shared.yaml"
+chmod 660 "$T/shared.yaml"
+run netpulsed -S "$T/run/s2" -f "$T/shared.yaml"
+is "$status" 1 "a configuration file that a group may write is refused"
+like "$err" "^netpulsed: $T/shared.yaml: .*writ" "which is said"
+printf 'devices: {r1: {password: x}}\n' >"$T/open.yaml"
+chmod 644 "$T/open.yaml"
+netpulsed -S "$T/run/s2" -f "$T/open.yaml" >"$T/warn" 2>&1 &
+pid=$!
+ok "a password in a file that others can read" wait_until 'npctl -S "$T/run/s2" ping'
+like "$(cat "$T/warn")" "$T/open.yaml:1: .*password" "is warned about"
+kill $pid
+wait_for $pid
+
+ok "the broker ends well" stop_broker
+done_testing
