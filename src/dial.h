@@ -26,7 +26,8 @@ struct dial_hooks {
 	void (*notice)(const char *text, void *arg);
 	/* Says which descriptor a cancel should shut down now (a dup, owned by the callee from then on); -1: none. */
 	void (*watch_fd)(int fd, void *arg);
-	/* Seconds left before the limit; negative when cancelled or past it (err is then set to why). */
+	/* Seconds left before the limit, INFINITY without one; negative when cancelled or past it (err is then set to
+	 * why). */
 	double (*left)(struct np_error *err, void *arg);
 	void *arg;
 };

@@ -1,0 +1,332 @@
+/*
+ * The dial; see dial.h.  One descriptor goes through it: owned by us until ssh_connect() has taken it into the session,
+ * by libssh from then on.
+ */
+#include "dial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "auth.h"
+#include "child.h"
+#include "hostkey.h"
+#include "netconn.h"
+#include "text.h"
+#include "wake.h"
+#include "xalloc.h"
+
+#define AGENT_HASH_SECONDS 2.0
+#define LEGACY_RSA_BITS 768
+
+struct dialing {
+	const struct dial_in *in;
+	const struct target *target;
+	const struct dial_hooks *hooks;
+	struct np_error *err;
+	ssh_session session;
+	int fd;       /* not yet libssh's, or -1 */
+	int watch_fd; /* dup, ours */
+	struct child_stream proxy;
+};
+
+static int
+set_list(struct dialing *d, enum ssh_options_e option, const char *key, const char *list)
+{
+	if (list == NULL || ssh_options_set(d->session, option, list) == 0)
+		return 0;
+	return error_set(d->err, REASON_CONNECT_FAILED, "%s: libssh supports none of \"%s\"", key, list);
+}
+
+/* Every result is checked: libssh keeps its own defaults, silently, when it does not like a value. */
+static int
+set_algorithms(struct dialing *d)
+{
+	const struct target *t = d->target;
+	char *host_keys = hostkey_algorithms(t);
+	const char *compression = t->compression ? "yes" : "none";
+	int bits = LEGACY_RSA_BITS, rc;
+
+	rc = set_list(d, SSH_OPTIONS_HOSTKEYS, "host_key_algorithms", host_keys);
+	free(host_keys);
+	if (rc == -1 || set_list(d, SSH_OPTIONS_KEY_EXCHANGE, "kex", t->kex) == -1 ||
+	    set_list(d, SSH_OPTIONS_CIPHERS_C_S, "ciphers", t->ciphers) == -1 ||
+	    set_list(d, SSH_OPTIONS_CIPHERS_S_C, "ciphers", t->ciphers) == -1 ||
+	    set_list(d, SSH_OPTIONS_HMAC_C_S, "macs", t->macs) == -1 ||
+	    set_list(d, SSH_OPTIONS_HMAC_S_C, "macs", t->macs) == -1 ||
+	    set_list(d, SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, "pubkey_algorithms", t->pubkey_algorithms) == -1 ||
+	    set_list(d, SSH_OPTIONS_COMPRESSION, "Compression", compression) == -1)
+		return -1;
+	if (t->device->legacy_algorithms && ssh_options_set(d->session, SSH_OPTIONS_RSA_MIN_SIZE, &bits) != 0)
+		return error_set(d->err, REASON_INTERNAL, "libssh refuses RSA keys of %d bits", bits);
+	return 0;
+}
+
+/*
+ * What keeps libssh from looking into files of its own: no configuration, no known_hosts, no ~/.ssh.  The host is a
+ * mere word to it: the connection is made already, and known_hosts are ours.
+ */
+static int
+set_basics(struct dialing *d)
+{
+	bool process_config = false;
+	int level = SSH_LOG_NONE;
+
+	if (ssh_options_set(d->session, SSH_OPTIONS_LOG_VERBOSITY, &level) != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_PROCESS_CONFIG, &process_config) != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_HOST, "device") != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_USER, d->target->user) != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_SSH_DIR, "/dev/null") != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") != 0)
+		return error_set(d->err, REASON_INTERNAL, "libssh refuses an option: %s", ssh_get_error(d->session));
+	return 0;
+}
+
+static int
+set_timeout(struct dialing *d)
+{
+	double left = d->hooks->left(d->err, d->hooks->arg);
+	long seconds, microseconds;
+
+	if (left < 0)
+		return -1;
+	if (left > 86400)
+		left = 86400;
+	seconds = (long)left;
+	microseconds = (long)((left - (double)seconds) * 1e6);
+	if (seconds == 0 && microseconds < 10000)
+		microseconds = 10000; /* zero would mean libssh's default */
+	if (ssh_options_set(d->session, SSH_OPTIONS_TIMEOUT, &seconds) == 0 &&
+	    ssh_options_set(d->session, SSH_OPTIONS_TIMEOUT_USEC, &microseconds) == 0)
+		return 0;
+	return error_set(d->err, REASON_INTERNAL, "libssh refuses a timeout of %g s", left);
+}
+
+/* Unacknowledged data may be as old as keep-alives would let a silent device live. */
+static unsigned int
+user_timeout_ms(const struct conn_args *args)
+{
+	double seconds = args->keepalive_interval * args->keepalive_count_max;
+
+	if (!args->keepalive || seconds <= 0 || seconds > 86400)
+		return 0;
+	return seconds < 10 ? 10000u : (unsigned int)(seconds * 1000);
+}
+
+static int
+open_stream(struct dialing *d)
+{
+	const struct target *t = d->target;
+	struct netconn_params params = {.host = t->host,
+	    .port = t->port,
+	    .family = t->address_family,
+	    .bind_address = t->bind_address,
+	    .user_timeout_ms = user_timeout_ms(&t->device->args)};
+
+	if (d->in->ready_fd != -1)
+		return 0;
+	if (t->proxy_command == NULL)
+		return netconn_open(&params, d->hooks, &d->fd, d->err);
+	if (child_stream_start(t->proxy_command, &d->proxy, d->err) == -1)
+		return -1;
+	d->fd = d->proxy.fd;
+	return 0;
+}
+
+/* A dup for the loop and one for the canceller: libssh closes its own inside any call. */
+static int
+watch_stream(struct dialing *d)
+{
+	int fd;
+
+	d->watch_fd = fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
+	fd = d->watch_fd == -1 ? -1 : fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd == -1)
+		return error_set_errno(d->err, REASON_INTERNAL, "dup");
+	d->hooks->watch_fd(fd, d->hooks->arg);
+	return 0;
+}
+
+/* The key of a device entry that decides on what libssh's message is about. */
+static const char *
+mismatch_key(const char *message)
+{
+	if (strstr(message, "method kex algos") != NULL)
+		return "kex";
+	if (strstr(message, "method server host key algo") != NULL)
+		return "host_key_algorithms";
+	if (strstr(message, "method encryption") != NULL)
+		return "ciphers";
+	if (strstr(message, "method mac algo") != NULL)
+		return "macs";
+	return "Compression";
+}
+
+/* libssh: "kex error : no match for method WHAT: server [LIST], client [LIST]" */
+static bool
+explain_mismatch(struct dialing *d, const char *message)
+{
+	const char *key, *start = strstr(message, "server ["), *end;
+	char raw[320], offer[320];
+
+	if (strstr(message, "no match for method") == NULL || start == NULL)
+		return false;
+	key = mismatch_key(message);
+	start += strlen("server [");
+	end = strchr(start, ']');
+	snprintf(raw, sizeof(raw), "%.*s", end != NULL ? (int)(end - start) : (int)strlen(start), start);
+	text_vis_into(offer, sizeof(offer), raw);
+	error_set(d->err, REASON_CONNECT_FAILED,
+	    "%s: no algorithm in common (%s): the server offers only %s; if that is what this device can do, set "
+	    "legacy_algorithms: true for it, or %s: +NAME",
+	    d->target->host, key, offer, key);
+	return true;
+}
+
+static void
+explain_handshake(struct dialing *d)
+{
+	const char *message = ssh_get_error(d->session), *prefix = "Received SSH_MSG_DISCONNECT: ";
+	char text[300];
+
+	if (d->hooks->left(d->err, d->hooks->arg) < 0) {
+		error_prefix(d->err, "%s: in the SSH handshake", d->target->host);
+		return;
+	}
+	if (explain_mismatch(d, message))
+		return;
+	if (strncmp(message, prefix, strlen(prefix)) == 0) {
+		message += strlen(prefix);
+		message += strspn(message, "0123456789:");
+		text_vis_into(text, sizeof(text), message);
+		error_set(
+		    d->err, REASON_CONNECT_FAILED, "%s: the server ended the connection: %s", d->target->host, text);
+	} else if (strstr(message, "Timeout connecting") != NULL) {
+		error_set(d->err, REASON_CONNECT_TIMEOUT, "%s: the server stays silent in the SSH handshake",
+		    d->target->host);
+	} else if (strstr(message, "disconnected") != NULL || strstr(message, "reset by peer") != NULL) {
+		error_set(d->err, REASON_CONNECT_FAILED,
+		    "%s: the server closed the connection in the SSH handshake (often: too many connections, or this "
+		    "address is not allowed)",
+		    d->target->host);
+	} else {
+		text_vis_into(text, sizeof(text), message);
+		error_set(d->err, REASON_CONNECT_FAILED, "%s: SSH handshake: %s", d->target->host, text);
+	}
+}
+
+/* What a ProxyCommand wrote to its standard error tells more than the end of its stream. */
+static void
+add_proxy_words(struct dialing *d)
+{
+	char *words = child_log_text(d->proxy.log_fd);
+
+	if (d->err->reason == REASON_CONNECT_FAILED && words[0] != '\0')
+		error_prefix(d->err, "ProxyCommand: %.300s", words);
+	free(words);
+}
+
+static int
+shake_hands(struct dialing *d)
+{
+	if (set_timeout(d) == -1)
+		return error_prefix(d->err, "%s: before the SSH handshake", d->target->host);
+	if (ssh_options_set(d->session, SSH_OPTIONS_FD, &d->fd) != 0)
+		return error_set(d->err, REASON_INTERNAL, "libssh refuses the connection");
+	/* From here on the descriptor is libssh's: with the options above nothing can fail before it is taken. */
+	d->fd = -1;
+	if (ssh_connect(d->session) == SSH_OK)
+		return 0;
+	explain_handshake(d);
+	return -1;
+}
+
+static int
+log_in(struct dialing *d, struct dial_out *out)
+{
+	struct auth_params params = {.session = d->session,
+	    .fd = d->watch_fd,
+	    .target = d->target,
+	    .agent_socket = d->in->agent_socket,
+	    .hooks = d->hooks};
+	struct auth_result result;
+	int rc = auth_run(&params, &result, d->err);
+
+	out->auth_method = result.method;
+	out->needed_person = result.needed_person;
+	out->agent_keys_hash = result.agent_keys_hash;
+	/* Who waits for the agent's list to change must know it as it was, also when the login never came to it. */
+	if (rc == -1 && out->agent_keys_hash == 0)
+		out->agent_keys_hash = agent_keys_hash(d->target, d->in->agent_socket, AGENT_HASH_SECONDS, -1);
+	return rc;
+}
+
+static int
+dial_steps(struct dialing *d, struct dial_out *out)
+{
+	size_t i;
+
+	for (i = 0; i < d->target->notices.n; i++)
+		d->hooks->notice(d->target->notices.v[i], d->hooks->arg);
+	if (open_stream(d) == -1 || watch_stream(d) == -1)
+		return -1;
+	d->session = ssh_new();
+	if (d->session == NULL)
+		return error_set(d->err, REASON_INTERNAL, "libssh cannot make a session");
+	if (set_basics(d) == -1 || set_algorithms(d) == -1 || shake_hands(d) == -1 ||
+	    hostkey_check(d->session, d->target, d->hooks, d->err) == -1)
+		return -1;
+	return log_in(d, out);
+}
+
+static void
+give_up(struct dialing *d)
+{
+	if (d->session != NULL) {
+		ssh_silent_disconnect(d->session);
+		ssh_free(d->session);
+	}
+	if (d->fd != -1)
+		close(d->fd);
+	if (d->watch_fd != -1)
+		close(d->watch_fd);
+	if (d->proxy.pid != 0) {
+		child_kill(d->proxy.pid);
+		add_proxy_words(d);
+	}
+}
+
+int
+dial(const struct dial_in *in, const struct dial_hooks *hooks, struct dial_out *out, struct np_error *err)
+{
+	struct dialing d = {.in = in,
+	    .target = in->target,
+	    .hooks = hooks,
+	    .err = err,
+	    .fd = in->ready_fd,
+	    .watch_fd = -1,
+	    .proxy = {.pid = 0, .fd = -1, .log_fd = -1}};
+	int rc;
+
+	*out = (struct dial_out){.fd = -1};
+	rc = dial_steps(&d, out);
+	hooks->watch_fd(-1, hooks->arg);
+	if (rc == 0) {
+		out->session = d.session;
+		out->fd = d.watch_fd;
+		out->proxy_pid = d.proxy.pid;
+	} else {
+		give_up(&d);
+		free(out->auth_method);
+		out->auth_method = NULL;
+	}
+	if (d.proxy.log_fd != -1)
+		close(d.proxy.log_fd);
+	return rc;
+}
