@@ -265,23 +265,23 @@ on_connector_done(struct connect_result *result, void *arg)
 
 /* ---- jump hosts ---- */
 
-static int
-jump_depth(const struct broker_pool *pool)
+/*
+ * Whether a session of `behind` waits, over any number of hops, for one of `pool`: a jump through it would then wait
+ * for itself.  Chains longer than BROKER_JUMPS_MAX count as endless.
+ */
+static bool
+is_awaited_by(const struct broker_pool *pool, const struct broker_pool *behind, int depth)
 {
-	const struct broker *b = pool->broker;
 	const struct request *r;
-	int depth = 0;
 
-	/* Who waits for a session of this pool on behalf of another pool, and who for that one? */
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->kind == REQUEST_FORWARD && r->pool == pool && r->dependent != NULL) {
-			int d = 1 + (r->dependent->pool == pool ? BROKER_JUMPS_MAX : jump_depth(r->dependent->pool));
-			depth = d > depth ? d : depth;
-			if (depth >= BROKER_JUMPS_MAX)
-				break;
-		}
+	if (pool == behind || depth > BROKER_JUMPS_MAX)
+		return true;
+	TAILQ_FOREACH (r, &pool->broker->requests, link) {
+		if (r->kind == REQUEST_FORWARD && r->pool == pool && r->dependent != NULL &&
+		    is_awaited_by(r->dependent->pool, behind, depth + 1))
+			return true;
 	}
-	return depth;
+	return false;
 }
 
 /*
@@ -323,9 +323,9 @@ start_jump(struct broker_session *s)
 
 	jump = broker_pool_get(b, &ref, &err);
 	device_ref_finish(&ref);
-	if (jump != NULL && (jump == s->pool || jump_depth(s->pool) >= BROKER_JUMPS_MAX)) {
-		error_set(&err, REASON_JUMP_FAILED, "jump host %s leads back to itself or through more than %d hops",
-		    s->target->proxy_jump, BROKER_JUMPS_MAX);
+	if (jump != NULL && is_awaited_by(s->pool, jump, 0)) {
+		error_set(&err, REASON_JUMP_FAILED, "it leads back to %s, or through more than %d hops",
+		    s->pool->device->name, BROKER_JUMPS_MAX);
 		jump = NULL;
 	}
 	if (jump == NULL) {
