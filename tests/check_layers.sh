@@ -36,10 +36,14 @@ table='
 1 keyblob
 1 message cjson
 1 params cjson
+1 pattern pcre2
 1 sshconf
 1 sshconf_expand
 1 target
 1 target_stamp
+1 terminal
+1 terminal_impl
+1 terminal_line
 1 yamldoc yaml
 1 yamldoc_text
 
