@@ -10,8 +10,8 @@
 
 #define COLUMNS 10
 #define CELL_MAX 160
-#define NAME_MAX_WIDTH 26
-#define GAP 2
+#define NAME_MAX_WIDTH 22
+#define GAP 1
 
 struct row {
 	char cell[COLUMNS][CELL_MAX];
@@ -111,7 +111,7 @@ fill_error(char *out, size_t size, const cJSON *device)
 		return;
 	string(error, "reason", reason, sizeof(reason));
 	if (retry >= 0)
-		snprintf(out, size, "%s, next in %s", reason, npctl_duration(wait, sizeof(wait), retry));
+		snprintf(out, size, "%s (%s)", reason, npctl_duration(wait, sizeof(wait), retry));
 	else
 		snprintf(out, size, "%s", reason);
 }
@@ -147,8 +147,8 @@ measure(const struct row *rows, size_t count, size_t widths[COLUMNS])
 		if (c + 1 < COLUMNS)
 			used += widths[c] + GAP;
 	}
-	/* The last column takes what is left; a table of hostile numbers may leave nothing. */
-	widths[COLUMNS - 1] = used + 8 < NPCTL_WIDTH ? NPCTL_WIDTH - used : 8;
+	/* The last column takes what is left. */
+	widths[COLUMNS - 1] = used < NPCTL_WIDTH ? NPCTL_WIDTH - used : 1;
 }
 
 static int

@@ -43,6 +43,7 @@ struct npexec {
 	bool lines_end;  /* NPEXEC_LINES: the end was read */
 
 	bool gone;          /* the connection to the broker is over */
+	bool leave;         /* at once */
 	bool output_failed; /* standard output cannot be written */
 	int errors;         /* lines said about failures */
 	bool done;          /* nothing further to run: flush and leave */

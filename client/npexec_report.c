@@ -119,10 +119,14 @@ npexec_timing_line(const cJSON *result)
 static int
 append_escaped(struct buf *b, unsigned char c)
 {
+	static const char hex[] = "0123456789abcdef";
+	const char escaped[] = {'\\', (char)c};
+	const char control[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+
 	switch (c) {
 	case '"':
 	case '\\':
-		return buf_printf(b, "\\%c", c);
+		return buf_append(b, escaped, sizeof(escaped));
 	case '\n':
 		return buf_append(b, "\\n", 2);
 	case '\r':
@@ -130,7 +134,7 @@ append_escaped(struct buf *b, unsigned char c)
 	case '\t':
 		return buf_append(b, "\\t", 2);
 	default: /* the other control bytes */
-		return buf_printf(b, "\\u%04x", c);
+		return buf_append(b, control, sizeof(control));
 	}
 }
 

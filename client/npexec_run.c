@@ -117,6 +117,14 @@ npexec_send(struct npexec *x, const char *command, size_t size, struct np_error 
 
 /* ---- signals ---- */
 
+/* At once: what still waits for a slow reader is dropped. */
+static void
+leave(struct npexec *x, int status)
+{
+	x->leave = true;
+	npexec_end(x, status);
+}
+
 /* The first Ctrl-C is for the remote command; before there is one, and for the second, it is for us. */
 static void
 on_interrupt(struct npexec *x)
@@ -136,7 +144,7 @@ on_interrupt(struct npexec *x)
 		return;
 	}
 	if (x->interrupted || !x->busy) {
-		npexec_end(x, NPEXEC_STATUS_INTERRUPTED);
+		leave(x, NPEXEC_STATUS_INTERRUPTED);
 		return;
 	}
 	x->interrupted = true;
@@ -180,12 +188,12 @@ on_stop(struct npexec *x)
 static void
 on_signals(struct npexec *x)
 {
-	static const int leave[] = {SIGTERM, SIGHUP, SIGQUIT};
+	static const int asked[] = {SIGTERM, SIGHUP, SIGQUIT};
 
 	npsignal_drain(x->wake_fd);
-	for (size_t i = 0; i < NP_COUNT(leave); i++)
-		if (npsignal_came(leave[i]))
-			npexec_end(x, NPEXEC_STATUS_SIGNAL + leave[i]);
+	for (size_t i = 0; i < NP_COUNT(asked); i++)
+		if (npsignal_came(asked[i]))
+			leave(x, NPEXEC_STATUS_SIGNAL + asked[i]);
 	if (npsignal_came(SIGINT))
 		on_interrupt(x);
 	if (npsignal_came(SIGTSTP))
@@ -307,7 +315,17 @@ act(struct npexec *x, const struct pollfd fds[POLL_COUNT])
 static bool
 is_finished(const struct npexec *x)
 {
-	return x->done && (x->output_failed || (sink_is_empty(&x->out) && sink_is_empty(&x->err)));
+	return x->done && (x->leave || x->output_failed || (sink_is_empty(&x->out) && sink_is_empty(&x->err)));
+}
+
+/* A reader that is slow with the last output keeps no place in the broker. */
+static void
+hang_up(struct npexec *x)
+{
+	if (x->gone)
+		return;
+	x->gone = true;
+	npclient_close(&x->client);
 }
 
 static void
@@ -318,19 +336,18 @@ loop(struct npexec *x)
 	for (;;) {
 		if (!x->done)
 			npexec_input_push(x);
-		if (is_finished(x))
-			return;
 		if (!x->gone)
 			npclient_flush(&x->client);
+		if (is_finished(x))
+			return;
+		if (x->done)
+			hang_up(x);
 		fill_slots(x, fds);
 		if (poll(fds, POLL_COUNT, x->done ? -1 : npclient_timeout_ms(&x->client)) == -1) {
 			/* What the slots hold is not valid; the wake-up pipe is still readable next time. */
 			continue;
 		}
 		act(x, fds);
-		/* While the last output waits for its reader, one signal is enough to leave. */
-		if (x->done && *npsignal_stop_flag() != 0)
-			return;
 	}
 }
 

@@ -1,0 +1,210 @@
+/* npctl's command line and the table of its status. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler.h"
+#include "npctl.h"
+#include "npctl_status.h"
+
+static char *
+render(const char *json, bool detail)
+{
+	cJSON *status = cJSON_Parse(json);
+	struct buf b;
+
+	assert_non_null(status);
+	buf_init(&b, 1 << 20);
+	assert_int_equal(npctl_status_text(&b, status, detail), 0);
+	char *text = strndup((const char *)buf_head(&b), b.len);
+	buf_free(&b);
+	cJSON_Delete(status);
+	return text;
+}
+
+static const char one_device[] =
+    "{\"broker\":{\"version\":\"0.1.0\",\"pid\":42,\"uptime\":125,\"socket\":\"/run/"
+    "s\",\"state\":\"serving\",\"peers\":1,"
+    "\"sessions\":2,\"requests\":3},\"devices\":[{\"device\":\"core1\",\"user\":\"ops\",\"host\":\"10.0.0.1\",\"port\":"
+    "22,"
+    "\"state\":\"executing\",\"sessions\":2,\"channels_used\":3,\"channels_max\":20,\"running\":3,\"queued\":1,\"rtt_"
+    "ms\":0.25,"
+    "\"last_used\":0,\"age\":7300,\"last_error\":null,\"list\":[{\"id\":7,\"state\":\"connected\",\"age\":7300,"
+    "\"last_used\":0,\"rtt_ms\":0.25,\"channels_used\":3,\"channels_max\":10,\"bytes_in\":10,\"bytes_out\":20,"
+    "\"banner\":\"SSH-2.0-x\\u001b[2J\",\"algorithms\":\"curve25519\",\"auth\":\"publickey\"}]},"
+    "{\"device\":\"edge-with-a-name-that-is-far-too-long.example.net\",\"state\":\"failed\",\"sessions\":0,"
+    "\"channels_used\":0,\"channels_max\":0,\"running\":0,\"queued\":0,\"rtt_ms\":null,\"last_used\":null,\"age\":null,"
+    "\"last_error\":{\"reason\":\"connect_failed\",\"message\":\"connection refused\",\"retry_in\":12},\"list\":[]}]}";
+
+static void
+test_table_shows_a_row_a_device(void **state NP_UNUSED)
+{
+	char *text = render(one_device, false);
+
+	assert_string_equal(text,
+	    "netpulsed 0.1.0, pid 42, serving for 2m at /run/s: 1 clients, 2 sessions, 3 requests\n"
+	    "DEVICE                 STATE     SESSIONS CHANNELS RUN QUEUE   RTT LAST AGE ERROR\n"
+	    "core1                  executing        2     3/20   3     1 0.2ms   0s  2h\n"
+	    "edge-with-a-name-that+ failed           0      0/0   0     0     -    -   - connect_failed (12s)\n");
+	free(text);
+}
+
+static void
+test_detail_shows_sessions_and_the_whole_error(void **state NP_UNUSED)
+{
+	char *text = render(one_device, true);
+
+	assert_non_null(strstr(text, "\ncore1: ops@10.0.0.1, port 22\n  session #7: connected, channels 3/10"));
+	assert_non_null(strstr(text, "last error: connection refused\n"));
+	assert_non_null(strstr(text, "SSH-2.0-x\\033[2J"));
+	assert_null(strchr(text, '\033'));
+	free(text);
+}
+
+static void
+test_table_stays_within_its_width(void **state NP_UNUSED)
+{
+	cJSON *status = cJSON_CreateObject(), *devices = cJSON_AddArrayToObject(status, "devices");
+	char name[200];
+
+	for (int i = 0; i < 60; i++) {
+		cJSON *d = cJSON_CreateObject(), *e = cJSON_AddObjectToObject(d, "last_error");
+		for (int k = 0; k < i; k++)
+			memcpy(name + 2 * k, "\xc3\xbc", 2);
+		name[2 * i] = '\0';
+		cJSON_AddStringToObject(d, "device", name);
+		cJSON_AddStringToObject(d, "state", "disconnected");
+		cJSON_AddNumberToObject(d, "sessions", i);
+		cJSON_AddNumberToObject(d, "channels_used", i * 17);
+		cJSON_AddNumberToObject(d, "channels_max", 10 * i);
+		cJSON_AddNumberToObject(d, "rtt_ms", i * 300.0);
+		cJSON_AddNumberToObject(d, "age", i * 86400.0);
+		cJSON_AddStringToObject(e, "reason", "first_byte_timeout");
+		cJSON_AddNumberToObject(e, "retry_in", i * 100);
+		cJSON_AddItemToArray(devices, d);
+	}
+	char *json = cJSON_PrintUnformatted(status);
+	char *text = render(json, false);
+	cJSON_free(json);
+	cJSON_Delete(status);
+
+	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		int columns = 0;
+		for (char *p = line; p < end; p++)
+			columns += ((unsigned char)*p & 0xc0) != 0x80;
+		assert_in_range(columns, 1, NPCTL_WIDTH);
+	}
+	free(text);
+}
+
+static void
+test_missing_and_hostile_members_do_no_harm(void **state NP_UNUSED)
+{
+	static const char *const cases[] = {
+	    "{}",
+	    "[]",
+	    "{\"devices\":3}",
+	    "{\"broker\":[],\"devices\":[1,null,{}]}",
+	    "{\"broker\":{\"pid\":1e300,\"uptime\":-1e300},\"devices\":[{\"sessions\":1e308,\"rtt_ms\":1e308,\"age\":"
+	    "1e308,"
+	    "\"channels_used\":-1e308,\"last_error\":{\"retry_in\":1e308,\"reason\":7},\"list\":[{\"id\":1e308}]}]}",
+	};
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++)
+		free(render(cases[i], true));
+}
+
+static void
+test_durations_are_short(void **state NP_UNUSED)
+{
+	static const struct {
+		double seconds;
+		const char *text;
+	} cases[] = {{-1, "-"}, {0, "0s"}, {99, "99s"}, {120, "2m"}, {7300, "2h"}, {200000, "2d"}};
+	char out[32];
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++)
+		assert_string_equal(npctl_duration(out, sizeof(out), cases[i].seconds), cases[i].text);
+}
+
+static enum npctl_parsed
+parse(const char *line, struct npctl_options *o, struct np_error *err)
+{
+	static char copy[256];
+	static char *argv[16];
+	int argc = 0;
+	char *save = NULL;
+
+	snprintf(copy, sizeof(copy), "npctl %s", line);
+	for (char *word = strtok_r(copy, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	return npctl_options_parse(argc, argv, o, err);
+}
+
+static void
+test_options_may_stand_anywhere(void **state NP_UNUSED)
+{
+	struct npctl_options o;
+	struct np_error err;
+
+	assert_int_equal(parse("close core1 --now -S /s --json", &o, &err), NPCTL_PARSED);
+
+	assert_string_equal(o.verb, "close");
+	assert_int_equal(o.args_count, 1);
+	assert_string_equal(o.args[0], "core1");
+	assert_string_equal(o.socket, "/s");
+	assert_true(o.now && o.json);
+}
+
+static void
+test_mistakes_are_named(void **state NP_UNUSED)
+{
+	static const struct {
+		const char *line;
+		const char *says;
+	} cases[] = {
+	    {"", "no command given"},
+	    {"stauts", "did you mean status"},
+	    {"frobnicate", "no such command"},
+	    {"open", "name a device"},
+	    {"close", "device or a session"},
+	    {"close a b", "b: one argument too many"},
+	    {"ping x", "x: one argument too many"},
+	    {"ping --now", "--now does not go with it"},
+	    {"ping -x", "-x: no such option"},
+	    {"ping --nope", "--nope: no such option"},
+	    {"ping -S", "-S: an argument is missing"},
+	    {"open \xff", "not UTF-8"},
+	};
+	struct npctl_options o;
+	struct np_error err;
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		assert_int_equal(parse(cases[i].line, &o, &err), NPCTL_USAGE);
+		if (strstr(err.text, cases[i].says) == NULL)
+			fail_msg("`%s` gave `%s`", cases[i].line, err.text);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_table_shows_a_row_a_device),
+	    cmocka_unit_test(test_detail_shows_sessions_and_the_whole_error),
+	    cmocka_unit_test(test_table_stays_within_its_width),
+	    cmocka_unit_test(test_missing_and_hostile_members_do_no_harm),
+	    cmocka_unit_test(test_durations_are_short),
+	    cmocka_unit_test(test_options_may_stand_anywhere),
+	    cmocka_unit_test(test_mistakes_are_named),
+	};
+
+	return cmocka_run_group_tests_name("npctl", tests, NULL, NULL);
+}
