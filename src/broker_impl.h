@@ -29,6 +29,7 @@
 #define BROKER_REQUEUES_MAX 8
 #define BROKER_JUMPS_MAX 8
 #define BROKER_STDIN_WINDOW CHANNEL_BUFFER_MAX
+#define REQUEST_TAIL_MAX (9u * 1024u * 1024u) /* what a lost session may leave behind, see chan_events.done */
 
 struct request;
 struct broker_pool;
@@ -279,6 +280,7 @@ const struct verb *broker_verb(const char *name);
 void broker_syncs_answer(struct broker *b);
 
 /* broker_status.c */
+double broker_round(double x, double per_unit);
 cJSON *broker_status(struct broker *b, const char *device, struct np_error *err);
 
 #endif

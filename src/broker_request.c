@@ -1,7 +1,6 @@
 /*
  * Requests as objects: created, found, answered, ended, freed.  What they run is broker_exec.c's.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +51,7 @@ request_create(struct broker *b, enum request_kind kind, struct broker_peer *pee
 	r->params.queue_timeout = r->params.timeout = -1;
 	r->params.first_byte_timeout = r->params.idle_timeout = -1;
 	for (int i = 0; i < 2; i++) {
-		buf_init(&r->tails[i], CHANNEL_BUFFER_MAX);
+		buf_init(&r->tails[i], REQUEST_TAIL_MAX);
 		buf_init(&r->captured[i], PARAMS_CAPTURE_MAX);
 	}
 	TAILQ_INSERT_TAIL(&b->requests, r, link);
@@ -157,7 +156,7 @@ request_notice(struct request *r, const char *text)
 static void
 add_ms(cJSON *o, const char *name, double seconds)
 {
-	cJSON_AddNumberToObject(o, name, round(seconds * 10000) / 10);
+	cJSON_AddNumberToObject(o, name, broker_round(seconds * 1000, 10));
 }
 
 static void

@@ -57,6 +57,9 @@ broker_session_refresh(struct broker_session *s)
 		return;
 	s->entry.slots_used = session_slots_used(s->session);
 	s->entry.slots_max = session_slots_max(s->session);
+	/* One that is on its way out takes nobody in, although its end may take a while (a proxy's process). */
+	if (!session_has_slot(s->session) && s->entry.slots_used < s->entry.slots_max)
+		s->entry.slots_used = s->entry.slots_max;
 	s->entry.last_rx = session_last_rx(s->session);
 }
 

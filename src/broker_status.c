@@ -1,7 +1,6 @@
 /*
  * What the broker holds, as JSON for `status`.  Reads everything, changes nothing; never shows a secret or a command.
  */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,10 +12,19 @@
 #include "text.h"
 #include "xalloc.h"
 
+/* To a multiple of 1/per_unit, for numbers that people read. */
+double
+broker_round(double x, double per_unit)
+{
+	long long scaled = (long long)(x * per_unit + (x < 0 ? -0.5 : 0.5));
+
+	return (double)scaled / per_unit;
+}
+
 static double
 tenths(double x)
 {
-	return round(x * 10) / 10;
+	return broker_round(x, 10);
 }
 
 /* Resident memory in KiB: from /proc where there is one, else the largest ever. */
@@ -68,7 +76,7 @@ session_json(struct broker_session *s, double now)
 		return o;
 	cJSON_AddNumberToObject(o, "last_used", s->entry.leases > 0 ? 0 : tenths(now - s->entry.last_used));
 	if (rtt >= 0)
-		cJSON_AddNumberToObject(o, "rtt_ms", round(rtt * 1e5) / 100);
+		cJSON_AddNumberToObject(o, "rtt_ms", broker_round(rtt * 1000, 100));
 	else
 		cJSON_AddNullToObject(o, "rtt_ms");
 	cJSON_AddNumberToObject(o, "channels_used", session_slots_used(s->session));
@@ -138,7 +146,7 @@ add_number_or_null(cJSON *o, const char *name, double value, double scale)
 	if (value < 0)
 		cJSON_AddNullToObject(o, name);
 	else
-		cJSON_AddNumberToObject(o, name, round(value * scale * 100) / 100);
+		cJSON_AddNumberToObject(o, name, broker_round(value * scale, 100));
 }
 
 /* Where it is: as resolved, else as far as the entry says. */
@@ -279,7 +287,7 @@ add_requests(struct broker *b, cJSON *list, double now)
 					       : "exec");
 		cJSON_AddStringToObject(o, "state", queued ? "queued" : "running");
 		cJSON_AddNumberToObject(o, "age", tenths(now - r->received));
-		cJSON_AddNumberToObject(o, "queue_ms", round(((queued ? now : r->assigned) - r->received) * 1e4) / 10);
+		cJSON_AddNumberToObject(o, "queue_ms", tenths(((queued ? now : r->assigned) - r->received) * 1000));
 		cJSON_AddNumberToObject(o, "index", (double)r->index);
 		cJSON_AddNumberToObject(o, "count", (double)r->params.commands_count);
 		if (r->session != NULL)

@@ -80,7 +80,7 @@ params_number(const cJSON *params, const char *name, double min, double max, dou
 
 	if (member == NULL)
 		return 0;
-	if (!cJSON_IsNumber(member) || isnan(member->valuedouble))
+	if (!cJSON_IsNumber(member) || member->valuedouble != member->valuedouble)
 		return params_bad(err, name, "a number");
 	if (member->valuedouble < min || member->valuedouble > max)
 		return error_set(err, REASON_INVALID_PARAMS, "`%s` must be between %.0f and %.0f", name, min, max);
@@ -95,7 +95,7 @@ params_int(const cJSON *params, const char *name, int min, int max, int *value, 
 
 	if (params_number(params, name, min, max, &number, err) == -1)
 		return -1;
-	if (number != floor(number))
+	if (number != (double)(int)number)
 		return params_bad(err, name, "a whole number");
 	*value = (int)number;
 	return 0;

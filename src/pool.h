@@ -165,7 +165,7 @@ void pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person,
  * answered.
  */
 void pool_connect_failed(struct pool *p, struct pool_entry *e, const struct np_error *err, double now);
-/* A request's lease ended; used: something ran. */
+/* A request's lease ended; also after pool_entry_remove(). */
 void pool_release(struct pool_entry *e, double now);
 /* Any packet arrived, or the probe was answered. */
 void pool_alive(struct pool_entry *e, double now);
