@@ -42,7 +42,7 @@ static const struct conf_key global_keys[] = {
     {.name = "ssh_config", GLOBAL(ssh_config), .type = CONF_PATH, .flags = CONF_MAY_BE_NONE},
 };
 
-static const struct conf_table global_table = {"the configuration", global_keys, NP_COUNT(global_keys)};
+static const struct conf_table global_table = {"at the top level", global_keys, NP_COUNT(global_keys)};
 
 static struct config *
 config_create(void)
@@ -273,7 +273,9 @@ config_parse(const char *text, size_t size, const char *name, struct np_error *e
 	struct config *config;
 
 	file.path = xstrdup(name);
-	file.text = xstrndup(text, size);
+	file.text = xmalloc(size + 1); /* not xstrndup(): a NUL byte inside is to be seen and refused */
+	memcpy(file.text, text, size);
+	file.text[size] = '\0';
 	config = config_from_files(&file, 1, err);
 	conf_file_finish(&file);
 	return config;

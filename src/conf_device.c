@@ -136,7 +136,8 @@ static const struct conf_key device_keys[] = {
 const struct conf_table *
 conf_args_table(void)
 {
-	static const struct conf_table table = {"long_connection or connection_args", args_keys, NP_COUNT(args_keys)};
+	static const struct conf_table table = {
+	    "under long_connection or connection_args", args_keys, NP_COUNT(args_keys)};
 
 	return &table;
 }
@@ -144,7 +145,7 @@ conf_args_table(void)
 const struct conf_table *
 conf_device_table(void)
 {
-	static const struct conf_table table = {"a device entry", device_keys, NP_COUNT(device_keys)};
+	static const struct conf_table table = {"in a device entry", device_keys, NP_COUNT(device_keys)};
 
 	return &table;
 }
@@ -237,6 +238,7 @@ static int
 complete_name(
     struct device_conf *device, const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err)
 {
+	struct operand op;
 	char shown[64];
 
 	if (device->name == NULL && device->host == NULL)
@@ -248,10 +250,13 @@ complete_name(
 		error_prefix(err, "`%s`", shown);
 		return yamldoc_error_at(doc, node, err);
 	}
-	if (device->host == NULL && operand_check_host(device->name, err) < 0) {
+	if (device->host != NULL)
+		return 0;
+	if (operand_parse(device->name, &op, err) < 0) {
 		error_prefix(err, "`%s` has no `host` and cannot be one itself", shown);
 		return yamldoc_error_at(doc, node, err);
 	}
+	operand_finish(&op);
 	return 0;
 }
 
@@ -370,19 +375,20 @@ device_conf_equal(const struct device_conf *a, const struct device_conf *b)
 int
 device_conf_set(struct device_conf *device, const char *key, const char *value, const char *where, struct np_error *err)
 {
-	const struct conf_table *device_table = conf_device_table();
-	const struct conf_key *k = conf_table_find(device_table, key);
+	const struct conf_table *tables[] = {conf_device_table(), conf_args_table(), NULL};
+	const struct conf_key *k = conf_table_find(tables[0], key);
 	const struct conf_value given = {value, CONF_OPTION};
 	void *base = device;
 	int r;
 
 	if (k == NULL) {
-		k = conf_table_find(conf_args_table(), key);
+		k = conf_table_find(tables[1], key);
 		base = &device->args;
-	} else if ((k->flags & CONF_GROUPS) != 0) {
-		/* it takes the place of the others */
-		conf_table_clear(device_table, device, k->flags & CONF_GROUPS);
 	}
-	r = k != NULL ? conf_key_set(k, base, &given, err) : conf_table_unknown(device_table, NULL, key, err);
-	return r < 0 ? error_prefix(err, "%s", where) : 0;
+	r = k != NULL ? conf_key_set(k, base, &given, err) : conf_unknown_key(tables, key, err);
+	if (r < 0)
+		return error_prefix(err, "%s", where);
+	if ((k->flags & CONF_GROUPS) != 0)
+		conf_table_clear(tables[0], device, k->flags & CONF_GROUPS, k); /* it takes the place of the others */
+	return 0;
 }

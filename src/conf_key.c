@@ -302,12 +302,12 @@ conf_table_free(const struct conf_table *table, void *base)
 }
 
 void
-conf_table_clear(const struct conf_table *table, void *base, unsigned flag)
+conf_table_clear(const struct conf_table *table, void *base, unsigned flag, const struct conf_key *except)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct conf_key *key = &table->keys[i];
 
-		if ((key->flags & flag) != 0 && holds_string(key)) {
+		if (key != except && (key->flags & flag) != 0 && holds_string(key)) {
 			secret_free(*(char **)member(key, base));
 			*(char **)member(key, base) = NULL;
 		}

@@ -57,7 +57,7 @@ struct conf_key {
 };
 
 struct conf_table {
-	const char *what; /* "a device entry", for messages */
+	const char *place; /* "in a device entry", for messages */
 	const struct conf_key *keys;
 	size_t count;
 };
@@ -76,9 +76,8 @@ const struct conf_key *conf_table_find(const struct conf_table *table, const cha
  */
 int conf_table_read(const struct conf_table *table, const struct conf_table *const *others, const struct yamldoc *doc,
     const struct yamldoc_node *node, void *base, struct np_error *err) NP_MUST_CHECK;
-/* Sets err: no such key, and which was meant. */
-int conf_table_unknown(
-    const struct conf_table *table, const struct conf_table *const *others, const char *name, struct np_error *err);
+/* Sets err: no such key in any of the tables (the list ends with NULL), and which was meant. */
+int conf_unknown_key(const struct conf_table *const *tables, const char *name, struct np_error *err);
 
 /* Sets one key; the error begins with the key's name. */
 int conf_key_set(
@@ -89,8 +88,8 @@ void conf_table_copy(const struct conf_table *table, void *to, const void *from)
 void conf_table_free(const struct conf_table *table, void *base);
 /* Equal in all keys without one of the flags in `but`. */
 bool conf_table_equal(const struct conf_table *table, const void *a, const void *b, unsigned but);
-/* Forgets the strings of all keys with that flag. */
-void conf_table_clear(const struct conf_table *table, void *base, unsigned flag);
+/* Forgets the strings of all keys with that flag, except one. */
+void conf_table_clear(const struct conf_table *table, void *base, unsigned flag, const struct conf_key *except);
 /* The name of a second given key of that group besides first, or NULL. */
 const char *conf_table_conflict(const struct conf_table *table, const void *base, unsigned group, const char **first);
 

@@ -55,8 +55,9 @@ nearest_key(const struct conf_table *table, const char *name)
 	return text_nearest(name, names, count);
 }
 
-int
-conf_table_unknown(
+/* Where a key that table does not have belongs, or which was meant. */
+static int
+error_unknown(
     const struct conf_table *table, const struct conf_table *const *others, const char *name, struct np_error *err)
 {
 	char shown[64];
@@ -65,15 +66,31 @@ conf_table_unknown(
 	text_vis_into(shown, sizeof(shown), name);
 	for (; others != NULL && *others != NULL; others++) {
 		if (conf_table_find(*others, name) != NULL)
-			return error_set(err, REASON_INVALID_PARAMS, "`%s` is no key of %s: it belongs into %s", shown,
-			    table->what, (*others)->what);
+			return error_set(err, REASON_INVALID_PARAMS, "`%s` belongs %s, not %s", shown, (*others)->place,
+			    table->place);
 	}
 	nearest = nearest_key(table, name);
 	if (nearest != NULL)
-		return error_set(err, REASON_INVALID_PARAMS, "unknown key `%s` in %s: did you mean `%s`?", shown,
-		    table->what, nearest);
-	return error_set(err, REASON_INVALID_PARAMS, "unknown key `%s` in %s: netpulse.yaml(5) lists the valid ones",
-	    shown, table->what);
+		return error_set(err, REASON_INVALID_PARAMS, "unknown key `%s` %s: did you mean `%s`?", shown,
+		    table->place, nearest);
+	return error_set(err, REASON_INVALID_PARAMS, "unknown key `%s` %s: netpulse.yaml(5) lists the valid ones",
+	    shown, table->place);
+}
+
+int
+conf_unknown_key(const struct conf_table *const *tables, const char *name, struct np_error *err)
+{
+	char shown[64];
+
+	text_vis_into(shown, sizeof(shown), name);
+	for (; *tables != NULL; tables++) {
+		const char *nearest = nearest_key(*tables, name);
+
+		if (nearest != NULL)
+			return error_set(
+			    err, REASON_INVALID_PARAMS, "unknown key `%s`: did you mean `%s`?", shown, nearest);
+	}
+	return error_set(err, REASON_INVALID_PARAMS, "unknown key `%s`: netpulse.yaml(5) lists the valid ones", shown);
 }
 
 static bool
@@ -146,7 +163,7 @@ conf_table_read(const struct conf_table *table, const struct conf_table *const *
 		const struct conf_key *key = conf_table_find(table, node->keys[i]->text);
 
 		if (key == NULL) {
-			conf_table_unknown(table, others, node->keys[i]->text, err);
+			error_unknown(table, others, node->keys[i]->text, err);
 			return yamldoc_error_at(doc, node->keys[i], err);
 		}
 		if (read_value(key, doc, node->items[i], base, err) < 0)

@@ -54,7 +54,7 @@ strings_equal(const struct strings *a, const struct strings *b)
 
 enum kind {
 	KIND_STRING, /* "none" is nothing */
-	KIND_AGENT,  /* "none" is a value */
+	KIND_TEXT,   /* "none" is a name like any other */
 	KIND_BOOL,   /* anything but no and false is true: pubkeyauthentication also says unbound and host-bound */
 	KIND_INT,    /* "none" is 0 */
 	KIND_APPEND, /* one value a line */
@@ -78,10 +78,10 @@ static const struct keyword {
     {"globalknownhostsfile", KIND_FILES, offsetof(struct sshconf, global_known_hosts)},
     {"hashknownhosts", KIND_BOOL, offsetof(struct sshconf, hash_known_hosts)},
     {"hostkeyalgorithms", KIND_STRING, offsetof(struct sshconf, host_key_algorithms)},
-    {"hostkeyalias", KIND_STRING, offsetof(struct sshconf, host_key_alias)},
-    {"hostname", KIND_STRING, offsetof(struct sshconf, hostname)},
+    {"hostkeyalias", KIND_TEXT, offsetof(struct sshconf, host_key_alias)},
+    {"hostname", KIND_TEXT, offsetof(struct sshconf, hostname)},
     {"identitiesonly", KIND_BOOL, offsetof(struct sshconf, identities_only)},
-    {"identityagent", KIND_AGENT, offsetof(struct sshconf, identity_agent)},
+    {"identityagent", KIND_TEXT, offsetof(struct sshconf, identity_agent)},
     {"identityfile", KIND_APPEND, offsetof(struct sshconf, identity_files)},
     {"kbdinteractiveauthentication", KIND_BOOL, offsetof(struct sshconf, kbdint_auth)},
     {"kexalgorithms", KIND_STRING, offsetof(struct sshconf, kex)},
@@ -97,7 +97,7 @@ static const struct keyword {
     {"pubkeyauthentication", KIND_BOOL, offsetof(struct sshconf, pubkey_auth)},
     {"setenv", KIND_APPEND, offsetof(struct sshconf, set_env)},
     {"stricthostkeychecking", KIND_STRICT, offsetof(struct sshconf, strict)},
-    {"user", KIND_STRING, offsetof(struct sshconf, user)},
+    {"user", KIND_TEXT, offsetof(struct sshconf, user)},
     {"userknownhostsfile", KIND_FILES, offsetof(struct sshconf, user_known_hosts)},
 };
 
@@ -122,7 +122,6 @@ static const struct unsupported {
     {"remoteforward", {NULL}},
     {"requiredrsasize", {"1024"}},
     {"revokedhostkeys", {"none"}},
-    {"securitykeyprovider", {"internal", "none"}},
     {"tunnel", {"no", "false"}},
     {"verifyhostkeydns", {"no", "false"}},
 };
@@ -130,7 +129,9 @@ static const struct unsupported {
 static bool
 says_no(const char *value)
 {
-	return strcasecmp(value, "no") == 0 || strcasecmp(value, "false") == 0 || strcasecmp(value, "off") == 0;
+	/* ssh without zlib says "compression UNKNOWN" */
+	return strcasecmp(value, "no") == 0 || strcasecmp(value, "false") == 0 || strcasecmp(value, "off") == 0 ||
+	       strcasecmp(value, "unknown") == 0;
 }
 
 static bool
@@ -214,7 +215,7 @@ set_keyword(struct sshconf *c, const struct keyword *k, const char *value, struc
 	case KIND_STRING:
 		set_string(field, says_none(value) ? NULL : value);
 		break;
-	case KIND_AGENT:
+	case KIND_TEXT:
 		set_string(field, value);
 		break;
 	case KIND_BOOL:
@@ -257,23 +258,36 @@ note_unsupported(struct sshconf *c, const char *name, const char *value, const c
 	}
 }
 
-/* LocalCommand does nothing unless PermitLocalCommand allows it; either may be said first. */
-struct local_command {
-	bool permitted;
-	char *line;
+/* Pairs of keywords that say together what neither says alone; either may come first. */
+struct pairs {
+	bool local_permitted; /* LocalCommand does nothing unless PermitLocalCommand allows it */
+	char *local_command;
+	bool challenge_response; /* before 8.7 this one, too, switched keyboard-interactive on */
 };
 
 static void
-note_local_command(struct local_command *local, const char *name, const char *value, const char *line)
+note_pairs(struct pairs *pairs, const char *name, const char *value, const char *line)
 {
 	if (strcasecmp(name, "permitlocalcommand") == 0)
-		local->permitted = !says_no(value);
+		pairs->local_permitted = !says_no(value);
 	else if (strcasecmp(name, "localcommand") == 0 && !says_none(value))
-		set_string(&local->line, line);
+		set_string(&pairs->local_command, line);
+	else if (strcasecmp(name, "challengeresponseauthentication") == 0)
+		pairs->challenge_response = !says_no(value);
+}
+
+static void
+finish_pairs(struct pairs *pairs, struct sshconf *c)
+{
+	if (pairs->local_permitted && pairs->local_command != NULL)
+		strings_add(&c->unsupported, pairs->local_command);
+	if (pairs->challenge_response)
+		c->kbdint_auth = true;
+	free(pairs->local_command);
 }
 
 static int
-parse_line(struct sshconf *c, struct local_command *local, char *line, struct np_error *err)
+parse_line(struct sshconf *c, struct pairs *pairs, char *line, struct np_error *err)
 {
 	char *whole = xstrdup(line);
 	char *value = line + strcspn(line, " ");
@@ -283,7 +297,7 @@ parse_line(struct sshconf *c, struct local_command *local, char *line, struct np
 		*value++ = '\0';
 	if (*value != '\0') {
 		note_unsupported(c, line, value, whole);
-		note_local_command(local, line, value, whole);
+		note_pairs(pairs, line, value, whole);
 		for (size_t i = 0; i < NP_COUNT(keywords); i++) {
 			if (strcasecmp(keywords[i].name, line) == 0)
 				r = set_keyword(c, &keywords[i], value, err);
@@ -306,7 +320,7 @@ check_complete(const struct sshconf *c, struct np_error *err)
 int
 sshconf_parse(const char *text, struct sshconf *c, struct np_error *err)
 {
-	struct local_command local = {0};
+	struct pairs pairs = {0};
 	char *copy = xstrdup(text);
 	char *rest = copy;
 	int r = 0;
@@ -319,11 +333,9 @@ sshconf_parse(const char *text, struct sshconf *c, struct np_error *err)
 		char *line = strsep(&rest, "\n");
 
 		line[strcspn(line, "\r")] = '\0';
-		r = parse_line(c, &local, line, err);
+		r = parse_line(c, &pairs, line, err);
 	}
-	if (local.permitted && local.line != NULL)
-		strings_add(&c->unsupported, local.line);
-	free(local.line);
+	finish_pairs(&pairs, c);
 	free(copy);
 	if (r == 0)
 		r = check_complete(c, err);
@@ -340,7 +352,7 @@ sshconf_finish(struct sshconf *c)
 
 		switch (keywords[i].kind) {
 		case KIND_STRING:
-		case KIND_AGENT:
+		case KIND_TEXT:
 			set_string(field, NULL);
 			break;
 		case KIND_APPEND:

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "algorithm.h"
+#include "operand.h"
 #include "text.h"
 #include "xalloc.h"
 
@@ -64,6 +65,25 @@ take_address(struct target *t, const struct sshconf *ssh)
 	t->address_family = ssh->address_family;
 }
 
+/* Methods that PreferredAuthentications leaves out are not tried; our own order stays. */
+static bool
+is_preferred(const struct sshconf *ssh, const char *method)
+{
+	size_t length = strlen(method);
+
+	if (ssh->preferred_authentications == NULL)
+		return true;
+	for (const char *p = ssh->preferred_authentications; *p != '\0';) {
+		size_t n = strcspn(p, ",");
+
+		if (n == length && strncmp(p, method, n) == 0)
+			return true;
+		p += n;
+		p += *p == ',';
+	}
+	return false;
+}
+
 static void
 take_settings(struct target *t, const struct sshconf *ssh)
 {
@@ -73,9 +93,9 @@ take_settings(struct target *t, const struct sshconf *ssh)
 	/* 0 is no limit on either side */
 	t->connection_timeout = ours > 0 && (theirs <= 0 || ours < theirs) ? ours : theirs;
 	t->identities_only = ssh->identities_only;
-	t->pubkey_auth = ssh->pubkey_auth;
-	t->password_auth = ssh->password_auth;
-	t->kbdint_auth = ssh->kbdint_auth;
+	t->pubkey_auth = ssh->pubkey_auth && is_preferred(ssh, "publickey");
+	t->password_auth = ssh->password_auth && is_preferred(ssh, "password");
+	t->kbdint_auth = ssh->kbdint_auth && is_preferred(ssh, "keyboard-interactive");
 	t->hash_known_hosts = ssh->hash_known_hosts;
 	t->batch_mode = ssh->batch_mode;
 	t->compression = ssh->compression;
@@ -244,28 +264,51 @@ free_stamps(struct file_stamp *stamps, size_t count)
 
 /* --- the whole --- */
 
+/* What ssh would have been given as its operand, %n: an ad-hoc device is named by user, host and port. */
+static char *
+make_operand(const struct device_conf *device)
+{
+	struct operand op;
+	char *host;
+
+	if (device->host != NULL || operand_parse(device->name, &op, NULL) < 0)
+		return xstrdup(device->host != NULL ? device->host : device->name);
+	host = xstrdup(op.host);
+	operand_finish(&op);
+	return host;
+}
+
+static int
+take_all(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
+{
+	if (take_keys(t, ssh, tokens, err) < 0 || take_known_hosts(t, ssh, tokens, err) < 0 ||
+	    take_agent(t, ssh, tokens, err) < 0 || take_proxy(t, ssh, tokens, err) < 0 ||
+	    take_algorithms(t, ssh, err) < 0)
+		return error_prefix(err, "%s", t->name);
+	return 0;
+}
+
 struct target *
 target_make(
     const struct device_conf *device, const struct sshconf *ssh, const struct strings *files, struct np_error *err)
 {
 	struct target *t = xcalloc(1, sizeof(*t));
-	struct sshconf_tokens tokens;
+	char *operand = make_operand(device);
+	int r;
 
 	atomic_init(&t->refs, 1);
 	t->device = device_conf_copy(device);
 	take_address(t, ssh);
 	take_settings(t, ssh);
-	tokens = (struct sshconf_tokens){
-	    .operand = device->host != NULL ? device->host : device->name,
-	    .hostname = t->host,
-	    .user = t->user,
-	    .host_key_alias = ssh->host_key_alias,
-	    .port = t->port,
-	};
-	if (take_keys(t, ssh, &tokens, err) < 0 || take_known_hosts(t, ssh, &tokens, err) < 0 ||
-	    take_agent(t, ssh, &tokens, err) < 0 || take_proxy(t, ssh, &tokens, err) < 0 ||
-	    take_algorithms(t, ssh, err) < 0) {
-		error_prefix(err, "%s", device->name);
+	r = take_all(t, ssh,
+	    &(struct sshconf_tokens){.operand = operand,
+		.hostname = t->host,
+		.user = t->user,
+		.host_key_alias = ssh->host_key_alias,
+		.port = t->port},
+	    err);
+	free(operand);
+	if (r < 0) {
 		target_unref(t);
 		return NULL;
 	}

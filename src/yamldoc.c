@@ -106,11 +106,17 @@ problem_hint(const char *problem)
 {
 	if (strstr(problem, "cannot start any token") != NULL)
 		return " (indent with spaces, not tabs; put text that begins with a special character in quotes)";
+	if (strstr(problem, "tab character") != NULL)
+		return " (indent with spaces)";
 	if (strstr(problem, "mapping values are not allowed") != NULL)
 		return " (check the indentation; put text that holds `: ` in quotes)";
+	if (strstr(problem, "find expected key") != NULL)
+		return " (check the indentation and the quotes)";
+	if (strstr(problem, "Unicode character escape") != NULL)
+		return " (write the character itself instead of \\u escapes)";
 	if (strstr(problem, "alphabetic or numeric") != NULL)
 		return " (put text that begins with & or * in quotes)";
-	if (strstr(problem, "simple key") != NULL)
+	if (strstr(problem, "find expected ':'") != NULL)
 		return " (is a `:` missing behind the key?)";
 	return "";
 }
@@ -125,7 +131,7 @@ builder_problem(struct builder *b)
 
 	if (p->error == YAML_READER_ERROR)
 		line = line_of_offset(b, p->problem_offset);
-	else if (p->context != NULL)
+	else if (p->context != NULL && p->context_mark.line != p->problem_mark.line)
 		snprintf(context, sizeof(context), " %s that begins in line %zu", p->context, p->context_mark.line + 1);
 	return error_at_line(
 	    b->doc, line, b->err, "%s%s%s", problem, b->doc->lines ? context : "", problem_hint(problem));
