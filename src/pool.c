@@ -243,6 +243,7 @@ pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, doub
 	p->block = POOL_OPEN;
 	p->failures = 0;
 	p->proven = true;
+	p->proven_at = now;
 	p->needs_person = needed_person;
 }
 

@@ -82,6 +82,7 @@ struct pool {
 	bool resolved; /* the target is known; until then pool_next() answers POOL_RESOLVE */
 	bool resolving;
 	bool proven;            /* a login has succeeded with the present credentials */
+	double proven_at;       /* the last time: an old proof allows one attempt at a time, as none does */
 	bool needs_person;      /* the login needed one: a single session, no reconnect by itself */
 	bool persistent_wanted; /* args->persistent, or opened by hand and not closed since: reconnect without a request
 				 */

@@ -3,6 +3,12 @@
  */
 #include "pool_impl.h"
 
+/*
+ * Seconds in which a login that succeeded allows several at once.  A password that was changed on the device meanwhile
+ * must not be tried by ten sessions side by side: three failures lock many an account.
+ */
+#define POOL_PROOF_LASTS 60.0
+
 static bool
 look_assign(struct look *l, struct pool_waiter *w, struct pool_entry *e)
 {
@@ -100,11 +106,11 @@ static enum gate
 connect_gate(struct look *l)
 {
 	const struct pool *p = l->p;
-	int dialling = pool_dialling(p);
+	bool proven = p->proven && p->failures == 0 && l->now < p->proven_at + POOL_PROOF_LASTS;
 
 	if (p->block == POOL_AUTH || (p->block == POOL_BACKOFF && !look_due(l, p->retry_at)))
 		return GATE_SHUT;
-	if (dialling > 0 && (!p->proven || p->failures > 0))
+	if (!proven && pool_dialling(p) > 0)
 		return GATE_SHUT;
 	if (p->needs_person && p->entries_count > 0)
 		return GATE_SHUT;

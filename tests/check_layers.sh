@@ -48,6 +48,10 @@ table='
 1 yamldoc_text
 
 2 pool
+2 pool_entry
+2 pool_impl
+2 pool_next
+2 pool_serve
 
 3 agent
 3 agentproxy pthread
