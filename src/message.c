@@ -211,6 +211,7 @@ static int
 classify(struct message *m, struct np_error *err)
 {
 	struct envelope e = {NULL, NULL, NULL, NULL, NULL, NULL};
+	const char *version;
 	int twice;
 
 	if (cJSON_IsArray(m->root))
@@ -225,7 +226,8 @@ classify(struct message *m, struct np_error *err)
 	}
 	if (twice < 0)
 		return -1;
-	if (!cJSON_IsString(e.jsonrpc) || strcmp(e.jsonrpc->valuestring, "2.0") != 0)
+	version = cJSON_GetStringValue(e.jsonrpc);
+	if (version == NULL || strcmp(version, "2.0") != 0)
 		return error_set(err, REASON_INVALID_REQUEST, "\"jsonrpc\" must be \"2.0\"");
 	return e.method != NULL ? classify_call(m, &e, err) : classify_response(m, &e, err);
 }
@@ -326,8 +328,7 @@ static void
 add(cJSON *object, const char *name, cJSON *value)
 {
 	/* The name is constant and object a fresh object: only memory can fail. */
-	if (!cJSON_AddItemToObject(object, name, xchecked(value)))
-		value = xchecked(NULL);
+	xchecked(cJSON_AddItemToObject(object, name, xchecked(value)) ? object : NULL);
 }
 
 static cJSON *

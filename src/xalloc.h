@@ -24,7 +24,7 @@ char *xasprintf(const char *fmt, ...) NP_PRINTF(1, 2) NP_MALLOC;
 char *xvasprintf(const char *fmt, va_list ap) NP_PRINTF(1, 0) NP_MALLOC;
 
 /* Returns p, or ends the process like the others when it is NULL: for libraries that allocate by themselves. */
-void *xchecked(void *p) NP_MUST_CHECK;
+void *xchecked(void *p);
 
 /* xstrdup() that takes NULL and returns NULL. */
 char *xstrdup_null(const char *s);
