@@ -277,6 +277,8 @@ command_start(struct request *r)
 	r->got_output = false;
 	memset(&r->end, 0, sizeof(r->end));
 	error_clear(&r->abort);
+	buf_free(&r->captured[0]);
+	buf_free(&r->captured[1]);
 	make_heads(r);
 	r->chan = chan_start(r->session->session, &spec, &chan_callbacks, r);
 	free(env);
@@ -298,8 +300,6 @@ command_finish(struct request *r)
 	    (clock_now() - r->started) * 1000);
 	if (!r->cancelled)
 		request_send_result(r);
-	buf_free(&r->captured[0]);
-	buf_free(&r->captured[1]);
 	if (r->params.batch && !r->cancelled && r->peer != NULL) {
 		bool stop = lost || (r->params.stop_on_error && request_command_failed(r));
 		if (!stop && r->index + 1 < r->params.commands_count) {
@@ -390,12 +390,12 @@ request_cancel(struct request *r, bool answer)
 int
 request_stdin(struct request *r, const void *data, size_t size, struct np_error *err)
 {
-	if (r->stdin_ended || r->chan == NULL)
-		return 0; /* the command has ended meanwhile: the client could not know */
 	if (size > r->stdin_granted)
 		return error_set(err, REASON_INVALID_REQUEST,
 		    "%zu bytes of stdin were sent with a credit of %zu: wait for `credit`", size, r->stdin_granted);
 	r->stdin_granted -= size;
+	if (r->stdin_ended || r->chan == NULL)
+		return 0; /* the command has ended meanwhile: the client could not know */
 	r->bytes_in += size;
 	r->last_activity = clock_now();
 	if (chan_write(r->chan, data, size) == -1)
