@@ -13,6 +13,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "buf.h"
 #include "xalloc.h"
 
 #define MATCH_LIMIT 100000u /* steps: a few milliseconds at most */
@@ -25,7 +26,7 @@ struct pattern {
 	pcre2_code *code;
 	pcre2_match_data *data;
 	pcre2_match_context *limits;
-	int host; /* number of the group, 0 = none */
+	int group; /* number of the named group, 0 = none */
 };
 
 static int
@@ -122,7 +123,9 @@ pattern_create(const char *text, enum pattern_anchor anchor, struct np_error *er
 	pcre2_set_depth_limit(p->limits, DEPTH_LIMIT);
 	pcre2_set_heap_limit(p->limits, HEAP_LIMIT);
 	r = pcre2_substring_number_from_name(p->code, (PCRE2_SPTR) "host");
-	p->host = r > 0 ? r : 0;
+	if (r <= 0)
+		r = pcre2_substring_number_from_name(p->code, (PCRE2_SPTR) "end");
+	p->group = r > 0 ? r : 0;
 	return p;
 }
 
@@ -145,9 +148,9 @@ pattern_text(const struct pattern *p)
 }
 
 bool
-pattern_has_host(const struct pattern *p)
+pattern_has_group(const struct pattern *p)
 {
-	return p->host > 0;
+	return p->group > 0;
 }
 
 static struct pattern_span
@@ -168,7 +171,7 @@ span_of(const struct pattern *p, int group)
 
 enum pattern_result
 pattern_find(
-    const struct pattern *p, const void *text, size_t size, struct pattern_span *whole, struct pattern_span *host)
+    const struct pattern *p, const void *text, size_t size, struct pattern_span *whole, struct pattern_span *group)
 {
 	PCRE2_SPTR subject = size > 0 ? text : (PCRE2_SPTR) "";
 	int r = pcre2_match(p->code, subject, size, 0, 0, p->data, p->limits);
@@ -181,8 +184,8 @@ pattern_find(
 		return PATTERN_COSTLY;
 	if (whole != NULL)
 		*whole = span_of(p, 0);
-	if (host != NULL)
-		*host = p->host > 0 && p->host < r ? span_of(p, p->host) : (struct pattern_span){0, 0};
+	if (group != NULL)
+		*group = p->group > 0 && p->group < r ? span_of(p, p->group) : (struct pattern_span){0, 0};
 	return PATTERN_YES;
 }
 
@@ -190,4 +193,68 @@ bool
 pattern_matches(const struct pattern *p, const void *text, size_t size)
 {
 	return pattern_find(p, text, size, NULL, NULL) == PATTERN_YES;
+}
+
+/* --- lists --- */
+
+/* All of them as one expression, which costs a line of output one match instead of many. */
+static struct pattern *
+join(const struct pattern_list *list)
+{
+	struct buf text;
+	struct pattern *p = NULL;
+
+	buf_init(&text, PATTERN_TEXT_MAX);
+	for (size_t i = 0; i < list->count; i++) {
+		if (buf_printf(&text, "%s(?:%s)", i > 0 ? "|" : "", list->items[i]->text) < 0)
+			goto out;
+	}
+	if (buf_append(&text, "", 1) == 0)
+		p = pattern_create((const char *)buf_head(&text), list->anchor, NULL);
+out:
+	buf_free(&text);
+	return p;
+}
+
+int
+pattern_list_add(struct pattern_list *list, const char *text, struct np_error *err)
+{
+	struct pattern *p = pattern_create(text, list->anchor, err);
+
+	if (p == NULL)
+		return -1;
+	list->items = xreallocarray(list->items, list->count + 1, sizeof(struct pattern *));
+	list->items[list->count++] = p;
+	pattern_destroy(list->joined);
+	list->joined = NULL;
+	return 0;
+}
+
+void
+pattern_list_seal(struct pattern_list *list)
+{
+	if (list->count > 1 && list->joined == NULL)
+		list->joined = join(list);
+}
+
+void
+pattern_list_finish(struct pattern_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		pattern_destroy(list->items[i]);
+	free(list->items);
+	pattern_destroy(list->joined);
+	*list = (struct pattern_list){.anchor = list->anchor};
+}
+
+bool
+pattern_list_matches(const struct pattern_list *list, const void *text, size_t size)
+{
+	if (list->joined != NULL)
+		return pattern_matches(list->joined, text, size);
+	for (size_t i = 0; i < list->count; i++) {
+		if (pattern_matches(list->items[i], text, size))
+			return true;
+	}
+	return false;
 }

@@ -40,13 +40,28 @@ struct pattern *pattern_create(const char *text, enum pattern_anchor anchor, str
 void pattern_destroy(struct pattern *p);
 /* The expression as it was given. */
 const char *pattern_text(const struct pattern *p);
-/* Whether it has a group named (?<host>...). */
-bool pattern_has_host(const struct pattern *p);
+/* Whether it has a group that pattern_find() reports: (?<host>...), else (?<end>...). */
+bool pattern_has_group(const struct pattern *p);
 
-/* whole, host: where they matched; may be NULL; host is empty when the group took no part. */
+/* whole, group: where they matched; may be NULL; group is empty when it took no part. */
 enum pattern_result pattern_find(
-    const struct pattern *p, const void *text, size_t size, struct pattern_span *whole, struct pattern_span *host);
+    const struct pattern *p, const void *text, size_t size, struct pattern_span *whole, struct pattern_span *group);
 /* Whether it matches; PATTERN_COSTLY counts as no. */
 bool pattern_matches(const struct pattern *p, const void *text, size_t size);
+
+/* Several with the same anchor, in order; all zero but the anchor is the empty list. */
+struct pattern_list {
+	enum pattern_anchor anchor;
+	struct pattern **items; /* owned */
+	size_t count;
+	struct pattern *joined; /* all of them in one, where that is possible */
+};
+
+int pattern_list_add(struct pattern_list *list, const char *text, struct np_error *err) NP_MUST_CHECK;
+/* After the last one was added: makes matching cost about as much as one of them. */
+void pattern_list_seal(struct pattern_list *list);
+void pattern_list_finish(struct pattern_list *list);
+/* Whether any of them matches. */
+bool pattern_list_matches(const struct pattern_list *list, const void *text, size_t size);
 
 #endif

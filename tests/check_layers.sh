@@ -37,6 +37,14 @@ table='
 1 message cjson
 1 params cjson
 1 pattern pcre2
+1 platform
+1 platform_dialogue
+1 platform_find
+1 platform_impl
+1 platform_key
+1 platform_lint
+1 platform_read
+1 prompt
 1 sshconf
 1 sshconf_expand
 1 target
