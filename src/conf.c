@@ -42,7 +42,13 @@ static const struct conf_key global_keys[] = {
     {.name = "ssh_config", GLOBAL(ssh_config), .type = CONF_PATH, .flags = CONF_MAY_BE_NONE},
 };
 
-static const struct conf_table global_table = {"at the top level", global_keys, NP_COUNT(global_keys)};
+const struct conf_table *
+conf_global_table(void)
+{
+	static const struct conf_table table = {"at the top level", global_keys, NP_COUNT(global_keys)};
+
+	return &table;
+}
 
 static struct config *
 config_create(void)
@@ -72,7 +78,7 @@ config_destroy(struct config *config)
 	free(config->by_name);
 	free(config->files);
 	free(config->warnings);
-	conf_table_free(&global_table, config);
+	conf_table_free(conf_global_table(), config);
 	free(config);
 }
 
@@ -154,7 +160,7 @@ read_globals(struct config *config, const struct yamldoc *doc, struct np_error *
 	if (doc->root->kind != YAMLDOC_MAPPING)
 		return yamldoc_error(doc, doc->root, err, "a configuration is a mapping of keys to values, not %s",
 		    yamldoc_kind_name(doc->root));
-	if (conf_table_read(&global_table, others, doc, doc->root, config, err) < 0 ||
+	if (conf_table_read(conf_global_table(), others, doc, doc->root, config, err) < 0 ||
 	    conf_args_read("long_connection", doc, yamldoc_get(doc->root, "long_connection"), &config->defaults, err) <
 		0)
 		return -1;

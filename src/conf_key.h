@@ -128,6 +128,7 @@ void conf_file_finish(struct conf_file *file);
 
 /* --- conf.c --- */
 
+const struct conf_table *conf_global_table(void);
 /* The snapshot that these files make, later ones over earlier ones. */
 struct config *config_from_files(const struct conf_file *files, size_t count, struct np_error *err) NP_MUST_CHECK;
 

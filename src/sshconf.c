@@ -101,7 +101,10 @@ static const struct keyword {
     {"userknownhostsfile", KIND_FILES, offsetof(struct sshconf, user_known_hosts)},
 };
 
-/* Said things that matter to safety or function and that we do not honour, with the values that change nothing. */
+/*
+ * Said things that matter to safety or function and that we do not honour, with the values that change nothing.  Not
+ * GSSAPIAuthentication: Debian's ssh_config says it to everybody, and a login that fails for want of it names it.
+ */
 static const struct unsupported {
 	const char *name;
 	const char *harmless[3];
@@ -110,7 +113,6 @@ static const struct unsupported {
     {"dynamicforward", {NULL}},
     {"forwardagent", {"no", "false"}},
     {"forwardx11", {"no", "false"}},
-    {"gssapiauthentication", {"no", "false"}},
     {"hostbasedauthentication", {"no", "false"}},
     {"knownhostscommand", {"none"}},
     {"localforward", {NULL}},
@@ -242,6 +244,16 @@ set_keyword(struct sshconf *c, const struct keyword *k, const char *value, struc
 }
 
 static void
+add_unsupported(struct sshconf *c, const char *line)
+{
+	char shown[256], *text;
+
+	text = xasprintf("ssh's configuration: `%s` is not honoured", text_vis_into(shown, sizeof(shown), line));
+	strings_add(&c->unsupported, text);
+	free(text);
+}
+
+static void
 note_unsupported(struct sshconf *c, const char *name, const char *value, const char *line)
 {
 	for (size_t i = 0; i < NP_COUNT(unsupported); i++) {
@@ -253,7 +265,7 @@ note_unsupported(struct sshconf *c, const char *name, const char *value, const c
 			if (strcasecmp(u->harmless[j], value) == 0)
 				return;
 		}
-		strings_add(&c->unsupported, line);
+		add_unsupported(c, line);
 		return;
 	}
 }
@@ -280,7 +292,7 @@ static void
 finish_pairs(struct pairs *pairs, struct sshconf *c)
 {
 	if (pairs->local_permitted && pairs->local_command != NULL)
-		strings_add(&c->unsupported, pairs->local_command);
+		add_unsupported(c, pairs->local_command);
 	if (pairs->challenge_response)
 		c->kbdint_auth = true;
 	free(pairs->local_command);

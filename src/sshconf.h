@@ -48,8 +48,7 @@ struct sshconf {
 	enum strict_checking strict;
 	char *kex, *host_key_algorithms, *ciphers, *macs, *pubkey_algorithms; /* complete lists, as ssh expands them */
 	char *preferred_authentications;
-	struct strings
-	    unsupported; /* "revokedhostkeys FILE" and other said things that we do not honour and that matter */
+	struct strings unsupported; /* sentences: said things that we do not honour and that matter */
 };
 
 /* Parses the standard output of ssh -G.  -1 with err when hostname, user or port are missing. */

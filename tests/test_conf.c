@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "conf.h"
+#include "conf_key.h"
 #include "xalloc.h"
 
 static struct config *
@@ -337,6 +338,53 @@ test_every_key_of_a_device_is_read(void **state)
 	assert_int_equal(d->use_agent, 1);
 	assert_null(config_device(config, "core5"));
 	config_unref(config);
+}
+
+static void
+test_the_manual_page_has_every_key(void **state)
+{
+	const struct conf_table *tables[] = {conf_global_table(), conf_args_table(), conf_device_table()};
+	const char *srcdir = getenv("srcdir");
+	char *path = xasprintf("%s/man/netpulse.yaml.5", srcdir != NULL ? srcdir : ".");
+	char *text = xcalloc(1, 65536);
+	FILE *f = fopen(path, "r");
+	(void)state;
+
+	if (f == NULL)
+		fail_msg("%s", path);
+	assert_in_range(fread(text, 1, 65535, f), 1, 65534);
+	fclose(f);
+	for (size_t i = 0; i < NP_COUNT(tables); i++) {
+		for (size_t j = 0; j < tables[i]->count; j++) {
+			char *item = xasprintf("\n.It Cm %s : Ar ", tables[i]->keys[j].name);
+
+			if (strstr(text, item) == NULL && strcmp(tables[i]->keys[j].name, "name") != 0)
+				fail_msg("%s", tables[i]->keys[j].name);
+			free(item);
+		}
+	}
+	free(text);
+	free(path);
+}
+
+/* device_conf_set() looks into two of them: a name in both would hide one. */
+static void
+test_keys_are_in_order_and_each_in_one_table(void **state)
+{
+	const struct conf_table *tables[] = {conf_global_table(), conf_args_table(), conf_device_table()};
+	(void)state;
+
+	for (size_t i = 0; i < NP_COUNT(tables); i++) {
+		for (size_t j = 0; j < tables[i]->count; j++) {
+			const char *name = tables[i]->keys[j].name;
+
+			if (j > 0)
+				assert_true(strcmp(tables[i]->keys[j - 1].name, name) < 0);
+			assert_ptr_equal(conf_table_find(tables[i], name), &tables[i]->keys[j]);
+		}
+	}
+	for (size_t j = 0; j < tables[1]->count; j++)
+		assert_null(conf_table_find(tables[2], tables[1]->keys[j].name));
 }
 
 static void
@@ -919,6 +967,8 @@ main(void)
 	    cmocka_unit_test(test_every_global_key_is_read),
 	    cmocka_unit_test(test_every_key_of_long_connection_is_read_and_inherited),
 	    cmocka_unit_test(test_every_key_of_a_device_is_read),
+	    cmocka_unit_test(test_the_manual_page_has_every_key),
+	    cmocka_unit_test(test_keys_are_in_order_and_each_in_one_table),
 	    cmocka_unit_test(test_bad_input_is_refused_with_line_and_hint),
 	    cmocka_unit_test(test_a_nul_byte_does_not_end_the_text),
 	    cmocka_unit_test(test_null_is_as_if_the_key_were_absent),

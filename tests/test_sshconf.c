@@ -14,6 +14,7 @@
 #include "sshconf.h"
 #include "xalloc.h"
 
+#define NOT_HONOURED(line) "ssh's configuration: `" line "` is not honoured"
 #define HEAD "hostname h\nuser u\nport 22\n"
 
 static char *
@@ -102,11 +103,13 @@ check_all(const struct sshconf *c)
 static void
 test_everything_that_ssh_9_2_says_is_read(void **state)
 {
-	static const char *const unsupported[] = {"forwardx11 yes", "gssapiauthentication yes",
-	    "hostbasedauthentication yes", "tunnel point-to-point", "verifyhostkeydns true", "remotecommand uptime",
-	    "pkcs11provider /usr/lib/p11.so", "revokedhostkeys /etc/ssh/revoked", "dynamicforward 1080",
-	    "localforward 8080 [localhost]:80", "remoteforward 9090 [localhost]:90", "forwardagent yes",
-	    "rekeylimit 1073741824 3600", "localcommand echo hi"};
+	static const char *const unsupported[] = {NOT_HONOURED("forwardx11 yes"),
+	    NOT_HONOURED("hostbasedauthentication yes"), NOT_HONOURED("tunnel point-to-point"),
+	    NOT_HONOURED("verifyhostkeydns true"), NOT_HONOURED("remotecommand uptime"),
+	    NOT_HONOURED("pkcs11provider /usr/lib/p11.so"), NOT_HONOURED("revokedhostkeys /etc/ssh/revoked"),
+	    NOT_HONOURED("dynamicforward 1080"), NOT_HONOURED("localforward 8080 [localhost]:80"),
+	    NOT_HONOURED("remoteforward 9090 [localhost]:90"), NOT_HONOURED("forwardagent yes"),
+	    NOT_HONOURED("rekeylimit 1073741824 3600"), NOT_HONOURED("localcommand echo hi")};
 	struct sshconf c = parse_recorded("openssh-9.2-all");
 	(void)state;
 
@@ -170,7 +173,6 @@ test_strict_checking_and_no_keys_of_ssh_9_9_are_understood(void **state)
 static void
 test_what_debian_says_by_itself(void **state)
 {
-	static const char *const unsupported[] = {"gssapiauthentication yes"};
 	struct sshconf c = parse_recorded("openssh-9.2-debian");
 	(void)state;
 
@@ -180,7 +182,7 @@ test_what_debian_says_by_itself(void **state)
 	assert_null(c.identity_agent);
 	assert_null(c.bind_address);
 	assert_int_equal(c.password_prompts, 3);
-	expect_strings(&c.unsupported, unsupported, 1);
+	assert_int_equal(c.unsupported.n, 0); /* so that nobody gets a notice who configured nothing */
 	sshconf_finish(&c);
 }
 

@@ -109,7 +109,7 @@ test_ssh_says_what_the_device_does_not(void **state)
 	assert_null(t->agent_path);
 	assert_int_equal(t->config_files_count, 1);
 	assert_string_equal(t->config_files[0].path, "/etc/ssh/ssh_config");
-	assert_true(has_notice(t, "forwardagent yes"));
+	assert_true(has_notice(t, "ssh's configuration: `forwardagent yes` is not honoured"));
 	target_unref(t);
 }
 
