@@ -1,14 +1,16 @@
 /* Authentication: the order of methods and the words for its end; see auth.h. */
 #include "auth.h"
 
-#include <math.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "auth_impl.h"
+#include "clock.h"
 #include "text.h"
+#include "wake.h"
 #include "xalloc.h"
 
 /* More rounds of partial success than any server asks for. */
@@ -18,25 +20,79 @@
 #define DISCONNECT_PROTOCOL_ERROR 2
 #define DISCONNECT_NO_MORE_AUTH_METHODS 14
 
-bool
-auth_arm(struct auth *a)
+static int
+call_libssh(struct auth *a, enum auth_step step, const char *password, ssh_key key)
 {
-	double left = a->params->hooks->left(a->err, a->params->hooks->arg);
-	long seconds, microseconds;
+	switch (step) {
+	case STEP_NONE:
+		return ssh_userauth_none(a->session, NULL);
+	case STEP_PASSWORD:
+		return ssh_userauth_password(a->session, NULL, password);
+	case STEP_KBDINT:
+		return ssh_userauth_kbdint(a->session, NULL, NULL);
+	case STEP_AGENT:
+		return ssh_userauth_agent(a->session, NULL);
+	case STEP_TRY_KEY:
+		return ssh_userauth_try_publickey(a->session, NULL, key);
+	case STEP_SIGN:
+		return ssh_userauth_publickey(a->session, NULL, key);
+	}
+	return SSH_AUTH_ERROR;
+}
 
-	if (left < 0)
-		return false;
-	if (left > 86400)
-		left = 86400;
-	seconds = (long)left;
-	microseconds = (long)((left - (double)seconds) * 1e6);
-	if (seconds == 0 && microseconds < 10000)
-		microseconds = 10000; /* zero would mean libssh's default */
-	if (ssh_options_set(a->session, SSH_OPTIONS_TIMEOUT, &seconds) == 0 &&
-	    ssh_options_set(a->session, SSH_OPTIONS_TIMEOUT_USEC, &microseconds) == 0)
+/*
+ * Whether the server is still there to get a secret.  It may have gone while a person thought or a command ran; then
+ * the secret was never offered, and the end of the connection is no verdict on it.
+ */
+static bool
+still_there(struct auth *a)
+{
+	struct pollfd p = {.fd = a->params->fd, .events = WAKE_EVENTS};
+	ssh_event event;
+
+	if (poll(&p, 1, 0) <= 0)
 		return true;
-	error_set(a->err, REASON_INTERNAL, "libssh refuses a timeout of %g s", left);
+	/* libssh reads what the server said at last, and the end. */
+	event = ssh_event_new();
+	if (event != NULL && ssh_event_add_session(event, a->session) == SSH_OK) {
+		while (ssh_is_connected(a->session) && ssh_event_dopoll(event, 0) == SSH_OK)
+			;
+		ssh_event_remove_session(event, a->session);
+	}
+	ssh_event_free(event);
 	return false;
+}
+
+/*
+ * libssh is asked without blocking and the waiting is done here: in blocking mode it does not notice a disconnect
+ * message of the server and waits on a closed descriptor until its time is over.
+ */
+int
+auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key)
+{
+	const struct dial_hooks *hooks = a->params->hooks;
+	struct pollfd p = {.fd = a->params->fd};
+	double left;
+	int rc;
+
+	if (a->has_secret && !still_there(a))
+		return SSH_AUTH_ERROR;
+	a->secret_sent = a->has_secret;
+	a->has_secret = false;
+	for (;;) {
+		left = hooks->left(a->err, hooks->arg);
+		if (left < 0)
+			return SSH_AUTH_AGAIN;
+		rc = call_libssh(a, step, password, key);
+		if (rc != SSH_AUTH_AGAIN)
+			return rc;
+		if (!ssh_is_connected(a->session))
+			return SSH_AUTH_ERROR;
+		p.events = POLLIN;
+		if ((ssh_get_poll_flags(a->session) & SSH_WRITE_PENDING) != 0)
+			p.events |= POLLOUT;
+		poll(&p, 1, wake_poll_ms(clock_now() + left));
+	}
 }
 
 static void append_text(char *text, size_t size, const char *fmt, va_list ap) NP_PRINTF(3, 0);
@@ -199,9 +255,6 @@ auth_outcome(struct auth *a, int rc)
 		a->methods = ssh_userauth_list(a->session, NULL);
 		return AUTH_OUTCOME_DENIED;
 	case SSH_AUTH_AGAIN:
-		/* libssh's time, which was ours, is over. */
-		if (a->params->hooks->left(a->err, a->params->hooks->arg) >= 0)
-			error_set(a->err, REASON_CONNECT_TIMEOUT, "the server does not answer");
 		error_prefix(a->err, "%s: logging in as %s", a->target->host, a->target->user);
 		return AUTH_OUTCOME_FAILED;
 	default:
@@ -232,9 +285,7 @@ auth_none(struct auth *a)
 {
 	enum auth_outcome outcome;
 
-	if (!auth_arm(a))
-		return AUTH_OUTCOME_FAILED;
-	outcome = auth_outcome(a, ssh_userauth_none(a->session, NULL));
+	outcome = auth_outcome(a, auth_step(a, STEP_NONE, NULL, NULL));
 	a->denials = 0; /* this one is the protocol's way of asking for the methods */
 	if (outcome == AUTH_OUTCOME_DONE)
 		auth_note_success(a, "none");
@@ -293,7 +344,9 @@ auth_run(const struct auth_params *params, struct auth_result *result, struct np
 	size_t i;
 
 	*result = (struct auth_result){.method = NULL};
+	ssh_set_blocking(a.session, 0);
 	outcome = run_stages(&a);
+	ssh_set_blocking(a.session, 1);
 	if (outcome == AUTH_OUTCOME_DONE)
 		result->method = xstrdup(a.method_text);
 	if (a.keys_loaded)

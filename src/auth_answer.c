@@ -27,11 +27,9 @@ send_password(struct auth *a, const char *password, const char *how)
 {
 	enum auth_outcome outcome;
 
-	if (!auth_arm(a))
-		return AUTH_OUTCOME_FAILED;
 	auth_note_tried(a, "password (%s)", how);
-	a->secret_sent = true;
-	outcome = auth_outcome(a, ssh_userauth_password(a->session, NULL, password));
+	a->has_secret = true;
+	outcome = auth_outcome(a, auth_step(a, STEP_PASSWORD, password, NULL));
 	if (outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL)
 		auth_note_success(a, "password (%s)", how);
 	return outcome;
@@ -143,7 +141,7 @@ answer_round(struct auth *a, const char *password)
 		secret_free(answer);
 		if (rc != 0)
 			return false;
-		a->secret_sent = true;
+		a->has_secret = true;
 	}
 	return true;
 }
@@ -155,9 +153,7 @@ converse(struct auth *a, const char *password, bool *answered)
 	int round, rc;
 
 	for (round = 0; round < ROUNDS_MAX; round++) {
-		if (!auth_arm(a))
-			return AUTH_OUTCOME_FAILED;
-		rc = ssh_userauth_kbdint(a->session, NULL, NULL);
+		rc = auth_step(a, STEP_KBDINT, NULL, NULL);
 		if (rc != SSH_AUTH_INFO)
 			return auth_outcome(a, rc);
 		a->secret_sent = false;

@@ -28,7 +28,8 @@ struct auth {
 	const char *hint;      /* static text, or NULL */
 	char note[160];        /* why a key was not used, for the error's text */
 	int denials;
-	bool secret_sent;   /* a password or answer is with the server, its verdict is not */
+	bool has_secret;    /* the next step carries a password or answer */
+	bool secret_sent;   /* one is with the server, its verdict is not with us */
 	bool nobody;        /* a question found nobody to answer it */
 	bool password_used; /* the configured password was offered */
 	bool keys_loaded;
@@ -37,9 +38,14 @@ struct auth {
 	size_t used_count;
 };
 
-/* Before each libssh call: gives libssh the time that is left.  False with err when there is none. */
-bool auth_arm(struct auth *a) NP_MUST_CHECK;
-/* What a libssh result means; sets err when it is the end.  SSH_AUTH_INFO is the caller's to handle. */
+/* The calls to libssh that wait for the server. */
+enum auth_step { STEP_NONE, STEP_PASSWORD, STEP_KBDINT, STEP_AGENT, STEP_TRY_KEY, STEP_SIGN };
+/*
+ * Makes one of them, to its end; password and key where the step has one.  Returns SSH_AUTH_*; SSH_AUTH_AGAIN: there
+ * was no time left or a cancel, err is set.
+ */
+int auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key);
+/* What its result means; sets err when it is the end.  SSH_AUTH_INFO is the caller's to handle. */
 enum auth_outcome auth_outcome(struct auth *a, int rc);
 /* Adds to the list of what was tried. */
 void auth_note_tried(struct auth *a, const char *fmt, ...) NP_PRINTF(2, 3);

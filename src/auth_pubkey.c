@@ -144,9 +144,7 @@ walk(struct auth *a, struct agent_proxy *proxy, const struct offers *o, int *sig
 	enum auth_outcome outcome;
 	char fingerprint[64];
 
-	if (!auth_arm(a))
-		return AUTH_OUTCOME_FAILED;
-	outcome = auth_outcome(a, ssh_userauth_agent(a->session, NULL));
+	outcome = auth_outcome(a, auth_step(a, STEP_AGENT, NULL, NULL));
 	*signer = agent_proxy_signer(proxy, refused);
 	if ((outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL) && *signer >= 0) {
 		identity_fingerprint(&o->v[*signer].shown, fingerprint, sizeof(fingerprint));
@@ -307,10 +305,7 @@ ask_server(struct auth *a, const struct keyblob *pub)
 
 	if (key == NULL)
 		return AUTH_OUTCOME_DENIED;
-	if (auth_arm(a))
-		outcome = auth_outcome(a, ssh_userauth_try_publickey(a->session, NULL, key));
-	else
-		outcome = AUTH_OUTCOME_FAILED;
+	outcome = auth_outcome(a, auth_step(a, STEP_TRY_KEY, NULL, key));
 	ssh_key_free(key);
 	return outcome;
 }
@@ -328,10 +323,8 @@ sign(struct auth *a, const char *path, const struct keyblob *pub, const struct c
 		with_cert = identity_with_certificate(key, &cert->blob);
 	if (cert != NULL && with_cert == NULL)
 		outcome = AUTH_OUTCOME_DENIED;
-	else if (!auth_arm(a))
-		outcome = AUTH_OUTCOME_FAILED;
 	else
-		outcome = auth_outcome(a, ssh_userauth_publickey(a->session, NULL, cert != NULL ? with_cert : key));
+		outcome = auth_outcome(a, auth_step(a, STEP_SIGN, NULL, cert != NULL ? with_cert : key));
 	if (outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL) {
 		auth_note_success(a, "publickey (%s)", cert != NULL ? cert->path : path);
 		note_used(a, cert != NULL ? &cert->blob : pub);

@@ -210,7 +210,8 @@ explain_handshake(struct dialing *d)
 	} else if (strstr(message, "Timeout connecting") != NULL) {
 		error_set(d->err, REASON_CONNECT_TIMEOUT, "%s: the server stays silent in the SSH handshake",
 		    d->target->host);
-	} else if (strstr(message, "disconnected") != NULL || strstr(message, "reset by peer") != NULL) {
+	} else if (strncmp(message, "Socket error", 12) == 0) {
+		/* libssh's text behind that is of an errno that has changed meanwhile. */
 		error_set(d->err, REASON_CONNECT_FAILED,
 		    "%s: the server closed the connection in the SSH handshake (often: too many connections, or this "
 		    "address is not allowed)",
