@@ -91,6 +91,42 @@ make_key(const char *path, char *pub_base64, size_t size)
 	ssh_key_free(key);
 }
 
+/* Servers of this process: a test that fails does not stop its own, exit(3) does. */
+static struct testsshd *live_servers[64];
+
+static void
+stop_all(void)
+{
+	for (size_t i = 0; i < sizeof live_servers / sizeof *live_servers; i++)
+		if (live_servers[i] != NULL && live_servers[i]->owner == getpid())
+			testsshd_stop(live_servers[i]);
+}
+
+static void
+note_live(struct testsshd *t)
+{
+	static bool registered;
+
+	t->owner = getpid();
+	if (!registered)
+		(void)atexit(stop_all);
+	registered = true;
+	for (size_t i = 0; i < sizeof live_servers / sizeof *live_servers; i++) {
+		if (live_servers[i] == NULL) {
+			live_servers[i] = t;
+			return;
+		}
+	}
+}
+
+static void
+forget_live(const struct testsshd *t)
+{
+	for (size_t i = 0; i < sizeof live_servers / sizeof *live_servers; i++)
+		if (live_servers[i] == t)
+			live_servers[i] = NULL;
+}
+
 static struct testsshd *
 create(void)
 {
@@ -112,6 +148,7 @@ create(void)
 	snprintf(path, sizeof path, "%s/authorized_keys", t->dir);
 	write_file(path, "ssh-ed25519 ", user_pub);
 	write_file(t->log, "", "");
+	note_live(t);
 	return t;
 }
 
@@ -245,11 +282,29 @@ fail_with_log(const struct testsshd *t)
 	fail_msg("the server does not start; its log:\n%s", text);
 }
 
+/* Runs a program of the harness to its end; false when that failed. */
+static bool
+run(const struct testsshd *t, const char *const *argv)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		child_prepare(t);
+		execv(argv[0], (char **)(uintptr_t)argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return status == 0;
+}
+
+static const char *const sshd_programs[] = {"/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd", NULL};
+
 struct testsshd *
 testsshd_start(const char *extra)
 {
-	static const char *const programs[] = {"/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd", NULL};
-	const char *sshd = find_program(programs);
+	const char *sshd = find_program(sshd_programs);
 	char host_pub[256], config[128], pid_file[128];
 	struct testsshd *t;
 	int status;
@@ -278,6 +333,30 @@ testsshd_start(const char *extra)
 	}
 	fail_with_log(t);
 	return NULL;
+}
+
+bool
+testsshd_accepts(const char *extra)
+{
+	const char *sshd = find_program(sshd_programs);
+	char config[128], host_pub[256];
+	const char *argv[] = {sshd, "-t", "-f", config, NULL};
+	struct testsshd *t;
+	bool accepted;
+
+	if (sshd == NULL)
+		return false;
+	t = create();
+	make_key(t->host_key, host_pub, sizeof host_pub);
+	t->port = 22;
+	write_sshd_config(t, extra);
+	snprintf(config, sizeof config, "%s/sshd_config", t->dir);
+	if (geteuid() == 0)
+		(void)mkdir("/run/sshd", 0755);
+	accepted = run(t, argv);
+	t->pid = 0;
+	testsshd_stop(t);
+	return accepted;
 }
 
 /* dropbear knows no other place for authorized_keys than the home directory: give it a passwd file where that is ours.
@@ -309,23 +388,6 @@ write_dropbear_home(const struct testsshd *t)
 	if (rename(keys, path) != 0)
 		fail_msg("rename %s: %s", path, strerror(errno));
 	(void)chmod(path, 0600);
-}
-
-/* Runs a program of the harness to its end; false when that failed. */
-static bool
-run(const struct testsshd *t, const char *const *argv)
-{
-	int status = -1;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		child_prepare(t);
-		execv(argv[0], (char **)(uintptr_t)argv);
-		_exit(127);
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	return status == 0;
 }
 
 /* dropbear's host key in its own format. */
@@ -410,8 +472,8 @@ compare_pids(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-int
-testsshd_session_pids(const struct testsshd *t, pid_t *pids, int max)
+static int
+children_of(pid_t parent, pid_t *pids, int max)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *e;
@@ -422,7 +484,7 @@ testsshd_session_pids(const struct testsshd *t, pid_t *pids, int max)
 	while ((e = readdir(d)) != NULL) {
 		pid_t pid = (pid_t)atoi(e->d_name);
 
-		if (pid <= 0 || parent_of(pid) != t->pid)
+		if (pid <= 0 || parent_of(pid) != parent)
 			continue;
 		if (count < max)
 			pids[count] = pid;
@@ -433,14 +495,10 @@ testsshd_session_pids(const struct testsshd *t, pid_t *pids, int max)
 	return count;
 }
 
-void
-testsshd_signal_sessions(const struct testsshd *t, int sig)
+int
+testsshd_session_pids(const struct testsshd *t, pid_t *pids, int max)
 {
-	pid_t pids[256];
-	int n = testsshd_session_pids(t, pids, 256);
-
-	for (int i = 0; i < n && i < 256; i++)
-		(void)kill(pids[i], sig);
+	return children_of(t->pid, pids, max);
 }
 
 /* The whole of /proc/PID/NAME, NUL bytes and all; returns its size. */
@@ -459,6 +517,43 @@ proc_read(pid_t pid, const char *name, char *buf, size_t size)
 		total += n;
 	close(fd);
 	return (size_t)total;
+}
+
+/* The monitor's child serves, too, where there is one. */
+static bool
+serves(pid_t pid)
+{
+	char name[32] = "";
+	size_t n = proc_read(pid, "comm", name, sizeof name - 1);
+
+	name[n] = '\0';
+	return strncmp(name, "sshd", 4) == 0 || strncmp(name, "dropbear", 8) == 0;
+}
+
+static void
+signal_tree(pid_t parent, int sig)
+{
+	pid_t pids[256];
+	int n = children_of(parent, pids, 256);
+
+	for (int i = 0; i < n && i < 256; i++) {
+		if (!serves(pids[i]))
+			continue;
+		signal_tree(pids[i], sig);
+		(void)kill(pids[i], sig);
+	}
+}
+
+void
+testsshd_signal_sessions(const struct testsshd *t, int sig)
+{
+	signal_tree(t->pid, sig);
+}
+
+bool
+testsshd_passes_signals(const struct testsshd *t)
+{
+	return t->dropbear || getuid() != 0;
 }
 
 /* Calls fn for each process that has our directory in its environment, and returns how often fn said yes. */
@@ -508,6 +603,12 @@ testsshd_count_commands(const struct testsshd *t, const char *word)
 	return walk_marked(t, has_word, word);
 }
 
+void
+testsshd_kill_commands(const struct testsshd *t)
+{
+	(void)walk_marked(t, kill_one, NULL);
+}
+
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -524,6 +625,7 @@ testsshd_stop(struct testsshd *t)
 
 	if (t == NULL)
 		return;
+	forget_live(t);
 	if (t->pid > 0) {
 		testsshd_signal_sessions(t, SIGKILL);
 		kill(t->pid, SIGKILL);

@@ -1,6 +1,7 @@
 /* See trial.h. */
 #include "trial.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 
 #include "clock.h"
 #include "compiler.h"
+#include "log.h"
 
 unsigned char
 trial_byte(size_t at)
@@ -53,6 +55,19 @@ on_slots(struct session *s NP_UNUSED, void *arg)
 
 static const struct session_events session_recorder = {.closed = on_closed, .probed = on_probed, .slots = on_slots};
 
+static int
+count_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
 void
 trial_login_fd(struct trial *t, const struct trial_options *options, int fd)
 {
@@ -82,6 +97,8 @@ trial_start(struct trial *t, const struct trial_options *options)
 {
 	memset(t, 0, sizeof *t);
 	signal(SIGPIPE, SIG_IGN);
+	log_set_level(LOG_LEVEL_WARNING);
+	t->descriptors = count_descriptors();
 	t->server = options->dropbear ? testsshd_start_dropbear() : testsshd_start(options->sshd);
 	if (t->server == NULL)
 		skip();
@@ -101,6 +118,7 @@ trial_stop(struct trial *t)
 	assert_int_equal(t->closes, 1);
 	ev_loop_destroy(t->loop);
 	testsshd_stop(t->server);
+	assert_int_equal(count_descriptors(), t->descriptors);
 }
 
 /* ---- running the loop ---- */

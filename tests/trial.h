@@ -50,6 +50,7 @@ struct trial {
 	bool closed;
 	struct np_error why;
 	int closes, probes, slot_events;
+	int descriptors; /* open when it began: trial_stop() expects as many */
 	double probe_rtt;
 };
 
