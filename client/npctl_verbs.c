@@ -374,6 +374,7 @@ wait_open(struct npctl *c)
 
 	if (npclient_pending(&c->client) > 0 && !c->client.lost)
 		fds[0].events |= POLLOUT;
+	npsignal_force_interrupt(asking);
 	if (poll(fds, 3, npclient_timeout_ms(&c->client)) == -1)
 		return;
 	if (fds[1].revents != 0)

@@ -2,7 +2,6 @@
  * What the broker sends: output to the standard streams (or kept for -j), results to the exit status, prompts to the
  * terminal.  Unknown notifications are ignored: a newer broker may know more.
  */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,12 +203,12 @@ request_ended(struct npexec *x)
 
 /* -j has a line for every command, also for those that never ran. */
 static void
-print_json_failure(struct npexec *x, const cJSON *error)
+print_json_failure(struct npexec *x, const char *device, const struct np_error *err)
 {
 	cJSON *result = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(result, "device", x->o->device);
-	cJSON_AddItemReferenceToObject(result, "error", (cJSON *)(uintptr_t)error);
+	cJSON_AddStringToObject(result, "device", device != NULL ? device : x->o->device);
+	cJSON_AddItemToObject(result, "error", message_error_object(err, NULL));
 	if (x->o->mode != NPEXEC_LIST)
 		print_json(x, x->command, x->command_size, result);
 	for (size_t i = x->results; x->o->mode == NPEXEC_LIST && i < x->o->commands_count; i++)
@@ -221,21 +220,22 @@ static void
 on_error(struct npexec *x, const struct message *m)
 {
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(m->error, "data");
-	const cJSON *device = cJSON_GetObjectItemCaseSensitive(data, "device");
+	const cJSON *name = cJSON_GetObjectItemCaseSensitive(data, "device");
+	const char *device = cJSON_IsString(name) ? name->valuestring : NULL;
 	struct np_error err;
 	int status;
 
 	message_error_read(m->error, &err);
 	if (x->too_large)
-		error_set(&err, REASON_OUTPUT_LIMIT, "more output than -j keeps: run it without -j");
+		error_set(&err, REASON_OUTPUT_LIMIT, "more output than the 16 MiB that -j keeps: run it without -j");
 	status = npexec_status_of_reason(err.reason);
 	if (x->o->json)
-		print_json_failure(x, m->error);
+		print_json_failure(x, device, &err);
 	npexec_tty_restore(&x->tty);
 	if (x->interrupted && err.reason == REASON_CANCELLED)
 		status = NPEXEC_STATUS_INTERRUPTED;
 	else
-		npexec_say_error(x, cJSON_IsString(device) ? device->valuestring : NULL, &err);
+		npexec_say_error(x, device, &err);
 	npexec_add_status(x, status);
 	if (status == NPEXEC_STATUS_FAILED)
 		x->lines_end = true;

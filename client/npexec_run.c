@@ -342,6 +342,7 @@ loop(struct npexec *x)
 			return;
 		if (x->done)
 			hang_up(x);
+		npsignal_force_interrupt(npprompt_current(&x->prompt) != NULL);
 		fill_slots(x, fds);
 		if (poll(fds, POLL_COUNT, x->done ? -1 : npclient_timeout_ms(&x->client)) == -1) {
 			/* What the slots hold is not valid; the wake-up pipe is still readable next time. */

@@ -15,6 +15,8 @@ static volatile sig_atomic_t seen[SIGNAL_MAX];
 static volatile sig_atomic_t stop_signal;
 static volatile sig_atomic_t wake_write_fd = -1;
 static bool sigpipe_ignored;
+static bool interrupt_forced;
+static struct sigaction interrupt_before;
 
 static void
 on_signal(int sig)
@@ -65,6 +67,23 @@ npsignal_take_terminal(void)
 {
 	take(SIGWINCH);
 	take(SIGTSTP);
+}
+
+void
+npsignal_force_interrupt(bool forced)
+{
+	struct sigaction action;
+
+	if (forced == interrupt_forced)
+		return;
+	interrupt_forced = forced;
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = on_signal;
+	sigemptyset(&action.sa_mask);
+	if (forced)
+		sigaction(SIGINT, &action, &interrupt_before);
+	else
+		sigaction(SIGINT, &interrupt_before, NULL);
 }
 
 void

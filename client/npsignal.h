@@ -16,6 +16,8 @@
 int npsignal_install(int *wake_fd, struct np_error *err) NP_MUST_CHECK;
 /* Also takes the signals of a terminal: SIGWINCH and SIGTSTP. */
 void npsignal_take_terminal(void);
+/* While a question is on the terminal Ctrl-C declines it, also where the caller ignores SIGINT. */
+void npsignal_force_interrupt(bool forced);
 /* Empties the wake-up pipe; call before looking at the signals. */
 void npsignal_drain(int wake_fd);
 /* Whether sig came since the last call. */

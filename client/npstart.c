@@ -133,16 +133,18 @@ child_become_daemon(const struct start *s)
 	_exit(1);
 }
 
-/* The first child leads the new session and leaves; the second can never get a controlling terminal. */
+/* The first child leaves, so that the daemon belongs to init(8); that one leads a session of its own, without terminal.
+ */
 static void NP_NORETURN
 child_fork_again(const struct start *s)
 {
-	if (setsid() == -1)
-		_exit(1);
 	pid_t pid = fork();
-	if (pid == 0)
-		child_become_daemon(s);
-	_exit(pid == -1 ? 1 : 0);
+
+	if (pid > 0)
+		_exit(0);
+	if (pid == -1 || setsid() == -1)
+		_exit(1);
+	child_become_daemon(s);
 }
 
 static int
@@ -264,8 +266,7 @@ npstart_daemon(const char *socket_path, double deadline, const volatile sig_atom
 {
 	struct start s = {.program = find_program(err)};
 	char *path = s.program != NULL ? absolute_path(socket_path, err) : NULL;
-	const char *const argv[] = {
-	    "netpulsed", "--startup-fd", "3", "-S", path, "--idle-exit", IDLE_EXIT_SECONDS, NULL};
+	const char *const argv[] = {s.program, "--startup-fd", "3", "-S", path, "--idle-exit", IDLE_EXIT_SECONDS, NULL};
 	int fds[2] = {-1, -1}, result;
 
 	if (path == NULL)

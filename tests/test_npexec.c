@@ -498,6 +498,7 @@ test_json_output_beyond_its_limit_cancels(void **state NP_UNUSED)
 	fail_request(1, "cancelled", "by the client");
 
 	text = fake_read(c.out, NULL, NULL);
+	assert_non_null(strstr(text, "\"reason\":\"output_limit\""));
 	free(text);
 	text = fake_read(c.err, NULL, NULL);
 	assert_non_null(strstr(text, "npexec: r1: output_limit: "));
