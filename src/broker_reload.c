@@ -12,6 +12,17 @@
 /* A pool without sessions, waiters and failures is forgotten after so long. */
 #define POOL_FORGET_SECONDS 900.0
 
+/* The policy compares the new limits with the old ones: those live until it has done so. */
+static void
+take_device(struct broker_pool *pool, struct device_conf *device)
+{
+	struct device_conf *old = pool->device;
+
+	pool->device = device;
+	pool_set_args(&pool->policy, &device->args);
+	device_conf_free(old);
+}
+
 static void
 adopt_device(struct broker_pool *pool, struct device_conf *device, int *changed)
 {
@@ -19,9 +30,7 @@ adopt_device(struct broker_pool *pool, struct device_conf *device, int *changed)
 
 	if (!device_conf_equal(pool->device, device))
 		(*changed)++;
-	device_conf_free(pool->device);
-	pool->device = device;
-	pool_set_args(&pool->policy, &device->args);
+	take_device(pool, device);
 	if (!same) {
 		pool_drain_all(&pool->policy, "its configuration changed");
 		pool->policy.resolved = false;
@@ -35,11 +44,12 @@ adopt_device(struct broker_pool *pool, struct device_conf *device, int *changed)
 static void
 retire(struct broker_pool *pool, const struct np_error *why, int *changed)
 {
+	struct device_conf *gone = device_conf_copy(pool->device);
 	struct pool_waiter *w, *next;
 
 	(*changed)++;
-	pool->device->args.persistent = false;
-	pool_set_args(&pool->policy, &pool->device->args);
+	gone->args.persistent = false;
+	take_device(pool, gone);
 	pool_drain_all(&pool->policy, "its configuration is gone");
 	TAILQ_FOREACH_SAFE (w, &pool->policy.waiters, link, next) {
 		pool_unwait(w);
