@@ -121,7 +121,8 @@ may_ask_agent(const struct broker_pool *pool)
 }
 
 /*
- * A request arrives.  After a failed authentication a person may try again by answering, and a changed key list of the
+ * A request arrives.  After a failure that had questions (a password, an unknown host key) a person may try again by
+ * answering; after a failed authentication a changed key list of the
  * agent opens the door again: the agent is asked first, in a thread, because it may take its time.
  */
 void
@@ -129,7 +130,7 @@ broker_pool_wait(struct broker_pool *pool, struct request *r)
 {
 	pool->last_used = clock_now();
 	broker_pool_freshen(pool);
-	if (pool->policy.block == POOL_AUTH && r->params.interactive && pool->prompted)
+	if (pool->policy.block != POOL_OPEN && r->params.interactive && pool->prompted)
 		broker_pool_unblock(pool, false);
 	if (!may_ask_agent(pool)) {
 		wait_now(pool, r);
