@@ -35,6 +35,7 @@ struct listener {
 	int spare_fd;     /* given up when descriptors run out, to tell a client so */
 	bool starved;     /* the last accept(2) found no descriptor */
 	bool unreachable; /* the name could not be made again: said once */
+	bool lost;        /* another broker has it */
 	double logged_at;
 	unsigned unlogged;
 	ev_io io;
@@ -204,8 +205,8 @@ listener_stop_accepting(struct listener *l)
 
 /*
  * Nobody can reach a broker whose socket was removed (by a cleaner of /tmp, say), and its lock would keep a new one
- * from starting: everything is made again, directory and lock included.  When another broker has taken the place, we
- * leave it to that one.
+ * from starting: everything is made again, directory and lock included.  Where another broker has taken the place, it
+ * is left to that one for good: to look again and again would only wake it.
  */
 static void
 listener_restore(struct listener *l)
@@ -217,6 +218,12 @@ listener_restore(struct listener *l)
 		log_warning("listener", "%s was removed by others: made again", l->socket.path);
 		l->unreachable = false;
 		listener_start(l);
+		return;
+	}
+	if (err.reason == REASON_CONNECT_FAILED) {
+		log_error("listener", "no longer reachable, the place was taken: %s", err.text);
+		l->lost = true;
+		ev_stat_stop(l->loop, &l->watch);
 		return;
 	}
 	if (!l->unreachable)
@@ -334,6 +341,12 @@ listener_destroy(struct listener *l)
 	if (l->spare_fd >= 0)
 		close(l->spare_fd);
 	free(l);
+}
+
+bool
+listener_is_lost(const struct listener *l)
+{
+	return l->lost;
 }
 
 const char *

@@ -5,6 +5,9 @@
 #ifndef NP_LISTENER_H
 #define NP_LISTENER_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include <ev.h>
 
 #include "compiler.h"
@@ -17,8 +20,9 @@ typedef void listener_accept_fn(int fd, pid_t pid, void *arg);
 
 /*
  * Listens at path: takes PATH.lock (held for life), judges the directory, removes a stale socket only when connecting
- * to it is refused, binds under a temporary name with mode 0600 and renames it into place.  -1 with err: denied
- * (directory), connect_failed ("another broker (pid N) serves ..."), internal.
+ * to it is refused, binds under a temporary name with mode 0600 and renames it into place.  A name that somebody
+ * removes later is made again.  NULL with err: denied (directory), connect_failed ("another broker (pid N) serves
+ * ..."), internal.
  */
 struct listener *listener_create(struct ev_loop *loop, const char *path, listener_accept_fn *accepted, void *arg,
     struct np_error *err) NP_MUST_CHECK;
@@ -27,6 +31,11 @@ struct listener *listener_adopt(
     struct ev_loop *loop, int fd, listener_accept_fn *accepted, void *arg, struct np_error *err) NP_MUST_CHECK;
 /* Stops accepting and removes the socket from the file system (when it is still ours); connected peers live on. */
 void listener_stop(struct listener *l);
+/*
+ * Another broker serves our path now (somebody had removed the socket, or the service manager has bound its own): no
+ * client can reach us any longer.  The owner had better end when its work is done.
+ */
+bool listener_is_lost(const struct listener *l);
 /* NULL is fine. */
 void listener_destroy(struct listener *l);
 const char *listener_path(const struct listener *l);

@@ -314,6 +314,13 @@ pool_drain_all(struct pool *p, const char *why)
 }
 
 void
+pool_closing(struct pool_entry *e)
+{
+	if (e->pool != NULL)
+		e->state = POOL_CLOSING;
+}
+
+void
 pool_entry_remove(struct pool_entry *e)
 {
 	if (e->pool == NULL)

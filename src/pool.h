@@ -175,6 +175,11 @@ void pool_learn_channels(struct pool *p, struct pool_entry *e, int used);
 /* No new leases; closed when the last one ends. */
 void pool_drain(struct pool_entry *e, const char *why);
 void pool_drain_all(struct pool *p, const char *why);
+/*
+ * Somebody else than POOL_CLOSE has begun to close the session, or it has begun to end by itself: nobody gets it any
+ * longer, although it counts until it is removed.
+ */
+void pool_closing(struct pool_entry *e);
 /* The session is gone. */
 void pool_entry_remove(struct pool_entry *e);
 /* Credentials or configuration changed, npctl open, an answered prompt: failures are forgotten, `proven` too when

@@ -115,7 +115,7 @@ sockfile_check_name(const char *path, struct np_error *err)
 	else if (errno == ECONNREFUSED || errno == ENOENT)
 		r = 0;
 	else
-		r = error_set_errno(err, REASON_CONNECT_FAILED, "cannot tell whether a broker serves %s", path);
+		r = error_set_errno(err, REASON_INTERNAL, "cannot tell whether a broker serves %s", path);
 	close(fd);
 	return r;
 }

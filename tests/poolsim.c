@@ -54,8 +54,8 @@ sim_free(struct sim *s)
 	free(s);
 }
 
-static struct sim_session *
-session_of(struct pool_entry *e)
+struct sim_session *
+sim_session_of(struct pool_entry *e)
 {
 	return NP_CONTAINER(e, struct sim_session, entry);
 }
@@ -112,7 +112,7 @@ static void
 do_assign(struct sim *s, const struct pool_action *a)
 {
 	struct sim_request *r = request_of(a->waiter);
-	struct sim_session *e = session_of(a->entry);
+	struct sim_session *e = sim_session_of(a->entry);
 
 	assert_null(r->waiter.pool);
 	assert_int_equal(r->state, SIM_WAITING);
@@ -126,7 +126,7 @@ do_assign(struct sim *s, const struct pool_action *a)
 static void
 do_close(struct sim *s, const struct pool_action *a)
 {
-	struct sim_session *e = session_of(a->entry);
+	struct sim_session *e = sim_session_of(a->entry);
 
 	assert_false(e->closing);
 	e->closing = true;
@@ -172,11 +172,11 @@ execute(struct sim *s, const struct pool_action *a)
 		return true;
 	case POOL_PROBE:
 		assert_int_equal(a->entry->state, POOL_PROBING);
-		session_of(a->entry)->probes++;
+		sim_session_of(a->entry)->probes++;
 		s->probes++;
 		return true;
 	case POOL_KEEPALIVE:
-		session_of(a->entry)->probes++;
+		sim_session_of(a->entry)->probes++;
 		s->keepalives++;
 		return true;
 	case POOL_CLOSE:
@@ -203,6 +203,8 @@ sim_settle(struct sim *s)
 		struct pool_room room = {
 		    .device = s->max_connections - s->pool.entries_count, .global = s->global - s->pool.entries_count};
 		struct pool_action a = pool_next(&s->pool, &room, s->now);
+		if (s->check != NULL)
+			s->check(s, &a);
 		if (!execute(s, &a)) {
 			assert_true(a.wake_at == 0 || a.wake_at > s->now);
 			s->wake_at = a.wake_at;
@@ -283,8 +285,8 @@ sim_dialling(struct sim *s)
 	struct pool_entry *e;
 
 	TAILQ_FOREACH (e, &s->pool.entries, link) {
-		if (session_of(e)->dialling)
-			return session_of(e);
+		if (sim_session_of(e)->dialling)
+			return sim_session_of(e);
 	}
 	return NULL;
 }

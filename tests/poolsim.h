@@ -40,6 +40,8 @@ struct sim {
 	struct sim_request requests[SIM_MOST];
 	uint64_t next_id;
 	bool keep_closing; /* sessions told to close stay until the test removes them */
+	/* Looks at each action before it is executed. */
+	void (*check)(struct sim *s, const struct pool_action *action);
 	double wake_at;
 	/* Counted since the start. */
 	int connects, closes, assigns, fails, probes, keepalives, notices, resolves, rooms;
@@ -62,7 +64,8 @@ void sim_requests(struct sim *s, int count, double queue_timeout);
 void sim_finish(struct sim *s, struct sim_request *r);
 void sim_cancel(struct sim *s, struct sim_request *r);
 
-/* The sessions being dialled, oldest first. */
+struct sim_session *sim_session_of(struct pool_entry *e);
+/* The oldest of the sessions being dialled, or NULL. */
 struct sim_session *sim_dialling(struct sim *s);
 void sim_connected(struct sim *s, struct sim_session *e);
 void sim_connect_fails(struct sim *s, struct sim_session *e, enum np_reason reason, const char *text);

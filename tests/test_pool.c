@@ -1,4 +1,4 @@
-/* The pool's policy in invented time: who gets which session, when one is made, and when it must go. */
+/* The pool's policy in invented time: who gets which session, and when one is made. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -232,6 +232,27 @@ test_request_whose_session_died_unsent_goes_before_the_others(void **state)
 
 	assert_int_equal(r[0]->state, SIM_RUNNING);
 	assert_int_equal(r[1]->state, SIM_WAITING);
+}
+
+static void
+test_requests_of_one_moment_keep_their_order_when_they_wait_again(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *r[4];
+
+	s->args.max_channels = s->pool.max_channels = 3;
+	s->max_connections = 1;
+	for (int i = 0; i < 4; i++)
+		r[i] = sim_request(s, 60, false);
+	sim_connected(s, sim_dialling(s));
+	assert_int_equal(r[3]->state, SIM_WAITING);
+	s->max_connections = 0;
+	sim_lost(s, r[0]->session);
+
+	for (int i = 0; i < 4; i++) {
+		assert_ptr_equal(TAILQ_FIRST(&s->pool.waiters), &r[i]->waiter);
+		sim_cancel(s, r[i]);
+	}
 }
 
 /* ---- limits of channels ---- */
@@ -513,6 +534,34 @@ test_fresh_request_that_gives_up_leaves_busy_sessions_as_they_were(void **state)
 	assert_int_equal(s->closes, 0);
 }
 
+static void
+test_session_with_the_fewest_commands_makes_room_for_a_fresh_request(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *r[4], *fresh, *behind;
+
+	s->args.max_channels = s->pool.max_channels = 2;
+	s->max_connections = 2;
+	for (int i = 0; i < 4; i++)
+		r[i] = sim_request(s, 0, false);
+	while (sim_dialling(s) != NULL)
+		sim_connected(s, sim_dialling(s));
+	assert_ptr_equal(r[0]->session, r[1]->session);
+	sim_finish(s, r[2]);
+	fresh = sim_request(s, 0, true);
+	behind = sim_request(s, 0, false);
+
+	/* The free channel is on the session that is to end: the other one is waited for. */
+	assert_int_equal(behind->state, SIM_WAITING);
+	s->now += 1;
+	sim_finish(s, r[0]);
+	assert_ptr_equal(behind->session, r[1]->session);
+	sim_finish(s, r[3]);
+	assert_int_equal(s->closes, 1);
+	sim_connected(s, sim_dialling(s));
+	assert_int_equal(fresh->state, SIM_RUNNING);
+}
+
 /* ---- a person at the login ---- */
 
 static struct sim_session *
@@ -576,430 +625,6 @@ test_persons_login_is_not_repeated_without_a_request(void **state)
 	assert_int_equal(s->connects, 2);
 }
 
-/* ---- ends of sessions ---- */
-
-static void
-test_idle_session_is_closed_in_time_and_not_before(void **state)
-{
-	struct sim *s = *state;
-
-	s->args.keepalive = false;
-	sim_warm(s);
-	sim_advance(s, 299.9);
-	assert_int_equal(s->closes, 0);
-	assert_true(sim_advance_to_wake(s, s->now + 0.2));
-
-	assert_int_equal(s->closes, 1);
-	assert_string_equal(pool_state_word(&s->pool), "idle");
-	assert_true(s->wake_at == 0);
-}
-
-static void
-test_session_in_use_is_not_idle(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *r;
-
-	s->args.keepalive = false;
-	r = sim_request(s, 60, false);
-	sim_connected(s, sim_dialling(s));
-	sim_advance(s, 1000);
-	assert_int_equal(s->closes, 0);
-	sim_finish(s, r);
-	sim_advance(s, 299);
-	assert_int_equal(s->closes, 0);
-	sim_advance(s, 1);
-	assert_int_equal(s->closes, 1);
-}
-
-static void
-test_request_at_the_moment_of_the_idle_close_wins(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *r;
-
-	s->args.keepalive = false;
-	sim_warm(s);
-	s->now += 300;
-	r = sim_request(s, 60, false);
-
-	assert_int_equal(r->state, SIM_RUNNING);
-	assert_int_equal(s->closes, 0);
-}
-
-static void
-test_zero_means_no_limit(void **state)
-{
-	struct sim *s = *state;
-
-	s->args.max_idle_time = s->args.max_age = s->args.keepalive_interval = s->args.check_delay = 0;
-	sim_warm(s);
-	assert_true(s->wake_at == 0);
-	sim_advance(s, 1e6);
-	assert_int_equal(s->closes, 0);
-	assert_int_equal(sim_request(s, 0, false)->state, SIM_RUNNING);
-	assert_int_equal(s->probes + s->keepalives, 0);
-}
-
-static void
-test_old_session_drains_and_ends_with_its_last_lease(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *old, *next;
-
-	s->args.keepalive = false;
-	s->args.max_age = 1000;
-	old = sim_request(s, 0, false);
-	sim_connected(s, sim_dialling(s));
-	assert_in_range(old->session->entry.life, 900, 1000);
-	sim_advance(s, 1000);
-	assert_int_equal(s->closes, 0);
-	assert_int_equal(old->session->entry.state, POOL_DRAINING);
-
-	next = sim_request(s, 0, false);
-	assert_int_equal(next->state, SIM_WAITING);
-	sim_connected(s, sim_dialling(s));
-	assert_int_equal(next->state, SIM_RUNNING);
-	assert_ptr_not_equal(next->session, old->session);
-	sim_finish(s, old);
-	assert_int_equal(s->closes, 1);
-}
-
-static void
-test_lives_are_spread(void **state)
-{
-	struct sim *s = *state;
-	double shortest = 1e9, longest = 0;
-
-	sim_requests(s, 100, 0);
-	while (sim_dialling(s) != NULL)
-		sim_connected(s, sim_dialling(s));
-	for (int i = 0; i < 10; i++) {
-		double life = s->sessions[i].entry.life;
-		assert_true(life <= 86400 && life >= 0.9 * 86400);
-		shortest = life < shortest ? life : shortest;
-		longest = life > longest ? life : longest;
-	}
-	assert_true(longest - shortest > 1000);
-}
-
-static void
-test_drain_lets_commands_finish_and_new_ones_connect_anew(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *running = sim_request(s, 0, false), *next;
-
-	sim_connected(s, sim_dialling(s));
-	pool_drain_all(&s->pool, "configuration changed");
-	sim_settle(s);
-	assert_int_equal(s->closes, 0);
-	assert_string_equal(pool_state_word(&s->pool), "executing");
-	next = sim_request(s, 0, false);
-	sim_connected(s, sim_dialling(s));
-	assert_int_equal(next->state, SIM_RUNNING);
-	sim_finish(s, running);
-	assert_int_equal(s->closes, 1);
-	assert_int_equal(next->session->entry.state, POOL_READY);
-}
-
-static void
-test_attempt_drained_by_a_reload_is_replaced_and_its_failure_is_nobodys(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *r = sim_request(s, 60, false);
-	struct sim_session *old = sim_dialling(s);
-
-	pool_drain_all(&s->pool, "configuration changed");
-	pool_unblock(&s->pool, true);
-	sim_settle(s);
-	assert_true(old->closing);
-	/* Still the only attempt until the old one has ended. */
-	assert_int_equal(s->connects, 1);
-	sim_connect_fails(s, old, REASON_AUTH_FAILED, "old password");
-	assert_int_equal(r->state, SIM_WAITING);
-	assert_int_equal(s->connects, 2);
-	sim_connected(s, sim_dialling(s));
-	assert_int_equal(r->state, SIM_RUNNING);
-}
-
-static void
-test_attempt_drained_by_a_reload_that_succeeds_is_closed_and_proves_nothing(void **state)
-{
-	struct sim *s = *state;
-
-	sim_requests(s, 30, 60);
-	pool_drain_all(&s->pool, "configuration changed");
-	sim_settle(s);
-	sim_connected(s, sim_dialling(s));
-
-	assert_int_equal(s->closes, 2);
-	assert_false(s->pool.proven);
-	assert_int_equal(sim_count_dialling(s), 1);
-}
-
-static void
-test_close_is_asked_for_once(void **state)
-{
-	struct sim *s = *state;
-	struct sim_session *e = sim_warm(s);
-
-	s->keep_closing = true;
-	pool_drain(&e->entry, "closed by hand");
-	sim_settle(s);
-	pool_drain(&e->entry, "closed by hand");
-	sim_settle(s);
-	assert_int_equal(s->closes, 1);
-	assert_string_equal(e->why.text, "closed by hand");
-	assert_string_equal(pool_state_word(&s->pool), "disconnected");
-
-	/* It still counts until it has gone. */
-	s->max_connections = 1;
-	assert_int_equal(sim_request(s, 60, false)->state, SIM_WAITING);
-	assert_int_equal(s->connects, 1);
-	assert_int_equal(s->rooms, 0);
-	sim_lost(s, e);
-	assert_int_equal(s->connects, 2);
-}
-
-static void
-test_idle_entry_is_the_one_longest_unused(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *r[20];
-	struct sim_session *first;
-
-	assert_null(pool_idle_entry(&s->pool));
-	for (int i = 0; i < 20; i++)
-		r[i] = sim_request(s, 0, false);
-	while (sim_dialling(s) != NULL)
-		sim_connected(s, sim_dialling(s));
-	assert_null(pool_idle_entry(&s->pool));
-	first = r[0]->session;
-	for (int i = 0; i < 20; i++) {
-		s->now += 1;
-		sim_finish(s, r[i]);
-	}
-	assert_ptr_equal(pool_idle_entry(&s->pool), &first->entry);
-	s->pool.persistent_wanted = true;
-	assert_non_null(pool_idle_entry(&s->pool));
-	sim_lost(s, first);
-	assert_null(pool_idle_entry(&s->pool));
-}
-
-/* ---- persistent ---- */
-
-static void
-test_persistent_pool_connects_without_a_request_and_stays(void **state)
-{
-	struct sim *s = *state;
-
-	s->args.keepalive = false;
-	s->pool.persistent_wanted = true;
-	sim_settle(s);
-	assert_int_equal(s->connects, 1);
-	sim_connected(s, sim_dialling(s));
-	sim_advance(s, 10000);
-	assert_int_equal(s->closes, 0);
-
-	sim_lost(s, &s->sessions[0]);
-	assert_int_equal(s->connects, 2);
-}
-
-static void
-test_persistent_pool_keeps_only_one_idle_session(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *r[30];
-
-	s->args.keepalive = false;
-	s->pool.persistent_wanted = true;
-	for (int i = 0; i < 30; i++)
-		r[i] = sim_request(s, 0, false);
-	while (sim_dialling(s) != NULL)
-		sim_connected(s, sim_dialling(s));
-	for (int i = 0; i < 30; i++)
-		sim_finish(s, r[i]);
-	assert_int_equal(sim_count_sessions(s), 3);
-	sim_advance(s, 400);
-	assert_int_equal(sim_count_sessions(s), 1);
-}
-
-static void
-test_persistent_pool_reconnects_with_back_off(void **state)
-{
-	struct sim *s = *state;
-	double delays[8];
-
-	s->pool.persistent_wanted = true;
-	sim_settle(s);
-	for (int i = 0; i < 8; i++) {
-		double before = s->now;
-		sim_connect_fails(s, sim_dialling(s), REASON_CONNECT_FAILED, "refused");
-		assert_null(sim_dialling(s));
-		assert_true(sim_advance_to_wake(s, s->now + 61));
-		assert_non_null(sim_dialling(s));
-		delays[i] = s->now - before;
-	}
-	for (int i = 0; i < 8; i++) {
-		double full = i < 6 ? 1 << i : 60;
-		assert_true(delays[i] <= full && delays[i] >= 0.75 * full);
-	}
-}
-
-static void
-test_persistent_pool_does_not_repeat_a_failed_authentication(void **state)
-{
-	struct sim *s = *state;
-
-	s->pool.persistent_wanted = true;
-	sim_settle(s);
-	sim_connect_fails(s, sim_dialling(s), REASON_AUTH_FAILED, "no");
-	assert_true(s->wake_at == 0);
-	sim_advance(s, 1e6);
-	assert_int_equal(s->connects, 1);
-	assert_string_equal(pool_state_word(&s->pool), "failed");
-}
-
-/* ---- waiting ---- */
-
-static void
-test_queue_timeout_names_what_was_waited_for(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *r, *late;
-
-	s->max_connections = 1;
-	sim_requests(s, 12, 0);
-	sim_connected(s, sim_dialling(s));
-	r = sim_request(s, 5, false);
-	late = sim_request(s, 6, false);
-	sim_advance(s, 4.9);
-	assert_int_equal(r->state, SIM_WAITING);
-	assert_true(sim_advance_to_wake(s, s->now + 0.2));
-
-	assert_int_equal(r->state, SIM_FAILED);
-	assert_int_equal(r->why.reason, REASON_QUEUE_TIMEOUT);
-	assert_non_null(strstr(r->why.text, "within 5 s"));
-	assert_non_null(strstr(r->why.text, "2 requests were ahead"));
-	assert_non_null(strstr(r->why.text, "busy"));
-	assert_int_equal(late->state, SIM_WAITING);
-}
-
-static void
-test_notice_comes_once_after_two_seconds_with_the_number_ahead(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *r;
-
-	s->max_connections = 1;
-	s->args.max_channels = s->pool.max_channels = 1;
-	sim_requests(s, 4, 0);
-	sim_connected(s, sim_dialling(s));
-	r = sim_request(s, 0, false);
-	sim_advance(s, 1.9);
-	assert_int_equal(s->notices, 0);
-	assert_true(sim_advance_to_wake(s, s->now + 0.2));
-
-	assert_int_equal(s->notices, 4);
-	assert_int_equal(r->notices, 1);
-	assert_int_equal(r->ahead, 3);
-	sim_advance(s, 50);
-	assert_int_equal(r->notices, 1);
-}
-
-static void
-test_paused_pool_lets_requests_wait_and_serves_them_afterwards(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *r, *late;
-
-	sim_warm(s);
-	s->pool.paused = true;
-	r = sim_request(s, 60, false);
-	late = sim_request(s, 3, true);
-	sim_advance(s, 10);
-	assert_int_equal(r->state, SIM_WAITING);
-	assert_int_equal(late->why.reason, REASON_QUEUE_TIMEOUT);
-	assert_non_null(strstr(late->why.text, "paused"));
-	assert_int_equal(s->connects, 1);
-	s->pool.paused = false;
-	sim_settle(s);
-	assert_int_equal(r->state, SIM_RUNNING);
-}
-
-static void
-test_disabled_pool_answers_with_the_operators_text(void **state)
-{
-	struct sim *s = *state;
-	struct sim_request *r;
-
-	s->pool.disabled = true;
-	snprintf(s->pool.disabled_text, sizeof(s->pool.disabled_text), "maintenance until 4 pm");
-	r = sim_request(s, 60, false);
-
-	assert_int_equal(r->why.reason, REASON_DISABLED);
-	assert_string_equal(r->why.text, "maintenance until 4 pm");
-	assert_int_equal(s->connects, 0);
-	s->pool.disabled_text[0] = '\0';
-	assert_non_null(strstr(sim_request(s, 60, false)->why.text, "npctl enable"));
-}
-
-/* ---- reload ---- */
-
-static void
-test_reload_changes_limits_of_sessions_that_exist(void **state)
-{
-	struct sim *s = *state;
-	struct conn_args changed = s->args;
-
-	changed.keepalive = s->args.keepalive = false;
-	sim_warm(s);
-	changed.max_idle_time = 10;
-	pool_set_args(&s->pool, &changed);
-	sim_settle(s);
-	assert_true(sim_advance_to_wake(s, s->now + 10));
-	assert_int_equal(s->closes, 1);
-	pool_set_args(&s->pool, &s->args);
-}
-
-static void
-test_reload_keeps_what_was_learned_about_channels(void **state)
-{
-	struct sim *s = *state;
-	struct sim_session *e = sim_warm(s);
-	struct conn_args more = s->args, fewer = s->args;
-
-	more.max_channels = 20;
-	fewer.max_channels = 2;
-	pool_set_args(&s->pool, &more);
-	assert_int_equal(s->pool.max_channels, 20);
-	pool_learn_channels(&s->pool, &e->entry, 4);
-	pool_set_args(&s->pool, &s->args);
-	assert_int_equal(s->pool.max_channels, 4);
-	pool_set_args(&s->pool, &fewer);
-	assert_int_equal(s->pool.max_channels, 2);
-	pool_set_args(&s->pool, &s->args);
-}
-
-static void
-test_reload_makes_a_pool_persistent_and_back(void **state)
-{
-	struct sim *s = *state;
-	struct conn_args persistent = s->args;
-
-	persistent.persistent = true;
-	pool_set_args(&s->pool, &persistent);
-	sim_settle(s);
-	assert_int_equal(s->connects, 1);
-	pool_set_args(&s->pool, &s->args);
-	assert_false(s->pool.persistent_wanted);
-
-	/* Opened by hand: a reload that says nothing about it leaves it so. */
-	s->pool.persistent_wanted = true;
-	pool_set_args(&s->pool, &s->args);
-	assert_true(s->pool.persistent_wanted);
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -1017,6 +642,7 @@ main(void)
 	    T(test_slot_of_a_closing_channel_is_not_given_away),
 	    T(test_waiter_that_left_is_not_served),
 	    T(test_request_whose_session_died_unsent_goes_before_the_others),
+	    T(test_requests_of_one_moment_keep_their_order_when_they_wait_again),
 	    T(test_refused_channel_teaches_the_whole_pool),
 	    T(test_session_that_opens_no_channel_is_given_up),
 	    T(test_room_is_asked_for_when_the_pool_has_nothing),
@@ -1032,31 +658,10 @@ main(void)
 	    T(test_fresh_request_is_not_starved_by_shared_ones),
 	    T(test_shared_request_is_not_starved_by_fresh_ones),
 	    T(test_fresh_request_that_gives_up_leaves_busy_sessions_as_they_were),
+	    T(test_session_with_the_fewest_commands_makes_room_for_a_fresh_request),
 	    T(test_login_that_needed_a_person_opens_no_second_session),
 	    T(test_fresh_request_beside_a_persons_login_is_refused),
 	    T(test_persons_login_is_not_repeated_without_a_request),
-	    T(test_idle_session_is_closed_in_time_and_not_before),
-	    T(test_session_in_use_is_not_idle),
-	    T(test_request_at_the_moment_of_the_idle_close_wins),
-	    T(test_zero_means_no_limit),
-	    T(test_old_session_drains_and_ends_with_its_last_lease),
-	    T(test_lives_are_spread),
-	    T(test_drain_lets_commands_finish_and_new_ones_connect_anew),
-	    T(test_attempt_drained_by_a_reload_is_replaced_and_its_failure_is_nobodys),
-	    T(test_attempt_drained_by_a_reload_that_succeeds_is_closed_and_proves_nothing),
-	    T(test_close_is_asked_for_once),
-	    T(test_idle_entry_is_the_one_longest_unused),
-	    T(test_persistent_pool_connects_without_a_request_and_stays),
-	    T(test_persistent_pool_keeps_only_one_idle_session),
-	    T(test_persistent_pool_reconnects_with_back_off),
-	    T(test_persistent_pool_does_not_repeat_a_failed_authentication),
-	    T(test_queue_timeout_names_what_was_waited_for),
-	    T(test_notice_comes_once_after_two_seconds_with_the_number_ahead),
-	    T(test_paused_pool_lets_requests_wait_and_serves_them_afterwards),
-	    T(test_disabled_pool_answers_with_the_operators_text),
-	    T(test_reload_changes_limits_of_sessions_that_exist),
-	    T(test_reload_keeps_what_was_learned_about_channels),
-	    T(test_reload_makes_a_pool_persistent_and_back),
 	};
 
 	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

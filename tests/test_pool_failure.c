@@ -364,6 +364,82 @@ test_zero_delays_retry_at_once_and_without_end(void **state)
 	}
 }
 
+static void
+test_fresh_request_with_an_attempt_of_its_own_outlives_the_failure_of_another(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *fresh[2];
+
+	/* No session is left, but the credentials were good a moment ago: two attempts at once. */
+	sim_warm(s);
+	sim_lost(s, &s->sessions[0]);
+	fresh[0] = sim_request(s, 60, true);
+	fresh[1] = sim_request(s, 60, true);
+	assert_int_equal(sim_count_dialling(s), 2);
+	fail_login(s, REASON_CONNECT_FAILED, "closed");
+	assert_int_equal(fresh[0]->state, SIM_FAILED);
+	assert_int_equal(fresh[1]->state, SIM_WAITING);
+	assert_int_equal(sim_request(s, 0, true)->state, SIM_WAITING);
+	fail_login(s, REASON_CONNECT_FAILED, "closed");
+	assert_int_equal(fresh[1]->state, SIM_FAILED);
+	assert_int_equal(s->pool.waiters_count, 0);
+}
+
+static void
+test_late_request_has_hope_only_in_attempts_for_its_own_kind(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *shared;
+
+	sim_warm(s);
+	sim_lost(s, &s->sessions[0]);
+	sim_request(s, 60, true);
+	sim_request(s, 60, true);
+	fail_login(s, REASON_AUTH_FAILED, "denied");
+	assert_int_equal(sim_count_dialling(s), 1);
+	/* The attempt under way is for a fresh request: it cannot serve this one. */
+	shared = sim_request(s, 60, false);
+	assert_int_equal(shared->why.reason, REASON_AUTH_BACKOFF);
+}
+
+static void
+test_cancelled_resolve_is_tried_again(void **state)
+{
+	struct sim *s = *state;
+	const enum np_reason reasons[] = {REASON_CANCELLED, REASON_SHUTTING_DOWN};
+	struct sim_request *r;
+
+	s->pool.resolved = false;
+	r = sim_request(s, 60, false);
+	for (size_t i = 0; i < NP_COUNT(reasons); i++) {
+		struct np_error err = {reasons[i], "cancelled"};
+		pool_resolve_done(&s->pool, &err, s->now);
+		sim_settle(s);
+		assert_int_equal(r->state, SIM_WAITING);
+		assert_int_equal(s->resolves, 2 + i);
+	}
+}
+
+static void
+test_blocked_persistent_pool_resolves_only_for_a_request(void **state)
+{
+	struct sim *s = *state;
+	int before;
+
+	s->pool.persistent_wanted = true;
+	sim_settle(s);
+	fail_login(s, REASON_AUTH_FAILED, "denied");
+	before = s->resolves;
+	s->pool.resolved = false;
+	sim_settle(s);
+	assert_int_equal(s->resolves, before);
+	assert_int_equal(sim_request(s, 60, false)->why.reason, REASON_AUTH_BACKOFF);
+
+	pool_unblock(&s->pool, false);
+	sim_settle(s);
+	assert_int_equal(s->resolves, before + 1);
+}
+
 /* ---- keep-alive ---- */
 
 static struct sim_session *
@@ -718,6 +794,10 @@ main(void)
 	    T(test_bad_host_key_is_repeated_without_waiting_and_tried_again_later),
 	    T(test_private_attempt_that_fails_is_told_to_its_own_request),
 	    T(test_zero_delays_retry_at_once_and_without_end),
+	    T(test_fresh_request_with_an_attempt_of_its_own_outlives_the_failure_of_another),
+	    T(test_late_request_has_hope_only_in_attempts_for_its_own_kind),
+	    T(test_cancelled_resolve_is_tried_again),
+	    T(test_blocked_persistent_pool_resolves_only_for_a_request),
 	    T(test_silent_session_is_probed_each_interval_and_closed_after_the_misses),
 	    T(test_any_packet_resets_the_misses),
 	    T(test_traffic_spares_keepalives),
