@@ -208,8 +208,9 @@ explain_handshake(struct dialing *d)
 		error_set(
 		    d->err, REASON_CONNECT_FAILED, "%s: the server ended the connection: %s", d->target->host, text);
 	} else if (strstr(message, "Timeout connecting") != NULL) {
-		error_set(d->err, REASON_CONNECT_TIMEOUT, "%s: the server stays silent in the SSH handshake",
-		    d->target->host);
+		error_set(d->err, REASON_CONNECT_TIMEOUT,
+		    "%s: the server stays silent in the SSH handshake, not done within %g s (connection_timeout)",
+		    d->target->host, d->target->connection_timeout);
 	} else if (strncmp(message, "Socket error", 12) == 0) {
 		/* libssh's text behind that is of an errno that has changed meanwhile. */
 		error_set(d->err, REASON_CONNECT_FAILED,
