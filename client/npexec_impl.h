@@ -38,6 +38,7 @@ struct npexec {
 
 	/* Standard input. */
 	bool stdin_open; /* still to be forwarded */
+	bool eof_due;    /* nothing is forwarded: its end is sent as soon as the command runs */
 	uint64_t credit; /* bytes that the broker takes */
 	struct buf held; /* read, not yet sent; NPEXEC_LINES: lines not yet run */
 	bool lines_end;  /* NPEXEC_LINES: the end was read */
@@ -65,6 +66,8 @@ int npexec_send(struct npexec *x, const char *command, size_t size, struct np_er
 /* npexec_input.c */
 bool npexec_input_wanted(const struct npexec *x);
 void npexec_input_read(struct npexec *x);
+/* Tells the broker that the command's input has ended. */
+void npexec_input_end(struct npexec *x);
 /* Sends what credit allows; starts the next line's command. */
 void npexec_input_push(struct npexec *x);
 

@@ -36,12 +36,14 @@ npexec_input_wanted(const struct npexec *x)
 	return x->credit > 0 && x->held.len == 0 && npclient_pending(&x->client) == 0;
 }
 
-static void
-send_eof(struct npexec *x)
+void
+npexec_input_end(struct npexec *x)
 {
 	struct np_error err;
 
-	x->stdin_open = false;
+	x->eof_due = false;
+	if (!is_lines(x))
+		x->stdin_open = false;
 	if (npclient_notify(&x->client, x->id, "eof", NULL, &err) == -1)
 		npexec_say_error(x, NULL, &err);
 }
@@ -97,7 +99,7 @@ read_keys(struct npexec *x)
 	if (n > 0)
 		take_keys(x, keys, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		send_eof(x);
+		npexec_input_end(x);
 }
 
 /* ---- bytes ---- */
@@ -109,7 +111,7 @@ input_ended(struct npexec *x)
 	if (is_lines(x))
 		x->lines_end = true;
 	else
-		send_eof(x);
+		npexec_input_end(x);
 }
 
 static void

@@ -60,6 +60,8 @@ on_credit(struct npexec *x, const cJSON *params, const struct frame *frame NP_UN
 	note_started(x);
 	if (cJSON_IsNumber(bytes) && bytes->valuedouble > 0 && bytes->valuedouble <= MESSAGE_INT_MAX)
 		x->credit += (uint64_t)bytes->valuedouble;
+	if (x->eof_due)
+		npexec_input_end(x);
 }
 
 /* ---- results ---- */

@@ -109,9 +109,11 @@ npexec_send(struct npexec *x, const char *command, size_t size, struct np_error 
 	x->credit = 0;
 	if (npclient_request(&x->client, x->id, "exec", params, err) == -1)
 		return -1;
-	if (!forwards_stdin(x))
-		return npclient_notify(&x->client, x->id, "eof", NULL, err);
-	x->stdin_open = true;
+	/* A list has an empty input without our saying so; else it ends when the command starts, so that we see it
+	 * start. */
+	x->eof_due = !forwards_stdin(x) && x->o->mode != NPEXEC_LIST;
+	if (forwards_stdin(x))
+		x->stdin_open = true;
 	return 0;
 }
 

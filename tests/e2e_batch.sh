@@ -45,10 +45,10 @@ is "$(jq -c '[.command, .exit_status]' "$T/json")" '["echo x",0]
 ["exit 7",7]' "gives a line each"
 is "$(echo in | npexec -j dev cat | jq -r .stdout)" in "-j passes standard input on"
 
-npexec -j dev 'head -c 300000 /dev/zero' >"$T/json" 2>"$T/err"
-is $? 255 "-j: output beyond 256 KiB is refused"
+npexec -j dev 'head -c 17000000 /dev/zero' >"$T/json" 2>"$T/err"
+is $? 255 "-j: output beyond 16 MiB is refused"
 is "$(jq -r '.error.data.reason // .error.reason' "$T/json")" output_limit "with reason output_limit"
-is "$(npexec dev 'head -c 300000 /dev/zero' | wc -c | tr -d ' ')" 300000 "without -j there is no such limit"
+is "$(npexec dev 'head -c 17000000 /dev/zero' | wc -c | tr -d ' ')" 17000000 "without -j there is no such limit"
 
 run npexec -j nosuchhost.invalid true
 is "$status" 255 "-j: a device that cannot be reached exits 255"
