@@ -118,6 +118,28 @@ report_result(struct npexec *x, const char *command, size_t size, const cJSON *r
 }
 
 static void
+set_output_limit(struct np_error *err)
+{
+	error_set(err, REASON_OUTPUT_LIMIT, "more output than the 16 MiB that -j keeps: run it without -j");
+}
+
+/* The command had ended before our cancel came: it is a failure all the same, its output is not complete. */
+static int
+report_cut_result(struct npexec *x, const char *command, size_t size, const cJSON *result)
+{
+	cJSON *copy = cJSON_Duplicate(result, 1);
+	struct np_error err;
+	int failed;
+
+	set_output_limit(&err);
+	cJSON_DeleteItemFromObjectCaseSensitive(copy, "error");
+	cJSON_AddItemToObject(copy, "error", message_error_object(&err, NULL));
+	failed = report_result(x, command, size, copy);
+	cJSON_Delete(copy);
+	return failed;
+}
+
+static void
 on_result(struct npexec *x, const cJSON *params, const struct frame *frame NP_UNUSED)
 {
 	const cJSON *index = cJSON_GetObjectItemCaseSensitive(params, "index");
@@ -130,7 +152,8 @@ on_result(struct npexec *x, const cJSON *params, const struct frame *frame NP_UN
 		command = x->o->commands[(size_t)index->valuedouble];
 		size = strlen(command);
 	}
-	int failed = report_result(x, command, size, params);
+	int failed =
+	    x->too_large ? report_cut_result(x, command, size, params) : report_result(x, command, size, params);
 	if (x->o->mode == NPEXEC_LINES && failed == NPEXEC_STATUS_FAILED)
 		x->lines_end = true; /* the next line would meet the same: it is not run */
 	if (x->o->mode == NPEXEC_LIST && x->interrupted)
@@ -229,7 +252,7 @@ on_error(struct npexec *x, const struct message *m)
 
 	message_error_read(m->error, &err);
 	if (x->too_large)
-		error_set(&err, REASON_OUTPUT_LIMIT, "more output than the 16 MiB that -j keeps: run it without -j");
+		set_output_limit(&err);
 	status = npexec_status_of_reason(err.reason);
 	if (x->o->json)
 		print_json_failure(x, device, &err);

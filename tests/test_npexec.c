@@ -483,10 +483,9 @@ test_json_has_a_line_for_every_command(void **state NP_UNUSED)
 }
 
 static void
-test_json_output_beyond_its_limit_cancels(void **state NP_UNUSED)
+run_flood(void)
 {
 	static char block[65536];
-	char *text;
 
 	run("-j r1 flood");
 	fake_expect(&f, "exec");
@@ -494,15 +493,37 @@ test_json_output_beyond_its_limit_cancels(void **state NP_UNUSED)
 	for (int i = 0; i < 257; i++)
 		output("stdout", 1, block, sizeof(block));
 	fake_expect(&f, "cancel");
-	fail_request(1, "cancelled", "by the client");
+}
 
-	text = fake_read(c.out, NULL, NULL);
+static void
+expect_output_limit(void)
+{
+	char *text = fake_read(c.out, NULL, NULL);
+
 	assert_non_null(strstr(text, "\"reason\":\"output_limit\""));
 	free(text);
 	text = fake_read(c.err, NULL, NULL);
 	assert_non_null(strstr(text, "npexec: r1: output_limit: "));
 	free(text);
 	assert_int_equal(fake_wait(&c), 255);
+}
+
+static void
+test_json_output_beyond_its_limit_cancels(void **state NP_UNUSED)
+{
+	run_flood();
+	fail_request(1, "cancelled", "by the client");
+
+	expect_output_limit();
+}
+
+static void
+test_json_output_beyond_its_limit_fails_also_when_the_cancel_is_late(void **state NP_UNUSED)
+{
+	run_flood();
+	finish(1, OK);
+
+	expect_output_limit();
 }
 
 /* ---- signals ---- */
@@ -785,6 +806,7 @@ main(void)
 	    WITH(test_lines_stop_when_the_connection_fails),
 	    WITH(test_json_has_a_line_for_every_command),
 	    WITH(test_json_output_beyond_its_limit_cancels),
+	    WITH(test_json_output_beyond_its_limit_fails_also_when_the_cancel_is_late),
 	    WITH(test_interrupt_before_the_start_cancels),
 	    WITH(test_first_interrupt_is_for_the_command_second_for_us),
 	    WITH(test_command_that_dies_of_the_interrupt_gives_130),
