@@ -133,7 +133,7 @@ void
 chan_consume(struct chan *ch, int stream, size_t n)
 {
 	buf_consume(&ch->output[stream], n);
-	if (ch->held[stream] > 0 || ch->ended)
+	if (ch->clogged || ch->ended)
 		session_wake(ch->session);
 }
 

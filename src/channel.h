@@ -58,13 +58,15 @@ struct chan_events {
 	/*
 	 * The end; the channel is gone afterwards.  It waits until all output has been consumed.  Only when the session
 	 * is lost or closed may there be some left, to be read inside this call: up to CHANNEL_BUFFER_MAX of each
-	 * stream, or a whole SSH window (1.25 MiB, on long paths up to 8 MiB) when the server had closed the channel
-	 * before.
+	 * stream, and where the reader was slow up to two SSH windows, less than 8 MiB.
 	 */
 	void (*done)(struct chan *ch, const struct chan_end *end, void *arg);
 };
 
-/* Bytes that a channel buffers in each direction; beyond them the SSH window holds the other side. */
+/*
+ * Bytes that a channel buffers in each direction; beyond them the SSH window holds the other side.  A reader that was
+ * waited for gets all that came meanwhile at once: up to a window (1.25 MiB, on long paths 6 MiB).
+ */
 #define CHANNEL_BUFFER_MAX (256u * 1024u)
 
 /*
@@ -73,7 +75,10 @@ struct chan_events {
  */
 struct chan *chan_start(struct session *s, const struct chan_spec *spec, const struct chan_events *events, void *arg);
 
-/* The received bytes of stdout (stream 0) or stderr (stream 1) not yet consumed. */
+/*
+ * The received bytes of stdout (stream 0) or stderr (stream 1) not yet consumed.  The streams share a window: once one
+ * was full, more comes when both have been consumed.
+ */
 const struct buf *chan_output(const struct chan *ch, int stream);
 /* Consumes n of them, which opens the SSH window again. */
 void chan_consume(struct chan *ch, int stream, size_t n);

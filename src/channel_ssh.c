@@ -21,8 +21,8 @@
 #define DELIVER_CHUNK (64u * 1024u)
 
 /* libssh's window is 1.25 MiB; a long path needs more to stay full. */
-#define WINDOW_BASE 1280000.0
-#define WINDOW_MAX (8u * 1024u * 1024u)
+#define WINDOW_BASE 1280000u
+#define WINDOW_MAX (6u * 1024u * 1024u)
 #define WINDOW_RATE 200e6 /* bytes a second that shall fit */
 
 /* A slot that the server is about to free may be refused; see open_refused(). */
@@ -38,7 +38,7 @@ on_data(
 	struct chan *ch = arg;
 	int stream = is_stderr ? 1 : 0;
 	struct buf *out = &ch->output[stream];
-	size_t n = out->len < CHANNEL_BUFFER_MAX ? CHANNEL_BUFFER_MAX - out->len : 0;
+	size_t n = !ch->clogged && out->len < CHANNEL_BUFFER_MAX ? CHANNEL_BUFFER_MAX - out->len : 0;
 
 	if (ch->abandoned || ch->state == CHAN_CLOSING)
 		return (int)len; /* nobody reads it */
@@ -47,6 +47,10 @@ on_data(
 	if (n > 0 && buf_append(out, data, n) < 0)
 		n = 0;
 	ch->held[stream] = len - n;
+	if (ch->held[stream] > 0)
+		ch->clogged = true;
+	if (ch->held[stream] > (size_t)ch->window + WINDOW_BASE)
+		session_violated(ch->session, "it sends more than the window allows");
 	ch->bytes_in += n;
 	ch->has_news = true;
 	if (out->len >= DELIVER_CHUNK)
@@ -111,6 +115,7 @@ create_ssh(struct chan *ch)
 	ch->callbacks.channel_close_function = on_close;
 	ch->callbacks.channel_exit_status_function = on_exit_status;
 	ch->callbacks.channel_exit_signal_function = on_exit_signal;
+	ch->window = WINDOW_BASE;
 	(void)ssh_set_channel_callbacks(ch->ssh, &ch->callbacks);
 	ch->open_sent = clock_now();
 	return true;
@@ -341,17 +346,18 @@ service_starting(struct chan *ch)
 
 /* ---- running ---- */
 
-/* Takes what libssh keeps unread, up to `limit` bytes in the buffer. */
+/* Takes all that libssh keeps unread of a stream. */
 static bool
-take_held(struct chan *ch, int stream, size_t limit)
+take_held(struct chan *ch, int stream)
 {
 	struct buf *out = &ch->output[stream];
 	bool moved = false;
 
-	while (ch->held[stream] > 0 && out->len < limit) {
-		size_t n = limit - out->len < ch->held[stream] ? limit - out->len : ch->held[stream];
-		uint8_t *dst = buf_reserve(out, n);
-		int rc = dst != NULL ? ssh_channel_read(ch->ssh, dst, (uint32_t)n, stream) : SSH_ERROR;
+	if (out->max < out->len + ch->held[stream])
+		out->max = out->len + ch->held[stream];
+	while (ch->held[stream] > 0) {
+		uint8_t *dst = buf_reserve(out, ch->held[stream]);
+		int rc = dst != NULL ? ssh_channel_read(ch->ssh, dst, (uint32_t)ch->held[stream], stream) : SSH_ERROR;
 
 		if (rc <= 0) {
 			ch->held[stream] = 0; /* the session is dead: libssh gives it no more */
@@ -367,19 +373,23 @@ take_held(struct chan *ch, int stream, size_t limit)
 }
 
 /*
- * The server has closed: takes all that libssh holds at once, however slow the reader is, because libssh gives nothing
- * back when the connection ends, as that of many devices does right now.  No more than the window can be there.
+ * Once the reader had to be waited for, libssh keeps what comes until everything here has been read, and then it is
+ * taken at once.  Neither in small portions nor one stream without the other: each read may open the window as a whole
+ * again, so that a slow reader would let libssh gather far more than a window.  This way it is one window there and one
+ * here.
  */
-static void
-take_all(struct chan *ch)
+static bool
+resume(struct chan *ch)
 {
-	for (int i = 0; i < CHAN_STREAMS; i++) {
-		size_t limit = ch->output[i].len + ch->held[i];
+	bool moved = false;
 
-		if (ch->output[i].max < limit)
-			ch->output[i].max = limit;
-		(void)take_held(ch, i, limit);
-	}
+	if (!ch->clogged || ch->output[0].len > 0 || ch->output[1].len > 0)
+		return false;
+	ch->clogged = false;
+	for (int i = 0; i < CHAN_STREAMS; i++)
+		if (take_held(ch, i))
+			moved = true;
+	return moved;
 }
 
 /*
@@ -398,12 +408,14 @@ widen_window(struct chan *ch)
 	if (wanted <= WINDOW_BASE)
 		return;
 	size = wanted < WINDOW_MAX ? (uint32_t)wanted : WINDOW_MAX;
-	if (ch->bytes_in - ch->grown_at < size / 4 || ch->held[0] > 0 || ch->held[1] > 0 || ch->output[1].len > 0)
+	if (ch->bytes_in - ch->grown_at < size / 4 || ch->clogged || ch->output[0].len > 0 || ch->output[1].len > 0)
 		return;
 	scratch = malloc(size); /* never touched but by what arrives in this very call */
 	if (scratch == NULL)
 		return;
 	ch->grown_at = ch->bytes_in;
+	if (ch->window < size)
+		ch->window = size;
 	rc = ssh_channel_read(ch->ssh, scratch, size, 1);
 	if (rc > 0) {
 		if (buf_append(&ch->output[1], scratch, (size_t)rc) < 0)
@@ -470,7 +482,12 @@ finish(struct chan *ch)
 {
 	const char *name = ch->session->name;
 
-	take_all(ch);
+	/*
+	 * All that libssh holds, however slow the reader is: libssh gives nothing back when the connection ends, as
+	 * that of many devices does right now.
+	 */
+	for (int i = 0; i < CHAN_STREAMS; i++)
+		(void)take_held(ch, i);
 	if (!ch->end.sent)
 		chan_end_set(
 		    ch, REASON_CHANNEL_REFUSED, "%s: the server closed the channel before the command was sent", name);
@@ -485,7 +502,7 @@ finish(struct chan *ch)
 static bool
 service_running(struct chan *ch)
 {
-	bool moved = false;
+	bool moved;
 
 	if (ch->abandoned) {
 		if (ch->kind != CHANNEL_FORWARD)
@@ -493,9 +510,7 @@ service_running(struct chan *ch)
 		ch->state = CHAN_CLOSING;
 		return true;
 	}
-	for (int i = 0; i < CHAN_STREAMS; i++)
-		if (take_held(ch, i, CHANNEL_BUFFER_MAX))
-			moved = true;
+	moved = resume(ch);
 	if (send_signals(ch))
 		moved = true;
 	if (send_input(ch))

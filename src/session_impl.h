@@ -84,6 +84,8 @@ struct chan {
 	size_t held[CHAN_STREAMS]; /* unread bytes that libssh keeps because output[] was full */
 	uint64_t grown_at;         /* bytes_in when the window was last grown */
 	uint64_t bytes_in;
+	bool clogged;    /* the reader is waited for: libssh keeps what comes, of both streams */
+	uint32_t window; /* the largest that was announced */
 	bool got_eof;
 	bool got_close;
 	bool has_news; /* output() is due */

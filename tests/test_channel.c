@@ -228,7 +228,6 @@ test_reading_in_small_steps_loses_nothing(void **state NP_UNUSED)
 	while (total < 3 * MIB) {
 		size_t n;
 
-		trial_run(&t, 0);
 		ev_run(t.loop, EVRUN_NOWAIT);
 		n = chan_output(r.chan, 0)->len;
 		n = n > 60000 ? 60000 : n;
@@ -241,6 +240,43 @@ test_reading_in_small_steps_loses_nothing(void **state NP_UNUSED)
 
 	assert_int_equal(r.received, 0);
 	assert_int_equal(total, 3 * MIB);
+	record_free(&r);
+	trial_stop(&t);
+}
+
+static bool
+has_output(void *arg)
+{
+	struct record *r = arg;
+
+	return chan_output(r->chan, 0)->len > 0 || chan_output(r->chan, 1)->len > 0;
+}
+
+/* libssh would open the window anew with each small read, and gather megabytes for every kilobyte that is read. */
+static void
+test_a_slow_reader_does_not_make_us_gather(void **state NP_UNUSED)
+{
+	struct trial t;
+	struct record r = {.paused = true};
+	size_t total = 0;
+
+	trial_start(&t, &plain);
+	record_exec(&r, t.session, "cat /dev/zero & exec cat /dev/zero >&2");
+	for (int i = 0; i < 2000; i++) {
+		size_t n;
+
+		trial_until(&t, has_output, &r);
+		trial_run(&t, 0.001);
+		for (int stream = 0; stream < 2; stream++) {
+			n = chan_output(r.chan, stream)->len;
+			n = n > 2048 ? 2048 : n;
+			chan_consume(r.chan, stream, n);
+			total += n;
+		}
+		assert_true(session_bytes_in(t.session) < total + 8 * MIB);
+	}
+	chan_abandon(r.chan);
+	trial_until(&t, record_done, &r);
 	record_free(&r);
 	trial_stop(&t);
 }
@@ -1154,6 +1190,7 @@ main(void)
 	    cmocka_unit_test(test_megabytes_go_both_ways_unchanged),
 	    cmocka_unit_test(test_a_paused_reader_holds_its_channel_only),
 	    cmocka_unit_test(test_reading_in_small_steps_loses_nothing),
+	    cmocka_unit_test(test_a_slow_reader_does_not_make_us_gather),
 	    cmocka_unit_test(test_done_waits_until_the_output_is_consumed),
 	    cmocka_unit_test(test_write_takes_all_or_nothing),
 	    cmocka_unit_test(test_rekeys_in_mid_transfer_change_nothing),
