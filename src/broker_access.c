@@ -103,6 +103,7 @@ wait_now(struct broker_pool *pool, struct request *r)
 
 	r->waiter.id = r->uid;
 	r->waiter.fresh = r->params.fresh;
+	r->waiter.slotless = r->kind == REQUEST_FORWARD;
 	r->waiter.deadline = limit > 0 ? now + limit : 0;
 	r->queue_left = limit;
 	r->clock_stopped = false;

@@ -79,7 +79,10 @@ request_release_lease(struct request *r)
 	if (r->session == NULL)
 		return;
 	broker_session_refresh(r->session);
-	pool_release(&r->session->entry, clock_now());
+	if (r->waiter.slotless)
+		pool_release_carried(&r->session->entry, clock_now());
+	else
+		pool_release(&r->session->entry, clock_now());
 	broker_pool_kick(r->session->pool);
 	broker_pools_kick_room(r->broker);
 	r->session = NULL;

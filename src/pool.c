@@ -214,7 +214,7 @@ pool_connect_started(struct pool *p, struct pool_entry *e, uint64_t id, double n
 	e->pool = p;
 	e->state = POOL_CONNECTING;
 	e->id = id;
-	e->leases = 0;
+	e->leases = e->carried = 0;
 	e->slots_used = 0;
 	e->slots_max = p->max_channels;
 	e->private_use = p->asked_private;
@@ -260,6 +260,14 @@ pool_connect_failed(struct pool *p, struct pool_entry *e, const struct np_error 
 }
 
 /* ---- sessions ---- */
+
+void
+pool_release_carried(struct pool_entry *e, double now)
+{
+	if (e->carried > 0)
+		e->carried--;
+	pool_release(e, now);
+}
 
 void
 pool_release(struct pool_entry *e, double now)
@@ -328,7 +336,7 @@ pool_entry_remove(struct pool_entry *e)
 	TAILQ_REMOVE(&e->pool->entries, e, link);
 	e->pool->entries_count--;
 	e->pool = NULL;
-	e->leases = 0;
+	e->leases = e->carried = 0;
 }
 
 struct pool_entry *
@@ -356,7 +364,7 @@ pool_entry_state_word(const struct pool_entry *e)
 	case POOL_CONNECTING:
 		return "connecting";
 	case POOL_READY:
-		if (e->leases > 0)
+		if (e->leases > e->carried)
 			return "executing";
 		return e->probe_sent > 0 ? "keepalive" : "connected";
 	case POOL_PROBING:

@@ -35,6 +35,7 @@ struct pool_entry {
 	enum pool_entry_state state;
 	uint64_t id;
 	int leases;     /* requests assigned and not released; also what a jump host carries */
+	int carried;    /* those among them that take no session channel: sessions behind a jump host */
 	int slots_used; /* channels the server counts, also closing ones; kept current by the broker */
 	int slots_max;  /* learned limit */
 	/* Made for one request (fresh, or long_connection disabled), and closed after it; set by
@@ -61,6 +62,7 @@ struct pool_waiter {
 	bool fresh;        /* wants a session of its own */
 	bool noticed;      /* POOL_NOTICE was given */
 	bool doomed;       /* the attempt that it waited for failed: answered with last_error */
+	bool slotless; /* wants a forwarded connection, which takes no session channel: no limit of channels counts */
 };
 
 TAILQ_HEAD(pool_entries, pool_entry);
@@ -168,6 +170,8 @@ void pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person,
 void pool_connect_failed(struct pool *p, struct pool_entry *e, const struct np_error *err, double now);
 /* A request's lease ended; also after pool_entry_remove(). */
 void pool_release(struct pool_entry *e, double now);
+/* The same for the lease of a slotless waiter. */
+void pool_release_carried(struct pool_entry *e, double now);
 /* Any packet arrived, or the probe was answered. */
 void pool_alive(struct pool_entry *e, double now);
 /* The server refused a channel although only `used` others were open: learn.  used 0: it is of no use and drains. */

@@ -14,6 +14,7 @@ look_assign(struct look *l, struct pool_waiter *w, struct pool_entry *e)
 {
 	pool_unwait(w);
 	e->leases++;
+	e->carried += w->slotless;
 	e->last_used = l->now;
 	l->action->verb = POOL_ASSIGN;
 	l->action->entry = e;
@@ -42,7 +43,8 @@ static int
 entry_free_slots(const struct pool *p, const struct pool_entry *e)
 {
 	int max = e->slots_max < p->max_channels ? e->slots_max : p->max_channels;
-	int used = e->slots_used > e->leases ? e->slots_used : e->leases;
+	int running = e->leases - e->carried;
+	int used = e->slots_used > running ? e->slots_used : running;
 
 	return max > used ? max - used : 0;
 }
@@ -58,12 +60,14 @@ entry_is_stale(const struct look *l, const struct pool_entry *e)
 
 /* The shared session with a free channel that was used last: few stay busy, the others grow old. */
 static struct pool_entry *
-pick_ready(const struct look *l, bool stale, const struct pool_entry *reserved)
+pick_ready(const struct look *l, const struct pool_waiter *w, bool stale, const struct pool_entry *reserved)
 {
 	struct pool_entry *e, *best = NULL;
 
 	TAILQ_FOREACH (e, &l->p->entries, link) {
-		if (e->state != POOL_READY || e->private_use || e == reserved || entry_free_slots(l->p, e) == 0)
+		if (e->state != POOL_READY || e->private_use || e == reserved)
+			continue;
+		if (!w->slotless && entry_free_slots(l->p, e) == 0)
 			continue;
 		if (entry_is_stale(l, e) == stale && (best == NULL || e->last_used > best->last_used))
 			best = e;
@@ -218,7 +222,7 @@ look_probe(struct look *l, struct pool_entry *e)
 static bool
 serve_shared(struct look *l, struct pool_waiter *w, struct coming *c, struct first_need *need)
 {
-	struct pool_entry *e = pick_ready(l, false, need->reserved);
+	struct pool_entry *e = pick_ready(l, w, false, need->reserved);
 
 	if (e != NULL)
 		return look_assign(l, w, e);
@@ -226,7 +230,7 @@ serve_shared(struct look *l, struct pool_waiter *w, struct coming *c, struct fir
 		c->probed--;
 		return false;
 	}
-	e = pick_ready(l, true, need->reserved);
+	e = pick_ready(l, w, true, need->reserved);
 	if (e != NULL)
 		return look_probe(l, e);
 	if (c->dialled > 0) {

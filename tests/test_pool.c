@@ -627,11 +627,44 @@ test_persons_login_is_not_repeated_without_a_request(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* A jump host's session carries any number of sessions of devices behind it: they take none of its session channels. */
+static void
+test_forwarded_connections_take_no_channel(void **state)
+{
+	struct sim *s = *state;
+	struct pool_room room = {.device = 0, .global = 0};
+	struct pool_waiter carried[20];
+	struct sim_session *e;
+
+	s->args.max_channels = 1;
+	pool_set_args(&s->pool, &s->args);
+	e = sim_warm(s);
+	sim_request(s, 0, false); /* takes the only channel */
+	for (size_t i = 0; i < NP_COUNT(carried); i++) {
+		struct pool_action action;
+
+		memset(&carried[i], 0, sizeof(carried[i]));
+		carried[i].id = 1000 + i;
+		carried[i].slotless = true;
+		pool_wait(&s->pool, &carried[i], s->now);
+		action = pool_next(&s->pool, &room, s->now);
+		assert_int_equal(action.verb, POOL_ASSIGN);
+		assert_ptr_equal(action.waiter, &carried[i]);
+		assert_ptr_equal(action.entry, &e->entry);
+	}
+	assert_int_equal(e->entry.leases, 21);
+	for (size_t i = 0; i < NP_COUNT(carried); i++)
+		pool_release_carried(&e->entry, s->now);
+	assert_int_equal(e->entry.leases, 1);
+	assert_string_equal(pool_state_word(&s->pool), "executing");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    T(test_first_request_connects_and_gets_the_session),
+	    T(test_forwarded_connections_take_no_channel),
 	    T(test_unresolved_pool_resolves_before_it_connects),
 	    T(test_failed_resolve_answers_all_and_backs_off),
 	    T(test_warm_session_is_given_at_once),
