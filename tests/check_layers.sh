@@ -45,6 +45,7 @@ table='
 1 platform_lint
 1 platform_read
 1 prompt
+1 redact
 1 sshconf
 1 sshconf_expand
 1 target
@@ -55,6 +56,16 @@ table='
 1 yamldoc yaml
 1 yamldoc_text
 
+2 cli
+2 cli_ask
+2 cli_config
+2 cli_impl
+2 cli_job
+2 cli_line
+2 cli_login
+2 cli_op
+2 cli_resync
+2 echo
 2 pool
 2 pool_entry
 2 pool_impl

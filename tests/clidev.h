@@ -1,0 +1,36 @@
+/*
+ * A scripted device for the cli driver: no process, no socket, no clock.  A script says what the device sends, where it
+ * pauses, what it must receive, what is asked of the driver and what must come out.
+ *
+ *   # comment                      (also: `# origin: ...`, which every transcript file must have)
+ *   platform NAME                  before anything else; NAME of src/platforms
+ *   secret TEXT | password TEXT | username TEXT
+ *   begin                          creates the driver
+ *   < BYTES                        the device sends; \r \n \t \b \e \a \0 \xHH \\, \s a blank, \N the last nonce it got
+ *   .                              the channel is drained: the device pauses
+ *   > BYTES                        the device must have received exactly this next; \N matches a nonce
+ *   + SECONDS                      time passes
+ *   run TEXT                       with what `set` lines before it said: prove, raw, interactive, first N, idle N,
+ *                                  total N, answer REGEX=TEXT, hidden REGEX=TEXT
+ *   config [save] [keep_going] [dry_run] [confirm N]     lines from `| TEXT` lines before it
+ *   enable [SECRET] | reset | keepalive | cancel | logout | answer TEXT | noanswer | closed
+ *   refuse TEXT                    run TEXT, which must be refused
+ *   = TEXT                         output, line by line; \c at the end: no newline
+ *   =                              no output (beyond what other `=` said)
+ *   ! ready | ! result REASON [mode MODE] | ! device_error TEXT | ! line N STATUS [TEXT] | ! question TEXT | ! dead
+ * REASON ? state NAME | ? dirty | ? resyncs N | ? late N | ? async N | ? absent
+ *
+ * Every script is run with the device's bytes whole, in 7-byte and in 1-byte pieces; piece boundaries are no pauses.
+ */
+#ifndef NP_CLIDEV_H
+#define NP_CLIDEV_H
+
+/* Runs a script in all piece sizes; fails the test with the script's name and line. */
+void clidev_run(const char *name, const char *script);
+/* The same from a file, which must state its origin. */
+void clidev_run_file(const char *path);
+
+/* After the last script: frees what they share. */
+void clidev_finish(void);
+
+#endif
