@@ -22,8 +22,8 @@ is "$(logins dev)" 1 "the server saw one login"
 # ---- arguments ----
 
 is "$(npexec dev echo a 'b   c')" 'a b c' "arguments are joined by spaces, as ssh does"
-is "$(npexec dev echo -n -e -j x)" "$(sh -c 'echo -n -e -j x')" "options behind the device belong to the command"
-is "$(npexec dev 'printf %s "$NPT_X"' --)" '' "the environment is not sent by itself"
+is "$(npexec dev printf '%s,' -j -e -- x)" '-j,-e,--,x,' "options behind the device belong to the command"
+is "$(npexec dev 'printf %s "$NPT_X"')" '' "the environment is not sent by itself"
 is "$(npexec --env NPT_X=y dev 'printf %s "$NPT_X"')" y "--env NAME=VALUE sends it"
 is "$(NPT_X=z npexec --env NPT_X dev 'printf %s "$NPT_X"')" z "--env NAME takes it from the caller"
 is "$(npexec "$me@dev" 'id -un')" "$me" "user@device"

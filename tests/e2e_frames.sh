@@ -15,35 +15,41 @@ rpc()
 	run nprpc <"$T/lines"
 }
 
+# answers JQ-ARGUMENT...: the JSON lines of $out.  (echo would understand the backslashes in them.)
+answers()
+{
+	printf '%s\n' "$out" | grep -v '^#' | jq "$@"
+}
+
 # ---- the protocol as it should be used ----
 
 rpc '{"jsonrpc":"2.0","id":1,"method":"ping"}'
 is "$status" 0 "ping is answered"
-is "$(echo "$out" | jq -c 'select(.method == "hello") | [.params.protocol, (.params.pid | type)]')" '[1,"number"]' "hello comes first"
-is "$(echo "$out" | jq -r 'select(.id == 1) | .result.pid')" "$broker_pid" "ping says who answers"
+is "$(answers -c 'select(.method == "hello") | [.params.protocol, (.params.pid | type)]')" '[1,"number"]' "hello comes first"
+is "$(answers -r 'select(.id == 1) | .result.pid')" "$broker_pid" "ping says who answers"
 rpc '!bytewise' '{"jsonrpc":"2.0","id":"a","method":"ping"}' '{"jsonrpc":"2.0","id":"b","method":"sync"}'
-is "$(echo "$out" | jq -r 'select(has("result")) | .id' | sort | tr '\n' ' ')" 'a b ' "byte by byte, with string ids"
+is "$(answers -r 'select(has("result")) | .id' | sort | tr '\n' ' ')" 'a b ' "byte by byte, with string ids"
 rpc '{"jsonrpc":"2.0","id":7,"method":"exec","params":{"device":"dev","command":"cat","capture":true}}' \
 	'!wait "credit"' '!data hello\n' '{"jsonrpc":"2.0","method":"stdin","params":{"id":7}}' \
 	'{"jsonrpc":"2.0","method":"eof","params":{"id":7}}'
-is "$(echo "$out" | jq -r 'select(.id == 7) | .result.stdout')" hello "exec with standard input, captured"
+is "$(answers -r 'select(.id == 7) | .result.stdout')" hello "exec with standard input, captured"
 rpc '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"echo one"}}' \
 	'{"jsonrpc":"2.0","id":2,"method":"exec","params":{"device":"dev","command":"echo two"}}'
 like "$out" '^#data 4 one' "two requests at once: the first's output"
 like "$out" '^#data 4 two' "and the second's"
 rpc '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"sleep 20"}}' '!wait "credit"' \
 	'{"jsonrpc":"2.0","method":"cancel","params":{"id":1}}'
-is "$(echo "$out" | jq -r 'select(.id == 1) | .error.data.reason')" cancelled "a cancelled request"
+is "$(answers -r 'select(.id == 1) | .error.data.reason')" cancelled "a cancelled request"
 rpc '{"jsonrpc":"2.0","method":"no_such_notification","params":{"x":1}}' '{"jsonrpc":"2.0","id":1,"method":"ping"}'
-is "$(echo "$out" | jq -r 'select(.id == 1) | .result.pid')" "$broker_pid" "unknown notifications are ignored"
+is "$(answers -r 'select(.id == 1) | .result.pid')" "$broker_pid" "unknown notifications are ignored"
 
 # ---- requests that are wrong ----
 
 # wrong REASON NAME LINE
 wrong()
 {
-	rpc "$3"
-	is "$(echo "$out" | grep -v '^#' | jq -r 'select(has("error")) | .error.data.reason')" "$1" "$2: $1"
+	rpc "$3" '!wait "error"'
+	is "$(answers -r 'select(has("error")) | .error.data.reason')" "$1" "$2: $1"
 }
 wrong unknown_method "a method that does not exist" '{"jsonrpc":"2.0","id":1,"method":"bogus"}'
 wrong invalid_params "no device" '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"command":"x"}}'
@@ -64,9 +70,9 @@ breaks()
 	_name=$1
 	shift
 	rpc "$@" '!eof'
-	is "$(echo "$out" | grep -v '^#' | jq -c 'select(has("error")) | [.id, .error.data.reason]')" '[null,"parse_error"]' \
+	is "$(answers -c 'select(has("error")) | [.id, .error.data.reason]')" '[null,"parse_error"]' \
 		"$_name: parse_error with id null"
-	is "$(echo "$out" | tail -n 1)" '#closed' "$_name: the connection is closed"
+	is "$(printf '%s\n' "$out" | tail -n 1)" '#closed' "$_name: the connection is closed"
 }
 breaks "not JSON" 'hello world'
 breaks "half an object" '{"jsonrpc":"2.0",'
@@ -111,6 +117,6 @@ is $? 3 "it is not read any more"
 at_most "$(peak_kb "$broker_pid")" 120000 "and costs bounded memory"
 
 ok "random bytes for a client" sh -c "head -c 100000 /dev/urandom | socat -t1 - UNIX-CONNECT:$NETPULSE_SOCKET >/dev/null 2>&1; npctl ping"
-ok "descriptors return to where they were" wait_until '[ "$(count_fds "$broker_pid")" -le "$fds" ]'
+broker_is_back "$fds" 60000
 ok "the broker ends well" stop_broker
 done_testing

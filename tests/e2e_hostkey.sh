@@ -49,10 +49,10 @@ npctl open asked >/dev/null 2>&1
 run ptyrun -e 'yes/no' -s 'yes\r' npexec asked 'echo "<in>"'
 ok "the question shows the fingerprint" grep -qF "$fingerprint" "$T/out"
 like "$out" '<in>' "answered yes, it goes on"
-like "$(cat "$T/kh-asked")" "$key" "and the key is written down"
+ok "and the key is written down" grep -qF "$key" "$T/kh-asked"
 
 is "$(npexec accepting 'echo hi')" hi "StrictHostKeyChecking accept-new takes an unknown key"
-like "$(cat "$T/kh-accepting")" "$key" "and writes it down"
+ok "and writes it down" grep -qF "$key" "$T/kh-accepting"
 is "$(npexec hashed 'echo hi')" hi "hashed names"
 is "$(npexec alias 'echo hi')" hi "HostKeyAlias"
 

@@ -5,6 +5,7 @@
 start_sshd dev
 write_config ''
 NETPULSE_CONFIG=$T/config.yaml
+NETPULSE_DAEMON=$bin/netpulsed
 export NETPULSE_CONFIG
 unset NETPULSE_SOCKET
 
@@ -75,7 +76,7 @@ if [ "$uid" -eq 0 ] && command -v setpriv >/dev/null && id nobody >/dev/null 2>&
 	ok "the owner is" npctl ping
 	mkdir -m 700 "$T/theirs"
 	chown nobody "$T/theirs"
-	distrusted "$T/theirs/s" 'owned' "a directory of another user"
+	distrusted "$T/theirs/s" 'neither to you' "a directory of another user"
 else
 	skip 7 "needs root, setpriv and the user nobody"
 fi

@@ -59,14 +59,18 @@ like "$(cat "$T/err")" '^npexec: dev: (outcome_unknown|shutting_down): ' "and it
 
 start_broker "$config"
 ok "one command runs, one waits" occupy
-ok "npctl stop" npctl stop
+npctl stop &
+stopping=$!
 wait_for "$queued"
 like "$(cat "$T/queued")" 'shutting_down' "drains as TERM does"
 ok "npctl still answers" npctl status
 is "$(status .broker.state)" draining "and says that it drains"
+ok "npctl stop waits for the end" alive $stopping
 ok "npctl stop --now" npctl stop --now
 wait_for "$broker_pid"
 is $? 0 "ends at once"
+wait_for $stopping
+is $? 0 "which the waiting npctl sees as well"
 wait_for $running
 is $? 255 "the command is cut"
 : >"$T/go"

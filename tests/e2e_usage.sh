@@ -103,7 +103,7 @@ bad 3 'device_type' 'devices:
     device_type: [a]'
 bad '[12]' '' 'devices: ['
 bad '[12]' '' '	tabs: no'
-bad '[0-9]+' 'twice|duplicate' 'devices:
+bad 3 'second time' 'devices:
   r1: {}
   r1: {}'
 bad '[0-9]+' '' "$(awk 'BEGIN { for (i = 0; i < 2000; i++) printf "["; print "" }')"

@@ -37,7 +37,8 @@ XDG_RUNTIME_DIR=$T/run
 XDG_CONFIG_HOME=$T/config
 XDG_STATE_HOME=$T/state
 NETPULSE_SOCKET=$T/run/s
-NETPULSE_DAEMON=$bin/netpulsed
+# A broker that has died must not be replaced unnoticed; tests of that set it.
+NETPULSE_DAEMON=/nonexistent/netpulsed
 LC_ALL=C
 TERM=dumb
 export HOME XDG_RUNTIME_DIR XDG_CONFIG_HOME XDG_STATE_HOME NETPULSE_SOCKET NETPULSE_DAEMON LC_ALL TERM
@@ -81,6 +82,7 @@ ok()
 		report 0 "$_name"
 	else
 		report 1 "$_name" || diag "$*: status not 0: $(head -c 600 "$T/ok.out")"
+		return 1
 	fi
 }
 
@@ -496,7 +498,7 @@ stop_broker()
 	wait_for "$broker_pid"
 	_status=$?
 	broker_pid=
-	[ "$_status" -eq 0 ] || diag "netpulsed ended with $_status: $(tail -n 5 "$T/broker.log")"
+	[ "$_status" -eq 0 ] || diag "netpulsed ended with $_status"
 	return "$_status"
 }
 
@@ -504,6 +506,19 @@ stop_broker()
 status()
 {
 	npctl status --json | jq -r "$1"
+}
+
+# broker_is_back FDS RSS_KB: descriptors and memory of the broker return to what they were (RSS_KB: give or take).
+broker_is_back()
+{
+	ok "descriptors return to where they were" wait_until "[ \"\$(count_fds $broker_pid)\" -le $1 ]" ||
+		diag "$(ls -l "/proc/$broker_pid/fd" | sed 's/.* \([0-9]* -> \)/\1/'; npctl status)"
+	# The sanitizers keep what was freed.
+	if grep -q __asan_init "$bin/netpulsed"; then
+		skip 1 "memory is not measured under AddressSanitizer"
+	else
+		at_most "$(rss_kb "$broker_pid")" "$2" "memory returns to where it was"
+	fi
 }
 
 # ---- the end ----
@@ -520,6 +535,7 @@ cleanup()
 		wait_until "! alive $_pid" 10 >/dev/null || diag "netpulsed $_pid does not end"
 	done
 	if [ "$test_failed" -gt 0 ] || [ "$test_done" = no ]; then
+		diag "$(grep -A 40 'ERROR: .*Sanitizer\|WARNING: .*Sanitizer\|runtime error:' "$T/broker.log" 2>/dev/null | head -n 70)"
 		for _log in "$T/broker.log" "$T/state/netpulse/netpulsed.log"; do
 			[ ! -s "$_log" ] || diag "--- the end of $_log:
 $(tail -n 40 "$_log" | cut -c1-300)"

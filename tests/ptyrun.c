@@ -66,6 +66,9 @@ terminal_open(struct terminal *t, char **argv)
 		return;
 	struct winsize size = {.ws_row = 24, .ws_col = 80};
 	setsid();
+	/* A shell without job control starts its background commands with these ignored. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
 	int fd = open(name, O_RDWR);
 	if (fd < 0 || ioctl(fd, TIOCSCTTY, 0) < 0 || ioctl(fd, TIOCSWINSZ, &size) < 0)
 		die("terminal");
