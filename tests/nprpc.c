@@ -43,6 +43,7 @@ struct client {
 	struct buf attach; /* data of the next frame */
 	size_t part;       /* bytes of the next frame to send, 0 = all */
 	bool bytewise;     /* one write(2) a byte */
+	bool deaf;         /* nothing is read while sending */
 	bool closed;       /* the broker has closed the connection */
 	int due;           /* requests not answered */
 	double limit;      /* seconds without anything arriving */
