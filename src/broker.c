@@ -227,6 +227,16 @@ check_idle_exit(struct broker *b)
 	}
 }
 
+/* Somebody has put another socket in the place of ours: nobody new will find us. */
+static void
+check_listener(struct broker *b)
+{
+	if (b->stopping || b->listener == NULL || !listener_is_lost(b->listener) || b->peers_count > 0)
+		return;
+	log_warning("broker", "another socket has taken the place of %s: ending", listener_path(b->listener));
+	broker_stop(b, false);
+}
+
 static void
 report_status(struct broker *b)
 {
@@ -246,6 +256,7 @@ on_tick(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 
 	broker_pools_tick(b);
 	check_idle_exit(b);
+	check_listener(b);
 	report_status(b);
 }
 
@@ -307,6 +318,12 @@ broker_listen_fd(struct broker *b, int fd, struct np_error *err)
 {
 	b->listener = listener_adopt(b->loop, fd, on_accept, b, err);
 	return b->listener == NULL ? -1 : 0;
+}
+
+const char *
+broker_path(const struct broker *b)
+{
+	return listener_path(b->listener);
 }
 
 int
@@ -373,6 +390,8 @@ broker_stop(struct broker *b, bool now)
 
 	if (b->finished)
 		return;
+	if (!b->stopping)
+		b->options.stopping(b->options.arg);
 	if (b->stopping || now) {
 		b->stopping = true;
 		log_info("broker", "ending now");

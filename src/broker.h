@@ -22,6 +22,8 @@ struct broker_options {
 	const char *socket_path;  /* for listening and for status */
 	const char *agent_socket; /* the daemon's own SSH_AUTH_SOCK, or NULL */
 	double idle_exit;         /* seconds without session, peer or persistent device; 0 = never */
+	/* It drains from now on, or ends at once.  Called once. */
+	void (*stopping)(void *arg);
 	/* The broker has ended its work: leave the loop.  Called once. */
 	void (*finished)(void *arg);
 	/* For the service manager: a line about what is held. May be NULL. */
@@ -38,6 +40,9 @@ void broker_destroy(struct broker *b);
 /* Binds the socket of options; or serves one that the service manager made. */
 int broker_listen(struct broker *b, struct np_error *err) NP_MUST_CHECK;
 int broker_listen_fd(struct broker *b, int fd, struct np_error *err) NP_MUST_CHECK;
+
+/* Where it listens; lives as long as the broker. */
+const char *broker_path(const struct broker *b);
 
 /* Reads the configuration again: 0, or -1 with err and everything as it was.  changed: devices whose sessions drain. */
 int broker_reload(struct broker *b, int *changed, struct np_error *err) NP_MUST_CHECK;

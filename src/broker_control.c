@@ -202,8 +202,7 @@ verb_reload(struct broker_peer *bp, const struct message *m, struct np_error *er
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "devices", (double)b->config->devices_count);
 	cJSON_AddNumberToObject(result, "changed", changed);
-	cJSON_AddItemToObject(result, "warnings",
-	    cJSON_CreateStringArray((const char *const *)b->config->warnings, (int)b->config->warnings_count));
+	cJSON_AddItemToObject(result, "warnings", broker_strings(b->config->warnings, b->config->warnings_count));
 	broker_peer_result(bp, &m->id, result);
 	return 0;
 }
@@ -252,10 +251,10 @@ peer_by_id(struct broker *b, uint64_t id)
 
 /* Something is on its way out: a closed client, a session that was told to end. */
 static bool
-anything_closing(const struct broker *b)
+anything_closing(struct broker *b)
 {
 	const struct broker_peer *bp;
-	const struct broker_pool *pool;
+	struct broker_pool *pool;
 	struct pool_entry *e;
 
 	TAILQ_FOREACH (bp, &b->peers, link) {

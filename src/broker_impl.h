@@ -52,14 +52,15 @@ struct broker_peer {
 struct broker_session {
 	struct pool_entry entry;
 	struct broker_pool *pool;
-	uint64_t id;             /* never repeats */
-	uint64_t dial_job;       /* connector's id while dialling */
-	struct session *session; /* NULL while connecting */
-	struct target *target;   /* what was dialled: a reference */
-	struct request *forward; /* the lease on the jump host's session that carries this one, or NULL */
-	char *agent_socket;      /* of the client that caused the login; only until it is done */
-	char *auth;              /* how it authenticated */
-	bool closing;            /* told to end; closed() is on its way */
+	uint64_t id;                /* never repeats */
+	uint64_t dial_job;          /* connector's id while dialling */
+	struct session *session;    /* NULL while connecting */
+	struct target *target;      /* what was dialled: a reference */
+	struct np_error jump_error; /* why the connection through the jump host ended under the dial */
+	struct request *forward;    /* the lease on the jump host's session that carries this one, or NULL */
+	char *agent_socket;         /* of the client that caused the login; only until it is done */
+	char *auth;                 /* how it authenticated */
+	bool closing;               /* told to end; closed() is on its way */
 	double connect_seconds;
 	uint64_t commands; /* run on it so far */
 };
@@ -280,6 +281,7 @@ const struct verb *broker_verb(const char *name);
 void broker_syncs_answer(struct broker *b);
 
 /* broker_status.c */
+cJSON *broker_strings(char *const *v, size_t n);
 double broker_round(double x, double per_unit);
 cJSON *broker_status(struct broker *b, const char *device, struct np_error *err);
 

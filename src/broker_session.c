@@ -116,9 +116,10 @@ void
 broker_session_end(struct broker_session *s, enum np_reason reason, const char *why)
 {
 	s->closing = true;
-	if (s->session != NULL)
+	if (s->session != NULL) {
+		pool_closing(&s->entry);
 		session_close(s->session, reason, "%s", why);
-	else if (s->dial_job != 0)
+	} else if (s->dial_job != 0)
 		connector_cancel(
 		    s->pool->broker->connector, s->dial_job, reason == REASON_NONE ? REASON_CANCELLED : reason, why);
 	else if (s->forward != NULL) {
@@ -230,7 +231,8 @@ dial_done(struct broker_session *s, struct connect_result *result)
 	free(s->agent_socket);
 	s->agent_socket = NULL;
 	if (!result->ok) {
-		connect_failed(s, &result->err, result->agent_keys_hash);
+		connect_failed(
+		    s, s->jump_error.reason != REASON_NONE ? &s->jump_error : &result->err, result->agent_keys_hash);
 		return;
 	}
 	adopt(s, result);
@@ -378,9 +380,12 @@ on_relay_closed(struct relay *relay NP_UNUSED, const struct np_error *err, void 
 	if (s != NULL) {
 		s->forward = NULL;
 		r->dependent = NULL;
-		/* The pair is closed: a dial over it sees the end; it shall say why. */
-		if (s->dial_job != 0 && err != NULL && err->reason != REASON_NONE)
-			connector_cancel(r->broker->connector, s->dial_job, REASON_JUMP_FAILED, err->text);
+		/* The pair is closed, so that a dial over it ends now: what it will say is less than what we know. */
+		if (s->dial_job != 0 && err != NULL && err->reason != REASON_NONE) {
+			s->jump_error = *err;
+			s->jump_error.reason = REASON_JUMP_FAILED;
+			error_prefix(&s->jump_error, "jump host %s", r->pool->device->name);
+		}
 	}
 	request_ended(r);
 }

@@ -21,6 +21,17 @@ broker_round(double x, double per_unit)
 	return (double)scaled / per_unit;
 }
 
+/* A list of strings as JSON. */
+cJSON *
+broker_strings(char *const *v, size_t n)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (size_t i = 0; i < n; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(v[i]));
+	return list;
+}
+
 static double
 tenths(double x)
 {
@@ -310,8 +321,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "pid", (double)getpid());
 	cJSON_AddNumberToObject(o, "uptime", tenths(now - b->started));
 	cJSON_AddStringToObject(o, "socket", b->options.socket_path != NULL ? b->options.socket_path : "");
-	cJSON_AddItemToObject(
-	    o, "config", cJSON_CreateStringArray((const char *const *)b->config->files, (int)b->config->files_count));
+	cJSON_AddItemToObject(o, "config", broker_strings(b->config->files, b->config->files_count));
 	cJSON_AddStringToObject(o, "state", b->stopping ? "draining" : "serving");
 	cJSON_AddNumberToObject(o, "peers", b->peers_count);
 	cJSON_AddNumberToObject(o, "sessions", b->sessions_count);

@@ -227,7 +227,6 @@ on_term(struct ev_loop *loop NP_UNUSED, ev_signal *w, int revents NP_UNUSED)
 	struct daemon *d = w->data;
 
 	log_info("main", "signal %d", w->signum);
-	notify_stopping(d->notify);
 	broker_stop(d->broker, false);
 }
 
@@ -250,8 +249,15 @@ on_finished(void *arg)
 {
 	struct daemon *d = arg;
 
-	notify_stopping(d->notify);
 	ev_break(d->loop, EVBREAK_ALL);
+}
+
+static void
+on_stopping(void *arg)
+{
+	struct daemon *d = arg;
+
+	notify_stopping(d->notify);
 }
 
 static void
@@ -307,6 +313,7 @@ start(struct daemon *d, struct np_error *err)
 	    .socket_path = d->socket_path,
 	    .agent_socket = getenv("SSH_AUTH_SOCK"),
 	    .idle_exit = d->options.idle_exit,
+	    .stopping = on_stopping,
 	    .finished = on_finished,
 	    .status = on_status,
 	    .arg = d};
@@ -370,7 +377,7 @@ main(int argc, char **argv)
 		stop(&d);
 		return 1;
 	}
-	log_info("main", "netpulsed %s serves %s", NETPULSE_VERSION, d.socket_path);
+	log_info("main", "netpulsed %s serves %s", NETPULSE_VERSION, broker_path(d.broker));
 	startup_word(&d, "ready\n");
 	notify_ready(d.notify);
 	ev_run(d.loop, 0);

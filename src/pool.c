@@ -368,11 +368,11 @@ pool_entry_state_word(const struct pool_entry *e)
 			return "executing";
 		return e->probe_sent > 0 ? "keepalive" : "connected";
 	case POOL_PROBING:
-		return e->leases > 0 ? "executing" : "keepalive";
+		return e->leases > e->carried ? "executing" : "keepalive";
 	case POOL_DRAINING:
 		if (pool_entry_dials(e))
 			return "connecting";
-		return e->leases > 0 ? "executing" : "disconnected";
+		return e->leases > e->carried ? "executing" : "disconnected";
 	case POOL_CLOSING:
 		return "disconnected";
 	}
