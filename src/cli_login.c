@@ -143,6 +143,7 @@ cli_login_tick(struct cli *cli)
 	cli->nudges++;
 	cli->last_rx = cli->now;
 	cli_type(cli, "", 0);
+	cli_wake_in(cli, CLI_QUIET_NUDGE);
 }
 
 /* --- the stations --- */

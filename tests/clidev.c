@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "cli.h"
 #include "clidev.h"
+#include "log.h"
 #include "pattern.h"
 #include "platform.h"
 #include "xalloc.h"
@@ -620,4 +621,33 @@ clidev_run_file(const char *path)
 		fail_msg("%s: must begin with `# origin: recorded | simulated | documented (source)'", path);
 	clidev_run(path, text);
 	free(text);
+}
+
+static void
+run_as_test(void **state)
+{
+	const struct clidev_script *script = *state;
+
+	clidev_run(script->name, script->text);
+}
+
+int
+clidev_main(const char *group, const struct clidev_script *scripts, size_t count)
+{
+	struct CMUnitTest *tests = xcalloc(count, sizeof(*tests));
+	int r;
+
+	log_set_level(LOG_LEVEL_ERROR);
+	for (size_t i = 0; i < count; i++) {
+		union {
+			const struct clidev_script *in;
+			void *out;
+		} arg = {.in = &scripts[i]};
+
+		tests[i] = (struct CMUnitTest){scripts[i].name, run_as_test, NULL, NULL, arg.out};
+	}
+	r = _cmocka_run_group_tests(group, tests, count, NULL, NULL);
+	free(tests);
+	clidev_finish();
+	return r;
 }

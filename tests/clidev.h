@@ -25,12 +25,21 @@
 #ifndef NP_CLIDEV_H
 #define NP_CLIDEV_H
 
+#include <stddef.h>
+
 /* Runs a script in all piece sizes; fails the test with the script's name and line. */
 void clidev_run(const char *name, const char *script);
 /* The same from a file, which must state its origin. */
 void clidev_run_file(const char *path);
 
-/* After the last script: frees what they share. */
+struct clidev_script {
+	const char *name; /* a sentence */
+	const char *text;
+};
+
+/* Runs each as a test of its own; what main() returns. */
+int clidev_main(const char *group, const struct clidev_script *scripts, size_t count);
+/* After the last script: frees what they share; clidev_main() does it by itself. */
 void clidev_finish(void);
 
 #endif

@@ -2,19 +2,7 @@
  * Tests of src/cli*.c: the hard cases of commands on a shell, each a script for the scripted device (clidev.h), which
  * runs it in pieces of every size.  The numbers are those of the list of hard cases.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
-#include "cli.h"
 #include "clidev.h"
-#include "log.h"
-#include "xalloc.h"
 
 /* To READY at R1#. */
 #define IOS                                                                                                            \
@@ -34,12 +22,7 @@
 	".\n"                                                                                                          \
 	"! ready\n"
 
-struct script {
-	const char *name;
-	const char *text;
-};
-
-static const struct script scripts[] = {
+static const struct clidev_script scripts[] = {
     {"one round trip: the command, its echo, its output, the prompt", IOS "run show clock\n"
 									  "> show clock\\n\n"
 									  "< show clock\\r\\n*12:00:00 UTC\\r\\nR1#\n"
@@ -845,32 +828,8 @@ static const struct script scripts[] = {
 	    "! ready\n"},
 };
 
-static void
-run_script(void **state)
-{
-	const struct script *script = *state;
-
-	clidev_run(script->name, script->text);
-}
-
 int
 main(void)
 {
-	size_t count = sizeof(scripts) / sizeof(scripts[0]);
-	struct CMUnitTest *tests = xcalloc(count, sizeof(*tests));
-	int r;
-
-	log_set_level(LOG_LEVEL_ERROR);
-	for (size_t i = 0; i < count; i++) {
-		union {
-			const struct script *in;
-			void *out;
-		} arg = {.in = &scripts[i]};
-
-		tests[i] = (struct CMUnitTest){scripts[i].name, run_script, NULL, NULL, arg.out};
-	}
-	r = _cmocka_run_group_tests("cli", tests, count, NULL, NULL);
-	free(tests);
-	clidev_finish();
-	return r;
+	return clidev_main("cli", scripts, sizeof(scripts) / sizeof(scripts[0]));
 }
