@@ -173,7 +173,7 @@ count_trs()
 		cp "$log" "$kept"
 		say "---- $name: ${log#"$dir"/}"
 		grep '^:test-result: \(FAIL\|XPASS\|ERROR\)' "$trs" | sed 's/^:test-result: //'
-		tail -n 150 "$kept"
+		grep -v '^PASS: \|^ok ' "$kept" | tail -n 150
 		say "----"
 	done
 }
@@ -375,7 +375,7 @@ summary()
 # mandoc looks for the pages that are referred to on this machine, where ours need not be installed.
 lint_man()
 {
-	lint_output=$(mandoc -T lint "$top"/man/*.[1-9] 2>&1 | grep -v 'referenced manual not found')
+	lint_output=$(mandoc -T lint "$top"/man/*.[1-9] 2>&1 | grep -v -e 'referenced manual not found' -e 'mandoc.db lacks')
 	printf '%s\n' "$lint_output"
 	[ -z "$lint_output" ]
 }
