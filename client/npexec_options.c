@@ -438,6 +438,8 @@ take_operands(struct npexec_options *o, int argc, char **argv, struct np_error *
 	o->device = argv[optind];
 	if (o->device[0] == '\0')
 		return error_set(err, REASON_INVALID_PARAMS, "the device's name is empty");
+	if (strchr(o->device, ',') != NULL)
+		return usage(err, o->device, "one device at a time: call npexec once for each of a list");
 	if (!text_is_utf8(o->device, strlen(o->device)))
 		return error_set(err, REASON_INVALID_PARAMS, "the device's name is not UTF-8");
 	if (optind + 1 < argc)

@@ -3,11 +3,13 @@
 #include "npexec_sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,29 +33,52 @@ sink_failed(struct sink *s, int error)
 	buf_free(&s->pending);
 }
 
-static bool
-is_regular(struct sink *s)
+static void
+find_kind(struct sink *s)
 {
 	struct stat st;
 
-	if (!s->checked) {
-		s->regular = fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode);
-		s->checked = true;
-	}
-	return s->regular;
+	s->kind = SINK_OTHER;
+	if (fstat(s->fd, &st) == -1)
+		return;
+	if (S_ISREG(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(s->fd)))
+		s->kind = SINK_FILE;
+	if (!S_ISFIFO(st.st_mode))
+		return;
+	s->kind = SINK_PIPE;
+#ifdef F_GETPIPE_SZ
+	int capacity = fcntl(s->fd, F_GETPIPE_SZ);
+	s->capacity = capacity > PIPE_BUF ? (size_t)capacity : 0;
+#endif
 }
 
-/* How much can be written without waiting: a pipe that poll(2) calls writable has room for PIPE_BUF bytes. */
+/* A pipe that poll(2) calls writable has room for PIPE_BUF bytes; an empty one for all that it holds. */
+static size_t
+pipe_room(const struct sink *s)
+{
+	int unread;
+
+	if (s->capacity > 0 && ioctl(s->fd, FIONREAD, &unread) == 0 && unread == 0)
+		return s->capacity;
+	return PIPE_BUF;
+}
+
+/* How much can be written without waiting. */
 static size_t
 writable_now(struct sink *s, size_t n)
 {
 	struct pollfd pfd = {.fd = s->fd, .events = POLLOUT};
+	size_t room = PIPE_BUF;
 
-	if (is_regular(s))
+	if (s->kind == SINK_UNKNOWN)
+		find_kind(s);
+	if (s->kind == SINK_FILE)
 		return n;
 	if (poll(&pfd, 1, 0) != 1)
 		return 0;
-	return n < PIPE_BUF ? n : PIPE_BUF;
+	if (s->kind == SINK_PIPE && n > room)
+		room = pipe_room(s);
+	return n < room ? n : room;
 }
 
 /* Returns how much was written before the stream would have blocked. */

@@ -11,11 +11,18 @@
 #include "buf.h"
 #include "compiler.h"
 
+enum sink_kind {
+	SINK_UNKNOWN, /* nothing was written yet */
+	SINK_FILE,    /* a file or a device that takes everything at once */
+	SINK_PIPE,
+	SINK_OTHER /* terminals, sockets */
+};
+
 struct sink {
 	int fd;
-	int error;    /* errno of a failed write; what comes later is dropped */
-	bool checked; /* regular is known */
-	bool regular; /* a file: takes everything at once */
+	int error; /* errno of a failed write; what comes later is dropped */
+	enum sink_kind kind;
+	size_t capacity; /* SINK_PIPE: of the pipe, 0 where unknown */
 	struct buf pending;
 };
 

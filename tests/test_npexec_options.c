@@ -131,6 +131,7 @@ test_mistakes_are_named(void **state NP_UNUSED)
 	    {"-o secret=x r1 x", "secret_command"},
 	    {"--answer y r1 x", "REGEX=TEXT"},
 	    {"--env =x r1 x", "NAME"},
+	    {"r1,r2 x", "r1,r2: one device at a time"},
 	    {"-e a r1 b", "no further command"},
 	    {"-f /nonexistent/f r1", "/nonexistent/f"},
 	    {"-f /dev/null r1", "no command in it"},
