@@ -193,6 +193,11 @@ fail_denied(struct auth *a)
 {
 	char offered[128];
 
+	/* A question that a cancel or the limit ended looks like one that nobody answered. */
+	if (a->params->hooks->left(a->err, a->params->hooks->arg) < 0) {
+		error_prefix(a->err, "logging in as %s", a->target->user);
+		return AUTH_OUTCOME_FAILED;
+	}
 	methods_text(a->methods, offered, sizeof(offered));
 	error_set(a->err, REASON_AUTH_FAILED, "%s@%s: login refused; tried %s; the server offers %s%s%s; %s",
 	    a->target->user, a->target->host, a->tried, offered, a->note[0] != '\0' ? "; " : "", a->note,

@@ -248,6 +248,27 @@ child_output_finish(struct child_output *output)
 	*output = (struct child_output){.out = NULL};
 }
 
+/* What a program wrote for people: lines without the carriage returns that ssh puts there, made harmless. */
+static char *
+harmless(const char *raw, size_t size)
+{
+	char *copy = xmalloc(size + 1), *text;
+	size_t i, n = 0;
+
+	for (i = 0; i < size; i++)
+		if (raw[i] != '\r')
+			copy[n++] = raw[i];
+	text = text_vis(copy, n, true);
+	free(copy);
+	return text;
+}
+
+char *
+child_error_text(const struct child_output *output)
+{
+	return harmless(output->err, output->err_size);
+}
+
 /* Its last words: the last line that is not empty. */
 static const char *
 last_line(char *text)
@@ -255,7 +276,7 @@ last_line(char *text)
 	size_t n = strlen(text);
 	char *line;
 
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+	while (n > 0 && text[n - 1] == '\n')
 		text[--n] = '\0';
 	line = strrchr(text, '\n');
 	return line != NULL ? line + 1 : text;
@@ -265,7 +286,7 @@ void
 child_describe(
     enum child_end end, const struct child_limits *limits, const struct child_output *output, char *text, size_t size)
 {
-	char *words = text_vis(output->err, output->err_size, true);
+	char *words = child_error_text(output);
 	const char *line = last_line(words);
 	const char *colon = line[0] != '\0' ? ": " : "";
 
@@ -355,7 +376,7 @@ child_log_text(int log_fd)
 
 	while (size > 0 && (raw[size - 1] == '\n' || raw[size - 1] == '\r'))
 		size--;
-	return text_vis(raw, size, true);
+	return harmless(raw, size);
 }
 
 void

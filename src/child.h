@@ -43,6 +43,8 @@ struct child_output {
  */
 enum child_end child_run(const char *const *argv, const struct child_limits *limits, struct child_output *output);
 void child_output_finish(struct child_output *output);
+/* Its standard error made harmless, in lines.  Caller frees. */
+char *child_error_text(const struct child_output *output) NP_MALLOC;
 
 /*
  * Puts into words how a command ended that did not do what it should: "exited with status 2: its last words",

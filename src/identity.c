@@ -103,6 +103,7 @@ static void
 load_key(const char *path, struct identity *id)
 {
 	char *pub_path = xasprintf("%s.pub", path);
+	struct stat st;
 
 	*id = (struct identity){.path = xstrdup(path)};
 	id->missing = access(path, F_OK) == -1;
@@ -110,7 +111,8 @@ load_key(const char *path, struct identity *id)
 	id->public_only = id->pub.data != NULL;
 	if (id->pub.data == NULL)
 		id->pub = read_public(pub_path);
-	if (id->pub.data == NULL && !id->missing)
+	/* libssh opens the file itself: a FIFO would hold it. */
+	if (id->pub.data == NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode))
 		id->pub = read_public_of_private(path);
 	free(pub_path);
 }

@@ -17,7 +17,6 @@
 #include "operand.h"
 #include "paths.h"
 #include "sshconf.h"
-#include "text.h"
 #include "wake.h"
 #include "xalloc.h"
 
@@ -134,14 +133,13 @@ run_ssh(const struct question *q, const struct child_limits *limits, struct chil
 static void
 ssh_words(const struct child_output *output, char *text, size_t size)
 {
-	char *words = text_vis(output->err, output->err_size, true);
+	char *words = child_error_text(output);
 	char *line, *rest = words;
 	size_t used = 0;
 	int n;
 
 	text[0] = '\0';
 	while ((line = strsep(&rest, "\n")) != NULL && used < size) {
-		line[strcspn(line, "\r")] = '\0';
 		if (line[0] == '\0' || strncmp(line, "debug", 5) == 0 || strncmp(line, "OpenSSH_", 8) == 0)
 			continue;
 		n = snprintf(text + used, size - used, "%s%s", used > 0 ? "; " : "", line);
