@@ -198,8 +198,7 @@ accept(struct cli *cli, struct platform_view *view, const struct prompt_match *m
 		cli->foreign = true;
 	if (!job->literal || cli->platform->mask.count > 0)
 		prompt_learn(&cli->prompt, view, match->mode);
-	cli_context_clear(cli);
-	cli_job_end(cli, NULL);
+	cli_job_end(cli, NULL); /* the lines of its prompt stay: they tell the mode while it is at rest */
 }
 
 /* Sends the sentinel; false when the platform has none. */

@@ -154,9 +154,12 @@ reset_steps(const struct cli *cli)
 	static const struct platform_steps none;
 	const struct platform *p = cli->platform;
 
+	/* They are commands of the platform's own command line: not for a shell of its operating system. */
+	if (!cli->prompt.mode->config && cli->prompt.mode != cli->home)
+		return &none;
 	if (p->reset.count > 0)
 		return &p->reset;
-	return cli->prompt.mode->config && p->config.candidate ? &p->config.abort : &none;
+	return p->config.candidate && cli->prompt.mode->config ? &p->config.abort : &none;
 }
 
 /* The same prompt too: a shell that stands in a sub-menu, or was left in another directory, is not as it was. */

@@ -30,7 +30,7 @@ struct dev {
 	struct cli *cli;
 	double now;
 	struct buf feed, sent, output;
-	char nonce[NONCE_SIZE + 1];
+	char nonce[NONCE_SIZE + 1], tag[NONCE_SIZE + 1];
 	struct cli_command command;
 	struct cli_answer answers[ANSWERS_MAX];
 	char *answer_texts[ANSWERS_MAX];
@@ -74,6 +74,8 @@ unescape(const struct dev *d, const char *s, struct buf *out)
 			return true;
 		if (*s == 'N') {
 			put(out, d->nonce, strlen(d->nonce));
+		} else if (*s == 'T') {
+			put(out, d->tag, strlen(d->tag));
 		} else if (*s == 'x' && sscanf(s + 1, "%2x", &hex) == 1) {
 			char c = (char)hex;
 
@@ -171,20 +173,25 @@ take_event(struct dev *d, enum cli_event_kind kind, const char *text)
 /* --- checks --- */
 
 static void
+bind_nonce(const struct dev *d, char out[NONCE_SIZE + 1])
+{
+	const char *found = memmem(buf_head(&d->sent), d->sent.len, "np-", 3);
+
+	if (found != NULL && found + NONCE_SIZE <= (const char *)buf_head(&d->sent) + d->sent.len)
+		snprintf(out, NONCE_SIZE + 1, "%.*s", NONCE_SIZE, found);
+}
+
+static void
 check_sent(struct dev *d, const char *expected)
 {
-	const char *n;
 	struct buf want;
 	char *shown;
 
-	/* A nonce is bound where it is expected. */
-	n = strstr(expected, "\\N");
-	if (n != NULL) {
-		const char *found = memmem(buf_head(&d->sent), d->sent.len, "np-", 3);
-
-		if (found != NULL && found + NONCE_SIZE <= (const char *)buf_head(&d->sent) + d->sent.len)
-			snprintf(d->nonce, sizeof(d->nonce), "%.*s", NONCE_SIZE, found);
-	}
+	/* Nonces are bound where they are expected. */
+	if (strstr(expected, "\\N") != NULL)
+		bind_nonce(d, d->nonce);
+	if (strstr(expected, "\\T") != NULL)
+		bind_nonce(d, d->tag);
 	buf_init(&want, 1 << 20);
 	unescape(d, expected, &want);
 	if (d->sent.len < want.len || memcmp(buf_head(&d->sent), buf_head(&want), want.len) != 0) {

@@ -6,9 +6,10 @@
  *   platform NAME                  before anything else; NAME of src/platforms
  *   secret TEXT | password TEXT | username TEXT
  *   begin                          creates the driver
- *   < BYTES                        the device sends; \r \n \t \b \e \a \0 \xHH \\, \s a blank, \N the last nonce it got
+ *   < BYTES                        the device sends; \r \n \t \b \e \a \0 \xHH \\, \s a blank, \N and \T: below
  *   .                              the channel is drained: the device pauses
- *   > BYTES                        the device must have received exactly this next; \N matches a nonce
+ *   > BYTES                        the device must have received exactly this next; \N matches a nonce, which \N
+ *                                  then stands for; \T likewise for the shell's own
  *   + SECONDS                      time passes
  *   run TEXT                       with what `set` lines before it said: prove, raw, interactive, first N, idle N,
  *                                  total N, answer REGEX=TEXT, hidden REGEX=TEXT
