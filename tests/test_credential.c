@@ -20,6 +20,7 @@ struct fixture {
 	struct device_conf device;
 	struct np_error err;
 	char *secret;
+	char path[128];
 };
 
 static int
@@ -146,12 +147,11 @@ static void
 test_file_gives_its_first_line(void **state)
 {
 	struct fixture *f = *state;
-	char path[128];
 
-	kit_write(&f->kit, "secret", "hunter2\nmore\n", path);
-	f->device.password_file = path;
+	kit_write(&f->kit, "secret", "hunter2\nmore\n", f->path);
+	f->device.password_file = f->path;
 	assert_secret(f, "hunter2");
-	assert_int_equal(chmod(path, 0400), 0);
+	assert_int_equal(chmod(f->path, 0400), 0);
 	assert_secret(f, "hunter2");
 }
 
@@ -160,13 +160,12 @@ test_file_open_to_others_is_refused(void **state)
 {
 	static const mode_t modes[] = {0640, 0620, 0604, 0602, 0644, 0777};
 	struct fixture *f = *state;
-	char path[128];
 	size_t i;
 
-	kit_write(&f->kit, "secret", "hunter2\n", path);
-	f->device.password_file = path;
+	kit_write(&f->kit, "secret", "hunter2\n", f->path);
+	f->device.password_file = f->path;
 	for (i = 0; i < NP_COUNT(modes); i++) {
-		assert_int_equal(chmod(path, modes[i]), 0);
+		assert_int_equal(chmod(f->path, modes[i]), 0);
 		assert_refused(f, REASON_CREDENTIAL_FAILED, "run: chmod 600");
 	}
 }
@@ -175,13 +174,12 @@ static void
 test_file_of_another_user_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	char path[128];
 
 	if (geteuid() != 0)
 		skip();
-	kit_write(&f->kit, "secret", "hunter2\n", path);
-	assert_int_equal(chown(path, 12345, 12345), 0);
-	f->device.password_file = path;
+	kit_write(&f->kit, "secret", "hunter2\n", f->path);
+	assert_int_equal(chown(f->path, 12345, 12345), 0);
+	f->device.password_file = f->path;
 	assert_refused(f, REASON_CREDENTIAL_FAILED, "belongs to another user (uid 12345)");
 }
 
@@ -189,22 +187,22 @@ static void
 test_files_that_hold_no_secret_are_refused(void **state)
 {
 	struct fixture *f = *state;
-	char path[128], big[5000];
+	char big[5000];
 
-	f->device.password_file = path;
-	snprintf(path, sizeof(path), "%s/absent", f->kit.dir);
+	f->device.password_file = f->path;
+	snprintf(f->path, sizeof(f->path), "%s/absent", f->kit.dir);
 	assert_refused(f, REASON_CREDENTIAL_FAILED, "No such file or directory");
 	assert_non_null(strstr(f->err.text, "password_file: "));
-	kit_write(&f->kit, "empty", "", path);
+	kit_write(&f->kit, "empty", "", f->path);
 	assert_refused(f, REASON_CREDENTIAL_FAILED, "is empty");
-	kit_write(&f->kit, "newline", "\nx\n", path);
+	kit_write(&f->kit, "newline", "\nx\n", f->path);
 	assert_refused(f, REASON_CREDENTIAL_FAILED, "is empty");
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = '\0';
-	kit_write(&f->kit, "big", big, path);
+	kit_write(&f->kit, "big", big, f->path);
 	assert_refused(f, REASON_CREDENTIAL_FAILED, "too long");
-	snprintf(path, sizeof(path), "%s/fifo", f->kit.dir);
-	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(f->path, sizeof(f->path), "%s/fifo", f->kit.dir);
+	assert_int_equal(mkfifo(f->path, 0600), 0);
 	assert_refused(f, REASON_CREDENTIAL_FAILED, "not a regular file");
 }
 
@@ -212,15 +210,14 @@ static void
 test_systemd_credential(void **state)
 {
 	struct fixture *f = *state;
-	char path[128];
 
 	f->device.credential = unconst("r1");
 	unsetenv("CREDENTIALS_DIRECTORY");
 	assert_refused(f, REASON_CREDENTIAL_FAILED, "LoadCredential=r1:FILE");
 	setenv("CREDENTIALS_DIRECTORY", f->kit.dir, 1);
 	assert_refused(f, REASON_CREDENTIAL_FAILED, "No such file");
-	kit_write(&f->kit, "r1", "from-systemd\n", path);
-	assert_int_equal(chmod(path, 0440), 0); /* as systemd's, with their access control list */
+	kit_write(&f->kit, "r1", "from-systemd\n", f->path);
+	assert_int_equal(chmod(f->path, 0440), 0); /* as systemd's, with their access control list */
 	assert_secret(f, "from-systemd");
 	f->device.credential = unconst("../r1");
 	assert_refused(f, REASON_CREDENTIAL_FAILED, "is not a credential's name");
