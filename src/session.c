@@ -9,15 +9,10 @@
  */
 #include "session.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <libssh/server.h>
 
@@ -30,7 +25,6 @@
 #define PUMP_ROUNDS 64 /* of at most 4 KiB read each, then others have their turn */
 #define STALLED_OUTPUT_MAX (32u * 1024u * 1024u)
 #define CLOSE_PATIENCE 10.0 /* seconds for a server to confirm the close of a channel */
-#define PROXY_PATIENCE 2.0  /* seconds between HUP and KILL */
 #define PROXY_POLL 0.02
 #define ACK_POLL 0.05
 
@@ -148,125 +142,7 @@ session_learn(struct session *s, int limit)
 	s->slots_changed = true;
 }
 
-/* ---- the end ---- */
-
-static void
-session_end(struct session *s, enum np_reason reason, const char *text)
-{
-	if (s->state != SESSION_LIVE)
-		return;
-	s->state = SESSION_ENDING;
-	s->unsent = reason == REASON_NONE ? REASON_CONNECT_FAILED : reason;
-	error_set(&s->why, reason, "%s", text);
-	session_wake(s);
-}
-
-void
-session_close(struct session *s, enum np_reason reason, const char *fmt, ...)
-{
-	char text[sizeof s->why.text];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	if (s->state == SESSION_LIVE)
-		s->farewell = true;
-	session_end(s, reason, text);
-}
-
-void
-session_violated(struct session *s, const char *text)
-{
-	char why[512];
-
-	(void)snprintf(why, sizeof why, "the server broke the protocol: %s", text);
-	session_end(s, REASON_CONNECT_FAILED, why);
-}
-
-static void
-session_lost(struct session *s)
-{
-	char error[384], text[512];
-
-	(void)text_vis_into(error, sizeof error, ssh_get_error(s->ssh));
-	(void)snprintf(text, sizeof text, "the connection was lost (%s)", error[0] != '\0' ? error : "no reason given");
-	session_end(s, REASON_CONNECT_FAILED, text);
-}
-
-static void
-proxy_signal(const struct session *s, int sig)
-{
-	if (kill(-s->proxy_pid, sig) != 0)
-		(void)kill(s->proxy_pid, sig);
-}
-
-/* In this order: libssh uses what it was given until ssh_free(), and closes its descriptor itself. */
-static void
-release_ssh(struct session *s)
-{
-	ev_io_stop(s->loop, &s->io);
-	if (s->event != NULL) {
-		ssh_event_remove_session(s->event, s->ssh);
-		ssh_event_free(s->event);
-		s->event = NULL;
-	}
-	/*
-	 * ssh_disconnect() does not close a descriptor that came by SSH_OPTIONS_FD, it forgets it: one leaked per
-	 * session until libssh was told to forget where it came from (e2e_storm.sh counts them).
-	 */
-	(void)ssh_options_set(s->ssh, SSH_OPTIONS_FD, NULL);
-	if (s->farewell && session_alive(s) && (ssh_get_status(s->ssh) & SSH_WRITE_PENDING) == 0)
-		ssh_disconnect(s->ssh);
-	else
-		ssh_silent_disconnect(s->ssh);
-	ssh_free(s->ssh);
-	s->ssh = NULL;
-	close(s->fd);
-	s->fd = -1;
-}
-
-static void
-session_take_down(struct session *s)
-{
-	struct chan *ch;
-
-	log_debug("session", "%s: ends: %s", s->name, s->why.text);
-	s->spare = NULL;
-	TAILQ_FOREACH (ch, &s->chans, link)
-		chan_lost(ch);
-	release_ssh(s);
-	s->state = SESSION_REAPING;
-	if (s->proxy_pid > 0) {
-		proxy_signal(s, SIGHUP);
-		s->proxy_deadline = clock_now() + PROXY_PATIENCE;
-	}
-}
-
-/* Whether the proxy's process is gone (or past help). */
-static bool
-proxy_reaped(struct session *s)
-{
-	pid_t pid;
-
-	if (s->proxy_pid <= 0)
-		return true;
-	pid = waitpid(s->proxy_pid, NULL, WNOHANG);
-	if (pid == s->proxy_pid || (pid < 0 && errno == ECHILD)) {
-		s->proxy_pid = 0;
-		return true;
-	}
-	if (clock_now() < s->proxy_deadline)
-		return false;
-	if (!s->proxy_killed) {
-		s->proxy_killed = true;
-		proxy_signal(s, SIGKILL);
-		s->proxy_deadline = clock_now() + PROXY_PATIENCE;
-		return false;
-	}
-	log_warning("session", "%s: process %ld of its proxy command does not end", s->name, (long)s->proxy_pid);
-	return true;
-}
+/* ---- the pump ---- */
 
 static void
 session_free(struct session *s)
@@ -278,8 +154,6 @@ session_free(struct session *s)
 	free(s->algorithms);
 	free(s);
 }
-
-/* ---- the pump ---- */
 
 static void
 deliver_channels(struct session *s, bool last)
@@ -430,7 +304,7 @@ pump_reaping(struct session *s)
 		session_wake(s);
 		return false;
 	}
-	if (!proxy_reaped(s))
+	if (!session_proxy_reaped(s))
 		return false;
 	s->state = SESSION_GONE;
 	s->events.closed(s, &s->why, s->arg);

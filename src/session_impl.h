@@ -1,5 +1,6 @@
 /*
- * What session.c, session_probe.c, channel.c and channel_ssh.c share.  Nobody else includes it.
+ * What the parts of the session (session*.c, channel*.c) share.  Nobody else includes it but tests for facts without a
+ * getter.
  *
  * Two rules keep libssh safe: libssh is called only from the pump (session.c), and its callbacks only set the facts
  * below.  Everything that others call just changes wishes in these structs and wakes the pump.
@@ -46,6 +47,7 @@ enum chan_step { STEP_PTY, STEP_ENV, STEP_COMMAND };
  * 4 KiB behind it.
  */
 #define CHAN_SLACK (64u * 1024u)
+#define CHAN_WINDOW 1280000u /* what libssh announces by itself */
 
 struct chan {
 	TAILQ_ENTRY(chan) link;
@@ -128,6 +130,7 @@ struct session {
 	struct np_error why;   /* of the end */
 	enum np_reason unsent; /* what commands are told that had not been sent */
 	bool farewell;         /* SSH_MSG_DISCONNECT may be sent */
+	bool lost;             /* the connection went, nobody here closed it */
 
 	struct ssh_counter_struct socket_count; /* bytes on the wire */
 	struct ssh_counter_struct raw_count;    /* packets */
@@ -167,10 +170,20 @@ void session_wake(struct session *s);
 int session_confirmed(const struct session *s);
 /* Not lost as far as libssh knows. */
 bool session_alive(const struct session *s);
-/* Ends the session because the server did what it must not. */
-void session_violated(struct session *s, const char *text);
-/* The server refused a channel for good; `open` are there: learns. */
+/* The server bears no more than that at a time. */
 void session_learn(struct session *s, int limit);
+
+/* session_end.c */
+/* Begins the end, unless it has begun: the pump goes on with it. */
+void session_end(struct session *s, enum np_reason reason, const char *text);
+/* The same because the server did what it must not. */
+void session_violated(struct session *s, const char *text);
+/* The same because the connection is no more. */
+void session_lost(struct session *s);
+/* ENDING -> REAPING: lets libssh's part go and fills the ends of all channels. */
+void session_take_down(struct session *s);
+/* Whether the proxy's process is gone, or past help. */
+bool session_proxy_reaped(struct session *s);
 
 /* session_probe.c */
 void session_open_sample(struct session *s, double seconds);
@@ -195,9 +208,21 @@ void chan_end_set(struct chan *ch, enum np_reason reason, const char *fmt, ...) 
 bool chan_counts(const struct chan *ch);
 
 /* channel_ssh.c */
+/* libssh's channel object with our callbacks; false when there is none to be had: the channel has ended then. */
+bool chan_create_ssh(struct chan *ch);
+void chan_free_ssh(struct chan *ch);
+/* Nothing of libssh is left: its slot is free. */
+void chan_gone(struct chan *ch);
 /* One pass of libssh's side; returns whether anything moved. */
 bool chan_service(struct chan *ch);
 /* The session is lost or closed: nothing of libssh may be touched any more. */
 void chan_lost(struct chan *ch);
+
+/* channel_start.c, channel_run.c: the states' shares of chan_service(). */
+bool chan_service_opening(struct chan *ch);
+bool chan_service_starting(struct chan *ch);
+bool chan_service_running(struct chan *ch);
+/* The server closed the channel: that is the end, whatever the reader has not read yet. */
+void chan_finish(struct chan *ch);
 
 #endif

@@ -79,7 +79,9 @@ table='
 3 auth_impl
 3 auth_pubkey libssh
 3 channel
+3 channel_run libssh
 3 channel_ssh libssh
+3 channel_start libssh
 3 child
 3 connector libssh ev pthread
 3 connector_job libssh ev pthread
@@ -95,6 +97,7 @@ table='
 3 relay ev
 3 resolve libssh
 3 session libssh ev
+3 session_end libssh ev
 3 session_impl libssh ev
 3 session_probe libssh
 3 sockfile

@@ -2,6 +2,7 @@
 #include "trial.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -83,6 +84,27 @@ trial_login_fd(struct trial *t, const struct trial_options *options, int fd)
 	t->closed = false;
 	t->closes = 0;
 	params.ssh = testsshd_login(t->server, fd, &params.fd);
+	t->session = session_adopt(t->loop, &params, &session_recorder, t);
+}
+
+void
+trial_login_none(struct trial *t, int port)
+{
+	struct session_params params = {.id = 5, .name = "device", .max_channels = 10};
+	struct testsshd address = {.port = port};
+	int no = 0, fd = testsshd_dial(&address);
+
+	params.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	params.ssh = ssh_new();
+	assert_non_null(params.ssh);
+	ssh_options_set(params.ssh, SSH_OPTIONS_HOST, "127.0.0.1");
+	ssh_options_set(params.ssh, SSH_OPTIONS_USER, "admin");
+	ssh_options_set(params.ssh, SSH_OPTIONS_PROCESS_CONFIG, &no);
+	ssh_options_set(params.ssh, SSH_OPTIONS_KNOWNHOSTS, "/dev/null");
+	ssh_options_set(params.ssh, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
+	ssh_options_set(params.ssh, SSH_OPTIONS_FD, &fd);
+	assert_int_equal(ssh_connect(params.ssh), SSH_OK);
+	assert_int_equal(ssh_userauth_none(params.ssh, NULL), SSH_AUTH_SUCCESS);
 	t->session = session_adopt(t->loop, &params, &session_recorder, t);
 }
 

@@ -69,6 +69,8 @@ void trial_start(struct trial *t, const struct trial_options *options);
 void trial_login(struct trial *t, const struct trial_options *options);
 /* The same over a stream that is taken over. */
 void trial_login_fd(struct trial *t, const struct trial_options *options, int fd);
+/* A session with some other server on that port of 127.0.0.1 that lets everybody in. */
+void trial_login_none(struct trial *t, int port);
 /* Closes what is open and checks that closed() came once. */
 void trial_stop(struct trial *t);
 

@@ -1,0 +1,186 @@
+/*
+ * Channels that run: what is read, what is written, how wide the window is, and how it ends.  Part of the channels'
+ * side of libssh (channel_ssh.c); main thread.
+ */
+#include <stdlib.h>
+
+#include "session_impl.h"
+
+#define WRITE_CHUNK (32u * 1024u)
+
+/* libssh's window is 1.25 MiB; a long path needs more to stay full. */
+#define WINDOW_MAX (6u * 1024u * 1024u)
+#define WINDOW_RATE 200e6 /* bytes a second that shall fit */
+
+/* Takes all that libssh keeps unread of a stream. */
+static bool
+take_held(struct chan *ch, int stream)
+{
+	struct buf *out = &ch->output[stream];
+	bool moved = false;
+
+	if (out->max < out->len + ch->held[stream])
+		out->max = out->len + ch->held[stream];
+	while (ch->held[stream] > 0) {
+		uint8_t *dst = buf_reserve(out, ch->held[stream]);
+		int rc = dst != NULL ? ssh_channel_read(ch->ssh, dst, (uint32_t)ch->held[stream], stream) : SSH_ERROR;
+
+		if (rc <= 0) {
+			ch->held[stream] = 0; /* the session is dead: libssh gives it no more */
+			break;
+		}
+		buf_commit(out, (size_t)rc);
+		ch->held[stream] -= (size_t)rc;
+		ch->bytes_in += (size_t)rc;
+		ch->has_news = true;
+		moved = true;
+	}
+	return moved;
+}
+
+/*
+ * Once the reader had to be waited for, libssh keeps what comes until everything here has been read, and then it is
+ * taken at once.  Neither in small portions nor one stream without the other: each read may open the window as a whole
+ * again, so that a slow reader would let libssh gather far more than a window.  This way it is one window there and one
+ * here.
+ */
+static bool
+resume(struct chan *ch)
+{
+	bool moved = false;
+
+	if (!ch->clogged || ch->output[0].len > 0 || ch->output[1].len > 0)
+		return false;
+	ch->clogged = false;
+	for (int i = 0; i < CHAN_STREAMS; i++)
+		if (take_held(ch, i))
+			moved = true;
+	return moved;
+}
+
+/*
+ * Widens the window where the round trip is long: libssh refills its own only when half of 1.25 MiB is used, which is
+ * 12 MB/s at 50 ms.  Asking for many bytes of standard error, which never blocks here, makes it announce that many.
+ * Only while the reader keeps up, since what is announced may have to be kept.
+ */
+static void
+widen_window(struct chan *ch)
+{
+	double wanted = session_rtt_guess(ch->session) * WINDOW_RATE;
+	uint32_t size;
+	void *scratch;
+	int rc;
+
+	if (wanted <= CHAN_WINDOW)
+		return;
+	size = wanted < WINDOW_MAX ? (uint32_t)wanted : WINDOW_MAX;
+	if (ch->bytes_in - ch->grown_at < size / 4 || ch->clogged || ch->output[0].len > 0 || ch->output[1].len > 0)
+		return;
+	scratch = malloc(size); /* never touched but by what arrives in this very call */
+	if (scratch == NULL)
+		return;
+	ch->grown_at = ch->bytes_in;
+	if (ch->window < size)
+		ch->window = size;
+	rc = ssh_channel_read(ch->ssh, scratch, size, 1);
+	if (rc > 0) {
+		if (buf_append(&ch->output[1], scratch, (size_t)rc) < 0)
+			session_violated(ch->session, "it sent more standard error than one packet may hold");
+		ch->held[1] -= (size_t)rc < ch->held[1] ? (size_t)rc : ch->held[1];
+		ch->bytes_in += (size_t)rc;
+		ch->has_news = true;
+	}
+	free(scratch);
+}
+
+static bool
+send_signals(struct chan *ch)
+{
+	bool moved = false;
+
+	if (ch->want_resize) {
+		ch->want_resize = false;
+		if (ch->pty)
+			(void)ssh_channel_change_pty_size(ch->ssh, ch->cols, ch->rows);
+		moved = true;
+	}
+	for (int i = 0; i < ch->signals_count; i++) {
+		(void)ssh_channel_request_send_signal(ch->ssh, ch->signals[i]);
+		moved = true;
+	}
+	ch->signals_count = 0;
+	return moved;
+}
+
+/* Only while libssh's own output buffer is empty: it takes a whole window at once, and would send it in one call. */
+static bool
+send_input(struct chan *ch)
+{
+	bool moved = false;
+	size_t n = ch->input.len;
+	int rc;
+
+	if (n > 0 && (ssh_get_status(ch->session->ssh) & SSH_WRITE_PENDING) == 0) {
+		if (n > WRITE_CHUNK)
+			n = WRITE_CHUNK;
+		if (n > ssh_channel_window_size(ch->ssh))
+			n = ssh_channel_window_size(ch->ssh);
+		rc = n > 0 ? ssh_channel_write(ch->ssh, buf_head(&ch->input), (uint32_t)n) : 0;
+		if (rc < 0 && session_alive(ch->session)) /* the server takes no more: as a closed pipe */
+			rc = (int)ch->input.len;
+		if (rc > 0) {
+			buf_consume(&ch->input, (size_t)rc);
+			ch->wrote += (size_t)rc;
+			moved = true;
+		}
+	}
+	if (ch->want_eof && ch->input.len == 0 && !ch->eof_sent) {
+		ch->eof_sent = true;
+		(void)ssh_channel_send_eof(ch->ssh);
+		moved = true;
+	}
+	return moved;
+}
+
+/* The server closed the channel: that is the end, whatever the reader has not read yet. */
+void
+chan_finish(struct chan *ch)
+{
+	const char *name = ch->session->name;
+
+	/*
+	 * All that libssh holds, however slow the reader is: libssh gives nothing back when the connection ends, as
+	 * that of many devices does right now.
+	 */
+	for (int i = 0; i < CHAN_STREAMS; i++)
+		(void)take_held(ch, i);
+	if (!ch->end.sent)
+		chan_end_set(
+		    ch, REASON_CHANNEL_REFUSED, "%s: the server closed the channel before the command was sent", name);
+	else if (ch->end.has_status || ch->end.signal[0] != '\0' || ch->kind == CHANNEL_FORWARD)
+		chan_end_set(ch, REASON_NONE, "ended");
+	else
+		chan_end_set(ch, REASON_OUTCOME_UNKNOWN,
+		    "%s: the server closed the channel and did not say how the command ended", name);
+	ch->state = CHAN_CLOSING;
+}
+
+bool
+chan_service_running(struct chan *ch)
+{
+	bool moved;
+
+	if (ch->abandoned) {
+		if (ch->kind != CHANNEL_FORWARD)
+			(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
+		ch->state = CHAN_CLOSING;
+		return true;
+	}
+	moved = resume(ch);
+	if (send_signals(ch))
+		moved = true;
+	if (send_input(ch))
+		moved = true;
+	widen_window(ch);
+	return moved;
+}
