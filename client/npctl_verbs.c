@@ -1,36 +1,24 @@
 /*
  * The verbs of npctl: a request, its answer, words for people or JSON for programs.
  *
- * Only `open` starts a broker.  It is also the only verb that can meet a question (a password, a host key); it runs its
- * devices at once and asks one question after the other.
+ * Not here: `open`, which is npctl_open.c.  Only that one starts a broker.
  */
 #include "npctl.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "npclient.h"
+#include "npctl_impl.h"
 #include "npctl_status.h"
-#include "npprompt.h"
 #include "npsignal.h"
 #include "text.h"
 #include "xalloc.h"
 
 #define OUTPUT_MAX ((size_t)64 * 1024 * 1024)
 
-struct npctl {
-	const struct npctl_options *o;
-	struct npclient client;
-	struct npprompt prompt;
-	int wake_fd;
-	int left; /* requests without an answer */
-	int status;
-};
-
-static void
-say_error(struct npctl *c, const char *device, const struct np_error *err)
+void
+npctl_say_error(struct npctl *c, const char *device, const struct np_error *err)
 {
 	char shown[256];
 
@@ -42,8 +30,8 @@ say_error(struct npctl *c, const char *device, const struct np_error *err)
 	c->status = NPCTL_EXIT_FAILED;
 }
 
-static void
-print_json(const cJSON *json)
+void
+npctl_print_json(const cJSON *json)
 {
 	char *text = cJSON_PrintUnformatted(json);
 
@@ -51,8 +39,8 @@ print_json(const cJSON *json)
 	cJSON_free(text);
 }
 
-static double
-number(const cJSON *object, const char *name)
+double
+npctl_number(const cJSON *object, const char *name)
 {
 	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
 
@@ -69,7 +57,7 @@ print_ping(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 
 	printf("netpulsed %s, pid %.0f, up %s\n",
 	    text_vis_into(shown, sizeof(shown), cJSON_IsString(version) ? version->valuestring : "?"),
-	    number(result, "pid"), npctl_duration(uptime, sizeof(uptime), number(result, "uptime")));
+	    npctl_number(result, "pid"), npctl_duration(uptime, sizeof(uptime), npctl_number(result, "uptime")));
 }
 
 static void
@@ -86,7 +74,7 @@ print_status(const struct npctl_options *o, const cJSON *result)
 static void
 print_close(const struct npctl_options *o, const cJSON *result)
 {
-	double n = number(result, "closed");
+	double n = npctl_number(result, "closed");
 
 	printf("%.0f session%s of %s %s\n", n, n == 1 ? "" : "s", o->args[0],
 	    o->now ? "closed" : "closed, or will be when what runs there has ended");
@@ -97,7 +85,7 @@ print_reload(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 {
 	const cJSON *warning;
 
-	printf("%.0f devices, %.0f changed\n", number(result, "devices"), number(result, "changed"));
+	printf("%.0f devices, %.0f changed\n", npctl_number(result, "devices"), npctl_number(result, "changed"));
 	cJSON_ArrayForEach (warning, cJSON_GetObjectItemCaseSensitive(result, "warnings")) {
 		if (!cJSON_IsString(warning))
 			continue;
@@ -192,9 +180,9 @@ take_answer(struct npctl *c, size_t verb, const struct message *m)
 
 	if (m->kind == MESSAGE_ERROR) {
 		message_error_read(m->error, &err);
-		say_error(c, NULL, &err);
+		npctl_say_error(c, NULL, &err);
 	} else if (c->o->json)
-		print_json(m->result);
+		npctl_print_json(m->result);
 	else
 		simple_verbs[verb].print(c->o, m->result);
 }
@@ -209,17 +197,17 @@ run_simple(struct npctl *c, size_t verb)
 	bool answered = false;
 
 	if (params == NULL) {
-		say_error(c, NULL, &err);
+		npctl_say_error(c, NULL, &err);
 		c->status = NPCTL_EXIT_USAGE;
 		return;
 	}
 	if (npclient_request(&c->client, 1, simple_verbs[verb].name, params, &err) == -1) {
-		say_error(c, NULL, &err);
+		npctl_say_error(c, NULL, &err);
 		return;
 	}
 	while (!answered) {
 		if (npclient_wait(&c->client, &m, &frame, &err) != FRAME_READY) {
-			say_error(c, NULL, &err);
+			npctl_say_error(c, NULL, &err);
 			return;
 		}
 		answered = m.kind == MESSAGE_RESULT || m.kind == MESSAGE_ERROR;
@@ -229,180 +217,6 @@ run_simple(struct npctl *c, size_t verb)
 	}
 	if (strcmp(c->o->verb, "stop") == 0 && c->status == 0)
 		wait_for_end(c);
-}
-
-/* ---- open ---- */
-
-/* Requests are numbered from 1 in the order of the arguments. */
-static const char *
-device_of(const struct npctl *c, int64_t id)
-{
-	return id >= 1 && id <= c->o->args_count ? c->o->args[id - 1] : NULL;
-}
-
-static void
-send_opens(struct npctl *c)
-{
-	const char *agent = npclient_agent_socket();
-	struct np_error err;
-
-	for (int i = 0; i < c->o->args_count; i++) {
-		cJSON *params = cJSON_CreateObject();
-		cJSON_AddStringToObject(params, "device", c->o->args[i]);
-		if (npprompt_available(&c->prompt))
-			cJSON_AddTrueToObject(params, "interactive");
-		if (agent != NULL)
-			cJSON_AddStringToObject(params, "agent_socket", agent);
-		if (npclient_request(&c->client, i + 1, "open", params, &err) == -1)
-			say_error(c, c->o->args[i], &err);
-		else
-			c->left++;
-	}
-}
-
-static void
-opened(struct npctl *c, const char *device, const cJSON *result)
-{
-	char shown[256];
-
-	if (c->o->json) {
-		print_json(result);
-		return;
-	}
-	text_vis_into(shown, sizeof(shown), device);
-	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "reused")))
-		printf("%s: session #%.0f is open\n", shown, number(result, "session"));
-	else
-		printf("%s: session #%.0f opened in %.0f ms\n", shown, number(result, "session"),
-		    number(result, "connect_ms"));
-}
-
-/* Prompts carry the id of their request, which the answer repeats. */
-static void
-answer(struct npctl *c, const cJSON *prompt, const char *value)
-{
-	const cJSON *prompt_id = cJSON_GetObjectItemCaseSensitive(prompt, "prompt_id");
-	struct np_error err;
-
-	if (npclient_answer(&c->client, (int64_t)number(prompt, "id"), prompt_id, value, &err) == -1)
-		say_error(c, NULL, &err);
-}
-
-static void
-on_open_message(struct npctl *c, const struct message *m)
-{
-	const char *device = m->id.kind == MESSAGE_ID_NUMBER ? device_of(c, m->id.number) : NULL;
-	struct np_error err;
-
-	switch (m->kind) {
-	case MESSAGE_NOTIFICATION:
-		if (strcmp(m->method, "prompt") == 0 && !npprompt_add(&c->prompt, m->params))
-			answer(c, m->params, NULL);
-		break;
-	case MESSAGE_RESULT:
-		if (device != NULL) {
-			c->left--;
-			opened(c, device, m->result);
-		}
-		break;
-	case MESSAGE_ERROR:
-		message_error_read(m->error, &err);
-		say_error(c, device, &err);
-		c->left = device != NULL ? c->left - 1 : 0;
-		break;
-	case MESSAGE_REQUEST:
-		break; /* the broker asks nothing */
-	}
-}
-
-static void
-on_typed(struct npctl *c)
-{
-	enum npprompt_status status = npprompt_read(&c->prompt);
-
-	if (status == NPPROMPT_MORE)
-		return;
-	answer(c, npprompt_current(&c->prompt), status == NPPROMPT_ANSWERED ? npprompt_answer(&c->prompt) : NULL);
-	npprompt_next(&c->prompt);
-}
-
-static void
-on_open_signals(struct npctl *c)
-{
-	npsignal_drain(c->wake_fd);
-	if (npsignal_came(SIGTSTP)) {
-		npprompt_suspend(&c->prompt);
-		npsignal_stop_process(false);
-		npprompt_resume(&c->prompt);
-	}
-	if (*npsignal_stop_flag() != 0) {
-		c->status = 128 + *npsignal_stop_flag();
-		c->left = 0;
-	}
-}
-
-static void
-drain_open_messages(struct npctl *c)
-{
-	struct message m;
-	struct frame frame;
-	struct np_error err;
-
-	while (c->left > 0) {
-		switch (npclient_next(&c->client, &m, &frame, &err)) {
-		case FRAME_MORE:
-			return;
-		case FRAME_BAD:
-			say_error(c, NULL, &err);
-			c->left = 0;
-			return;
-		case FRAME_READY:
-			on_open_message(c, &m);
-			npclient_done(&c->client, &m, &frame);
-			break;
-		}
-	}
-}
-
-static void
-wait_open(struct npctl *c)
-{
-	bool asking = npprompt_current(&c->prompt) != NULL;
-	struct pollfd fds[3] = {{.fd = c->client.fd, .events = POLLIN}, {.fd = c->wake_fd, .events = POLLIN},
-	    {.fd = asking ? c->prompt.tty : -1, .events = POLLIN}};
-	struct np_error err;
-
-	if (npclient_pending(&c->client) > 0 && !c->client.lost)
-		fds[0].events |= POLLOUT;
-	npsignal_force_interrupt(asking);
-	if (poll(fds, 3, npclient_timeout_ms(&c->client)) == -1)
-		return;
-	if (fds[1].revents != 0)
-		on_open_signals(c);
-	if (fds[2].revents != 0 && npprompt_current(&c->prompt) != NULL)
-		on_typed(c);
-	if ((fds[0].revents & ~POLLOUT) != 0 && npclient_fill(&c->client, &err) == -1) {
-		say_error(c, NULL, &err);
-		c->left = 0;
-	}
-	if (npclient_timeout_ms(&c->client) == 0) {
-		error_set(&err, REASON_CONNECT_TIMEOUT, "the broker at %s does not answer", c->client.path);
-		say_error(c, NULL, &err);
-		c->left = 0;
-	}
-}
-
-static void
-run_open(struct npctl *c)
-{
-	send_opens(c);
-	while (c->left > 0) {
-		npclient_flush(&c->client);
-		drain_open_messages(c);
-		if (c->left > 0)
-			wait_open(c);
-		fflush(stdout);
-	}
 }
 
 /* ---- all ---- */
@@ -434,11 +248,11 @@ npctl_run(const struct npctl_options *o)
 	while (verb < NP_COUNT(simple_verbs) && strcmp(simple_verbs[verb].name, o->verb) != 0)
 		verb++;
 	if (start(&c, verb == NP_COUNT(simple_verbs), &err) == -1)
-		say_error(&c, NULL, &err);
+		npctl_say_error(&c, NULL, &err);
 	else if (verb < NP_COUNT(simple_verbs))
 		run_simple(&c, verb);
 	else
-		run_open(&c);
+		npctl_open(&c);
 	npprompt_finish(&c.prompt);
 	npclient_close(&c.client);
 	if (fflush(stdout) == EOF || ferror(stdout)) {

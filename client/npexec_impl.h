@@ -1,6 +1,7 @@
 /*
  * The state of a run of npexec, shared by the files that make it up and by nobody else:
- * npexec_run.c (start, loop, end), npexec_input.c (standard input), npexec_message.c (what the broker sends).
+ * npexec_run.c (start, loop, end), npexec_interrupt.c (signals), npexec_input.c (standard input), npexec_message.c
+ * (what the broker sends).
  */
 #ifndef NP_EXEC_IMPL_H
 #define NP_EXEC_IMPL_H
@@ -59,9 +60,15 @@ void npexec_add_status(struct npexec *x, int status);
 void npexec_say_error(struct npexec *x, const char *device, const struct np_error *err);
 /* "npexec: DEVICE: text", where people want it: interactive or -v, not -q. */
 void npexec_say(struct npexec *x, const char *text);
+/* Sends a notification about the request in flight; takes ownership of params. */
+void npexec_notify(struct npexec *x, const char *method, cJSON *params);
 void npexec_cancel(struct npexec *x);
 /* Sends the request for a command (NULL: as the mode says). */
 int npexec_send(struct npexec *x, const char *command, size_t size, struct np_error *err) NP_MUST_CHECK;
+
+/* npexec_interrupt.c */
+/* Acts on the signals that came. */
+void npexec_signals(struct npexec *x);
 
 /* npexec_input.c */
 bool npexec_input_wanted(const struct npexec *x);

@@ -6,8 +6,8 @@
 #include "npexec_run.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,8 +66,8 @@ npexec_say(struct npexec *x, const char *text)
 	free(shown);
 }
 
-static void
-notify(struct npexec *x, const char *method, cJSON *params)
+void
+npexec_notify(struct npexec *x, const char *method, cJSON *params)
 {
 	struct np_error err;
 
@@ -83,7 +83,7 @@ npexec_cancel(struct npexec *x)
 	if (x->cancelled || !x->busy)
 		return;
 	x->cancelled = true;
-	notify(x, "cancel", NULL);
+	npexec_notify(x, "cancel", NULL);
 }
 
 /* Whether the bytes of our standard input are for the remote command; else it gets an empty one. */
@@ -115,93 +115,6 @@ npexec_send(struct npexec *x, const char *command, size_t size, struct np_error 
 	if (forwards_stdin(x))
 		x->stdin_open = true;
 	return 0;
-}
-
-/* ---- signals ---- */
-
-/* At once: what still waits for a slow reader is dropped. */
-static void
-leave(struct npexec *x, int status)
-{
-	x->leave = true;
-	npexec_end(x, status);
-}
-
-/* The first Ctrl-C is for the remote command; before there is one, and for the second, it is for us. */
-static void
-on_interrupt(struct npexec *x)
-{
-	const cJSON *prompt = npprompt_current(&x->prompt);
-	cJSON *params;
-
-	npsignal_clear_stop();
-	if (prompt != NULL && !x->interrupted) {
-		struct np_error err;
-		x->interrupted = true;
-		if (npclient_answer(
-			&x->client, x->id, cJSON_GetObjectItemCaseSensitive(prompt, "prompt_id"), NULL, &err) == -1)
-			npexec_say_error(x, NULL, &err);
-		npprompt_next(&x->prompt);
-		npexec_cancel(x);
-		return;
-	}
-	if (x->interrupted || !x->busy) {
-		leave(x, NPEXEC_STATUS_INTERRUPTED);
-		return;
-	}
-	x->interrupted = true;
-	if (!x->started) {
-		npexec_cancel(x);
-		return;
-	}
-	params = cJSON_CreateObject();
-	cJSON_AddStringToObject(params, "name", "INT");
-	notify(x, "signal", params);
-}
-
-static void
-on_resize(struct npexec *x)
-{
-	cJSON *params;
-	int cols, rows;
-
-	if (!x->busy || !x->o->want_pty || !npexec_tty_size(&x->tty, &cols, &rows))
-		return;
-	params = cJSON_CreateObject();
-	cJSON_AddNumberToObject(params, "cols", cols);
-	cJSON_AddNumberToObject(params, "rows", rows);
-	notify(x, "resize", params);
-}
-
-static void
-on_stop(struct npexec *x)
-{
-	bool raw = x->tty.raw;
-
-	npexec_tty_restore(&x->tty);
-	npprompt_suspend(&x->prompt);
-	npsignal_stop_process(false);
-	npprompt_resume(&x->prompt);
-	if (raw)
-		npexec_tty_raw(&x->tty);
-	on_resize(x);
-}
-
-static void
-on_signals(struct npexec *x)
-{
-	static const int asked[] = {SIGTERM, SIGHUP, SIGQUIT};
-
-	npsignal_drain(x->wake_fd);
-	for (size_t i = 0; i < NP_COUNT(asked); i++)
-		if (npsignal_came(asked[i]))
-			leave(x, NPEXEC_STATUS_SIGNAL + asked[i]);
-	if (npsignal_came(SIGINT))
-		on_interrupt(x);
-	if (npsignal_came(SIGTSTP))
-		on_stop(x);
-	if (npsignal_came(SIGWINCH))
-		on_resize(x);
 }
 
 /* ---- the terminal's answers ---- */
@@ -297,7 +210,7 @@ act(struct npexec *x, const struct pollfd fds[POLL_COUNT])
 	struct np_error err;
 
 	if (fds[POLL_WAKE].revents != 0)
-		on_signals(x);
+		npexec_signals(x);
 	if (fds[POLL_STDOUT].revents != 0)
 		sink_flush(&x->out);
 	if (fds[POLL_STDERR].revents != 0)

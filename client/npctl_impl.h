@@ -1,0 +1,27 @@
+/* What npctl_verbs.c (start, simple verbs, end) and npctl_open.c share. */
+#ifndef NP_CTL_IMPL_H
+#define NP_CTL_IMPL_H
+
+#include "npclient.h"
+#include "npctl.h"
+#include "npprompt.h"
+
+struct npctl {
+	const struct npctl_options *o;
+	struct npclient client;
+	struct npprompt prompt;
+	int wake_fd;
+	int left; /* requests without an answer */
+	int status;
+};
+
+/* "npctl: DEVICE: reason: text", or without the first two for device NULL; the exit status will be 1. */
+void npctl_say_error(struct npctl *c, const char *device, const struct np_error *err);
+void npctl_print_json(const cJSON *json);
+/* The number of that name, 0 where there is none. */
+double npctl_number(const cJSON *object, const char *name);
+
+/* Opens the devices of the arguments; c is connected. */
+void npctl_open(struct npctl *c);
+
+#endif

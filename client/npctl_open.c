@@ -1,0 +1,184 @@
+/*
+ * `npctl open`: the only verb that can meet a question (a password, a host key).  It opens its devices at once and asks
+ * one question after the other.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "npctl.h"
+#include "npctl_impl.h"
+#include "npsignal.h"
+#include "text.h"
+
+/* Requests are numbered from 1 in the order of the arguments. */
+static const char *
+device_of(const struct npctl *c, int64_t id)
+{
+	return id >= 1 && id <= c->o->args_count ? c->o->args[id - 1] : NULL;
+}
+
+static void
+send_opens(struct npctl *c)
+{
+	const char *agent = npclient_agent_socket();
+	struct np_error err;
+
+	for (int i = 0; i < c->o->args_count; i++) {
+		cJSON *params = cJSON_CreateObject();
+		cJSON_AddStringToObject(params, "device", c->o->args[i]);
+		if (npprompt_available(&c->prompt))
+			cJSON_AddTrueToObject(params, "interactive");
+		if (agent != NULL)
+			cJSON_AddStringToObject(params, "agent_socket", agent);
+		if (npclient_request(&c->client, i + 1, "open", params, &err) == -1)
+			npctl_say_error(c, c->o->args[i], &err);
+		else
+			c->left++;
+	}
+}
+
+static void
+opened(struct npctl *c, const char *device, const cJSON *result)
+{
+	char shown[256];
+
+	if (c->o->json) {
+		npctl_print_json(result);
+		return;
+	}
+	text_vis_into(shown, sizeof(shown), device);
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "reused")))
+		printf("%s: session #%.0f is open\n", shown, npctl_number(result, "session"));
+	else
+		printf("%s: session #%.0f opened in %.0f ms\n", shown, npctl_number(result, "session"),
+		    npctl_number(result, "connect_ms"));
+}
+
+/* Prompts carry the id of their request, which the answer repeats. */
+static void
+answer(struct npctl *c, const cJSON *prompt, const char *value)
+{
+	const cJSON *prompt_id = cJSON_GetObjectItemCaseSensitive(prompt, "prompt_id");
+	struct np_error err;
+
+	if (npclient_answer(&c->client, (int64_t)npctl_number(prompt, "id"), prompt_id, value, &err) == -1)
+		npctl_say_error(c, NULL, &err);
+}
+
+static void
+on_open_message(struct npctl *c, const struct message *m)
+{
+	const char *device = m->id.kind == MESSAGE_ID_NUMBER ? device_of(c, m->id.number) : NULL;
+	struct np_error err;
+
+	switch (m->kind) {
+	case MESSAGE_NOTIFICATION:
+		if (strcmp(m->method, "prompt") == 0 && !npprompt_add(&c->prompt, m->params))
+			answer(c, m->params, NULL);
+		break;
+	case MESSAGE_RESULT:
+		if (device != NULL) {
+			c->left--;
+			opened(c, device, m->result);
+		}
+		break;
+	case MESSAGE_ERROR:
+		message_error_read(m->error, &err);
+		npctl_say_error(c, device, &err);
+		c->left = device != NULL ? c->left - 1 : 0;
+		break;
+	case MESSAGE_REQUEST:
+		break; /* the broker asks nothing */
+	}
+}
+
+static void
+on_typed(struct npctl *c)
+{
+	enum npprompt_status status = npprompt_read(&c->prompt);
+
+	if (status == NPPROMPT_MORE)
+		return;
+	answer(c, npprompt_current(&c->prompt), status == NPPROMPT_ANSWERED ? npprompt_answer(&c->prompt) : NULL);
+	npprompt_next(&c->prompt);
+}
+
+static void
+on_open_signals(struct npctl *c)
+{
+	npsignal_drain(c->wake_fd);
+	if (npsignal_came(SIGTSTP)) {
+		npprompt_suspend(&c->prompt);
+		npsignal_stop_process(false);
+		npprompt_resume(&c->prompt);
+	}
+	if (*npsignal_stop_flag() != 0) {
+		c->status = 128 + *npsignal_stop_flag();
+		c->left = 0;
+	}
+}
+
+static void
+drain_open_messages(struct npctl *c)
+{
+	struct message m;
+	struct frame frame;
+	struct np_error err;
+
+	while (c->left > 0) {
+		switch (npclient_next(&c->client, &m, &frame, &err)) {
+		case FRAME_MORE:
+			return;
+		case FRAME_BAD:
+			npctl_say_error(c, NULL, &err);
+			c->left = 0;
+			return;
+		case FRAME_READY:
+			on_open_message(c, &m);
+			npclient_done(&c->client, &m, &frame);
+			break;
+		}
+	}
+}
+
+static void
+wait_open(struct npctl *c)
+{
+	bool asking = npprompt_current(&c->prompt) != NULL;
+	struct pollfd fds[3] = {{.fd = c->client.fd, .events = POLLIN}, {.fd = c->wake_fd, .events = POLLIN},
+	    {.fd = asking ? c->prompt.tty : -1, .events = POLLIN}};
+	struct np_error err;
+
+	if (npclient_pending(&c->client) > 0 && !c->client.lost)
+		fds[0].events |= POLLOUT;
+	npsignal_force_interrupt(asking);
+	if (poll(fds, 3, npclient_timeout_ms(&c->client)) == -1)
+		return;
+	if (fds[1].revents != 0)
+		on_open_signals(c);
+	if (fds[2].revents != 0 && npprompt_current(&c->prompt) != NULL)
+		on_typed(c);
+	if ((fds[0].revents & ~POLLOUT) != 0 && npclient_fill(&c->client, &err) == -1) {
+		npctl_say_error(c, NULL, &err);
+		c->left = 0;
+	}
+	if (npclient_timeout_ms(&c->client) == 0) {
+		error_set(&err, REASON_CONNECT_TIMEOUT, "the broker at %s does not answer", c->client.path);
+		npctl_say_error(c, NULL, &err);
+		c->left = 0;
+	}
+}
+
+void
+npctl_open(struct npctl *c)
+{
+	send_opens(c);
+	while (c->left > 0) {
+		npclient_flush(&c->client);
+		drain_open_messages(c);
+		if (c->left > 0)
+			wait_open(c);
+		fflush(stdout);
+	}
+}
