@@ -72,7 +72,12 @@ cleanup()
 	trap - EXIT
 	trap '' HUP INT TERM
 	[ -z "$made_policy" ] || as_root rm -f /usr/sbin/policy-rc.d
-	[ -z "$made_user" ] || as_root userdel "$made_user" >/dev/null 2>&1
+	if [ -n "$made_user" ]; then
+		processes_of_user | while read -r pid _; do
+			kill -KILL "$pid" 2>/dev/null
+		done
+		userdel "$made_user" >/dev/null 2>&1 || say "test.sh: the user $made_user could not be removed" >&2
+	fi
 	if [ -n "$work" ] && [ -z "$keep" ]; then
 		# distcheck makes its source directory read-only
 		for entry in "$work"/*; do
@@ -331,6 +336,35 @@ as_user()
 		"USER=$made_user" "LOGNAME=$made_user" "PATH=$PATH" LC_ALL=C "SHELL=/bin/sh" "$@"
 }
 
+# Processes of the ordinary user, "PID COMMAND" a line.  Nobody else uses that name, so all of them are the tests'.
+processes_of_user()
+{
+	for dir in /proc/[0-9]*; do
+		[ "$(stat -c %U "$dir" 2>/dev/null)" = "$made_user" ] || continue
+		printf '%s %s\n' "${dir#/proc/}" "$(tr '\0' ' ' <"$dir/cmdline" 2>/dev/null)"
+	done
+}
+
+# Tests must leave nothing behind; what a user of our own runs afterwards can only be theirs.
+check_leftovers()
+{
+	[ -n "$made_user" ] || return 0
+	deadline=$(($(date +%s) + 10)) # what is being ended may end
+	while :; do
+		left=$(processes_of_user)
+		[ -n "$left" ] && [ "$(date +%s)" -lt "$deadline" ] || break
+		sleep 0.2
+	done
+	[ -n "$left" ] || {
+		count leftovers 1 0 0
+		return
+	}
+	count leftovers 0 1 0
+	say "---- leftovers: processes that the tests left behind"
+	say "$left"
+	say "----"
+}
+
 # distcheck removes its directories when all went well, so its results are counted from what it prints.
 pass_distcheck()
 {
@@ -345,6 +379,7 @@ pass_distcheck()
 			limited_user make -j"$jobs" distcheck
 	) </dev/null >"$log" 2>&1
 	status=$?
+	check_leftovers
 	if [ "$status" -eq 0 ]; then
 		count distcheck $((1 + $(summary PASS "$log"))) 0 "$(summary SKIP "$log")"
 		return
@@ -420,45 +455,51 @@ pass_lint()
 
 # ---- all of it ----
 
-for argument in "$@"; do
-	case $argument in
-	--quick) passes=plain ;;
-	--keep) keep=yes ;;
-	-h | --help)
-		usage
-		exit 0
-		;;
-	*)
-		case " $all_passes " in
-		*" $argument "*) passes="$passes $argument" ;;
-		*) die "unknown argument $argument; passes are: $all_passes" ;;
+# A function, so that the shell has read all of it before anything runs: an edit of this file harms no running test.
+main()
+{
+	for argument in "$@"; do
+		case $argument in
+		--quick) passes=plain ;;
+		--keep) keep=yes ;;
+		-h | --help)
+			usage
+			exit 0
+			;;
+		*)
+			case " $all_passes " in
+			*" $argument "*) passes="$passes $argument" ;;
+			*) die "unknown argument $argument; passes are: $all_passes" ;;
+			esac
+			;;
 		esac
-		;;
-	esac
-done
+	done
 
-trap cleanup EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
+	trap cleanup EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
 
-# Nothing of the caller's environment may decide a test.
-unset NETPULSE_SOCKET NETPULSE_CONFIG NETPULSE_DAEMON CFLAGS CPPFLAGS LDFLAGS MAKEFLAGS MAKELEVEL
-umask 022
-work=$(mktemp -d "${TMPDIR:-/tmp}/netpulse-tests-XXXXXX") || die "no temporary directory"
-chmod 755 "$work" # the ordinary user must get there
-logs=$work/logs
-mkdir "$logs"
-wrapper=
+	# Nothing of the caller's environment may decide a test.
+	unset NETPULSE_SOCKET NETPULSE_CONFIG NETPULSE_DAEMON CFLAGS CPPFLAGS LDFLAGS MAKEFLAGS MAKELEVEL
+	umask 022
+	work=$(mktemp -d "${TMPDIR:-/tmp}/netpulse-tests-XXXXXX") || die "no temporary directory"
+	chmod 755 "$work" # the ordinary user must get there
+	logs=$work/logs
+	mkdir "$logs"
+	wrapper=
 
-install_missing
-copy_source
-for pass in ${passes:-$all_passes}; do
-	pass_began=$(date +%s)
-	"pass_$pass"
-done
+	install_missing
+	copy_source
+	for pass in ${passes:-$all_passes}; do
+		pass_began=$(date +%s)
+		"pass_$pass"
+	done
 
-[ "$failed" -eq 0 ] || say "Logs: $logs"
-[ -z "$keep" ] || say "Build directories: $work"
-say "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+	[ "$failed" -eq 0 ] || say "Logs: $logs"
+	[ -z "$keep" ] || say "Build directories: $work"
+	say "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" -eq 0 ]
+}
+
+main "$@"; exit
