@@ -11,7 +11,7 @@
 #include "text.h"
 #include "xalloc.h"
 
-#define TORTURE_SIZE 4000
+#define TORTURE_SIZE 1500
 
 struct lint {
 	struct platform *p;

@@ -13,6 +13,7 @@
 #include "clidev.h"
 #include "log.h"
 #include "pattern.h"
+#include "platdir.h"
 #include "platform.h"
 #include "xalloc.h"
 
@@ -561,13 +562,8 @@ static struct platforms *shared; /* reading and checking all of them takes longe
 static struct platforms *
 load(void)
 {
-	const char *srcdir = getenv("srcdir");
-	char *dir = xasprintf("%s/src/platforms", srcdir != NULL ? srcdir : ".");
-	const char *dirs[] = {dir};
-
 	if (shared == NULL)
-		shared = platforms_load(dirs, 1);
-	free(dir);
+		shared = platdir_load();
 	return shared;
 }
 

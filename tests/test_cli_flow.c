@@ -13,7 +13,6 @@
 
 #include "buf.h"
 #include "cli.h"
-#include "clidev.h"
 #include "log.h"
 #include "platform.h"
 #include "xalloc.h"

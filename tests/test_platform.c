@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "pattern.h"
+#include "platdir.h"
 #include "platform.h"
 #include "xalloc.h"
 
@@ -20,18 +21,6 @@
 	"base_mode: priv\n"                                                                                            \
 	"modes:\n"                                                                                                     \
 	"  priv: {prompt: '(?<host>\\w+)#', samples: ['R1#']}\n"
-
-static struct platforms *
-installed(void)
-{
-	const char *srcdir = getenv("srcdir");
-	char *dir = xasprintf("%s/src/platforms", srcdir != NULL ? srcdir : ".");
-	const char *dirs[] = {dir};
-	struct platforms *set = platforms_load(dirs, 1);
-
-	free(dir);
-	return set;
-}
 
 static struct platform *
 parse(const char *text, struct np_error *err)
@@ -46,7 +35,7 @@ test_every_installed_definition_passes_its_own_lint(void **state)
 	static const char *const names[] = {"arista_eos", "cisco_asa", "cisco_ios", "cisco_iosxr", "cisco_nxos",
 	    "extreme_exos", "fortinet_fortios", "frr", "hp_comware", "hpe_aruba_aoscx", "huawei_vrp", "huawei_vrpv8",
 	    "juniper_junos", "linux", "mikrotik_routeros", "nokia_srlinux", "nokia_sros", "paloalto_panos", "vyos"};
-	struct platforms *set = installed();
+	struct platforms *set = platdir_load();
 	(void)state;
 
 	for (size_t i = 0; i < set->errors_count; i++)
@@ -71,7 +60,7 @@ test_names_of_netmiko_and_ansible_lead_to_the_definition(void **state)
 	    {"cisco.ios.ios", "cisco_ios"}, {"cisco_xr", "cisco_iosxr"}, {"juniper", "juniper_junos"},
 	    {"huawei", "huawei_vrp"}, {"huawei_vrpv8", "huawei_vrpv8"}, {"aruba_aoscx", "hpe_aruba_aoscx"},
 	    {"vyos.vyos.vyos", "vyos"}, {"linux", "linux"}, {"nokia_srl", "nokia_srlinux"}};
-	struct platforms *set = installed();
+	struct platforms *set = platdir_load();
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -124,7 +113,7 @@ test_cases_11_to_17_prompts_are_of_the_right_mode(void **state)
 	    {"fortinet_fortios", NULL, "FGT (port1) # ", "context"},
 	    {"paloalto_panos", NULL, "admin@PA(active)> ", "oper"},
 	};
-	struct platforms *set = installed();
+	struct platforms *set = platdir_load();
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -335,7 +324,7 @@ test_a_file_that_others_may_write_is_refused(void **state)
 static void
 test_an_extension_replaces_a_mode_as_a_whole(void **state)
 {
-	struct platforms *set = installed();
+	struct platforms *set = platdir_load();
 	struct platform *v8 = platforms_find(set, "huawei_vrpv8"), *v5 = platforms_find(set, "huawei_vrp");
 	(void)state;
 
@@ -356,7 +345,7 @@ test_a_version_text_tells_the_platform(void **state)
 	    {"Cisco Nexus Operating System (NX-OS) Software", "cisco_nxos"}, {"JUNOS 21.4R1 Kernel", "juniper_junos"},
 	    {"FRRouting 8.4.4 (r1).", "frr"}, {"nothing of that", NULL}, {"SSH-2.0-ROSSSH", "mikrotik_routeros"},
 	    {"Arista and Cisco IOS Software", NULL}};
-	struct platforms *set = installed();
+	struct platforms *set = platdir_load();
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -386,7 +375,7 @@ test_transcripts_do_not_show_secrets_of_the_configuration(void **state)
 		"/user add name=a password=******** "
 		"secret=\"********\""},
 	};
-	struct platforms *set = installed();
+	struct platforms *set = platdir_load();
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -8,19 +8,14 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "platdir.h"
 #include "platform.h"
 #include "prompt.h"
-#include "xalloc.h"
 
 static int
 setup(void **state)
 {
-	const char *srcdir = getenv("srcdir");
-	char *dir = xasprintf("%s/src/platforms", srcdir != NULL ? srcdir : ".");
-	const char *dirs[] = {dir};
-
-	*state = platforms_load(dirs, 1);
-	free(dir);
+	*state = platdir_load();
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include "clidev.h"
 #include "log.h"
+#include "platdir.h"
 #include "platform.h"
 #include "xalloc.h"
 
@@ -96,9 +97,7 @@ static void
 test_every_mode_of_every_platform_has_a_transcript(void **state)
 {
 	struct files *files = *state;
-	char *dir = xasprintf("%s/src/platforms", source_dir());
-	const char *dirs[] = {dir};
-	struct platforms *set = platforms_load(dirs, 1);
+	struct platforms *set = platdir_load();
 
 	for (size_t i = 0; i < set->count; i++) {
 		const struct platform *p = set->items[i];
@@ -109,16 +108,13 @@ test_every_mode_of_every_platform_has_a_transcript(void **state)
 		}
 	}
 	platforms_unref(set);
-	free(dir);
 }
 
 static void
 test_a_platform_claims_to_be_recorded_only_with_a_recorded_transcript(void **state)
 {
 	struct files *files = *state;
-	char *dir = xasprintf("%s/src/platforms", source_dir());
-	const char *dirs[] = {dir};
-	struct platforms *set = platforms_load(dirs, 1);
+	struct platforms *set = platdir_load();
 
 	for (size_t i = 0; i < set->count; i++) {
 		const struct platform *p = set->items[i];
@@ -127,7 +123,6 @@ test_a_platform_claims_to_be_recorded_only_with_a_recorded_transcript(void **sta
 			fail_msg("platform %s says `origin: %s`", p->name, platform_origin_name(p->origin));
 	}
 	platforms_unref(set);
-	free(dir);
 }
 
 static int
