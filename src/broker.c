@@ -373,6 +373,16 @@ fail_waiting(struct broker *b, const struct np_error *err)
 	}
 }
 
+/* What ends or drains opens nothing for persistent devices any more. */
+static void
+release_persistent(struct broker *b)
+{
+	struct broker_pool *pool;
+
+	TAILQ_FOREACH (pool, &b->pools, link)
+		pool->policy.persistent_wanted = false;
+}
+
 static void
 on_drain_over(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 {
@@ -392,6 +402,7 @@ broker_stop(struct broker *b, bool now)
 		return;
 	if (!b->stopping)
 		b->options.stopping(b->options.arg);
+	release_persistent(b);
 	if (b->stopping || now) {
 		b->stopping = true;
 		log_info("broker", "ending now");
@@ -416,6 +427,7 @@ end_everything(struct broker *b)
 	struct broker_peer *bp;
 	struct pool_entry *e, *next;
 
+	release_persistent(b); /* a drain may have been followed by a reload */
 	TAILQ_FOREACH (pool, &b->pools, link) {
 		TAILQ_FOREACH_SAFE (e, &pool->policy.entries, link, next) {
 			broker_session_end(broker_entry_session(e), REASON_SHUTTING_DOWN, "the broker ends");

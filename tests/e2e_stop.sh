@@ -87,6 +87,25 @@ is $? 0 "drain_timeout 1: INT waits no longer than that"
 wait_for $running
 is $? 255 "the command is cut"
 
+# ---- while a login is under way, and with a persistent device ----
+
+start_simdev late --any-key --auth-delay 30
+before=$(logins dev)
+start_broker '
+devices:
+  dev: {connection_args: {persistent: true}}
+'
+ok "a persistent device" wait_until '[ "$(status ".devices[0].sessions")" = 1 ]'
+npexec late true >"$T/late" 2>&1 </dev/null &
+running=$!
+ok "a login that takes long" wait_until '[ "$(events late "^connect")" = 1 ]'
+npctl stop --now
+wait_for "$broker_pid" 10
+is $? 0 "npctl stop --now does not wait for it"
+wait_for $running
+is $? 255 "who waited for it is told"
+at_most "$(($(logins dev) - before))" 1 "and the persistent device is not opened again"
+
 # ---- nothing to do ----
 
 start_broker
