@@ -76,7 +76,7 @@ if [ -n "${NP_BIG:-}" ]; then
 else
 	skip 2 "10 GiB there and back: set NP_BIG=1"
 fi
-at_most "$(peak_kb "$broker_pid")" 60000 "the broker does not grow with what passes through it"
+memory_at_most "$(peak_kb "$broker_pid")" 60000 "the broker does not grow with what passes through it"
 
 # ---- standard input ----
 

@@ -114,7 +114,7 @@ talker=$!
 ok "a client that reads no answers does not disturb others" npexec dev true
 wait_for $talker
 is $? 3 "it is not read any more"
-at_most "$(peak_kb "$broker_pid")" 120000 "and costs bounded memory"
+memory_at_most "$(peak_kb "$broker_pid")" 120000 "and costs bounded memory"
 
 ok "random bytes for a client" sh -c "head -c 100000 /dev/urandom | socat -t1 - UNIX-CONNECT:$NETPULSE_SOCKET >/dev/null 2>&1; npctl ping"
 broker_is_back "$fds" 60000

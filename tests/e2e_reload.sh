@@ -98,7 +98,7 @@ devices:
 	i=$((i + 1))
 done
 is $i 60 "sixty reloads"
-at_most "$(rss_kb "$broker_pid")" $((rss + 3000)) "cost no memory"
+memory_at_most "$(rss_kb "$broker_pid")" $((rss + 3000)) "cost no memory"
 at_most "$(count_fds "$broker_pid")" "$fds" "and no descriptor"
 is "$(session dev)" "$dev" "and no session"
 

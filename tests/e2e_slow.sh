@@ -35,7 +35,7 @@ npexec dev cat <"$T/big" >"$T/got"
 same "$T/big" "$T/got" "and another both ways"
 is "$(logins dev)" 1 "all over one connection"
 # The SSH window of a stopped stream is 1.3 MB; three streams, and what one may buffer on its way.
-at_most "$(($(rss_kb "$broker_pid") - rss))" 16000 "the broker holds no more than the windows"
+memory_at_most "$(($(rss_kb "$broker_pid") - rss))" 16000 "the broker holds no more than the windows"
 
 cat <&5 >"$T/got1" &
 cat <&6 >"$T/got2" &
@@ -58,7 +58,7 @@ pid=$!
 ok "input for a command that does not read" wait_until '[ "$(status ".devices[0].running")" = 1 ]'
 npexec dev cat <"$T/big" >"$T/got"
 same "$T/big" "$T/got" "does not hold the input of another"
-at_most "$(($(rss_kb "$broker_pid") - rss))" 8000 "and waits outside the broker"
+memory_at_most "$(($(rss_kb "$broker_pid") - rss))" 8000 "and waits outside the broker"
 : >"$T/go"
 wait_for $pid
 is "$(cat "$T/sum")" "$(cksum <"$T/big")" "then it arrives"
