@@ -120,16 +120,21 @@ table='
 5 main ev
 
 C npclient cjson
+C npconnect
 C npctl
+C npctl_impl cjson
+C npctl_open cjson
 C npctl_options
 C npctl_status cjson
 C npctl_verbs cjson
 C npexec
 C npexec_impl
 C npexec_input cjson
+C npexec_interrupt cjson
 C npexec_message cjson
 C npexec_options cjson
 C npexec_report cjson
+C npexec_request cjson
 C npexec_run cjson
 C npexec_sink
 C npexec_tty
