@@ -16,7 +16,7 @@
 #include "text.h"
 #include "xalloc.h"
 
-#define AGENT_SECONDS 10.0
+#define AGENT_SECONDS 5.0
 #define PASSPHRASE_TRIES 3
 
 /* What may be shown to the server through the agent, in order. */

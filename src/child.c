@@ -38,6 +38,30 @@ struct running {
 	bool ended;
 };
 
+/*
+ * The program's file by $PATH, NULL when there is none: looked for here because posix_spawn(3) may tell of a program
+ * that it cannot start by exit status 127 alone.  Caller frees.
+ */
+static char *
+find_program(const char *name)
+{
+	const char *path = getenv("PATH");
+	char *copy, *rest, *dir, *file = NULL;
+
+	if (strchr(name, '/') != NULL)
+		return access(name, X_OK) == 0 ? xstrdup(name) : NULL;
+	copy = rest = xstrdup(path != NULL ? path : "/usr/bin:/bin");
+	while (file == NULL && (dir = strsep(&rest, ":")) != NULL) {
+		file = xasprintf("%s/%s", dir[0] != '\0' ? dir : ".", name);
+		if (access(file, X_OK) == -1) {
+			free(file);
+			file = NULL;
+		}
+	}
+	free(copy);
+	return file;
+}
+
 /* What every child gets: default signals, its own group, three descriptors and no other. */
 static int
 child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
@@ -47,9 +71,12 @@ child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t set;
+	char *program = find_program(argv[0]);
 	size_t i;
 	int rc;
 
+	if (program == NULL)
+		return ENOENT;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
@@ -68,9 +95,10 @@ child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 
 	/* The prototype's missing const is historical: nothing is changed. */
-	rc = posix_spawnp(pid, argv[0], &actions, &attr, (char *const *)(uintptr_t)argv, environ);
+	rc = posix_spawn(pid, program, &actions, &attr, (char *const *)(uintptr_t)argv, environ);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
+	free(program);
 	return rc;
 }
 

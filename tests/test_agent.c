@@ -19,8 +19,10 @@
 #include <cmocka.h>
 
 #include "agent.h"
+#include "buf.h"
 #include "clock.h"
 #include "dialkit.h"
+#include "keyblob.h"
 #include "testsshd.h"
 #include "xalloc.h"
 
@@ -41,6 +43,7 @@ struct fake {
 	pthread_t thread;
 	int listen_fd;
 	const char *mode;
+	struct fixture *fixture;
 };
 
 static int
@@ -381,7 +384,8 @@ static void
 test_key_that_the_agent_will_not_use_is_passed_over(void **state)
 {
 	struct fixture *f = *state;
-	int status = -1;
+	int verdict[2];
+	char good = 0;
 	pid_t pid;
 
 	f->sshd = testsshd_start(NULL);
@@ -394,14 +398,20 @@ test_key_that_the_agent_will_not_use_is_passed_over(void **state)
 		"&& { echo; cat asks.pub; } >>%s/authorized_keys",
 	    f->kit.dir, f->socket, f->sshd->dir);
 	kit_run("SSH_AUTH_SOCK=%s ssh-add -q %s", f->socket, f->sshd->user_key);
+	assert_int_equal(pipe(verdict), 0);
 	pid = fork();
 	if (pid == 0) {
 		log_in_with_agent(f, "");
-		_exit(f->rc == 0 && strstr(f->kit.notices, "refused to sign") != NULL ? 0 : 1);
+		good = f->rc == 0 && strstr(f->kit.notices, "refused to sign") != NULL;
+		(void)!write(verdict[1], &good, 1);
+		_exit(0);
 	}
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
 		;
-	assert_int_equal(status, 0);
+	assert_int_equal(read(verdict[0], &good, 1), 1);
+	assert_true(good);
+	close(verdict[0]);
+	close(verdict[1]);
 }
 
 static void
@@ -468,37 +478,6 @@ test_file_that_is_no_socket_is_named_in_the_failure(void **state)
 	assert_failed(f, REASON_AUTH_FAILED, "not a socket");
 }
 
-static void *
-cancel_soon(void *arg)
-{
-	struct fixture *f = arg;
-
-	usleep(200000);
-	kit_cancel(&f->kit);
-	return NULL;
-}
-
-static void
-test_agent_that_hangs_is_ended_by_a_cancel(void **state)
-{
-	struct fixture *f = *state;
-	double began;
-	pthread_t thread;
-
-	f->sshd = testsshd_start(NULL);
-	if (f->sshd == NULL || !start_agent(f))
-		skip();
-	kit_run("SSH_AUTH_SOCK=%s ssh-add -q %s", f->socket, f->sshd->user_key);
-	kill(f->agent, SIGSTOP);
-	began = clock_now();
-	assert_int_equal(pthread_create(&thread, NULL, cancel_soon, f), 0);
-	log_in_with_agent(f, "");
-	pthread_join(thread, NULL);
-
-	assert_failed(f, REASON_CANCELLED, "cancelled by the test");
-	assert_true(clock_now() - began < 5);
-}
-
 /* ---- agents that misbehave ---- */
 
 static bool
@@ -540,6 +519,31 @@ misbehave(const char *mode, int fd)
 		read_all(fd, request, sizeof(request)); /* until the client gives up */
 }
 
+/* As "silent", once the list is given: it never signs.  The client is cancelled when it waits for that. */
+static void
+never_sign(struct fixture *f, int fd)
+{
+	char *path = xasprintf("%s.pub", f->sshd->user_key), *text = kit_read(path);
+	struct keyblob key = keyblob_parse_line(text, strlen(text));
+	uint8_t request[5];
+	struct buf list;
+
+	buf_init(&list, 4096);
+	if (buf_append_u32(&list, (uint32_t)(1 + 4 + 4 + key.size + 4)) == 0 &&
+	    buf_append(&list, "\014\0\0\0\1", 5) == 0 && buf_append_u32(&list, (uint32_t)key.size) == 0 &&
+	    buf_append(&list, key.data, key.size) == 0 && buf_append_u32(&list, 0) == 0 &&
+	    read_all(fd, request, sizeof(request)))
+		send(fd, buf_head(&list), list.len, MSG_NOSIGNAL);
+	if (read_all(fd, request, sizeof(request)))
+		kit_cancel(&f->kit);
+	while (read_all(fd, request, 1))
+		;
+	buf_free(&list);
+	keyblob_finish(&key);
+	free(text);
+	free(path);
+}
+
 static void *
 fake_main(void *arg)
 {
@@ -547,7 +551,10 @@ fake_main(void *arg)
 	int fd;
 
 	while ((fd = accept4(fake->listen_fd, NULL, NULL, SOCK_CLOEXEC)) != -1) {
-		misbehave(fake->mode, fd);
+		if (fake->fixture->sshd != NULL)
+			never_sign(fake->fixture, fd);
+		else
+			misbehave(fake->mode, fd);
 		close(fd);
 	}
 	return NULL;
@@ -560,12 +567,45 @@ start_fake(struct fixture *f, const char *mode)
 
 	f->fake = calloc(1, sizeof(*f->fake));
 	f->fake->mode = mode;
+	f->fake->fixture = f;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", f->socket);
 	unlink(f->socket);
 	f->fake->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(f->fake->listen_fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(f->fake->listen_fd, 8), 0);
 	assert_int_equal(pthread_create(&f->fake->thread, NULL, fake_main, f->fake), 0);
+}
+
+static void
+test_agent_that_hangs_is_ended_by_a_cancel(void **state)
+{
+	struct fixture *f = *state;
+	double began = clock_now();
+
+	f->sshd = testsshd_start(NULL);
+	if (f->sshd == NULL)
+		skip();
+	start_fake(f, "never-sign");
+	log_in_with_agent(f, "");
+
+	assert_failed(f, REASON_CANCELLED, "cancelled by the test");
+	assert_true(clock_now() - began < 15);
+}
+
+static void
+test_agent_that_hangs_is_ended_by_the_limit(void **state)
+{
+	struct fixture *f = *state;
+
+	f->sshd = testsshd_start(NULL);
+	if (f->sshd == NULL || !start_agent(f))
+		skip();
+	kit_run("SSH_AUTH_SOCK=%s ssh-add -q %s", f->socket, f->sshd->user_key);
+	kill(f->agent, SIGSTOP);
+	kit_limit(&f->kit, 3);
+	log_in_with_agent(f, "");
+
+	assert_failed(f, REASON_CONNECT_TIMEOUT, "not done in the time");
 }
 
 static void
@@ -636,6 +676,7 @@ main(void)
 	    T(test_socket_that_is_gone_leaves_the_other_ways),
 	    T(test_file_that_is_no_socket_is_named_in_the_failure),
 	    T(test_agent_that_hangs_is_ended_by_a_cancel),
+	    T(test_agent_that_hangs_is_ended_by_the_limit),
 	    T(test_nonsense_from_an_agent_is_an_error),
 	    T(test_full_backlog_is_waited_for_until_the_deadline),
 	};
