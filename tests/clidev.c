@@ -39,6 +39,7 @@ struct dev {
 	struct cli_line lines[LINES_MAX];
 	char *line_texts[LINES_MAX];
 	size_t lines_count;
+	bool lines_given;        /* to a configuration: the next line begins another */
 	struct cli_event result; /* the last RESULT taken */
 };
 
@@ -401,11 +402,23 @@ run_config(struct dev *d, const char *options)
 	config.confirm_minutes = confirm != NULL ? atoi(confirm + 8) : 0;
 	if ((cli_configure(d->cli, &config, d->now, &err) < 0) != refused)
 		fail_at(d, "config", refused ? "refused" : "accepted", err.text);
+	d->lines_given = true;
+}
+
+static void
+forget_lines(struct dev *d)
+{
+	for (size_t i = 0; i < d->lines_count; i++)
+		free(d->line_texts[i]);
+	d->lines_count = 0;
+	d->lines_given = false;
 }
 
 static void
 add_line(struct dev *d, const char *text)
 {
+	if (d->lines_given)
+		forget_lines(d);
 	assert_true(d->lines_count < LINES_MAX);
 	d->line_texts[d->lines_count] = xstrdup(text);
 	d->lines[d->lines_count] = (struct cli_line){d->line_texts[d->lines_count], strlen(text)};
@@ -547,8 +560,7 @@ finish(struct dev *d)
 		    event.kind == CLI_EVENT_RESULT ? event.result.err.text : event.text);
 	cli_destroy(d->cli);
 	forget_command(d);
-	for (size_t i = 0; i < d->lines_count; i++)
-		free(d->line_texts[i]);
+	forget_lines(d);
 	free(d->secret);
 	free(d->password);
 	free(d->username);

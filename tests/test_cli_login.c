@@ -65,6 +65,7 @@ static const struct clidev_script scripts[] = {
 	"> \\n\n"
 	"< \\r\\nr1> \n.\n"
 	"> terminal length 0\\n\n< terminal length 0\\r\\nr1> \n.\n"
+	"> no terminal paginate\\n\n< no terminal paginate\\r\\nr1> \n.\n"
 	"! ready\n"},
     {"a password that is not accepted is not offered twice", "platform frr\n"
 							     "password vtypass1\n"
