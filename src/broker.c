@@ -403,6 +403,8 @@ broker_stop(struct broker *b, bool now)
 	if (!b->stopping)
 		b->options.stopping(b->options.arg);
 	release_persistent(b);
+	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
+	fail_waiting(b, &err);
 	if (b->stopping || now) {
 		b->stopping = true;
 		log_info("broker", "ending now");
@@ -410,8 +412,6 @@ broker_stop(struct broker *b, bool now)
 		return;
 	}
 	b->stopping = true;
-	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
-	fail_waiting(b, &err);
 	log_info("broker", "draining: %d commands run", commands_left(b));
 	if (b->config->drain_timeout > 0) {
 		ev_timer_init(&b->drain, on_drain_over, b->config->drain_timeout, 0);
@@ -421,10 +421,9 @@ broker_stop(struct broker *b, bool now)
 }
 
 static void
-end_everything(struct broker *b)
+end_sessions(struct broker *b)
 {
 	struct broker_pool *pool;
-	struct broker_peer *bp;
 	struct pool_entry *e, *next;
 
 	release_persistent(b); /* a drain may have been followed by a reload */
@@ -433,6 +432,17 @@ end_everything(struct broker *b)
 			broker_session_end(broker_entry_session(e), REASON_SHUTTING_DOWN, "the broker ends");
 		}
 	}
+}
+
+/* What ran is told so by its channel's end, in a later turn; only then the clients are let go. */
+static void
+end_everything(struct broker *b, double deadline)
+{
+	struct broker_peer *bp;
+
+	end_sessions(b);
+	while (commands_left(b) > 0 && clock_now() < deadline)
+		ev_run(b->loop, EVRUN_ONCE);
 	TAILQ_FOREACH (bp, &b->peers, link)
 		peer_close_after_flush(bp->peer);
 }
@@ -445,10 +455,10 @@ broker_destroy(struct broker *b)
 	struct broker_pool *pool;
 
 	b->stopping = b->finished = true;
-	end_everything(b);
 	ev_timer_stop(b->loop, &b->drain);
 	b->tick.repeat = 0.05; /* the loop must wake to see the deadline */
 	ev_timer_again(b->loop, &b->tick);
+	end_everything(b, deadline - 0.5);
 	while ((b->sessions_count > 0 || b->peers_count > 0) && clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
 	free_ended(b);

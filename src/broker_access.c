@@ -96,14 +96,10 @@ broker_pool_freshen(struct broker_pool *pool)
 /* ---- waiting ---- */
 
 static void
-wait_now(struct broker_pool *pool, struct request *r)
+start_queue_limit(const struct broker_pool *pool, struct request *r, double now)
 {
-	double now = clock_now();
 	double limit = r->params.queue_timeout >= 0 ? r->params.queue_timeout : pool->device->args.queue_timeout;
 
-	r->waiter.id = r->uid;
-	r->waiter.fresh = r->params.fresh;
-	r->waiter.slotless = r->kind == REQUEST_FORWARD;
 	r->waiter.deadline = limit > 0 ? now + limit : 0;
 	r->queue_left = limit;
 	r->clock_stopped = false;
@@ -111,6 +107,27 @@ wait_now(struct broker_pool *pool, struct request *r)
 		r->waiter.deadline = 0;
 		r->clock_stopped = true;
 	}
+}
+
+/* Its session died, or had no channel.  What its earlier commands took is no waiting. */
+void
+broker_pool_wait_again(struct broker_pool *pool, struct request *r)
+{
+	if (r->index > 0 || r->clock_stopped || pool->asking)
+		start_queue_limit(pool, r, clock_now());
+	pool_wait_again(&pool->policy, &r->waiter);
+	broker_pool_kick(pool);
+}
+
+static void
+wait_now(struct broker_pool *pool, struct request *r)
+{
+	double now = clock_now();
+
+	r->waiter.id = r->uid;
+	r->waiter.fresh = r->params.fresh;
+	r->waiter.slotless = r->kind == REQUEST_FORWARD;
+	start_queue_limit(pool, r, now);
 	pool_wait(&pool->policy, &r->waiter, now);
 	broker_pool_kick(pool);
 }

@@ -59,7 +59,8 @@ submit(struct broker_peer *bp, const struct message *m, enum request_kind kind, 
 	memset(params, 0, sizeof(*params));
 	r->window_left = r->params.window;
 	r->pool = pool;
-	if (kind == REQUEST_OPEN)
+	r->opens = kind == REQUEST_OPEN;
+	if (r->opens)
 		broker_pool_unblock(pool, false);
 	request_submit(r);
 	return 0;

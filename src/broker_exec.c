@@ -106,22 +106,34 @@ pump_tails(struct request *r)
 	return true;
 }
 
+/* Results may be large (`capture`) or many (`commands`): they wait for a slow client as streams do. */
+static bool
+result_has_room(const struct request *r)
+{
+	return r->peer == NULL || r->cancelled || peer_stream_room(r->peer->peer) > 0;
+}
+
 static void
 request_pump(struct request *r)
 {
 	if (r->state == REQUEST_RUNNING)
 		pump_output(r);
-	else if (r->state == REQUEST_FLUSHING && pump_tails(r))
+	else if (r->state == REQUEST_FLUSHING && pump_tails(r) && result_has_room(r))
 		command_finish(r);
 }
 
-/* The client has read: whoever streams to it may go on. */
+/* The client has read: whoever streams to it may go on, in turn, or one that floods would keep the others out. */
 void
 request_drained(struct broker_peer *bp)
 {
-	struct request *r, *next;
+	struct request *r;
 
-	TAILQ_FOREACH_SAFE (r, &bp->requests, peer_link, next) {
+	for (int n = bp->requests_count; n > 0 && peer_stream_room(bp->peer) > 0; n--) {
+		r = TAILQ_FIRST(&bp->requests);
+		if (r == NULL)
+			return;
+		TAILQ_REMOVE(&bp->requests, r, peer_link);
+		TAILQ_INSERT_TAIL(&bp->requests, r, peer_link);
 		request_pump(r);
 	}
 }
@@ -157,6 +169,7 @@ on_started(struct chan *ch, void *arg)
 	struct request *r = arg;
 
 	r->session->commands++;
+	r->requeues = 0;
 	r->last_activity = clock_now();
 	if (r->params.batch)
 		chan_eof(ch);
@@ -195,6 +208,18 @@ save_tails(struct request *r, struct chan *ch)
 	}
 }
 
+/* Back to its place in the queue, before its next command has been sent. */
+static void
+go_back(struct request *r)
+{
+	ev_timer_stop(r->broker->loop, &r->clock);
+	request_release_lease(r);
+	r->ran_on.id = 0;
+	r->started = 0;
+	r->state = REQUEST_QUEUED;
+	broker_pool_wait_again(r->pool, r);
+}
+
 /* The command was never sent: another session may carry it, unless that goes wrong again and again. */
 static bool
 try_again(struct request *r, const struct chan_end *end)
@@ -207,11 +232,7 @@ try_again(struct request *r, const struct chan_end *end)
 		return false;
 	log_info("request", "%s: request %llu was not sent (%s): it goes to another session", request_device(r),
 	    (unsigned long long)r->uid, end->err.text);
-	ev_timer_stop(r->broker->loop, &r->clock);
-	request_release_lease(r);
-	r->state = REQUEST_QUEUED;
-	pool_wait_again(&r->pool->policy, &r->waiter);
-	broker_pool_kick(r->pool);
+	go_back(r);
 	return true;
 }
 
@@ -304,7 +325,10 @@ command_finish(struct request *r)
 		bool stop = lost || (r->params.stop_on_error && request_command_failed(r));
 		if (!stop && r->index + 1 < r->params.commands_count) {
 			r->index++;
-			command_start(r);
+			if (r->session != NULL)
+				command_start(r);
+			else
+				go_back(r);
 			return;
 		}
 		if (stop)
@@ -341,6 +365,9 @@ request_assigned(struct request *r, struct broker_session *s)
 {
 	r->session = s;
 	r->assigned = clock_now();
+	r->ran_on.id = s->id;
+	r->ran_on.reused = s->entry.ready_since <= r->received; /* it was warm before the request came */
+	r->ran_on.connect_seconds = s->connect_seconds;
 	switch (r->kind) {
 	case REQUEST_EXEC:
 		command_start(r);

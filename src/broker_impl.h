@@ -130,7 +130,13 @@ struct request {
 	bool held;
 	double queue_left; /* of the queue limit while a prompt is open; 0 = no limit */
 	bool clock_stopped;
-	struct broker_session *session; /* the lease */
+	struct broker_session *session; /* the lease; NULL once the session has gone, though output may still wait */
+	struct {
+		uint64_t id; /* 0: none yet */
+		bool reused;
+		double connect_seconds;
+	} ran_on;   /* what results tell about the session, which may be gone by then */
+	bool opens; /* npctl open, or the way to what it opens: lifts blocks */
 	struct chan *chan;
 	int requeues;
 
@@ -204,6 +210,7 @@ struct broker_session *broker_entry_session(struct pool_entry *e);
 
 /* broker_access.c */
 void broker_pool_wait(struct broker_pool *pool, struct request *r);
+void broker_pool_wait_again(struct broker_pool *pool, struct request *r);
 void broker_pool_freshen(struct broker_pool *pool);
 void broker_pool_unblock(struct broker_pool *pool, bool credentials_changed);
 void broker_pool_failed(struct broker_pool *pool, const struct target *target, uint64_t agent_hash);
@@ -230,6 +237,7 @@ void broker_connector_notice(uint64_t job_id, const char *text, void *broker);
 void broker_prompts_reassign(struct broker *b, uint64_t request_uid);
 bool broker_prompt_answer(struct broker *b, struct request *r, uint64_t prompt_id, const char *value);
 void broker_prompts_drop(struct broker_pool *pool);
+void broker_prompts_drop_job(struct broker *b, uint64_t job_id);
 
 /* broker_request.c */
 struct request *request_create(

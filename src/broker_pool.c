@@ -130,6 +130,18 @@ start_resolve(struct broker_pool *pool)
 	pool->resolve_job = connector_submit(pool->broker->connector, &request);
 }
 
+static bool
+has_closing(const struct broker_pool *pool)
+{
+	struct pool_entry *e;
+
+	TAILQ_FOREACH (e, &pool->policy.entries, link) {
+		if (e->state == POOL_CLOSING)
+			return true;
+	}
+	return false;
+}
+
 static struct pool_entry *
 least_used_elsewhere(struct broker_pool *pool, bool same_device)
 {
@@ -140,6 +152,8 @@ least_used_elsewhere(struct broker_pool *pool, bool same_device)
 		struct pool_entry *e;
 		if (other == pool || (same_device && strcmp(other->device_name, pool->device_name) != 0))
 			continue;
+		if (has_closing(other))
+			return NULL; /* room is being made already */
 		e = pool_idle_entry(&other->policy);
 		if (e != NULL && (best == NULL || e->last_used < best->last_used))
 			best = e;
@@ -239,6 +253,8 @@ on_kick(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 	double now = clock_now();
 	struct pool_entry *e;
 
+	if (pool->broker->finished)
+		return; /* everything is being closed: nothing is opened any more */
 	TAILQ_FOREACH (e, &pool->policy.entries, link)
 		broker_session_refresh(broker_entry_session(e));
 	pool->wants_room = false;

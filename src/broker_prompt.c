@@ -215,6 +215,18 @@ broker_prompts_drop(struct broker_pool *pool)
 	}
 }
 
+/* Who asked has gone (the server closed the connection, the attempt was given up): nobody wants the answer. */
+void
+broker_prompts_drop_job(struct broker *b, uint64_t job_id)
+{
+	struct broker_prompt *p, *next;
+
+	TAILQ_FOREACH_SAFE (p, &b->prompts, link, next) {
+		if (p->job_id == job_id)
+			prompt_free(p);
+	}
+}
+
 void
 broker_connector_notice(uint64_t job_id, const char *text, void *arg)
 {

@@ -23,18 +23,29 @@ take_device(struct broker_pool *pool, struct device_conf *device)
 	device_conf_free(old);
 }
 
+/* Where it is must be asked again; an answer that is on its way belongs to the old configuration. */
 static void
-adopt_device(struct broker_pool *pool, struct device_conf *device, int *changed)
+resolve_again(struct broker_pool *pool)
+{
+	if (pool->resolve_job != 0)
+		connector_cancel(pool->broker->connector, pool->resolve_job, REASON_CANCELLED, "reloaded");
+	pool->resolve_job = 0;
+	pool->policy.resolving = pool->policy.resolved = false;
+}
+
+/* moved: the file that ssh's configuration is read from has changed for all who name none. */
+static void
+adopt_device(struct broker_pool *pool, struct device_conf *device, bool moved, int *changed)
 {
 	bool same = device_conf_same_login(pool->device, device);
 
 	if (!device_conf_equal(pool->device, device))
 		(*changed)++;
 	take_device(pool, device);
-	if (!same) {
+	if (!same)
 		pool_drain_all(&pool->policy, "its configuration changed");
-		pool->policy.resolved = false;
-	}
+	if (!same || moved)
+		resolve_again(pool); /* sessions drain when the answer differs */
 	if (!same || pool->policy.block != POOL_OPEN)
 		broker_pool_unblock(pool, !same);
 	broker_pool_kick(pool);
@@ -64,6 +75,8 @@ retire(struct broker_pool *pool, const struct np_error *why, int *changed)
 void
 broker_pools_reload(struct broker *b, struct config *config, int *changed)
 {
+	const char *before = b->config->ssh_config, *after = config->ssh_config;
+	bool moved = before == NULL || after == NULL ? before != after : strcmp(before, after) != 0;
 	struct broker_pool *pool;
 	struct np_error err;
 
@@ -72,7 +85,7 @@ broker_pools_reload(struct broker *b, struct config *config, int *changed)
 		if (device == NULL)
 			retire(pool, &err, changed);
 		else
-			adopt_device(pool, device, changed);
+			adopt_device(pool, device, moved, changed);
 	}
 }
 
@@ -90,13 +103,26 @@ open_persistent(struct broker *b)
 	}
 }
 
+/* Output that waits for a slow client keeps the request of a session that has gone. */
+static bool
+has_requests(const struct broker_pool *pool)
+{
+	const struct request *r;
+
+	TAILQ_FOREACH (r, &pool->broker->requests, link) {
+		if (r->pool == pool)
+			return true;
+	}
+	return false;
+}
+
 static bool
 forgettable(const struct broker_pool *pool, double now)
 {
 	return TAILQ_EMPTY(&pool->policy.entries) && TAILQ_EMPTY(&pool->policy.waiters) && TAILQ_EMPTY(&pool->held) &&
 	       pool->resolve_job == 0 && pool->agent_job == 0 && !pool->asking && !pool->policy.disabled &&
 	       !pool->policy.paused && pool->policy.block != POOL_AUTH && !pool->policy.persistent_wanted &&
-	       now - pool->last_used > POOL_FORGET_SECONDS;
+	       now - pool->last_used > POOL_FORGET_SECONDS && !has_requests(pool);
 }
 
 /* Every few seconds: after a resume of the machine timers are late, and pools that nobody uses are forgotten. */

@@ -11,6 +11,8 @@
 #include "text.h"
 #include "xalloc.h"
 
+#define CAPTURED_TEXT_MAX (448u * 1024u) /* as JSON text; more goes as base64, which is 342 KiB at most */
+
 struct request *
 request_by_waiter(struct pool_waiter *w)
 {
@@ -129,6 +131,20 @@ request_free(struct request *r)
 
 /* ---- answers ---- */
 
+/* Commands before this one have had their results: what stopped the rest is the result of the next. */
+static void
+fail_rest(struct request *r, const struct np_error *err)
+{
+	r->abort = *err;
+	memset(&r->end, 0, sizeof(r->end));
+	buf_free(&r->captured[0]);
+	buf_free(&r->captured[1]);
+	r->failed++;
+	request_send_result(r);
+	request_send_not_run(r);
+	request_send_response(r);
+}
+
 void
 request_fail(struct request *r, const struct np_error *err)
 {
@@ -136,6 +152,8 @@ request_fail(struct request *r, const struct np_error *err)
 		return;
 	if (r->kind == REQUEST_FORWARD)
 		broker_forward_failed(r, err);
+	else if (r->index > 0)
+		fail_rest(r, err);
 	else if (r->peer != NULL)
 		broker_peer_error(r->peer, &r->id, err, request_device(r));
 	log_info("request", "%s: request %llu: %s: %s", request_device(r) != NULL ? request_device(r) : "?",
@@ -162,13 +180,31 @@ add_ms(cJSON *o, const char *name, double seconds)
 	cJSON_AddNumberToObject(o, name, broker_round(seconds * 1000, 10));
 }
 
+/*
+ * A result must fit a frame with both streams in it, and JSON takes six bytes for a control byte.  A NUL cannot be said
+ * in cJSON's strings at all.
+ */
+static bool
+fits_as_text(const struct buf *b)
+{
+	const uint8_t *p = buf_head(b);
+	size_t size = 0;
+
+	for (size_t i = 0; i < b->len; i++) {
+		if (p[i] == 0)
+			return false;
+		size += p[i] < ' ' ? 6 : p[i] == '"' || p[i] == '\\' ? 2 : 1;
+	}
+	return size <= CAPTURED_TEXT_MAX;
+}
+
 static void
 add_captured(cJSON *o, const char *name, const struct buf *b)
 {
 	char key[16];
 	char *text;
 
-	if (text_is_utf8(buf_head(b), b->len) && (b->len == 0 || memchr(buf_head(b), 0, b->len) == NULL)) {
+	if (text_is_utf8(buf_head(b), b->len) && fits_as_text(b)) {
 		text = xstrndup(b->len > 0 ? (const char *)buf_head(b) : "", b->len);
 		cJSON_AddStringToObject(o, name, text);
 	} else {
@@ -179,24 +215,16 @@ add_captured(cJSON *o, const char *name, const struct buf *b)
 	free(text);
 }
 
-/* Whether the session had been warm before this request came. */
-static bool
-was_reused(const struct request *r)
-{
-	return r->session != NULL && r->session->entry.ready_since <= r->received;
-}
-
 void
 request_add_session(cJSON *o, const struct request *r)
 {
 	cJSON_AddStringToObject(o, "device", request_device(r));
-	if (r->session == NULL)
+	if (r->ran_on.id == 0)
 		return;
-	bool reused = was_reused(r);
-	double connect = reused ? 0 : r->session->connect_seconds;
+	double connect = r->ran_on.reused ? 0 : r->ran_on.connect_seconds;
 	double queued = r->assigned - r->received - connect;
-	cJSON_AddNumberToObject(o, "session", (double)r->session->id);
-	cJSON_AddBoolToObject(o, "reused", reused);
+	cJSON_AddNumberToObject(o, "session", (double)r->ran_on.id);
+	cJSON_AddBoolToObject(o, "reused", r->ran_on.reused);
 	add_ms(o, "queue_ms", queued > 0 ? queued : 0);
 	add_ms(o, "connect_ms", connect);
 }

@@ -81,11 +81,24 @@ drop_forward(struct broker_session *s)
 		request_cancel(r, false);
 }
 
+/* Requests whose output waits for a slow client outlive the session that it came from. */
+static void
+leave_requests(const struct broker_session *s)
+{
+	struct request *r;
+
+	TAILQ_FOREACH (r, &s->pool->broker->requests, link) {
+		if (r->session == s)
+			r->session = NULL;
+	}
+}
+
 static void
 session_free(struct broker_session *s)
 {
 	struct broker *b = s->pool->broker;
 
+	leave_requests(s);
 	if (s->entry.pool != NULL)
 		pool_entry_remove(&s->entry);
 	drop_forward(s);
@@ -155,7 +168,8 @@ on_session_slots(struct session *session, void *arg)
 {
 	struct broker_session *s = arg;
 
-	if (session_slots_max(session) < s->entry.slots_max)
+	/* Not compared with the entry's own number: that may have been brought up to date meanwhile. */
+	if (session_slots_max(session) < s->pool->policy.max_channels)
 		pool_learn_channels(&s->pool->policy, &s->entry, session_slots_max(session));
 	broker_pool_kick(s->pool);
 }
@@ -251,6 +265,7 @@ on_connector_done(struct connect_result *result, void *arg)
 	struct broker_pool *pool = broker_pool_by_job(b, result->id);
 	struct broker_session *s;
 
+	broker_prompts_drop_job(b, result->id);
 	if (pool == NULL)
 		return;
 	switch (result->kind) {
@@ -316,6 +331,19 @@ jump_ref(const struct broker *b, const char *chain, const char *ssh_config)
 	return ref;
 }
 
+/* Who waits for the device waits for its jump host as well: a person may be asked, `npctl open` lifts blocks there. */
+static void
+inherit_wishes(struct request *r, const struct broker_session *s)
+{
+	struct pool_waiter *w;
+
+	TAILQ_FOREACH (w, &s->pool->policy.waiters, link) {
+		const struct request *behind = request_by_waiter(w);
+		r->params.interactive |= behind->params.interactive;
+		r->opens |= behind->opens;
+	}
+}
+
 static void
 start_jump(struct broker_session *s)
 {
@@ -345,6 +373,9 @@ start_jump(struct broker_session *s)
 	r->pool = jump;
 	r->dependent = s;
 	s->forward = r;
+	inherit_wishes(r, s);
+	if (r->opens)
+		broker_pool_unblock(jump, false);
 	request_submit(r);
 }
 
@@ -359,7 +390,8 @@ broker_forward_failed(struct request *r, const struct np_error *why)
 		return;
 	r->dependent = NULL;
 	s->forward = NULL;
-	err.reason = REASON_JUMP_FAILED;
+	if (err.reason != REASON_CANCELLED && err.reason != REASON_SHUTTING_DOWN) /* those are nobody's failure */
+		err.reason = REASON_JUMP_FAILED;
 	error_prefix(&err, "jump host %s", r->pool->device->name);
 	connect_failed(s, &err, 0);
 }

@@ -89,5 +89,54 @@ kill -CONT $pid
 ok "and goes on" wait_for $pid
 same "$T/big" "$T/got" "without loss"
 
+# ---- output that outlives its session ----
+
+# With a window the client decides when it reads; the server's process for the connection is killed meanwhile.
+rpc_lost()
+{
+	{
+		printf '%s\n' "$1" '!wait "stdout"'
+		wait_until 'grep -q "dev#[0-9]*: closed: " "$T/lost"'
+		printf '%s\n' '{"jsonrpc":"2.0","method":"credit","params":{"id":1,"bytes":5000000}}'
+	} | nprpc -t 30 >"$T/rpc"
+}
+npexec dev true
+tail -n 0 -F "$T/broker.log" >"$T/lost" 2>/dev/null &
+tailing=$!
+rpc_lost '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","window":1000,"command":"head -c 100000 /dev/zero; kill -9 $PPID; sleep 1"}}'
+kill $tailing
+is "$(sed -n 's/^#data \([0-9]*\).*/\1/p' "$T/rpc" | awk '{ n += $1 } END { print n }')" 100000 \
+	"a session dies while its output waits for the client: all of it arrives"
+is "$(grep -v '^#' "$T/rpc" | jq -r 'select(.id == 1) | .result.error.data.reason')" outcome_unknown "then the outcome"
+ok "the broker lives" npctl ping
+
+# ---- captured output and slow clients ----
+
+printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","capture":true,
+"command":"head -c 250000 /dev/zero | tr \"\\\\000\" \"\\\\001\" | tee /dev/stderr"}}' | tr -d '\n' >"$T/lines"
+echo >>"$T/lines"
+nprpc <"$T/lines" >"$T/rpc"
+is "$(grep -v '^#' "$T/rpc" | jq -r 'select(.id == 1) | .result.stdout_base64' | base64 -d | wc -c)" 250000 \
+	"captured output that JSON would blow up to more than a frame comes as base64"
+{
+	printf '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","capture":true,"commands":['
+	for i in $(seq 60); do
+		[ "$i" = 1 ] || printf ,
+		printf '"head -c 200000 /dev/zero"'
+	done
+	printf ']}}\n!deaf 2\n'
+} >"$T/lines"
+nprpc -t 60 <"$T/lines" >"$T/rpc"
+is "$(grep -c '"method":"result"' "$T/rpc")" 60 "a batch of captured output waits for a client that does not read"
+is "$(grep -v '^#' "$T/rpc" | jq -r 'select(.id == 1) | .result.count')" 60 "and ends"
+
+# ---- streams of one connection take turns ----
+
+printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"head -c 20000000 /dev/zero"}}' \
+	'!wait "stdout"' '{"jsonrpc":"2.0","id":2,"method":"exec","params":{"device":"dev","command":"echo second"}}' >"$T/lines"
+nprpc -t 60 <"$T/lines" >"$T/rpc"
+ok "a short command ends before the flood beside it" awk '/"id":2,"result"/ { second = NR } /"id":1,"result"/ { first = NR }
+	END { exit !(second && first && second < first) }' "$T/rpc"
+
 ok "the broker ends well" stop_broker
 done_testing

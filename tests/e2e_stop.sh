@@ -96,7 +96,7 @@ devices:
   dev: {connection_args: {persistent: true}}
 '
 ok "a persistent device" wait_until '[ "$(status ".devices[0].sessions")" = 1 ]'
-npexec late true >"$T/late" 2>&1 </dev/null &
+npexec late true >"$T/late.err" 2>&1 </dev/null &
 running=$!
 ok "a login that takes long" wait_until '[ "$(events late "^connect")" = 1 ]'
 npctl stop --now
