@@ -1,6 +1,7 @@
 /* Authentication: the order of methods and the words for its end; see auth.h. */
 #include "auth.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -135,6 +136,14 @@ auth_note_problem(struct auth *a, const char *text)
 	if (a->note[0] == '\0')
 		snprintf(a->note, sizeof(a->note), "%.*s", (int)sizeof(a->note) - 1, text);
 	a->params->hooks->notice(text, a->params->hooks->arg);
+}
+
+void
+auth_watch(struct auth *a)
+{
+	const struct dial_hooks *hooks = a->params->hooks;
+
+	hooks->watch_fd(fcntl(a->params->fd, F_DUPFD_CLOEXEC, 0), hooks->arg);
 }
 
 char *

@@ -42,10 +42,13 @@ auth_configured_password(struct auth *a)
 	bool by_kbdint = (a->methods & SSH_AUTH_METHOD_INTERACTIVE) != 0 && a->target->kbdint_auth;
 	enum auth_outcome outcome;
 	char *password;
+	int rc;
 
 	if (!by_password && !by_kbdint)
 		return AUTH_OUTCOME_DENIED;
-	if (credential_password(a->target->device, a->params->hooks, &password, a->err) == -1)
+	rc = credential_password(a->target->device, a->params->hooks, &password, a->err);
+	auth_watch(a);
+	if (rc == -1)
 		return AUTH_OUTCOME_FAILED;
 	if (by_password) {
 		a->password_used = true;

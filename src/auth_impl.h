@@ -53,6 +53,8 @@ void auth_note_tried(struct auth *a, const char *fmt, ...) NP_PRINTF(2, 3);
 void auth_note_success(struct auth *a, const char *fmt, ...) NP_PRINTF(2, 3);
 /* Tells the person and keeps it for the error. */
 void auth_note_problem(struct auth *a, const char *text);
+/* Has a cancel shut the session down again, after a wait for something else. */
+void auth_watch(struct auth *a);
 /* Asks a person; NULL when nobody answers (a->nobody) or in batch mode. Caller: secret_free(). */
 char *auth_ask(struct auth *a, enum prompt_kind kind, const char *text, bool echo);
 

@@ -239,14 +239,16 @@ get_passphrase(struct auth *a, const char *path, int tries, enum auth_outcome *f
 	const char *command = a->target->device->passphrase_command;
 	char *text, *passphrase = NULL;
 
+	if (command != NULL && tries > 0) {
+		error_set(a->err, REASON_CREDENTIAL_FAILED,
+		    "passphrase_command gave a passphrase that does not open %s", path);
+		*failed = AUTH_OUTCOME_FAILED;
+		return NULL;
+	}
 	if (command != NULL) {
-		if (tries > 0) {
-			error_set(a->err, REASON_CREDENTIAL_FAILED,
-			    "passphrase_command gave a passphrase that does not open %s", path);
+		if (credential_run("passphrase_command", command, a->params->hooks, &passphrase, a->err) == -1)
 			*failed = AUTH_OUTCOME_FAILED;
-		} else if (credential_run("passphrase_command", command, a->params->hooks, &passphrase, a->err) == -1) {
-			*failed = AUTH_OUTCOME_FAILED;
-		}
+		auth_watch(a);
 		return passphrase;
 	}
 	text =

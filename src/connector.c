@@ -162,7 +162,12 @@ deliver_prompt(struct connector *c, struct job *job, struct message *m)
 	if (job->state != JOB_RUNNING)
 		return;
 	/* The limit stands still while a person thinks. */
-	job->limit_left = ev_is_active(&job->timer) ? ev_timer_remaining(c->loop, &job->timer) : 0;
+	job->limit_left = 0;
+	if (ev_is_active(&job->timer)) {
+		job->limit_left = ev_timer_remaining(c->loop, &job->timer);
+		if (job->limit_left < 0.001)
+			job->limit_left = 0.001; /* 0 would mean that there is none */
+	}
 	job->prompt_id = m->prompt.prompt_id;
 	set_timer(job, TIMER_PROMPT, job->prompt_timeout);
 	c->events.prompt(&m->prompt, c->arg);

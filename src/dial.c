@@ -131,6 +131,9 @@ open_stream(struct dialing *d)
 
 	if (d->in->ready_fd != -1)
 		return 0;
+	/* Never around a jump host: what is behind it is not meant to be reached from here. */
+	if (t->proxy_jump != NULL)
+		return error_set(d->err, REASON_JUMP_FAILED, "%s: no stream through %s", t->host, t->proxy_jump);
 	if (t->proxy_command == NULL)
 		return netconn_open(&params, d->hooks, &d->fd, d->err);
 	if (child_stream_start(t->proxy_command, &d->proxy, d->err) == -1)
@@ -272,10 +275,6 @@ log_in(struct dialing *d, struct dial_out *out)
 static int
 dial_steps(struct dialing *d, struct dial_out *out)
 {
-	size_t i;
-
-	for (i = 0; i < d->target->notices.n; i++)
-		d->hooks->notice(d->target->notices.v[i], d->hooks->arg);
 	if (open_stream(d) == -1 || watch_stream(d) == -1)
 		return -1;
 	d->session = ssh_new();

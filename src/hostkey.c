@@ -118,11 +118,17 @@ refuse_revoked(const struct check *c, struct np_error *err)
 static int
 refuse_unknown(const struct check *c, const char *why, struct np_error *err)
 {
+	const struct target *t = c->target;
+	char command[200], port[16] = "";
+
+	if (t->port != 22)
+		snprintf(port, sizeof(port), "-p %d ", t->port);
+	snprintf(command, sizeof(command), "ssh %s%.80s%s%s%.80s", t->proxy_jump != NULL ? "-J " : "",
+	    t->proxy_jump != NULL ? t->proxy_jump : "", t->proxy_jump != NULL ? " " : "", port, t->host);
 	return error_set(err, REASON_HOST_KEY_UNKNOWN,
 	    "%s is not in known_hosts: it shows the %s key %s%s%s%s. Compare that with the device's own, then run "
-	    "`ssh -p %d %s` once and answer yes, or set StrictHostKeyChecking accept-new",
-	    c->target->known_as, c->type, c->fingerprint, why[0] != '\0' ? " (" : "", why, why[0] != '\0' ? ")" : "",
-	    c->target->port, c->target->host);
+	    "`%s` once and answer yes, or set StrictHostKeyChecking accept-new",
+	    t->known_as, c->type, c->fingerprint, why[0] != '\0' ? " (" : "", why, why[0] != '\0' ? ")" : "", command);
 }
 
 static void

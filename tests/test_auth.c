@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <libssh/libssh.h>
 
+#include "clock.h"
 #include "dialkit.h"
 #include "testserver.h"
 #include "testsshd.h"
@@ -442,6 +443,42 @@ test_password_command_and_file(void **state)
 }
 
 static void
+cancel(void *arg)
+{
+	struct fixture *f = arg;
+
+	kit_cancel(&f->kit);
+}
+
+/* A command, then a server that never judges what it gave: the cancel has to reach the session. */
+static void
+test_cancel_reaches_the_session_after_a_command(void **state)
+{
+	struct fixture *f = *state;
+	struct testserver_login login = {
+	    .stall = cancel, .stall_arg = f, .steps_count = 1, .steps = {{.methods = PASSWORD, .password = "secret"}}};
+	double began = clock_now();
+
+	start_server(f, &login);
+	log_in(f, testserver_port(f->server), "\"password_command\": \"echo secret\"", "");
+
+	assert_failed(f, REASON_CANCELLED, "logging in as");
+	assert_true(clock_now() - began < 10);
+}
+
+static void
+test_password_without_a_verdict_is_auth_failed(void **state)
+{
+	struct fixture *f = *state;
+	struct testserver_login login = {
+	    .hang_up_after = 1, .steps_count = 1, .steps = {{.methods = PASSWORD, .password = "other"}}};
+
+	start_server(f, &login);
+	log_in(f, testserver_port(f->server), "\"password\": \"secret\"", "");
+	assert_failed(f, REASON_AUTH_FAILED, "password (configured)");
+}
+
+static void
 test_failing_password_command_is_credential_failed(void **state)
 {
 	struct fixture *f = *state;
@@ -734,6 +771,8 @@ main(void)
 	    T(test_server_that_hangs_up_after_refusals_is_auth_failed),
 	    T(test_parting_words_of_the_server_are_told),
 	    T(test_password_command_and_file),
+	    T(test_cancel_reaches_the_session_after_a_command),
+	    T(test_password_without_a_verdict_is_auth_failed),
 	    T(test_failing_password_command_is_credential_failed),
 	    T(test_key_types_log_in),
 	    T(test_missing_default_key_files_are_skipped_quietly),

@@ -530,6 +530,18 @@ test_ready_stream_is_closed_when_the_dial_fails(void **state)
 }
 
 static void
+test_jump_host_is_never_gone_around(void **state)
+{
+	struct fixture *f = *state;
+	struct testserver_login login = {.steps_count = 1};
+
+	f->server = testserver_start_ssh(&login);
+	dial_port(f, testserver_port(f->server), "", "ProxyJump bastion\n");
+	assert_failed(f, REASON_JUMP_FAILED, "bastion");
+	assert_int_equal(login.connections, 0);
+}
+
+static void
 test_passed_limit_ends_before_anything_is_tried(void **state)
 {
 	struct fixture *f = *state;
@@ -610,6 +622,7 @@ main(void)
 	    T(test_proxy_command_that_hangs_is_ended),
 	    T(test_ready_stream_is_used_and_taken_over),
 	    T(test_ready_stream_is_closed_when_the_dial_fails),
+	    T(test_jump_host_is_never_gone_around),
 	    T(test_passed_limit_ends_before_anything_is_tried),
 	    T(test_second_address_is_tried_when_the_first_refuses),
 	    T(test_address_family_is_honoured),

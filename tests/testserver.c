@@ -35,6 +35,7 @@ struct testserver {
 
 /* One SSH connection. */
 struct serving {
+	struct testserver *server;
 	struct testserver_login *login;
 	ssh_session session;
 	int step;
@@ -83,6 +84,11 @@ on_password(ssh_session session NP_UNUSED, const char *user NP_UNUSED, const cha
 	const char *good = step_now(s)->password;
 
 	s->login->passwords++;
+	if (s->login->stall != NULL) {
+		s->login->stall(s->login->stall_arg);
+		while (!testserver_ending(s->server))
+			usleep(5000);
+	}
 	return verdict(s, good != NULL && strcmp(password, good) == 0);
 }
 
@@ -180,7 +186,7 @@ static void
 serve_ssh(int fd, void *arg)
 {
 	struct testserver *t = arg;
-	struct serving s = {.login = t->login, .session = ssh_new()};
+	struct serving s = {.server = t, .login = t->login, .session = ssh_new()};
 	ssh_bind binding = ssh_bind_new();
 	bool no_config = false;
 	struct ssh_server_callbacks_struct callbacks = {.userdata = &s,

@@ -28,9 +28,11 @@ struct testserver_step {
 };
 
 struct testserver_login {
-	const char *banner; /* sent before the login; NULL: none */
-	bool open_door;     /* the method none is enough */
-	int hang_up_after;  /* refusals, then the connection is closed; 0: never */
+	const char *banner;       /* sent before the login; NULL: none */
+	bool open_door;           /* the method none is enough */
+	int hang_up_after;        /* refusals, then the connection is closed; 0: never */
+	void (*stall)(void *arg); /* called when a password comes, which then is never judged; NULL: it is */
+	void *stall_arg;
 	struct testserver_step steps[TESTSERVER_STEPS];
 	int steps_count;
 
