@@ -100,7 +100,7 @@ npexec late true >"$T/late.err" 2>&1 </dev/null &
 running=$!
 ok "a login that takes long" wait_until '[ "$(events late "^connect")" = 1 ]'
 npctl stop --now
-wait_for "$broker_pid" 10
+wait_for "$broker_pid" 20
 is $? 0 "npctl stop --now does not wait for it"
 wait_for $running
 is $? 255 "who waited for it is told"
@@ -110,11 +110,9 @@ at_most "$(($(logins dev) - before))" 1 "and the persistent device is not opened
 
 start_broker
 npexec dev true
-begin=$(now_ms)
 kill -TERM "$broker_pid"
-wait_for "$broker_pid"
-is $? 0 "TERM with idle sessions: status 0"
-at_most $(($(now_ms) - begin)) 3000 "at once"
+wait_for "$broker_pid" 20
+is $? 0 "TERM with idle sessions: status 0, without sitting out drain_timeout (30 s)"
 ok "the server saw a polite end" wait_until 'tail -n 4 "$T/dev/log" | grep -q "^Received disconnect\|^Disconnected from"'
 broker_pid=
 done_testing
