@@ -268,10 +268,13 @@ configure_failed_if()
 	[ -f "$work/$1/Makefile" ] || configure_failed "$1"
 }
 
+# The storms start hundreds of processes, and each is several times slower to start here.
 pass_asan()
 {
+	NP_TEST_SECONDS=550
 	configure_in asan --enable-werror --enable-sanitizers CFLAGS='-O1 -g' && check_in asan check ||
 		configure_failed_if asan
+	NP_TEST_SECONDS=300
 }
 
 # ThreadSanitizer of older compilers does not run with more random addresses than it knows.
@@ -333,7 +336,8 @@ as_user()
 		return
 	fi
 	setpriv --reuid "$made_user" --regid "$(id -g "$made_user")" --clear-groups -- env -i "HOME=$work/home" \
-		"USER=$made_user" "LOGNAME=$made_user" "PATH=$PATH" LC_ALL=C "SHELL=/bin/sh" "$@"
+		"USER=$made_user" "LOGNAME=$made_user" "PATH=$PATH" LC_ALL=C SHELL=/bin/sh \
+		"NP_TEST_SECONDS=$NP_TEST_SECONDS" "$@"
 }
 
 # Processes of the ordinary user, "PID COMMAND" a line.  Nobody else uses that name, so all of them are the tests'.
@@ -483,6 +487,8 @@ main()
 	# Nothing of the caller's environment may decide a test.
 	unset NETPULSE_SOCKET NETPULSE_CONFIG NETPULSE_DAEMON CFLAGS CPPFLAGS LDFLAGS MAKEFLAGS MAKELEVEL
 	umask 022
+	NP_TEST_SECONDS=300 # limit of one end-to-end test, generous: machines of CI are slow
+	export NP_TEST_SECONDS
 	work=$(mktemp -d "${TMPDIR:-/tmp}/netpulse-tests-XXXXXX") || die "no temporary directory"
 	chmod 755 "$work" # the ordinary user must get there
 	logs=$work/logs
