@@ -61,17 +61,19 @@ start(char **argv, int listener, const sigset_t *signals)
 	return -1;
 }
 
-static void
+/* False when there is none. */
+static bool
 print_report(int fd)
 {
 	char text[2048];
 	ssize_t n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
 	if (n <= 0)
-		return;
+		return false;
 	text[n] = '\0';
 	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
 		printf("notify: %s\n", line);
 	fflush(stdout);
+	return true;
 }
 
 int
@@ -114,6 +116,9 @@ main(int argc, char **argv)
 			running = waitpid(pid, &status, WNOHANG) != pid;
 		}
 	}
+	/* Its last words may lie behind its end. */
+	while (print_report(notify))
+		;
 	unlink(path);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
