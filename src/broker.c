@@ -16,7 +16,7 @@
 #include "xalloc.h"
 
 #define TICK_SECONDS 5.0
-#define SLOW_TURN_SECONDS 0.1
+#define DRAIN_POLL_SECONDS 0.02
 
 static void finish(struct broker *b);
 
@@ -188,6 +188,32 @@ commands_left(const struct broker *b)
 	return count;
 }
 
+/* What has been said but not read: a drain waits for it as well, as long as drain_timeout allows. */
+static bool
+output_left(const struct broker *b)
+{
+	const struct broker_peer *bp;
+
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (peer_out_pending(bp->peer) > 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+finish_when_read(struct broker *b)
+{
+	if (!output_left(b)) {
+		finish(b);
+		return;
+	}
+	if (b->tick.repeat > DRAIN_POLL_SECONDS) {
+		b->tick.repeat = DRAIN_POLL_SECONDS; /* no event tells when the last byte has left */
+		ev_timer_again(b->loop, &b->tick);
+	}
+}
+
 /* Runs before the loop blocks: the one place where ended things are freed. */
 static void
 on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
@@ -198,7 +224,7 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 	if (!TAILQ_EMPTY(&b->syncs))
 		broker_syncs_answer(b);
 	if (b->stopping && !b->finished && commands_left(b) == 0)
-		finish(b);
+		finish_when_read(b);
 }
 
 static bool

@@ -18,9 +18,6 @@ refuse_new(const struct broker *b, struct np_error *err)
 {
 	if (b->stopping)
 		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
-	if (b->config->max_queue > 0 && b->requests_count >= b->config->max_queue + b->config->max_clients)
-		return error_set(
-		    err, REASON_QUEUE_FULL, "%d requests are in the broker: try again later", b->requests_count);
 	return 0;
 }
 
@@ -37,6 +34,16 @@ count_queued(const struct broker *b)
 	return n;
 }
 
+/* A device that nobody waits for takes one more: thousands who wait for a dead one must not hold up the others. */
+static int
+refuse_queue(const struct broker *b, const struct broker_pool *pool, struct np_error *err)
+{
+	if (b->config->max_queue == 0 || pool->policy.waiters_count == 0 || count_queued(b) < b->config->max_queue)
+		return 0;
+	return error_set(
+	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->config->max_queue);
+}
+
 /* Gives a parsed request its pool and its place in the queue; takes over the params. */
 static int
 submit(struct broker_peer *bp, const struct message *m, enum request_kind kind, struct exec_params *params,
@@ -48,11 +55,8 @@ submit(struct broker_peer *bp, const struct message *m, enum request_kind kind, 
 
 	if (refuse_new(b, err) == -1)
 		return -1;
-	if (b->config->max_queue > 0 && count_queued(b) >= b->config->max_queue)
-		return error_set(err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later",
-		    b->config->max_queue);
 	pool = broker_pool_get(b, &params->device, err);
-	if (pool == NULL)
+	if (pool == NULL || refuse_queue(b, pool, err) == -1)
 		return -1;
 	r = request_create(b, kind, bp, &m->id);
 	r->params = *params;

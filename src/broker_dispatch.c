@@ -140,20 +140,6 @@ dispatch_request(struct broker_peer *bp, const struct message *m, const struct f
 	return verb->run(bp, m, err);
 }
 
-/*
- * Any message may have held a secret (an answer, a password in a device entry).  What was needed has been copied; the
- * rest is overwritten, in the tree and in the peer's buffer, before the memory is used for something else.
- */
-static void
-wipe_strings(cJSON *item)
-{
-	for (; item != NULL; item = item->next) {
-		if (cJSON_IsString(item))
-			secret_wipe(item->valuestring, strlen(item->valuestring));
-		wipe_strings(item->child);
-	}
-}
-
 void
 broker_dispatch(struct broker_peer *bp, const struct frame *frame)
 {
@@ -167,6 +153,7 @@ broker_dispatch(struct broker_peer *bp, const struct frame *frame)
 		broker_peer_error(bp, broken || m.id.kind == MESSAGE_ID_NONE ? &none : &m.id, &err, NULL);
 		if (broken)
 			peer_close_after_flush(bp->peer);
+		secret_wipe((void *)(uintptr_t)frame->json, frame->json_size);
 		return;
 	}
 	switch (m.kind) {
@@ -182,7 +169,8 @@ broker_dispatch(struct broker_peer *bp, const struct frame *frame)
 	case MESSAGE_ERROR:
 		break; /* the broker asks nothing */
 	}
-	wipe_strings(m.root);
+	/* Any message may have held an answer or a password; what was needed has been copied. */
+	params_wipe(m.root);
 	secret_wipe((void *)(uintptr_t)frame->json, frame->json_size);
 	message_finish(&m);
 }

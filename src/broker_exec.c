@@ -35,11 +35,37 @@ make_heads(struct request *r)
 	}
 }
 
+static void pump_output(struct request *r);
+
+static void
+save_tails(struct request *r, struct chan *ch)
+{
+	for (int which = 0; which < 2; which++) {
+		const struct buf *out = chan_output(ch, which);
+		if (out->len > 0 && buf_append(&r->tails[which], buf_head(out), out->len) == -1)
+			log_error("request", "%s: %zu bytes of output lost: the channel gave more than its limit",
+			    request_device(r), out->len);
+	}
+}
+
+/* What the command has said up to now belongs to the client, also when a limit ends it: abandoning a channel drops it.
+ */
+static void
+keep_output(struct request *r)
+{
+	pump_output(r);
+	save_tails(r, r->chan);
+	for (int which = 0; which < 2; which++)
+		chan_consume(r->chan, which, chan_output(r->chan, which)->len);
+}
+
 void
 request_give_up(struct request *r, enum np_reason reason, const char *text)
 {
 	if (r->abort.reason != REASON_NONE || r->chan == NULL)
 		return;
+	if (reason != REASON_OUTPUT_LIMIT)
+		keep_output(r);
 	error_set(&r->abort, reason, "%s", text);
 	chan_abandon(r->chan);
 }
@@ -195,17 +221,6 @@ on_wrote(struct chan *ch NP_UNUSED, size_t n, void *arg)
 	r->last_activity = clock_now();
 	if (!r->stdin_ended && n > 0)
 		grant_stdin(r, n);
-}
-
-static void
-save_tails(struct request *r, struct chan *ch)
-{
-	for (int which = 0; which < 2; which++) {
-		const struct buf *out = chan_output(ch, which);
-		if (out->len > 0 && buf_append(&r->tails[which], buf_head(out), out->len) == -1)
-			log_error("request", "%s: %zu bytes of output lost: the channel gave more than its limit",
-			    request_device(r), out->len);
-	}
 }
 
 /* Back to its place in the queue, before its next command has been sent. */

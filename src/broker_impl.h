@@ -100,6 +100,7 @@ struct broker_pool {
 	size_t block_stamps_count;
 	bool asking;      /* a person is being asked something that the waiters wait for */
 	bool prompted;    /* the last failed login had questions: a person may try again */
+	bool retired;     /* the configuration allows it no longer: it ends with its sessions */
 	bool wants_room;  /* a limit outside stood in the way */
 	double last_used; /* a request began or ended */
 	uint64_t requests_done;

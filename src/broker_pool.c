@@ -54,6 +54,7 @@ apply_overrides(struct device_conf *device, const char *overrides, struct np_err
 		if (rc == -1)
 			break;
 	}
+	params_wipe(object); /* may hold a password */
 	cJSON_Delete(object);
 	return rc;
 }

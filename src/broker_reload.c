@@ -57,6 +57,7 @@ retire(struct broker_pool *pool, const struct np_error *why, int *changed)
 {
 	struct device_conf *gone = device_conf_copy(pool->device);
 	struct pool_waiter *w, *next;
+	struct request *r;
 
 	(*changed)++;
 	gone->args.persistent = false;
@@ -66,6 +67,9 @@ retire(struct broker_pool *pool, const struct np_error *why, int *changed)
 		pool_unwait(w);
 		request_fail(request_by_waiter(w), why);
 	}
+	while ((r = TAILQ_FIRST(&pool->held)) != NULL)
+		request_fail(r, why);
+	pool->retired = true;
 	secret_free(pool->key);
 	pool->key = xasprintf("retired %llu", (unsigned long long)broker_next_id(pool->broker));
 	pool->key_hash = broker_hash(pool->key);
@@ -81,6 +85,8 @@ broker_pools_reload(struct broker *b, struct config *config, int *changed)
 	struct np_error err;
 
 	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (pool->retired)
+			continue;
 		struct device_conf *device = broker_device_make(config, &pool->ref, &err);
 		if (device == NULL)
 			retire(pool, &err, changed);

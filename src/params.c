@@ -25,6 +25,16 @@ params_bad(struct np_error *err, const char *name, const char *wanted)
 	return error_set(err, REASON_INVALID_PARAMS, "`%s` must be %s", name, wanted);
 }
 
+void
+params_wipe(cJSON *item)
+{
+	for (; item != NULL; item = item->next) {
+		if (cJSON_IsString(item))
+			secret_wipe(item->valuestring, strlen(item->valuestring));
+		params_wipe(item->child);
+	}
+}
+
 int
 params_only(const cJSON *params, const char *const *names, size_t count, struct np_error *err)
 {
@@ -138,7 +148,10 @@ overrides_canonical(const cJSON *object)
 		cJSON_AddItemToObject(sorted, members[i]->string, cJSON_Duplicate(members[i], 0));
 	char *printed = n > 0 ? cJSON_PrintUnformatted(sorted) : NULL;
 	char *text = xstrdup_null(printed);
+	if (printed != NULL)
+		secret_wipe(printed, strlen(printed)); /* may hold a password */
 	cJSON_free(printed);
+	params_wipe(sorted);
 	cJSON_Delete(sorted);
 	free(members);
 	return text;
@@ -421,10 +434,10 @@ exec_params_finish(struct exec_params *p)
 {
 	device_ref_finish(&p->device);
 	for (size_t i = 0; i < p->commands_count; i++)
-		free(p->commands[i].text);
+		secret_free(p->commands[i].text); /* commands may name secrets */
 	free(p->commands);
 	for (char **e = p->env; e != NULL && *e != NULL; e++)
-		free(*e);
+		secret_free(*e);
 	free(p->env);
 	free(p->term);
 	free(p->agent_socket);

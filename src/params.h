@@ -68,6 +68,9 @@ char *device_ref_key(const struct device_ref *ref) NP_MALLOC;
 void device_ref_finish(struct device_ref *ref);
 struct device_ref device_ref_copy(const struct device_ref *ref);
 
+/* Overwrites every string of a JSON tree, which may have held a secret, before it is freed. */
+void params_wipe(cJSON *item);
+
 /* 0 when params (NULL: none) has no members but those in names[]; else -1 with err naming the first and the nearest. */
 int params_only(const cJSON *params, const char *const *names, size_t count, struct np_error *err) NP_MUST_CHECK;
 /* Reads an optional boolean member into *value; -1 with err when it is something else. */
