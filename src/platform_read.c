@@ -78,7 +78,7 @@ read_number(const struct platform_reader *r, const struct yamldoc_node *node, do
 static int
 read_int(const struct platform_reader *r, const struct yamldoc_node *node, int *field)
 {
-	double value;
+	double value = 0;
 
 	if (read_number(r, node, &value) < 0)
 		return -1;
