@@ -52,15 +52,39 @@ like "$out" '<late>' "so one who takes 3 s is in time"
 # ---- several persons and one login ----
 
 npctl close pw >/dev/null
-for i in 1 2; do
-	ptyrun -t 20 -e 'assword' -s 'secret\r' npexec pw 'echo "<in>"' >"$T/person$i" 2>&1 &
-	eval "person$i=$!"
-	[ $i = 2 ] || ok "somebody is asked" wait_until 'grep -q assword "$T/person1"'
+ptyrun -t 30 -e 'assword' npexec pw true >"$T/person1" 2>&1 </dev/null &
+person1=$!
+ok "somebody is asked" wait_until 'grep -q assword "$T/person1"'
+ptyrun -t 30 -e 'assword' -s 'secret\r' npexec pw 'echo "<in>"' >"$T/person2" 2>&1 </dev/null &
+person2=$!
+npexec pw 'echo "<in>"' >"$T/nobody" 2>&1 </dev/null &
+nobody=$!
+ok "two others wait" wait_until '[ "$(status "[.devices[] | select(.device == \"pw\") | .queued] | add")" -ge 3 ]'
+not grep -q assword "$T/person2"
+report $? "without being asked"
+kill -KILL "$(descendants $person1 | head -n 1)"
+wait_for $person2
+is $? 0 "the first leaves: the next person is asked and is let in"
+like "$(cat "$T/person2")" 'assword.*' "and is asked"
+wait_for $nobody
+like "$(cat "$T/nobody")" '<in>' "who has no terminal uses that session"
+kill $person1 2>/dev/null
+wait_for $person1
+
+# ---- a login that needed a person is not repeated by itself ----
+
+before=$(events pw '^auth')
+pids=
+bad=0
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	npexec -n pw 'sleep 0.1' &
+	pids="$pids $!"
 done
-wait_for "$person1"
-is $? 0 "the first is served"
-kill "$person2" 2>/dev/null
-wait_for "$person2"
+for pid in $pids; do
+	wait_for "$pid" || bad=$((bad + 1))
+done
+is $bad 0 "twelve commands at once are served"
+is "$(events pw '^auth')" "$before" "over the session that there is"
 
 # ---- keyboard-interactive ----
 

@@ -122,6 +122,14 @@ npexec single true
 is "$(($(logins dev) - before))" 2 "enabled false: a connection for each request"
 ok "closed afterwards" wait_until '[ "$(sessions single)" = 0 ]' 5
 
+# ---- --fresh ----
+
+before=$(logins dev)
+session=$(npexec -j dev true | jq -r .session)
+is "$(npexec -j --fresh dev true | jq -r .reused)" false "--fresh takes no warm session"
+is "$(($(logins dev) - before))" 1 "but logs in"
+is "$(npexec -j dev true | jq -r .session)" "$session" "and leaves the others their own"
+
 # ---- max_age ----
 
 before=$(logins dev)

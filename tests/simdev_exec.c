@@ -1,9 +1,11 @@
 /*
  * What an exec channel of simdev runs.  Nothing is executed: the command's first word says what to pretend.
  *
- *   true | exit N | echo TEXT | stderr TEXT | cat | sleep SECONDS | flood BYTES | sink | hang | signal NAME | no-status
+ *   true | exit N | echo TEXT | stderr TEXT | cat | sleep SECONDS | stubborn SECONDS | flood BYTES | sink | hang |
+ *   signal NAME | no-status
  *
- * Everything else is answered by --reply, or by the command itself and a newline.
+ * sleep dies of signals, stubborn does not.  Everything else is answered by --reply, or by the
+ * command itself and a newline.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +93,7 @@ exec_state_create(const struct sim_channel *ch, double now)
 	if (s == NULL)
 		abort();
 	s->until = now;
-	if (is_word(ch->command, "sleep", &argument))
+	if (is_word(ch->command, "sleep", &argument) || is_word(ch->command, "stubborn", &argument))
 		s->until = now + strtod(argument, NULL);
 	else if (is_word(ch->command, "flood", &argument))
 		s->flood = strtoull(argument, NULL, 10);
@@ -124,6 +126,8 @@ exec_end(struct sim_channel *ch, struct exec_state *s)
 		sim_channel_end(ch, atoi(argument), NULL);
 	else if (is_word(ch->command, "signal", &argument))
 		sim_channel_end(ch, -1, argument);
+	else if (is_word(ch->command, "sleep", &argument) && ch->signal != NULL)
+		sim_channel_end(ch, -1, ch->signal);
 	else if (is_word(ch->command, "no-status", &argument))
 		sim_channel_end(ch, -1, NULL);
 	else
@@ -147,8 +151,8 @@ exec_run(struct sim_channel *ch, double now, double *wake)
 		outcome = run_cat(ch, s, command[0] == 'c');
 	else if (is_word(command, "flood", &argument))
 		outcome = run_flood(ch, s);
-	else if (is_word(command, "sleep", &argument))
-		outcome = run_sleep(s, now, wake);
+	else if (is_word(command, "sleep", &argument) || is_word(command, "stubborn", &argument))
+		outcome = command[1] == 'l' && ch->signal != NULL ? ENDED : run_sleep(s, now, wake);
 	else if (is_word(command, "hang", &argument))
 		outcome = RUNNING_IDLE;
 	else if (!is_word(command, "true", &argument) && !is_word(command, "exit", &argument) &&
