@@ -93,7 +93,7 @@ greedy=$!
 ok "clients that hold half a frame" wait_until '[ "$(status ".broker.peers")" -ge 2 ]'
 ok "do not disturb others" npexec dev true
 kill -KILL $half $greedy
-printf '%s\n' '!part 30' '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"touch '"$T"'/ran"}}' |
+printf '%s\n' '!part 30' '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"touch '"$T"'/ran"}}' '!close' |
 	nprpc >/dev/null 2>&1
 npctl ping >/dev/null
 ok "a truncated request is not run" [ ! -e "$T/ran" ]

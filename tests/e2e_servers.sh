@@ -4,7 +4,8 @@
 need jq
 
 start_sshd rekey 'RekeyLimit 1M 1s'
-start_sshd chan 'ChannelTimeout session:*=1s'
+# Long enough for the shell to start on a busy machine: what it printed must have come before.
+start_sshd chan 'ChannelTimeout session:*=4s'
 start_sshd unused 'UnusedConnectionTimeout 1s'
 start_sshd probing 'ClientAliveInterval 1' 'ClientAliveCountMax 2'
 start_sshd talk "Banner $T/banner"
@@ -57,7 +58,7 @@ unlike "$err" "$(printf '\033')" "nor do its control bytes reach the terminal"
 
 # ---- what a command leaves behind ----
 
-npexec chan 'exec >&- 2>&-; sleep 0.3; exit 7'
+npexec talk 'exec >&- 2>&-; sleep 0.3; exit 7'
 is $? 7 "exit status 7 after the streams were closed"
 is "$(npexec talk 'exec >&-; echo late >&2' 2>&1)" late "standard error after the end of standard output"
 
