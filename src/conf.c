@@ -38,7 +38,7 @@ static const struct conf_key global_keys[] = {
     {.name = "max_clients", GLOBAL(max_clients), .type = CONF_INT, .min = 1, .max = 1000000},
     {.name = "max_queue", GLOBAL(max_queue), .type = CONF_INT, .min = 1, .max = 1000000},
     {.name = "max_sessions", GLOBAL(max_sessions), .type = CONF_INT, .min = 1, .max = 1000000},
-    {.name = "platform_path", GLOBAL(platform_path), .type = CONF_PATH},
+    {.name = "platform_path", GLOBAL(platform_path), .type = CONF_PATH, .flags = CONF_PATH_LIST},
     {.name = "ssh_config", GLOBAL(ssh_config), .type = CONF_PATH, .flags = CONF_MAY_BE_NONE},
 };
 

@@ -101,21 +101,45 @@ set_string(const struct conf_key *key, void *base, const struct conf_value *valu
 	return 0;
 }
 
+/* One path, or each of a list of them, with "~/" expanded; NULL where one is not absolute.  The caller frees it. */
+static char *
+expand_path(const struct conf_key *key, const char *text)
+{
+	const char *separator = (key->flags & CONF_PATH_LIST) != 0 ? ":" : "";
+	char *whole = NULL;
+
+	for (;;) {
+		size_t n = strcspn(text, separator);
+		char *part = xstrndup(text, n), *path = paths_expand_home(part), *longer;
+		bool good = path[0] == '/' || ((key->flags & CONF_MAY_BE_NONE) != 0 && strcmp(path, "none") == 0);
+
+		longer =
+		    good ? xasprintf("%s%s%s", whole != NULL ? whole : "", whole != NULL ? separator : "", path) : NULL;
+		free(whole);
+		free(path);
+		free(part);
+		whole = longer;
+		if (!good || text[n] == '\0')
+			return whole;
+		text += n + 1;
+	}
+}
+
 static int
 set_path(const struct conf_key *key, void *base, const struct conf_value *value, struct np_error *err)
 {
-	bool may_be_none = (key->flags & CONF_MAY_BE_NONE) != 0;
 	char **field = member(key, base);
 	char *path;
 
 	if (check_text(key, value, err) < 0)
 		return -1;
-	path = paths_expand_home(value->text);
-	if (path[0] != '/' && !(may_be_none && strcmp(path, "none") == 0)) {
-		free(path);
+	path = expand_path(key, value->text);
+	if (path == NULL && (key->flags & CONF_PATH_LIST) != 0)
+		return error_value(key, value, err, "absolute paths or `~/...`, separated by colons");
+	if (path == NULL)
 		return error_value(key, value, err,
-		    may_be_none ? "an absolute path, `~/...` or `none`" : "an absolute path or `~/...`");
-	}
+		    (key->flags & CONF_MAY_BE_NONE) != 0 ? "an absolute path, `~/...` or `none`"
+							 : "an absolute path or `~/...`");
 	free(*field);
 	*field = path;
 	return 0;

@@ -35,7 +35,8 @@ enum conf_flag {
 	CONF_NOT_LOGIN = 1 << 3,      /* does not decide what sessions are made */
 	CONF_MAY_BE_NONE = 1 << 4,    /* CONF_PATH: the word "none" too */
 	CONF_PASSWORD_GROUP = 1 << 5, /* only one of the group may be given */
-	CONF_SECRET_GROUP = 1 << 6
+	CONF_SECRET_GROUP = 1 << 6,
+	CONF_PATH_LIST = 1 << 7 /* CONF_PATH: several, separated by colons */
 };
 #define CONF_GROUPS (CONF_PASSWORD_GROUP | CONF_SECRET_GROUP)
 

@@ -39,6 +39,7 @@ table='
 1 pattern pcre2
 1 platform
 1 platform_dialogue
+1 platform_dirs
 1 platform_find
 1 platform_impl
 1 platform_key

@@ -8,6 +8,7 @@
 #   skip COUNT WHY       skip_all WHY       diag TEXT           done_testing          run COMMAND...
 #   start_sshd NAME [LINE...]    start_dropbear NAME [OPTION...]    start_simdev NAME [OPTION...]
 #   start_relay NAME TARGET [OPTION...]    start_broker [CONFIG]    stop_broker    restart_config CONFIG
+#   platform_files
 #
 # A server NAME is Host NAME in $T/ssh_config, so `npexec NAME true` works once a broker runs.
 
@@ -486,8 +487,25 @@ write_config()
 		*) echo "ssh_config: $T/ssh_config" ;;
 		esac
 		printf '%s\n' "$1"
+		# Last, so that the lines of what the test wrote keep their numbers.
+		case $1 in
+		*platform_path:*) ;;
+		*) printf 'platform_path: %s\n' "$(platform_files)" ;;
+		esac
 	} >"$T/config.new"
 	mv "$T/config.new" "$T/config.yaml"
+}
+
+# Where the platform files are, as a private copy: the source tree may be writable by a group, and such files are refused.
+platform_files()
+{
+	if [ ! -d "$T/platforms" ]; then
+		mkdir "$T/platforms"
+		for _file in "$tests"/../src/platforms/*.yaml; do
+			cat "$_file" >"$T/platforms/$(basename "$_file")"
+		done
+	fi
+	echo "$T/platforms"
 }
 
 # Ends the broker and says whether it ended well (the sanitizers and valgrind speak through its status).

@@ -182,7 +182,7 @@ static const char every_key[] = "ssh_config: /etc/lab/ssh_config\n"
 				"drain_timeout: 14.5\n"
 				"log_level: debug\n"
 				"audit_log: /var/log/audit\n"
-				"platform_path: /etc/netpulse/platforms\n"
+				"platform_path: /etc/netpulse/platforms:/p\n"
 				"long_connection:\n"
 				"  enabled: off\n"
 				"  keepalive: no\n"
@@ -251,7 +251,7 @@ test_every_global_key_is_read(void **state)
 	assert_int_equal(config->log_level, LOG_LEVEL_DEBUG);
 	assert_true(config->log_level_given);
 	assert_string_equal(config->audit_log, "/var/log/audit");
-	assert_string_equal(config->platform_path, "/etc/netpulse/platforms");
+	assert_string_equal(config->platform_path, "/etc/netpulse/platforms:/p");
 	assert_int_equal(config->files_count, 1);
 	assert_string_equal(config->files[0], "f.yaml");
 	config_unref(config);
@@ -441,6 +441,10 @@ test_bad_input_is_refused_with_line_and_hint(void **state)
 	    {"log_level: loud\n", "f.yaml:1: `log_level` must be one of error warning info debug, not `loud`"},
 	    {"audit_log: a.log\n", "f.yaml:1: `audit_log` must be an absolute path or `~/...`, not `a.log`"},
 	    {"audit_log: none\n", "f.yaml:1: `audit_log` must be an absolute path or `~/...`, not `none`"},
+	    {"platform_path: /a:b\n",
+		"f.yaml:1: `platform_path` must be absolute paths or `~/...`, separated by colons, not `/a:b`"},
+	    {"platform_path: '/a:'\n", "f.yaml:1: `platform_path` must be absolute paths or `~/...`, separated by "
+				       "colons, not the text \"/a:\""},
 	    {"ssh_config: config\n",
 		"f.yaml:1: `ssh_config` must be an absolute path, `~/...` or `none`, not `config`"},
 	    {"long_connection:\n  enabled: 1\n", "f.yaml:2: `enabled` must be true or false, not `1`"},
@@ -615,8 +619,10 @@ test_home_is_expanded_in_paths(void **state)
 	(void)state;
 
 	setenv("HOME", "/home/ops", 1);
-	config = parse("ssh_config: ~/c\ndevices: {a: {key_file: ~/.ssh/id, password_file: ~/p, password: ~}}\n");
+	config = parse("ssh_config: ~/c\nplatform_path: ~/a:/b:~/c\n"
+		       "devices: {a: {key_file: ~/.ssh/id, password_file: ~/p, password: ~}}\n");
 	assert_string_equal(config->ssh_config, "/home/ops/c");
+	assert_string_equal(config->platform_path, "/home/ops/a:/b:/home/ops/c");
 	assert_string_equal(config_device(config, "a")->key_file, "/home/ops/.ssh/id");
 	assert_string_equal(config_device(config, "a")->password_file, "/home/ops/p");
 	config_unref(config);

@@ -14,6 +14,7 @@
 #include "pattern.h"
 #include "platdir.h"
 #include "platform.h"
+#include "platform_dirs.h"
 #include "xalloc.h"
 
 #define MINIMAL                                                                                                        \
@@ -322,6 +323,69 @@ test_a_file_that_others_may_write_is_refused(void **state)
 }
 
 static void
+check_dirs(const char *platform_path, const char *const *expected, size_t count)
+{
+	char **dirs;
+	size_t n = platform_dirs(platform_path, &dirs);
+
+	assert_int_equal(n, count);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(dirs[i], expected[i]);
+	platform_dirs_free(dirs, n);
+}
+
+static void
+test_directories_are_the_users_the_systems_and_the_installed_one(void **state)
+{
+	static const char *const ours[] = {"/x/netpulse/platforms", "/etc/netpulse/platforms", NETPULSE_PLATFORMS};
+	static const char *const home[] = {
+	    "/home/ops/.config/netpulse/platforms", "/etc/netpulse/platforms", NETPULSE_PLATFORMS};
+	static const char *const named[] = {"/a", "/home/ops/b"};
+	char *old_home = xstrdup_null(getenv("HOME")), *old_base = xstrdup_null(getenv("XDG_CONFIG_HOME"));
+	(void)state;
+
+	setenv("HOME", "/home/ops", 1);
+	setenv("XDG_CONFIG_HOME", "/x", 1);
+	check_dirs(NULL, ours, 3);
+	check_dirs("", ours, 3);
+	check_dirs("/a:~/b", named, 2);
+	check_dirs(":/a::~/b:", named, 2);
+	setenv("XDG_CONFIG_HOME", "relative", 1);
+	check_dirs(NULL, home, 3);
+	unsetenv("XDG_CONFIG_HOME");
+	check_dirs(NULL, home, 3);
+	if (old_base != NULL)
+		setenv("XDG_CONFIG_HOME", old_base, 1);
+	if (old_home != NULL)
+		setenv("HOME", old_home, 1);
+	else
+		unsetenv("HOME");
+	free(old_base);
+	free(old_home);
+}
+
+static void
+test_directories_that_are_named_are_loaded(void **state)
+{
+	char dir[] = "/tmp/np-platform-XXXXXX";
+	struct platforms *set;
+	char *path;
+	(void)state;
+
+	assert_non_null(mkdtemp(dir));
+	write_file(dir, "t.yaml", MINIMAL);
+	path = xasprintf("/nonexistent/np:%s", dir);
+	set = platform_dirs_load(path);
+	assert_int_equal(set->count, 1);
+	assert_int_equal(set->errors_count, 0);
+	assert_non_null(platforms_find(set, "t"));
+	platforms_unref(set);
+	remove_file(dir, "t.yaml");
+	assert_int_equal(rmdir(dir), 0);
+	free(path);
+}
+
+static void
 test_an_extension_replaces_a_mode_as_a_whole(void **state)
 {
 	struct platforms *set = platdir_load();
@@ -464,6 +528,8 @@ main(void)
 	    cmocka_unit_test(test_a_minimal_file_gets_defaults_and_warnings),
 	    cmocka_unit_test(test_the_first_directory_wins_and_a_bad_file_leaves_the_others_alone),
 	    cmocka_unit_test(test_a_file_that_others_may_write_is_refused),
+	    cmocka_unit_test(test_directories_are_the_users_the_systems_and_the_installed_one),
+	    cmocka_unit_test(test_directories_that_are_named_are_loaded),
 	    cmocka_unit_test(test_an_extension_replaces_a_mode_as_a_whole),
 	    cmocka_unit_test(test_a_version_text_tells_the_platform),
 	    cmocka_unit_test(test_transcripts_do_not_show_secrets_of_the_configuration),
