@@ -98,9 +98,14 @@ printf '%s\n' '!part 30' '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"dev
 npctl ping >/dev/null
 ok "a truncated request is not run" [ ! -e "$T/ran" ]
 
-# Standard input beyond what was granted.
-printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"sleep 20"}}' \
-	'!data-size 65536' '{"jsonrpc":"2.0","method":"stdin","params":{"id":1}}' '!eof' >"$T/lines"
+# Standard input beyond what was granted: more than the command's start grants and than the server's window takes.
+{
+	echo '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"sleep 20"}}'
+	for _ in $(seq 80); do
+		printf '%s\n' '!data-size 65536' '{"jsonrpc":"2.0","method":"stdin","params":{"id":1}}'
+	done
+	echo '!eof'
+} >"$T/lines"
 run nprpc -t 10 <"$T/lines"
 like "$out" '"error"' "standard input without credit is a violation"
 
