@@ -181,14 +181,16 @@ verb_ping(struct broker_peer *bp, const struct message *m, struct np_error *err)
 static int
 verb_status(struct broker_peer *bp, const struct message *m, struct np_error *err)
 {
-	static const char *const names[] = {"device"};
+	static const char *const names[] = {"brief", "device"};
 	const char *device = NULL;
+	bool brief = false;
 	cJSON *result;
 
 	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
-	    params_string(m->params, "device", &device, err) == -1)
+	    params_string(m->params, "device", &device, err) == -1 ||
+	    params_bool(m->params, "brief", &brief, err) == -1)
 		return -1;
-	result = broker_status(bp->broker, device, err);
+	result = broker_status(bp->broker, device, brief, err);
 	if (result == NULL)
 		return -1;
 	broker_peer_result(bp, &m->id, result);

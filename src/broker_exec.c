@@ -195,6 +195,7 @@ on_started(struct chan *ch, void *arg)
 	struct request *r = arg;
 
 	r->session->commands++;
+	r->pool->commands++;
 	r->requeues = 0;
 	r->last_activity = clock_now();
 	if (r->params.batch)

@@ -104,6 +104,7 @@ struct broker_pool {
 	bool wants_room;  /* a limit outside stood in the way */
 	double last_used; /* a request began or ended */
 	uint64_t requests_done;
+	uint64_t commands; /* begun on its sessions */
 };
 
 enum request_kind { REQUEST_EXEC, REQUEST_OPEN, REQUEST_FORWARD };
@@ -292,6 +293,8 @@ void broker_syncs_answer(struct broker *b);
 /* broker_status.c */
 cJSON *broker_strings(char *const *v, size_t n);
 double broker_round(double x, double per_unit);
-cJSON *broker_status(struct broker *b, const char *device, struct np_error *err);
+/* brief: without sessions, clients, requests and the texts of errors, for who asks often.  NULL with err: no such
+ * device. */
+cJSON *broker_status(struct broker *b, const char *device, bool brief, struct np_error *err);
 
 #endif

@@ -102,7 +102,7 @@ session_json(struct broker_session *s, double now)
 }
 
 static void
-add_last_error(cJSON *o, const struct pool *p, double now)
+add_last_error(cJSON *o, const struct pool *p, bool brief, double now)
 {
 	cJSON *e;
 
@@ -112,7 +112,8 @@ add_last_error(cJSON *o, const struct pool *p, double now)
 	}
 	e = cJSON_AddObjectToObject(o, "last_error");
 	cJSON_AddStringToObject(e, "reason", reason_name(p->last_error.reason));
-	cJSON_AddStringToObject(e, "message", p->last_error.text);
+	if (!brief)
+		cJSON_AddStringToObject(e, "message", p->last_error.text);
 	if (p->block == POOL_BACKOFF)
 		cJSON_AddNumberToObject(e, "retry_in", p->retry_at > now ? tenths(p->retry_at - now) : 0);
 	else
@@ -173,7 +174,7 @@ add_place(cJSON *o, const struct broker_pool *pool)
 }
 
 static cJSON *
-pool_json(struct broker_pool *pool, double now)
+pool_json(struct broker_pool *pool, bool brief, double now)
 {
 	struct pool_sums sum = sum_pool(pool, now);
 	cJSON *o = cJSON_CreateObject(), *list;
@@ -191,8 +192,11 @@ pool_json(struct broker_pool *pool, double now)
 	add_number_or_null(o, "last_used", sum.last_used, 1);
 	add_number_or_null(o, "age", sum.age, 1);
 	cJSON_AddNumberToObject(o, "requests", (double)pool->requests_done);
+	cJSON_AddNumberToObject(o, "commands", (double)pool->commands);
 	cJSON_AddBoolToObject(o, "persistent", pool->device->args.persistent);
-	add_last_error(o, &pool->policy, now);
+	add_last_error(o, &pool->policy, brief, now);
+	if (brief)
+		return o;
 	list = cJSON_AddArrayToObject(o, "list");
 	TAILQ_FOREACH (e, &pool->policy.entries, link) {
 		cJSON_AddItemToArray(list, session_json(broker_entry_session(e), now));
@@ -202,7 +206,7 @@ pool_json(struct broker_pool *pool, double now)
 
 /* A configured device that nobody has used yet. */
 static cJSON *
-idle_json(const struct device_conf *d)
+idle_json(const struct device_conf *d, bool brief)
 {
 	cJSON *o = cJSON_CreateObject();
 	static const char *const zeros[] = {"sessions", "channels_used", "channels_max", "running", "queued"};
@@ -218,9 +222,11 @@ idle_json(const struct device_conf *d)
 	cJSON_AddNullToObject(o, "last_used");
 	cJSON_AddNullToObject(o, "age");
 	cJSON_AddNumberToObject(o, "requests", 0);
+	cJSON_AddNumberToObject(o, "commands", 0);
 	cJSON_AddBoolToObject(o, "persistent", d->args.persistent);
 	cJSON_AddNullToObject(o, "last_error");
-	cJSON_AddArrayToObject(o, "list");
+	if (!brief)
+		cJSON_AddArrayToObject(o, "list");
 	return o;
 }
 
@@ -237,7 +243,7 @@ has_pool(const struct broker *b, const char *name)
 }
 
 static int
-add_devices(struct broker *b, cJSON *list, const char *device, double now)
+add_devices(struct broker *b, cJSON *list, const char *device, bool brief, double now)
 {
 	struct broker_pool *pool;
 	int count = 0;
@@ -245,14 +251,14 @@ add_devices(struct broker *b, cJSON *list, const char *device, double now)
 	TAILQ_FOREACH (pool, &b->pools, link) {
 		if (device != NULL && strcmp(pool->device->name, device) != 0 && strcmp(pool->device_name, device) != 0)
 			continue;
-		cJSON_AddItemToArray(list, pool_json(pool, now));
+		cJSON_AddItemToArray(list, pool_json(pool, brief, now));
 		count++;
 	}
 	for (size_t i = 0; i < b->config->devices_count; i++) {
 		const struct device_conf *d = b->config->devices[i];
 		if ((device != NULL && strcmp(d->name, device) != 0) || has_pool(b, d->name))
 			continue;
-		cJSON_AddItemToArray(list, idle_json(d));
+		cJSON_AddItemToArray(list, idle_json(d, brief));
 		count++;
 	}
 	return count;
@@ -333,19 +339,21 @@ add_broker(struct broker *b, cJSON *o, double now)
 }
 
 cJSON *
-broker_status(struct broker *b, const char *device, struct np_error *err)
+broker_status(struct broker *b, const char *device, bool brief, struct np_error *err)
 {
 	cJSON *o = cJSON_CreateObject();
 	double now = clock_now();
 	char shown[128];
 
 	add_broker(b, cJSON_AddObjectToObject(o, "broker"), now);
-	if (add_devices(b, cJSON_AddArrayToObject(o, "devices"), device, now) == 0 && device != NULL) {
+	if (add_devices(b, cJSON_AddArrayToObject(o, "devices"), device, brief, now) == 0 && device != NULL) {
 		cJSON_Delete(o);
 		error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`",
 		    text_vis_into(shown, sizeof(shown), device));
 		return NULL;
 	}
+	if (brief)
+		return o;
 	add_peers(b, cJSON_AddArrayToObject(o, "peers"), now);
 	add_requests(b, cJSON_AddArrayToObject(o, "requests"), now);
 	return o;

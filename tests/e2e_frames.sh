@@ -63,6 +63,12 @@ wrong invalid_params "a hostile operand" \
 wrong invalid_params "a bad key of a device" \
 	'{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":{"host":"h","prot":1},"command":"x"}}'
 wrong invalid_request "no jsonrpc member" '{"id":1,"method":"ping"}'
+wrong invalid_params "brief must be a boolean" '{"jsonrpc":"2.0","id":1,"method":"status","params":{"brief":1}}'
+
+npexec -e true -e true dev
+rpc '{"jsonrpc":"2.0","id":1,"method":"status","params":{"brief":true}}'
+is "$(answers -c '.result | [keys, (.devices[] | select(.device == "dev") | .commands >= 2, has("list"))]')" \
+	'[["broker","devices"],true,false]' "a brief status counts commands and leaves off what is long"
 
 # breaks NAME LINE...: the connection is ended with an error of id null.
 breaks()
