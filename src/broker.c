@@ -137,6 +137,7 @@ refuse_client(struct broker_peer *bp)
 	error_set(&err, REASON_QUEUE_FULL, "the broker already serves %d clients (max_clients): try again later",
 	    bp->broker->config->max_clients);
 	log_warning("broker", "client refused: %s", err.text);
+	broker_event_refused(bp, NULL, &err);
 	broker_peer_error(bp, &none, &err, NULL);
 	peer_close_after_flush(bp->peer);
 }
@@ -151,6 +152,7 @@ on_accept(int fd, pid_t pid, void *arg)
 	bp->since = clock_now();
 	TAILQ_INIT(&bp->requests);
 	bp->peer = peer_create(b->loop, broker_next_id(b), fd, pid, &peer_callbacks, bp);
+	broker_event_peer(bp, fd);
 	TAILQ_INSERT_TAIL(&b->peers, bp, link);
 	b->peers_count++;
 	b->idle_since = 0;
@@ -318,6 +320,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->requests);
 	TAILQ_INIT(&b->ended);
 	TAILQ_INIT(&b->syncs);
+	b->events = broker_events_create(b);
 	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &broker_connector_events, b);
 	double tick =
 	    options->idle_exit > 0 && options->idle_exit / 2 < TICK_SECONDS ? options->idle_exit / 2 : TICK_SECONDS;
@@ -359,6 +362,7 @@ broker_reload(struct broker *b, int *changed, struct np_error *err)
 
 	*changed = 0;
 	if (config == NULL) {
+		broker_event_reloaded(b, 0, err);
 		log_error("config", "reload refused, the former configuration stays in force: %s", err->text);
 		return -1;
 	}
@@ -369,6 +373,7 @@ broker_reload(struct broker *b, int *changed, struct np_error *err)
 	b->config = config;
 	if (config->log_level_given)
 		log_set_level(config->log_level);
+	broker_event_reloaded(b, *changed, NULL);
 	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
 	broker_pools_tick(b);
 	return 0;
@@ -428,6 +433,7 @@ broker_stop(struct broker *b, bool now)
 		return;
 	if (!b->stopping)
 		b->options.stopping(b->options.arg);
+	broker_event_stopping(b, b->stopping || now);
 	release_persistent(b);
 	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
 	fail_waiting(b, &err);
@@ -494,6 +500,7 @@ broker_destroy(struct broker *b)
 	ev_timer_stop(b->loop, &b->tick);
 	ev_prepare_stop(b->loop, &b->turn);
 	listener_destroy(b->listener);
+	broker_events_destroy(b->events);
 	config_unref(b->config);
 	free((char *)(uintptr_t)b->options.config_file);
 	free((char *)(uintptr_t)b->options.socket_path);

@@ -203,6 +203,7 @@ broker_resolve_done(struct broker_pool *pool, struct connect_result *result)
 	if (!result->ok) {
 		log_warning("pool", "%s: %s", pool->device->name, result->err.text);
 		pool_resolve_done(&pool->policy, &result->err, now);
+		broker_event_resolve_failed(pool, &result->err);
 		broker_pool_kick(pool);
 		return;
 	}

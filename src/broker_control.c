@@ -155,6 +155,7 @@ verb_close(struct broker_peer *bp, const struct message *m, struct np_error *err
 		return error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`: see npctl status",
 		    text_vis_into(shown, sizeof(shown), device));
 	}
+	broker_event_steered(bp, now ? "close --now" : "close", device, (uint64_t)session, 0, NULL);
 	cJSON *result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "closed", closed);
 	broker_peer_result(bp, &m->id, result);
@@ -204,7 +205,10 @@ verb_reload(struct broker_peer *bp, const struct message *m, struct np_error *er
 	cJSON *result;
 	int changed;
 
-	if (params_only(m->params, NULL, 0, err) == -1 || broker_reload(b, &changed, err) == -1)
+	if (params_only(m->params, NULL, 0, err) == -1)
+		return -1;
+	broker_event_steered(bp, "reload", NULL, 0, 0, NULL);
+	if (broker_reload(b, &changed, err) == -1)
 		return -1;
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "devices", (double)b->config->devices_count);
@@ -222,6 +226,7 @@ verb_stop(struct broker_peer *bp, const struct message *m, struct np_error *err)
 
 	if (params_only(m->params, names, NP_COUNT(names), err) == -1 || params_bool(m->params, "now", &now, err) == -1)
 		return -1;
+	broker_event_steered(bp, now ? "stop --now" : "stop", NULL, 0, 0, NULL);
 	broker_peer_result(bp, &m->id, cJSON_CreateObject());
 	if (now || !bp->broker->stopping)
 		broker_stop(bp->broker, now);

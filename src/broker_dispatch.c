@@ -149,6 +149,7 @@ broker_dispatch(struct broker_peer *bp, const struct frame *frame)
 
 	if (message_parse(frame->json, frame->json_size, &m, &err) == -1) {
 		bool broken = err.reason == REASON_PARSE_ERROR;
+		broker_event_refused(bp, NULL, &err);
 		log_warning("peer", "client %llu: %s", (unsigned long long)peer_id(bp->peer), err.text);
 		broker_peer_error(bp, broken || m.id.kind == MESSAGE_ID_NONE ? &none : &m.id, &err, NULL);
 		if (broken)
@@ -159,8 +160,10 @@ broker_dispatch(struct broker_peer *bp, const struct frame *frame)
 	switch (m.kind) {
 	case MESSAGE_REQUEST:
 		log_debug("peer", "client %llu: %s", (unsigned long long)peer_id(bp->peer), m.method);
-		if (dispatch_request(bp, &m, frame, &err) == -1)
+		if (dispatch_request(bp, &m, frame, &err) == -1) {
+			broker_event_refused(bp, &m, &err);
 			broker_peer_error(bp, &m.id, &err, NULL);
+		}
 		break;
 	case MESSAGE_NOTIFICATION:
 		dispatch_notification(bp, &m, frame);

@@ -83,6 +83,8 @@ stream(struct request *r, int which, const uint8_t *p, size_t n)
 			request_give_up(r, REASON_OUTPUT_LIMIT,
 			    "the command printed more than 256 KiB, the most that `capture` holds: let it stream "
 			    "instead");
+		else
+			r->bytes_out += n;
 		return n;
 	}
 	room = peer_stream_room(r->peer->peer);
@@ -335,6 +337,7 @@ command_finish(struct request *r)
 	log_info("request", "%s: request %llu: %s in %.0f ms", request_device(r), (unsigned long long)r->uid,
 	    request_command_error(r) != NULL ? reason_name(request_command_error(r)->reason) : "done",
 	    (clock_now() - r->started) * 1000);
+	broker_event_command_ended(r);
 	if (!r->cancelled)
 		request_send_result(r);
 	if (r->params.batch && !r->cancelled && r->peer != NULL) {
@@ -359,6 +362,7 @@ command_finish(struct request *r)
 void
 request_submit(struct request *r)
 {
+	broker_event_request_queued(r);
 	broker_pool_wait(r->pool, r);
 }
 
@@ -384,6 +388,7 @@ request_assigned(struct request *r, struct broker_session *s)
 	r->ran_on.id = s->id;
 	r->ran_on.reused = s->entry.ready_since <= r->received; /* it was warm before the request came */
 	r->ran_on.connect_seconds = s->connect_seconds;
+	broker_event_request_started(r);
 	switch (r->kind) {
 	case REQUEST_EXEC:
 		command_start(r);

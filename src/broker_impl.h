@@ -9,6 +9,7 @@
 #include <ev.h>
 
 #include "broker.h"
+#include "broker_event.h"
 #include "buf.h"
 #include "channel.h"
 #include "conf.h"
@@ -43,6 +44,7 @@ struct broker_peer {
 	struct request_list requests;
 	int requests_count;
 	double since;
+	struct event_who who;
 };
 
 /*
@@ -104,7 +106,8 @@ struct broker_pool {
 	bool wants_room;  /* a limit outside stood in the way */
 	double last_used; /* a request began or ended */
 	uint64_t requests_done;
-	uint64_t commands; /* begun on its sessions */
+	uint64_t commands;      /* begun on its sessions */
+	const char *told_state; /* the last word that events gave for it; NULL: none yet */
 };
 
 enum request_kind { REQUEST_EXEC, REQUEST_OPEN, REQUEST_FORWARD };
@@ -160,6 +163,11 @@ struct request {
 	uint64_t window_left;
 	uint64_t bytes_in, bytes_out; /* from and to the client */
 
+	/* what events need to know of it, see broker_event.c */
+	struct event_who who;
+	uint64_t told_in, told_out; /* bytes of earlier commands */
+	bool told_end;
+
 	/* forward */
 	struct broker_session *dependent; /* the session that shall run through it */
 	struct relay *relay;
@@ -171,6 +179,7 @@ struct broker {
 	struct broker_options options;
 	struct listener *listener;
 	struct connector *connector;
+	struct broker_events *events;
 	TAILQ_HEAD(, broker_pool) pools;
 	TAILQ_HEAD(, broker_peer) peers;
 	TAILQ_HEAD(, broker_prompt) prompts;
@@ -296,5 +305,7 @@ double broker_round(double x, double per_unit);
 /* brief: without sessions, clients, requests and the texts of errors, for who asks often.  NULL with err: no such
  * device. */
 cJSON *broker_status(struct broker *b, const char *device, bool brief, struct np_error *err);
+/* The name of a running program, made harmless; "" when it cannot be had.  Returns out. */
+const char *broker_program(pid_t pid, char *out, size_t size);
 
 #endif

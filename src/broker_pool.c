@@ -265,6 +265,7 @@ on_kick(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 		execute(pool, &action, &room);
 		if (action.verb == POOL_NOTHING || action.verb == POOL_ROOM) {
 			set_wake(pool, action.wake_at, now);
+			broker_event_device(pool);
 			return;
 		}
 	}
@@ -343,6 +344,7 @@ broker_pool_free(struct broker_pool *pool)
 	struct broker *b = pool->broker;
 
 	broker_prompts_drop(pool);
+	broker_event_device_forgotten(pool);
 	ev_timer_stop(b->loop, &pool->wake);
 	ev_clear_pending(b->loop, &pool->kick);
 	pool_finish(&pool->policy);

@@ -107,6 +107,7 @@ request_ended(struct request *r)
 	}
 	request_release_lease(r);
 	request_detach_peer(r);
+	broker_event_request_ended(r);
 	if (r->pool != NULL) {
 		r->pool->last_used = clock_now();
 		r->pool->requests_done++;
@@ -140,6 +141,7 @@ fail_rest(struct request *r, const struct np_error *err)
 	buf_free(&r->captured[0]);
 	buf_free(&r->captured[1]);
 	r->failed++;
+	broker_event_command_ended(r);
 	request_send_result(r);
 	request_send_not_run(r);
 	request_send_response(r);
@@ -158,6 +160,7 @@ request_fail(struct request *r, const struct np_error *err)
 		broker_peer_error(r->peer, &r->id, err, request_device(r));
 	log_info("request", "%s: request %llu: %s: %s", request_device(r) != NULL ? request_device(r) : "?",
 	    (unsigned long long)r->uid, reason_name(err->reason), err->text);
+	broker_event_request_failed(r, err);
 	request_ended(r);
 }
 
@@ -316,6 +319,7 @@ request_send_not_run(struct request *r)
 		struct np_error err;
 		cJSON *params = request_note_params(r);
 		error_set(&err, REASON_NOT_RUN, "not run: an earlier command failed");
+		broker_event_command_not_run(r, &err);
 		cJSON_AddNullToObject(params, "exit_status");
 		cJSON_AddStringToObject(params, "device", request_device(r));
 		cJSON_AddItemToObject(params, "error", message_error_object(&err, NULL));

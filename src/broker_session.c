@@ -121,6 +121,7 @@ connect_failed(struct broker_session *s, const struct np_error *err, uint64_t ag
 	    reason_name(err->reason), err->text);
 	broker_pool_failed(pool, s->target, agent_hash);
 	pool_connect_failed(&pool->policy, &s->entry, err, clock_now());
+	broker_event_login_failed(s, err);
 	session_free(s);
 }
 
@@ -150,16 +151,18 @@ on_session_closed(struct session *session, const struct np_error *why, void *arg
 	struct broker_session *s = arg;
 
 	log_info("session", "%s: closed: %s", session_name(session), why->text);
+	broker_event_session_down(s, why);
 	s->session = NULL;
 	session_free(s);
 }
 
 static void
-on_session_probed(struct session *session NP_UNUSED, double rtt NP_UNUSED, void *arg)
+on_session_probed(struct session *session NP_UNUSED, double rtt, void *arg)
 {
 	struct broker_session *s = arg;
 
 	pool_alive(&s->entry, clock_now());
+	broker_event_probed(s, rtt);
 	broker_pool_kick(s->pool);
 }
 
@@ -233,6 +236,7 @@ adopt(struct broker_session *s, struct connect_result *result)
 	s->connect_seconds = clock_now() - s->entry.created;
 	log_info("session", "%s: connected as %s@%s:%d in %.0f ms by %s", session_name(s->session), s->target->user,
 	    s->target->host, s->target->port, s->connect_seconds * 1000, s->auth != NULL ? s->auth : "none");
+	broker_event_session_up(s);
 }
 
 static void

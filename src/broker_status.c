@@ -57,10 +57,10 @@ memory_kb(void)
 	return (double)usage.ru_maxrss;
 }
 
-static void
-add_program(cJSON *o, pid_t pid)
+const char *
+broker_program(pid_t pid, char *out, size_t size)
 {
-	char path[64], name[64] = "", shown[128];
+	char path[64], name[64] = "";
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
@@ -71,7 +71,7 @@ add_program(cJSON *o, pid_t pid)
 		fclose(f);
 	}
 	name[strcspn(name, "\n")] = '\0';
-	cJSON_AddStringToObject(o, "program", text_vis_into(shown, sizeof(shown), name));
+	return text_vis_into(out, size, name);
 }
 
 static cJSON *
@@ -268,13 +268,14 @@ static void
 add_peers(struct broker *b, cJSON *list, double now)
 {
 	struct broker_peer *bp;
+	char program[128];
 
 	TAILQ_FOREACH (bp, &b->peers, link) {
 		cJSON *o = cJSON_CreateObject();
 		cJSON_AddNumberToObject(o, "id", (double)peer_id(bp->peer));
 		cJSON_AddNumberToObject(o, "pid", (double)peer_pid(bp->peer));
-		cJSON_AddNumberToObject(o, "uid", (double)getuid());
-		add_program(o, peer_pid(bp->peer));
+		cJSON_AddNumberToObject(o, "uid", (double)bp->who.uid);
+		cJSON_AddStringToObject(o, "program", broker_program(peer_pid(bp->peer), program, sizeof(program)));
 		cJSON_AddNumberToObject(o, "age", tenths(now - bp->since));
 		cJSON_AddNumberToObject(o, "requests", bp->requests_count);
 		cJSON_AddNumberToObject(o, "bytes_in", (double)peer_bytes_in(bp->peer));
@@ -329,6 +330,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddStringToObject(o, "socket", b->options.socket_path != NULL ? b->options.socket_path : "");
 	cJSON_AddItemToObject(o, "config", broker_strings(b->config->files, b->config->files_count));
 	cJSON_AddStringToObject(o, "state", b->stopping ? "draining" : "serving");
+	cJSON_AddNumberToObject(o, "event_id", (double)broker_events_last(b));
 	cJSON_AddNumberToObject(o, "peers", b->peers_count);
 	cJSON_AddNumberToObject(o, "sessions", b->sessions_count);
 	cJSON_AddNumberToObject(o, "requests", b->requests_count);

@@ -32,6 +32,7 @@ table='
 1 conf_file
 1 conf_key
 1 conf_read
+1 event cjson
 1 frame
 1 keyblob
 1 message cjson
@@ -108,6 +109,7 @@ table='
 4 broker_access
 4 broker_control cjson ev
 4 broker_dispatch cjson
+4 broker_event cjson
 4 broker_exec cjson ev
 4 broker_impl cjson ev
 4 broker_limits ev

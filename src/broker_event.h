@@ -1,0 +1,79 @@
+/*
+ * The broker's one bus of events: each hook below says that something happened, once, where it happens.  From it
+ * watchers (broker_watch.c), the audit log (broker_audit.c) and the metrics (broker_metrics.c) are told.
+ *
+ * A hook neither allocates nor formats when nobody listens, never fails, and changes nothing but what is said here.
+ * Main thread.  Included by broker_impl.h.
+ */
+#ifndef NP_BROKER_EVENT_H
+#define NP_BROKER_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cjson/cJSON.h>
+
+#include "error.h"
+#include "event.h"
+#include "message.h"
+
+struct broker;
+struct broker_peer;
+struct broker_pool;
+struct broker_session;
+struct request;
+
+struct broker_events;
+
+struct broker_events *broker_events_create(struct broker *b);
+void broker_events_destroy(struct broker_events *events);
+/* The id of the last event. */
+uint64_t broker_events_last(const struct broker *b);
+
+/* ---- clients ---- */
+
+/* Who is at the other end; fills in the peer's `who`. */
+void broker_event_peer(struct broker_peer *bp, int fd);
+/* m NULL: the client was turned away, or its message could not be read. */
+void broker_event_refused(struct broker_peer *bp, const struct message *m, const struct np_error *err);
+
+/* ---- devices and sessions ---- */
+
+/* Something may have changed the word for the device's state: told if it did. */
+void broker_event_device(struct broker_pool *pool);
+/* The pool is forgotten: its device is idle again. */
+void broker_event_device_forgotten(struct broker_pool *pool);
+void broker_event_resolve_failed(struct broker_pool *pool, const struct np_error *err);
+void broker_event_login_failed(struct broker_session *s, const struct np_error *err);
+void broker_event_session_up(struct broker_session *s);
+/* Before s->session is forgotten. */
+void broker_event_session_down(struct broker_session *s, const struct np_error *why);
+void broker_event_probed(struct broker_session *s, double rtt);
+
+/* ---- requests; those that the broker makes for jump hosts are not told ---- */
+
+/* Has its pool and its params. */
+void broker_event_request_queued(struct request *r);
+/* Has a lease: r->ran_on and r->assigned are set. */
+void broker_event_request_started(struct request *r);
+/* The command r->index has ended, as request_command_error() and r->end say. */
+void broker_event_command_ended(struct request *r);
+void broker_event_command_not_run(struct request *r, const struct np_error *why);
+/* It ends because of err, before its next command was begun; request_ended() follows and is then not told again. */
+void broker_event_request_failed(struct request *r, const struct np_error *err);
+void broker_event_request_ended(struct request *r);
+
+/* ---- the broker ---- */
+
+/* err NULL: done. */
+void broker_event_reloaded(struct broker *b, int changed, const struct np_error *err);
+/*
+ * A client steered (not: asked).  action is one word ("close", "pause"); device NULL: all, or what `session` or
+ * `request` names (0: none); text: what the operator said, or NULL.
+ */
+void broker_event_steered(struct broker_peer *bp, const char *action, const char *device, uint64_t session,
+    uint64_t request, const char *text);
+void broker_event_stopping(struct broker *b, bool now);
+
+#endif
