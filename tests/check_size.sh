@@ -15,7 +15,7 @@ skip_all()
 [ -x "$npexec" ] || skip_all "npexec is not built"
 command -v size >/dev/null && command -v readelf >/dev/null || skip_all "binutils are not installed"
 grep -q '^SAN_CFLAGS = *-' "$builddir/Makefile" && skip_all "sanitizers make it larger"
-grep -q '^CFLAGS = .*-O[1s2]' "$builddir/Makefile" || skip_all "not built with -O1, -O2 or -Os"
+grep -q '^\(OPT_\)\{0,1\}CFLAGS = .*-O[1s2]' "$builddir/Makefile" || skip_all "not built with -O1, -O2 or -Os"
 
 echo "1..2"
 text=$(size "$npexec" | awk 'NR == 2 { print $1 }')
