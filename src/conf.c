@@ -79,6 +79,7 @@ config_destroy(struct config *config)
 	free(config->files);
 	free(config->warnings);
 	conf_table_free(conf_global_table(), config);
+	conf_origins_finish(&config->origins);
 	free(config);
 }
 
@@ -151,18 +152,20 @@ add_text(char ***list, size_t *count, char *text)
 }
 
 static int
-read_globals(struct config *config, const struct yamldoc *doc, struct np_error *err)
+read_globals(struct config *config, const struct conf_source *source, struct np_error *err)
 {
 	const struct conf_table *others[] = {conf_args_table(), conf_device_table(), NULL};
+	const struct yamldoc *doc = source->doc;
+	struct conf_origins *origins = &config->origins;
 
 	if (doc->root == NULL || yamldoc_is_nothing(doc->root))
 		return 0;
 	if (doc->root->kind != YAMLDOC_MAPPING)
 		return yamldoc_error(doc, doc->root, err, "a configuration is a mapping of keys to values, not %s",
 		    yamldoc_kind_name(doc->root));
-	if (conf_table_read(conf_global_table(), others, doc, doc->root, config, err) < 0 ||
-	    conf_args_read("long_connection", doc, yamldoc_get(doc->root, "long_connection"), &config->defaults, err) <
-		0)
+	if (conf_table_read(conf_global_table(), others, source, doc->root, config, origins, err) < 0 ||
+	    conf_args_read("long_connection", source, yamldoc_get(doc->root, "long_connection"), &config->defaults,
+		origins, err) < 0)
 		return -1;
 	config->defaults.max_connections_given = false; /* said for all devices, not for one */
 	return 0;
@@ -208,8 +211,9 @@ put_device(struct config *config, size_t indexed, struct device_conf *device)
 }
 
 static int
-read_devices(struct config *config, const struct yamldoc *doc, bool is_private, struct np_error *err)
+read_devices(struct config *config, const struct conf_source *source, bool is_private, struct np_error *err)
 {
+	const struct yamldoc *doc = source->doc;
 	const struct yamldoc_node *node = doc->root != NULL ? yamldoc_get(doc->root, "devices") : NULL;
 	size_t indexed = config->devices_count;
 
@@ -220,7 +224,7 @@ read_devices(struct config *config, const struct yamldoc *doc, bool is_private, 
 		    doc, node, err, "`devices` must be a mapping of names to devices, not %s", yamldoc_kind_name(node));
 	for (size_t i = 0; i < node->count; i++) {
 		struct device_conf *device =
-		    conf_device_read(&config->defaults, doc, node->keys[i], node->items[i], err);
+		    conf_device_read(&config->defaults, source, node->keys[i], node->items[i], err);
 
 		if (device == NULL)
 			return -1;
@@ -238,11 +242,13 @@ read_docs(struct config *config, struct yamldoc *const *docs, const struct conf_
     struct np_error *err)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (read_globals(config, docs[i], err) < 0)
+		if (read_globals(config, &(struct conf_source){docs[i], (unsigned)i}, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (read_devices(config, docs[i], files[i].is_private, err) < 0)
+		const struct conf_source source = {docs[i], (unsigned)i};
+
+		if (read_devices(config, &source, files[i].is_private, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -16,6 +16,18 @@
 
 enum keepalive_mode { KEEPALIVE_NONE, KEEPALIVE_SSH, KEEPALIVE_CLI, KEEPALIVE_BOTH };
 
+/* Where the value of a key was written. */
+struct conf_origin {
+	const char *key; /* static */
+	int line;
+	unsigned file; /* index in config.files */
+};
+
+struct conf_origins {
+	struct conf_origin *items;
+	size_t count;
+};
+
 /* `long_connection` and, per device, `connection_args`.  Durations in seconds, 0 = no limit. */
 struct conn_args {
 	bool enabled;
@@ -71,8 +83,9 @@ struct device_conf {
 	char *macs;
 	char *pubkey_algorithms;
 	bool legacy_algorithms;
-	struct conn_args args; /* complete: long_connection's values where the device says nothing */
-	char *source;          /* "FILE:LINE" of the entry, or "request" */
+	struct conn_args args;       /* complete: long_connection's values where the device says nothing */
+	char *source;                /* "FILE:LINE" of the entry, or "request" */
+	struct conf_origins origins; /* of its keys and those of its connection_args; empty in copies and requests */
 };
 
 struct config {
@@ -90,7 +103,8 @@ struct config {
 	bool log_level_given;
 	char *audit_log;
 	char *platform_path;
-	char **files; /* those read, for messages and stat */
+	struct conf_origins origins; /* of the global keys and those of long_connection */
+	char **files;                /* those read, for messages and stat */
 	size_t files_count;
 	char *
 	    *warnings; /* "FILE:LINE: ..." things that are allowed but unwise (a password in a file others can read) */
@@ -127,6 +141,9 @@ void device_conf_free(struct device_conf *device);
 bool device_conf_same_login(const struct device_conf *a, const struct device_conf *b);
 /* Whether all of it is equal, but source. */
 bool device_conf_equal(const struct device_conf *a, const struct device_conf *b);
+
+/* Where that key was given, or NULL: nowhere. */
+const struct conf_origin *conf_origin(const struct conf_origins *origins, const char *key);
 
 /*
  * Sets one key of a device or of its connection_args from text, as npexec -o key=value and request params do; the same

@@ -187,15 +187,16 @@ check_mapping(const char *key, const struct yamldoc *doc, const struct yamldoc_n
 }
 
 int
-conf_args_read(const char *key, const struct yamldoc *doc, const struct yamldoc_node *node, struct conn_args *args,
-    struct np_error *err)
+conf_args_read(const char *key, const struct conf_source *source, const struct yamldoc_node *node,
+    struct conn_args *args, struct conf_origins *origins, struct np_error *err)
 {
 	const struct conf_table *others[] = {conf_device_table(), NULL};
+	const struct yamldoc *doc = source->doc;
 
 	if (node == NULL || yamldoc_is_nothing(node))
 		return 0;
 	if (check_mapping(key, doc, node, err) < 0 ||
-	    conf_table_read(conf_args_table(), others, doc, node, args, err) < 0)
+	    conf_table_read(conf_args_table(), others, source, node, args, origins, err) < 0)
 		return -1;
 	if (args->retry_max < args->retry_delay)
 		return yamldoc_error(doc, node, err, "`retry_max` (%g) must not be less than `retry_delay` (%g)",
@@ -278,35 +279,36 @@ refuse_conflicts(
 }
 
 static int
-read_entry(struct device_conf *device, const struct yamldoc *doc, const struct yamldoc_node *name_node,
+read_entry(struct device_conf *device, const struct conf_source *source, const struct yamldoc_node *name_node,
     const struct yamldoc_node *node, struct np_error *err)
 {
 	const struct conf_table *others[] = {conf_args_table(), NULL};
+	const struct yamldoc *doc = source->doc;
 	const struct yamldoc_node *at = name_node != NULL ? name_node : node;
 
 	if (!yamldoc_is_nothing(node)) {
 		if (check_mapping(device->name != NULL ? device->name : "device", doc, node, err) < 0 ||
-		    conf_table_read(conf_device_table(), others, doc, node, device, err) < 0 ||
+		    conf_table_read(conf_device_table(), others, source, node, device, &device->origins, err) < 0 ||
 		    read_name(device, doc, node, err) < 0 || refuse_conflicts(device, doc, node, err) < 0 ||
-		    conf_args_read("connection_args", doc, yamldoc_get(node, "connection_args"), &device->args, err) <
-			0)
+		    conf_args_read("connection_args", source, yamldoc_get(node, "connection_args"), &device->args,
+			&device->origins, err) < 0)
 			return -1;
 	}
 	return complete_name(device, doc, at, err);
 }
 
 struct device_conf *
-conf_device_read(const struct conn_args *defaults, const struct yamldoc *doc, const struct yamldoc_node *name_node,
-    const struct yamldoc_node *node, struct np_error *err)
+conf_device_read(const struct conn_args *defaults, const struct conf_source *source,
+    const struct yamldoc_node *name_node, const struct yamldoc_node *node, struct np_error *err)
 {
 	struct device_conf *device = device_create(name_node != NULL ? name_node->text : NULL, defaults);
 
-	if (read_entry(device, doc, name_node, node, err) < 0) {
+	if (read_entry(device, source, name_node, node, err) < 0) {
 		device_conf_free(device);
 		return NULL;
 	}
 	if (name_node != NULL)
-		device->source = xasprintf("%s:%d", doc->name, name_node->line);
+		device->source = xasprintf("%s:%d", source->doc->name, name_node->line);
 	else
 		device->source = xstrdup("request");
 	return device;
@@ -323,7 +325,7 @@ device_conf_parse(const struct config *config, const char *json, size_t size, st
 	if (doc->root == NULL)
 		error_set(err, REASON_INVALID_PARAMS, "device: `host` is missing");
 	else
-		device = conf_device_read(&config->defaults, doc, NULL, doc->root, err);
+		device = conf_device_read(&config->defaults, &(struct conf_source){doc, 0}, NULL, doc->root, err);
 	yamldoc_destroy(doc);
 	return device;
 }
@@ -345,6 +347,7 @@ device_conf_copy(const struct device_conf *device)
 	conf_table_copy(conf_device_table(), copy, device);
 	copy->name = xstrdup_null(device->name);
 	copy->source = xstrdup_null(device->source);
+	copy->origins = (struct conf_origins){NULL, 0};
 	return copy;
 }
 
@@ -354,6 +357,7 @@ device_conf_free(struct device_conf *device)
 	if (device == NULL)
 		return;
 	conf_table_free(conf_device_table(), device);
+	conf_origins_finish(&device->origins);
 	free(device->name);
 	free(device->source);
 	free(device);

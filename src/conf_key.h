@@ -71,12 +71,21 @@ struct conf_value {
 };
 
 const struct conf_key *conf_table_find(const struct conf_table *table, const char *name);
-/*
- * Reads a mapping into base: every key but those of CONF_BLOCK, which the caller reads.  others: tables to look in for
- * a better place of an unknown key, ends with NULL.
+
+/* What is read: one of the configuration's files; or a request, whose lines nobody sees and whose origins are not kept.
  */
-int conf_table_read(const struct conf_table *table, const struct conf_table *const *others, const struct yamldoc *doc,
-    const struct yamldoc_node *node, void *base, struct np_error *err) NP_MUST_CHECK;
+struct conf_source {
+	const struct yamldoc *doc;
+	unsigned file; /* index in config.files */
+};
+/*
+ * Reads a mapping into base: every key but those of CONF_BLOCK, which the caller reads; notes in origins where each
+ * stood.  others: tables to look in for a better place of an unknown key, ends with NULL.
+ */
+int conf_table_read(const struct conf_table *table, const struct conf_table *const *others,
+    const struct conf_source *source, const struct yamldoc_node *node, void *base, struct conf_origins *origins,
+    struct np_error *err) NP_MUST_CHECK;
+void conf_origins_finish(struct conf_origins *origins);
 /* Sets err: no such key in any of the tables (the list ends with NULL), and which was meant. */
 int conf_unknown_key(const struct conf_table *const *tables, const char *name, struct np_error *err);
 
@@ -100,10 +109,10 @@ const struct conf_table *conf_args_table(void);
 const struct conf_table *conf_device_table(void);
 void conf_args_defaults(struct conn_args *args);
 /* Reads a long_connection or connection_args block over what args holds; NULL and empty blocks change nothing. */
-int conf_args_read(const char *key, const struct yamldoc *doc, const struct yamldoc_node *node, struct conn_args *args,
-    struct np_error *err) NP_MUST_CHECK;
+int conf_args_read(const char *key, const struct conf_source *source, const struct yamldoc_node *node,
+    struct conn_args *args, struct conf_origins *origins, struct np_error *err) NP_MUST_CHECK;
 /* One entry; name_node: its key in the file, or NULL when `name` inside may say it.  Caller: device_conf_free(). */
-struct device_conf *conf_device_read(const struct conn_args *defaults, const struct yamldoc *doc,
+struct device_conf *conf_device_read(const struct conn_args *defaults, const struct conf_source *source,
     const struct yamldoc_node *name_node, const struct yamldoc_node *node, struct np_error *err) NP_MUST_CHECK;
 
 /* --- conf_check.c: 0, or -1 with err --- */

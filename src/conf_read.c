@@ -155,10 +155,47 @@ read_value(const struct conf_key *key, const struct yamldoc *doc, const struct y
 	return 0;
 }
 
-int
-conf_table_read(const struct conf_table *table, const struct conf_table *const *others, const struct yamldoc *doc,
-    const struct yamldoc_node *node, void *base, struct np_error *err)
+/* --- origins --- */
+
+/* Of a key that several files give, the last one counts. */
+static void
+note_origin(struct conf_origins *origins, const char *key, unsigned file, int line)
 {
+	size_t i = 0;
+
+	while (i < origins->count && strcmp(origins->items[i].key, key) != 0)
+		i++;
+	if (i == origins->count)
+		origins->items = xreallocarray(origins->items, ++origins->count, sizeof(origins->items[0]));
+	origins->items[i] = (struct conf_origin){key, line, file};
+}
+
+const struct conf_origin *
+conf_origin(const struct conf_origins *origins, const char *key)
+{
+	for (size_t i = 0; i < origins->count; i++) {
+		if (strcmp(origins->items[i].key, key) == 0)
+			return &origins->items[i];
+	}
+	return NULL;
+}
+
+void
+conf_origins_finish(struct conf_origins *origins)
+{
+	free(origins->items);
+	*origins = (struct conf_origins){NULL, 0};
+}
+
+/* --- whole mappings --- */
+
+int
+conf_table_read(const struct conf_table *table, const struct conf_table *const *others,
+    const struct conf_source *source, const struct yamldoc_node *node, void *base, struct conf_origins *origins,
+    struct np_error *err)
+{
+	const struct yamldoc *doc = source->doc;
+
 	for (size_t i = 0; i < node->count; i++) {
 		const struct conf_key *key = conf_table_find(table, node->keys[i]->text);
 
@@ -168,6 +205,8 @@ conf_table_read(const struct conf_table *table, const struct conf_table *const *
 		}
 		if (read_value(key, doc, node->items[i], base, err) < 0)
 			return -1;
+		if (doc->lines && key->type != CONF_BLOCK && !is_null(node->items[i]))
+			note_origin(origins, key->name, source->file, node->keys[i]->line);
 	}
 	return 0;
 }

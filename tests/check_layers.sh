@@ -33,6 +33,7 @@ table='
 1 conf_key
 1 conf_read
 1 event cjson
+1 conf_show cjson
 1 frame
 1 keyblob
 1 message cjson
