@@ -17,6 +17,7 @@ static const char usage_text[] = "usage: npctl [-S socket] [--json] command [arg
 				 "  reload                 read the configuration again\n"
 				 "  stop [--now]           end the broker when all commands have ended, or now\n"
 				 "  sync                   wait until everything asked before has had its effect\n"
+				 "  watch [DEVICE]         what happens, one JSON object a line\n"
 				 "\n"
 				 "  -S SOCKET              where the broker listens\n"
 				 "  --json                 for programs\n"

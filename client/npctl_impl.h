@@ -23,5 +23,7 @@ double npctl_number(const cJSON *object, const char *name);
 
 /* Opens the devices of the arguments; c is connected. */
 void npctl_open(struct npctl *c);
+/* Prints events until the broker ends, or nobody reads them any more; c is connected. */
+void npctl_watch(struct npctl *c);
 
 #endif

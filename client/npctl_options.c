@@ -28,6 +28,7 @@ static const struct {
     {"status", 0, 1, false},
     {"stop", 0, 0, true},
     {"sync", 0, 0, false},
+    {"watch", 0, 1, false},
 };
 
 static int

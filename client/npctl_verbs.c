@@ -1,7 +1,7 @@
 /*
  * The verbs of npctl: a request, its answer, words for people or JSON for programs.
  *
- * Not here: `open`, which is npctl_open.c.  Only that one starts a broker.
+ * Not here: `open`, which is npctl_open.c, and `watch`, which is npctl_watch.c.  Only `open` starts a broker.
  */
 #include "npctl.h"
 
@@ -243,16 +243,19 @@ npctl_run(const struct npctl_options *o)
 {
 	struct npctl c = {.o = o, .wake_fd = -1};
 	struct np_error err;
+	bool opening = strcmp(o->verb, "open") == 0;
 	size_t verb = 0;
 
 	while (verb < NP_COUNT(simple_verbs) && strcmp(simple_verbs[verb].name, o->verb) != 0)
 		verb++;
-	if (start(&c, verb == NP_COUNT(simple_verbs), &err) == -1)
+	if (start(&c, opening, &err) == -1)
 		npctl_say_error(&c, NULL, &err);
 	else if (verb < NP_COUNT(simple_verbs))
 		run_simple(&c, verb);
-	else
+	else if (opening)
 		npctl_open(&c);
+	else
+		npctl_watch(&c);
 	npprompt_finish(&c.prompt);
 	npclient_close(&c.client);
 	if (fflush(stdout) == EOF || ferror(stdout)) {

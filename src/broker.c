@@ -80,6 +80,7 @@ static void
 on_peer_drained(struct peer *peer NP_UNUSED, void *arg)
 {
 	request_drained(arg);
+	broker_watch_drained(arg);
 }
 
 static void
@@ -103,6 +104,7 @@ on_peer_closed(struct peer *peer, void *arg)
 	TAILQ_FOREACH_SAFE (r, &bp->requests, peer_link, next) {
 		request_cancel(r, false);
 	}
+	broker_watch_leave(bp);
 	TAILQ_REMOVE(&b->peers, bp, link);
 	b->peers_count--;
 	free(bp);
@@ -118,7 +120,8 @@ static const struct peer_events peer_callbacks = {
 static void
 send_hello(struct broker_peer *bp)
 {
-	static const char *const features[] = {"exec", "open", "status", "prompt", "window", "capture", "batch"};
+	static const char *const features[] = {
+	    "exec", "open", "status", "prompt", "window", "capture", "batch", "watch"};
 	cJSON *params = cJSON_CreateObject();
 
 	cJSON_AddNumberToObject(params, "protocol", 1);
@@ -190,14 +193,14 @@ commands_left(const struct broker *b)
 	return count;
 }
 
-/* What has been said but not read: a drain waits for it as well, as long as drain_timeout allows. */
+/* What has been said but not read: a drain waits for it as well, as long as drain_timeout allows.  Not for watchers. */
 static bool
 output_left(const struct broker *b)
 {
 	const struct broker_peer *bp;
 
 	TAILQ_FOREACH (bp, &b->peers, link) {
-		if (peer_out_pending(bp->peer) > 0)
+		if (peer_out_pending(bp->peer) > 0 && (bp->watches == 0 || bp->requests_count > 0))
 			return true;
 	}
 	return false;
@@ -320,7 +323,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->requests);
 	TAILQ_INIT(&b->ended);
 	TAILQ_INIT(&b->syncs);
-	b->events = broker_events_create(b);
+	b->events = broker_events_create();
 	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &broker_connector_events, b);
 	double tick =
 	    options->idle_exit > 0 && options->idle_exit / 2 < TICK_SECONDS ? options->idle_exit / 2 : TICK_SECONDS;
@@ -466,14 +469,16 @@ end_sessions(struct broker *b)
 	}
 }
 
-/* What ran is told so by its channel's end, in a later turn; only then the clients are let go. */
+/* What ran is told so by its channel's end, in a later turn, and watchers of every session's; only then the clients are
+ * let go. */
 static void
 end_everything(struct broker *b, double deadline)
 {
 	struct broker_peer *bp;
 
 	end_sessions(b);
-	while (commands_left(b) > 0 && clock_now() < deadline)
+	while ((commands_left(b) > 0 || (b->sessions_count > 0 && !TAILQ_EMPTY(&b->events->watches))) &&
+	       clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
 	TAILQ_FOREACH (bp, &b->peers, link)
 		peer_close_after_flush(bp->peer);

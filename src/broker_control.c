@@ -314,6 +314,7 @@ broker_verb(const char *name)
 	    {"sync", verb_sync},
 	    {"reload", verb_reload},
 	    {"stop", verb_stop},
+	    {"watch", broker_verb_watch},
 	};
 
 	for (size_t i = 0; i < NP_COUNT(verbs); i++)

@@ -15,38 +15,40 @@
 #include "text.h"
 #include "xalloc.h"
 
-struct broker_events {
-	struct broker *broker;
-	uint64_t last_id;
-};
-
 /* ---- the bus ---- */
 
 /* Whether anybody wants more than numbers. */
 static bool
-somebody_listens(const struct broker *b NP_UNUSED)
+somebody_listens(const struct broker *b)
 {
-	return false;
+	return !TAILQ_EMPTY(&b->events->watches);
+}
+
+int64_t
+broker_event_wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void
 emit(struct broker *b, struct event *e)
 {
-	struct timespec now;
-
 	e->id = ++b->events->last_id;
 	if (!somebody_listens(b))
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	e->time_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	e->time_ms = broker_event_wall_ms();
+	broker_watch_event(b, e);
 }
 
 struct broker_events *
-broker_events_create(struct broker *b)
+broker_events_create(void)
 {
 	struct broker_events *events = xcalloc(1, sizeof(*events));
 
-	events->broker = b;
+	TAILQ_INIT(&events->watches);
 	return events;
 }
 
@@ -86,8 +88,9 @@ name_program(struct broker_peer *bp)
 void
 broker_event_refused(struct broker_peer *bp, const struct message *m, const struct np_error *err)
 {
+	const cJSON *device = m != NULL ? cJSON_GetObjectItemCaseSensitive(m->params, "device") : NULL;
 	struct event e;
-	char method[32];
+	char method[32], shown[256];
 
 	event_init(&e, EVENT_REFUSED);
 	name_program(bp);
@@ -95,6 +98,8 @@ broker_event_refused(struct broker_peer *bp, const struct message *m, const stru
 	e.err = err;
 	if (m != NULL && m->method != NULL)
 		e.what = text_vis_into(method, sizeof(method), m->method);
+	if (cJSON_IsString(device))
+		e.device = text_vis_into(shown, sizeof(shown), device->valuestring);
 	emit(bp->broker, &e);
 }
 

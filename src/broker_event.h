@@ -17,6 +17,7 @@
 #include "error.h"
 #include "event.h"
 #include "message.h"
+#include "queue.h"
 
 struct broker;
 struct broker_peer;
@@ -24,12 +25,21 @@ struct broker_pool;
 struct broker_session;
 struct request;
 
-struct broker_events;
+struct broker_watch;
 
-struct broker_events *broker_events_create(struct broker *b);
+/* Who listens.  Owned by the broker. */
+struct broker_events {
+	uint64_t last_id;
+	TAILQ_HEAD(, broker_watch) watches;
+};
+
+struct broker_events *broker_events_create(void);
+/* The clients must be gone. */
 void broker_events_destroy(struct broker_events *events);
 /* The id of the last event. */
 uint64_t broker_events_last(const struct broker *b);
+/* The time of day, for events: milliseconds since the Epoch. */
+int64_t broker_event_wall_ms(void);
 
 /* ---- clients ---- */
 
@@ -75,5 +85,17 @@ void broker_event_reloaded(struct broker *b, int changed, const struct np_error 
 void broker_event_steered(struct broker_peer *bp, const char *action, const char *device, uint64_t session,
     uint64_t request, const char *text);
 void broker_event_stopping(struct broker *b, bool now);
+
+/* ---- broker_watch.c ---- */
+
+int broker_verb_watch(struct broker_peer *bp, const struct message *m, struct np_error *err);
+void broker_watch_event(struct broker *b, const struct event *e);
+/* The client has read: it is told what it missed. */
+void broker_watch_drained(struct broker_peer *bp);
+/* The client has left. */
+void broker_watch_leave(struct broker_peer *bp);
+/* Whether id is that of a watch. */
+bool broker_watch_has(const struct broker_peer *bp, const struct message_id *id);
+void broker_watch_cancel(struct broker_peer *bp, const struct message_id *id);
 
 #endif

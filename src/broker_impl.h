@@ -45,6 +45,7 @@ struct broker_peer {
 	int requests_count;
 	double since;
 	struct event_who who;
+	int watches;
 };
 
 /*

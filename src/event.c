@@ -155,7 +155,8 @@ event_to_json(const struct event *e)
 	cJSON *o = cJSON_CreateObject();
 	char when[40];
 
-	add_id(o, "id", e->id);
+	if (e->id != 0 || e->kind == EVENT_WATCHING) /* nothing need have happened yet */
+		cJSON_AddNumberToObject(o, "id", (double)e->id);
 	if (e->time_ms != 0) {
 		event_time_text(e->time_ms, when, sizeof(when));
 		cJSON_AddStringToObject(o, "time", when);

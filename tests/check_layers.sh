@@ -120,6 +120,7 @@ table='
 4 broker_request cjson ev
 4 broker_session cjson
 4 broker_status cjson
+4 broker_watch cjson
 
 5 main ev
 
@@ -131,6 +132,7 @@ C npctl_open cjson
 C npctl_options
 C npctl_status cjson
 C npctl_verbs cjson
+C npctl_watch cjson
 C npexec
 C npexec_impl
 C npexec_input cjson
