@@ -310,6 +310,7 @@ broker_verb(const char *name)
 	    {"open", verb_open},
 	    {"close", verb_close},
 	    {"status", verb_status},
+	    {"devices", verb_devices},
 	    {"ping", verb_ping},
 	    {"sync", verb_sync},
 	    {"reload", verb_reload},

@@ -300,6 +300,9 @@ struct verb {
 const struct verb *broker_verb(const char *name);
 void broker_syncs_answer(struct broker *b);
 
+/* broker_devices.c */
+int verb_devices(struct broker_peer *bp, const struct message *m, struct np_error *err);
+
 /* broker_status.c */
 cJSON *broker_strings(char *const *v, size_t n);
 double broker_round(double x, double per_unit);

@@ -5,7 +5,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +199,28 @@ operand_parse(const char *text, struct operand *op, struct np_error *err)
 		error_prefix(err, "device \"%s\"", text_vis_into(shown, sizeof(shown), showable(text)));
 	}
 	return r;
+}
+
+/* "[ADDRESS]" or "[ADDRESS]:PORT". */
+static bool
+is_bracketed(const char *host)
+{
+	const char *end = host[0] == '[' ? strchr(host, ']') : NULL;
+
+	return end != NULL && (end[1] == '\0' || end[1] == ':' || end[1] == '/');
+}
+
+bool
+operand_is_list(const char *text)
+{
+	const char *host = strncmp(text, "ssh://", 6) == 0 ? text + 6 : text;
+	const char *at = strrchr(host, '@');
+
+	if (*text == '@' || strpbrk(text, ",*?") != NULL)
+		return true;
+	if (at != NULL)
+		host = at + 1;
+	return strchr(host, '[') != NULL && !is_bracketed(host);
 }
 
 void

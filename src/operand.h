@@ -4,6 +4,8 @@
 #ifndef NP_OPERAND_H
 #define NP_OPERAND_H
 
+#include <stdbool.h>
+
 #include "compiler.h"
 #include "error.h"
 
@@ -20,6 +22,9 @@ struct operand {
  */
 int operand_parse(const char *text, struct operand *op, struct np_error *err) NP_MUST_CHECK;
 void operand_finish(struct operand *op);
+/* Whether text stands for several devices: it begins with '@', or holds a comma, `*`, `?` or a bracket that is not the
+ * one around an address. */
+bool operand_is_list(const char *text);
 /* 0 when host (or user) alone is acceptable by the rules above. */
 int operand_check_host(const char *host, struct np_error *err) NP_MUST_CHECK;
 int operand_check_user(const char *user, struct np_error *err) NP_MUST_CHECK;

@@ -17,6 +17,7 @@ table='
 0 clock
 0 compiler
 0 error
+0 glob
 0 log pthread
 0 operand
 0 paths
@@ -34,6 +35,7 @@ table='
 1 conf_read
 1 event cjson
 1 conf_show cjson
+1 devlist
 1 frame
 1 keyblob
 1 message cjson
@@ -109,6 +111,7 @@ table='
 4 broker cjson ev
 4 broker_access
 4 broker_control cjson ev
+4 broker_devices cjson
 4 broker_dispatch cjson
 4 broker_event cjson
 4 broker_exec cjson ev
