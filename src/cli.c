@@ -17,6 +17,8 @@
 #define SEND_MAX (64u * 1024u)
 #define BANNER_MAX 4096u
 #define LOGIN_TIMEOUT 30.0
+#define RTT_MAX 2.0
+#define SHOW_MAX 1024u /* bytes of a text for people that are looked at */
 
 static const char *const state_names[] = {
     "login", "learn", "enable", "prepare", "idle", "running", "question", "resync", "logout", "closed"};
@@ -48,7 +50,7 @@ cli_stats(const struct cli *cli)
 const char *
 cli_banner(const struct cli *cli)
 {
-	return (const char *)buf_head(&cli->banner);
+	return cli->banner.len > 0 ? (const char *)buf_head(&cli->banner) : "";
 }
 
 struct buf *
@@ -185,11 +187,18 @@ cli_type_keys(struct cli *cli, const char *keys)
 }
 
 void
-cli_type(struct cli *cli, const char *text, size_t size)
+cli_type_part(struct cli *cli, const char *text, size_t size)
 {
 	cli->drained = false;
-	if (buf_append(&cli->send, text, size) < 0 || buf_append_str(&cli->send, cli->platform->newline) < 0)
+	if (buf_append(&cli->send, text, size) < 0)
 		cli_die(cli, REASON_INTERNAL, "what is to be sent is not taken");
+}
+
+void
+cli_type(struct cli *cli, const char *text, size_t size)
+{
+	cli_type_part(cli, text, size);
+	cli_type_keys(cli, cli->platform->newline);
 }
 
 struct platform_view
@@ -220,8 +229,8 @@ cli_quiet(const struct cli *cli)
 {
 	double since = cli->last_rx;
 
-	if (cli->job.active && cli->job.sent_at > since)
-		since = cli->job.sent_at;
+	if (cli->job.active && cli->job.typed_at > since)
+		since = cli->job.typed_at;
 	return cli->now - since;
 }
 
@@ -237,24 +246,51 @@ cli_wake_in(struct cli *cli, double seconds)
 void
 cli_show(const struct cli *cli, const char *text, size_t size, char *out, size_t out_size)
 {
-	char *copy = xstrndup(text, size < 1024 ? size : 1024), *clean = redact_text(&cli->redact, copy);
+	char *clean = redact_text(&cli->redact, text, size < SHOW_MAX ? size : SHOW_MAX, size > SHOW_MAX);
 
 	text_vis_into(out, out_size, clean);
-	secret_free(copy);
 	secret_free(clean);
 }
 
 /* --- bytes and time --- */
 
-/* At rest: what comes by itself must be a log message or the prompt again. */
+void
+cli_settle(struct cli *cli, const struct platform_view *view, const struct platform_mode *mode)
+{
+	size_t size;
+	const uint8_t *tail = terminal_tail(&cli->terminal, &size);
+
+	cli->rest_size = size <= sizeof(cli->rest) ? size : 0;
+	memcpy(cli->rest, tail, cli->rest_size);
+	prompt_learn(&cli->prompt, view, mode);
+}
+
+bool
+cli_is_settled(const struct cli *cli)
+{
+	struct platform_view view = cli_view(cli);
+	size_t rest = cli->rest_size;
+
+	if (view.size == 0)
+		return true;
+	if (rest > 0 && view.size >= rest && memcmp(view.tail, cli->rest, rest) == 0 &&
+	    prompt_trim(view.tail + rest, view.size - rest) == 0)
+		return true;
+	return prompt_test(&cli->prompt, &view, terminal_tail_is_whole(&cli->terminal), true).tier == PROMPT_LITERAL;
+}
+
+/* At rest: what comes by itself must be a log message or the prompt again, with the blank that it lacked perhaps. */
 static void
 look_idle(struct cli *cli)
 {
 	struct platform_view view = cli_view(cli);
+	struct prompt_match match = cli_look(cli);
 
-	if (view.size > 0 && cli_look(cli).tier != PROMPT_LITERAL)
-		cli->dirty = true;
-	if (!cli->dirty)
+	if (match.tier == PROMPT_LITERAL && !cli->dirty) {
+		cli_settle(cli, &view, match.mode);
+		return;
+	}
+	if (!cli->dirty && cli_is_settled(cli))
 		return;
 	if (cli_quiet(cli) >= CLI_QUIET_ECHO)
 		cli_resync_begin(cli, true);
@@ -327,6 +363,9 @@ think(struct cli *cli)
 	unsigned before;
 	int rounds = 0;
 
+	/* Who does not read the output keeps the device from going on: its silence means nothing. */
+	if (cli->output.len >= CLI_OUTPUT_HIGH)
+		cli->last_rx = cli->now;
 	cli->wake_at = 0;
 	do {
 		before = cli->changes;
@@ -349,9 +388,21 @@ take(struct cli *cli, const uint8_t *p, size_t n)
 	terminal_feed(&cli->terminal, p, n);
 	if (cli->terminal.answers.len > 0) {
 		if (buf_append(&cli->send, buf_head(&cli->terminal.answers), cli->terminal.answers.len) < 0)
-			log_warning("cli", "%s: no room for answers about the terminal", cli->name);
+			log_debug("cli", "%s: no room for answers about the terminal", cli->name);
 		buf_consume(&cli->terminal.answers, cli->terminal.answers.len);
 	}
+}
+
+/* A device may think before it answers, and the network never answers early: short samples count for more. */
+static void
+note_rtt(struct cli *cli, double sample)
+{
+	if (sample > RTT_MAX)
+		return;
+	if (cli->rtt <= 0)
+		cli->rtt = sample;
+	else
+		cli->rtt += (sample - cli->rtt) * (sample < cli->rtt ? 0.5 : 0.1);
 }
 
 size_t
@@ -364,11 +415,8 @@ cli_feed(struct cli *cli, const void *bytes, size_t n, double now)
 		return n;
 	cli->now = now;
 	if (cli->job.active && !cli->job.received) {
-		double sample = now - cli->job.sent_at;
-
 		cli->job.received = true;
-		if (sample < 2.0)
-			cli->rtt = cli->rtt > 0 ? 0.8 * cli->rtt + 0.2 * sample : sample;
+		note_rtt(cli, now - cli->job.sent_at);
 	}
 	while (taken < n && cli->output.len < CLI_OUTPUT_HIGH) {
 		size_t part = n - taken < SLICE ? n - taken : SLICE;
@@ -407,6 +455,13 @@ cli_closed(struct cli *cli, const char *why, double now)
 	char tail[160] = "";
 
 	cli->now = now;
+	/* Nothing more will come: a prompt that stands there did end the command. */
+	if (cli->job.active && cli->job.kind == CLI_JOB_COMMAND && cli->job.echo_seen &&
+	    cli->job.proof == CLI_PROOF_NONE) {
+		cli->drained = true;
+		if (cli_look(cli).tier == PROMPT_LITERAL)
+			cli_job_look(cli);
+	}
 	if (cli->state == CLI_LOGOUT) {
 		cli_die(cli, REASON_NONE, "logged out");
 	} else if (cli->flow == CLI_FLOW_LOGIN) {
@@ -443,8 +498,8 @@ cli_create(const struct cli_options *options, double now)
 	buf_init(&cli->banner, BANNER_MAX);
 	buf_init(&cli->job.held, CLI_HELD_MAX);
 	redact_init(&cli->redact);
-	redact_add(&cli->redact, cli->password);
-	redact_add(&cli->redact, cli->secret);
+	redact_add(&cli->redact, cli->password, true);
+	redact_add(&cli->redact, cli->secret, true);
 	terminal_init(&cli->terminal, p->cols, p->rows, cli_on_line, cli);
 	cli->terminal.cr_ends_line = p->cr_ends_line;
 	prompt_init(&cli->prompt, p);

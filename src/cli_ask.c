@@ -9,7 +9,7 @@
 
 #include "cli_impl.h"
 
-#define QUIET_QUESTION 0.1 /* a known question: it may yet turn out to be the middle of a line */
+#define QUIET_QUESTION 0.2 /* a known question: it may yet turn out to be the middle of a line */
 
 const struct platform_question *
 cli_find_question(const struct platform_questions *list, const char *tail, size_t size)
@@ -23,24 +23,40 @@ cli_find_question(const struct platform_questions *list, const char *tail, size_
 
 /* --- the same tail is answered once --- */
 
+/* Whether the tail still begins with what was asked last. */
 static bool
-was_asked(const struct cli *cli, const struct platform_view *view)
+still_asks(const struct cli *cli, const struct platform_view *view)
 {
 	const struct cli_job *job = &cli->job;
 
-	return job->asked_size == view->size && job->asked_lines == cli->terminal.lines && view->size > 0 &&
-	       memcmp(job->asked_tail, view->tail, view->size) == 0;
+	return job->asked_size > 0 && job->asked_lines == cli->terminal.lines && view->size >= job->asked_size &&
+	       memcmp(view->tail, job->asked_tail, job->asked_size) == 0;
 }
 
-static void
-note_asked(struct cli *cli, const struct platform_view *view)
+struct platform_view
+cli_unasked(const struct cli *cli)
+{
+	struct platform_view view = cli_view(cli);
+
+	if (!still_asks(cli, &view))
+		return view;
+	view.tail += cli->job.asked_size;
+	view.size -= cli->job.asked_size;
+	if (prompt_trim(view.tail, view.size) == 0)
+		view.size = 0;
+	return view;
+}
+
+void
+cli_note_asked(struct cli *cli)
 {
 	struct cli_job *job = &cli->job;
+	struct platform_view view = cli_view(cli);
 
-	job->asked_size = view->size < sizeof(job->asked_tail) ? view->size : 0;
-	memcpy(job->asked_tail, view->tail, job->asked_size);
+	job->asked_size = view.size < sizeof(job->asked_tail) ? prompt_trim(view.tail, view.size) : 0;
+	memcpy(job->asked_tail, view.tail, job->asked_size);
 	job->asked_lines = cli->terminal.lines;
-	job->questions_asked++;
+	cli->changes++;
 }
 
 /* --- replies of dialogues --- */
@@ -100,12 +116,12 @@ turn_page(struct cli *cli, const struct platform_view *view)
 {
 	const struct platform_question *q = cli_find_question(&cli->platform->pager, view->tail, view->size);
 	struct cli_job *job = &cli->job;
+	struct platform_view whole;
 	struct np_error err = {0};
 
 	if (q == NULL)
 		return false;
-	note_asked(cli, view);
-	job->questions_asked--;
+	cli_note_asked(cli);
 	if (++job->pages > CLI_PAGES_MAX) {
 		if (cli->platform->pager_quit != NULL)
 			cli_type_keys(cli, cli->platform->pager_quit);
@@ -113,8 +129,9 @@ turn_page(struct cli *cli, const struct platform_view *view)
 		cli_job_end(cli, &err);
 		return true;
 	}
-	job->pager_size = view->size < sizeof(job->pager) ? view->size : 0;
-	memcpy(job->pager, view->tail, job->pager_size);
+	whole = cli_view(cli);
+	job->pager_size = whole.size < sizeof(job->pager) ? whole.size : 0;
+	memcpy(job->pager, whole.tail, job->pager_size);
 	if (cli_reply(cli, q, view->tail, view->size, &err) < 0)
 		cli_job_end(cli, &err);
 	return true;
@@ -127,7 +144,7 @@ too_many(struct cli *cli)
 {
 	struct np_error err = {0};
 
-	if (cli->job.questions_asked < CLI_QUESTIONS_MAX)
+	if (++cli->job.questions_asked <= CLI_QUESTIONS_MAX)
 		return false;
 	error_set(&err, REASON_WAITING_FOR_INPUT, "the device asked more than %d questions", CLI_QUESTIONS_MAX);
 	cli_job_end(cli, &err);
@@ -142,36 +159,48 @@ answer_by_recipe(struct cli *cli, const struct platform_view *view)
 
 	if (q == NULL)
 		return false;
-	note_asked(cli, view);
+	cli_note_asked(cli);
 	if (!too_many(cli) && cli_reply(cli, q, view->tail, view->size, &err) < 0)
 		cli_job_end(cli, &err);
 	return true;
 }
 
+static char
+last_char(const struct platform_view *view)
+{
+	size_t size = prompt_trim(view->tail, view->size);
+
+	return size > 0 ? view->tail[size - 1] : ' ';
+}
+
 static bool
-answer_by_request(struct cli *cli, const struct platform_view *view)
+is_question_like(const struct platform_view *view)
+{
+	return strchr("?:])>", last_char(view)) != NULL;
+}
+
+/* Text that does not end as questions do may be the middle of a line that happens to match: it must stand a while. */
+static bool
+answer_by_request(struct cli *cli, const struct platform_view *view, bool known)
 {
 	const struct cli_job *job = &cli->job;
+	double quiet = cli_quiet(cli), need = known || is_question_like(view) ? 0 : CLI_QUIET_TYPED;
 
 	for (size_t i = 0; i < job->answers_count; i++) {
 		const struct cli_answer *a = &job->answers[i];
 
 		if (!pattern_matches(a->match, view->tail, view->size))
 			continue;
-		note_asked(cli, view);
+		if (quiet < need) {
+			cli_wake_in(cli, need - quiet);
+			return false;
+		}
+		cli_note_asked(cli);
 		if (!too_many(cli))
 			cli_type(cli, a->text, strlen(a->text));
 		return true;
 	}
 	return false;
-}
-
-static bool
-looks_like_question(const char *tail, size_t size)
-{
-	while (size > 0 && tail[size - 1] == ' ')
-		size--;
-	return size > 0 && strchr("?:])>", tail[size - 1]) != NULL;
 }
 
 static void
@@ -193,7 +222,7 @@ ask_person(struct cli *cli, const struct platform_view *view, bool hidden)
 
 	cli_show(cli, view->tail, view->size, question, sizeof(question));
 	if (cli->job.kind == CLI_JOB_COMMAND && cli->job.interactive && cli->op != CLI_OP_NONE) {
-		note_asked(cli, view);
+		cli_note_asked(cli);
 		if (!too_many(cli))
 			relay(cli, question, hidden);
 		return;
@@ -207,20 +236,21 @@ ask_person(struct cli *cli, const struct platform_view *view, bool hidden)
 bool
 cli_ask(struct cli *cli)
 {
-	struct platform_view view = cli_view(cli);
+	struct platform_view view = cli_unasked(cli);
 	const struct platform *p = cli->platform;
 	double quiet = cli_quiet(cli), need;
-	bool hidden;
+	bool hidden, known;
 
-	if (view.size == 0 || view.size > PROMPT_MAX || was_asked(cli, &view))
+	if (view.size == 0 || view.size > PROMPT_MAX)
 		return false;
-	if (turn_page(cli, &view) || answer_by_recipe(cli, &view) || answer_by_request(cli, &view))
-		return true;
 	hidden = pattern_list_matches(&p->passwords, view.tail, view.size);
-	if (hidden || pattern_list_matches(&p->questions, view.tail, view.size))
+	known = hidden || pattern_list_matches(&p->questions, view.tail, view.size);
+	if (turn_page(cli, &view) || answer_by_recipe(cli, &view) || answer_by_request(cli, &view, known))
+		return true;
+	if (known)
 		need = QUIET_QUESTION;
-	else if (looks_like_question(view.tail, view.size))
-		need = CLI_QUIET_STALL;
+	else if (is_question_like(&view))
+		need = cli->job.interactive || last_char(&view) == '?' ? CLI_QUIET_STALL : CLI_QUIET_DOUBT;
 	else
 		return false;
 	if (quiet < need) {
@@ -236,7 +266,7 @@ cli_question_look(struct cli *cli)
 {
 	struct platform_view view = cli_view(cli);
 
-	if (was_asked(cli, &view))
+	if (still_asks(cli, &view))
 		return;
 	cli_set_state(cli, CLI_RUNNING);
 	cli_job_look(cli);
@@ -261,7 +291,7 @@ cli_answer(struct cli *cli, const char *text, double now)
 		struct platform_view view = cli_view(cli);
 
 		if (pattern_list_matches(&cli->platform->passwords, view.tail, view.size))
-			redact_add(&cli->redact, text);
+			redact_add(&cli->redact, text, false);
 		cli_type(cli, text, strlen(text));
 	}
 	cli_tick(cli, now);

@@ -3,7 +3,8 @@
  *
  *   cli.c         life, states, events, bytes in
  *   cli_line.c    lines of the terminal: echo, output, errors
- *   cli_job.c     one line sent and answered: from sending to the proven prompt
+ *   cli_job.c     one line sent and answered: its beginning, its end, its limits
+ *   cli_look.c    the tail of a line in flight: has it ended, and how sure is that
  *   cli_ask.c     what is no prompt at the tail: pagers and questions
  *   cli_login.c   login dialogue, learning, the way to IDLE; the way between modes
  *   cli_op.c      operations: run, enable, keep-alive, reset, logout
@@ -28,7 +29,9 @@
 #define CLI_QUIET_JOINED 0.3 /* a prompt behind text on the same line; another host's prompt */
 #define CLI_QUIET_SILENT 0.5 /* a log message hides the prompt */
 #define CLI_QUIET_ECHO 1.0   /* no echo: there will be none */
-#define CLI_QUIET_STALL 3.0  /* text that looks like a question */
+#define CLI_QUIET_STALL 3.0  /* text that looks like a question, or like the end of a prompt */
+#define CLI_QUIET_DOUBT 10.0 /* text that may be a question, or the beginning of slow output */
+#define CLI_QUIET_TYPED 0.5  /* the echo of a part of a long line does not come as it was typed */
 #define CLI_QUIET_NUDGE 2.0  /* no prompt at login: an empty line may help */
 #define CLI_STEP_IDLE 30.0   /* limits of the driver's own lines */
 #define CLI_STEP_TOTAL 60.0
@@ -50,15 +53,20 @@ struct cli_job {
 	char *text; /* all of it; lines of a block are sent one by one */
 	size_t size;
 	size_t line_at, line_size; /* the line in flight */
+	size_t typed;              /* bytes of it; less than line_size: the newline too is still to come */
 	const struct platform_questions *questions;
 	const struct cli_answer *answers;
 	size_t answers_count;
 	struct pattern *ok;
 	bool ok_seen;
-	bool raw, prove, interactive, expects_mode; /* expects_mode: another prompt is no surprise */
+	bool raw, prove, interactive;
+	bool expects_mode; /* the prompt of another mode is no surprise */
+	bool expects_host; /* nor is another name in it */
+	bool inside;       /* it was sent in a configuration mode: another name is the same device all the same */
 	struct cli_limits limits;
 
 	double sent_at;
+	double typed_at;  /* the last part of it */
 	double output_at; /* first output behind the echo; 0: none yet */
 	struct echo echo;
 	bool echo_seen, echo_absent;
@@ -67,9 +75,13 @@ struct cli_job {
 	bool literal;         /* it ended at the very prompt that was known */
 	bool mid_line;        /* the beginning of this line was passed on */
 	uint64_t lines_since; /* finished lines since sending */
-	struct buf held;      /* lines before the echo, with newlines */
-	bool prompt_passed;   /* a whole line was the prompt: a log message may hide the next one */
+	struct buf held;      /* lines that may turn out to be nothing: before the echo, or in split_size's way */
+	size_t split_size;    /* the first line held is so much of the prompt: a log message may have cut it in two */
+	bool split_logged;    /* log messages are held behind it */
+	double
+	    passed_quiet; /* a line began with the prompt, so the next may be hidden: so long a silence tells; or 0 */
 	enum cli_proof proof;
+	uint64_t proof_rx; /* bytes received when it was sent */
 	char proof_text[80];
 	bool proof_bare; /* its echo may stand without a prompt: none was at the tail when it was sent */
 
@@ -139,6 +151,9 @@ struct cli {
 	double last_rx; /* last byte */
 	bool drained;   /* since the last byte */
 	double rtt;     /* smoothed, from sending to the first byte */
+	/* The tail as it was when a prompt was accepted: the prompt, but perhaps more than it, or only its end. */
+	char rest[PROMPT_MAX];
+	size_t rest_size;
 	double wake_at;
 	/* Lines just before the tail that may belong to the prompt, oldest first. */
 	char context[PLATFORM_CONTEXT_MAX][PROMPT_MAX];
@@ -154,6 +169,9 @@ struct cli {
 	const struct platform_mode *home; /* where the shell belongs */
 	char home_shown[PROMPT_MAX];      /* its prompt */
 	size_t home_shown_size;
+	char home_context[PROMPT_MAX]; /* and the line before it, of prompts that have several */
+	size_t home_context_size;
+	bool renamed;                     /* the name in the prompt was changed by a line of configuration */
 	const struct platform_mode *goal; /* of a walk between modes */
 	int walk_steps;
 	char walk_from[PROMPT_MAX]; /* the prompt before the last step: a step that leads nowhere ends it */
@@ -172,6 +190,7 @@ struct cli {
 	int sync_attempts;
 	double sync_deadline;
 	bool sync_sent, sync_echoed;
+	uint64_t sync_rx; /* bytes received when it was sent */
 	bool sync_gentle; /* nothing runs that we know of: ask before interrupting */
 	char sync_text[80];
 
@@ -199,6 +218,8 @@ void cli_set_state(struct cli *cli, enum cli_state state);
 void cli_emit(struct cli *cli, const struct cli_event *event);
 /* Sends text and the platform's newline. */
 void cli_type(struct cli *cli, const char *text, size_t size);
+/* Without the newline. */
+void cli_type_part(struct cli *cli, const char *text, size_t size);
 void cli_type_keys(struct cli *cli, const char *keys);
 /* A fresh "np-xxxxxxxx". */
 void cli_nonce(struct cli *cli, char out[16]);
@@ -215,6 +236,11 @@ void cli_show(const struct cli *cli, const char *text, size_t size, char *out, s
 /* The shell is of no use any more. */
 void cli_die(struct cli *cli, enum np_reason reason, const char *fmt, ...) NP_PRINTF(3, 4);
 
+/* Remembers the tail, which was taken for a prompt; view: that prompt, which is learned. */
+void cli_settle(struct cli *cli, const struct platform_view *view, const struct platform_mode *mode);
+/* Whether the tail is still as it was then, or empty, or the prompt again. */
+bool cli_is_settled(const struct cli *cli);
+
 /* --- cli_line.c --- */
 
 terminal_line_fn cli_on_line;
@@ -223,6 +249,8 @@ void cli_output_line(struct cli *cli, const char *text, size_t size, bool end);
 /* Passes on the context lines, which belong to no prompt. */
 void cli_context_flush(struct cli *cli);
 void cli_context_clear(struct cli *cli);
+/* The lines that were held are output after all. */
+void cli_held_flush(struct cli *cli);
 
 /* --- cli_job.c --- */
 
@@ -239,8 +267,14 @@ void cli_job_start(struct cli *cli, const struct cli_job_spec *spec);
 void cli_job_step(struct cli *cli, const struct platform_step *step);
 /* An empty line. */
 void cli_job_probe(struct cli *cli);
-/* Looks at the tail: may end the job. */
-void cli_job_look(struct cli *cli);
+/* Types the line that begins at `at`, or as much of it as may be in flight. */
+void cli_job_type_line(struct cli *cli, size_t at);
+/* The rest of it, likewise. */
+void cli_job_type_rest(struct cli *cli);
+/* Sends the sentinel; false when the platform has none.  bare: its echo may stand without a prompt. */
+bool cli_job_prove(struct cli *cli, bool bare);
+/* Ends at this prompt; before: bytes of the view in front of it, which are output. */
+void cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before);
 /* The limits and the quiet times. */
 void cli_job_tick(struct cli *cli);
 /* Ends it; err NULL: at a proven prompt.  The flow goes on. */
@@ -249,7 +283,17 @@ void cli_job_end(struct cli *cli, const struct np_error *err);
 void cli_job_abandon(struct cli *cli);
 void cli_job_clear(struct cli *cli);
 
+/* --- cli_look.c --- */
+
+/* Looks at the tail: may end the job. */
+void cli_job_look(struct cli *cli);
+
 /* --- cli_ask.c --- */
+
+/* The tail without what was already answered on this line; an empty view when nothing was added since. */
+struct platform_view cli_unasked(const struct cli *cli);
+/* The tail was answered: it is not answered again while it stands. */
+void cli_note_asked(struct cli *cli);
 
 /* Deals with a tail that is no prompt: pager, question; true when it did something or ended the job. */
 bool cli_ask(struct cli *cli);
@@ -278,6 +322,8 @@ void cli_flow_next(struct cli *cli, const struct np_error *err);
 void cli_op_end(struct cli *cli, const struct np_error *err, bool dirty);
 void cli_pending_start(struct cli *cli);
 void cli_pending_clear(struct cli *cli);
+/* The prompt as it is now is where the shell belongs. */
+void cli_home_learn(struct cli *cli);
 /* 0 when every line of the text can be typed. */
 int cli_check_text(const char *text, size_t size, struct np_error *err) NP_MUST_CHECK;
 void cli_logout_look(struct cli *cli);

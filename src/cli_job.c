@@ -1,8 +1,6 @@
 /*
- * One line typed and answered: sent at once, echo awaited, ended by a proven prompt or by a limit.
- *
- * The tail is judged only here (and while nothing runs, in cli_login.c, cli_resync.c and cli.c), and only when the
- * channel is drained.  Each way to end is one function.
+ * One line typed and answered: its beginning, the ways it can end, its limits.  Not here: what the tail tells
+ * (cli_look.c), what the lines are (cli_line.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,24 +27,36 @@ cli_job_clear(struct cli *cli)
 
 /* --- sending --- */
 
-/* Types the line that begins at `at`. */
-static void
-type_line(struct cli *cli, size_t at)
+void
+cli_job_type_rest(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+	const char *next = job->text + job->line_at + job->typed;
+	size_t left = job->line_size - job->typed, most = (size_t)cli->platform->window;
+
+	cli->changes++;
+	job->typed_at = cli->now;
+	if (left > most) {
+		job->typed += most;
+		cli_type_part(cli, next, most);
+	} else {
+		job->typed = job->line_size;
+		cli_type(cli, next, left);
+	}
+}
+
+void
+cli_job_type_line(struct cli *cli, size_t at)
 {
 	struct cli_job *job = &cli->job;
 	const char *end = memchr(job->text + at, '\n', job->size - at);
 
 	job->line_at = at;
 	job->line_size = end != NULL ? (size_t)(end - (job->text + at)) : job->size - at;
+	job->typed = 0;
 	job->echo_seen = false;
 	echo_init(&job->echo, job->text + at, job->line_size);
-	cli_type(cli, job->text + at, job->line_size);
-}
-
-static bool
-is_last_line(const struct cli_job *job)
-{
-	return job->line_at + job->line_size >= job->size;
+	cli_job_type_rest(cli);
 }
 
 /* A tab would be taken as the wish to complete a word. */
@@ -65,6 +75,7 @@ void
 cli_job_start(struct cli *cli, const struct cli_job_spec *spec)
 {
 	const struct platform_step *step = spec->step;
+	const struct platform_mode *mode = cli->prompt.mode;
 	struct cli_job *job = &cli->job;
 
 	cli_job_clear(cli);
@@ -89,16 +100,18 @@ cli_job_start(struct cli *cli, const struct cli_job_spec *spec)
 		job->interactive = spec->command->interactive;
 		job->prove = spec->command->prove || cli->platform->prove;
 	}
-	job->expects_mode =
+	job->expects_host =
 	    spec->expects_mode || pattern_list_matches(&cli->platform->mode_change, spec->text, spec->size);
+	job->expects_mode = job->expects_host || (mode != NULL && mode->config);
+	job->inside = mode != NULL && mode->config && mode != cli->platform->base_mode;
 	job->sent_at = cli->now;
 	cli->op_sent = true;
 	cli->changes++;
 	for (size_t i = 0; i < job->answers_count; i++) {
 		if (job->answers[i].hidden)
-			redact_add(&cli->redact, job->answers[i].text);
+			redact_add(&cli->redact, job->answers[i].text, false);
 	}
-	type_line(cli, 0);
+	cli_job_type_line(cli, 0);
 }
 
 void
@@ -143,6 +156,7 @@ abandon_output(struct cli *cli)
 
 	if (!job->echo_seen || job->raw || job->proof != CLI_PROOF_NONE)
 		return;
+	cli_held_flush(cli);
 	cli_context_flush(cli);
 	if (view.size > 0 && cli_look(cli).tier != PROMPT_LITERAL)
 		cli_output_line(cli, view.tail, view.size, false);
@@ -174,19 +188,32 @@ cli_job_end(struct cli *cli, const struct np_error *err)
 	cli_flow_next(cli, err);
 }
 
-/* Ends at this prompt; before: bytes of the tail in front of it, which are output. */
+/* The device took less than was typed: what it did is not what was asked for. */
 static void
-accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before)
+note_cut_echo(struct cli *cli)
 {
 	struct cli_job *job = &cli->job;
 
-	if (!job->echo_seen || job->echo_absent) {
+	if (job->kind != CLI_JOB_COMMAND || job->echo.at == 0 || job->echo.at >= job->echo.size || job->device_error)
+		return;
+	job->device_error = true;
+	snprintf(job->error_line, sizeof(job->error_line), "the device repeated only the first %zu of %zu characters",
+	    job->echo.at, job->echo.size);
+}
+
+void
+cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before)
+{
+	struct cli_job *job = &cli->job;
+
+	if (!job->echo_seen) {
 		job->echo_absent = true;
 		job->echo_seen = true;
-		if (job->kind == CLI_JOB_COMMAND && !job->raw && job->held.len > 0 &&
-		    redact_write(&cli->redact, &cli->output, buf_head(&job->held), job->held.len) < 0)
-			log_warning("cli", "%s: output lost", cli->name);
+		note_cut_echo(cli);
 	}
+	/* Lines that were held are output, unless they are the beginning of this very prompt. */
+	if (view->tail != cli->prompt.shown)
+		cli_held_flush(cli);
 	if (before > 0) {
 		cli_context_flush(cli);
 		cli_output_line(cli, view->tail, before, false);
@@ -194,16 +221,16 @@ accept(struct cli *cli, struct platform_view *view, const struct prompt_match *m
 		view->size -= before;
 	}
 	job->literal = match->tier == PROMPT_LITERAL;
-	if (match->tier == PROMPT_SHAPE && job->kind == CLI_JOB_COMMAND && !job->expects_mode)
+	if (match->tier == PROMPT_SHAPE && job->inside)
+		cli->renamed = true;
+	else if (match->tier == PROMPT_SHAPE && job->kind == CLI_JOB_COMMAND && !job->expects_host)
 		cli->foreign = true;
-	if (!job->literal || cli->platform->mask.count > 0)
-		prompt_learn(&cli->prompt, view, match->mode);
+	cli_settle(cli, view, match->mode);
 	cli_job_end(cli, NULL); /* the lines of its prompt stay: they tell the mode while it is at rest */
 }
 
-/* Sends the sentinel; false when the platform has none. */
-static bool
-prove(struct cli *cli, bool bare)
+bool
+cli_job_prove(struct cli *cli, bool bare)
 {
 	struct cli_job *job = &cli->job;
 	char nonce[16];
@@ -217,197 +244,11 @@ prove(struct cli *cli, bool bare)
 	free(text);
 	job->proof = CLI_PROOF_SENT;
 	job->proof_bare = bare;
+	job->proof_rx = cli->stats.bytes_in;
+	job->typed_at = cli->now;
+	cli->changes++;
 	cli_type(cli, job->proof_text, strlen(job->proof_text));
 	return true;
-}
-
-/* Whether silence has lasted so long; else sees to it that somebody looks again. */
-static bool
-quiet_for(struct cli *cli, double seconds)
-{
-	double quiet = cli_quiet(cli);
-
-	if (quiet >= seconds)
-		return true;
-	cli_wake_in(cli, seconds - quiet);
-	return false;
-}
-
-/* --- looking --- */
-
-/* The prompt is there, but the echo is not. */
-static void
-look_without_echo(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
-{
-	struct cli_job *job = &cli->job;
-
-	if (!job->received)
-		return;
-	if (match->tier != PROMPT_NONE && !cli->platform->echo && job->lines_since > 0) {
-		accept(cli, view, match, 0);
-		return;
-	}
-	if (!quiet_for(cli, CLI_QUIET_ECHO + cli->rtt))
-		return;
-	if (match->tier == PROMPT_NONE) {
-		cli_ask(cli);
-		return;
-	}
-	if (!job->echo_absent)
-		log_debug("cli", "%s: no echo", cli->name);
-	job->echo_absent = true;
-	if (prove(cli, false) || job->lines_since == 0)
-		return;
-	accept(cli, view, match, 0);
-}
-
-/* The text of several lines: the next one, unless the device is back at its prompt. */
-static void
-look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
-{
-	struct cli_job *job = &cli->job;
-
-	if (match->tier >= PROMPT_HOST) {
-		job->device_error = true;
-		if (job->error_line[0] == '\0')
-			snprintf(job->error_line, sizeof(job->error_line),
-			    "the device took only the first lines of a text of several");
-		accept(cli, view, match, 0);
-		return;
-	}
-	if (quiet_for(cli, (job->line_at == 0 ? CLI_QUIET_JOINED : CLI_QUIET_MODE) + 2 * cli->rtt))
-		type_line(cli, job->line_at + job->line_size + 1);
-}
-
-static void
-look_at_literal(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
-{
-	struct cli_job *job = &cli->job;
-
-	if (cli->platform->repaint && job->kind == CLI_JOB_COMMAND && job->output_at == 0 &&
-	    !quiet_for(cli, CLI_QUIET_PAINT))
-		return;
-	if (job->prove && job->proof == CLI_PROOF_NONE && prove(cli, false))
-		return;
-	accept(cli, view, match, 0);
-}
-
-/* The same host in another mode, or the known prompt without its last blank. */
-static void
-look_at_host(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
-{
-	const struct prompt *p = &cli->prompt;
-	double need = 2 * cli->rtt > CLI_QUIET_MODE ? 2 * cli->rtt : CLI_QUIET_MODE;
-	bool cut = view->size + 1 == p->shown_size && p->shown[view->size] == ' ' &&
-		   memcmp(view->tail, p->shown, view->size) == 0;
-
-	if (cut)
-		need = CLI_QUIET_JOINED;
-	else if (cli->job.expects_mode)
-		need = 0;
-	if (need > 0 && !quiet_for(cli, need))
-		return;
-	if (cli->job.prove && prove(cli, false))
-		return;
-	accept(cli, view, match, 0);
-}
-
-static void
-look_at_shape(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
-{
-	if (!cli->job.expects_mode) {
-		if (!quiet_for(cli, CLI_QUIET_JOINED) || prove(cli, false) || !quiet_for(cli, CLI_QUIET_ECHO))
-			return;
-	}
-	accept(cli, view, match, 0);
-}
-
-/* Text without a newline, and the prompt behind it on the same line: how much of it is text; 0: it is not so. */
-static size_t
-joined_text(const struct cli *cli, const struct platform_view *view)
-{
-	const struct prompt *p = &cli->prompt;
-
-	if (p->shown_size == 0 || view->size <= p->shown_size)
-		return 0;
-	if (memcmp(view->tail + view->size - p->shown_size, p->shown, p->shown_size) != 0)
-		return 0;
-	return view->size - p->shown_size;
-}
-
-static void
-look_at_no_prompt(struct cli *cli, struct platform_view *view)
-{
-	struct cli_job *job = &cli->job;
-	struct prompt_match match = {PROMPT_LITERAL, cli->prompt.mode};
-	size_t before = joined_text(cli, view);
-
-	if (before > 0) {
-		if (!quiet_for(cli, CLI_QUIET_JOINED) || prove(cli, false))
-			return;
-		if (quiet_for(cli, CLI_QUIET_ECHO))
-			accept(cli, view, &match, before);
-		return;
-	}
-	if (view->size == 0) {
-		if (job->prompt_passed && quiet_for(cli, CLI_QUIET_SILENT))
-			prove(cli, true);
-		return;
-	}
-	cli_ask(cli);
-}
-
-/* The sentinel is on its way or was seen. */
-static void
-look_for_proof(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
-{
-	if (cli->job.proof == CLI_PROOF_ECHOED && match->tier != PROMPT_NONE)
-		accept(cli, view, match, 0);
-	else if (match->tier == PROMPT_NONE && view->size > 0)
-		cli_ask(cli);
-}
-
-void
-cli_job_look(struct cli *cli)
-{
-	struct cli_job *job = &cli->job;
-	struct platform_view view = cli_view(cli);
-	struct prompt_match match;
-
-	if (job->pager_size > 0 && view.size > job->pager_size && memcmp(view.tail, job->pager, job->pager_size) == 0) {
-		view.tail += job->pager_size;
-		view.size -= job->pager_size;
-	}
-	match = prompt_test(&cli->prompt, &view, terminal_tail_is_whole(&cli->terminal), true);
-	if (job->proof != CLI_PROOF_NONE) {
-		look_for_proof(cli, &view, &match);
-		return;
-	}
-	if (!job->echo_seen) {
-		look_without_echo(cli, &view, &match);
-		return;
-	}
-	if (!is_last_line(job)) {
-		look_in_block(cli, &view, &match);
-		return;
-	}
-	/* "textR1#" may look like another host's prompt. */
-	if (match.tier == PROMPT_SHAPE && joined_text(cli, &view) > 0)
-		match.tier = PROMPT_NONE;
-	switch (match.tier) {
-	case PROMPT_LITERAL:
-		look_at_literal(cli, &view, &match);
-		break;
-	case PROMPT_HOST:
-		look_at_host(cli, &view, &match);
-		break;
-	case PROMPT_SHAPE:
-		look_at_shape(cli, &view, &match);
-		break;
-	case PROMPT_NONE:
-		look_at_no_prompt(cli, &view);
-		break;
-	}
 }
 
 /* --- limits --- */

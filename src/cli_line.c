@@ -5,6 +5,7 @@
 
 #include "cli_impl.h"
 #include "log.h"
+#include "xalloc.h"
 
 #define ERROR_LOOK 512 /* bytes of a line that error expressions see */
 
@@ -75,6 +76,72 @@ write_output(struct cli *cli, const char *text, size_t size)
 		log_warning("cli", "%s: output lost", cli->name);
 }
 
+/* --- lines that are kept until it is known what they are --- */
+
+static int
+hold(struct cli *cli, const char *text, size_t size, bool end)
+{
+	struct buf *held = &cli->job.held;
+
+	if (buf_room(held) < size + 1)
+		return -1;
+	return buf_append(held, text, size) < 0 || (end && buf_append(held, "\n", 1) < 0) ? -1 : 0;
+}
+
+void
+cli_held_flush(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+	struct buf held = job->held;
+	const char *p = (const char *)buf_head(&held), *stop = p + held.len;
+
+	job->split_size = 0;
+	job->split_logged = false;
+	if (held.len == 0)
+		return;
+	buf_init(&job->held, CLI_HELD_MAX);
+	while (p < stop) {
+		const char *end = memchr(p, '\n', (size_t)(stop - p));
+
+		cli_output_line(cli, p, (size_t)((end != NULL ? end : stop) - p), end != NULL);
+		p = end != NULL ? end + 1 : stop;
+	}
+	buf_wipe(&held);
+}
+
+static bool
+is_log(const struct cli *cli, const char *line, size_t size)
+{
+	return pattern_list_matches(&cli->platform->async, line, size);
+}
+
+/*
+ * A log message may cut the prompt in two: its beginning then stands as a line, the message follows, and what the tail
+ * shows in the end is the rest.  True when the line is kept for that reason.
+ */
+static bool
+split_take(struct cli *cli, const char *line, size_t size)
+{
+	const struct prompt *p = &cli->prompt;
+	struct cli_job *job = &cli->job;
+
+	if (job->split_size > 0) {
+		bool log = is_log(cli, line, size);
+
+		if ((log || prompt_trim(line, size) == 0) && hold(cli, line, size, true) == 0) {
+			job->split_logged = job->split_logged || log;
+			return true;
+		}
+		cli_context_flush(cli);
+		cli_held_flush(cli);
+	}
+	if (size >= p->shown_size || cli->platform->async.count == 0 || prompt_trim(line, size) == 0 ||
+	    memcmp(line, p->shown, size) != 0 || hold(cli, line, size, true) < 0)
+		return false;
+	job->split_size = size;
+	return true;
+}
+
 void
 cli_output_line(struct cli *cli, const char *text, size_t size, bool end)
 {
@@ -94,11 +161,22 @@ cli_output_line(struct cli *cli, const char *text, size_t size, bool end)
 
 /* --- a job's lines --- */
 
+/* The prompt at the beginning of a line, as it was shown last, or with what stood before it there. */
+static size_t
+known_prompt(const struct cli *cli, const char *line, size_t size)
+{
+	size_t known = prompt_prefix(&cli->prompt, line, size);
+
+	if (known == 0 && cli->rest_size > 0 && size >= cli->rest_size && memcmp(line, cli->rest, cli->rest_size) == 0)
+		return cli->rest_size;
+	return known;
+}
+
 /* How much of the line is a prompt in front of something else: the known one, or any before the text that was typed. */
 static size_t
 prompt_before(const struct cli *cli, const char *line, size_t size, const char *typed, size_t typed_size)
 {
-	size_t known = prompt_prefix(&cli->prompt, line, size);
+	size_t known = known_prompt(cli, line, size);
 	struct platform_view view = cli_view(cli);
 
 	if (known > 0 || typed_size == 0 || size <= typed_size ||
@@ -107,16 +185,6 @@ prompt_before(const struct cli *cli, const char *line, size_t size, const char *
 	view.tail = line;
 	view.size = size - typed_size;
 	return view.size <= PROMPT_MAX && platform_mode_of(cli->platform, &view, NULL) != NULL ? view.size : 0;
-}
-
-static bool
-is_blank(const char *text, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		if (text[i] != ' ')
-			return false;
-	}
-	return true;
 }
 
 /* A pager that was answered and not erased stands before the text that followed; true: nothing else is on the line. */
@@ -133,65 +201,72 @@ strip_pager(struct cli_job *job, const char **text, size_t *size)
 		*size -= job->pager_size;
 	}
 	job->pager_size = 0;
-	return alone && is_blank(*text, *size);
+	return alone && prompt_trim(*text, *size) == 0;
 }
 
-/* "textR1#! np-1": the text without a newline is output; returns where the sentinel begins, or 0. */
+/* Where in a line that ends with the sentinel the prompt before it begins; size when there is none. */
 static size_t
-joined_prompt(struct cli *cli, const char *line, size_t size, size_t typed)
+prompt_at(const struct cli *cli, const char *line, size_t size)
 {
 	const struct prompt *p = &cli->prompt;
-	size_t before;
 
-	if (p->shown_size == 0 || size <= p->shown_size + typed)
-		return 0;
-	before = size - p->shown_size - typed;
-	if (memcmp(line + before, p->shown, p->shown_size) != 0 ||
-	    memcmp(line + size - typed, cli->job.proof_text, typed) != 0)
-		return 0;
-	cli_context_flush(cli);
-	cli_output_line(cli, line, before, false);
-	return size - typed;
+	for (size_t at = size > PROMPT_MAX ? size - PROMPT_MAX : 0; at < size; at++) {
+		if (prompt_same(p, line + at, size - at, p->shown, p->shown_size))
+			return at;
+	}
+	return size;
 }
 
-/* While a sentinel is on its way: true when the line is none of the command's output. */
+/*
+ * While a sentinel is on its way: true when the line is none of the command's output.  "textR1#! np-1": the text
+ * without a newline is output.
+ */
 static bool
 proof_line(struct cli *cli, const char *line, size_t size)
 {
 	struct cli_job *job = &cli->job;
-	size_t typed = strlen(job->proof_text), before;
+	size_t typed = strlen(job->proof_text), prompt, text;
 	struct echo echo;
 
 	if (job->proof == CLI_PROOF_NONE)
 		return false;
 	if (job->proof == CLI_PROOF_ECHOED)
 		return true;
-	before = joined_prompt(cli, line, size, typed);
-	if (before == 0)
-		before = prompt_before(cli, line, size, job->proof_text, typed);
 	echo_init(&echo, job->proof_text, typed);
-	if (!echo_is_repeated(&echo, line + before, size - before))
-		return false;
+	if (size >= typed && memcmp(line + size - typed, job->proof_text, typed) == 0) {
+		prompt = size - typed;
+	} else {
+		prompt = prompt_prefix(&cli->prompt, line, size);
+		if (!echo_is_repeated(&echo, line + prompt, size - prompt))
+			return false;
+	}
+	text = prompt_at(cli, line, prompt);
+	if (text == prompt && prompt_before(cli, line, size, job->proof_text, typed) == prompt)
+		text = 0;
+	if (text > 0 && job->echo_seen) {
+		cli_context_flush(cli);
+		cli_output_line(cli, line, text, false);
+	}
 	/* Typed ahead into a running command it is echoed bare, and proves nothing. */
-	if (before > 0 || job->proof_bare) {
+	if (text < prompt || job->proof_bare) {
 		job->proof = CLI_PROOF_ECHOED;
 		cli_context_clear(cli);
 	}
 	return true;
 }
 
+/* No echo, or not yet: kept, for without one all of it is output. */
 static void
 hold_line(struct cli *cli, const char *line, size_t size, bool end)
 {
 	struct cli_job *job = &cli->job;
 
-	if (buf_append(&job->held, line, size) == 0 && (!end || buf_append(&job->held, "\n", 1) == 0))
+	if (hold(cli, line, size, end) == 0)
 		return;
-	/* More than any noise before an echo: there is none, and this is the output. */
+	/* More than any noise before an echo: there is none. */
 	job->echo_seen = true;
 	job->echo_absent = true;
-	write_output(cli, (const char *)buf_head(&job->held), job->held.len);
-	buf_wipe(&job->held);
+	cli_held_flush(cli);
 	cli_output_line(cli, line, size, end);
 }
 
@@ -207,7 +282,9 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 		hold_line(cli, line, size, false);
 		return;
 	}
-	switch (echo_line(&job->echo, line + before, size - before, before > 0)) {
+	line += before;
+	size -= before;
+	switch (echo_line(&job->echo, line, size, before > 0)) {
 	case ECHO_WHOLE:
 		job->echo_seen = true;
 		job->echo_absent = false;
@@ -219,11 +296,12 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 	case ECHO_OTHER:
 		break;
 	}
-	/* A prompt that was left over is nothing to keep. */
-	if (before > 0 && is_blank(line + before, size - before))
+	/* A prompt that was left over is nothing to keep, nor is a log message. */
+	if (before > 0 && prompt_trim(line, size) == 0)
 		return;
 	cli->stats.async++;
-	hold_line(cli, line, size, true);
+	if (!is_log(cli, line, size))
+		hold_line(cli, line, size, true);
 }
 
 /* A line between echo and prompt: true when it is no output all the same. */
@@ -233,27 +311,25 @@ is_paint(struct cli *cli, const char *line, size_t size)
 	struct cli_job *job = &cli->job;
 	size_t before = prompt_prefix(&cli->prompt, line, size);
 	const char *rest = line + before;
-	bool blank = is_blank(rest, size - before);
+	bool blank, log;
 
 	if (before == 0) {
 		/* What hides a prompt is log messages and empty lines only. */
-		if (job->prompt_passed && !blank && !pattern_list_matches(&cli->platform->async, rest, size))
-			job->prompt_passed = false;
+		if (job->passed_quiet > 0 && prompt_trim(line, size) > 0 && !is_log(cli, line, size))
+			job->passed_quiet = 0;
 		return false;
 	}
-	if (job->output_at == 0 && job->line_size > 0 && echo_is_repeated(&job->echo, rest, size - before))
+	size -= before;
+	blank = prompt_trim(rest, size) == 0;
+	if (job->output_at == 0 && job->line_size > 0 && echo_is_repeated(&job->echo, rest, size))
 		return true;
 	if (job->output_at == 0 && blank && cli->platform->repaint)
 		return true;
-	if (blank) {
-		job->prompt_passed = true;
-		return false;
-	}
-	if (!pattern_list_matches(&cli->platform->async, rest, size - before))
-		return false;
-	job->prompt_passed = true;
-	cli->stats.async++;
-	return true;
+	log = !blank && is_log(cli, rest, size);
+	if (log)
+		cli->stats.async++;
+	job->passed_quiet = blank || log ? CLI_QUIET_SILENT : CLI_QUIET_STALL;
+	return log;
 }
 
 static void
@@ -271,10 +347,12 @@ job_line(struct cli *cli, const char *line, size_t size, bool end)
 		echo_wait_line(cli, line, size, end);
 		return;
 	}
-	if (!job->mid_line && end && is_paint(cli, line, size))
-		return;
-	if (!job->mid_line && end && context_take(cli, line, size, true))
-		return;
+	if (!job->mid_line && end) {
+		if (is_paint(cli, line, size) || split_take(cli, line, size) || context_take(cli, line, size, true))
+			return;
+	} else if (job->split_size > 0) {
+		cli_held_flush(cli);
+	}
 	cli_context_flush(cli);
 	cli_output_line(cli, line, size, end);
 }
@@ -284,18 +362,35 @@ job_line(struct cli *cli, const char *line, size_t size, bool end)
 static void
 idle_line(struct cli *cli, const char *line, size_t size)
 {
-	size_t before = prompt_prefix(&cli->prompt, line, size);
-	const char *rest = line + before;
+	const struct prompt *p = &cli->prompt;
+	size_t before = known_prompt(cli, line, size);
 
 	if (context_take(cli, line, size, false))
 		return;
 	cli_context_clear(cli);
-	if (is_blank(rest, size - before) || pattern_list_matches(&cli->platform->async, rest, size - before)) {
+	if (prompt_trim(line + before, size - before) == 0 || is_log(cli, line + before, size - before) ||
+	    prompt_same(p, line, size, p->shown, p->shown_size)) {
 		cli->stats.async++;
 		return;
 	}
 	cli->stats.late++;
 	cli->dirty = true;
+}
+
+/* Kept as a string, without secrets that the device repeats; a banner cut short is no loss. */
+static void
+banner_line(struct cli *cli, const char *line, size_t size)
+{
+	char *clean = redact_text(&cli->redact, line, size, false);
+	uint8_t *end;
+
+	if (buf_room(&cli->banner) > strlen(clean) + 2 && buf_append_str(&cli->banner, clean) == 0 &&
+	    buf_append(&cli->banner, "\n", 1) == 0) {
+		end = buf_reserve(&cli->banner, 1);
+		if (end != NULL)
+			*end = '\0';
+	}
+	secret_free(clean);
 }
 
 void
@@ -313,9 +408,6 @@ cli_on_line(void *arg, const uint8_t *text, size_t size, bool end)
 	} else if (!context_take(cli, line, size, false)) {
 		cli_context_clear(cli);
 	}
-	if (cli->state == CLI_LOGIN && buf_room(&cli->banner) > size + 1) {
-		/* Room was asked for: it cannot fail, and a banner cut short is no loss. */
-		if (buf_append(&cli->banner, text, size) < 0 || buf_append(&cli->banner, "\n", 1) < 0)
-			return;
-	}
+	if (cli->state == CLI_LOGIN)
+		banner_line(cli, line, size);
 }

@@ -66,35 +66,29 @@ cli_walk(struct cli *cli, struct np_error *err)
 
 /* --- looking for a prompt --- */
 
-static bool
-was_replied(const struct cli *cli, const struct platform_view *view)
-{
-	const struct cli_job *job = &cli->job;
-
-	return job->asked_size == view->size && job->asked_lines == cli->terminal.lines &&
-	       memcmp(job->asked_tail, view->tail, view->size) == 0;
-}
-
 /* A question of the login, or a pager in a long banner; true when it was answered. */
 static bool
-login_reply(struct cli *cli, const struct platform_view *view)
+login_reply(struct cli *cli)
 {
-	const struct platform_question *q = cli_find_question(&cli->platform->login, view->tail, view->size);
+	struct platform_view view = cli_unasked(cli);
+	const struct platform_question *q = cli_find_question(&cli->platform->login, view.tail, view.size);
 	struct np_error err = {0};
 
-	if (view->size > PROMPT_MAX || was_replied(cli, view))
+	if (view.size == 0 || view.size > PROMPT_MAX)
 		return false;
 	if (q == NULL)
-		q = cli_find_question(&cli->platform->pager, view->tail, view->size);
+		q = cli_find_question(&cli->platform->pager, view.tail, view.size);
 	if (q == NULL)
 		return false;
-	cli->job.asked_size = view->size;
-	memcpy(cli->job.asked_tail, view->tail, view->size);
-	cli->job.asked_lines = cli->terminal.lines;
-	cli->changes++;
+	/* A secret is for a question that stands, not for a banner that speaks of passwords. */
+	if ((q->reply == PLATFORM_PASSWORD || q->reply == PLATFORM_SECRET) && cli_quiet(cli) < LOOK_AHEAD) {
+		cli_wake_in(cli, LOOK_AHEAD - cli_quiet(cli));
+		return true;
+	}
+	cli_note_asked(cli);
 	if (++cli->job.questions_asked > CLI_QUESTIONS_MAX)
 		cli_die(cli, REASON_PROMPT_NOT_FOUND, "the login asked more than %d questions", CLI_QUESTIONS_MAX);
-	else if (cli_reply(cli, q, view->tail, view->size, &err) < 0)
+	else if (cli_reply(cli, q, view.tail, view.size, &err) < 0)
 		cli_die(cli, err.reason, "%s", err.text);
 	return true;
 }
@@ -105,7 +99,7 @@ cli_login_look(struct cli *cli)
 	struct platform_view view = cli_view(cli);
 	struct prompt_match match;
 
-	if (view.size == 0 || login_reply(cli, &view))
+	if (view.size == 0 || login_reply(cli))
 		return;
 	match = cli_look(cli);
 	if (match.tier == PROMPT_NONE)
@@ -114,7 +108,7 @@ cli_login_look(struct cli *cli)
 		cli_wake_in(cli, LOOK_AHEAD - cli_quiet(cli));
 		return;
 	}
-	prompt_learn(&cli->prompt, &view, match.mode);
+	cli_settle(cli, &view, match.mode);
 	cli_set_state(cli, CLI_LEARN);
 	cli_job_probe(cli);
 }
@@ -160,8 +154,7 @@ finish(struct cli *cli)
 	cli->flow = CLI_FLOW_NONE;
 	cli->prepared = true;
 	cli->home = cli->prompt.mode;
-	cli->home_shown_size = cli->prompt.shown_size;
-	memcpy(cli->home_shown, cli->prompt.shown, cli->home_shown_size);
+	cli_home_learn(cli);
 	cli_set_state(cli, CLI_IDLE);
 }
 

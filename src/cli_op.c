@@ -66,29 +66,13 @@ check_free(const struct cli *cli, struct np_error *err)
 	    err, REASON_INTERNAL, "the shell is in state %s: one operation at a time", cli_state_name(cli->state));
 }
 
-/* At rest, but is it? */
-static bool
-is_clean(struct cli *cli)
-{
-	struct platform_view view = cli_view(cli);
-	bool drained = cli->drained;
-	struct prompt_match match;
-
-	if (cli->dirty)
-		return false;
-	cli->drained = true;
-	match = cli_look(cli);
-	cli->drained = drained;
-	return view.size == 0 || match.tier == PROMPT_LITERAL;
-}
-
 /* Starts what waits, now or when IDLE comes. */
 static void
 begin(struct cli *cli, double now)
 {
 	cli->now = now;
 	if (cli->state == CLI_IDLE) {
-		if (is_clean(cli))
+		if (!cli->dirty && cli_is_settled(cli))
 			cli_pending_start(cli);
 		else
 			cli_resync_begin(cli, true);
@@ -115,9 +99,10 @@ start_run(struct cli *cli, const struct cli_command *command)
 
 	cli->flow = CLI_FLOW_COMMAND;
 	cli->stats.commands++;
-	spec.expects_mode = cli->prompt.mode->config;
 	cli_job_start(cli, &spec);
 }
+
+static void reset_done(struct cli *cli);
 
 /* To the goal, step by step; the end of the operation when it is reached or cannot be. */
 static void
@@ -126,7 +111,9 @@ walk_on(struct cli *cli)
 	struct np_error err = {0};
 	int r = cli_walk(cli, &err);
 
-	if (r > 0)
+	if (r > 0 && cli->op == CLI_OP_RESET)
+		reset_done(cli);
+	else if (r > 0)
 		cli_op_end(cli, NULL, false);
 	else if (r < 0 && cli->op == CLI_OP_RESET)
 		cli_die(cli, REASON_PROMPT_NOT_FOUND, "%s", err.text);
@@ -141,7 +128,7 @@ start_enable(struct cli *cli)
 		secret_free(cli->secret);
 		cli->secret = cli->pending.secret;
 		cli->pending.secret = NULL;
-		redact_add(&cli->redact, cli->secret);
+		redact_add(&cli->redact, cli->secret, false);
 	}
 	cli->flow = CLI_FLOW_ENABLE;
 	cli_walk_begin(cli, cli->platform->base_mode);
@@ -162,13 +149,59 @@ reset_steps(const struct cli *cli)
 	return p->config.candidate && cli->prompt.mode->config ? &p->config.abort : &none;
 }
 
+/* The last line before the prompt that says something: where prompts have several lines, it tells the menu. */
+static size_t
+prompt_context(const struct cli *cli, const char **text)
+{
+	for (size_t i = cli->context_count; i > 0; i--) {
+		*text = cli->context[i - 1];
+		if (prompt_trim(*text, cli->context_size[i - 1]) > 0)
+			return cli->context_size[i - 1];
+	}
+	*text = "";
+	return 0;
+}
+
+void
+cli_home_learn(struct cli *cli)
+{
+	const struct prompt *p = &cli->prompt;
+	const char *context;
+
+	cli->home_context_size = prompt_context(cli, &context);
+	memcpy(cli->home_context, context, cli->home_context_size);
+	cli->home_shown_size = p->shown_size;
+	memcpy(cli->home_shown, p->shown, p->shown_size);
+	cli->renamed = false;
+}
+
 /* The same prompt too: a shell that stands in a sub-menu, or was left in another directory, is not as it was. */
 static bool
 is_home(const struct cli *cli)
 {
 	const struct prompt *p = &cli->prompt;
+	const char *context;
+	size_t size = prompt_context(cli, &context);
 
-	return p->mode == cli->home && prompt_same(p, p->shown, p->shown_size, cli->home_shown, cli->home_shown_size);
+	return p->mode == cli->home && prompt_same(p, p->shown, p->shown_size, cli->home_shown, cli->home_shown_size) &&
+	       prompt_same(p, context, size, cli->home_context, cli->home_context_size);
+}
+
+/* In the mode where it belongs: that is home, unless the prompt says something else. */
+static void
+reset_done(struct cli *cli)
+{
+	char shown[128];
+
+	if (cli->renamed && cli->prompt.mode == cli->home)
+		cli_home_learn(cli);
+	if (is_home(cli)) {
+		cli_op_end(cli, NULL, false);
+		return;
+	}
+	cli_show(cli, cli->prompt.shown, cli->prompt.shown_size, shown, sizeof(shown));
+	cli_die(cli, REASON_PROMPT_NOT_FOUND, "the shell does not come back to where its login ended: it is at `%s`",
+	    shown);
 }
 
 static void
@@ -417,15 +450,17 @@ void
 cli_logout_look(struct cli *cli)
 {
 	const struct platform_steps *steps = &cli->platform->logout;
-	struct platform_view view = cli_view(cli);
+	struct platform_view view = cli_unasked(cli);
 	const struct platform_question *q;
 	struct np_error err = {0};
 
-	if (steps->count == 0)
+	if (steps->count == 0 || view.size == 0)
 		return;
 	q = cli_find_question(&steps->items[0].questions, view.tail, view.size);
-	if (q != NULL && ++cli->job.questions_asked < CLI_QUESTIONS_MAX &&
-	    cli_reply(cli, q, view.tail, view.size, &err) < 0)
+	if (q == NULL || ++cli->job.questions_asked > CLI_QUESTIONS_MAX)
+		return;
+	cli_note_asked(cli);
+	if (cli_reply(cli, q, view.tail, view.size, &err) < 0)
 		cli_die(cli, REASON_NONE, "logged out: %s", err.text);
 }
 

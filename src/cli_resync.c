@@ -25,6 +25,7 @@ send_sentinel(struct cli *cli)
 	free(text);
 	cli->sync_sent = true;
 	cli->sync_echoed = false;
+	cli->sync_rx = cli->stats.bytes_in;
 	cli_context_clear(cli);
 	cli_type(cli, cli->sync_text, strlen(cli->sync_text));
 }
@@ -113,11 +114,20 @@ cli_resync_look(struct cli *cli)
 	struct platform_view view = cli_view(cli);
 	struct prompt_match match = cli_look(cli);
 
-	if (!cli->sync_echoed || match.tier == PROMPT_NONE)
+	if (match.tier == PROMPT_NONE || !cli->sync_sent)
 		return;
+	if (!cli->sync_echoed) {
+		/* Where nothing is repeated, an answer and silence must do. */
+		if (cli->platform->echo || cli->stats.bytes_in == cli->sync_rx)
+			return;
+		if (cli_quiet(cli) < CLI_QUIET_ECHO) {
+			cli_wake_in(cli, CLI_QUIET_ECHO - cli_quiet(cli));
+			return;
+		}
+	}
 	if (match.tier == PROMPT_SHAPE && cli->prompt.mode != NULL)
 		cli->foreign = true;
-	prompt_learn(&cli->prompt, &view, match.mode);
+	cli_settle(cli, &view, match.mode);
 	synced(cli);
 }
 

@@ -80,6 +80,44 @@ is_scrolled(const struct echo *e, const char *line, size_t size)
 	return size > ECHO_SCROLL_MIN && line[size - 1] == '$' && follows(e, 0, line, size - 1, &end);
 }
 
+static size_t
+word_size(const char *p, size_t size, size_t at)
+{
+	size_t n = 0;
+
+	while (at + n < size && !is_blank(p[at + n]))
+		n++;
+	return n;
+}
+
+static bool
+is_masked(const char *word, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && word[n] == '*')
+		n++;
+	return size > 0 && n == size;
+}
+
+/* "show version" for "sh ver": devices complete words at a blank; "secret ****" for "secret word": some hide them. */
+static bool
+is_rewritten(const struct echo *e, const char *line, size_t size)
+{
+	size_t t = skip_blanks(e->text, e->size, 0), i = skip_blanks(line, size, 0);
+
+	while (t < e->size && i < size) {
+		size_t typed = word_size(e->text, e->size, t), shown = word_size(line, size, i);
+		bool begins = shown >= typed && memcmp(e->text + t, line + i, typed) == 0;
+
+		if (!begins && !is_masked(line + i, shown))
+			return false;
+		t = skip_blanks(e->text, e->size, t + typed);
+		i = skip_blanks(line, size, i + shown);
+	}
+	return t == e->size && i == size;
+}
+
 bool
 echo_is_repeated(const struct echo *e, const char *line, size_t size)
 {
@@ -107,5 +145,7 @@ echo_line(struct echo *e, const char *line, size_t size, bool prompted)
 		e->at = end;
 		return end == e->size ? ECHO_WHOLE : ECHO_PART;
 	}
-	return is_scrolled(e, line, size) ? ECHO_WHOLE : ECHO_OTHER;
+	if (is_scrolled(e, line, size) || (prompted && is_rewritten(e, line, size)))
+		return ECHO_WHOLE;
+	return ECHO_OTHER;
 }

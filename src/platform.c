@@ -24,6 +24,7 @@ set_defaults(struct platform *p)
 	p->cols = 511;
 	p->rows = 1000;
 	p->echo = true;
+	p->window = 192; /* devices are known to drop what comes behind 200 */
 	p->prompt_lines = 1;
 	p->max_sessions = 2;
 	p->keepalive_ssh = true;

@@ -110,6 +110,7 @@ struct platform {
 	int cols, rows;
 	bool echo; /* it repeats what is typed (default) */
 	bool cr_ends_line;
+	int window;         /* bytes of a line that may be typed before the device has echoed them */
 	bool repaint;       /* it prints a prompt before the output, and erases it */
 	char *login_suffix; /* appended to the user name of the login */
 

@@ -80,6 +80,7 @@ static const struct platform_key platform_keys[] = {
     {"rows", PT_INT, .offset = FIELD(platform, rows), .min = 5, .max = 2000},
     {"echo", PT_BOOL, .offset = FIELD(platform, echo)},
     {"cr_ends_line", PT_BOOL, .offset = FIELD(platform, cr_ends_line)},
+    {"window", PT_INT, .offset = FIELD(platform, window), .min = 16, .max = 4000},
     {"repaint", PT_BOOL, .offset = FIELD(platform, repaint)},
     {"login_suffix", PT_TEXT, .offset = FIELD(platform, login_suffix)},
 

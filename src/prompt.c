@@ -12,8 +12,8 @@ prompt_init(struct prompt *p, const struct platform *platform)
 	p->platform = platform;
 }
 
-static size_t
-without_blanks(const char *text, size_t size)
+size_t
+prompt_trim(const char *text, size_t size)
 {
 	while (size > 0 && text[size - 1] == ' ')
 		size--;
@@ -51,27 +51,23 @@ prompt_same(const struct prompt *p, const char *a, size_t a_size, const char *b,
 
 	if (a_size > PROMPT_MAX || b_size > PROMPT_MAX)
 		return false;
-	if (p->platform->mask.count == 0)
-		return a_size == b_size && memcmp(a, b, a_size) == 0;
-	a_size = mask(p->platform, a, a_size, x);
-	b_size = mask(p->platform, b, b_size, y);
+	a_size = mask(p->platform, a, prompt_trim(a, a_size), x);
+	b_size = mask(p->platform, b, prompt_trim(b, b_size), y);
 	return a_size == b_size && memcmp(x, y, a_size) == 0;
 }
 
+/* Blanks at its end may be more than were learned: a prompt that was taken before its last blank came. */
 static bool
 is_literal(const struct prompt *p, const struct platform_view *view)
 {
-	char masked[PROMPT_MAX];
-	size_t size;
+	size_t blanks = p->shown_size - prompt_trim(p->shown, p->shown_size);
 
 	if (p->mode == NULL)
 		return false;
 	if (view->size == p->shown_size && memcmp(view->tail, p->shown, view->size) == 0)
 		return true;
-	if (p->platform->mask.count == 0)
-		return false;
-	size = mask(p->platform, view->tail, view->size, masked);
-	return size == p->literal_size && memcmp(masked, p->literal, size) == 0;
+	return view->size - prompt_trim(view->tail, view->size) >= blanks &&
+	       prompt_same(p, view->tail, view->size, p->shown, p->shown_size);
 }
 
 /* A device may cut its name in a mode with a long prompt: then the shorter one begins the longer. */
@@ -96,6 +92,19 @@ begins_with_host(const struct prompt *p, const char *host, size_t size)
 	       host[p->host_size] == '-';
 }
 
+/* Prompts without a name (`+>`) are the same host's where they follow each other. */
+static bool
+is_host(const struct prompt *p, const struct platform_mode *mode, const char *host, size_t size)
+{
+	char masked[PROMPT_MAX];
+
+	if (size == 0)
+		return mode == p->mode;
+	size = mask(p->platform, host, size, masked);
+	host = masked;
+	return same_host(p, host, size) || (mode->config && begins_with_host(p, host, size));
+}
+
 struct prompt_match
 prompt_test(const struct prompt *p, const struct platform_view *view, bool whole, bool drained)
 {
@@ -109,8 +118,7 @@ prompt_test(const struct prompt *p, const struct platform_view *view, bool whole
 		return match;
 	if (match.mode == p->mode && is_literal(p, view))
 		match.tier = PROMPT_LITERAL;
-	else if (same_host(p, view->tail + host.start, host.size) ||
-		 begins_with_host(p, view->tail + host.start, host.size))
+	else if (is_host(p, match.mode, view->tail + host.start, host.size))
 		match.tier = PROMPT_HOST;
 	else
 		match.tier = PROMPT_SHAPE;
@@ -121,11 +129,11 @@ static void
 learn_host(struct prompt *p, const struct platform_view *view, const struct platform_mode *mode)
 {
 	struct pattern_span host = {0, 0};
-	const char *name;
+	char name[PROMPT_MAX];
 
 	if (pattern_find(mode->prompt, view->tail, view->size, NULL, &host) != PATTERN_YES || host.size == 0)
 		return;
-	name = view->tail + host.start;
+	host.size = mask(p->platform, view->tail + host.start, host.size, name);
 	/* The full name is known from another mode: a cut one, or one with a view behind it, teaches less. */
 	if (host.size != p->host_size && (same_host(p, name, host.size) || begins_with_host(p, name, host.size)) &&
 	    !(host.size > p->host_size && same_host(p, name, host.size)))
@@ -139,8 +147,7 @@ prompt_learn(struct prompt *p, const struct platform_view *view, const struct pl
 {
 	p->mode = mode;
 	p->shown_size = view->size < PROMPT_MAX ? view->size : PROMPT_MAX;
-	memcpy(p->shown, view->tail, p->shown_size);
-	p->literal_size = mask(p->platform, p->shown, p->shown_size, p->literal);
+	memmove(p->shown, view->tail, p->shown_size); /* which may be what it already holds */
 	learn_host(p, view, mode);
 }
 
@@ -154,7 +161,7 @@ prompt_prefix(const struct prompt *p, const char *line, size_t size)
 	if (size >= shown && memcmp(line, p->shown, shown) == 0)
 		return shown;
 	/* The blank behind a prompt may be missing when nothing was typed. */
-	shown = without_blanks(p->shown, shown);
+	shown = prompt_trim(p->shown, shown);
 	if (shown > 0 && size == shown && memcmp(line, p->shown, shown) == 0)
 		return shown;
 	return 0;

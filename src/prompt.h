@@ -34,20 +34,20 @@ struct prompt {
 	const struct platform_mode *mode; /* NULL: nothing learned yet */
 	char shown[PROMPT_MAX];           /* as it stood there last: echoes begin with it */
 	size_t shown_size;
-	char literal[PROMPT_MAX]; /* without what the platform masks */
-	size_t literal_size;
 	char host[128];
 	size_t host_size;
 };
 
 void prompt_init(struct prompt *p, const struct platform *platform);
+/* The size of a text without the blanks at its end: 0 when it holds nothing else. */
+size_t prompt_trim(const char *text, size_t size);
 /*
  * Judges the tail; whole false (the end of a very long line) or drained false: PROMPT_NONE.
  */
 struct prompt_match prompt_test(const struct prompt *p, const struct platform_view *view, bool whole, bool drained);
 /* Takes the view, which prompt_test() called a prompt of that mode, as the literal from now on. */
 void prompt_learn(struct prompt *p, const struct platform_view *view, const struct platform_mode *mode);
-/* Whether two tails are the same prompt, but for what the platform masks. */
+/* Whether two tails are the same prompt, but for what the platform masks, and blanks at the end. */
 bool prompt_same(const struct prompt *p, const char *a, size_t a_size, const char *b, size_t b_size);
 /* Bytes at the start of a line that are the prompt as it was shown last (for echoes); 0 when it does not begin so. */
 size_t prompt_prefix(const struct prompt *p, const char *line, size_t size);

@@ -68,6 +68,7 @@ table='
 2 cli_job
 2 cli_line
 2 cli_login
+2 cli_look
 2 cli_op
 2 cli_resync
 2 echo

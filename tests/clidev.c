@@ -25,6 +25,7 @@ struct dev {
 	const char *name;
 	int line;
 	size_t piece;
+	bool pauses; /* the channel is drained behind each piece */
 	struct platforms *set;
 	struct platform *platform;
 	char *secret, *password, *username;
@@ -135,6 +136,8 @@ flush_feed(struct dev *d)
 		assert_int_equal(cli_feed(d->cli, copy, n, d->now), n);
 		free(copy);
 		buf_consume(&d->feed, n);
+		if (d->pauses)
+			cli_drained(d->cli, d->now);
 		collect(d);
 	}
 }
@@ -587,9 +590,9 @@ clidev_finish(void)
 }
 
 static void
-run_once(const char *name, const char *script, size_t piece, struct platforms *set)
+run_once(const char *name, const char *script, size_t piece, bool pauses)
 {
-	struct dev d = {.name = name, .piece = piece, .now = 1000, .set = set};
+	struct dev d = {.name = name, .piece = piece, .pauses = pauses, .now = 1000, .set = load()};
 	char *copy = xstrdup(script), *next, *line;
 
 	buf_init(&d.feed, 1 << 22);
@@ -614,10 +617,9 @@ void
 clidev_run(const char *name, const char *script)
 {
 	static const size_t pieces[] = {65536, 7, 1};
-	struct platforms *set = load();
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
-		run_once(name, script, pieces[i], set);
+		run_once(name, script, pieces[i], false);
 }
 
 void
@@ -635,6 +637,8 @@ clidev_run_file(const char *path)
 	if (strncmp(text, "# origin: ", 10) != 0)
 		fail_msg("%s: must begin with `# origin: recorded | simulated | documented (source)'", path);
 	clidev_run(path, text);
+	if (strstr(text, "\n# no pauses") == NULL)
+		run_once(path, text, 1, true);
 	free(text);
 }
 

@@ -58,7 +58,7 @@ static const struct clidev_script scripts[] = {
 	"platform frr\n"
 	"password vtypass1\n"
 	"begin\n"
-	"< \\r\\nHello, this is FRRouting.\\r\\n\\r\\nUser Access Verification\\r\\n\\r\\nPassword: \n.\n"
+	"< \\r\\nHello, this is FRRouting.\\r\\n\\r\\nUser Access Verification\\r\\n\\r\\nPassword: \n.\n+ 0.1\n"
 	"> vtypass1\\n\n"
 	"< \\r\\nr1> \n.\n"
 	"+ 0.1\n"
@@ -70,13 +70,13 @@ static const struct clidev_script scripts[] = {
     {"a password that is not accepted is not offered twice", "platform frr\n"
 							     "password vtypass1\n"
 							     "begin\n"
-							     "< Password: \n.\n"
+							     "< Password: \n.\n+ 0.1\n"
 							     "> vtypass1\\n\n"
-							     "< \\r\\nPassword: \n.\n"
+							     "< \\r\\nPassword: \n.\n+ 0.1\n"
 							     "! dead auth_failed\n"},
     {"a password is asked for and none is configured", "platform frr\n"
 						       "begin\n"
-						       "< Password: \n.\n"
+						       "< Password: \n.\n+ 0.1\n"
 						       "! dead auth_failed\n"},
     {"a secret makes the privileged mode the base",
 	"platform cisco_ios\n"

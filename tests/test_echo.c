@@ -86,6 +86,17 @@ test_case_25_a_long_command_is_followed_to_its_end(void **state)
 }
 
 static void
+test_words_may_be_completed_or_hidden_behind_a_prompt(void **state)
+{
+	(void)state;
+	check("sh ver", (struct line[]){{"show version", ECHO_OTHER}, {">show version", ECHO_WHOLE}, {NULL, 0}});
+	check("sh  int b", (struct line[]){{">show interface brief", ECHO_WHOLE}, {NULL, 0}});
+	check("sh ver", (struct line[]){{">show", ECHO_OTHER}, {">show version all", ECHO_OTHER}, {NULL, 0}});
+	check("user x secret foo", (struct line[]){{">user x secret ********", ECHO_WHOLE}, {NULL, 0}});
+	check("show version", (struct line[]){{">show clock", ECHO_OTHER}, {NULL, 0}});
+}
+
+static void
 test_a_repeated_echo_is_known(void **state)
 {
 	struct echo e;
@@ -106,6 +117,7 @@ main(void)
 	    cmocka_unit_test(test_an_empty_line_is_its_own_echo),
 	    cmocka_unit_test(test_case_20_a_line_scrolled_sideways_shows_its_end_or_its_beginning),
 	    cmocka_unit_test(test_case_25_a_long_command_is_followed_to_its_end),
+	    cmocka_unit_test(test_words_may_be_completed_or_hidden_behind_a_prompt),
 	    cmocka_unit_test(test_a_repeated_echo_is_known),
 	};
 
