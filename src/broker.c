@@ -100,6 +100,7 @@ on_peer_closed(struct peer *peer, void *arg)
 	struct broker *b = bp->broker;
 	struct request *r, *next;
 
+	broker_shell_peer_left(b, bp);
 	log_debug("peer", "client %llu left with %d requests", (unsigned long long)peer_id(peer), bp->requests_count);
 	TAILQ_FOREACH_SAFE (r, &bp->requests, peer_link, next) {
 		request_cancel(r, false);
@@ -121,7 +122,7 @@ static void
 send_hello(struct broker_peer *bp)
 {
 	static const char *const features[] = {
-	    "exec", "open", "status", "prompt", "window", "capture", "batch", "watch"};
+	    "exec", "open", "status", "prompt", "window", "capture", "batch", "watch", "config", "shell"};
 	cJSON *params = cJSON_CreateObject();
 
 	cJSON_AddNumberToObject(params, "protocol", 1);
@@ -187,7 +188,7 @@ commands_left(const struct broker *b)
 	int count = 0;
 
 	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->kind == REQUEST_EXEC)
+		if (r->kind == REQUEST_EXEC || r->kind == REQUEST_CONFIG)
 			count++;
 	}
 	return count;
@@ -316,6 +317,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	b->options.socket_path = xstrdup_null(options->socket_path);
 	b->options.agent_socket = xstrdup_null(options->agent_socket);
 	b->started = clock_now();
+	b->platforms = broker_platforms_load(config);
 	b->random = (uint32_t)time(NULL) ^ ((uint32_t)getpid() << 16);
 	TAILQ_INIT(&b->pools);
 	TAILQ_INIT(&b->peers);
@@ -371,7 +373,10 @@ broker_reload(struct broker *b, int *changed, struct np_error *err)
 	}
 	for (size_t i = 0; i < config->warnings_count; i++)
 		log_warning("config", "%s", config->warnings[i]);
-	broker_pools_reload(b, config, changed);
+	struct platforms *platforms = broker_platforms_load(config);
+	broker_pools_reload(b, config, platforms, changed);
+	platforms_unref(b->platforms);
+	b->platforms = platforms;
 	config_unref(b->config);
 	b->config = config;
 	if (config->log_level_given)
@@ -402,7 +407,7 @@ fail_waiting(struct broker *b, const struct np_error *err)
 	struct request *r, *next;
 
 	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
-		if (r->state == REQUEST_QUEUED && r->kind != REQUEST_FORWARD)
+		if ((r->state == REQUEST_QUEUED || r->state == REQUEST_GATHERING) && r->kind != REQUEST_FORWARD)
 			request_fail(r, err);
 	}
 }
@@ -440,6 +445,7 @@ broker_stop(struct broker *b, bool now)
 	release_persistent(b);
 	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
 	fail_waiting(b, &err);
+	broker_shell_unhold_all(b);
 	if (b->stopping || now) {
 		b->stopping = true;
 		log_info("broker", "ending now");
@@ -506,6 +512,7 @@ broker_destroy(struct broker *b)
 	ev_prepare_stop(b->loop, &b->turn);
 	listener_destroy(b->listener);
 	broker_events_destroy(b->events);
+	platforms_unref(b->platforms);
 	config_unref(b->config);
 	free((char *)(uintptr_t)b->options.config_file);
 	free((char *)(uintptr_t)b->options.socket_path);

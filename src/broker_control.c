@@ -44,10 +44,9 @@ refuse_queue(const struct broker *b, const struct broker_pool *pool, struct np_e
 	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->config->max_queue);
 }
 
-/* Gives a parsed request its pool and its place in the queue; takes over the params. */
-static int
-submit(struct broker_peer *bp, const struct message *m, enum request_kind kind, struct exec_params *params,
-    struct np_error *err)
+int
+broker_request_make(struct broker_peer *bp, const struct message *m, enum request_kind kind, struct exec_params *params,
+    struct request **made, struct np_error *err)
 {
 	struct broker *b = bp->broker;
 	struct broker_pool *pool;
@@ -55,17 +54,30 @@ submit(struct broker_peer *bp, const struct message *m, enum request_kind kind, 
 
 	if (refuse_new(b, err) == -1)
 		return -1;
-	pool = broker_pool_get(b, &params->device, err);
-	if (pool == NULL || refuse_queue(b, pool, err) == -1)
+	pool = broker_pool_get(b, &params->device, broker_want_of(kind, params), err);
+	if (pool == NULL || refuse_queue(b, pool, err) == -1 || broker_check_params(pool, params, err) == -1)
 		return -1;
 	r = request_create(b, kind, bp, &m->id);
 	r->params = *params;
 	memset(params, 0, sizeof(*params));
 	r->window_left = r->params.window;
 	r->pool = pool;
+	*made = r;
+	return 0;
+}
+
+/* The same, and its place in the queue. */
+static int
+submit(struct broker_peer *bp, const struct message *m, enum request_kind kind, struct exec_params *params,
+    struct np_error *err)
+{
+	struct request *r;
+
+	if (broker_request_make(bp, m, kind, params, &r, err) == -1)
+		return -1;
 	r->opens = kind == REQUEST_OPEN;
 	if (r->opens)
-		broker_pool_unblock(pool, false);
+		broker_pool_unblock(r->pool, false);
 	request_submit(r);
 	return 0;
 }
@@ -307,6 +319,7 @@ broker_verb(const char *name)
 {
 	static const struct verb verbs[] = {
 	    {"exec", verb_exec},
+	    {"config", verb_config},
 	    {"open", verb_open},
 	    {"close", verb_close},
 	    {"status", verb_status},

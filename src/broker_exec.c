@@ -37,14 +37,20 @@ make_heads(struct request *r)
 
 static void pump_output(struct request *r);
 
+void
+request_keep_tail(struct request *r, int which, const void *p, size_t n)
+{
+	if (n > 0 && buf_append(&r->tails[which], p, n) == -1)
+		log_error("request", "%s: %zu bytes of output lost: the channel gave more than its limit",
+		    request_device(r), n);
+}
+
 static void
 save_tails(struct request *r, struct chan *ch)
 {
 	for (int which = 0; which < 2; which++) {
 		const struct buf *out = chan_output(ch, which);
-		if (out->len > 0 && buf_append(&r->tails[which], buf_head(out), out->len) == -1)
-			log_error("request", "%s: %zu bytes of output lost: the channel gave more than its limit",
-			    request_device(r), out->len);
+		request_keep_tail(r, which, buf_head(out), out->len);
 	}
 }
 
@@ -62,7 +68,14 @@ keep_output(struct request *r)
 void
 request_give_up(struct request *r, enum np_reason reason, const char *text)
 {
-	if (r->abort.reason != REASON_NONE || r->chan == NULL)
+	if (r->abort.reason != REASON_NONE || r->state != REQUEST_RUNNING)
+		return;
+	if (r->pool->platform != NULL) {
+		error_set(&r->abort, reason, "%s", text);
+		request_cli_cancel(r);
+		return;
+	}
+	if (r->chan == NULL)
 		return;
 	if (reason != REASON_OUTPUT_LIMIT)
 		keep_output(r);
@@ -71,8 +84,8 @@ request_give_up(struct request *r, enum np_reason reason, const char *text)
 }
 
 /* Moves what fits of p[0..n) to the client (or its capture); returns how much was taken. */
-static size_t
-stream(struct request *r, int which, const uint8_t *p, size_t n)
+size_t
+request_stream(struct request *r, int which, const uint8_t *p, size_t n)
 {
 	size_t room;
 
@@ -111,7 +124,7 @@ pump_output(struct request *r)
 	for (int which = 0; which < 2 && r->chan != NULL; which++) {
 		const struct buf *out = chan_output(r->chan, which);
 		while (out->len > 0) {
-			size_t n = stream(r, which, buf_head(out), out->len);
+			size_t n = request_stream(r, which, buf_head(out), out->len);
 			if (n == 0)
 				break;
 			chan_consume(r->chan, which, n);
@@ -125,7 +138,7 @@ pump_tails(struct request *r)
 	for (int which = 0; which < 2; which++) {
 		struct buf *tail = &r->tails[which];
 		while (tail->len > 0) {
-			size_t n = stream(r, which, buf_head(tail), tail->len);
+			size_t n = request_stream(r, which, buf_head(tail), tail->len);
 			if (n == 0)
 				return false;
 			buf_consume(tail, n);
@@ -144,7 +157,9 @@ result_has_room(const struct request *r)
 static void
 request_pump(struct request *r)
 {
-	if (r->state == REQUEST_RUNNING)
+	if (r->state == REQUEST_RUNNING && r->pool->platform != NULL)
+		request_cli_pump(r);
+	else if (r->state == REQUEST_RUNNING)
 		pump_output(r);
 	else if (r->state == REQUEST_FLUSHING && pump_tails(r) && result_has_room(r))
 		command_finish(r);
@@ -177,8 +192,8 @@ request_credit(struct request *r, uint64_t bytes)
 
 /* ---- one command on a channel ---- */
 
-static void
-grant_stdin(struct request *r, size_t n)
+void
+request_grant_stdin(struct request *r, size_t n)
 {
 	cJSON *params;
 
@@ -203,7 +218,7 @@ on_started(struct chan *ch, void *arg)
 	if (r->params.batch)
 		chan_eof(ch);
 	else if (!r->stdin_ended)
-		grant_stdin(r, BROKER_STDIN_WINDOW);
+		request_grant_stdin(r, BROKER_STDIN_WINDOW);
 }
 
 static void
@@ -223,7 +238,7 @@ on_wrote(struct chan *ch NP_UNUSED, size_t n, void *arg)
 
 	r->last_activity = clock_now();
 	if (!r->stdin_ended && n > 0)
-		grant_stdin(r, n);
+		request_grant_stdin(r, n);
 }
 
 /* Back to its place in the queue, before its next command has been sent. */
@@ -238,18 +253,44 @@ go_back(struct request *r)
 	broker_pool_wait_again(r->pool, r);
 }
 
-/* The command was never sent: another session may carry it, unless that goes wrong again and again. */
+/*
+ * A request the server refused (RFC 4254 section 5.4: it answers each) was not run either; where the platform prefers
+ * channels, its shells may do what they could not.
+ */
 static bool
-try_again(struct request *r, const struct chan_end *end)
+refused_channel(struct request *r, const struct np_error *why)
 {
-	if (end->sent || r->cancelled || r->abort.reason != REASON_NONE || r->peer == NULL)
+	if (why->reason != REASON_EXEC_REFUSED || r->pool->platform != NULL)
 		return false;
-	if (end->err.reason == REASON_EXEC_REFUSED || end->err.reason == REASON_INVALID_PARAMS || r->broker->stopping)
+	request_release_lease(r);
+	return broker_fall_back_to_shell(r);
+}
+
+/* What ends a shell, rather than a command on it. */
+static bool
+shell_is_lost(const struct np_error *why)
+{
+	return why->reason == REASON_OUTCOME_UNKNOWN || why->reason == REASON_PROMPT_NOT_FOUND;
+}
+
+/* The command was never sent: another session may carry it, unless that goes wrong again and again. */
+bool
+request_try_again(struct request *r, const struct np_error *why, bool sent)
+{
+	if (r->cancelled || r->abort.reason != REASON_NONE || r->peer == NULL || r->broker->stopping)
+		return false;
+	if (refused_channel(r, why)) {
+		go_back(r);
+		return true;
+	}
+	if (sent || (r->pool->platform != NULL && !shell_is_lost(why)))
+		return false;
+	if (why->reason == REASON_EXEC_REFUSED || why->reason == REASON_INVALID_PARAMS)
 		return false;
 	if (++r->requeues > BROKER_REQUEUES_MAX)
 		return false;
 	log_info("request", "%s: request %llu was not sent (%s): it goes to another session", request_device(r),
-	    (unsigned long long)r->uid, end->err.text);
+	    (unsigned long long)r->uid, why->text);
 	go_back(r);
 	return true;
 }
@@ -262,7 +303,7 @@ on_done(struct chan *ch, const struct chan_end *end, void *arg)
 	pump_output(r);
 	save_tails(r, ch);
 	r->chan = NULL;
-	if (try_again(r, end))
+	if (request_try_again(r, &end->err, end->sent))
 		return;
 	ev_timer_stop(r->broker->loop, &r->clock);
 	r->end = *end;
@@ -295,8 +336,22 @@ merged_env(struct request *r, char ***list)
 	return (const char *const *)*list;
 }
 
+/* A new command: nothing of the one before it counts any more. */
+void
+request_begin_command(struct request *r)
+{
+	r->state = REQUEST_RUNNING;
+	r->started = r->last_activity = clock_now();
+	r->got_output = false;
+	memset(&r->end, 0, sizeof(r->end));
+	error_clear(&r->abort);
+	buf_free(&r->captured[0]);
+	buf_free(&r->captured[1]);
+	make_heads(r);
+}
+
 static void
-command_start(struct request *r)
+command_on_channel(struct request *r)
 {
 	static const enum chan_kind kinds[] = {
 	    [EXEC_COMMAND] = CHANNEL_EXEC, [EXEC_SHELL] = CHANNEL_SHELL, [EXEC_SUBSYSTEM] = CHANNEL_SUBSYSTEM};
@@ -311,14 +366,7 @@ command_start(struct request *r)
 	    .rows = r->params.rows,
 	    .env = merged_env(r, &env)};
 
-	r->state = REQUEST_RUNNING;
-	r->started = r->last_activity = clock_now();
-	r->got_output = false;
-	memset(&r->end, 0, sizeof(r->end));
-	error_clear(&r->abort);
-	buf_free(&r->captured[0]);
-	buf_free(&r->captured[1]);
-	make_heads(r);
+	request_begin_command(r);
 	r->chan = chan_start(r->session->session, &spec, &chan_callbacks, r);
 	free(env);
 	if (r->stdin_ended)
@@ -326,11 +374,49 @@ command_start(struct request *r)
 	request_start_limits(r);
 }
 
+static void
+command_start(struct request *r)
+{
+	if (r->pool->platform != NULL) {
+		broker_shell_lease(r->session, r);
+		request_cli_start(r);
+	} else
+		command_on_channel(r);
+}
+
+static bool
+stops_on_error(const struct request *r)
+{
+	bool usual = r->pool->platform != NULL; /* on a command line, what follows depends on what was before */
+
+	return r->params.on_error == ON_ERROR_STOP || (r->params.on_error == ON_ERROR_DEFAULT && usual);
+}
+
+/* Another command of the batch follows this one, as far as is known now. */
+static bool
+another_follows(const struct request *r)
+{
+	bool lost = r->end.err.reason != REASON_NONE && r->abort.reason == REASON_NONE;
+
+	return r->params.batch && !r->cancelled && r->peer != NULL && !lost &&
+	       !(stops_on_error(r) && request_command_failed(r)) && r->index + 1 < r->params.commands_count;
+}
+
+/* On a shell: the driver is done with the command.  The shell need not wait for a client that reads slowly. */
+void
+request_command_done(struct request *r)
+{
+	r->state = REQUEST_FLUSHING;
+	if (!another_follows(r))
+		request_release_lease(r);
+	request_pump(r);
+}
+
 /* All output has reached the client (or nobody wants it): the result, then the next command or the end. */
 static void
 command_finish(struct request *r)
 {
-	bool lost = r->end.err.reason != REASON_NONE && r->abort.reason == REASON_NONE;
+	bool more = another_follows(r);
 
 	if (request_command_failed(r))
 		r->failed++;
@@ -338,21 +424,18 @@ command_finish(struct request *r)
 	    request_command_error(r) != NULL ? reason_name(request_command_error(r)->reason) : "done",
 	    (clock_now() - r->started) * 1000);
 	broker_event_command_ended(r);
-	if (!r->cancelled)
+	if (!r->cancelled && r->kind == REQUEST_EXEC)
 		request_send_result(r);
-	if (r->params.batch && !r->cancelled && r->peer != NULL) {
-		bool stop = lost || (r->params.stop_on_error && request_command_failed(r));
-		if (!stop && r->index + 1 < r->params.commands_count) {
-			r->index++;
-			if (r->session != NULL)
-				command_start(r);
-			else
-				go_back(r);
-			return;
-		}
-		if (stop)
-			request_send_not_run(r);
+	if (more) {
+		r->index++;
+		if (r->session != NULL)
+			command_start(r);
+		else
+			go_back(r);
+		return;
 	}
+	if (r->params.batch && !r->cancelled && r->peer != NULL)
+		request_send_not_run(r);
 	request_send_response(r);
 	request_ended(r);
 }
@@ -363,7 +446,8 @@ void
 request_submit(struct request *r)
 {
 	broker_event_request_queued(r);
-	broker_pool_wait(r->pool, r);
+	if (r->pool->platform == NULL || !broker_shell_resume(r))
+		broker_pool_wait(r->pool, r);
 }
 
 static void
@@ -391,6 +475,7 @@ request_assigned(struct request *r, struct broker_session *s)
 	broker_event_request_started(r);
 	switch (r->kind) {
 	case REQUEST_EXEC:
+	case REQUEST_CONFIG:
 		command_start(r);
 		break;
 	case REQUEST_OPEN:
@@ -417,12 +502,15 @@ request_cancel(struct request *r, bool answer)
 	if (!answer)
 		request_detach_peer(r);
 	switch (r->state) {
+	case REQUEST_GATHERING:
 	case REQUEST_QUEUED:
 		request_send_response(r);
 		request_ended(r);
 		break;
 	case REQUEST_RUNNING:
-		if (r->chan != NULL)
+		if (r->pool->platform != NULL)
+			request_cli_cancel(r);
+		else if (r->chan != NULL)
 			chan_abandon(r->chan);
 		else if (r->relay != NULL)
 			relay_close(r->relay);
@@ -442,6 +530,8 @@ request_stdin(struct request *r, const void *data, size_t size, struct np_error 
 		return error_set(err, REASON_INVALID_REQUEST,
 		    "%zu bytes of stdin were sent with a credit of %zu: wait for `credit`", size, r->stdin_granted);
 	r->stdin_granted -= size;
+	if (r->kind == REQUEST_CONFIG)
+		return request_config_lines(r, data, size, err);
 	if (r->stdin_ended || r->chan == NULL)
 		return 0; /* the command has ended meanwhile: the client could not know */
 	r->bytes_in += size;
@@ -455,14 +545,18 @@ void
 request_eof(struct request *r)
 {
 	r->stdin_ended = true;
-	if (r->chan != NULL)
+	if (r->kind == REQUEST_CONFIG)
+		request_config_eof(r);
+	else if (r->chan != NULL)
 		chan_eof(r->chan);
 }
 
 void
 request_signal(struct request *r, const char *name)
 {
-	if (r->chan != NULL)
+	if (r->pool->platform != NULL && r->state == REQUEST_RUNNING && strcmp(name, "INT") == 0)
+		request_give_up(r, REASON_CANCELLED, "interrupted");
+	else if (r->chan != NULL)
 		chan_signal(r->chan, name);
 }
 

@@ -12,6 +12,7 @@
 #include "broker_event.h"
 #include "buf.h"
 #include "channel.h"
+#include "cli.h"
 #include "conf.h"
 #include "connector.h"
 #include "error.h"
@@ -19,10 +20,12 @@
 #include "message.h"
 #include "params.h"
 #include "peer.h"
+#include "platform.h"
 #include "pool.h"
 #include "queue.h"
 #include "relay.h"
 #include "session.h"
+#include "shell.h"
 #include "target.h"
 
 #define BROKER_CONNECTORS_MAX 64
@@ -30,7 +33,8 @@
 #define BROKER_REQUEUES_MAX 8
 #define BROKER_JUMPS_MAX 8
 #define BROKER_STDIN_WINDOW CHANNEL_BUFFER_MAX
-#define REQUEST_TAIL_MAX (9u * 1024u * 1024u) /* what a lost session may leave behind, see chan_events.done */
+#define BROKER_CONFIG_MAX (16u * 1024u * 1024u) /* bytes of the lines of one configuration */
+#define REQUEST_TAIL_MAX (9u * 1024u * 1024u)   /* what a lost session may leave behind, see chan_events.done */
 
 struct request;
 struct broker_pool;
@@ -46,6 +50,30 @@ struct broker_peer {
 	double since;
 	struct event_who who;
 	int watches;
+	bool hold_lost; /* a lease that it held was given to others: its next request is told */
+};
+
+/* What the shell of a session is doing. */
+enum broker_shell_use {
+	SHELL_LOGIN,    /* until the driver is ready for the first time; the session still counts as connecting */
+	SHELL_FREE,     /* at its prompt, no lease; a keep-alive may run */
+	SHELL_LEASED,   /* a request has it, or its client holds it for the next one */
+	SHELL_RESETTING /* the lease has ended: on the way back to the mode after login */
+};
+
+/* The interactive shell of a session whose device is driven by its command line. */
+struct broker_shell {
+	struct shell *shell; /* NULL: none, or none any more */
+	enum broker_shell_use use;
+	struct request *runner;     /* who has the lease, or NULL */
+	struct broker_peer *holder; /* between two requests of this client */
+	double held_since;
+	ev_timer clock;        /* the next keep-alive, or the end of the time that a lease may be held */
+	struct np_error error; /* why it ended */
+	char *secret;          /* from the connector, until the driver has them */
+	char *password;
+	bool outdated; /* the configuration changed while it connected */
+	bool needed_person;
 };
 
 /*
@@ -66,12 +94,15 @@ struct broker_session {
 	bool closing;               /* told to end; closed() is on its way */
 	double connect_seconds;
 	uint64_t commands; /* run on it so far */
+	struct broker_shell sh;
+	char *end_why; /* of a session whose shell says goodbye first */
 };
 
-/* A question that a connector asked, on its way to a person. */
+/* A question of a connector or of a command, on its way to a person. */
 struct broker_prompt {
 	TAILQ_ENTRY(broker_prompt) link;
 	struct broker_pool *pool;
+	struct request *asker; /* whose command asks; NULL: a connector does */
 	uint64_t job_id;
 	uint64_t prompt_id;
 	uint64_t request_uid; /* who is asked at present */
@@ -90,7 +121,9 @@ struct broker_pool {
 	struct device_ref ref;
 	char *device_name; /* whose max_connections counts: the device's name, or host[:port] */
 	struct device_conf *device;
-	struct target *target; /* NULL until resolved */
+	struct platform *platform; /* its sessions are shells of this one; NULL: every command has a channel */
+	bool is_default;           /* takes the requests that leave the driver open */
+	struct target *target;     /* NULL until resolved */
 	struct pool policy;
 	ev_timer wake;
 	ev_prepare kick; /* fed, never started: runs the policy before the loop blocks again */
@@ -111,13 +144,27 @@ struct broker_pool {
 	const char *told_state; /* the last word that events gave for it; NULL: none yet */
 };
 
-enum request_kind { REQUEST_EXEC, REQUEST_OPEN, REQUEST_FORWARD };
+enum request_kind { REQUEST_EXEC, REQUEST_CONFIG, REQUEST_OPEN, REQUEST_FORWARD };
 
 enum request_state {
-	REQUEST_QUEUED,   /* waits for a session (in the pool's waiters, or held) */
-	REQUEST_RUNNING,  /* has a lease; a command is on a channel */
-	REQUEST_FLUSHING, /* the command has ended, its output waits for the client to read */
-	REQUEST_ENDED     /* answered; freed at the end of the turn */
+	REQUEST_GATHERING, /* config: its lines are still coming */
+	REQUEST_QUEUED,    /* waits for a session (in the pool's waiters, or held) */
+	REQUEST_RUNNING,   /* has a lease; a command is on a channel */
+	REQUEST_FLUSHING,  /* the command has ended, its output waits for the client to read */
+	REQUEST_ENDED      /* answered; freed at the end of the turn */
+};
+
+/* What a request needs on an interactive shell. */
+struct request_cli {
+	struct cli_answer *answers; /* the params' */
+	bool asked_secret;          /* a person was asked for the secret */
+	char prompt[128];           /* of the last command: what it ended at */
+	const char *mode;           /* the platform's, which the pool keeps */
+	char device_error[256];
+	struct buf text;        /* config: the lines as they came */
+	struct cli_line *lines; /* config: where they are in it */
+	size_t lines_count;
+	struct cli_result result; /* config */
 };
 
 struct request {
@@ -168,6 +215,7 @@ struct request {
 	struct event_who who;
 	uint64_t told_in, told_out; /* bytes of earlier commands */
 	bool told_end;
+	struct request_cli cli;
 
 	/* forward */
 	struct broker_session *dependent; /* the session that shall run through it */
@@ -177,6 +225,7 @@ struct request {
 struct broker {
 	struct ev_loop *loop;
 	struct config *config;
+	struct platforms *platforms;
 	struct broker_options options;
 	struct listener *listener;
 	struct connector *connector;
@@ -211,8 +260,27 @@ void broker_note_idle(struct broker *b);
 /* broker_dispatch.c */
 void broker_dispatch(struct broker_peer *bp, const struct frame *frame);
 
+/* broker_driver.c */
+enum broker_want {
+	WANT_ANY,    /* whatever the device is driven by */
+	WANT_SHELL,  /* an interactive command line: privilege, configuration */
+	WANT_CHANNEL /* a channel of its own: a terminal of a person, a subsystem, a forwarded connection */
+};
+struct platforms *broker_platforms_load(const struct config *config);
+int broker_driver_choose(const struct platforms *set, const struct device_conf *device, enum broker_want want,
+    struct platform **platform, struct np_error *err);
+void broker_driver_apply(struct device_conf *device, const struct platform *platform);
+int broker_driver_again(const struct platforms *set, const struct broker_pool *pool, const struct device_conf *device,
+    struct platform **platform, struct np_error *err);
+bool broker_driver_is_default(
+    const struct platforms *set, const struct device_conf *device, const struct platform *platform);
+enum broker_want broker_want_of(enum request_kind kind, const struct exec_params *params);
+int broker_check_params(const struct broker_pool *pool, const struct exec_params *params, struct np_error *err);
+bool broker_fall_back_to_shell(struct request *r);
+
 /* broker_pool.c */
-struct broker_pool *broker_pool_get(struct broker *b, const struct device_ref *ref, struct np_error *err);
+struct broker_pool *broker_pool_get(
+    struct broker *b, const struct device_ref *ref, enum broker_want want, struct np_error *err);
 struct device_conf *broker_device_make(const struct config *config, const struct device_ref *ref, struct np_error *err);
 uint64_t broker_hash(const char *s);
 void broker_pool_kick(struct broker_pool *pool);
@@ -231,7 +299,7 @@ void broker_resolve_done(struct broker_pool *pool, struct connect_result *result
 void broker_agent_keys_done(struct broker_pool *pool, struct connect_result *result);
 
 /* broker_reload.c */
-void broker_pools_reload(struct broker *b, struct config *config, int *changed);
+void broker_pools_reload(struct broker *b, struct config *config, struct platforms *platforms, int *changed);
 void broker_pools_tick(struct broker *b);
 
 /* broker_session.c */
@@ -239,13 +307,45 @@ extern const struct connector_events broker_connector_events;
 void broker_session_connect(struct broker_pool *pool, const struct pool_action *action);
 void broker_session_end(struct broker_session *s, enum np_reason reason, const char *why);
 void broker_session_refresh(struct broker_session *s);
+void broker_session_ready(struct broker_session *s);
+
+/* broker_shell.c */
+void broker_shell_open(struct broker_session *s);
+void broker_shell_lease(struct broker_session *s, struct request *r);
+void broker_shell_lease_end(struct broker_session *s, struct request *r);
+bool broker_shell_resume(struct request *r);
+void broker_shell_check_hold(struct broker_session *s, double now);
+void broker_shell_peer_left(struct broker *b, const struct broker_peer *bp);
+void broker_shell_unhold_all(struct broker *b);
+bool broker_shell_say_goodbye(struct broker_session *s, const char *why);
+void broker_shell_keepalive(struct broker_session *s);
+void broker_shell_finish(struct broker_session *s);
+
+/* broker_cli.c */
+void request_cli_start(struct request *r);
+void request_cli_result(struct request *r, const struct cli_result *result);
+void request_cli_pump(struct request *r);
+void request_cli_cancel(struct request *r);
+void request_cli_question(struct request *r, const struct cli_event *event);
+void request_cli_answer(struct request *r, const char *value);
+void request_cli_free(struct request *r);
+
+/* broker_config.c */
+int verb_config(struct broker_peer *bp, const struct message *m, struct np_error *err);
+int request_config_lines(struct request *r, const void *data, size_t size, struct np_error *err);
+void request_config_eof(struct request *r);
+void request_config_line(struct request *r, const struct cli_event *event);
+void request_config_result(struct request *r, const struct cli_result *result);
+void request_config_fields(cJSON *o, const struct request *r);
 void broker_forward_start(struct request *r);
 void broker_forward_failed(struct request *r, const struct np_error *err);
 struct broker_pool *broker_pool_by_job(struct broker *b, uint64_t job);
 
 /* broker_prompt.c */
 void broker_prompt_ask(const struct connect_prompt *prompt, void *broker);
+void broker_question_ask(struct request *r, enum prompt_kind kind, const char *text, bool echo);
 void broker_connector_notice(uint64_t job_id, const char *text, void *broker);
+void broker_question_drop(struct request *r);
 void broker_prompts_reassign(struct broker *b, uint64_t request_uid);
 bool broker_prompt_answer(struct broker *b, struct request *r, uint64_t prompt_id, const char *value);
 void broker_prompts_drop(struct broker_pool *pool);
@@ -276,6 +376,12 @@ void request_start_limits(struct request *r);
 
 /* broker_exec.c */
 void request_submit(struct request *r);
+void request_begin_command(struct request *r);
+size_t request_stream(struct request *r, int which, const uint8_t *p, size_t n);
+void request_keep_tail(struct request *r, int which, const void *p, size_t n);
+void request_grant_stdin(struct request *r, size_t n);
+void request_command_done(struct request *r);
+bool request_try_again(struct request *r, const struct np_error *why, bool sent);
 void request_assigned(struct request *r, struct broker_session *s);
 void request_cancel(struct request *r, bool answer);
 void request_give_up(struct request *r, enum np_reason reason, const char *text);
@@ -297,6 +403,9 @@ struct verb {
 	/* Answers now and returns 0, or sets err and returns -1; a verb that answers later returns 0 as well. */
 	int (*run)(struct broker_peer *bp, const struct message *m, struct np_error *err);
 };
+/* A request with its pool, of parsed params, which are taken over; it is not in the pool's queue yet. */
+int broker_request_make(struct broker_peer *bp, const struct message *m, enum request_kind kind,
+    struct exec_params *params, struct request **made, struct np_error *err);
 const struct verb *broker_verb(const char *name);
 void broker_syncs_answer(struct broker *b);
 

@@ -59,20 +59,6 @@ apply_overrides(struct device_conf *device, const char *overrides, struct np_err
 	return rc;
 }
 
-static int
-check_driver(const struct device_conf *d, struct np_error *err)
-{
-	bool network = d->device_type != NULL && strcmp(d->device_type, "linux") != 0;
-
-	if (d->driver == DRIVER_EXEC || (d->driver == DRIVER_DEFAULT && !network))
-		return 0;
-	return error_set(err, REASON_INVALID_PARAMS,
-	    "%s is driven through an interactive shell (%s), which this version cannot do yet: `driver: exec` runs "
-	    "each "
-	    "command on an exec channel instead",
-	    d->name, d->driver == DRIVER_CLI ? "driver: cli" : d->device_type);
-}
-
 /* The device entry that ref means under config, or NULL with err. */
 struct device_conf *
 broker_device_make(const struct config *config, const struct device_ref *ref, struct np_error *err)
@@ -93,7 +79,7 @@ broker_device_make(const struct config *config, const struct device_ref *ref, st
 		operand_finish(&op);
 		device = device_conf_adhoc(config, ref->operand);
 	}
-	if (apply_overrides(device, ref->overrides, err) == -1 || check_driver(device, err) == -1) {
+	if (apply_overrides(device, ref->overrides, err) == -1) {
 		device_conf_free(device);
 		return NULL;
 	}
@@ -177,8 +163,23 @@ give_notice(struct pool_waiter *w, int ahead)
 {
 	char text[64];
 
-	snprintf(text, sizeof(text), "queued behind %d", ahead);
+	if (ahead > 0)
+		snprintf(text, sizeof(text), "queued behind %d", ahead);
+	else
+		snprintf(text, sizeof(text), "waiting for a session");
 	request_notice(request_by_waiter(w), text);
+}
+
+/* Some devices hang up on SSH's own keep-alive: they are asked on their command line. */
+static void
+probe(struct broker_session *s)
+{
+	const struct platform *p = s->pool->platform;
+
+	if (p != NULL && (!p->keepalive_ssh || s->pool->device->args.keepalive_mode == KEEPALIVE_CLI))
+		broker_shell_keepalive(s);
+	else
+		session_probe(s->session);
 }
 
 static void
@@ -201,7 +202,7 @@ execute(struct broker_pool *pool, const struct pool_action *a, const struct pool
 		break;
 	case POOL_PROBE:
 	case POOL_KEEPALIVE:
-		session_probe(broker_entry_session(a->entry)->session);
+		probe(broker_entry_session(a->entry));
 		break;
 	case POOL_CLOSE:
 		broker_session_end(broker_entry_session(a->entry), a->why.reason, a->why.text);
@@ -256,8 +257,10 @@ on_kick(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 
 	if (pool->broker->finished)
 		return; /* everything is being closed: nothing is opened any more */
-	TAILQ_FOREACH (e, &pool->policy.entries, link)
+	TAILQ_FOREACH (e, &pool->policy.entries, link) {
 		broker_session_refresh(broker_entry_session(e));
+		broker_shell_check_hold(broker_entry_session(e), now);
+	}
 	pool->wants_room = false;
 	for (;;) {
 		struct pool_room room = count_room(pool);
@@ -292,7 +295,8 @@ broker_pools_kick_room(struct broker *b)
 /* ---- creation and end ---- */
 
 static struct broker_pool *
-pool_create(struct broker *b, const struct device_ref *ref, char *key, struct device_conf *device)
+pool_create(
+    struct broker *b, const struct device_ref *ref, char *key, struct device_conf *device, struct platform *platform)
 {
 	struct broker_pool *pool = xcalloc(1, sizeof(*pool));
 
@@ -301,6 +305,7 @@ pool_create(struct broker *b, const struct device_ref *ref, char *key, struct de
 	pool->key_hash = broker_hash(key);
 	pool->ref = device_ref_copy(ref);
 	pool->device = device;
+	pool->platform = platform != NULL ? platform_ref(platform) : NULL;
 	pool->device_name = device_budget_name(b->config, ref, device);
 	pool->last_used = clock_now();
 	TAILQ_INIT(&pool->held);
@@ -315,26 +320,70 @@ pool_create(struct broker *b, const struct device_ref *ref, char *key, struct de
 	return pool;
 }
 
+/* Whether this pool of the right key serves what is wanted. */
+static bool
+pool_suits(const struct broker_pool *pool, enum broker_want want)
+{
+	switch (want) {
+	case WANT_ANY:
+		return pool->is_default;
+	case WANT_SHELL:
+		return pool->platform != NULL;
+	case WANT_CHANNEL:
+		return pool->platform == NULL;
+	}
+	return false;
+}
+
+/* A device has at most two pools, one for each driver. */
+static struct broker_pool *
+pool_make(struct broker *b, const struct device_ref *ref, const char *key, enum broker_want want, struct np_error *err)
+{
+	struct device_conf *device = broker_device_make(b->config, ref, err);
+	struct broker_pool *pool;
+	struct platform *platform;
+
+	if (device == NULL)
+		return NULL;
+	if (broker_driver_choose(b->platforms, device, want, &platform, err) == -1) {
+		device_conf_free(device);
+		return NULL;
+	}
+	broker_driver_apply(device, platform);
+	pool = pool_create(b, ref, xstrdup(key), device, platform);
+	pool->is_default = broker_driver_is_default(b->platforms, device, platform);
+	return pool;
+}
+
 struct broker_pool *
-broker_pool_get(struct broker *b, const struct device_ref *ref, struct np_error *err)
+broker_pool_get(struct broker *b, const struct device_ref *ref, enum broker_want want, struct np_error *err)
 {
 	char *key = device_ref_key(ref);
 	uint64_t hash = broker_hash(key);
-	struct device_conf *device;
 	struct broker_pool *pool;
 
 	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (pool->key_hash == hash && strcmp(pool->key, key) == 0) {
-			secret_free(key);
-			return pool;
-		}
+		if (pool->key_hash == hash && strcmp(pool->key, key) == 0 && pool_suits(pool, want))
+			break;
 	}
-	device = broker_device_make(b->config, ref, err);
-	if (device == NULL) {
-		secret_free(key);
-		return NULL;
+	if (pool == NULL)
+		pool = pool_make(b, ref, key, want, err);
+	secret_free(key);
+	return pool;
+}
+
+/* The other driver's pool of the same device, which may have lost its requests to this one, gets them again. */
+static void
+give_back_default(const struct broker_pool *pool)
+{
+	struct broker_pool *other;
+
+	if (!pool->is_default)
+		return;
+	TAILQ_FOREACH (other, &pool->broker->pools, link) {
+		if (other != pool && other->key_hash == pool->key_hash && strcmp(other->key, pool->key) == 0)
+			other->is_default = true;
 	}
-	return pool_create(b, ref, key, device);
 }
 
 /* Sessions and requests must be gone. */
@@ -343,6 +392,7 @@ broker_pool_free(struct broker_pool *pool)
 {
 	struct broker *b = pool->broker;
 
+	give_back_default(pool);
 	broker_prompts_drop(pool);
 	broker_event_device_forgotten(pool);
 	ev_timer_stop(b->loop, &pool->wake);
@@ -350,6 +400,7 @@ broker_pool_free(struct broker_pool *pool)
 	pool_finish(&pool->policy);
 	broker_pool_drop_stamps(pool);
 	target_unref(pool->target);
+	platform_unref(pool->platform);
 	device_conf_free(pool->device);
 	device_ref_finish(&pool->ref);
 	free(pool->device_name);

@@ -39,6 +39,10 @@ prompt_kind_name(enum prompt_kind kind)
 		return "keyboard-interactive";
 	case PROMPT_HOST_KEY:
 		return "host_key";
+	case PROMPT_SECRET:
+		return "secret";
+	case PROMPT_QUESTION:
+		break;
 	}
 	return "question";
 }
@@ -51,7 +55,7 @@ pool_asks(const struct broker_pool *pool, int depth)
 	struct pool_entry *e;
 
 	TAILQ_FOREACH (p, &pool->broker->prompts, link) {
-		if (p->pool == pool)
+		if (p->pool == pool && p->asker == NULL)
 			return true;
 	}
 	TAILQ_FOREACH (e, &pool->policy.entries, link) {
@@ -114,8 +118,13 @@ prompt_free(struct broker_prompt *p)
 static void
 prompt_close(struct broker_prompt *p, const char *value)
 {
-	connector_answer(p->pool->broker->connector, p->job_id, p->prompt_id, value);
+	struct request *asker = p->asker;
+
+	if (asker == NULL)
+		connector_answer(p->pool->broker->connector, p->job_id, p->prompt_id, value);
 	prompt_free(p);
+	if (asker != NULL)
+		request_cli_answer(asker, value);
 }
 
 static void
@@ -142,6 +151,51 @@ prompt_send(struct broker_prompt *p, struct request *r)
 	broker_peer_notify(r->peer, "prompt", params);
 }
 
+static struct broker_prompt *
+prompt_create(struct broker_pool *pool, enum prompt_kind kind, const char *text, bool echo)
+{
+	struct broker_prompt *p = xcalloc(1, sizeof(*p));
+	struct broker *b = pool->broker;
+
+	p->pool = pool;
+	p->kind = kind;
+	p->echo = echo;
+	p->text = xstrdup(text);
+	ev_timer_init(&p->timer, on_prompt_timeout, pool->device->args.prompt_timeout, 0);
+	p->timer.data = p;
+	if (pool->device->args.prompt_timeout > 0)
+		ev_timer_start(b->loop, &p->timer);
+	TAILQ_INSERT_TAIL(&b->prompts, p, link);
+	return p;
+}
+
+/*
+ * Asks the person behind r, whose command waits for it (the caller has seen that there is one); the answer goes to
+ * request_cli_answer(), NULL when none came.
+ */
+void
+broker_question_ask(struct request *r, enum prompt_kind kind, const char *text, bool echo)
+{
+	struct broker_prompt *p = prompt_create(r->pool, kind, text, echo);
+
+	p->asker = r;
+	/* Apart from the connectors' own numbers. */
+	p->prompt_id = (UINT64_C(1) << 48) + broker_next_id(r->broker);
+	prompt_send(p, r);
+}
+
+/* The command asks no longer: it ended, or the device went on by itself. */
+void
+broker_question_drop(struct request *r)
+{
+	struct broker_prompt *p, *next;
+
+	TAILQ_FOREACH_SAFE (p, &r->broker->prompts, link, next) {
+		if (p->asker == r)
+			prompt_free(p);
+	}
+}
+
 void
 broker_prompt_ask(const struct connect_prompt *prompt, void *arg)
 {
@@ -156,18 +210,9 @@ broker_prompt_ask(const struct connect_prompt *prompt, void *arg)
 		connector_answer(b->connector, prompt->job_id, prompt->prompt_id, NULL);
 		return;
 	}
-	p = xcalloc(1, sizeof(*p));
-	p->pool = pool;
+	p = prompt_create(pool, prompt->kind, prompt->text, prompt->echo);
 	p->job_id = prompt->job_id;
 	p->prompt_id = prompt->prompt_id;
-	p->kind = prompt->kind;
-	p->echo = prompt->echo;
-	p->text = xstrdup(prompt->text);
-	ev_timer_init(&p->timer, on_prompt_timeout, pool->device->args.prompt_timeout, 0);
-	p->timer.data = p;
-	if (pool->device->args.prompt_timeout > 0)
-		ev_timer_start(b->loop, &p->timer);
-	TAILQ_INSERT_TAIL(&b->prompts, p, link);
 	update_clocks(b);
 	prompt_send(p, r);
 }
@@ -180,7 +225,7 @@ broker_prompts_reassign(struct broker *b, uint64_t request_uid)
 
 	TAILQ_FOREACH_SAFE (p, &b->prompts, link, next) {
 		struct request *r;
-		if (p->request_uid != request_uid)
+		if (p->request_uid != request_uid || p->asker != NULL)
 			continue;
 		r = find_audience(p->pool, 0);
 		if (r != NULL)
@@ -222,7 +267,7 @@ broker_prompts_drop_job(struct broker *b, uint64_t job_id)
 	struct broker_prompt *p, *next;
 
 	TAILQ_FOREACH_SAFE (p, &b->prompts, link, next) {
-		if (p->job_id == job_id)
+		if (p->asker == NULL && p->job_id == job_id)
 			prompt_free(p);
 	}
 }

@@ -33,14 +33,24 @@ resolve_again(struct broker_pool *pool)
 	pool->policy.resolving = pool->policy.resolved = false;
 }
 
+static bool
+same_platform(const struct platform *a, const struct platform *b)
+{
+	return a == NULL || b == NULL ? a == b : a->fingerprint == b->fingerprint;
+}
+
 /* moved: the file that ssh's configuration is read from has changed for all who name none. */
 static void
-adopt_device(struct broker_pool *pool, struct device_conf *device, bool moved, int *changed)
+adopt_device(struct broker_pool *pool, struct device_conf *device, struct platform *platform, bool moved, int *changed)
 {
-	bool same = device_conf_same_login(pool->device, device);
+	bool same = device_conf_same_login(pool->device, device) && same_platform(pool->platform, platform);
 
-	if (!device_conf_equal(pool->device, device))
+	if (!same || !device_conf_equal(pool->device, device))
 		(*changed)++;
+	if (platform != NULL) /* what the shells that there are hold is the old one */
+		platform_ref(platform);
+	platform_unref(pool->platform);
+	pool->platform = platform;
 	take_device(pool, device);
 	if (!same)
 		pool_drain_all(&pool->policy, "its configuration changed");
@@ -77,7 +87,7 @@ retire(struct broker_pool *pool, const struct np_error *why, int *changed)
 }
 
 void
-broker_pools_reload(struct broker *b, struct config *config, int *changed)
+broker_pools_reload(struct broker *b, struct config *config, struct platforms *platforms, int *changed)
 {
 	const char *before = b->config->ssh_config, *after = config->ssh_config;
 	bool moved = before == NULL || after == NULL ? before != after : strcmp(before, after) != 0;
@@ -88,10 +98,15 @@ broker_pools_reload(struct broker *b, struct config *config, int *changed)
 		if (pool->retired)
 			continue;
 		struct device_conf *device = broker_device_make(config, &pool->ref, &err);
-		if (device == NULL)
+		struct platform *platform = NULL;
+		if (device == NULL || broker_driver_again(platforms, pool, device, &platform, &err) == -1) {
+			device_conf_free(device);
 			retire(pool, &err, changed);
-		else
-			adopt_device(pool, device, moved, changed);
+			continue;
+		}
+		broker_driver_apply(device, platform);
+		pool->is_default = broker_driver_is_default(platforms, device, platform);
+		adopt_device(pool, device, platform, moved, changed);
 	}
 }
 
@@ -103,7 +118,7 @@ open_persistent(struct broker *b)
 	for (size_t i = 0; i < b->config->devices_count; i++) {
 		const struct device_conf *device = b->config->devices[i];
 		struct device_ref ref = {.operand = device->name};
-		struct broker_pool *pool = device->args.persistent ? broker_pool_get(b, &ref, &err) : NULL;
+		struct broker_pool *pool = device->args.persistent ? broker_pool_get(b, &ref, WANT_ANY, &err) : NULL;
 		if (pool != NULL)
 			broker_pool_kick(pool);
 	}

@@ -56,6 +56,7 @@ request_create(struct broker *b, enum request_kind kind, struct broker_peer *pee
 		buf_init(&r->tails[i], REQUEST_TAIL_MAX);
 		buf_init(&r->captured[i], PARAMS_CAPTURE_MAX);
 	}
+	buf_init(&r->cli.text, 0);
 	TAILQ_INSERT_TAIL(&b->requests, r, link);
 	b->requests_count++;
 	if (peer != NULL) {
@@ -80,6 +81,12 @@ request_release_lease(struct request *r)
 {
 	if (r->session == NULL)
 		return;
+	if (r->pool->platform != NULL) {
+		if (r->session->sh.runner == r)
+			broker_shell_lease_end(r->session, r);
+		r->session = NULL;
+		return;
+	}
 	broker_session_refresh(r->session);
 	if (r->waiter.slotless)
 		pool_release_carried(&r->session->entry, clock_now());
@@ -105,6 +112,7 @@ request_ended(struct request *r)
 		TAILQ_REMOVE(&r->pool->held, r, held_link);
 		r->held = false;
 	}
+	broker_question_drop(r);
 	request_release_lease(r);
 	request_detach_peer(r);
 	broker_event_request_ended(r);
@@ -127,6 +135,7 @@ request_free(struct request *r)
 		buf_free(&r->captured[i]);
 	}
 	exec_params_finish(&r->params);
+	request_cli_free(r);
 	free(r);
 }
 
@@ -248,6 +257,17 @@ request_command_failed(const struct request *r)
 }
 
 static void
+add_shell_fields(cJSON *o, const struct request *r)
+{
+	if (r->cli.prompt[0] != '\0')
+		cJSON_AddStringToObject(o, "prompt", r->cli.prompt);
+	if (r->cli.mode != NULL)
+		cJSON_AddStringToObject(o, "mode", r->cli.mode);
+	if (r->cli.device_error[0] != '\0')
+		cJSON_AddStringToObject(o, "device_error", r->cli.device_error);
+}
+
+static void
 add_result_fields(cJSON *o, const struct request *r)
 {
 	const struct np_error *err = request_command_error(r);
@@ -260,6 +280,8 @@ add_result_fields(cJSON *o, const struct request *r)
 		cJSON_AddStringToObject(o, "exit_signal", r->end.signal);
 	request_add_session(o, r);
 	add_ms(o, "duration_ms", r->started > 0 ? clock_now() - r->started : 0);
+	if (r->pool->platform != NULL)
+		add_shell_fields(o, r);
 	if (r->params.capture) {
 		add_captured(o, "stdout", &r->captured[0]);
 		add_captured(o, "stderr", &r->captured[1]);
@@ -305,8 +327,12 @@ request_send_response(struct request *r)
 		return;
 	}
 	result = cJSON_CreateObject();
-	cJSON_AddNumberToObject(result, "count", r->params.batch ? (double)r->params.commands_count : 1);
-	cJSON_AddNumberToObject(result, "failed", (double)r->failed);
+	if (r->kind == REQUEST_CONFIG) {
+		request_config_fields(result, r);
+	} else {
+		cJSON_AddNumberToObject(result, "count", r->params.batch ? (double)r->params.commands_count : 1);
+		cJSON_AddNumberToObject(result, "failed", (double)r->failed);
+	}
 	if (!r->params.batch)
 		add_result_fields(result, r);
 	broker_peer_result(r->peer, &r->id, result);

@@ -55,12 +55,18 @@ broker_session_refresh(struct broker_session *s)
 {
 	if (s->session == NULL)
 		return;
+	s->entry.last_rx = session_last_rx(s->session);
+	if (s->pool->platform != NULL) {
+		/* Its one channel is the shell, which serves one lease after the other. */
+		s->entry.slots_max = 1;
+		s->entry.slots_used = s->closing;
+		return;
+	}
 	s->entry.slots_used = session_slots_used(s->session);
 	s->entry.slots_max = session_slots_max(s->session);
 	/* One that is on its way out takes nobody in, although its end may take a while (a proxy's process). */
 	if (!session_has_slot(s->session) && s->entry.slots_used < s->entry.slots_max)
 		s->entry.slots_used = s->entry.slots_max;
-	s->entry.last_rx = session_last_rx(s->session);
 }
 
 /* ---- the end ---- */
@@ -99,6 +105,7 @@ session_free(struct broker_session *s)
 	struct broker *b = s->pool->broker;
 
 	leave_requests(s);
+	broker_shell_finish(s);
 	if (s->entry.pool != NULL)
 		pool_entry_remove(&s->entry);
 	drop_forward(s);
@@ -125,13 +132,21 @@ connect_failed(struct broker_session *s, const struct np_error *err, uint64_t ag
 	session_free(s);
 }
 
-/* Closes a session, or gives up the attempt to make one; what follows comes by events. */
+/*
+ * Closes a session, or gives up the attempt to make one; what follows comes by events.  One that still logs in on its
+ * command line remains an attempt until it has ended.
+ */
 void
 broker_session_end(struct broker_session *s, enum np_reason reason, const char *why)
 {
 	s->closing = true;
 	if (s->session != NULL) {
-		pool_closing(&s->entry);
+		if (s->entry.ready_since > 0)
+			pool_closing(&s->entry);
+		else if (s->sh.error.reason == REASON_NONE)
+			error_set(&s->sh.error, reason == REASON_NONE ? REASON_CANCELLED : reason, "%s", why);
+		if (reason != REASON_SHUTTING_DOWN && broker_shell_say_goodbye(s, why))
+			return;
 		session_close(s->session, reason, "%s", why);
 	} else if (s->dial_job != 0)
 		connector_cancel(
@@ -153,7 +168,10 @@ on_session_closed(struct session *session, const struct np_error *why, void *arg
 	log_info("session", "%s: closed: %s", session_name(session), why->text);
 	broker_event_session_down(s, why);
 	s->session = NULL;
-	session_free(s);
+	if (s->entry.ready_since == 0 && s->entry.pool != NULL)
+		connect_failed(s, s->sh.error.reason != REASON_NONE ? &s->sh.error : why, 0);
+	else
+		session_free(s);
 }
 
 static void
@@ -210,6 +228,7 @@ start_dial(struct broker_session *s, int ready_fd)
 	    .agent_socket = s->agent_socket,
 	    .ready_fd = ready_fd,
 	    .timeout = s->target->connection_timeout,
+	    .for_shell = s->pool->platform != NULL,
 	    .prompt_timeout = s->pool->device->args.prompt_timeout};
 
 	s->dial_job = connector_submit(s->pool->broker->connector, &request);
@@ -225,7 +244,7 @@ adopt(struct broker_session *s, struct connect_result *result)
 	    .fd = result->session_fd,
 	    .proxy_pid = result->proxy_pid,
 	    .max_channels = pool->device->args.max_channels,
-	    .spare_channels = pool->device->args.enabled && !s->entry.private_use};
+	    .spare_channels = pool->device->args.enabled && !s->entry.private_use && pool->platform == NULL};
 
 	result->session = NULL;
 	result->session_fd = -1;
@@ -233,18 +252,36 @@ adopt(struct broker_session *s, struct connect_result *result)
 	s->session = session_adopt(pool->broker->loop, &params, &session_callbacks, s);
 	s->auth = result->auth_method;
 	result->auth_method = NULL;
+	s->sh.secret = result->secret;
+	s->sh.password = result->password;
+	result->secret = result->password = NULL;
 	s->connect_seconds = clock_now() - s->entry.created;
 	log_info("session", "%s: connected as %s@%s:%d in %.0f ms by %s", session_name(s->session), s->target->user,
 	    s->target->host, s->target->port, s->connect_seconds * 1000, s->auth != NULL ? s->auth : "none");
 	broker_event_session_up(s);
 }
 
+/* Requests may have it: it has been made, and where there is a command line, that is at its prompt. */
+void
+broker_session_ready(struct broker_session *s)
+{
+	struct broker_pool *pool = s->pool;
+
+	pool->agent_hashes_count = 0;
+	pool->prompted = false;
+	pool_connect_done(&pool->policy, &s->entry, s->sh.needed_person, clock_now());
+	if (s->sh.outdated)
+		pool_drain(&s->entry, "its configuration changed while it connected");
+	broker_pool_kick(pool);
+}
+
 static void
 dial_done(struct broker_session *s, struct connect_result *result)
 {
 	struct broker_pool *pool = s->pool;
-	bool outdated = pool->target != s->target && !target_same_login(pool->target, s->target);
 
+	s->sh.outdated = pool->target != s->target && !target_same_login(pool->target, s->target);
+	s->sh.needed_person = result->needed_person;
 	s->dial_job = 0;
 	free(s->agent_socket);
 	s->agent_socket = NULL;
@@ -254,12 +291,10 @@ dial_done(struct broker_session *s, struct connect_result *result)
 		return;
 	}
 	adopt(s, result);
-	pool->agent_hashes_count = 0;
-	pool->prompted = false;
-	pool_connect_done(&pool->policy, &s->entry, result->needed_person, clock_now());
-	if (outdated)
-		pool_drain(&s->entry, "its configuration changed while it connected");
-	broker_pool_kick(pool);
+	if (pool->platform != NULL)
+		broker_shell_open(s);
+	else
+		broker_session_ready(s);
 }
 
 static void
@@ -358,7 +393,7 @@ start_jump(struct broker_session *s)
 	struct broker_pool *jump;
 	struct request *r;
 
-	jump = broker_pool_get(b, &ref, &err);
+	jump = broker_pool_get(b, &ref, WANT_CHANNEL, &err);
 	device_ref_finish(&ref);
 	if (jump != NULL && is_awaited_by(s->pool, jump, 0)) {
 		error_set(&err, REASON_JUMP_FAILED, "it leads back to %s, or through more than %d hops",

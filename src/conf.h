@@ -49,6 +49,7 @@ struct conn_args {
 	int max_connections;
 	int max_channels;
 	bool persistent;
+	bool keepalive_mode_given;  /* else a platform may add keep-alives on the command line */
 	bool max_connections_given; /* said for this very device: may exceed the platform's limit of VTY lines */
 };
 

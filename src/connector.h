@@ -35,6 +35,7 @@ struct connect_request {
 	int ready_fd;   /* CONNECT_DIAL: an open stream to talk SSH over (jump host), taken over; or -1 */
 	double timeout; /* seconds for all of it, prompts excepted; 0 = no limit */
 	double prompt_timeout;
+	bool for_shell; /* CONNECT_DIAL: fetch what the login of an interactive shell may need, too */
 };
 
 /* What comes back.  The callback takes what it wants and sets it to NULL / -1; the rest is freed after it returned. */
@@ -49,11 +50,20 @@ struct connect_result {
 	pid_t proxy_pid;          /* the ProxyCommand's process, or 0: to be reaped by the session's owner */
 	bool needed_person;       /* a person answered: no reconnect by itself */
 	char *auth_method;        /* "publickey (agent: SHA256:..)", for status */
+	char *secret;             /* for_shell: the configured one (caller: secret_free()), or NULL */
+	char *password;           /* for_shell: likewise, unless the server has had it already */
 	uint64_t agent_keys_hash; /* of the key list seen at a failed login or by CONNECT_AGENT_KEYS; 0: no agent */
 	double duration;          /* seconds, prompts excepted */
 };
 
-enum prompt_kind { PROMPT_PASSWORD, PROMPT_PASSPHRASE, PROMPT_KEYBOARD_INTERACTIVE, PROMPT_HOST_KEY };
+enum prompt_kind {
+	PROMPT_PASSWORD,
+	PROMPT_PASSPHRASE,
+	PROMPT_KEYBOARD_INTERACTIVE,
+	PROMPT_HOST_KEY,
+	PROMPT_SECRET,  /* not by connectors: what leads to the privileged mode of a command line */
+	PROMPT_QUESTION /* nor this: a question of a command */
+};
 
 /* A question to a person.  Texts have passed text_vis(). */
 struct connect_prompt {

@@ -8,14 +8,17 @@
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "clock.h"
+#include "credential.h"
 #include "dial.h"
 #include "resolve.h"
+#include "text.h"
 #include "wake.h"
 #include "xalloc.h"
 
@@ -42,6 +45,8 @@ result_finish(struct connect_result *r)
 	if (r->target != NULL)
 		target_unref(r->target);
 	free(r->auth_method);
+	secret_free(r->secret);
+	secret_free(r->password);
 }
 
 struct message *
@@ -118,6 +123,7 @@ job_create(struct mailbox *box, uint64_t id, const struct connect_request *reque
 	job->ready_fd = request->kind == CONNECT_DIAL ? request->ready_fd : -1;
 	job->timeout = request->timeout;
 	job->prompt_timeout = request->prompt_timeout;
+	job->for_shell = request->for_shell;
 	job->refs = 1;
 	job->watch_fd = -1;
 	pthread_cond_init(&job->answer_came, NULL);
@@ -231,12 +237,23 @@ hook_watch_fd(int fd, void *arg)
 		close(old);
 }
 
+/* Whether the server has asked for the password, so that the shell behind it must not get it again. */
+static bool
+password_was_used(const char *auth_method)
+{
+	return auth_method != NULL &&
+	       (strstr(auth_method, "password") != NULL || strstr(auth_method, "keyboard-interactive") != NULL);
+}
+
 static void
 run_dial(struct job *job, const struct dial_hooks *hooks, struct connect_result *r)
 {
 	struct dial_in in = {.target = job->target, .agent_socket = job->agent_socket, .ready_fd = job->ready_fd};
 	struct dial_out out;
 
+	/* First: a secret that cannot be had makes the login useless. */
+	if (job->for_shell && credential_secret(job->target->device, hooks, &r->secret, &r->err) == -1)
+		return;
 	job->ready_fd = -1; /* the dial takes it over */
 	r->ok = dial(&in, hooks, &out, &r->err) == 0;
 	r->session = out.session;
@@ -245,6 +262,8 @@ run_dial(struct job *job, const struct dial_hooks *hooks, struct connect_result 
 	r->needed_person = out.needed_person;
 	r->auth_method = out.auth_method;
 	r->agent_keys_hash = out.agent_keys_hash;
+	if (r->ok && job->for_shell && !password_was_used(r->auth_method))
+		r->ok = credential_password(job->target->device, hooks, &r->password, &r->err) == 0;
 }
 
 static void

@@ -65,6 +65,7 @@ struct job {
 	int ready_fd; /* the thread's once it runs */
 	double timeout;
 	double prompt_timeout;
+	bool for_shell;
 
 	int refs; /* the mailbox's lock guards these */
 	bool cancelled;

@@ -172,3 +172,22 @@ credential_password(
 	}
 	return rc;
 }
+
+int
+credential_secret(const struct device_conf *device, const struct dial_hooks *hooks, char **secret, struct np_error *err)
+{
+	char *path;
+	int rc = 0;
+
+	*secret = NULL;
+	if (device->secret != NULL) {
+		*secret = xstrdup(device->secret);
+	} else if (device->secret_command != NULL) {
+		rc = credential_run("secret_command", device->secret_command, hooks, secret, err);
+	} else if (device->secret_file != NULL) {
+		path = paths_expand_home(device->secret_file);
+		rc = credential_read_file("secret_file", path, true, secret, err);
+		free(path);
+	}
+	return rc;
+}

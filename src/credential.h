@@ -21,6 +21,10 @@
 int credential_password(const struct device_conf *device, const struct dial_hooks *hooks, char **secret,
     struct np_error *err) NP_MUST_CHECK;
 
+/* The same for what leads to the privileged mode: of secret, secret_command and secret_file the first that is given. */
+int credential_secret(const struct device_conf *device, const struct dial_hooks *hooks, char **secret,
+    struct np_error *err) NP_MUST_CHECK;
+
 /*
  * Runs `sh -c COMMAND` (standard input /dev/null, at most 30 s) and takes the first line of its output.  key is the
  * configuration key that named it, for messages.

@@ -1,5 +1,5 @@
 /* Request params, checked.  Pure: JSON in, structs or a message that names the member out. */
-#include "params.h"
+#include "params_impl.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,12 +14,12 @@ static const char *const request_only_overrides[] = {
 
 static const char *const exec_names[] = {"device", "overrides", "command", "commands", "command_base64", "capture",
     "pty", "term", "cols", "rows", "env", "subsystem", "timeout", "first_byte_timeout", "idle_timeout", "queue_timeout",
-    "on_error", "fresh", "enable", "answers", "prove", "interactive", "agent_socket", "window"};
+    "on_error", "fresh", "enable", "answers", "prove", "raw", "hold", "interactive", "agent_socket", "window"};
 
 static const char *const open_names[] = {
     "device", "overrides", "interactive", "agent_socket", "fresh", "queue_timeout"};
 
-static int
+int
 params_bad(struct np_error *err, const char *name, const char *wanted)
 {
 	return error_set(err, REASON_INVALID_PARAMS, "`%s` must be %s", name, wanted);
@@ -98,7 +98,7 @@ params_number(const cJSON *params, const char *name, double min, double max, dou
 	return 0;
 }
 
-static int
+int
 params_int(const cJSON *params, const char *name, int min, int max, int *value, struct np_error *err)
 {
 	double number = *value;
@@ -330,11 +330,14 @@ parse_on_error(const cJSON *params, struct exec_params *p, struct np_error *err)
 
 	if (params_string(params, "on_error", &word, err) == -1)
 		return -1;
-	if (word == NULL || strcmp(word, "continue") == 0)
+	if (word == NULL)
 		return 0;
-	if (strcmp(word, "stop") != 0)
+	if (strcmp(word, "continue") == 0)
+		p->on_error = ON_ERROR_CONTINUE;
+	else if (strcmp(word, "stop") == 0)
+		p->on_error = ON_ERROR_STOP;
+	else
 		return params_bad(err, "on_error", "\"continue\" or \"stop\"");
-	p->stop_on_error = true;
 	return 0;
 }
 
@@ -351,8 +354,8 @@ parse_terminal(const cJSON *params, struct exec_params *p, struct np_error *err)
 	return 0;
 }
 
-static int
-parse_limits(const cJSON *params, struct exec_params *p, struct np_error *err)
+int
+params_parse_limits(const cJSON *params, struct exec_params *p, struct np_error *err)
 {
 	double window = 0;
 
@@ -366,23 +369,7 @@ parse_limits(const cJSON *params, struct exec_params *p, struct np_error *err)
 	return 0;
 }
 
-/* What a driver for interactive shells understands and an exec channel cannot do: refused rather than ignored. */
-static int
-refuse_cli_params(const cJSON *params, struct np_error *err)
-{
-	static const char *const names[] = {"enable", "answers", "prove"};
-
-	for (size_t i = 0; i < NP_COUNT(names); i++) {
-		const cJSON *member = cJSON_GetObjectItemCaseSensitive(params, names[i]);
-		if (member != NULL && !cJSON_IsFalse(member))
-			return error_set(err, REASON_INVALID_PARAMS,
-			    "`%s` concerns interactive command lines; this device is driven by exec channels",
-			    names[i]);
-	}
-	return 0;
-}
-
-static void
+void
 params_init(struct exec_params *p)
 {
 	memset(p, 0, sizeof(*p));
@@ -391,8 +378,8 @@ params_init(struct exec_params *p)
 	p->rows = 24;
 }
 
-static int
-parse_common(const cJSON *params, struct exec_params *p, struct np_error *err)
+int
+params_parse_common(const cJSON *params, struct exec_params *p, struct np_error *err)
 {
 	const char *agent = NULL;
 
@@ -412,10 +399,11 @@ int
 exec_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err)
 {
 	params_init(p);
-	if (params_only(params, exec_names, NP_COUNT(exec_names), err) == -1 || parse_common(params, p, err) == -1 ||
-	    parse_what(params, p, err) == -1 || parse_terminal(params, p, err) == -1 ||
-	    parse_env(params, p, err) == -1 || parse_on_error(params, p, err) == -1 ||
-	    parse_limits(params, p, err) == -1 || refuse_cli_params(params, err) == -1)
+	if (params_only(params, exec_names, NP_COUNT(exec_names), err) == -1 ||
+	    params_parse_common(params, p, err) == -1 || parse_what(params, p, err) == -1 ||
+	    parse_terminal(params, p, err) == -1 || parse_env(params, p, err) == -1 ||
+	    parse_on_error(params, p, err) == -1 || params_parse_limits(params, p, err) == -1 ||
+	    params_parse_cli(params, p, err) == -1)
 		return -1;
 	return params_bool(params, "capture", &p->capture, err);
 }
@@ -424,7 +412,8 @@ int
 open_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err)
 {
 	params_init(p);
-	if (params_only(params, open_names, NP_COUNT(open_names), err) == -1 || parse_common(params, p, err) == -1)
+	if (params_only(params, open_names, NP_COUNT(open_names), err) == -1 ||
+	    params_parse_common(params, p, err) == -1)
 		return -1;
 	return params_number(params, "queue_timeout", 0, 1e9, &p->queue_timeout, err);
 }
@@ -439,6 +428,7 @@ exec_params_finish(struct exec_params *p)
 	for (char **e = p->env; e != NULL && *e != NULL; e++)
 		secret_free(*e);
 	free(p->env);
+	params_free_answers(p);
 	free(p->term);
 	free(p->agent_socket);
 	params_init(p);

@@ -14,7 +14,9 @@
 
 #include "compiler.h"
 #include "error.h"
+#include "pattern.h"
 
+#define PARAMS_ANSWERS_MAX 100
 #define PARAMS_COMMANDS_MAX 10000
 #define PARAMS_ENV_MAX 256
 #define PARAMS_CAPTURE_MAX (256u * 1024u)
@@ -26,6 +28,14 @@ struct device_ref {
 	char *overrides; /* JSON text of an object with sorted keys, or NULL */
 };
 
+/* For questions that a command asks on a command line. */
+struct params_answer {
+	struct pattern *match;
+	char *text;
+};
+
+enum on_error { ON_ERROR_DEFAULT, ON_ERROR_CONTINUE, ON_ERROR_STOP };
+
 enum exec_kind { EXEC_COMMAND, EXEC_SHELL, EXEC_SUBSYSTEM };
 
 struct command {
@@ -33,7 +43,7 @@ struct command {
 	size_t size;
 };
 
-/* Request params of `exec`; also filled for `open` as far as that has them. */
+/* Request params of `exec`; also filled for `open` and `config` as far as those have them. */
 struct exec_params {
 	struct device_ref device;
 	enum exec_kind kind;
@@ -45,7 +55,7 @@ struct exec_params {
 	char *term;
 	int cols, rows;
 	char **env; /* NAME=VALUE, NULL-terminated, or NULL */
-	bool stop_on_error;
+	enum on_error on_error;
 	bool fresh;
 	bool interactive;
 	char *agent_socket;
@@ -55,12 +65,24 @@ struct exec_params {
 	double first_byte_timeout;
 	double idle_timeout;
 	double queue_timeout;
+	/* Devices that are driven through an interactive shell. */
+	bool enable; /* in the privileged mode */
+	bool prove;
+	bool raw;
+	bool hold; /* the lease stays with this client after the request */
+	struct params_answer *answers;
+	size_t answers_count;
+	/* `config` */
+	bool save, keep_going, dry_run;
+	int confirm_minutes; /* 0: a plain commit */
 };
 
 /* Parses the params of exec.  0, or -1 with err (invalid_params).  Either way the caller calls exec_params_finish(). */
 int exec_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 /* The same for open: device, overrides, interactive, agent_socket, fresh, queue_timeout. */
 int open_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
+/* The same for config.  Its lines come as stdin. */
+int config_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 void exec_params_finish(struct exec_params *p);
 
 /* A key that is equal for equal references: the pool key (caller frees). */
@@ -73,6 +95,10 @@ void params_wipe(cJSON *item);
 
 /* 0 when params (NULL: none) has no members but those in names[]; else -1 with err naming the first and the nearest. */
 int params_only(const cJSON *params, const char *const *names, size_t count, struct np_error *err) NP_MUST_CHECK;
+/* err: "`name` must be wanted"; returns -1. */
+int params_bad(struct np_error *err, const char *name, const char *wanted);
+/* An optional integer between min and max; -1 when it is something else. */
+int params_int(const cJSON *params, const char *name, int min, int max, int *value, struct np_error *err) NP_MUST_CHECK;
 /* Reads an optional boolean member into *value; -1 with err when it is something else. */
 int params_bool(const cJSON *params, const char *name, bool *value, struct np_error *err) NP_MUST_CHECK;
 /* Reads an optional string member (a pointer into params, else *value is left); -1 when it is something else. */

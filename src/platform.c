@@ -89,6 +89,8 @@ read_over(struct platform *p, const char *text, size_t size, const char *file, p
 
 	if (doc == NULL)
 		return -1;
+	for (size_t i = 0; i < size; i++) /* FNV-1a */
+		p->fingerprint = (p->fingerprint ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
 	if (doc->root == NULL || doc->root->kind != YAMLDOC_MAPPING) {
 		r = yamldoc_error(doc, doc->root, err, "a platform file is a mapping of keys, beginning with `name`");
 	} else {

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "compiler.h"
 #include "error.h"
@@ -158,7 +159,8 @@ struct platform {
 	    detect; /* PATTERN_ANYWHERE, in the SSH banner, login texts or the answer to detect_command */
 	char *detect_command;
 
-	char **warnings; /* "FILE:LINE: ..." of the lint: allowed, but unwise */
+	uint64_t fingerprint; /* of its text and that of its bases: whether a reload changed it */
+	char **warnings;      /* "FILE:LINE: ..." of the lint: allowed, but unwise */
 	size_t warnings_count;
 };
 

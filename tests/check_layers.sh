@@ -40,6 +40,8 @@ table='
 1 keyblob
 1 message cjson
 1 params cjson
+1 params_cli cjson
+1 params_impl
 1 pattern pcre2
 1 platform
 1 platform_dialogue
@@ -106,14 +108,18 @@ table='
 3 session_end libssh ev
 3 session_impl libssh ev
 3 session_probe libssh
+3 shell ev
 3 sockfile
 3 wake
 
 4 broker cjson ev
 4 broker_access
+4 broker_cli cjson
+4 broker_config cjson
 4 broker_control cjson ev
 4 broker_devices cjson
 4 broker_dispatch cjson
+4 broker_driver
 4 broker_event cjson
 4 broker_exec cjson ev
 4 broker_impl cjson ev
@@ -123,6 +129,7 @@ table='
 4 broker_reload
 4 broker_request cjson ev
 4 broker_session cjson
+4 broker_shell ev
 4 broker_status cjson
 4 broker_watch cjson
 
