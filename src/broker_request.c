@@ -47,6 +47,7 @@ request_create(struct broker *b, enum request_kind kind, struct broker_peer *pee
 	r->broker = b;
 	r->uid = broker_next_id(b);
 	r->kind = kind;
+	r->state = REQUEST_QUEUED;
 	r->peer = peer;
 	r->id = *id;
 	r->received = clock_now();

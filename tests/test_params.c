@@ -59,8 +59,11 @@ test_bad_params_are_refused_and_named(void **state NP_UNUSED)
 	    {"{\"device\":\"r1\",\"overrides\":[]}", "`overrides`"},
 	    {"{\"device\":\"r1\",\"overrides\":{\"port\":{}}}", "`overrides.port`"},
 	    {"{\"device\":\"r1\",\"overrides\":{\"timeout\":\"soon\"}}", "`timeout`"},
-	    {"{\"device\":\"r1\",\"enable\":true}", "`enable`"},
-	    {"{\"device\":\"r1\",\"answers\":[]}", "`answers`"},
+	    {"{\"device\":\"r1\",\"enable\":1}", "`enable`"},
+	    {"{\"device\":\"r1\",\"answers\":{}}", "`answers`"},
+	    {"{\"device\":\"r1\",\"answers\":[{\"match\":\"x\"}]}", "`answers`"},
+	    {"{\"device\":\"r1\",\"answers\":[{\"match\":\"(\",\"answer\":\"y\"}]}", "answers: "},
+	    {"{\"device\":\"r1\",\"answers\":[{\"match\":\"x\",\"answer\":\"y\",\"anser\":\"z\"}]}", "`anser`"},
 	};
 
 	for (size_t i = 0; i < NP_COUNT(cases); i++) {
@@ -99,8 +102,45 @@ test_commands_are_a_batch_even_when_one(void **state NP_UNUSED)
 
 	assert_int_equal(parse("{\"device\":\"r1\",\"commands\":[\"a\"],\"on_error\":\"stop\"}", &p, &err), 0);
 	assert_true(p.batch);
-	assert_true(p.stop_on_error);
+	assert_int_equal(p.on_error, ON_ERROR_STOP);
 	exec_params_finish(&p);
+}
+
+static void
+test_command_line_params(void **state NP_UNUSED)
+{
+	struct exec_params p;
+	struct np_error err;
+
+	assert_int_equal(parse("{\"device\":\"r1\",\"command\":\"reload\",\"enable\":true,\"prove\":true,\"raw\":true,"
+			       "\"hold\":true,\"answers\":[{\"match\":\"confirm.$\",\"answer\":\"y\"}]}",
+			     &p, &err),
+	    0);
+	assert_true(p.enable && p.prove && p.raw && p.hold);
+	assert_int_equal(p.on_error, ON_ERROR_DEFAULT);
+	assert_int_equal(p.answers_count, 1);
+	assert_string_equal(p.answers[0].text, "y");
+	assert_true(pattern_matches(p.answers[0].match, "[confirm]", 9));
+	exec_params_finish(&p);
+}
+
+static void
+test_config_params(void **state NP_UNUSED)
+{
+	cJSON *json = cJSON_Parse("{\"device\":\"r1\",\"save\":true,\"keep_going\":true,\"confirm_minutes\":5}");
+	struct exec_params p;
+	struct np_error err;
+
+	assert_int_equal(config_params_parse(json, &p, &err), 0);
+	assert_true(p.save && p.keep_going && !p.dry_run);
+	assert_int_equal(p.confirm_minutes, 5);
+	exec_params_finish(&p);
+	cJSON_Delete(json);
+	json = cJSON_Parse("{\"device\":\"r1\",\"save\":true,\"dry_run\":true}");
+	assert_int_equal(config_params_parse(json, &p, &err), -1);
+	assert_non_null(strstr(err.text, "`dry_run`"));
+	exec_params_finish(&p);
+	cJSON_Delete(json);
 }
 
 static void
@@ -215,6 +255,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_command_line_params),
+	    cmocka_unit_test(test_config_params),
 	    cmocka_unit_test(test_bad_params_are_refused_and_named),
 	    cmocka_unit_test(test_a_single_command_is_no_batch),
 	    cmocka_unit_test(test_commands_are_a_batch_even_when_one),
