@@ -166,12 +166,14 @@ on_session_closed(struct session *session, const struct np_error *why, void *arg
 	struct broker_session *s = arg;
 
 	log_info("session", "%s: closed: %s", session_name(session), why->text);
+	if (s->entry.ready_since == 0 && s->entry.pool != NULL) { /* its command line was never reached */
+		s->session = NULL;
+		connect_failed(s, s->sh.error.reason != REASON_NONE ? &s->sh.error : why, 0);
+		return;
+	}
 	broker_event_session_down(s, why);
 	s->session = NULL;
-	if (s->entry.ready_since == 0 && s->entry.pool != NULL)
-		connect_failed(s, s->sh.error.reason != REASON_NONE ? &s->sh.error : why, 0);
-	else
-		session_free(s);
+	session_free(s);
 }
 
 static void
@@ -258,7 +260,6 @@ adopt(struct broker_session *s, struct connect_result *result)
 	s->connect_seconds = clock_now() - s->entry.created;
 	log_info("session", "%s: connected as %s@%s:%d in %.0f ms by %s", session_name(s->session), s->target->user,
 	    s->target->host, s->target->port, s->connect_seconds * 1000, s->auth != NULL ? s->auth : "none");
-	broker_event_session_up(s);
 }
 
 /* Requests may have it: it has been made, and where there is a command line, that is at its prompt. */
@@ -272,6 +273,7 @@ broker_session_ready(struct broker_session *s)
 	pool_connect_done(&pool->policy, &s->entry, s->sh.needed_person, clock_now());
 	if (s->sh.outdated)
 		pool_drain(&s->entry, "its configuration changed while it connected");
+	broker_event_session_up(s);
 	broker_pool_kick(pool);
 }
 
