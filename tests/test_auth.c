@@ -92,9 +92,15 @@ assert_failed(const struct fixture *f, enum np_reason reason, const char *text)
 }
 
 static void
-start_server(struct fixture *f, struct testserver_login *login)
+start_server(struct fixture *f, const struct testserver_login *login)
 {
 	f->server = testserver_start_ssh(login);
+}
+
+static struct testserver_counts
+received(const struct fixture *f)
+{
+	return testserver_counts(f->server);
 }
 
 static void
@@ -107,7 +113,7 @@ test_open_door_needs_nothing(void **state)
 	log_in(f, testserver_port(f->server), "", "");
 
 	assert_logged_in(f, "none");
-	assert_int_equal(login.nones, 1);
+	assert_int_equal(received(f).nones, 1);
 	assert_false(f->out.needed_person);
 }
 
@@ -123,7 +129,7 @@ test_configured_password_logs_in(void **state)
 
 	assert_logged_in(f, "password (configured)");
 	assert_int_equal(f->kit.asked, 0);
-	assert_int_equal(login.passwords, 1);
+	assert_int_equal(received(f).passwords, 1);
 	assert_false(f->out.needed_person);
 }
 
@@ -144,8 +150,8 @@ test_configured_password_is_offered_once_by_one_method(void **state)
 	assert_failed(f, REASON_AUTH_FAILED, "correct the configured password");
 	assert_non_null(strstr(f->err.text, "password (configured)"));
 	assert_null(strstr(f->err.text, "secret"));
-	assert_int_equal(login.passwords, 1);
-	assert_int_equal(login.conversations, 0);
+	assert_int_equal(received(f).passwords, 1);
+	assert_int_equal(received(f).conversations, 0);
 	assert_int_equal(f->kit.asked, 0);
 }
 
@@ -161,7 +167,7 @@ test_configured_password_answers_a_single_hidden_prompt(void **state)
 
 	assert_logged_in(f, "keyboard-interactive (configured)");
 	assert_int_equal(f->kit.asked, 0);
-	assert_int_equal(login.conversations, 1);
+	assert_int_equal(received(f).conversations, 1);
 }
 
 static void
@@ -190,7 +196,7 @@ test_wrong_configured_password_by_kbdint_is_not_repeated(void **state)
 	log_in(f, testserver_port(f->server), "\"password\": \"secret\"", "");
 
 	assert_failed(f, REASON_AUTH_FAILED, "correct the configured password");
-	assert_int_equal(login.conversations, 1);
+	assert_int_equal(received(f).conversations, 1);
 }
 
 static void
@@ -225,7 +231,7 @@ test_typed_password_is_asked_as_often_as_configured(void **state)
 
 	assert_failed(f, REASON_AUTH_FAILED, "password (typed)");
 	assert_int_equal(f->kit.asked, 2);
-	assert_int_equal(login.passwords, 2);
+	assert_int_equal(received(f).passwords, 2);
 }
 
 static void
@@ -240,7 +246,7 @@ test_nobody_to_ask_fails_with_what_to_do(void **state)
 	assert_failed(f, REASON_AUTH_FAILED, "run it on a terminal to be asked, or set password_command");
 	assert_non_null(strstr(f->err.text, "the server offers password"));
 	assert_int_equal(f->kit.asked, 1);
-	assert_int_equal(login.passwords, 0);
+	assert_int_equal(received(f).passwords, 0);
 	assert_false(f->out.needed_person);
 }
 
@@ -275,7 +281,7 @@ test_disabled_methods_are_not_used(void **state)
 	    "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPubkeyAuthentication no\n");
 
 	assert_failed(f, REASON_AUTH_FAILED, "tried none;");
-	assert_int_equal(f->kit.asked + login.passwords + login.conversations + login.keys, 0);
+	assert_int_equal(f->kit.asked + received(f).passwords + received(f).conversations + received(f).keys, 0);
 }
 
 static void
@@ -318,7 +324,7 @@ test_kbdint_wrong_answer_asks_again(void **state)
 	log_in(f, testserver_port(f->server), "", "");
 
 	assert_logged_in(f, "keyboard-interactive");
-	assert_int_equal(login.conversations, 2);
+	assert_int_equal(received(f).conversations, 2);
 }
 
 static void
@@ -336,7 +342,7 @@ test_key_and_then_password_when_the_server_wants_both(void **state)
 
 	snprintf(method, sizeof(method), "publickey (%s/key), password (configured)", f->kit.dir);
 	assert_logged_in(f, method);
-	assert_int_equal(login.keys, 1);
+	assert_int_equal(received(f).keys, 1);
 }
 
 static void
@@ -404,7 +410,7 @@ test_server_that_hangs_up_after_refusals_is_auth_failed(void **state)
 	log_in(f, testserver_port(f->server), "", "");
 
 	assert_failed(f, REASON_AUTH_FAILED, "the server ended the login");
-	assert_int_equal(login.passwords, 1);
+	assert_int_equal(received(f).passwords, 1);
 }
 
 static void
@@ -490,7 +496,7 @@ test_failing_password_command_is_credential_failed(void **state)
 
 	assert_failed(f, REASON_CREDENTIAL_FAILED, "password_command exited with status 3: vault is sealed");
 	assert_null(strstr(f->err.text, "no-secret"));
-	assert_int_equal(login.passwords, 0);
+	assert_int_equal(received(f).passwords, 0);
 }
 
 /* ---- keys on disk, against the real sshd ---- */

@@ -267,6 +267,8 @@ test_a_slow_reader_does_not_make_us_gather(void **state NP_UNUSED)
 
 		trial_until(&t, has_output, &r);
 		trial_run(&t, 0.001);
+		if (r.done)
+			fail_msg("it ended: %s", r.end.err.text);
 		for (int stream = 0; stream < 2; stream++) {
 			n = chan_output(r.chan, stream)->len;
 			n = n > 2048 ? 2048 : n;

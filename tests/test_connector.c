@@ -53,7 +53,6 @@ struct fixture {
 	bool answer_now;
 	char notices[2048];
 	struct testserver *server;
-	struct testserver_login login;
 	struct testsshd *sshd;
 	int wanted; /* jobs that wait_for_all() waits for */
 	int most_running;
@@ -183,9 +182,10 @@ submit_dial(struct fixture *f, struct target *target, double timeout)
 static struct target *
 password_target(struct fixture *f)
 {
-	f->login = (struct testserver_login){
+	struct testserver_login login = {
 	    .steps_count = 1, .steps = {{.methods = SSH_AUTH_METHOD_PASSWORD, .password = "secret"}}};
-	f->server = testserver_start_ssh(&f->login);
+
+	f->server = testserver_start_ssh(&login);
 	return kit_target(
 	    &f->kit, testserver_port(f->server), "\"username\": \"ops\"", "StrictHostKeyChecking accept-new\n");
 }
@@ -259,7 +259,6 @@ test_dials_run_at_most_so_many_at_once_and_in_order(void **state)
 	for (i = 0; i < 8; i++)
 		assert_true(f->ends[ids[i]].ok);
 	assert_true(f->most_running <= 3);
-	assert_int_equal(f->login.connections, 0);
 	connector_counts(f->connector, &running, &waiting);
 	assert_int_equal(running + waiting, 0);
 }
@@ -380,7 +379,7 @@ test_nobody_answers(void **state)
 	id = submit_dial(f, target, 20);
 	wait_for(f, 1);
 	assert_int_equal(f->ends[id].reason, REASON_AUTH_FAILED);
-	assert_int_equal(f->login.passwords, 0);
+	assert_int_equal(testserver_counts(f->server).passwords, 0);
 	target_unref(target);
 }
 
@@ -445,7 +444,7 @@ test_cancel_ends_an_open_prompt(void **state)
 	assert_false(connector_answer(f->connector, id, f->prompts[0].prompt_id, "secret"));
 	wait_for(f, 1);
 	assert_int_equal(f->ends[id].reason, REASON_CANCELLED);
-	assert_int_equal(f->login.passwords, 0);
+	assert_int_equal(testserver_counts(f->server).passwords, 0);
 	target_unref(target);
 }
 

@@ -538,7 +538,7 @@ test_jump_host_is_never_gone_around(void **state)
 	f->server = testserver_start_ssh(&login);
 	dial_port(f, testserver_port(f->server), "", "ProxyJump bastion\n");
 	assert_failed(f, REASON_JUMP_FAILED, "bastion");
-	assert_int_equal(login.connections, 0);
+	assert_int_equal(testserver_counts(f->server).connections, 0);
 }
 
 static void

@@ -26,9 +26,10 @@ struct testserver {
 	int port;
 	void (*fn)(int fd, void *arg);
 	void *arg;
-	struct testserver_login *login;
+	struct testserver_login login;
 	ssh_key host_key;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* guards what follows */
+	struct testserver_counts counts;
 	bool ending;
 	int fd; /* dup of the connection being served, or -1 */
 };
@@ -36,12 +37,31 @@ struct testserver {
 /* One SSH connection. */
 struct serving {
 	struct testserver *server;
-	struct testserver_login *login;
+	const struct testserver_login *login;
 	ssh_session session;
 	int step;
 	int denials;
 	bool done; /* logged in, or to be closed */
 };
+
+static void
+count(struct testserver *t, int *counter)
+{
+	pthread_mutex_lock(&t->lock);
+	(*counter)++;
+	pthread_mutex_unlock(&t->lock);
+}
+
+struct testserver_counts
+testserver_counts(struct testserver *t)
+{
+	struct testserver_counts counts;
+
+	pthread_mutex_lock(&t->lock);
+	counts = t->counts;
+	pthread_mutex_unlock(&t->lock);
+	return counts;
+}
 
 static const struct testserver_step *
 step_now(const struct serving *s)
@@ -52,7 +72,7 @@ step_now(const struct serving *s)
 static int
 verdict(struct serving *s, bool good)
 {
-	struct testserver_login *l = s->login;
+	const struct testserver_login *l = s->login;
 
 	if (!good) {
 		s->denials++;
@@ -72,7 +92,7 @@ on_none(ssh_session session NP_UNUSED, const char *user NP_UNUSED, void *arg)
 {
 	struct serving *s = arg;
 
-	s->login->nones++;
+	count(s->server, &s->server->counts.nones);
 	s->done = s->login->open_door;
 	return s->done ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
 }
@@ -83,11 +103,12 @@ on_password(ssh_session session NP_UNUSED, const char *user NP_UNUSED, const cha
 	struct serving *s = arg;
 	const char *good = step_now(s)->password;
 
-	s->login->passwords++;
+	count(s->server, &s->server->counts.passwords);
 	if (s->login->stall != NULL) {
 		s->login->stall(s->login->stall_arg);
 		while (!testserver_ending(s->server))
 			usleep(5000);
+		return SSH_AUTH_DENIED;
 	}
 	return verdict(s, good != NULL && strcmp(password, good) == 0);
 }
@@ -100,7 +121,7 @@ on_key(ssh_session session NP_UNUSED, const char *user NP_UNUSED, struct ssh_key
 
 	if (state == SSH_PUBLICKEY_STATE_NONE)
 		return step_now(s)->any_key ? SSH_AUTH_SUCCESS : verdict(s, false);
-	s->login->keys++;
+	count(s->server, &s->server->counts.keys);
 	return verdict(s, step_now(s)->any_key && state == SSH_PUBLICKEY_STATE_VALID);
 }
 
@@ -112,7 +133,7 @@ ask(struct serving *s, ssh_message m)
 	char echoes[TESTSERVER_PROMPTS];
 	int i;
 
-	s->login->conversations++;
+	count(s->server, &s->server->counts.conversations);
 	for (i = 0; i < step->prompts_count; i++) {
 		texts[i] = step->prompts[i].text;
 		echoes[i] = step->prompts[i].echo;
@@ -186,7 +207,7 @@ static void
 serve_ssh(int fd, void *arg)
 {
 	struct testserver *t = arg;
-	struct serving s = {.server = t, .login = t->login, .session = ssh_new()};
+	struct serving s = {.server = t, .login = &t->login, .session = ssh_new()};
 	ssh_bind binding = ssh_bind_new();
 	bool no_config = false;
 	struct ssh_server_callbacks_struct callbacks = {.userdata = &s,
@@ -194,13 +215,13 @@ serve_ssh(int fd, void *arg)
 	    .auth_password_function = on_password,
 	    .auth_pubkey_function = on_key};
 
-	t->login->connections++;
+	count(t, &t->counts.connections);
 	ssh_callbacks_init(&callbacks);
 	ssh_bind_options_set(binding, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_config);
 	ssh_bind_options_set(binding, SSH_BIND_OPTIONS_IMPORT_KEY, ssh_key_dup(t->host_key));
 	ssh_set_server_callbacks(s.session, &callbacks);
 	ssh_set_message_callback(s.session, on_message, &s);
-	ssh_set_auth_methods(s.session, t->login->steps[0].methods);
+	ssh_set_auth_methods(s.session, t->login.steps[0].methods);
 	if (ssh_bind_accept_fd(binding, s.session, fd) == SSH_OK) {
 		if (ssh_handle_key_exchange(s.session) == SSH_OK)
 			serve_session(t, &s);
@@ -283,11 +304,11 @@ testserver_start(void (*fn)(int fd, void *arg), void *arg)
 }
 
 struct testserver *
-testserver_start_ssh(struct testserver_login *login)
+testserver_start_ssh(const struct testserver_login *login)
 {
 	struct testserver *t = create();
 
-	t->login = login;
+	t->login = *login;
 	assert_int_equal(ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &t->host_key), SSH_OK);
 	t->fn = serve_ssh;
 	t->arg = t;

@@ -35,14 +35,21 @@ struct testserver_login {
 	void *stall_arg;
 	struct testserver_step steps[TESTSERVER_STEPS];
 	int steps_count;
+};
 
-	int connections, nones, passwords, keys, conversations; /* what was received */
+/* What was received so far. */
+struct testserver_counts {
+	int connections, nones, passwords, keys, conversations;
 };
 
 struct testserver;
 
-/* An SSH server; login is used and counted into until testserver_stop(). */
-struct testserver *testserver_start_ssh(struct testserver_login *login);
+/*
+ * An SSH server.  login is copied: the server's thread outlives the test function that has it on its stack.  Its texts
+ * must last until testserver_stop().
+ */
+struct testserver *testserver_start_ssh(const struct testserver_login *login);
+struct testserver_counts testserver_counts(struct testserver *s);
 /* A TCP server: fn is called in the server's thread for each connection, one after the other, and closes it. */
 struct testserver *testserver_start(void (*fn)(int fd, void *arg), void *arg);
 int testserver_port(const struct testserver *s);
