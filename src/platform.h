@@ -218,6 +218,12 @@ struct platforms {
  * listed in errors and leave the others alone.  `extends: NAME` in a file of that very name means the next directory's.
  */
 struct platforms *platforms_load(const char *const *dirs, size_t count) NP_MUST_CHECK;
+/*
+ * One file, which need not lie in any of the directories: `extends` is looked up beside it first, then in them (in a
+ * file of one of them: as platforms_load() does).  Returns it with one reference, or NULL with err = "FILE:LINE: why".
+ */
+struct platform *platforms_load_file(
+    const char *path, const char *const *dirs, size_t count, struct np_error *err) NP_MUST_CHECK;
 struct platforms *platforms_ref(struct platforms *set);
 void platforms_unref(struct platforms *set);
 /* By name or alias, upper and lower case, `-` and `_` being the same; or NULL.  Lives as long as the set. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "conf_key.h"
 #include "platform_impl.h"
@@ -72,6 +73,47 @@ load_file(const char *path, struct finder *finder, struct np_error *err)
 		return NULL;
 	p = platform_parse(file.text, file.size, path, find_base, finder, err);
 	conf_file_finish(&file);
+	return p;
+}
+
+/* The index of the directory that this is, under whatever name, or count. */
+static size_t
+find_dir(const char *dir, const char *const *dirs, size_t count)
+{
+	struct stat ours, st;
+
+	if (stat(dir, &ours) < 0)
+		return count;
+	for (size_t i = 0; i < count; i++) {
+		if (stat(dirs[i], &st) == 0 && st.st_dev == ours.st_dev && st.st_ino == ours.st_ino)
+			return i;
+	}
+	return count;
+}
+
+struct platform *
+platforms_load_file(const char *path, const char *const *dirs, size_t count, struct np_error *err)
+{
+	const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
+	const char *dot = strrchr(base, '.');
+	char *own = slash != NULL ? xstrndup(path, (size_t)(slash - path) + (slash == path)) : xstrdup(".");
+	char *name = dot != NULL ? xstrndup(base, (size_t)(dot - base)) : xstrdup(base);
+	const char **all = xcalloc(count + 1, sizeof(char *));
+	struct finder finder = {dirs, count, find_dir(own, dirs, count), name};
+	struct platform *p;
+
+	if (finder.dir == count) {
+		all[0] = own;
+		for (size_t i = 0; i < count; i++)
+			all[i + 1] = dirs[i];
+		finder.dirs = all;
+		finder.count = count + 1;
+		finder.dir = 0;
+	}
+	p = load_file(path, &finder, err);
+	free(finder.name);
+	free(all);
+	free(own);
 	return p;
 }
 

@@ -33,9 +33,9 @@ table='
 1 conf_file
 1 conf_key
 1 conf_read
-1 event cjson
 1 conf_show cjson
 1 devlist
+1 event cjson
 1 frame
 1 keyblob
 1 message cjson
@@ -51,6 +51,7 @@ table='
 1 platform_key
 1 platform_lint
 1 platform_read
+1 platform_show cjson
 1 prompt
 1 redact
 1 sshconf
