@@ -130,6 +130,8 @@ conf_show_set(cJSON *rows, const char *key, cJSON *value, const char *origin)
 		return;
 	}
 	cJSON_ReplaceItemInObjectCaseSensitive(row, "value", value);
+	if (origin == NULL)
+		return;
 	cJSON_ReplaceItemInObjectCaseSensitive(row, "origin", cJSON_CreateString(origin));
 	cJSON_DeleteItemFromObjectCaseSensitive(row, "file");
 	cJSON_DeleteItemFromObjectCaseSensitive(row, "line");

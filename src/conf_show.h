@@ -21,7 +21,7 @@ cJSON *conf_show_globals(const struct config *config) NP_MALLOC;
 
 /* The row of that key, or NULL. */
 cJSON *conf_show_row(const cJSON *rows, const char *key);
-/* Gives that row another value, which is taken over, and an origin that is no file. */
+/* Gives that row another value, which is taken over, and an origin that is no file; origin NULL: it keeps its own. */
 void conf_show_set(cJSON *rows, const char *key, cJSON *value, const char *origin);
 
 #endif

@@ -1,9 +1,8 @@
 /*
- * netpulsed: options, signals, start and stop.  Everything else is in the library that the tests link as well.
+ * netpulsed: signals, start and stop.  Everything else is in the library that the tests link as well.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,25 +19,19 @@
 
 #include "broker.h"
 #include "conf.h"
+#include "inspect.h"
 #include "log.h"
 #include "notify.h"
+#include "options.h"
 #include "paths.h"
 #include "xalloc.h"
 
 #define LOG_FILE_MAX (4u * 1024u * 1024u)
 #define DESCRIPTORS_WANTED 65536
 
-struct options {
-	const char *config_file;
-	const char *socket;
-	double idle_exit;
-	bool debug;
-	int startup_fd; /* -1: none */
-};
-
 /* The process: all that main() owns. */
 struct daemon {
-	struct options options;
+	struct daemon_options options;
 	struct ev_loop *loop;
 	struct config *config; /* until the broker has it */
 	struct broker *broker;
@@ -46,89 +39,6 @@ struct daemon {
 	ev_signal term, interrupt, hup;
 	char socket_path[256];
 };
-
-static void
-usage(FILE *out)
-{
-	fputs("usage: netpulsed [-d] [-f config] [-S socket] [--idle-exit SECONDS]\n"
-	      "  -f, --config FILE       read FILE instead of the default configuration files\n"
-	      "  -S, --socket PATH       listen at PATH\n"
-	      "  -d, --debug             log everything; the process can be traced and leaves core dumps\n"
-	      "      --idle-exit SECONDS end after so long without session, client or persistent device\n"
-	      "      --version, --help\n",
-	    out);
-}
-
-static bool
-parse_seconds(const char *text, double *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtod(text, &end);
-	return errno == 0 && *text != '\0' && *end == '\0' && *value >= 0 && *value < 1e9;
-}
-
-enum { OPT_IDLE_EXIT = 256, OPT_STARTUP_FD, OPT_VERSION };
-
-static int
-parse_option(struct options *o, int option)
-{
-	switch (option) {
-	case 'f':
-		o->config_file = optarg;
-		return 0;
-	case 'S':
-		o->socket = optarg;
-		return 0;
-	case 'd':
-		o->debug = true;
-		return 0;
-	case OPT_IDLE_EXIT:
-		if (parse_seconds(optarg, &o->idle_exit))
-			return 0;
-		fprintf(stderr, "netpulsed: --idle-exit takes a number of seconds, not `%s`\n", optarg);
-		return -1;
-	case OPT_STARTUP_FD:
-		o->startup_fd = atoi(optarg);
-		return o->startup_fd > 2 ? 0 : -1;
-	case OPT_VERSION:
-		printf("netpulsed %s\n", NETPULSE_VERSION);
-		exit(0);
-	case 'h':
-		usage(stdout);
-		exit(0);
-	default:
-		usage(stderr);
-		return -1;
-	}
-}
-
-static int
-parse_options(struct options *o, int argc, char **argv)
-{
-	static const struct option longs[] = {
-	    {"config", required_argument, NULL, 'f'},
-	    {"socket", required_argument, NULL, 'S'},
-	    {"debug", no_argument, NULL, 'd'},
-	    {"idle-exit", required_argument, NULL, OPT_IDLE_EXIT},
-	    {"startup-fd", required_argument, NULL, OPT_STARTUP_FD}, /* npexec's: where it waits for our word */
-	    {"version", no_argument, NULL, OPT_VERSION},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0},
-	};
-	int option;
-
-	o->startup_fd = -1;
-	while ((option = getopt_long(argc, argv, "f:S:dh", longs, NULL)) != -1)
-		if (parse_option(o, option) == -1)
-			return -1;
-	if (optind < argc) {
-		fprintf(stderr, "netpulsed: unexpected argument `%s`\n", argv[optind]);
-		return -1;
-	}
-	return 0;
-}
 
 /* ---- what the process must be before it holds a secret ---- */
 
@@ -353,6 +263,25 @@ stop(struct daemon *d)
 	log_close();
 }
 
+/* What ends without serving; its exit status. */
+static int
+run_task(const struct daemon_options *o)
+{
+	switch (o->task) {
+	case TASK_CHECK:
+		return o->platform_file != NULL ? inspect_check_platform(o->config_file, o->platform_file)
+						: inspect_check(o->config_file);
+	case TASK_SHOW_CONFIG:
+		return inspect_config(o->config_file, o->name);
+	case TASK_SHOW_PLATFORMS:
+		return inspect_platforms(o->config_file, o->name);
+	case TASK_SERVE:
+	case TASK_DONE:
+		break;
+	}
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -360,7 +289,7 @@ main(int argc, char **argv)
 	struct np_error err;
 
 	fill_standard_descriptors();
-	if (parse_options(&d.options, argc, argv) == -1)
+	if (options_parse(&d.options, argc, argv) == -1)
 		return 2;
 	if (d.options.startup_fd >= 0)
 		fcntl(d.options.startup_fd, F_SETFD, FD_CLOEXEC);
@@ -368,6 +297,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (!d.options.debug)
 		protect_memory();
+	if (d.options.task != TASK_SERVE)
+		return run_task(&d.options);
 	raise_descriptors();
 	ev_init(&d.term, NULL);
 	ev_init(&d.interrupt, NULL);

@@ -4,6 +4,7 @@
 #include "platform_show.h"
 
 #include "platform_impl.h"
+#include "text.h"
 
 static cJSON *table_json(const struct platform_table *table, const void *base);
 
@@ -209,4 +210,22 @@ platform_show_list(const struct platforms *set)
 	}
 	cJSON_AddItemToObject(o, "refused", list_json(set->errors, set->errors_count));
 	return o;
+}
+
+cJSON *
+platform_show_named(const struct platforms *set, const char *name, struct np_error *err)
+{
+	const struct platform *p = platforms_find(set, name);
+	const char *nearest = p == NULL ? platforms_nearest(set, name) : NULL;
+	char shown[128];
+
+	if (p != NULL)
+		return platform_show(p);
+	text_vis_into(shown, sizeof(shown), name);
+	if (nearest != NULL)
+		error_set(err, REASON_INVALID_PARAMS, "no platform is called `%s`: did you mean `%s`?", shown, nearest);
+	else
+		error_set(err, REASON_INVALID_PARAMS,
+		    "no platform is called `%s`: npctl platform list shows which there are", shown);
+	return NULL;
 }

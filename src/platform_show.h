@@ -18,5 +18,7 @@ cJSON *platform_show_list(const struct platforms *set) NP_MALLOC;
  * defaults, and is such a file itself (JSON is YAML).  The caller frees it.
  */
 cJSON *platform_show(const struct platform *p) NP_MALLOC;
+/* The same of the one that has this name or alias, or NULL with err (invalid_params) that names the nearest. */
+cJSON *platform_show_named(const struct platforms *set, const char *name, struct np_error *err) NP_MUST_CHECK;
 
 #endif

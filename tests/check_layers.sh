@@ -20,6 +20,7 @@ table='
 0 glob
 0 log pthread
 0 operand
+0 options
 0 paths
 0 queue
 0 sha1
@@ -30,8 +31,10 @@ table='
 1 conf
 1 conf_check
 1 conf_device
+1 conf_effective cjson
 1 conf_file
 1 conf_key
+1 conf_lint
 1 conf_read
 1 conf_show cjson
 1 devlist
@@ -133,6 +136,7 @@ table='
 4 broker_shell ev
 4 broker_status cjson
 4 broker_watch cjson
+4 inspect cjson
 
 5 main ev
 
