@@ -7,6 +7,7 @@
 #   ok NAME COMMAND...   is GOT WANT NAME   like GOT ERE NAME   unlike GOT ERE NAME   same FILE FILE NAME
 #   skip COUNT WHY       skip_all WHY       diag TEXT           done_testing          run COMMAND...
 #   start_sshd NAME [LINE...]    start_dropbear NAME [OPTION...]    start_simdev NAME [OPTION...]
+#   add_addresses NAME PATTERN    device NAME TEXT
 #   start_relay NAME TARGET [OPTION...]    start_broker [CONFIG]    stop_broker    restart_config CONFIG
 #   platform_files
 #
@@ -285,7 +286,10 @@ add_host()
 			  StrictHostKeyChecking yes
 		END
 	} >>"$T/ssh_config"
-	eval "port_$_name=$_port"
+	case $_name in
+	*[!A-Za-z0-9_]*) ;;
+	*) eval "port_$_name=$_port" ;;
+	esac
 }
 
 # start_sshd NAME [LINE...]: OpenSSH with these further lines of sshd_config; $pid_NAME, $port_NAME, $T/NAME/log.
@@ -339,11 +343,16 @@ start_sshd()
 	exit 1
 }
 
+# server_started NAME PORT PID HOSTKEY [LINE...]
 server_started()
 {
 	eval "pid_$1=$3"
-	add_host "$1" "$2"
-	[ -z "$4" ] || echo "[127.0.0.1]:$2 $(cut -d' ' -f1,2 "$4")" >>"$T/known_hosts"
+	_key=$4
+	_server=$1
+	_port=$2
+	shift 4
+	add_host "$_server" "$_port" "$@"
+	[ -z "$_key" ] || echo "[127.0.0.1]:$_port $(cut -d' ' -f1,2 "$_key")" >>"$T/known_hosts"
 }
 
 # The same server again on its old port, after kill_server.
@@ -405,7 +414,8 @@ listens()
 	grep -qi "^ *[0-9]*: 0100007F:$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp
 }
 
-# start_simdev NAME [OPTION...]: events in $T/NAME/events.
+# start_simdev NAME [--scenario FILE] [OPTION...]: simulated devices, see simdev --help; events in $T/NAME/events.  A FILE
+# without a directory is one of tests/scenarios.  The first address is Host NAME; add_addresses names the others.
 start_simdev()
 {
 	_server=$1
@@ -414,14 +424,41 @@ start_simdev()
 	mkdir -p "$_dir"
 	make_key "$T/key"
 	: >"$_dir/events"
-	simdev --port-file "$_dir/port" --known-hosts "$T/known_hosts" --events "$_dir/events" "$@" \
-		</dev/null >"$_dir/log" 2>&1 &
+	_host=127.0.0.1
+	_count=$#
+	while [ "$_count" -gt 0 ]; do
+		_option=$1
+		shift
+		case ${_last:-} in
+		--scenario) [ "${_option#*/}" != "$_option" ] || _option=$tests/scenarios/$_option ;;
+		--listen) _host=${_option%%-*} ;;
+		esac
+		set -- "$@" "$_option"
+		_last=$_option
+		_count=$((_count - 1))
+	done
+	_last=
+	simdev --port-file "$_dir/port" --known-hosts "$T/known_hosts" --events "$_dir/events" \
+		--control "$_dir/control" "$@" </dev/null >"$_dir/log" 2>&1 &
 	_pid=$!
 	if ! wait_until "[ -s $_dir/port ] || ! alive $_pid" || ! alive $_pid; then
 		diag "simdev does not start: $(cat "$_dir/log")"
 		exit 1
 	fi
-	server_started "$_server" "$(cat "$_dir/port")" "$_pid" ""
+	server_started "$_server" "$(cat "$_dir/port")" "$_pid" "" "HostName $_host"
+}
+
+# add_addresses NAME PATTERN: how ssh and the broker find the simdev NAME by addresses like 127.0.9.*.
+add_addresses()
+{
+	eval "_port=\$port_$1"
+	add_host "$2" "$_port" 'HostName %h'
+}
+
+# device NAME TEXT: tells a simdev what its control file takes: go WORD, async|set|close|drop|down ADDRESS ...
+device()
+{
+	echo "$2" >"$T/$1/control"
 }
 
 # start_relay NAME TARGET [OPTION...]: a relay to the server TARGET; told by `relay NAME WORD`.

@@ -1,38 +1,40 @@
 /*
- * simdev: options, listening sockets, one thread per connection (see simdev.h; `simdev --help` lists the options).
+ * simdev: options (see simdev.h; `simdev --help` lists them and describes scenarios).
  *
- * Prints nothing.  --port-file is written once it listens; --events gets a line for every connection, login attempt,
- * command and probe, which is what tests count.
+ * Prints nothing.  --port-file is written once it listens; --events gets a line for every connection, login, command,
+ * probe, shell, line that was typed, change of a configuration and end, which is what tests count.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "simdev.h"
+#include "simdev_listen.h"
+#include "text.h"
+#include "xalloc.h"
 
-#define LISTENERS_MAX 2048
+#define OVERRIDES_MAX 64
 
 enum {
 	OPT_PORT = 1000,
 	OPT_ADDRESSES,
+	OPT_LISTEN,
 	OPT_PORT_FILE,
 	OPT_KNOWN_HOSTS,
 	OPT_HOST_KEY,
 	OPT_EVENTS,
+	OPT_CONTROL,
+	OPT_SCENARIO,
+	OPT_SET,
+	OPT_CHECK,
 	OPT_USER,
 	OPT_PASSWORD,
 	OPT_KBDINT,
@@ -52,18 +54,61 @@ enum {
 };
 
 /* What main() alone needs. */
-struct listening {
-	int port;      /* 0: any */
-	int addresses; /* 127.0.0.1, 127.0.0.2, ... */
-	const char *port_file, *known_hosts;
-	struct pollfd fds[LISTENERS_MAX];
+struct args {
+	struct sim_listen listen;
+	const char *port_file, *known_hosts, *scenario;
+	char *overrides[OVERRIDES_MAX];
+	size_t overrides_count;
+	bool check;
 };
 
-struct job {
-	const struct sim_options *options;
-	int fd;
-	char peer[64];
+struct usage {
+	struct option option;
+	const char *value, *help;
 };
+
+#define FLAG(name, opt, text)                                                                                          \
+	{                                                                                                              \
+		{name, no_argument, NULL, opt}, "", text                                                               \
+	}
+#define VALUE(name, opt, what, text)                                                                                   \
+	{                                                                                                              \
+		{name, required_argument, NULL, opt}, " " what, text                                                   \
+	}
+
+static const struct usage usages[] = {
+    VALUE("port", OPT_PORT, "N", "on all addresses; without it a free one"),
+    VALUE("listen", OPT_LISTEN, "A[-B]", "addresses 127.x.y.z, one device each"),
+    VALUE("count", OPT_ADDRESSES, "N",
+	"so many devices: from --listen's address on, else 127.0.0.1-250, 127.0.1.1-250 ..."),
+    VALUE("addresses", OPT_ADDRESSES, "N", "the same"),
+    VALUE("port-file", OPT_PORT_FILE, "FILE", "gets the port once it listens"),
+    VALUE("known-hosts", OPT_KNOWN_HOSTS, "FILE", "gets a line for each address"),
+    VALUE("host-key", OPT_HOST_KEY, "FILE", "a private key; without it a new one"),
+    VALUE("events", OPT_EVENTS, "FILE", "gets a line for everything that happens"),
+    VALUE("control", OPT_CONTROL, "FILE", "a FIFO that it makes: go WORD, async|set|close|drop|down ADDRESS ..."),
+    VALUE("scenario", OPT_SCENARIO, "FILE", "what the devices are, see below"),
+    VALUE("set", OPT_SET, "NAME=VALUE", "a setting of the scenario"),
+    FLAG("check", OPT_CHECK, "reads the scenario and ends"),
+    VALUE("user", OPT_USER, "NAME", "the only one that may log in"),
+    VALUE("password", OPT_PASSWORD, "TEXT", "logs in"),
+    VALUE("kbdint", OPT_KBDINT, "TEXT", "keyboard-interactive: an answer; may be repeated"),
+    FLAG("any-key", OPT_ANY_KEY, "any public key logs in"),
+    FLAG("open-door", OPT_OPEN_DOOR, "method none logs in"),
+    VALUE("auth-delay", OPT_AUTH_DELAY, "SECONDS", "before each answer to a login attempt"),
+    FLAG("silent", OPT_SILENT, "accepts TCP, says nothing"),
+    FLAG("drip", OPT_DRIP, "sends its identification a byte at a time, without end"),
+    FLAG("drop", OPT_DROP, "closes in the handshake"),
+    FLAG("refuse-exec", OPT_REFUSE_EXEC, "refuses exec requests"),
+    FLAG("no-keepalive", OPT_NO_KEEPALIVE, "never answers keepalive@openssh.com"),
+    FLAG("no-status", OPT_NO_STATUS, "closes channels without exit status"),
+    VALUE("max-channels", OPT_MAX_CHANNELS, "N", "open at once in a connection"),
+    VALUE("banner", OPT_BANNER, "TEXT", "its identification behind SSH-2.0-"),
+    VALUE("reply", OPT_REPLY, "TEXT", "to commands that it does not know, without a scenario"),
+    FLAG("help", OPT_HELP, "this"),
+};
+
+#define USAGES_COUNT (sizeof(usages) / sizeof(usages[0]))
 
 double
 sim_now(void)
@@ -84,94 +129,27 @@ sim_sleep(double seconds)
 void
 sim_event(const struct sim_options *options, const char *fmt, ...)
 {
-	char line[512];
 	va_list ap;
 	if (options->events < 0)
 		return;
 	va_start(ap, fmt);
-	int n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	char *text = xvasprintf(fmt, ap);
 	va_end(ap);
-	size_t size = n < (int)sizeof(line) - 1 ? (size_t)n : sizeof(line) - 2;
-	line[size++] = '\n';
+	char *vis = text_vis(text, strlen(text), false);
+	char *line = xasprintf("%s\n", vis);
 	/* One write to an O_APPEND file: lines of different threads stay whole. */
-	if (write(options->events, line, size) < 0)
+	if (write(options->events, line, strlen(line)) < 0)
 		perror("simdev: events");
+	free(line);
+	free(vis);
+	free(text);
 }
 
-static void
-die(const char *what)
+void
+sim_die(const char *what)
 {
 	fprintf(stderr, "simdev: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static struct sockaddr_in
-address_of(int index, int port)
-{
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	/* 127.0.0.1 to .250, 127.0.1.1 to .250, ... */
-	sin.sin_addr.s_addr = htonl(0x7f000000u + ((unsigned)(index / 250) << 8) + (unsigned)(index % 250) + 1u);
-	return sin;
-}
-
-static int
-listen_at(int index, int port)
-{
-	struct sockaddr_in sin = address_of(index, port);
-	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
-		die("socket");
-	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) == 0 && listen(fd, 512) == 0)
-		return fd;
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	return -1;
-}
-
-/* Opens all sockets on one port; with port 0 a port that is free on every address is sought. */
-static void
-listen_everywhere(struct listening *l)
-{
-	for (int attempt = 0; attempt < 50; attempt++) {
-		int port = l->port, done = 0;
-		for (; done < l->addresses; done++) {
-			int fd = listen_at(done, port);
-			if (fd < 0)
-				break;
-			struct sockaddr_in sin;
-			socklen_t size = sizeof(sin);
-			getsockname(fd, (struct sockaddr *)&sin, &size);
-			port = ntohs(sin.sin_port);
-			l->fds[done] = (struct pollfd){.fd = fd, .events = POLLIN};
-		}
-		if (done == l->addresses) {
-			l->port = port;
-			return;
-		}
-		while (done > 0)
-			close(l->fds[--done].fd);
-		if (l->port != 0)
-			break;
-	}
-	die("listen");
-}
-
-static void
-write_known_hosts(const struct listening *l, const struct sim_options *o)
-{
-	char *key = NULL;
-	FILE *f = fopen(l->known_hosts, "ae");
-	if (f == NULL || ssh_pki_export_pubkey_base64(o->host_key, &key) != SSH_OK)
-		die(l->known_hosts);
-	for (int i = 0; i < l->addresses; i++) {
-		struct sockaddr_in sin = address_of(i, 0);
-		char text[INET_ADDRSTRLEN];
-		inet_ntop(AF_INET, &sin.sin_addr, text, sizeof(text));
-		fprintf(f, "[%s]:%d %s %s\n", text, l->port, ssh_key_type_to_char(ssh_key_type(o->host_key)), key);
-	}
-	fclose(f);
-	ssh_string_free_char(key);
 }
 
 static void
@@ -181,62 +159,20 @@ write_port(const char *path, int port)
 	snprintf(tmp, sizeof(tmp), "%s.new", path);
 	FILE *f = fopen(tmp, "we");
 	if (f == NULL || fprintf(f, "%d\n", port) < 0 || fclose(f) != 0 || rename(tmp, path) < 0)
-		die(path);
+		sim_die(path);
 }
-
-static void *
-serve(void *arg)
-{
-	struct job *job = arg;
-	sim_conn_serve(job->options, job->fd, job->peer);
-	free(job);
-	return NULL;
-}
-
-static void
-accept_one(const struct sim_options *options, int listener)
-{
-	struct sockaddr_in peer;
-	socklen_t size = sizeof(peer);
-	int one = 1, fd = accept4(listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC);
-	if (fd < 0)
-		return;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	struct job *job = calloc(1, sizeof(*job));
-	pthread_attr_t attr;
-	pthread_t thread;
-	if (job == NULL)
-		die("memory");
-	job->options = options;
-	job->fd = fd;
-	snprintf(job->peer, sizeof(job->peer), "%d", ntohs(peer.sin_port));
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, 512 * 1024);
-	if (pthread_create(&thread, &attr, serve, job) != 0)
-		die("thread");
-	pthread_attr_destroy(&attr);
-}
-
-static const struct option long_options[] = {{"port", required_argument, NULL, OPT_PORT},
-    {"addresses", required_argument, NULL, OPT_ADDRESSES}, {"port-file", required_argument, NULL, OPT_PORT_FILE},
-    {"known-hosts", required_argument, NULL, OPT_KNOWN_HOSTS}, {"host-key", required_argument, NULL, OPT_HOST_KEY},
-    {"events", required_argument, NULL, OPT_EVENTS}, {"user", required_argument, NULL, OPT_USER},
-    {"password", required_argument, NULL, OPT_PASSWORD}, {"kbdint", required_argument, NULL, OPT_KBDINT},
-    {"any-key", no_argument, NULL, OPT_ANY_KEY}, {"open-door", no_argument, NULL, OPT_OPEN_DOOR},
-    {"auth-delay", required_argument, NULL, OPT_AUTH_DELAY}, {"silent", no_argument, NULL, OPT_SILENT},
-    {"drip", no_argument, NULL, OPT_DRIP}, {"drop", no_argument, NULL, OPT_DROP},
-    {"refuse-exec", no_argument, NULL, OPT_REFUSE_EXEC}, {"no-keepalive", no_argument, NULL, OPT_NO_KEEPALIVE},
-    {"no-status", no_argument, NULL, OPT_NO_STATUS}, {"max-channels", required_argument, NULL, OPT_MAX_CHANNELS},
-    {"banner", required_argument, NULL, OPT_BANNER}, {"reply", required_argument, NULL, OPT_REPLY},
-    {"help", no_argument, NULL, OPT_HELP}, {NULL, 0, NULL, 0}};
 
 static void
 usage(int status)
 {
 	printf("usage: simdev [option...]\n");
-	for (const struct option *o = long_options; o->name != NULL; o++)
-		printf("  --%s%s\n", o->name, o->has_arg == required_argument ? " VALUE" : "");
+	for (size_t i = 0; i < USAGES_COUNT; i++) {
+		char left[40];
+		snprintf(left, sizeof(left), "--%s%s", usages[i].option.name, usages[i].value);
+		printf("  %-22s %s\n", left, usages[i].help);
+	}
+	printf("\n");
+	sim_scenario_help();
 	exit(status);
 }
 
@@ -249,9 +185,11 @@ load_host_key(struct sim_options *o, const char *path)
 	}
 }
 
+/* Options without a value. */
 static void
-set_switch(struct sim_options *o, int opt)
+set_switch(struct sim_options *o, struct args *a, int opt)
 {
+	a->check |= opt == OPT_CHECK;
 	o->any_key |= opt == OPT_ANY_KEY;
 	o->open_door |= opt == OPT_OPEN_DOOR;
 	o->silent |= opt == OPT_SILENT;
@@ -264,22 +202,11 @@ set_switch(struct sim_options *o, int opt)
 		usage(opt == '?' ? 2 : 0);
 }
 
+/* What it is; the rest of set_option(). */
 static void
-set_option(struct sim_options *o, struct listening *l, int opt, const char *value)
+set_device(struct sim_options *o, struct args *a, int opt, const char *value)
 {
-	if (opt == OPT_PORT)
-		l->port = atoi(value);
-	else if (opt == OPT_ADDRESSES)
-		l->addresses = atoi(value);
-	else if (opt == OPT_PORT_FILE)
-		l->port_file = value;
-	else if (opt == OPT_KNOWN_HOSTS)
-		l->known_hosts = value;
-	else if (opt == OPT_HOST_KEY)
-		load_host_key(o, value);
-	else if (opt == OPT_EVENTS)
-		o->events = open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	else if (opt == OPT_USER)
+	if (opt == OPT_USER)
 		o->user = value;
 	else if (opt == OPT_PASSWORD)
 		o->password = value;
@@ -293,38 +220,105 @@ set_option(struct sim_options *o, struct listening *l, int opt, const char *valu
 		o->banner = value;
 	else if (opt == OPT_REPLY)
 		o->reply = value;
+	else if (opt == OPT_SCENARIO)
+		a->scenario = value;
+	else if (opt == OPT_SET && a->overrides_count < OVERRIDES_MAX)
+		a->overrides[a->overrides_count++] = xstrdup(value);
 	else
-		set_switch(o, opt);
+		set_switch(o, a, opt);
+}
+
+static void
+set_option(struct sim_options *o, struct args *a, int opt, const char *value)
+{
+	if (opt == OPT_PORT)
+		a->listen.port = atoi(value);
+	else if (opt == OPT_ADDRESSES)
+		a->listen.count = atoi(value);
+	else if (opt == OPT_LISTEN) {
+		if (sim_listen_parse(&a->listen, value) < 0)
+			usage(2);
+	} else if (opt == OPT_PORT_FILE)
+		a->port_file = value;
+	else if (opt == OPT_KNOWN_HOSTS)
+		a->known_hosts = value;
+	else if (opt == OPT_HOST_KEY)
+		load_host_key(o, value);
+	else if (opt == OPT_EVENTS)
+		o->events = open(value, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	else if (opt == OPT_CONTROL)
+		a->listen.control = value;
+	else
+		set_device(o, a, opt, value);
+}
+
+/* What the scenario says and no option does. */
+static void
+apply_settings(struct sim_options *o, const struct sim_settings *s)
+{
+	bool chosen = o->password != NULL || o->any_key || o->open_door || o->kbdint_count > 0;
+	if (o->user == NULL && s->user[0] != '\0')
+		o->user = s->user;
+	if (o->banner == NULL && s->ident[0] != '\0')
+		o->banner = s->ident;
+	if (o->max_channels == 0)
+		o->max_channels = (int)s->channels;
+	o->all_channels = (int)s->channels_total;
+	o->last_closes = s->last_closes;
+	o->refuse_exec |= s->exec == SIM_EXEC_NO;
+	o->exec_once = s->exec == SIM_EXEC_ONCE;
+	o->rekey = (uint64_t)s->rekey;
+	if (chosen)
+		return;
+	if (sim_place_of(s->auth, "password") >= 0)
+		o->password = s->password;
+	if (sim_place_of(s->auth, "kbdint") >= 0)
+		o->kbdint[o->kbdint_count++] = s->password;
+	o->any_key = sim_place_of(s->auth, "publickey") >= 0;
+	o->open_door = sim_place_of(s->auth, "none") >= 0;
+}
+
+static void
+read_options(int argc, char **argv, struct sim_options *o, struct args *a)
+{
+	struct option options[USAGES_COUNT + 1] = {{0}};
+	for (size_t i = 0; i < USAGES_COUNT; i++)
+		options[i] = usages[i].option;
+	for (int opt; (opt = getopt_long(argc, argv, "", options, NULL)) != -1;)
+		set_option(o, a, opt, optarg);
+	if (optind != argc || a->listen.count < 1 || a->listen.count > SIM_DEVICES_MAX)
+		usage(2);
 }
 
 int
 main(int argc, char **argv)
 {
-	static struct listening l = {.addresses = 1};
+	static struct args a = {.listen = {.count = 1}};
 	struct sim_options o = {.events = -1};
-	for (int opt; (opt = getopt_long(argc, argv, "", long_options, NULL)) != -1;)
-		set_option(&o, &l, opt, optarg);
-	if (optind != argc || l.addresses < 1 || l.addresses > LISTENERS_MAX)
-		usage(2);
-	signal(SIGPIPE, SIG_IGN);
-	/* A descriptor per listener and per connection: a thousand of each exceed the usual soft limit. */
+	struct sim_scenario *scenario = NULL;
 	struct rlimit files;
+
+	read_options(argc, argv, &o, &a);
+	if (a.scenario != NULL) {
+		scenario = sim_scenario_load(a.scenario, a.overrides, a.overrides_count);
+		if (scenario == NULL)
+			return 1;
+		apply_settings(&o, &scenario->settings);
+	}
+	if (a.check)
+		return 0;
+	signal(SIGPIPE, SIG_IGN);
+	/* A descriptor per listener and two per connection: a thousand of each exceed the usual soft limit. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	if (o.host_key == NULL && ssh_pki_generate(SSH_KEYTYPE_ED25519, 0, &o.host_key) != SSH_OK)
-		die("host key");
-	listen_everywhere(&l);
-	if (l.known_hosts != NULL)
-		write_known_hosts(&l, &o);
-	if (l.port_file != NULL)
-		write_port(l.port_file, l.port);
-	for (;;) {
-		if (poll(l.fds, (nfds_t)l.addresses, -1) < 0 && errno != EINTR)
-			die("poll");
-		for (int i = 0; i < l.addresses; i++)
-			if (l.fds[i].revents != 0)
-				accept_one(&o, l.fds[i].fd);
-	}
+		sim_die("host key");
+	sim_listen_open(&a.listen, &o, scenario);
+	if (a.known_hosts != NULL)
+		sim_listen_known_hosts(&a.listen, &o, a.known_hosts);
+	if (a.port_file != NULL)
+		write_port(a.port_file, a.listen.port);
+	sim_listen_serve(&a.listen, &o);
 }

@@ -1,37 +1,48 @@
 /*
- * One connection of simdev, in a thread of its own: handshake, login, channels.
+ * One connection of simdev, in a thread of its own: handshake, channels.
  *
  * libssh's callbacks only note what was asked; the loop below acts on it, as libssh answers a request only after its
  * callback has returned.
  */
-#include <pthread.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <libssh/callbacks.h>
-#include <libssh/server.h>
-
-#include "simdev.h"
-
-#define CHANNELS_MAX 256
-
-struct sim_conn {
-	const struct sim_options *options;
-	ssh_session session;
-	const char *peer;
-	char *kbdint_user; /* said when it began; the answers carry none */
-	struct sim_channel *channels[CHANNELS_MAX];
-	struct ssh_channel_callbacks_struct callbacks[CHANNELS_MAX];
-	int channels_count;
-};
+#include "simdev_conn.h"
 
 const struct sim_options *
 sim_channel_options(const struct sim_channel *ch)
 {
 	return ch->conn->options;
+}
+
+struct sim_device *
+sim_channel_device(const struct sim_channel *ch)
+{
+	return ch->conn->device;
+}
+
+const char *
+sim_channel_user(const struct sim_channel *ch)
+{
+	return ch->conn->user != NULL ? ch->conn->user : "";
+}
+
+bool
+sim_channel_is_eof(const struct sim_channel *ch)
+{
+	return ssh_channel_is_eof(ch->ssh) != 0;
+}
+
+void
+sim_channel_drop(struct sim_channel *ch)
+{
+	ch->dropped = true;
+	ch->conn->drop = true;
 }
 
 size_t
@@ -76,103 +87,6 @@ sim_channel_end(struct sim_channel *ch, int status, const char *signal)
 	ch->ended = true;
 }
 
-/* ---- login ---- */
-
-static bool
-user_may(struct sim_conn *c, const char *user)
-{
-	return c->options->user == NULL || strcmp(user, c->options->user) == 0;
-}
-
-static int
-login_decide(struct sim_conn *c, const char *method, const char *user, bool right)
-{
-	sim_sleep(c->options->auth_delay);
-	right = right && user_may(c, user);
-	sim_event(c->options, "auth %s %s %s %s", method, user, right ? "ok" : "bad", c->peer);
-	return right ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
-}
-
-static int
-login_none(ssh_session session, const char *user, void *arg)
-{
-	struct sim_conn *c = arg;
-	(void)session;
-	if (!c->options->open_door)
-		return SSH_AUTH_DENIED;
-	return login_decide(c, "none", user, true);
-}
-
-static int
-login_password(ssh_session session, const char *user, const char *password, void *arg)
-{
-	struct sim_conn *c = arg;
-	(void)session;
-	return login_decide(
-	    c, "password", user, c->options->password != NULL && strcmp(password, c->options->password) == 0);
-}
-
-static int
-login_key(ssh_session session, const char *user, struct ssh_key_struct *key, char state, void *arg)
-{
-	struct sim_conn *c = arg;
-	(void)session;
-	(void)key;
-	if (state == SSH_PUBLICKEY_STATE_NONE)
-		return c->options->any_key && user_may(c, user) ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
-	return login_decide(c, "publickey", user, c->options->any_key && state == SSH_PUBLICKEY_STATE_VALID);
-}
-
-static void
-kbdint_ask(struct sim_conn *c, ssh_message message)
-{
-	const char *prompts[8];
-	char echo[8];
-	char texts[8][32];
-	for (int i = 0; i < c->options->kbdint_count; i++) {
-		snprintf(texts[i], sizeof(texts[i]), "Answer %d: ", i + 1);
-		prompts[i] = texts[i];
-		echo[i] = i > 0; /* the first is a secret */
-	}
-	const char *user = ssh_message_auth_user(message);
-	free(c->kbdint_user);
-	c->kbdint_user = user != NULL ? strdup(user) : NULL;
-	if (c->options->kbdint_count == 1)
-		prompts[0] = "Password: ";
-	ssh_message_auth_interactive_request(
-	    message, "simdev", "Answer me.", (unsigned)c->options->kbdint_count, prompts, echo);
-}
-
-static void
-kbdint_judge(struct sim_conn *c, ssh_message message)
-{
-	bool right = ssh_userauth_kbdint_getnanswers(c->session) == c->options->kbdint_count;
-	for (int i = 0; right && i < c->options->kbdint_count; i++) {
-		const char *answer = ssh_userauth_kbdint_getanswer(c->session, (unsigned)i);
-		right = answer != NULL && strcmp(answer, c->options->kbdint[i]) == 0;
-	}
-	if (login_decide(c, "kbdint", c->kbdint_user != NULL ? c->kbdint_user : "", right) == SSH_AUTH_SUCCESS)
-		ssh_message_auth_reply_success(message, 0);
-	else
-		ssh_message_reply_default(message);
-}
-
-/* What libssh has no callback for: keyboard-interactive.  1: libssh shall refuse it. */
-static int
-on_message(ssh_session session, ssh_message message, void *arg)
-{
-	struct sim_conn *c = arg;
-	(void)session;
-	if (ssh_message_type(message) != SSH_REQUEST_AUTH ||
-	    ssh_message_subtype(message) != SSH_AUTH_METHOD_INTERACTIVE || c->options->kbdint_count == 0)
-		return 1;
-	if (ssh_message_auth_kbdint_is_response(message))
-		kbdint_judge(c, message);
-	else
-		kbdint_ask(c, message);
-	return 0;
-}
-
 static void
 on_global_request(ssh_session session, ssh_message message, void *arg)
 {
@@ -192,10 +106,37 @@ on_exec(ssh_session session, ssh_channel channel, const char *command, void *arg
 	(void)session;
 	(void)channel;
 	sim_event(ch->conn->options, "exec %s", command);
-	if (ch->conn->options->refuse_exec || ch->program != NULL)
+	if (ch->conn->options->refuse_exec || ch->program != NULL ||
+	    (ch->conn->options->exec_once && ch->conn->execs > 0))
 		return 1;
+	ch->conn->execs++;
 	ch->command = strdup(command);
-	ch->program = &sim_exec_program;
+	ch->program = sim_device_scenario(ch->conn->device) != NULL ? &sim_shell_program : &sim_exec_program;
+	return 0;
+}
+
+static int
+on_shell(ssh_session session, ssh_channel channel, void *arg)
+{
+	struct sim_channel *ch = arg;
+	(void)session;
+	(void)channel;
+	if (sim_device_scenario(ch->conn->device) == NULL || ch->program != NULL)
+		return 1;
+	ch->program = &sim_shell_program;
+	return 0;
+}
+
+static int
+on_resize(ssh_session session, ssh_channel channel, int cols, int rows, int px, int py, void *arg)
+{
+	struct sim_channel *ch = arg;
+	(void)session;
+	(void)channel;
+	(void)px;
+	(void)py;
+	ch->cols = cols;
+	ch->rows = rows;
 	return 0;
 }
 
@@ -238,9 +179,10 @@ static ssh_channel
 on_open(ssh_session session, void *arg)
 {
 	struct sim_conn *c = arg;
-	if (c->channels_count == CHANNELS_MAX ||
-	    (c->options->max_channels > 0 && c->channels_count >= c->options->max_channels)) {
-		sim_event(c->options, "channel refused");
+	const struct sim_options *o = c->options;
+	if (c->channels_count == SIM_CHANNELS_MAX || (o->max_channels > 0 && c->channels_count >= o->max_channels) ||
+	    (o->all_channels > 0 && c->channels_total >= o->all_channels)) {
+		sim_event(o, "channel refused %s", sim_device_address(c->device));
 		return NULL;
 	}
 	struct sim_channel *ch = calloc(1, sizeof(*ch));
@@ -252,6 +194,8 @@ on_open(ssh_session session, void *arg)
 	struct ssh_channel_callbacks_struct *callbacks = &c->callbacks[slot];
 	*callbacks = (struct ssh_channel_callbacks_struct){.userdata = ch,
 	    .channel_exec_request_function = on_exec,
+	    .channel_shell_request_function = on_shell,
+	    .channel_pty_window_change_function = on_resize,
 	    .channel_pty_request_function = on_pty,
 	    .channel_signal_function = on_signal,
 	    .channel_close_function = on_close};
@@ -260,6 +204,7 @@ on_open(ssh_session session, void *arg)
 	ch->ssh = ssh_channel_new(session);
 	ssh_set_channel_callbacks(ch->ssh, callbacks);
 	c->channels[c->channels_count++] = ch;
+	c->channels_total++;
 	return ch->ssh;
 }
 
@@ -267,7 +212,7 @@ static void
 sim_channel_free(struct sim_conn *c, int index)
 {
 	struct sim_channel *ch = c->channels[index];
-	for (int slot = 0; slot < CHANNELS_MAX; slot++)
+	for (int slot = 0; slot < SIM_CHANNELS_MAX; slot++)
 		if (c->callbacks[slot].userdata == ch) {
 			ssh_remove_channel_callbacks(ch->ssh, &c->callbacks[slot]);
 			c->callbacks[slot].userdata = NULL;
@@ -279,9 +224,13 @@ sim_channel_free(struct sim_conn *c, int index)
 	ssh_channel_free(ch->ssh);
 	free(ch->command);
 	free(ch->signal);
+	if (ch->state != NULL && ch->program->finish != NULL)
+		ch->program->finish(ch);
 	free(ch->state);
 	free(ch);
 	c->channels[index] = c->channels[--c->channels_count];
+	if (c->channels_count == 0 && c->options->last_closes && !c->drop)
+		c->drop = c->polite = true;
 }
 
 static bool
@@ -300,15 +249,44 @@ channels_run(struct sim_conn *c, double now, double *wake)
 
 /* ---- the connection ---- */
 
+static int
+on_wake(socket_t fd, int revents, void *arg)
+{
+	uint64_t n;
+	(void)revents;
+	(void)arg;
+	(void)!read(fd, &n, sizeof(n));
+	return 0;
+}
+
+static void
+mail_run(struct sim_conn *c)
+{
+	struct sim_mailbox box = STAILQ_HEAD_INITIALIZER(box);
+	sim_device_collect(c->device, &c->link, &box);
+	for (struct sim_mail *mail; (mail = STAILQ_FIRST(&box)) != NULL;) {
+		STAILQ_REMOVE_HEAD(&box, entry);
+		c->drop |= mail->what == SIM_MAIL_DROP;
+		for (int i = 0; i < c->channels_count; i++)
+			if (c->channels[i]->program != NULL && c->channels[i]->program->mail != NULL)
+				c->channels[i]->program->mail(c->channels[i], mail);
+		sim_mail_free(mail);
+	}
+}
+
 static void
 conn_loop(struct sim_conn *c)
 {
 	ssh_event event = ssh_event_new();
 	ssh_event_add_session(event, c->session);
+	ssh_event_add_fd(event, c->link.wake_fd, POLLIN, on_wake, c);
 	while (ssh_is_connected(c->session)) {
+		mail_run(c);
 		double now = sim_now(), wake = now + 3600;
 		/* A channel's read or write may take in packets of the others, after which no readiness follows. */
 		bool moved = channels_run(c, now, &wake);
+		if (c->drop)
+			break;
 		int wait_ms = moved ? 0 : (int)((wake - now) * 1000) + 1;
 		if (ssh_event_dopoll(event, wait_ms) == SSH_ERROR)
 			break;
@@ -319,37 +297,51 @@ conn_loop(struct sim_conn *c)
 			c->channels[0]->program->run(c->channels[0], sim_now(), &(double){0});
 		sim_channel_free(c, 0);
 	}
+	ssh_event_remove_fd(event, c->link.wake_fd);
 	ssh_event_remove_session(event, c->session);
 	ssh_event_free(event);
+}
+
+/* Breaks it so that all that was sent arrives: closing with unread bytes would take it back. */
+static void
+conn_break(struct sim_conn *c)
+{
+	struct pollfd p = {.fd = ssh_get_fd(c->session), .events = POLLIN};
+	double end = sim_now() + 2;
+	char block[4096];
+	if (shutdown(p.fd, SHUT_WR) == 0)
+		while (sim_now() < end && poll(&p, 1, 200) >= 0)
+			if (p.revents != 0 && recv(p.fd, block, sizeof(block), MSG_DONTWAIT) <= 0)
+				break;
+	ssh_silent_disconnect(c->session);
 }
 
 static void
 conn_serve_ssh(struct sim_conn *c, ssh_bind bind, int fd)
 {
 	const struct sim_options *o = c->options;
-	struct ssh_server_callbacks_struct server = {.userdata = c,
-	    .auth_none_function = login_none,
-	    .auth_password_function = login_password,
-	    .auth_pubkey_function = login_key,
-	    .channel_open_request_session_function = on_open};
+	struct ssh_server_callbacks_struct server = {.userdata = c, .channel_open_request_session_function = on_open};
 	struct ssh_callbacks_struct common = {.userdata = c, .global_request_function = on_global_request};
-	ssh_callbacks_init(&server);
-	ssh_callbacks_init(&common);
 	if (ssh_bind_accept_fd(bind, c->session, fd) != SSH_OK) {
 		sim_event(o, "accept failed: %s", ssh_get_error(bind));
 		return;
 	}
+	sim_auth_prepare(c, &server);
+	ssh_callbacks_init(&server);
+	ssh_callbacks_init(&common);
 	ssh_set_server_callbacks(c->session, &server);
 	ssh_set_callbacks(c->session, &common);
-	ssh_set_message_callback(c->session, on_message, c);
-	ssh_set_auth_methods(c->session,
-	    (o->password != NULL ? SSH_AUTH_METHOD_PASSWORD : 0) | (o->any_key ? SSH_AUTH_METHOD_PUBLICKEY : 0) |
-		(o->kbdint_count > 0 ? SSH_AUTH_METHOD_INTERACTIVE : 0) | (o->open_door ? SSH_AUTH_METHOD_NONE : 0));
+	if (o->rekey > 0)
+		ssh_options_set(c->session, SSH_OPTIONS_REKEY_DATA, &o->rekey);
 	if (ssh_handle_key_exchange(c->session) != SSH_OK)
 		sim_event(o, "handshake failed: %s", ssh_get_error(c->session));
 	else
 		conn_loop(c);
-	ssh_disconnect(c->session);
+	/* A broken connection says no goodbye. */
+	if (c->drop && !c->polite)
+		conn_break(c);
+	else
+		ssh_disconnect(c->session);
 }
 
 /* Misbehaviour that needs no SSH. */
@@ -371,30 +363,48 @@ conn_serve_badly(const struct sim_options *o, int fd)
 	return o->silent;
 }
 
+static void
+conn_serve(struct sim_conn *c, int fd)
+{
+	const struct sim_options *o = c->options;
+	bool no = false;
+	ssh_bind bind = ssh_bind_new();
+	c->session = ssh_new();
+	ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no);
+	ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, ssh_key_dup(o->host_key));
+	if (o->banner != NULL)
+		ssh_bind_options_set(bind, SSH_BIND_OPTIONS_BANNER, o->banner);
+	conn_serve_ssh(c, bind, fd);
+	ssh_free(c->session);
+	ssh_bind_free(bind);
+}
+
 void
-sim_conn_serve(const struct sim_options *options, int fd, const char *peer)
+sim_conn_serve(const struct sim_options *options, struct sim_device *device, int fd, const char *peer)
 {
 	struct sim_conn *c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		abort();
-	sim_event(options, "connect %s", peer);
-	if (conn_serve_badly(options, fd))
+	sim_event(options, "connect %s %s", peer, sim_device_address(device));
+	c->options = options;
+	c->device = device;
+	c->peer = peer;
+	c->link.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->link.wake_fd < 0)
+		abort();
+	if (!sim_device_admit(device, &c->link)) {
+		sim_event(options, "turned away %s", sim_device_address(device));
 		close(fd);
-	else {
-		bool no = false;
-		c->options = options;
-		c->peer = peer;
-		c->session = ssh_new();
-		ssh_bind bind = ssh_bind_new();
-		ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no);
-		ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, ssh_key_dup(options->host_key));
-		if (options->banner != NULL)
-			ssh_bind_options_set(bind, SSH_BIND_OPTIONS_BANNER, options->banner);
-		conn_serve_ssh(c, bind, fd);
-		ssh_free(c->session);
-		ssh_bind_free(bind);
+	} else {
+		if (conn_serve_badly(options, fd))
+			close(fd);
+		else
+			conn_serve(c, fd);
+		sim_device_leave(device, &c->link);
 	}
-	sim_event(options, "disconnect %s", peer);
+	close(c->link.wake_fd);
+	sim_event(options, "disconnect %s %s", peer, sim_device_address(device));
+	free(c->user);
 	free(c->kbdint_user);
 	free(c);
 }
