@@ -15,7 +15,8 @@ struct npctl_options {
 	char **args;
 	int args_count;
 	const char *socket;
-	bool json, now;
+	const char *text; /* -m, or NULL */
+	bool json, now, all, wait;
 };
 
 enum npctl_parsed { NPCTL_PARSED, NPCTL_HELP, NPCTL_VERSION, NPCTL_USAGE };

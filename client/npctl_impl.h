@@ -21,6 +21,17 @@ void npctl_print_json(const cJSON *json);
 /* The number of that name, 0 where there is none. */
 double npctl_number(const cJSON *object, const char *name);
 
+/*
+ * The verbs that steer (npctl_steer.c): the params of the request, NULL with err for arguments that make no sense; and
+ * the line that says what came of it.
+ */
+cJSON *npctl_steer_params(const struct npctl_options *o, struct np_error *err);
+cJSON *npctl_close_params(const struct npctl_options *o, struct np_error *err);
+cJSON *npctl_kill_params(const struct npctl_options *o, struct np_error *err);
+void npctl_print_steer(const struct npctl_options *o, const cJSON *result);
+void npctl_print_close(const struct npctl_options *o, const cJSON *result);
+void npctl_print_kill(const struct npctl_options *o, const cJSON *result);
+
 /* Opens the devices of the arguments; c is connected. */
 void npctl_open(struct npctl *c);
 /* Prints events until the broker ends, or nobody reads them any more; c is connected. */

@@ -6,29 +6,43 @@
 
 #include "text.h"
 
-enum { OPT_JSON = 256, OPT_NOW, OPT_HELP, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_NOW, OPT_ALL, OPT_WAIT, OPT_HELP, OPT_VERSION };
 
 static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"now", no_argument, NULL, OPT_NOW},
+    {"all", no_argument, NULL, OPT_ALL},
+    {"wait", no_argument, NULL, OPT_WAIT},
+    {"text", required_argument, NULL, 'm'},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
 };
 
-static const struct {
+/* Options that go with some verbs only. */
+enum { NOW = 1, ALL = 2, WAIT = 4, TEXT = 8 };
+
+static const struct verb {
 	const char *name;
 	int args_min, args_max;
-	bool now;
+	int options;
+	const char *wants; /* what the least argument is */
 } verbs[] = {
-    {"close", 1, 1, true},
-    {"open", 1, 1000, false},
-    {"ping", 0, 0, false},
-    {"reload", 0, 0, false},
-    {"status", 0, 1, false},
-    {"stop", 0, 0, true},
-    {"sync", 0, 0, false},
-    {"watch", 0, 1, false},
+    {"close", 1, 1000, NOW | ALL | WAIT, "name a device or a session (#ID), or give --all"},
+    {"disable", 1, 1000, ALL | WAIT | TEXT, "name a device, @group or glob, or give --all"},
+    {"drain", 0, 1000, ALL | WAIT | TEXT, NULL},
+    {"enable", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
+    {"kill", 1, 1, 0, "give the number of a session, request or client, as status shows it"},
+    {"open", 1, 1000, 0, "name a device"},
+    {"pause", 1, 1000, ALL | WAIT, "name a device, @group or glob, or give --all"},
+    {"ping", 0, 0, 0, NULL},
+    {"reconnect", 1, 1000, ALL | WAIT, "name a device, @group or glob, or give --all"},
+    {"reload", 0, 0, 0, NULL},
+    {"resume", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
+    {"status", 0, 1, 0, NULL},
+    {"stop", 0, 0, NOW, NULL},
+    {"sync", 0, 0, 0, NULL},
+    {"watch", 0, 1, 0, NULL},
 };
 
 static int
@@ -54,25 +68,49 @@ unknown_verb(const char *verb, struct np_error *err)
 	return error_set(err, REASON_INVALID_PARAMS, "%s: no such command; npctl --help lists them", shown);
 }
 
+static const struct verb *
+find_verb(const char *name)
+{
+	for (size_t i = 0; i < NP_COUNT(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static int
+check_options(const struct npctl_options *o, const struct verb *verb, struct np_error *err)
+{
+	if (o->now && (verb->options & NOW) == 0)
+		return usage(err, o->verb, "--now does not go with it");
+	if (o->all && (verb->options & ALL) == 0)
+		return usage(err, o->verb, "--all does not go with it");
+	if (o->wait && (verb->options & WAIT) == 0)
+		return usage(err, o->verb, "--wait does not go with it");
+	if (o->text != NULL && (verb->options & TEXT) == 0)
+		return usage(err, o->verb, "-m does not go with it");
+	if (o->all && o->args_count > 0)
+		return usage(err, o->args[0], "--all means all devices: name none beside it");
+	return 0;
+}
+
 static int
 check_verb(const struct npctl_options *o, struct np_error *err)
 {
-	size_t i = 0;
+	const struct verb *verb = find_verb(o->verb);
 
-	while (i < NP_COUNT(verbs) && strcmp(verbs[i].name, o->verb) != 0)
-		i++;
-	if (i == NP_COUNT(verbs))
+	if (verb == NULL)
 		return unknown_verb(o->verb, err);
-	if (o->args_count < verbs[i].args_min)
-		return usage(
-		    err, o->verb, strcmp(o->verb, "close") == 0 ? "name a device or a session (#ID)" : "name a device");
-	if (o->args_count > verbs[i].args_max)
-		return usage(err, o->args[verbs[i].args_max], "one argument too many; npctl --help shows how");
-	if (o->now && !verbs[i].now)
-		return usage(err, o->verb, "--now does not go with it");
+	if (check_options(o, verb, err) == -1)
+		return -1;
+	if (o->args_count < verb->args_min && !o->all)
+		return usage(err, o->verb, verb->wants);
+	if (o->args_count > verb->args_max)
+		return usage(err, o->args[verb->args_max], "one argument too many; npctl --help shows how");
 	for (int k = 0; k < o->args_count; k++)
 		if (o->args[k][0] == '\0' || !text_is_utf8(o->args[k], strlen(o->args[k])))
 			return usage(err, o->verb, "a device's name is empty or not UTF-8");
+	if (o->text != NULL && !text_is_utf8(o->text, strlen(o->text)))
+		return usage(err, o->verb, "the text is not UTF-8");
 	return 0;
 }
 
@@ -90,6 +128,15 @@ take_option(struct npctl_options *o, int option, char **argv, struct np_error *e
 		return NPCTL_PARSED;
 	case OPT_NOW:
 		o->now = true;
+		return NPCTL_PARSED;
+	case OPT_ALL:
+		o->all = true;
+		return NPCTL_PARSED;
+	case OPT_WAIT:
+		o->wait = true;
+		return NPCTL_PARSED;
+	case 'm':
+		o->text = optarg;
 		return NPCTL_PARSED;
 	case OPT_HELP:
 		return NPCTL_HELP;
@@ -110,7 +157,7 @@ npctl_options_parse(int argc, char **argv, struct npctl_options *o, struct np_er
 	memset(o, 0, sizeof(*o));
 	optind = 0; /* glibc: start afresh */
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":S:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":S:m:", long_options, NULL)) != -1) {
 		enum npctl_parsed parsed = take_option(o, option, argv, err);
 		if (parsed != NPCTL_PARSED)
 			return parsed;

@@ -1,7 +1,8 @@
 /*
  * The verbs of npctl: a request, its answer, words for people or JSON for programs.
  *
- * Not here: `open`, which is npctl_open.c, and `watch`, which is npctl_watch.c.  Only `open` starts a broker.
+ * Not here: `open`, which is npctl_open.c, and `watch`, which is npctl_watch.c.  Only `open` starts a broker.  What
+ * steers is in npctl_steer.c.
  */
 #include "npctl.h"
 
@@ -72,15 +73,6 @@ print_status(const struct npctl_options *o, const cJSON *result)
 }
 
 static void
-print_close(const struct npctl_options *o, const cJSON *result)
-{
-	double n = npctl_number(result, "closed");
-
-	printf("%.0f session%s of %s %s\n", n, n == 1 ? "" : "s", o->args[0],
-	    o->now ? "closed" : "closed, or will be when what runs there has ended");
-}
-
-static void
 print_reload(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 {
 	const cJSON *warning;
@@ -101,26 +93,6 @@ print_nothing(const struct npctl_options *o NP_UNUSED, const cJSON *result NP_UN
 }
 
 /* ---- verbs with one request ---- */
-
-static cJSON *
-close_params(const struct npctl_options *o, struct np_error *err)
-{
-	cJSON *params;
-	unsigned long id = 0;
-
-	if (o->args[0][0] == '#' && (!text_parse_ulong(o->args[0] + 1, 1ul << 31, &id) || id == 0)) {
-		error_set(err, REASON_INVALID_PARAMS, "a session is written #ID, with the number that status shows");
-		return NULL;
-	}
-	params = cJSON_CreateObject();
-	if (id != 0)
-		cJSON_AddNumberToObject(params, "session", (double)id);
-	else
-		cJSON_AddStringToObject(params, "device", o->args[0]);
-	if (o->now)
-		cJSON_AddTrueToObject(params, "now");
-	return params;
-}
 
 static cJSON *
 status_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
@@ -153,9 +125,16 @@ static const struct {
 	cJSON *(*params)(const struct npctl_options *o, struct np_error *err);
 	void (*print)(const struct npctl_options *o, const cJSON *result);
 } simple_verbs[] = {
-    {"close", close_params, print_close},
+    {"close", npctl_close_params, npctl_print_close},
+    {"disable", npctl_steer_params, npctl_print_steer},
+    {"drain", npctl_steer_params, npctl_print_steer},
+    {"enable", npctl_steer_params, npctl_print_steer},
+    {"kill", npctl_kill_params, npctl_print_kill},
+    {"pause", npctl_steer_params, npctl_print_steer},
     {"ping", no_params, print_ping},
+    {"reconnect", npctl_steer_params, npctl_print_steer},
     {"reload", no_params, print_reload},
+    {"resume", npctl_steer_params, npctl_print_steer},
     {"status", status_params, print_status},
     {"stop", stop_params, print_nothing},
     {"sync", no_params, print_nothing},

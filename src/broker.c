@@ -111,6 +111,18 @@ on_peer_closed(struct peer *peer, void *arg)
 	free(bp);
 }
 
+struct broker_peer *
+broker_peer_by_id(struct broker *b, uint64_t id)
+{
+	struct broker_peer *bp;
+
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (peer_id(bp->peer) == id)
+			return bp;
+	}
+	return NULL;
+}
+
 static const struct peer_events peer_callbacks = {
     .frame = on_peer_frame,
     .drained = on_peer_drained,
@@ -229,6 +241,7 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 	free_ended(b);
 	if (!TAILQ_EMPTY(&b->syncs))
 		broker_syncs_answer(b);
+	broker_waits_answer(b);
 	if (b->stopping && !b->finished && commands_left(b) == 0)
 		finish_when_read(b);
 }
@@ -325,6 +338,8 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->requests);
 	TAILQ_INIT(&b->ended);
 	TAILQ_INIT(&b->syncs);
+	TAILQ_INIT(&b->waits);
+	steer_rules_init(&b->rules);
 	b->events = broker_events_create();
 	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &broker_connector_events, b);
 	double tick =
@@ -508,6 +523,8 @@ broker_destroy(struct broker *b)
 	connector_destroy(b->connector);
 	while ((pool = TAILQ_FIRST(&b->pools)) != NULL)
 		broker_pool_free(pool);
+	broker_waits_finish(b);
+	steer_rules_finish(&b->rules);
 	ev_timer_stop(b->loop, &b->tick);
 	ev_prepare_stop(b->loop, &b->turn);
 	listener_destroy(b->listener);

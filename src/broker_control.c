@@ -55,7 +55,8 @@ broker_request_make(struct broker_peer *bp, const struct message *m, enum reques
 	if (refuse_new(b, err) == -1)
 		return -1;
 	pool = broker_pool_get(b, &params->device, broker_want_of(kind, params), err);
-	if (pool == NULL || refuse_queue(b, pool, err) == -1 || broker_check_params(pool, params, err) == -1)
+	if (pool == NULL || broker_steer_admit(pool, err) == -1 || refuse_queue(b, pool, err) == -1 ||
+	    broker_check_params(pool, params, err) == -1)
 		return -1;
 	r = request_create(b, kind, bp, &m->id);
 	r->params = *params;
@@ -104,74 +105,6 @@ verb_open(struct broker_peer *bp, const struct message *m, struct np_error *err)
 		rc = submit(bp, m, REQUEST_OPEN, &params, err);
 	exec_params_finish(&params);
 	return rc;
-}
-
-/* ---- close ---- */
-
-static int
-close_one(struct broker_session *s, bool now)
-{
-	if (now)
-		broker_session_end(s, REASON_NONE, "closed by npctl");
-	else if (s->session != NULL) {
-		pool_drain(&s->entry, "closed by npctl");
-		broker_pool_kick(s->pool);
-	} else
-		broker_session_end(s, REASON_CANCELLED, "closed by npctl");
-	return 1;
-}
-
-static int
-close_matching(struct broker *b, const char *device, double session, bool now, bool *found)
-{
-	struct broker_pool *pool, *next_pool;
-	struct pool_entry *e, *next;
-	int closed = 0;
-
-	TAILQ_FOREACH_SAFE (pool, &b->pools, link, next_pool) {
-		bool named = device != NULL &&
-			     (strcmp(pool->device->name, device) == 0 || strcmp(pool->device_name, device) == 0);
-		if (named)
-			*found = true;
-		TAILQ_FOREACH_SAFE (e, &pool->policy.entries, link, next) {
-			struct broker_session *s = broker_entry_session(e);
-			if (!named && (device != NULL || (double)s->id != session))
-				continue;
-			*found = true;
-			closed += close_one(s, now);
-		}
-	}
-	return closed;
-}
-
-static int
-verb_close(struct broker_peer *bp, const struct message *m, struct np_error *err)
-{
-	static const char *const names[] = {"device", "session", "now"};
-	const char *device = NULL;
-	double session = 0;
-	bool now = false, found = false;
-
-	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
-	    params_string(m->params, "device", &device, err) == -1 ||
-	    params_number(m->params, "session", 1, MESSAGE_INT_MAX, &session, err) == -1 ||
-	    params_bool(m->params, "now", &now, err) == -1)
-		return -1;
-	if ((device == NULL) == (session == 0))
-		return error_set(err, REASON_INVALID_PARAMS, "give either `device` or `session`");
-	int closed = close_matching(bp->broker, device, session, now, &found);
-	if (!found && device == NULL)
-		return error_set(err, REASON_INVALID_PARAMS, "no session #%.0f", session);
-	if (!found && config_device(bp->broker->config, device) == NULL) {
-		char shown[128];
-		return error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`: see npctl status",
-		    text_vis_into(shown, sizeof(shown), device));
-	}
-	broker_event_steered(bp, now ? "close --now" : "close", device, (uint64_t)session, 0, NULL);
-	cJSON *result = cJSON_CreateObject();
-	cJSON_AddNumberToObject(result, "closed", closed);
-	broker_peer_result(bp, &m->id, result);
-	return 0;
 }
 
 /* ---- the broker itself ---- */
@@ -261,18 +194,6 @@ verb_sync(struct broker_peer *bp, const struct message *m, struct np_error *err)
 	return 0;
 }
 
-static struct broker_peer *
-peer_by_id(struct broker *b, uint64_t id)
-{
-	struct broker_peer *bp;
-
-	TAILQ_FOREACH (bp, &b->peers, link) {
-		if (peer_id(bp->peer) == id)
-			return bp;
-	}
-	return NULL;
-}
-
 /* Something is on its way out: a closed client, a session that was told to end. */
 static bool
 anything_closing(struct broker *b)
@@ -306,7 +227,7 @@ broker_syncs_answer(struct broker *b)
 	if (anything_closing(b))
 		return;
 	while ((sync = TAILQ_FIRST(&b->syncs)) != NULL) {
-		struct broker_peer *bp = peer_by_id(b, sync->peer_id);
+		struct broker_peer *bp = broker_peer_by_id(b, sync->peer_id);
 		TAILQ_REMOVE(&b->syncs, sync, link);
 		if (bp != NULL)
 			broker_peer_result(bp, &sync->id, cJSON_CreateObject());
@@ -321,7 +242,14 @@ broker_verb(const char *name)
 	    {"exec", verb_exec},
 	    {"config", verb_config},
 	    {"open", verb_open},
-	    {"close", verb_close},
+	    {"close", broker_verb_close},
+	    {"kill", broker_verb_kill},
+	    {"pause", broker_verb_steer},
+	    {"resume", broker_verb_steer},
+	    {"disable", broker_verb_steer},
+	    {"enable", broker_verb_steer},
+	    {"drain", broker_verb_steer},
+	    {"reconnect", broker_verb_steer},
 	    {"status", verb_status},
 	    {"devices", verb_devices},
 	    {"ping", verb_ping},

@@ -10,6 +10,7 @@
 
 #include "broker.h"
 #include "broker_event.h"
+#include "broker_steer.h"
 #include "buf.h"
 #include "channel.h"
 #include "cli.h"
@@ -200,6 +201,7 @@ struct request {
 	double last_activity;
 	bool got_output;
 	bool cancelled;
+	bool killed;           /* by the operator: the answer says so */
 	struct np_error abort; /* why we gave the channel up: reported in place of the channel's own end */
 	ev_timer clock;        /* the earliest of the three limits */
 	size_t stdin_granted;  /* bytes the client may still send */
@@ -236,6 +238,9 @@ struct broker {
 	struct request_list requests;
 	struct request_list ended; /* freed at the end of the turn */
 	TAILQ_HEAD(, broker_sync) syncs;
+	struct steer_rules rules;
+	struct steer_waits waits;
+	bool waits_due; /* something has ended that somebody may wait for */
 	int pools_count, peers_count, requests_count, sessions_count;
 	uint64_t next_id; /* sessions, requests, peers: one row of numbers, so that no two things share one */
 	double started;
@@ -256,6 +261,7 @@ void broker_peer_error(
     struct broker_peer *bp, const struct message_id *id, const struct np_error *err, const char *device);
 void broker_peer_notify(struct broker_peer *bp, const char *method, cJSON *params);
 void broker_note_idle(struct broker *b);
+struct broker_peer *broker_peer_by_id(struct broker *b, uint64_t id); /* or NULL */
 
 /* broker_dispatch.c */
 void broker_dispatch(struct broker_peer *bp, const struct frame *frame);
@@ -411,6 +417,12 @@ void broker_syncs_answer(struct broker *b);
 
 /* broker_devices.c */
 int verb_devices(struct broker_peer *bp, const struct message *m, struct np_error *err);
+
+/* broker_steer.c, broker_close.c */
+int broker_verb_steer(struct broker_peer *bp, const struct message *m, struct np_error *err);
+int broker_verb_close(struct broker_peer *bp, const struct message *m, struct np_error *err);
+int broker_verb_kill(struct broker_peer *bp, const struct message *m, struct np_error *err);
+void broker_drains_follow(struct broker *b);
 
 /* broker_status.c */
 cJSON *broker_strings(char *const *v, size_t n);

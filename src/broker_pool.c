@@ -317,6 +317,7 @@ pool_create(
 	pool->kick.data = pool;
 	TAILQ_INSERT_TAIL(&b->pools, pool, link);
 	b->pools_count++;
+	broker_steer_apply(pool);
 	return pool;
 }
 

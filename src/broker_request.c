@@ -122,6 +122,7 @@ request_ended(struct request *r)
 		r->pool->requests_done++;
 	}
 	broker_prompts_reassign(b, r->uid);
+	broker_waits_note(b);
 	TAILQ_REMOVE(&b->requests, r, link);
 	b->requests_count--;
 	TAILQ_INSERT_TAIL(&b->ended, r, link);
@@ -323,7 +324,8 @@ request_send_response(struct request *r)
 		return;
 	if (r->cancelled) {
 		struct np_error err;
-		error_set(&err, REASON_CANCELLED, "cancelled by the client");
+		error_set(&err, REASON_CANCELLED, "%s",
+		    r->killed ? "killed by the operator (npctl kill)" : "cancelled by the client");
 		broker_peer_error(r->peer, &r->id, &err, request_device(r));
 		return;
 	}

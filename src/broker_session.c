@@ -110,6 +110,7 @@ session_free(struct broker_session *s)
 		pool_entry_remove(&s->entry);
 	drop_forward(s);
 	b->sessions_count--;
+	broker_waits_note(b);
 	broker_pool_kick(s->pool);
 	broker_pools_kick_room(b);
 	broker_note_idle(b);
@@ -402,6 +403,8 @@ start_jump(struct broker_session *s)
 		    s->pool->device->name, BROKER_JUMPS_MAX);
 		jump = NULL;
 	}
+	if (jump != NULL && broker_steer_admit(jump, &err) == -1)
+		jump = NULL;
 	if (jump == NULL) {
 		err.reason = REASON_JUMP_FAILED;
 		error_prefix(&err, "jump host %s", s->target->proxy_jump);

@@ -173,6 +173,21 @@ add_place(cJSON *o, const struct broker_pool *pool)
 	cJSON_AddNumberToObject(o, "port", t != NULL ? t->port : d->port);
 }
 
+/* What the operator has said about it. */
+static void
+add_steering(cJSON *o, const struct broker *b, const char *name, const char *other)
+{
+	struct steer_rule about = steer_rules_about(&b->rules, name, other);
+
+	cJSON_AddBoolToObject(o, "paused", about.pause == PAUSE_ON);
+	cJSON_AddBoolToObject(o, "draining", about.door == DOOR_DRAINING);
+	cJSON_AddBoolToObject(o, "disabled", about.door == DOOR_SHUT);
+	if (about.text[0] != '\0')
+		cJSON_AddStringToObject(o, "text", about.text);
+	else
+		cJSON_AddNullToObject(o, "text");
+}
+
 static cJSON *
 pool_json(struct broker_pool *pool, bool brief, double now)
 {
@@ -194,6 +209,7 @@ pool_json(struct broker_pool *pool, bool brief, double now)
 	cJSON_AddNumberToObject(o, "requests", (double)pool->requests_done);
 	cJSON_AddNumberToObject(o, "commands", (double)pool->commands);
 	cJSON_AddBoolToObject(o, "persistent", pool->device->args.persistent);
+	add_steering(o, pool->broker, pool->device->name, pool->device_name);
 	add_last_error(o, &pool->policy, brief, now);
 	if (brief)
 		return o;
@@ -206,7 +222,7 @@ pool_json(struct broker_pool *pool, bool brief, double now)
 
 /* A configured device that nobody has used yet. */
 static cJSON *
-idle_json(const struct device_conf *d, bool brief)
+idle_json(const struct broker *b, const struct device_conf *d, bool brief)
 {
 	cJSON *o = cJSON_CreateObject();
 	static const char *const zeros[] = {"sessions", "channels_used", "channels_max", "running", "queued"};
@@ -224,6 +240,7 @@ idle_json(const struct device_conf *d, bool brief)
 	cJSON_AddNumberToObject(o, "requests", 0);
 	cJSON_AddNumberToObject(o, "commands", 0);
 	cJSON_AddBoolToObject(o, "persistent", d->args.persistent);
+	add_steering(o, b, d->name, NULL);
 	cJSON_AddNullToObject(o, "last_error");
 	if (!brief)
 		cJSON_AddArrayToObject(o, "list");
@@ -258,7 +275,7 @@ add_devices(struct broker *b, cJSON *list, const char *device, bool brief, doubl
 		const struct device_conf *d = b->config->devices[i];
 		if ((device != NULL && strcmp(d->name, device) != 0) || has_pool(b, d->name))
 			continue;
-		cJSON_AddItemToArray(list, idle_json(d, brief));
+		cJSON_AddItemToArray(list, idle_json(b, d, brief));
 		count++;
 	}
 	return count;

@@ -88,8 +88,9 @@ struct pool {
 	bool needs_person;      /* the login needed one: a single session, no reconnect by itself */
 	bool persistent_wanted; /* args->persistent, or opened by hand and not closed since: reconnect without a request
 				 */
-	bool paused;
-	bool disabled;
+	bool paused;            /* nobody is served, everybody waits */
+	bool disabled;          /* nobody waits any longer */
+	bool draining;          /* who waits is still served, then the sessions are closed; the broker lets nobody in */
 	char disabled_text[160];
 	enum pool_block block;
 	struct np_error last_error; /* of the last failed attempt */

@@ -199,9 +199,18 @@ entry_ready(struct look *l, struct pool_entry *e)
 	       look_close(l, e, REASON_NONE, "the request that it was made for has left");
 }
 
+/* Everybody who had been let in has been served. */
+static void
+entry_drain_last(const struct look *l, struct pool_entry *e)
+{
+	if (l->p->draining && l->p->waiters_count == 0 && e->leases == 0)
+		pool_drain(e, "drained by the operator");
+}
+
 static bool
 entry_tend(struct look *l, struct pool_entry *e)
 {
+	entry_drain_last(l, e);
 	/* The broker keeps last_rx current: what came after a probe has answered it. */
 	if (e->probe_sent > 0 && e->last_rx > e->probe_sent)
 		pool_alive(e, e->last_rx);

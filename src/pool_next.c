@@ -110,7 +110,9 @@ waiter_refuse(struct look *l, struct pool_waiter *w, int ahead)
 		l->action->why = p->last_error;
 		return look_fail(l, w);
 	}
-	if (w->deadline > 0 && look_due(l, w->deadline))
+	/* A pause of a jump host is nothing that the devices behind it shall fail of: their own requests have limits.
+	 */
+	if (w->deadline > 0 && !(p->paused && w->slotless) && look_due(l, w->deadline))
 		return waiter_timed_out(l, w, ahead);
 	return waiter_blocked(l, w) || waiter_wants_second_login(l, w);
 }

@@ -270,7 +270,7 @@ pool_lacks_standing_session(const struct pool *p)
 {
 	const struct pool_entry *e;
 
-	if (!p->persistent_wanted || !p->args->enabled || p->needs_person || p->disabled)
+	if (!p->persistent_wanted || !p->args->enabled || p->needs_person || p->disabled || p->draining)
 		return false;
 	TAILQ_FOREACH (e, &p->entries, link) {
 		if (pool_entry_is_live(e) || (e->state == POOL_CONNECTING && !e->private_use))

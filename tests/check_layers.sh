@@ -119,6 +119,7 @@ table='
 4 broker cjson ev
 4 broker_access
 4 broker_cli cjson
+4 broker_close cjson
 4 broker_config cjson
 4 broker_control cjson ev
 4 broker_devices cjson
@@ -132,9 +133,13 @@ table='
 4 broker_prompt cjson ev
 4 broker_reload
 4 broker_request cjson ev
+4 broker_rules
+4 broker_select cjson
 4 broker_session cjson
 4 broker_shell ev
 4 broker_status cjson
+4 broker_steer cjson
+4 broker_wait cjson
 4 broker_watch cjson
 4 inspect cjson
 
@@ -147,6 +152,7 @@ C npctl_impl cjson
 C npctl_open cjson
 C npctl_options
 C npctl_status cjson
+C npctl_steer cjson
 C npctl_verbs cjson
 C npctl_watch cjson
 C npexec

@@ -392,6 +392,65 @@ test_disabled_pool_answers_with_the_operators_text(void **state)
 	assert_non_null(strstr(sim_request(s, 60, false)->why.text, "npctl enable"));
 }
 
+static void
+test_draining_pool_serves_its_queue_and_closes_then(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *running, *waiting;
+
+	s->max_connections = 1;
+	s->args.max_channels = s->pool.max_channels = 1;
+	sim_warm(s);
+	running = sim_request(s, 60, false);
+	waiting = sim_request(s, 60, false);
+	s->pool.draining = true;
+	sim_settle(s);
+	assert_int_equal(s->closes, 0);
+	sim_finish(s, running);
+	assert_int_equal(waiting->state, SIM_RUNNING);
+	assert_int_equal(s->closes, 0);
+	sim_finish(s, waiting);
+	assert_int_equal(s->closes, 1);
+	assert_int_equal(s->connects, 1);
+}
+
+static void
+test_draining_pool_opens_nothing_by_itself(void **state)
+{
+	struct sim *s = *state;
+
+	s->pool.persistent_wanted = true;
+	s->pool.draining = true;
+	sim_advance(s, 100);
+	assert_int_equal(s->connects, 0);
+	s->pool.draining = false;
+	sim_settle(s);
+	assert_int_equal(s->connects, 1);
+	s->pool.draining = true;
+	sim_settle(s);
+	assert_int_equal(s->closes, 1); /* a dial that nobody waits for is given up */
+}
+
+static void
+test_paused_jump_host_lets_no_forward_time_out(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *r = &s->requests[0];
+
+	s->pool.paused = true;
+	r->state = SIM_WAITING;
+	r->waiter = (struct pool_waiter){.id = s->next_id++, .deadline = s->now + 1, .slotless = true};
+	pool_wait(&s->pool, &r->waiter, s->now);
+	sim_advance(s, 100);
+	assert_int_equal(r->state, SIM_WAITING);
+	s->pool.paused = false;
+	r->waiter.deadline = s->now + 1; /* as the broker moves it */
+	sim_settle(s);
+	assert_int_equal(s->connects, 1);
+	sim_advance(s, 2);
+	assert_int_equal(r->why.reason, REASON_QUEUE_TIMEOUT);
+}
+
 /* ---- reload ---- */
 
 static void
@@ -608,6 +667,9 @@ main(void)
 	    T(test_notice_comes_once_after_two_seconds_with_the_number_ahead),
 	    T(test_paused_pool_lets_requests_wait_and_serves_them_afterwards),
 	    T(test_disabled_pool_answers_with_the_operators_text),
+	    T(test_draining_pool_serves_its_queue_and_closes_then),
+	    T(test_draining_pool_opens_nothing_by_itself),
+	    T(test_paused_jump_host_lets_no_forward_time_out),
 	    T(test_reload_changes_limits_of_sessions_that_exist),
 	    T(test_reload_keeps_what_was_learned_about_channels),
 	    T(test_reload_makes_a_pool_persistent_and_back),

@@ -1,0 +1,120 @@
+/*
+ * Answers that come when the old sessions are gone, as `reconnect` with `wait` gives them.
+ *
+ * Ids never repeat and only grow, so that the old sessions of a device are those up to a number.  Looked at only in
+ * turns in which a session or a request has ended.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "broker_impl.h"
+#include "xalloc.h"
+
+struct steer_wait {
+	TAILQ_ENTRY(steer_wait) link;
+	uint64_t peer_id;
+	struct message_id id;
+	cJSON *result;
+	struct selection selection;
+	uint64_t last; /* sessions up to this one are waited for */
+	bool empty;    /* and requests */
+};
+
+static void
+wait_free(struct steer_wait *w)
+{
+	cJSON_Delete(w->result);
+	selection_finish(&w->selection);
+	free(w);
+}
+
+static struct selection
+copy_selection(const struct selection *s)
+{
+	struct selection copy = {.all = s->all, .count = s->count, .names = xcalloc(s->count + 1, sizeof(s->names[0]))};
+
+	for (size_t i = 0; i < s->count; i++)
+		copy.names[i] = xstrdup(s->names[i]);
+	return copy;
+}
+
+void
+broker_wait_for(
+    struct broker_peer *bp, const struct message_id *id, const struct selection *s, bool empty, cJSON *result)
+{
+	struct broker *b = bp->broker;
+	struct steer_wait *w = xcalloc(1, sizeof(*w));
+
+	w->peer_id = peer_id(bp->peer);
+	w->id = *id;
+	w->result = result;
+	w->selection = copy_selection(s);
+	w->last = empty ? UINT64_MAX : b->next_id;
+	w->empty = empty;
+	TAILQ_INSERT_TAIL(&b->waits, w, link);
+	broker_waits_note(b);
+}
+
+void
+broker_waits_note(struct broker *b)
+{
+	b->waits_due = true;
+}
+
+/* A session that carries others ends after them: they need not be looked for. */
+static bool
+is_over(struct broker *b, const struct steer_wait *w)
+{
+	struct broker_pool *pool;
+	struct pool_entry *e;
+	struct request *r;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (!selection_has(&w->selection, pool))
+			continue;
+		TAILQ_FOREACH (e, &pool->policy.entries, link) {
+			if (e->id <= w->last)
+				return false;
+		}
+	}
+	if (!w->empty)
+		return true;
+	TAILQ_FOREACH (r, &b->requests, link) {
+		if (r->pool != NULL && selection_has(&w->selection, r->pool))
+			return false;
+	}
+	return true;
+}
+
+void
+broker_waits_answer(struct broker *b)
+{
+	struct steer_wait *w, *next;
+
+	if (!b->waits_due)
+		return;
+	b->waits_due = false;
+	broker_drains_follow(b);
+	TAILQ_FOREACH_SAFE (w, &b->waits, link, next) {
+		struct broker_peer *bp = broker_peer_by_id(b, w->peer_id);
+		if (bp != NULL && !is_over(b, w))
+			continue;
+		if (bp != NULL) {
+			broker_peer_result(bp, &w->id, w->result);
+			w->result = NULL;
+		}
+		TAILQ_REMOVE(&b->waits, w, link);
+		wait_free(w);
+	}
+}
+
+void
+broker_waits_finish(struct broker *b)
+{
+	struct steer_wait *w;
+
+	while ((w = TAILQ_FIRST(&b->waits)) != NULL) {
+		TAILQ_REMOVE(&b->waits, w, link);
+		wait_free(w);
+	}
+}
