@@ -41,6 +41,7 @@ table='
 1 event cjson
 1 frame
 1 keyblob
+1 mask
 1 message cjson
 1 params cjson
 1 params_cli cjson
