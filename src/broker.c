@@ -341,6 +341,8 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->waits);
 	steer_rules_init(&b->rules);
 	b->events = broker_events_create();
+	broker_audit_configure(b, config->audit_log);
+	broker_event_started(b);
 	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &broker_connector_events, b);
 	double tick =
 	    options->idle_exit > 0 && options->idle_exit / 2 < TICK_SECONDS ? options->idle_exit / 2 : TICK_SECONDS;
@@ -382,6 +384,7 @@ broker_reload(struct broker *b, int *changed, struct np_error *err)
 
 	*changed = 0;
 	if (config == NULL) {
+		broker_audit_reopen(b); /* who rotates logs need not know of bad files */
 		broker_event_reloaded(b, 0, err);
 		log_error("config", "reload refused, the former configuration stays in force: %s", err->text);
 		return -1;
@@ -396,6 +399,7 @@ broker_reload(struct broker *b, int *changed, struct np_error *err)
 	b->config = config;
 	if (config->log_level_given)
 		log_set_level(config->log_level);
+	broker_audit_configure(b, config->audit_log);
 	broker_event_reloaded(b, *changed, NULL);
 	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
 	broker_pools_tick(b);

@@ -21,7 +21,7 @@
 static bool
 somebody_listens(const struct broker *b)
 {
-	return !TAILQ_EMPTY(&b->events->watches);
+	return !TAILQ_EMPTY(&b->events->watches) || b->events->audit != NULL;
 }
 
 int64_t
@@ -33,13 +33,14 @@ broker_event_wall_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void
-emit(struct broker *b, struct event *e)
+void
+broker_event_emit(struct broker *b, struct event *e)
 {
 	e->id = ++b->events->last_id;
 	if (!somebody_listens(b))
 		return;
 	e->time_ms = broker_event_wall_ms();
+	broker_audit_event(b, e);
 	broker_watch_event(b, e);
 }
 
@@ -55,6 +56,7 @@ broker_events_create(void)
 void
 broker_events_destroy(struct broker_events *events)
 {
+	broker_audit_finish(events);
 	free(events);
 }
 
@@ -77,9 +79,8 @@ broker_event_peer(struct broker_peer *bp, int fd)
 		bp->who.uid = geteuid(); /* the listener has judged it: ours, or root's and gone */
 }
 
-/* The name of its program, while it is there to be asked. */
-static void
-name_program(struct broker_peer *bp)
+void
+broker_event_name_program(struct broker_peer *bp)
 {
 	if (bp->who.program[0] == '\0' && somebody_listens(bp->broker))
 		broker_program(bp->who.pid, bp->who.program, sizeof(bp->who.program));
@@ -93,20 +94,20 @@ broker_event_refused(struct broker_peer *bp, const struct message *m, const stru
 	char method[32], shown[256];
 
 	event_init(&e, EVENT_REFUSED);
-	name_program(bp);
+	broker_event_name_program(bp);
 	e.who = &bp->who;
 	e.err = err;
 	if (m != NULL && m->method != NULL)
 		e.what = text_vis_into(method, sizeof(method), m->method);
 	if (cJSON_IsString(device))
 		e.device = text_vis_into(shown, sizeof(shown), device->valuestring);
-	emit(bp->broker, &e);
+	broker_event_emit(bp->broker, &e);
 }
 
 /* ---- devices and sessions ---- */
 
-static void
-name_pool(struct event *e, const struct broker_pool *pool)
+void
+broker_event_name_pool(struct event *e, const struct broker_pool *pool)
 {
 	e->device = pool->device->name;
 	e->alias = pool->device_name;
@@ -134,14 +135,14 @@ tell_state(struct broker_pool *pool, const char *word)
 		return;
 	pool->told_state = word;
 	event_init(&e, EVENT_STATE);
-	name_pool(&e, pool);
+	broker_event_name_pool(&e, pool);
 	e.from = before;
 	e.to = word;
 	if (strcmp(word, "failed") == 0) {
 		e.err = &pool->policy.last_error;
 		add_block(&e, pool);
 	}
-	emit(pool->broker, &e);
+	broker_event_emit(pool->broker, &e);
 }
 
 void
@@ -162,16 +163,16 @@ broker_event_resolve_failed(struct broker_pool *pool, const struct np_error *err
 	struct event e;
 
 	event_init(&e, EVENT_LOGIN_FAILED);
-	name_pool(&e, pool);
+	broker_event_name_pool(&e, pool);
 	e.err = err;
 	add_block(&e, pool);
-	emit(pool->broker, &e);
+	broker_event_emit(pool->broker, &e);
 }
 
 static void
 add_place(struct event *e, const struct broker_session *s)
 {
-	name_pool(e, s->pool);
+	broker_event_name_pool(e, s->pool);
 	e->session = s->id;
 	e->user = s->target->user;
 	e->host = s->target->host;
@@ -188,7 +189,7 @@ broker_event_login_failed(struct broker_session *s, const struct np_error *err)
 	e.err = err;
 	e.duration = clock_now() - s->entry.created;
 	add_block(&e, s->pool);
-	emit(s->pool->broker, &e);
+	broker_event_emit(s->pool->broker, &e);
 }
 
 void
@@ -200,7 +201,7 @@ broker_event_session_up(struct broker_session *s)
 	add_place(&e, s);
 	e.auth = s->auth != NULL ? s->auth : "none";
 	e.connect = s->connect_seconds;
-	emit(s->pool->broker, &e);
+	broker_event_emit(s->pool->broker, &e);
 }
 
 void
@@ -209,194 +210,19 @@ broker_event_session_down(struct broker_session *s, const struct np_error *why)
 	struct event e;
 
 	event_init(&e, EVENT_SESSION_DOWN);
-	name_pool(&e, s->pool);
+	broker_event_name_pool(&e, s->pool);
 	e.session = s->id;
 	e.err = why;
 	e.age = clock_now() - s->entry.created;
 	e.commands = (int64_t)s->commands;
 	e.bytes_in = (int64_t)session_bytes_in(s->session);
 	e.bytes_out = (int64_t)session_bytes_out(s->session);
-	emit(s->pool->broker, &e);
+	broker_event_emit(s->pool->broker, &e);
 }
 
 void
 broker_event_probed(struct broker_session *s NP_UNUSED, double rtt NP_UNUSED)
 {
-}
-
-/* ---- requests ---- */
-
-static const char *
-kind_word(const struct request *r)
-{
-	return r->kind == REQUEST_OPEN ? "open" : "exec";
-}
-
-static void
-name_request(struct event *e, const struct request *r)
-{
-	name_pool(e, r->pool);
-	e->who = &r->who;
-	e->request = r->uid;
-	e->session = r->ran_on.id;
-	e->what = kind_word(r);
-}
-
-static bool
-is_internal(const struct request *r)
-{
-	return r->kind == REQUEST_FORWARD || r->pool == NULL;
-}
-
-void
-broker_event_request_queued(struct request *r)
-{
-	struct event e;
-
-	if (r->peer != NULL) {
-		name_program(r->peer);
-		r->who = r->peer->who;
-	}
-	if (is_internal(r))
-		return;
-	event_init(&e, EVENT_REQUEST_QUEUED);
-	name_request(&e, r);
-	if (r->params.commands_count > 0)
-		e.count = (int64_t)r->params.commands_count;
-	emit(r->broker, &e);
-}
-
-/* What a request that has a session has cost so far, as its results tell it. */
-static void
-add_times(struct event *e, const struct request *r)
-{
-	if (r->ran_on.id == 0)
-		return;
-	e->reused = r->ran_on.reused;
-	e->connect = r->ran_on.reused ? 0 : r->ran_on.connect_seconds;
-	e->queue = r->assigned - r->received - e->connect;
-	if (e->queue < 0)
-		e->queue = 0;
-}
-
-void
-broker_event_request_started(struct request *r)
-{
-	struct event e;
-
-	if (is_internal(r))
-		return;
-	event_init(&e, EVENT_REQUEST_STARTED);
-	name_request(&e, r);
-	add_times(&e, r);
-	emit(r->broker, &e);
-}
-
-static void
-add_command(struct event *e, const struct request *r)
-{
-	const struct command *c = r->index < r->params.commands_count ? &r->params.commands[r->index] : NULL;
-
-	if (r->params.batch)
-		e->index = (int64_t)r->index;
-	if (c != NULL) {
-		e->command = c->text;
-		e->command_size = c->size;
-	}
-}
-
-/* Bytes since the last time that we told. */
-static void
-take_bytes(struct event *e, struct request *r)
-{
-	e->bytes_in = (int64_t)(r->bytes_in - r->told_in);
-	e->bytes_out = (int64_t)(r->bytes_out - r->told_out);
-	r->told_in = r->bytes_in;
-	r->told_out = r->bytes_out;
-}
-
-void
-broker_event_command_ended(struct request *r)
-{
-	struct np_error cancelled = {.reason = REASON_CANCELLED, .text = "cancelled by the client"};
-	struct event e;
-
-	if (is_internal(r))
-		return;
-	event_init(&e, EVENT_COMMAND_ENDED);
-	name_request(&e, r);
-	add_command(&e, r);
-	e.ended = true;
-	e.err = r->cancelled ? &cancelled : request_command_error(r);
-	e.has_status = e.err == NULL && r->end.has_status;
-	e.status = r->end.status;
-	e.signal = r->end.signal;
-	if (r->started > 0)
-		e.duration = clock_now() - r->started;
-	if (r->index == 0)
-		add_times(&e, r);
-	take_bytes(&e, r);
-	emit(r->broker, &e);
-}
-
-void
-broker_event_command_not_run(struct request *r, const struct np_error *why)
-{
-	struct event e;
-
-	if (is_internal(r))
-		return;
-	event_init(&e, EVENT_COMMAND_ENDED);
-	name_request(&e, r);
-	add_command(&e, r);
-	e.ended = true;
-	e.err = why;
-	emit(r->broker, &e);
-}
-
-static void
-tell_request_ended(struct request *r, const struct np_error *err)
-{
-	struct event e;
-
-	if (is_internal(r) || r->told_end)
-		return;
-	r->told_end = true;
-	event_init(&e, EVENT_REQUEST_ENDED);
-	name_request(&e, r);
-	add_command(&e, r);
-	e.index = -1;
-	e.ended = true;
-	e.err = err;
-	e.has_status = err == NULL && !r->params.batch && r->end.has_status;
-	e.status = r->end.status;
-	e.signal = r->params.batch ? NULL : r->end.signal;
-	if (r->kind == REQUEST_EXEC && r->params.commands_count > 1)
-		e.count = (int64_t)r->params.commands_count;
-	if (r->kind == REQUEST_EXEC)
-		e.failed = (int64_t)r->failed;
-	add_times(&e, r);
-	e.duration = clock_now() - r->received;
-	if (r->kind == REQUEST_EXEC) {
-		e.bytes_in = (int64_t)r->bytes_in;
-		e.bytes_out = (int64_t)r->bytes_out;
-	}
-	emit(r->broker, &e);
-}
-
-void
-broker_event_request_failed(struct request *r, const struct np_error *err)
-{
-	tell_request_ended(r, err);
-}
-
-void
-broker_event_request_ended(struct request *r)
-{
-	struct np_error cancelled = {.reason = REASON_CANCELLED, .text = "cancelled by the client"};
-	const struct np_error *err = r->params.batch ? NULL : request_command_error(r);
-
-	tell_request_ended(r, r->cancelled ? &cancelled : err);
 }
 
 /* ---- the broker ---- */
@@ -410,7 +236,7 @@ broker_event_reloaded(struct broker *b, int changed, const struct np_error *err)
 	e.err = err;
 	if (err == NULL)
 		e.count = changed;
-	emit(b, &e);
+	broker_event_emit(b, &e);
 }
 
 void
@@ -420,14 +246,24 @@ broker_event_steered(struct broker_peer *bp, const char *action, const char *dev
 	struct event e;
 
 	event_init(&e, EVENT_STEERING);
-	name_program(bp);
+	broker_event_name_program(bp);
 	e.who = &bp->who;
 	e.action = action;
 	e.device = device;
 	e.session = session;
 	e.request = request;
 	e.text = text;
-	emit(bp->broker, &e);
+	broker_event_emit(bp->broker, &e);
+}
+
+void
+broker_event_started(struct broker *b)
+{
+	struct event e;
+
+	event_init(&e, EVENT_STARTED);
+	e.text = "netpulsed " NETPULSE_VERSION;
+	broker_event_emit(b, &e);
 }
 
 void
@@ -437,5 +273,5 @@ broker_event_stopping(struct broker *b, bool now)
 
 	event_init(&e, EVENT_STOPPING);
 	e.action = now ? "now" : "drain";
-	emit(b, &e);
+	broker_event_emit(b, &e);
 }

@@ -25,12 +25,15 @@ struct broker_pool;
 struct broker_session;
 struct request;
 
+struct auditfile;
 struct broker_watch;
 
 /* Who listens.  Owned by the broker. */
 struct broker_events {
 	uint64_t last_id;
 	TAILQ_HEAD(, broker_watch) watches;
+	struct auditfile *audit; /* NULL: off */
+	char *audit_where;       /* as configured */
 };
 
 struct broker_events *broker_events_create(void);
@@ -40,6 +43,12 @@ void broker_events_destroy(struct broker_events *events);
 uint64_t broker_events_last(const struct broker *b);
 /* The time of day, for events: milliseconds since the Epoch. */
 int64_t broker_event_wall_ms(void);
+
+/* For the hooks: hands the record to whoever listens; gives it its id and time. */
+void broker_event_emit(struct broker *b, struct event *e);
+void broker_event_name_pool(struct event *e, const struct broker_pool *pool);
+/* Asks for the name of the client's program while it is there, if somebody may want to know. */
+void broker_event_name_program(struct broker_peer *bp);
 
 /* ---- clients ---- */
 
@@ -84,6 +93,7 @@ void broker_event_reloaded(struct broker *b, int changed, const struct np_error 
  */
 void broker_event_steered(struct broker_peer *bp, const char *action, const char *device, uint64_t session,
     uint64_t request, const char *text);
+void broker_event_started(struct broker *b);
 void broker_event_stopping(struct broker *b, bool now);
 
 /* ---- broker_watch.c ---- */
@@ -97,5 +107,16 @@ void broker_watch_leave(struct broker_peer *bp);
 /* Whether id is that of a watch. */
 bool broker_watch_has(const struct broker_peer *bp, const struct message_id *id);
 void broker_watch_cancel(struct broker_peer *bp, const struct message_id *id);
+
+/* ---- broker_audit.c ---- */
+
+/* where: the key audit_log, a file or "journal"; NULL: off.  The same as before: opened again. */
+void broker_audit_configure(struct broker *b, const char *where);
+void broker_audit_reopen(struct broker *b);
+/* What is recorded is on its way to the disk when this returns, or will not get there. */
+void broker_audit_finish(struct broker_events *events);
+void broker_audit_event(struct broker *b, const struct event *e);
+/* A command of r as the audit log may show it (the caller frees it); NULL when there is no audit log or no command. */
+char *broker_audit_command(const struct request *r, const char *command, size_t size);
 
 #endif

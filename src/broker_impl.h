@@ -216,7 +216,7 @@ struct request {
 	/* what events need to know of it, see broker_event.c */
 	struct event_who who;
 	uint64_t told_in, told_out; /* bytes of earlier commands */
-	bool told_end;
+	bool told_command, told_end;
 	struct request_cli cli;
 
 	/* forward */

@@ -26,7 +26,7 @@ static const struct conf_word level_words[] = {{"error", LOG_LEVEL_ERROR}, {"war
 #define GLOBAL(member) .offset = offsetof(struct config, member)
 
 static const struct conf_key global_keys[] = {
-    {.name = "audit_log", GLOBAL(audit_log), .type = CONF_PATH},
+    {.name = "audit_log", GLOBAL(audit_log), .type = CONF_PATH, .flags = CONF_MAY_BE_JOURNAL},
     {.name = "devices", GLOBAL(devices), .type = CONF_BLOCK},
     {.name = "drain_timeout", GLOBAL(drain_timeout), .type = CONF_SECONDS, .min = 0, .max = CONF_SECONDS_MAX},
     {.name = "log_level",

@@ -102,7 +102,7 @@ struct config {
 	double drain_timeout;
 	enum log_level log_level;
 	bool log_level_given;
-	char *audit_log;
+	char *audit_log; /* a file, "journal", or NULL */
 	char *platform_path;
 	struct conf_origins origins; /* of the global keys and those of long_connection */
 	char **files;                /* those read, for messages and stat */

@@ -101,6 +101,14 @@ set_string(const struct conf_key *key, void *base, const struct conf_value *valu
 	return 0;
 }
 
+/* Words that some keys have instead of a path. */
+static bool
+may_be_word(const struct conf_key *key, const char *text)
+{
+	return ((key->flags & CONF_MAY_BE_NONE) != 0 && strcmp(text, "none") == 0) ||
+	       ((key->flags & CONF_MAY_BE_JOURNAL) != 0 && strcmp(text, "journal") == 0);
+}
+
 /* One path, or each of a list of them, with "~/" expanded; NULL where one is not absolute.  The caller frees it. */
 static char *
 expand_path(const struct conf_key *key, const char *text)
@@ -111,7 +119,7 @@ expand_path(const struct conf_key *key, const char *text)
 	for (;;) {
 		size_t n = strcspn(text, separator);
 		char *part = xstrndup(text, n), *path = paths_expand_home(part), *longer;
-		bool good = path[0] == '/' || ((key->flags & CONF_MAY_BE_NONE) != 0 && strcmp(path, "none") == 0);
+		bool good = path[0] == '/' || may_be_word(key, path);
 
 		longer =
 		    good ? xasprintf("%s%s%s", whole != NULL ? whole : "", whole != NULL ? separator : "", path) : NULL;
@@ -138,8 +146,9 @@ set_path(const struct conf_key *key, void *base, const struct conf_value *value,
 		return error_value(key, value, err, "absolute paths or `~/...`, separated by colons");
 	if (path == NULL)
 		return error_value(key, value, err,
-		    (key->flags & CONF_MAY_BE_NONE) != 0 ? "an absolute path, `~/...` or `none`"
-							 : "an absolute path or `~/...`");
+		    (key->flags & CONF_MAY_BE_NONE) != 0      ? "an absolute path, `~/...` or `none`"
+		    : (key->flags & CONF_MAY_BE_JOURNAL) != 0 ? "an absolute path, `~/...` or `journal`"
+							      : "an absolute path or `~/...`");
 	free(*field);
 	*field = path;
 	return 0;

@@ -36,7 +36,8 @@ enum conf_flag {
 	CONF_MAY_BE_NONE = 1 << 4,    /* CONF_PATH: the word "none" too */
 	CONF_PASSWORD_GROUP = 1 << 5, /* only one of the group may be given */
 	CONF_SECRET_GROUP = 1 << 6,
-	CONF_PATH_LIST = 1 << 7 /* CONF_PATH: several, separated by colons */
+	CONF_PATH_LIST = 1 << 7,     /* CONF_PATH: several, separated by colons */
+	CONF_MAY_BE_JOURNAL = 1 << 8 /* CONF_PATH: the word "journal" too */
 };
 #define CONF_GROUPS (CONF_PASSWORD_GROUP | CONF_SECRET_GROUP)
 

@@ -51,6 +51,8 @@ event_name(enum event_kind kind)
 		return "watching";
 	case EVENT_MISSED:
 		return "missed";
+	case EVENT_LOST:
+		return "lost";
 	case EVENT_KINDS:
 		break;
 	}

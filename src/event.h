@@ -33,6 +33,7 @@ enum event_kind {
 	EVENT_STOPPING,        /* the broker drains, or ends */
 	EVENT_WATCHING,        /* to one watcher: from here on it is told everything */
 	EVENT_MISSED,          /* to one watcher: it read too slowly for `count` events */
+	EVENT_LOST,            /* in the audit log: `count` records could not be written */
 	EVENT_KINDS
 };
 
@@ -56,13 +57,14 @@ struct event {
 	const char *from, *to;          /* EVENT_STATE */
 	const char *user, *host, *auth; /* EVENT_SESSION_UP */
 	int port;
-	const char *what;    /* the kind of request: exec, open, ...; EVENT_REFUSED: its method */
-	const char *action;  /* EVENT_STEERING, EVENT_STOPPING */
-	const char *text;    /* what the operator said */
-	const char *command; /* any bytes; audit only */
-	size_t command_size;
+	const char *what;           /* the kind of request: exec, open, ...; EVENT_REFUSED: its method */
+	const char *action;         /* EVENT_STEERING, EVENT_STOPPING */
+	const char *text;           /* what the operator said */
+	const char *command;        /* masked; audit only */
+	size_t command_size;        /* of the whole */
 	const struct np_error *err; /* what went wrong; without a reason: only the text counts */
 	bool ended;                 /* has an outcome: exit_status and outcome are told */
+	bool untold;                /* EVENT_REQUEST_ENDED: no EVENT_COMMAND_ENDED went before */
 	bool has_status;
 	int status;
 	const char *signal;

@@ -87,6 +87,7 @@ table='
 
 3 agent
 3 agentproxy pthread
+3 auditfile cjson pthread
 3 auth libssh
 3 auth_answer libssh
 3 auth_impl
@@ -119,6 +120,7 @@ table='
 
 4 broker cjson ev
 4 broker_access
+4 broker_audit cjson
 4 broker_cli cjson
 4 broker_close cjson
 4 broker_config cjson
@@ -127,6 +129,7 @@ table='
 4 broker_dispatch cjson
 4 broker_driver
 4 broker_event cjson
+4 broker_event_request
 4 broker_exec cjson ev
 4 broker_impl cjson ev
 4 broker_limits ev

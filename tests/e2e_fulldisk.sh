@@ -10,6 +10,7 @@ if [ -z "${NP_OWN_MOUNTS:-}" ]; then
 fi
 . "$(dirname "$0")/lib.sh"
 
+need jq
 start_sshd dev
 mkdir "$T/full"
 if ! mount -t tmpfs -o size=64k,nr_inodes=12,mode=0700 tmpfs "$T/full" 2>/dev/null; then
@@ -23,6 +24,7 @@ key=$(cut -d' ' -f1,2 "$T/dev/hostkey.pub")
 echo >>"$T/full/known_hosts" # a page: what is appended needs another
 cp "$T/full/known_hosts" "$T/known_before"
 mkdir "$T/full/state" "$T/full/run"
+: >"$T/full/audit"
 chmod 700 "$T/full/state" "$T/full/run"
 add_host accepting "$port_dev" "UserKnownHostsFile $T/full/known_hosts" 'StrictHostKeyChecking accept-new'
 head -c 1000000 /dev/zero >"$T/full/filler" 2>/dev/null
@@ -33,11 +35,27 @@ done
 
 # ---- known_hosts ----
 
-start_broker
+start_broker "audit_log: $T/full/audit"
 run npexec accepting echo hi
 is "$status:$out" 0:hi "a new host key that cannot be written down does not stop the command"
 ok "known_hosts is not damaged" cmp "$T/known_before" "$T/full/known_hosts"
 ok "it is said" grep -q "$T/full/known_hosts.*No space" "$T/err" "$T/broker.log"
+
+# ---- the audit log ----
+
+i=0
+while [ $i -lt 20 ]; do # what is left of the disk takes a few records
+	npexec accepting "true $i $(head -c 2000 /dev/zero | tr '\000' x)" || break
+	i=$((i + 1))
+done
+is $i 20 "an audit log that cannot be written does not stop commands"
+ok "it is said" wait_until 'grep -q "audit: write audit_log .*No space" "$T/broker.log"'
+is "$(grep -c 'audit: ' "$T/broker.log")" 1 "once"
+rm "$T/full/filler"
+ok "what waited is written when there is room" wait_until 'grep -q "\"command\":\"true 19 " "$T/full/audit"'
+is "$(grep -c '"event":"command_ended"' "$T/full/audit")" 21 "all of it"
+ok "in whole lines" jq -e . "$T/full/audit"
+head -c 1000000 /dev/zero >"$T/full/filler" 2>/dev/null
 
 # ---- the configuration ----
 

@@ -439,8 +439,8 @@ test_bad_input_is_refused_with_line_and_hint(void **state)
 	    {"max_sessions:\n\n\nmax_queue: 3\n",
 		"f.yaml:1: `max_sessions` is empty: give a value or leave the key out"},
 	    {"log_level: loud\n", "f.yaml:1: `log_level` must be one of error warning info debug, not `loud`"},
-	    {"audit_log: a.log\n", "f.yaml:1: `audit_log` must be an absolute path or `~/...`, not `a.log`"},
-	    {"audit_log: none\n", "f.yaml:1: `audit_log` must be an absolute path or `~/...`, not `none`"},
+	    {"audit_log: a.log\n", "f.yaml:1: `audit_log` must be an absolute path, `~/...` or `journal`, not `a.log`"},
+	    {"audit_log: none\n", "f.yaml:1: `audit_log` must be an absolute path, `~/...` or `journal`, not `none`"},
 	    {"platform_path: /a:b\n",
 		"f.yaml:1: `platform_path` must be absolute paths or `~/...`, separated by colons, not `/a:b`"},
 	    {"platform_path: '/a:'\n", "f.yaml:1: `platform_path` must be absolute paths or `~/...`, separated by "
