@@ -29,19 +29,27 @@ session_quiet(const struct session *s)
 	return true;
 }
 
+/* How many channels the server bears now, which may be more than ever before. */
+static int
+note_peak(struct session *s)
+{
+	int confirmed = session_confirmed(s);
+
+	if (confirmed > s->peak)
+		s->peak = confirmed;
+	return confirmed;
+}
+
 static void
 open_confirmed(struct chan *ch)
 {
 	struct session *s = ch->session;
-	int confirmed;
 
 	if (session_quiet(s) && ch->kind != CHANNEL_FORWARD)
 		session_open_sample(s, clock_now() - ch->open_sent);
 	ch->opened = true;
 	s->refusals = 0;
-	confirmed = session_confirmed(s);
-	if (confirmed > s->peak)
-		s->peak = confirmed;
+	(void)note_peak(s);
 	if (ch->abandoned) {
 		ch->state = CHAN_CLOSING;
 	} else if (ch->is_spare) {
@@ -75,7 +83,7 @@ static void
 open_refused(struct chan *ch)
 {
 	struct session *s = ch->session;
-	int confirmed = session_confirmed(s);
+	int confirmed = note_peak(s);
 	char why[256];
 
 	(void)text_vis_into(why, sizeof why, ssh_get_error(s->ssh));

@@ -80,7 +80,7 @@ session_confirmed(const struct session *s)
 	int n = 0;
 
 	TAILQ_FOREACH (ch, &s->chans, link) {
-		if (chan_counts(ch) && ch->opened)
+		if (chan_counts(ch) && (ch->opened || (ch->ssh != NULL && ssh_channel_is_open(ch->ssh))))
 			n++;
 	}
 	return n;

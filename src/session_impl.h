@@ -166,7 +166,10 @@ struct session {
 
 /* session.c */
 void session_wake(struct session *s);
-/* Channels that the server has confirmed and we have not freed, forwarded connections excepted. */
+/*
+ * Channels that the server has confirmed and we have not freed, forwarded connections excepted: also those whose
+ * confirmation has only just been read, inside a call for another channel.
+ */
 int session_confirmed(const struct session *s);
 /* Not lost as far as libssh knows. */
 bool session_alive(const struct session *s);

@@ -1,4 +1,5 @@
 /* Channels of a session against a real sshd: bytes, ends, limits, cancellation. */
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -975,6 +976,15 @@ test_a_spare_never_stands_in_the_way_of_the_only_slot(void **state NP_UNUSED)
 	many_commands(&options, 50);
 }
 
+/* All slots that the server is known to bear are in use. */
+static bool
+is_full(void *trial)
+{
+	struct trial *t = trial;
+
+	return session_slots_used(t->session) == session_slots_max(t->session);
+}
+
 static void
 learn_limit(int limit, bool spares)
 {
@@ -998,7 +1008,7 @@ learn_limit(int limit, bool spares)
 		assert_false(r[limit].end.sent);
 		refused++;
 	} else {
-		trial_run(&t, 0.2);
+		trial_until(&t, is_full, &t);
 	}
 	assert_int_equal(session_slots_max(t.session), limit);
 	assert_int_equal(session_slots_used(t.session), limit);
@@ -1035,6 +1045,54 @@ test_a_limit_of_three_is_learned(void **state NP_UNUSED)
 {
 	learn_limit(3, false);
 	learn_limit(3, true);
+}
+
+/*
+ * In place of libssh's: of the first opens_unawaited channels the reply is not waited for, of all further ones it is,
+ * within the call that sends the request, as on a machine that is busy elsewhere just then.  Negative: of none.
+ */
+static int opens_unawaited = -1;
+
+int
+ssh_channel_open_session(ssh_channel channel)
+{
+	int (*real)(ssh_channel) = (int (*)(ssh_channel))dlsym(RTLD_NEXT, "ssh_channel_open_session");
+	double deadline = clock_now() + 20;
+	int rc = real(channel);
+
+	if (opens_unawaited > 0)
+		opens_unawaited--;
+	else if (opens_unawaited == 0)
+		while (rc == SSH_AGAIN && clock_now() < deadline)
+			rc = real(channel);
+	return rc;
+}
+
+static void
+test_a_refusal_read_together_with_confirmations_teaches_the_right_limit(void **state NP_UNUSED)
+{
+	struct trial_options options = {.sshd = "MaxSessions 3"};
+	struct record r[5] = {0};
+	struct trial t;
+
+	trial_start(&t, &options);
+	opens_unawaited = 3;
+	for (int i = 0; i < 5; i++)
+		record_exec(&r[i], t.session, "cat; exit 4");
+	for (int i = 3; i < 5; i++) {
+		trial_until(&t, record_done, &r[i]);
+		assert_int_equal(r[i].end.err.reason, REASON_CHANNEL_REFUSED);
+	}
+	opens_unawaited = -1;
+	assert_int_equal(session_slots_max(t.session), 3);
+	for (int i = 0; i < 3; i++) {
+		chan_eof(r[i].chan);
+		trial_until(&t, record_done, &r[i]);
+		assert_int_equal(r[i].end.status, 4);
+	}
+	for (int i = 0; i < 5; i++)
+		record_free(&r[i]);
+	trial_stop(&t);
 }
 
 struct loader {
@@ -1225,6 +1283,7 @@ main(void)
 	    cmocka_unit_test(test_a_spare_never_stands_in_the_way_of_the_only_slot),
 	    cmocka_unit_test(test_a_limit_of_one_is_learned),
 	    cmocka_unit_test(test_a_limit_of_three_is_learned),
+	    cmocka_unit_test(test_a_refusal_read_together_with_confirmations_teaches_the_right_limit),
 	    cmocka_unit_test(test_a_full_session_is_kept_full_without_errors),
 	    cmocka_unit_test(test_three_commands_run_side_by_side),
 	    cmocka_unit_test(test_a_channel_on_an_ending_session_fails_later_not_now),
