@@ -331,6 +331,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	b->options.agent_socket = xstrdup_null(options->agent_socket);
 	b->started = clock_now();
 	b->platforms = broker_platforms_load(config);
+	b->recognised = broker_detect_load();
 	b->random = (uint32_t)time(NULL) ^ ((uint32_t)getpid() << 16);
 	TAILQ_INIT(&b->pools);
 	TAILQ_INIT(&b->peers);
@@ -534,6 +535,7 @@ broker_destroy(struct broker *b)
 	listener_destroy(b->listener);
 	broker_events_destroy(b->events);
 	platforms_unref(b->platforms);
+	cJSON_Delete(b->recognised);
 	config_unref(b->config);
 	free((char *)(uintptr_t)b->options.config_file);
 	free((char *)(uintptr_t)b->options.socket_path);

@@ -36,13 +36,16 @@ has_secret(const struct device_conf *d)
 }
 
 static int
-find_platform(
-    const struct platforms *set, const struct device_conf *device, struct platform **platform, struct np_error *err)
+find_platform(const struct broker *b, const struct platforms *set, const struct device_conf *device,
+    struct platform **platform, struct np_error *err)
 {
-	const char *near;
+	bool detect = strcmp(device->device_type, BROKER_AUTODETECT) == 0;
+	const char *known = detect ? broker_detect_known(b, device->name) : device->device_type, *near;
 	char shown[64];
 
-	*platform = platforms_find(set, device->device_type);
+	*platform = known != NULL ? platforms_find(set, known) : NULL;
+	if (*platform == NULL && detect)
+		*platform = platforms_find(set, BROKER_AUTODETECT);
 	if (*platform != NULL)
 		return 0;
 	near = platforms_nearest(set, device->device_type);
@@ -54,8 +57,8 @@ find_platform(
 
 /* 0 with *platform set (no reference taken), NULL: channels; or -1 when the device cannot do what is wanted. */
 int
-broker_driver_choose(const struct platforms *set, const struct device_conf *device, enum broker_want want,
-    struct platform **platform, struct np_error *err)
+broker_driver_choose(const struct broker *b, const struct platforms *set, const struct device_conf *device,
+    enum broker_want want, struct platform **platform, struct np_error *err)
 {
 	bool plain = device->device_type == NULL || strcmp(device->device_type, "linux") == 0;
 
@@ -73,7 +76,7 @@ broker_driver_choose(const struct platforms *set, const struct device_conf *devi
 		return error_set(err, REASON_INVALID_PARAMS,
 		    "%s: `driver: cli` needs a `device_type`: a platform's name (npctl platform list), or autodetect",
 		    device->name);
-	if (find_platform(set, device, platform, err) == -1)
+	if (find_platform(b, set, device, platform, err) == -1)
 		return -1;
 	if (want == WANT_ANY && device->driver == DRIVER_DEFAULT && (*platform)->exec == PLATFORM_EXEC_PREFERRED &&
 	    !has_secret(device))
@@ -136,17 +139,19 @@ int
 broker_driver_again(const struct platforms *set, const struct broker_pool *pool, const struct device_conf *device,
     struct platform **platform, struct np_error *err)
 {
-	return broker_driver_choose(set, device, pool->platform != NULL ? WANT_SHELL : WANT_CHANNEL, platform, err);
+	return broker_driver_choose(
+	    pool->broker, set, device, pool->platform != NULL ? WANT_SHELL : WANT_CHANNEL, platform, err);
 }
 
 /* Whether requests that leave the driver open go to this one: decided anew, what was learned is forgotten. */
 bool
-broker_driver_is_default(const struct platforms *set, const struct device_conf *device, const struct platform *platform)
+broker_driver_is_default(const struct broker *b, const struct platforms *set, const struct device_conf *device,
+    const struct platform *platform)
 {
 	struct platform *usual;
 	struct np_error err;
 
-	return broker_driver_choose(set, device, WANT_ANY, &usual, &err) == 0 && usual == platform;
+	return broker_driver_choose(b, set, device, WANT_ANY, &usual, &err) == 0 && usual == platform;
 }
 
 /*

@@ -34,6 +34,7 @@
 #define BROKER_REQUEUES_MAX 8
 #define BROKER_JUMPS_MAX 8
 #define BROKER_STDIN_WINDOW CHANNEL_BUFFER_MAX
+#define BROKER_AUTODETECT "autodetect" /* device_type, and the definition that serves until the true one is known */
 #define BROKER_CONFIG_MAX (16u * 1024u * 1024u) /* bytes of the lines of one configuration */
 #define REQUEST_TAIL_MAX (9u * 1024u * 1024u)   /* what a lost session may leave behind, see chan_events.done */
 
@@ -75,6 +76,9 @@ struct broker_shell {
 	char *password;
 	bool outdated; /* the configuration changed while it connected */
 	bool needed_person;
+	bool detecting;  /* broker_detect.c: */
+	size_t asked;    /* definitions whose commands were tried */
+	struct buf seen; /* the answer to the last one */
 };
 
 /*
@@ -228,6 +232,7 @@ struct broker {
 	struct ev_loop *loop;
 	struct config *config;
 	struct platforms *platforms;
+	cJSON *recognised; /* device name: platform */
 	struct broker_options options;
 	struct listener *listener;
 	struct connector *connector;
@@ -273,13 +278,13 @@ enum broker_want {
 	WANT_CHANNEL /* a channel of its own: a terminal of a person, a subsystem, a forwarded connection */
 };
 struct platforms *broker_platforms_load(const struct config *config);
-int broker_driver_choose(const struct platforms *set, const struct device_conf *device, enum broker_want want,
-    struct platform **platform, struct np_error *err);
+int broker_driver_choose(const struct broker *b, const struct platforms *set, const struct device_conf *device,
+    enum broker_want want, struct platform **platform, struct np_error *err);
 void broker_driver_apply(struct device_conf *device, const struct platform *platform);
 int broker_driver_again(const struct platforms *set, const struct broker_pool *pool, const struct device_conf *device,
     struct platform **platform, struct np_error *err);
-bool broker_driver_is_default(
-    const struct platforms *set, const struct device_conf *device, const struct platform *platform);
+bool broker_driver_is_default(const struct broker *b, const struct platforms *set, const struct device_conf *device,
+    const struct platform *platform);
 enum broker_want broker_want_of(enum request_kind kind, const struct exec_params *params);
 int broker_check_params(const struct broker_pool *pool, const struct exec_params *params, struct np_error *err);
 bool broker_fall_back_to_shell(struct request *r);
@@ -326,6 +331,17 @@ void broker_shell_unhold_all(struct broker *b);
 bool broker_shell_say_goodbye(struct broker_session *s, const char *why);
 void broker_shell_keepalive(struct broker_session *s);
 void broker_shell_finish(struct broker_session *s);
+
+cJSON *broker_shell_json(const struct broker_session *s);
+
+/* broker_detect.c */
+cJSON *broker_detect_load(void);
+const char *broker_detect_known(const struct broker *b, const char *device);
+bool broker_detects(const struct broker_pool *pool);
+void broker_detect_begin(struct broker_session *s);
+void broker_detect_output(struct broker_session *s, const struct buf *out);
+void broker_detect_result(struct broker_session *s);
+void broker_detect_forget(struct broker_session *s);
 
 /* broker_cli.c */
 void request_cli_start(struct request *r);

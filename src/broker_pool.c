@@ -346,13 +346,13 @@ pool_make(struct broker *b, const struct device_ref *ref, const char *key, enum 
 
 	if (device == NULL)
 		return NULL;
-	if (broker_driver_choose(b->platforms, device, want, &platform, err) == -1) {
+	if (broker_driver_choose(b, b->platforms, device, want, &platform, err) == -1) {
 		device_conf_free(device);
 		return NULL;
 	}
 	broker_driver_apply(device, platform);
 	pool = pool_create(b, ref, xstrdup(key), device, platform);
-	pool->is_default = broker_driver_is_default(b->platforms, device, platform);
+	pool->is_default = broker_driver_is_default(b, b->platforms, device, platform);
 	return pool;
 }
 

@@ -105,7 +105,7 @@ broker_pools_reload(struct broker *b, struct config *config, struct platforms *p
 			continue;
 		}
 		broker_driver_apply(device, platform);
-		pool->is_default = broker_driver_is_default(platforms, device, platform);
+		pool->is_default = broker_driver_is_default(b, platforms, device, platform);
 		adopt_device(pool, device, platform, moved, changed);
 	}
 }

@@ -247,8 +247,12 @@ broker_shell_unhold_all(struct broker *b)
 static void
 on_ready(struct broker_session *s)
 {
-	if (s->sh.use != SHELL_LOGIN)
+	if (s->sh.use != SHELL_LOGIN || s->sh.detecting)
 		return;
+	if (broker_detects(s->pool)) {
+		broker_detect_begin(s);
+		return;
+	}
 	become_free(s);
 	s->connect_seconds = clock_now() - s->entry.created;
 	log_info("shell", "%s#%llu: at its prompt, mode %s, %.0f ms after the start", s->pool->device->name,
@@ -274,7 +278,9 @@ on_result(struct broker_session *s, const struct cli_result *result)
 	case CLI_OP_RUN:
 	case CLI_OP_CONFIG:
 	case CLI_OP_ENABLE:
-		if (s->sh.runner != NULL)
+		if (s->sh.detecting)
+			broker_detect_result(s);
+		else if (s->sh.runner != NULL)
 			request_cli_result(s->sh.runner, result);
 		break;
 	}
@@ -284,7 +290,10 @@ on_result(struct broker_session *s, const struct cli_result *result)
 static void
 on_dead(struct broker_session *s, const struct np_error *err)
 {
-	s->sh.error = *err;
+	if (s->sh.error.reason == REASON_NONE)
+		s->sh.error = *err;
+	if (s->sh.use == SHELL_LOGIN)
+		broker_detect_forget(s);
 	if (s->sh.use == SHELL_RESETTING)
 		lease_over(s);
 	if (s->session == NULL)
@@ -329,10 +338,13 @@ on_output(struct shell *sh, void *arg)
 {
 	struct broker_session *s = arg;
 
-	if (s->sh.runner != NULL)
+	if (s->sh.runner != NULL) {
 		request_cli_pump(s->sh.runner);
-	else
-		shell_consume(sh, shell_output(sh)->len);
+		return;
+	}
+	if (s->sh.detecting)
+		broker_detect_output(s, shell_output(sh));
+	shell_consume(sh, shell_output(sh)->len);
 }
 
 static void
@@ -371,6 +383,7 @@ broker_shell_open(struct broker_session *s)
 
 	ev_init(&s->sh.clock, on_clock);
 	s->sh.clock.data = s;
+	buf_init(&s->sh.seen, 0);
 	s->sh.use = SHELL_LOGIN;
 	s->sh.shell = shell_open(b->loop, s->session, &options, &shell_callbacks, s);
 	forget_secrets(s);
@@ -394,5 +407,31 @@ broker_shell_finish(struct broker_session *s)
 {
 	start_clock(s, 0);
 	forget_secrets(s);
+	buf_free(&s->sh.seen);
 	free(s->end_why);
+}
+
+/* For status: where it is and what it has seen; NULL: there is none. */
+cJSON *
+broker_shell_json(const struct broker_session *s)
+{
+	const struct cli_stats *stats;
+	const struct platform_mode *mode;
+	struct cli *cli;
+	cJSON *o;
+
+	if (s->sh.shell == NULL)
+		return NULL;
+	cli = shell_cli(s->sh.shell);
+	stats = cli_stats(cli);
+	mode = cli_mode(cli);
+	o = cJSON_CreateObject();
+	cJSON_AddStringToObject(o, "use", s->sh.holder != NULL ? "held" : use_name(s->sh.use));
+	cJSON_AddStringToObject(o, "state", cli_state_name(cli_state(cli)));
+	cJSON_AddStringToObject(o, "mode", mode != NULL ? mode->name : "");
+	cJSON_AddNumberToObject(o, "keepalives", (double)stats->keepalives);
+	cJSON_AddNumberToObject(o, "resyncs", (double)stats->resyncs);
+	cJSON_AddNumberToObject(o, "late", (double)stats->late);
+	cJSON_AddNumberToObject(o, "async", (double)stats->async);
+	return o;
 }

@@ -78,6 +78,7 @@ static cJSON *
 session_json(struct broker_session *s, double now)
 {
 	cJSON *o = cJSON_CreateObject();
+	cJSON *shell;
 	double rtt = s->session != NULL ? session_rtt(s->session) : -1;
 
 	cJSON_AddNumberToObject(o, "id", (double)s->id);
@@ -98,6 +99,9 @@ session_json(struct broker_session *s, double now)
 	cJSON_AddStringToObject(o, "banner", session_banner(s->session));
 	cJSON_AddStringToObject(o, "algorithms", session_algorithms(s->session));
 	cJSON_AddStringToObject(o, "auth", s->auth != NULL ? s->auth : "");
+	shell = broker_shell_json(s);
+	if (shell != NULL)
+		cJSON_AddItemToObject(o, "shell", shell);
 	return o;
 }
 
@@ -197,6 +201,9 @@ pool_json(struct broker_pool *pool, bool brief, double now)
 
 	cJSON_AddStringToObject(o, "device", pool->device->name);
 	add_place(o, pool);
+	cJSON_AddStringToObject(o, "driver", pool->platform != NULL ? "cli" : "exec");
+	if (pool->platform != NULL)
+		cJSON_AddStringToObject(o, "platform", pool->platform->name);
 	cJSON_AddStringToObject(o, "state", pool_state_word(&pool->policy));
 	cJSON_AddNumberToObject(o, "sessions", sum.sessions);
 	cJSON_AddNumberToObject(o, "channels_used", sum.used);

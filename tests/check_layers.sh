@@ -126,6 +126,7 @@ table='
 4 broker_config cjson
 4 broker_control cjson ev
 4 broker_devices cjson
+4 broker_detect cjson
 4 broker_dispatch cjson
 4 broker_driver
 4 broker_event cjson
