@@ -141,7 +141,7 @@ table='
 4 broker_rules
 4 broker_select cjson
 4 broker_session cjson
-4 broker_shell ev
+4 broker_shell cjson ev
 4 broker_status cjson
 4 broker_steer cjson
 4 broker_wait cjson
