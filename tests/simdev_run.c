@@ -128,7 +128,7 @@ change_mode(struct sim_shell *sh, const char *template)
 static void
 queue_async(struct sim_shell *sh, const struct sim_step *step)
 {
-	const char *when = step->words[0];
+	char *when = argument(sh, step->words[0]);
 	for (int i = 0; i < SIM_LATER; i++) {
 		struct sim_later *later = &sh->later[i];
 		if (later->when != SIM_LATER_NONE)
@@ -139,8 +139,9 @@ queue_async(struct sim_shell *sh, const struct sim_step *step)
 							    : SIM_LATER_TIME;
 		later->time = later->when == SIM_LATER_TIME ? number(sh, when) : 0;
 		later->text = xstrdup(step->text);
-		return;
+		break;
 	}
+	free(when);
 }
 
 /* What changes the device. */

@@ -72,7 +72,8 @@ static const char help[] =
     "shell ADDR N, refused ADDR, line ADDR TEXT, answer ADDR TEXT, hidden ADDR TEXT (an answer not echoed), key ADDR "
     "^C,\n"
     "interrupt ADDR (^C while a command ran), lost ADDR type-ahead, more ADDR, pager ADDR space|enter|quit|KEY,\n"
-    "waits ADDR WORD, event ADDR TEXT, add|delete ADDR LIST TEXT, copy ADDR FROM TO, clear ADDR candidate,\n"
+    "async ADDR (a line that nobody asked for), waits ADDR WORD, event ADDR TEXT, add|delete ADDR LIST TEXT, copy ADDR "
+    "FROM TO, clear ADDR candidate,\n"
     "lock|unlock ADDR N, idle ADDR, hangup ADDR N, channel refused ADDR, turned away ADDR, disconnect PORT ADDR.\n";
 
 void

@@ -80,6 +80,7 @@ volunteer(struct sim_shell *sh, const char *template)
 	bool framed = sh->at_prompt && !sh->more;
 	buf_init(&text, SIM_TEXT_MAX);
 	bool bare = sim_expand(&text, template, sim_shell_value, sh);
+	sim_shell_event(sh, "async", "");
 	if (framed && !bare)
 		sim_output_string(sh, "\n");
 	if (text.len > 0)
