@@ -1,7 +1,8 @@
 #!/bin/sh
 # Shows what NetPulse does, on this machine alone: installs what is missing (apt, as root or with sudo), builds out of
-# tree into ./_build-demo (or $NETPULSE_DEMO_BUILD), starts a throwaway SSH server as the device, runs commands on it
-# cold and warm, and stops everything.  Needs no terminal and can be run again; only the build directory stays.
+# tree into ./_build-demo (or $NETPULSE_DEMO_BUILD), starts a throwaway SSH server as a device and a simulated router as
+# another, runs commands on them cold and warm, and stops everything.  Needs no terminal and can be run again; only the
+# build directory stays.
 set -eu
 
 packages="gcc make autoconf automake pkg-config libssh-dev libev-dev libcjson-dev libyaml-dev libpcre2-dev
@@ -10,6 +11,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 build=${NETPULSE_DEMO_BUILD:-$top/_build-demo}
 world=
 sshd_pid=
+router_pid=
 made_policy=
 made_run=
 
@@ -55,8 +57,10 @@ cleanup()
 	trap '' HUP INT TERM
 	if [ -n "$world" ]; then
 		"$build/npctl" stop --now >/dev/null 2>&1 || :
-		[ -z "$sshd_pid" ] || kill "$sshd_pid" 2>/dev/null || :
-		[ -z "$sshd_pid" ] || wait "$sshd_pid" 2>/dev/null || :
+		for pid in $sshd_pid $router_pid; do
+			kill "$pid" 2>/dev/null || :
+			wait "$pid" 2>/dev/null || :
+		done
 		rm -rf "$world"
 	fi
 	[ -z "$made_policy" ] || as_root rm -f /usr/sbin/policy-rc.d
@@ -120,19 +124,25 @@ build_programs()
 		# Made once; later make itself renews what has become older than its sources.
 		[ -f source/Makefile.in ] || sh source/autogen.sh
 		[ -f Makefile ] || source/configure
-		make -j"$(getconf _NPROCESSORS_ONLN)" netpulsed npexec npctl
+		make -j"$(getconf _NPROCESSORS_ONLN)" netpulsed npexec npctl tests/simdev
 	) </dev/null >"$build/build.log" 2>&1; then
 		die "the build failed, see $build/build.log:
 $(tail -n 15 "$build/build.log")"
 	fi
 }
 
-# ---- the device ----
+# ---- the devices ----
 
-start_device()
+make_world()
 {
+	umask 077
 	world=$(mktemp -d /tmp/netpulse-demo-XXXXXX)
 	chmod 700 "$world"
+}
+
+# An OpenSSH server: every command has a channel of its own.
+start_server()
+{
 	sshd=$(PATH=$PATH:/usr/sbin:/sbin command -v sshd) || die "no sshd here: install openssh-server"
 	ssh-keygen -q -t ed25519 -N '' -f "$world/hostkey"
 	ssh-keygen -q -t ed25519 -N '' -f "$world/key"
@@ -170,6 +180,20 @@ start_device()
 	die "sshd does not start: $(cat "$world/sshd.log")"
 }
 
+# A router in the manner of Cisco IOS: nothing but a command line, with modes, an enable secret and a pager.
+start_router()
+{
+	"$build/tests/simdev" --scenario "$top/tests/scenarios/ios.txt" --set host=core1 --port-file "$world/router.port" \
+		--known-hosts "$world/known_hosts" --events "$world/router.events" </dev/null >"$world/router.log" 2>&1 &
+	router_pid=$!
+	while kill -0 "$router_pid" 2>/dev/null; do
+		[ ! -s "$world/router.port" ] || return 0
+		sleep 0.02
+	done
+	router_pid=
+	die "the router does not start: $(cat "$world/router.log")"
+}
+
 write_settings()
 {
 	cat >"$world/ssh_config" <<-END
@@ -182,9 +206,29 @@ write_settings()
 		  UserKnownHostsFile $world/known_hosts
 		  GlobalKnownHostsFile /dev/null
 		  StrictHostKeyChecking yes
+		Host core1
+		  HostName 127.0.0.1
+		  Port $(cat "$world/router.port")
+		  UserKnownHostsFile $world/known_hosts
+		  GlobalKnownHostsFile /dev/null
+		  StrictHostKeyChecking yes
 	END
-	echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$world/hostkey.pub")" >"$world/known_hosts"
-	echo "ssh_config: $world/ssh_config" >"$world/config.yaml"
+	echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$world/hostkey.pub")" >>"$world/known_hosts"
+	# Files that others may write are refused, and what was checked out may be such: a private copy.
+	mkdir "$world/platforms"
+	for file in "$top"/src/platforms/*.yaml; do
+		cat "$file" >"$world/platforms/$(basename "$file")"
+	done
+	cat >"$world/config.yaml" <<-END
+		ssh_config: $world/ssh_config
+		platform_path: $world/platforms
+		devices:
+		  core1:
+		    device_type: cisco_ios
+		    username: admin
+		    password: admin-pw
+		    secret: enable-pw
+	END
 	NETPULSE_CONFIG=$world/config.yaml
 	NETPULSE_SOCKET=$world/broker.sock
 	NETPULSE_DAEMON=$build/netpulsed
@@ -208,11 +252,13 @@ timed()
 
 install_missing
 build_programs
-start_device
+make_world
+start_server
+start_router
 write_settings
 
 say
-say "The device: a private OpenSSH server on 127.0.0.1:$port, known as router1."
+say "The first device: a private OpenSSH server on 127.0.0.1:$port, known as router1."
 say "No broker runs yet: the first npexec starts it, which logs in once."
 
 printf '\n%s$ npexec router1 uname -sr%s\n' "$bold" "$plain"
@@ -225,6 +271,16 @@ done
 printf '\n%s$ ssh router1 true%s    # for comparison: a fresh login each time\n' "$bold" "$plain"
 timed ssh ssh -F "$world/ssh_config" router1 true
 
+say
+say "The second device: a simulated router, core1, whose only interface is a command line (device_type: cisco_ios)."
+printf '\n%s$ npexec core1 show version%s\n' "$bold" "$plain"
+timed cold npexec core1 show version
+for command in 'show version' 'show clock' 'show running-config'; do
+	printf '\n%s$ npexec core1 %s%s\n' "$bold" "'$command'" "$plain"
+	timed warm npexec core1 "$command"
+done
+
 show npctl status
 say
-say "Logins that the device has seen: $(grep -c '^Accepted publickey for' "$world/sshd.log") (npexec: 1, ssh: 1)"
+say "Logins that router1 has seen: $(grep -c '^Accepted publickey for' "$world/sshd.log") (npexec: 1, ssh: 1)"
+say "Logins that core1 has seen: $(grep -c '^login' "$world/router.events"), lines that were typed there: $(grep -c '^line' "$world/router.events")"
