@@ -70,6 +70,7 @@ struct cli_job {
 	double output_at; /* first output behind the echo; 0: none yet */
 	struct echo echo;
 	bool echo_seen, echo_absent;
+	bool echo_bare;       /* no prompt stood before it: that may yet be painted */
 	bool answered_once;   /* a question was answered: lines may follow without echo */
 	bool received;        /* any byte since sending */
 	bool literal;         /* it ended at the very prompt that was known */

@@ -244,6 +244,7 @@ proof_line(struct cli *cli, const char *line, size_t size)
 	if (text == prompt && prompt_before(cli, line, size, job->proof_text, typed) == prompt)
 		text = 0;
 	if (text > 0 && job->echo_seen) {
+		cli_held_flush(cli);
 		cli_context_flush(cli);
 		cli_output_line(cli, line, text, false);
 	}
@@ -288,6 +289,7 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 	case ECHO_WHOLE:
 		job->echo_seen = true;
 		job->echo_absent = false;
+		job->echo_bare = before == 0 && job->line_size > 0;
 		buf_wipe(&job->held);
 		cli_context_clear(cli);
 		return;

@@ -136,10 +136,18 @@ look_at_literal(struct cli *cli, struct platform_view *view, const struct prompt
 	if (job->prove && cli_job_prove(cli, false))
 		return;
 	/* It may be the one that is painted before the output and erased: no silence tells how long that takes. */
-	if (cli->platform->repaint && job->kind == CLI_JOB_COMMAND && job->output_at == 0 &&
+	if ((cli->platform->repaint || job->echo_bare) && job->kind == CLI_JOB_COMMAND && job->output_at == 0 &&
 	    (!quiet_for(cli, CLI_QUIET_PAINT) || cli_job_prove(cli, false)))
 		return;
 	cli_job_accept(cli, view, match, 0);
+}
+
+/* The prompts of a device end alike: this one's blank may be still to come. */
+static bool
+lacks_blank(const struct prompt *p, const struct platform_view *view)
+{
+	return prompt_trim(p->shown, p->shown_size) < p->shown_size &&
+	       prompt_trim(view->tail, view->size) == view->size;
 }
 
 /* The same host in another mode, or the known prompt without its last blank. */
@@ -153,7 +161,7 @@ look_at_host(struct cli *cli, struct platform_view *view, const struct prompt_ma
 	if (cut)
 		need = CLI_QUIET_JOINED;
 	else if (cli->job.expects_mode)
-		need = 0;
+		need = lacks_blank(p, view) ? CLI_QUIET_MODE : 0;
 	if (need > 0 && !quiet_for(cli, need))
 		return;
 	if (cli->job.prove && cli_job_prove(cli, false))
@@ -167,6 +175,8 @@ look_at_shape(struct cli *cli, struct platform_view *view, const struct prompt_m
 	if (!cli->job.expects_host) {
 		if (!quiet_for(cli, CLI_QUIET_JOINED) || cli_job_prove(cli, false) || !quiet_for(cli, CLI_QUIET_ECHO))
 			return;
+	} else if (lacks_blank(&cli->prompt, view) && !quiet_for(cli, CLI_QUIET_MODE)) {
+		return;
 	}
 	cli_job_accept(cli, view, match, 0);
 }
@@ -188,7 +198,8 @@ ends_like_prompt(const struct cli *cli, const struct platform_view *view)
 	const struct prompt *p = &cli->prompt;
 	size_t a = prompt_trim(p->shown, p->shown_size), b = prompt_trim(view->tail, view->size);
 
-	return a > 0 && b > 0 && p->shown[a - 1] == view->tail[b - 1];
+	return a > 0 && b > 0 && p->shown[a - 1] == view->tail[b - 1] &&
+	       !pattern_list_matches(&cli->platform->false_prompts, view->tail, view->size);
 }
 
 /* Text without a newline, and the prompt behind it on the same line: how much of it is text; 0: it is not so. */

@@ -69,8 +69,10 @@ is_end_of(const struct echo *e, const char *line, size_t size)
 static bool
 is_scrolled(const struct echo *e, const char *line, size_t size)
 {
-	size_t end;
+	size_t end, blanks = skip_blanks(line, size, 0);
 
+	line += blanks;
+	size -= blanks;
 	if (size == 0)
 		return false;
 	if (line[0] == '$' || line[0] == '<')

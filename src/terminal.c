@@ -158,7 +158,7 @@ csi_byte(struct terminal *t, uint8_t c)
 		if (c >= 0x40 && c <= 0x7e)
 			csi_execute(t, c);
 		else
-			terminal_write(t, &c, 1);
+			terminal_write(t, &c, 1, c < 0x80);
 	}
 }
 
@@ -254,7 +254,7 @@ control_byte(struct terminal *t, uint8_t c)
 		break;
 	default: /* a tab, and what means nothing to a terminal: text */
 		if (t->state == TERMINAL_TEXT)
-			terminal_write(t, &c, 1);
+			terminal_write(t, &c, 1, true);
 		break;
 	}
 }
@@ -310,15 +310,16 @@ terminal_feed(struct terminal *t, const void *bytes, size_t size)
 
 	while (p < end) {
 		const uint8_t *run = p;
+		uint8_t bits = 0;
 
 		if (t->state != TERMINAL_TEXT) {
 			sequence_byte(t, *p++);
 			continue;
 		}
 		while (p < end && *p >= 0x20 && *p != DEL)
-			p++;
+			bits |= *p++;
 		if (p > run)
-			terminal_write(t, run, (size_t)(p - run));
+			terminal_write(t, run, (size_t)(p - run), bits < 0x80);
 		if (p < end)
 			control_byte(t, *p++);
 	}

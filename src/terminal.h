@@ -47,9 +47,12 @@ struct terminal {
 
 	uint8_t *text; /* the present line, TERMINAL_LINE_MAX bytes */
 	size_t len;
-	size_t cursor;    /* next byte is written here, <= len */
-	size_t gap;       /* columns that the cursor stands beyond len: become spaces when something is written */
-	size_t saved;     /* by ESC 7 */
+	size_t cursor; /* next byte is written here, <= len */
+	size_t gap;    /* columns that the cursor stands beyond len: become spaces when something is written */
+	size_t saved;  /* by ESC 7 */
+	size_t
+	    row_start; /* where the screen's present row begins, when a line editor went on to the next at the margin */
+	bool multibyte;   /* the line holds bytes that are not ASCII: columns must be counted */
 	bool cr;          /* a carriage return waits for the next byte: before a newline it means nothing */
 	bool painted;     /* something was written over something else */
 	bool continued;   /* the beginning of the present line was handed out */

@@ -7,8 +7,8 @@
 
 #include "terminal.h"
 
-/* Bytes without control characters, written at the cursor. */
-void terminal_write(struct terminal *t, const uint8_t *p, size_t n);
+/* Bytes without control characters, written at the cursor; ascii: all of them are. */
+void terminal_write(struct terminal *t, const uint8_t *p, size_t n, bool ascii);
 void terminal_line_end(struct terminal *t);
 void terminal_line_reset(struct terminal *t);
 /* A carriage return that was put off takes place now. */

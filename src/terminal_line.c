@@ -80,6 +80,8 @@ terminal_line_reset(struct terminal *t)
 	t->cursor = 0;
 	t->gap = 0;
 	t->saved = 0;
+	t->row_start = 0;
+	t->multibyte = false;
 	t->cr = false;
 	t->continuation = 0;
 	t->continued = false;
@@ -115,6 +117,7 @@ line_hand_out_part(struct terminal *t)
 	t->len = TERMINAL_LINE_KEEP;
 	t->cursor = t->cursor > part ? t->cursor - part : 0;
 	t->saved = t->saved > part ? t->saved - part : 0;
+	t->row_start = t->row_start > part ? t->row_start - part : 0;
 	t->continued = true;
 }
 
@@ -160,17 +163,55 @@ char_before(const struct terminal *t, size_t at)
 	return at - 1;
 }
 
-size_t
-terminal_column(const struct terminal *t)
+/* Characters in text[from..to). */
+static size_t
+count_chars(const struct terminal *t, size_t from, size_t to)
 {
-	size_t n = t->gap;
+	size_t n = 0;
 
-	for (size_t at = 0; at < t->cursor; at += char_size(t, at))
+	if (!t->multibyte)
+		return to > from ? to - from : 0;
+	for (size_t at = from; at < to; at += char_size(t, at))
 		n++;
 	return n;
 }
 
+/* Where n characters behind `at` are, at most at the end of the line; *left: how many of them were too many. */
+static size_t
+skip_chars(const struct terminal *t, size_t at, size_t n, size_t *left)
+{
+	if (!t->multibyte) {
+		size_t part = n < t->len - at ? n : t->len - at;
+
+		*left = n - part;
+		return at + part;
+	}
+	for (; n > 0 && at < t->len; n--)
+		at += char_size(t, at);
+	*left = n;
+	return at;
+}
+
+size_t
+terminal_column(const struct terminal *t)
+{
+	return t->gap + count_chars(t, t->row_start, t->cursor);
+}
+
 /* --- moving and editing --- */
+
+/*
+ * Whether a carriage return goes on to the next row: a row that is full, and one blank behind it, is how line editors
+ * drive terminals whose cursor waits at the margin.
+ */
+static bool
+wraps(const struct terminal *t)
+{
+	size_t cols = (size_t)t->cols;
+
+	return t->cursor == t->len && t->len > t->row_start + cols && t->text[t->len - 1] == ' ' &&
+	       count_chars(t, t->row_start, t->len) == cols + 1;
+}
 
 /* A carriage return that was put off takes place now. */
 void
@@ -184,7 +225,11 @@ terminal_settle_cr(struct terminal *t)
 			terminal_line_end(t);
 		return;
 	}
-	t->cursor = 0;
+	if (wraps(t)) {
+		t->len--;
+		t->row_start = t->len;
+	}
+	t->cursor = t->row_start;
 	t->gap = 0;
 }
 
@@ -194,28 +239,32 @@ terminal_move_left(struct terminal *t, size_t n)
 	size_t gap = n < t->gap ? n : t->gap;
 
 	t->gap -= gap;
-	for (n -= gap; n > 0 && t->cursor > 0; n--)
+	n -= gap;
+	if (!t->multibyte) {
+		t->cursor -= n < t->cursor ? n : t->cursor;
+		return;
+	}
+	for (; n > 0 && t->cursor > 0; n--)
 		t->cursor = char_before(t, t->cursor);
 }
 
 void
 terminal_move_right(struct terminal *t, size_t n)
 {
-	size_t limit = (size_t)t->cols;
+	size_t limit = (size_t)t->cols, row = t->len - t->row_start;
 
-	for (; n > 0 && t->cursor < t->len; n--)
-		t->cursor += char_size(t, t->cursor);
+	t->cursor = skip_chars(t, t->cursor, n, &n);
 	t->gap += n;
 	if (t->gap > limit)
 		t->gap = limit;
-	if (t->gap > 0 && t->len + t->gap > limit)
-		t->gap = t->len >= limit ? 0 : limit - t->len - 1;
+	if (t->gap > 0 && row + t->gap > limit)
+		t->gap = row >= limit ? 0 : limit - row - 1;
 }
 
 void
 terminal_move_to(struct terminal *t, size_t col)
 {
-	t->cursor = 0;
+	t->cursor = t->row_start;
 	t->gap = 0;
 	terminal_move_right(t, col < (size_t)t->cols ? col : (size_t)t->cols - 1);
 }
@@ -224,18 +273,22 @@ terminal_move_to(struct terminal *t, size_t col)
 static size_t
 span_right(const struct terminal *t, size_t n)
 {
-	size_t at = t->cursor;
+	return skip_chars(t, t->cursor, n, &n) - t->cursor;
+}
 
-	for (; n > 0 && at < t->len; n--)
-		at += char_size(t, at);
-	return at - t->cursor;
+static void
+set_len(struct terminal *t, size_t len)
+{
+	t->len = len;
+	if (t->row_start > len)
+		t->row_start = len;
 }
 
 static void
 delete_bytes(struct terminal *t, size_t at, size_t n)
 {
 	memmove(t->text + at, t->text + at + n, t->len - at - n);
-	t->len -= n;
+	set_len(t, t->len - n);
 }
 
 /* Opens a hole of n bytes at `at`; how many fitted. */
@@ -266,23 +319,24 @@ terminal_erase_chars(struct terminal *t, size_t n)
 void
 terminal_erase_line(struct terminal *t, int how)
 {
-	size_t col;
+	size_t col, from;
 
 	switch (how) {
 	case 0:
-		t->len = t->cursor;
+		set_len(t, t->cursor);
 		break;
 	case 1:
-		col = terminal_column(t) - t->gap;
-		delete_bytes(t, 0, t->cursor);
-		t->cursor = insert_blanks(t, 0, col);
+		from = t->cursor < t->row_start ? 0 : t->row_start;
+		col = count_chars(t, from, t->cursor);
+		delete_bytes(t, from, t->cursor - from);
+		t->cursor = from + insert_blanks(t, from, col);
 		if (t->cursor < t->len)
 			terminal_erase_chars(t, 1);
 		break;
 	default:
 		/* The cursor keeps its column. */
 		col = terminal_column(t);
-		t->len = 0;
+		t->len = t->row_start;
 		terminal_move_to(t, col);
 		break;
 	}
@@ -322,9 +376,11 @@ write_over(struct terminal *t, uint8_t c)
 
 /* A run of bytes without control characters. */
 void
-terminal_write(struct terminal *t, const uint8_t *p, size_t n)
+terminal_write(struct terminal *t, const uint8_t *p, size_t n, bool ascii)
 {
 	terminal_settle_cr(t);
+	if (!ascii)
+		t->multibyte = true;
 	if (t->gap > 0)
 		fill_gap(t);
 	while (n > 0) {
