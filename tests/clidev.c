@@ -8,123 +8,14 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "buf.h"
-#include "cli.h"
 #include "clidev.h"
+#include "clidev_impl.h"
 #include "log.h"
 #include "pattern.h"
 #include "platdir.h"
-#include "platform.h"
 #include "xalloc.h"
 
-#define LINES_MAX 64
-#define ANSWERS_MAX 8
-#define NONCE_SIZE 11 /* np-01234567 */
-
-struct dev {
-	const char *name;
-	int line;
-	size_t piece;
-	bool pauses; /* the channel is drained behind each piece */
-	struct platforms *set;
-	struct platform *platform;
-	char *secret, *password, *username;
-	struct cli *cli;
-	double now;
-	struct buf feed, sent, output;
-	char nonce[NONCE_SIZE + 1], tag[NONCE_SIZE + 1];
-	struct cli_command command;
-	struct cli_answer answers[ANSWERS_MAX];
-	char *answer_texts[ANSWERS_MAX];
-	size_t answers_count;
-	struct cli_line lines[LINES_MAX];
-	char *line_texts[LINES_MAX];
-	size_t lines_count;
-	bool lines_given;        /* to a configuration: the next line begins another */
-	struct cli_event result; /* the last RESULT taken */
-};
-
-static void
-fail_at(const struct dev *d, const char *what, const char *expected, const char *got)
-{
-	fail_msg("%s:%d (pieces of %zu): %s: expected `%s', got `%s'", d->name, d->line, d->piece, what, expected, got);
-}
-
-/* --- text --- */
-
-static void
-put(struct buf *b, const void *p, size_t n)
-{
-	assert_int_equal(buf_append(b, p, n), 0);
-}
-
-/* Writes the bytes that a text with escapes stands for; true: it ended with \c. */
-static bool
-unescape(const struct dev *d, const char *s, struct buf *out)
-{
-	static const char names[] = "rntbea0\\s", values[] = "\r\n\t\b\x1b\a\0\\ ";
-
-	for (; *s != '\0'; s++) {
-		const char *name;
-		unsigned hex;
-
-		if (*s != '\\') {
-			put(out, s, 1);
-			continue;
-		}
-		s++;
-		if (*s == 'c' && s[1] == '\0')
-			return true;
-		if (*s == 'N') {
-			put(out, d->nonce, strlen(d->nonce));
-		} else if (*s == 'T') {
-			put(out, d->tag, strlen(d->tag));
-		} else if (*s == 'x' && sscanf(s + 1, "%2x", &hex) == 1) {
-			char c = (char)hex;
-
-			put(out, &c, 1);
-			s += 2;
-		} else {
-			name = strchr(names, *s);
-			if (*s == '\0' || name == NULL)
-				fail_at(d, "escape", "one of \\r \\n ...", s);
-			put(out, &values[name - names], 1);
-		}
-	}
-	return false;
-}
-
-static char *
-visible(const struct buf *b)
-{
-	char *out = xmalloc(b->len * 4 + 1);
-	size_t n = 0;
-
-	for (size_t i = 0; i < b->len; i++) {
-		uint8_t c = buf_head(b)[i];
-
-		if (c >= ' ' && c < 0x7f && c != '\\')
-			out[n++] = (char)c;
-		else
-			n += (size_t)sprintf(out + n, "\\x%02x", c);
-	}
-	out[n] = '\0';
-	return out;
-}
-
-/* --- the driver's side --- */
-
-static void
-collect(struct dev *d)
-{
-	struct buf *b = cli_send(d->cli);
-
-	put(&d->sent, buf_head(b), b->len);
-	buf_consume(b, b->len);
-	b = cli_output(d->cli);
-	put(&d->output, buf_head(b), b->len);
-	buf_consume(b, b->len);
-}
+/* --- the device's side --- */
 
 static void
 flush_feed(struct dev *d)
@@ -138,7 +29,7 @@ flush_feed(struct dev *d)
 		buf_consume(&d->feed, n);
 		if (d->pauses)
 			cli_drained(d->cli, d->now);
-		collect(d);
+		clidev_collect(d);
 	}
 }
 
@@ -151,180 +42,10 @@ pass_time(struct dev *d, double seconds)
 		assert_true(at > d->now - 1e-9);
 		d->now = at;
 		cli_tick(d->cli, d->now);
-		collect(d);
+		clidev_collect(d);
 	}
 	d->now = until;
 	cli_tick(d->cli, d->now);
-}
-
-static struct cli_event
-take_event(struct dev *d, enum cli_event_kind kind, const char *text)
-{
-	static const char *const names[] = {"ready", "result", "line", "question", "dead"};
-	struct cli_event event;
-	char got[700];
-
-	if (!cli_next_event(d->cli, &event))
-		fail_at(d, "event", text, "none");
-	snprintf(got, sizeof(got), "%s %s %s (state %s)", names[event.kind],
-	    event.kind == CLI_EVENT_RESULT ? event.result.err.text : event.text,
-	    event.kind == CLI_EVENT_LINE ? (event.status == CLI_LINE_OK ? "ok" : "not ok") : "",
-	    cli_state_name(cli_state(d->cli)));
-	if (event.kind != kind)
-		fail_at(d, "event", text, got);
-	return event;
-}
-
-/* --- checks --- */
-
-static void
-bind_nonce(const struct dev *d, char out[NONCE_SIZE + 1])
-{
-	const char *found = memmem(buf_head(&d->sent), d->sent.len, "np-", 3);
-
-	if (found != NULL && found + NONCE_SIZE <= (const char *)buf_head(&d->sent) + d->sent.len)
-		snprintf(out, NONCE_SIZE + 1, "%.*s", NONCE_SIZE, found);
-}
-
-static void
-check_sent(struct dev *d, const char *expected)
-{
-	struct buf want;
-	char *shown;
-
-	/* Nonces are bound where they are expected. */
-	if (strstr(expected, "\\N") != NULL)
-		bind_nonce(d, d->nonce);
-	if (strstr(expected, "\\T") != NULL)
-		bind_nonce(d, d->tag);
-	buf_init(&want, 1 << 20);
-	unescape(d, expected, &want);
-	if (d->sent.len < want.len || memcmp(buf_head(&d->sent), buf_head(&want), want.len) != 0) {
-		shown = visible(&d->sent);
-		fail_at(d, "sent", expected, shown);
-	}
-	buf_consume(&d->sent, want.len);
-	buf_free(&want);
-}
-
-static void
-check_output(struct dev *d, const char *expected)
-{
-	struct buf want;
-
-	buf_init(&want, 1 << 20);
-	if (!unescape(d, expected, &want))
-		put(&want, "\n", 1);
-	if (d->output.len < want.len || memcmp(buf_head(&d->output), buf_head(&want), want.len) != 0)
-		fail_at(d, "output", expected, visible(&d->output));
-	buf_consume(&d->output, want.len);
-	buf_free(&want);
-}
-
-static void
-check_result(struct dev *d, const char *text)
-{
-	char reason[64] = "", mode[64] = "";
-	const char *got;
-
-	d->result = take_event(d, CLI_EVENT_RESULT, text);
-	sscanf(text, "%63s mode %63s", reason, mode);
-	got = d->result.result.err.reason == REASON_NONE ? "ok" : reason_name(d->result.result.err.reason);
-	if (strcmp(got, reason) != 0) {
-		char both[800];
-
-		snprintf(both, sizeof(both), "%s: %s", got, d->result.result.err.text);
-		fail_at(d, "result", text, both);
-	}
-	if (mode[0] != '\0' && strcmp(mode, d->result.result.mode) != 0)
-		fail_at(d, "mode", mode, d->result.result.mode);
-}
-
-static void
-check_line(struct dev *d, const char *text)
-{
-	static const char *const names[] = {"ok", "failed", "not_run"};
-	struct cli_event event = take_event(d, CLI_EVENT_LINE, text);
-	char got[700];
-
-	snprintf(got, sizeof(got), "%zu %s%s%s", event.line, names[event.status], event.text[0] != '\0' ? " " : "",
-	    event.text);
-	if (strncmp(got, text, strlen(text)) != 0)
-		fail_at(d, "line", text, got);
-}
-
-static void
-check_event(struct dev *d, char *text)
-{
-	char *rest = strchr(text, ' ');
-	struct cli_event event;
-
-	if (rest != NULL)
-		*rest++ = '\0';
-	else
-		rest = text + strlen(text);
-	if (strcmp(text, "ready") == 0) {
-		take_event(d, CLI_EVENT_READY, text);
-	} else if (strcmp(text, "result") == 0) {
-		check_result(d, rest);
-	} else if (strcmp(text, "device_error") == 0) {
-		if (!d->result.result.device_error || strcmp(d->result.result.error_line, rest) != 0)
-			fail_at(d, "device_error", rest, d->result.result.error_line);
-	} else if (strcmp(text, "no_error") == 0) {
-		if (d->result.result.device_error)
-			fail_at(d, "device_error", "none", d->result.result.error_line);
-	} else if (strcmp(text, "says") == 0) {
-		if (strstr(d->result.result.err.text, rest) == NULL)
-			fail_at(d, "message", rest, d->result.result.err.text);
-	} else if (strcmp(text, "tally") == 0) {
-		const struct cli_result *r = &d->result.result;
-		char got[128];
-
-		snprintf(got, sizeof(got), "%zu ok %zu failed %zu not_run%s%s%s%s", r->lines_ok, r->lines_failed,
-		    r->lines_not_run, r->committed ? " committed" : "", r->aborted ? " aborted" : "",
-		    r->saved ? " saved" : "", r->live ? " live" : "");
-		if (strcmp(got, rest) != 0)
-			fail_at(d, "tally", rest, got);
-	} else if (strcmp(text, "line") == 0) {
-		check_line(d, rest);
-	} else if (strcmp(text, "question") == 0) {
-		event = take_event(d, CLI_EVENT_QUESTION, rest);
-		if (strcmp(event.text, rest) != 0)
-			fail_at(d, "question", rest, event.text);
-	} else if (strcmp(text, "dead") == 0) {
-		const char *got;
-
-		event = take_event(d, CLI_EVENT_DEAD, rest);
-		got = event.err.reason == REASON_NONE ? "ok" : reason_name(event.err.reason);
-		if (strcmp(got, rest) != 0)
-			fail_at(d, "dead", rest, event.err.text);
-	} else {
-		fail_at(d, "script", "a known check", text);
-	}
-}
-
-static void
-check_stat(struct dev *d, const char *text)
-{
-	const struct cli_stats *s = cli_stats(d->cli);
-	char got[160];
-
-	if (strncmp(text, "state ", 6) == 0)
-		snprintf(got, sizeof(got), "state %s", cli_state_name(cli_state(d->cli)));
-	else if (strncmp(text, "resyncs ", 8) == 0)
-		snprintf(got, sizeof(got), "resyncs %d", (int)s->resyncs);
-	else if (strncmp(text, "late ", 5) == 0)
-		snprintf(got, sizeof(got), "late %d", (int)s->late);
-	else if (strncmp(text, "async ", 6) == 0)
-		snprintf(got, sizeof(got), "async %d", (int)s->async);
-	else if (strcmp(text, "absent") == 0)
-		snprintf(got, sizeof(got), "%s", d->result.result.echo_absent ? "absent" : "present");
-	else if (strncmp(text, "prompt ", 7) == 0)
-		snprintf(got, sizeof(got), "prompt %s", d->result.result.prompt);
-	else
-		snprintf(got, sizeof(got), "(unknown check)");
-	if (strcmp(got, text) != 0)
-		fail_at(d, "check", text, got);
 }
 
 /* --- requests --- */
@@ -368,7 +89,7 @@ set_option(struct dev *d, char *text)
 		    (struct cli_answer){pattern_create(text + 7, PATTERN_ANYWHERE, &err), d->answer_texts[n], hidden};
 		assert_non_null(d->answers[n].match);
 	} else {
-		fail_at(d, "script", "a known option", text);
+		clidev_fail(d, "script", "a known option", text);
 	}
 }
 
@@ -380,14 +101,14 @@ run_command(struct dev *d, const char *text, bool refused)
 	int r;
 
 	buf_init(&bytes, 1 << 20);
-	unescape(d, text, &bytes);
+	clidev_unescape(d, text, &bytes);
 	d->command.text = (const char *)buf_head(&bytes);
 	d->command.size = bytes.len;
 	d->command.answers = d->answers;
 	d->command.answers_count = d->answers_count;
 	r = cli_run(d->cli, &d->command, d->now, &err);
 	if ((r < 0) != refused)
-		fail_at(d, "run", refused ? "refused" : "accepted", err.text);
+		clidev_fail(d, "run", refused ? "refused" : "accepted", err.text);
 	buf_free(&bytes);
 }
 
@@ -404,7 +125,7 @@ run_config(struct dev *d, const char *options)
 	config.dry_run = strstr(options, "dry_run") != NULL;
 	config.confirm_minutes = confirm != NULL ? atoi(confirm + 8) : 0;
 	if ((cli_configure(d->cli, &config, d->now, &err) < 0) != refused)
-		fail_at(d, "config", refused ? "refused" : "accepted", err.text);
+		clidev_fail(d, "config", refused ? "refused" : "accepted", err.text);
 	d->lines_given = true;
 }
 
@@ -440,7 +161,7 @@ begin(struct dev *d)
 
 	assert_non_null(d->platform);
 	d->cli = cli_create(&options, d->now);
-	collect(d);
+	clidev_collect(d);
 }
 
 /* --- the script --- */
@@ -456,6 +177,93 @@ word(char *line, const char *name, char **rest)
 	return true;
 }
 
+static const char *
+escaped(const char *newline)
+{
+	return strcmp(newline, "\r\n") == 0 ? "\\r\\n" : strcmp(newline, "\r") == 0 ? "\\r" : "\\n";
+}
+
+/* The device says this, and pauses. */
+static void
+say(struct dev *d, const char *bytes)
+{
+	clidev_unescape(d, bytes, &d->feed);
+	flush_feed(d);
+	cli_drained(d->cli, d->now);
+	clidev_collect(d);
+}
+
+static void
+expect_line(struct dev *d, const char *line)
+{
+	char *with_newline = xasprintf("%s%s", line, d->newline);
+
+	clidev_check_sent(d, with_newline);
+	free(with_newline);
+}
+
+/* Repeats the one line that was sent, which begins as the step does, and paints the prompt again. */
+static void
+answer_step(struct dev *d, const struct platform_step *step, const char *prompt)
+{
+	const char *sent = (const char *)buf_head(&d->sent);
+	size_t size = d->sent.len - strlen(d->platform->newline), known = strcspn(step->send, "{");
+
+	if (d->sent.len < known || memcmp(sent, step->send, known) != 0)
+		clidev_fail(d, "preparation", step->send, clidev_visible(&d->sent));
+	clidev_put(&d->feed, sent, size);
+	buf_consume(&d->sent, d->sent.len);
+	say(d, prompt);
+}
+
+/* A login without surprises: the prompt, twice, and an echo and the prompt for each step of the preparation. */
+static void
+login(struct dev *d, const char *prompt)
+{
+	const struct platform_steps *steps = &d->platform->prepare;
+	char *again = xasprintf("\\r\\n%s", prompt);
+
+	begin(d);
+	say(d, prompt);
+	pass_time(d, 0.1);
+	clidev_collect(d);
+	expect_line(d, "");
+	say(d, again);
+	for (size_t i = 0; i < steps->count; i++)
+		answer_step(d, &steps->items[i], again);
+	clidev_take_event(d, CLI_EVENT_READY, "ready");
+	free(again);
+}
+
+/* The next command gets its own answer, in one round trip and without a timer, and nothing of the one before. */
+static void
+next_command(struct dev *d, const char *prompt)
+{
+	char *answer = xasprintf("show clock\\r\\nnoon\\r\\n%s", prompt);
+	uint64_t resyncs = cli_stats(d->cli)->resyncs;
+	char result[] = "result ok";
+	struct cli_event event;
+
+	if (cli_next_event(d->cli, &event) && event.kind != CLI_EVENT_READY)
+		clidev_fail(d, "event before the next command", "ready or none", event.text);
+	if (d->output.len > 0)
+		clidev_fail(d, "output before the next command", "none", clidev_visible(&d->output));
+	run_command(d, "show clock", false);
+	clidev_collect(d);
+	expect_line(d, "show clock");
+	say(d, answer);
+	if (d->sent.len > 0)
+		clidev_fail(d, "next command: sent", "nothing more", clidev_visible(&d->sent));
+	clidev_check_event(d, result);
+	clidev_check_output(d, "noon");
+	if (d->output.len > 0)
+		clidev_fail(d, "next command: output", "nothing more", clidev_visible(&d->output));
+	if (cli_stats(d->cli)->resyncs != resyncs)
+		clidev_fail(d, "next command", "no resync", "one");
+	clidev_take_event(d, CLI_EVENT_READY, "ready");
+	free(answer);
+}
+
 static bool
 set_up(struct dev *d, char *line)
 {
@@ -464,7 +272,8 @@ set_up(struct dev *d, char *line)
 	if (word(line, "platform", &rest)) {
 		d->platform = platforms_find(d->set, rest);
 		if (d->platform == NULL)
-			fail_at(d, "platform", rest, "none");
+			clidev_fail(d, "platform", rest, "none");
+		d->newline = escaped(d->platform->newline);
 	} else if (word(line, "secret", &rest)) {
 		d->secret = xstrdup(rest);
 	} else if (word(line, "password", &rest)) {
@@ -473,6 +282,10 @@ set_up(struct dev *d, char *line)
 		d->username = xstrdup(rest);
 	} else if (word(line, "begin", &rest)) {
 		begin(d);
+	} else if (word(line, "login", &rest)) {
+		login(d, rest);
+	} else if (word(line, "pauses", &rest)) {
+		return true;
 	} else {
 		return false;
 	}
@@ -511,6 +324,8 @@ request(struct dev *d, char *line)
 		cli_answer(d->cli, NULL, d->now);
 	else if (word(line, "closed", &rest))
 		cli_closed(d->cli, NULL, d->now);
+	else if (word(line, "next", &rest))
+		next_command(d, rest);
 	else
 		return false;
 	return true;
@@ -525,7 +340,7 @@ step(struct dev *d, char *line)
 		return;
 	assert_non_null(d->cli);
 	if (word(line, "<", &rest)) {
-		unescape(d, rest, &d->feed);
+		clidev_unescape(d, rest, &d->feed);
 		return;
 	}
 	flush_feed(d);
@@ -534,19 +349,19 @@ step(struct dev *d, char *line)
 	else if (word(line, "+", &rest))
 		pass_time(d, atof(rest));
 	else if (word(line, ">", &rest))
-		check_sent(d, rest);
+		clidev_check_sent(d, rest);
 	else if (word(line, "=", &rest) && line[1] == ' ')
-		check_output(d, rest);
+		clidev_check_output(d, rest);
 	else if (word(line, "=", &rest)) {
 		if (d->output.len > 0)
-			fail_at(d, "output", "nothing", visible(&d->output));
+			clidev_fail(d, "output", "nothing", clidev_visible(&d->output));
 	} else if (word(line, "!", &rest))
-		check_event(d, rest);
+		clidev_check_event(d, rest);
 	else if (word(line, "?", &rest))
-		check_stat(d, rest);
+		clidev_check_stat(d, rest);
 	else if (!request(d, line))
-		fail_at(d, "script", "a known line", line);
-	collect(d);
+		clidev_fail(d, "script", "a known line", line);
+	clidev_collect(d);
 }
 
 static void
@@ -555,11 +370,11 @@ finish(struct dev *d)
 	struct cli_event event;
 
 	if (d->sent.len > 0)
-		fail_at(d, "end of the script", "nothing more sent", visible(&d->sent));
+		clidev_fail(d, "end of the script", "nothing more sent", clidev_visible(&d->sent));
 	if (d->output.len > 0)
-		fail_at(d, "end of the script", "no more output", visible(&d->output));
+		clidev_fail(d, "end of the script", "no more output", clidev_visible(&d->output));
 	if (cli_next_event(d->cli, &event))
-		fail_at(d, "end of the script", "no more events",
+		clidev_fail(d, "end of the script", "no more events",
 		    event.kind == CLI_EVENT_RESULT ? event.result.err.text : event.text);
 	cli_destroy(d->cli);
 	forget_command(d);
@@ -620,6 +435,8 @@ clidev_run(const char *name, const char *script)
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
 		run_once(name, script, pieces[i], false);
+	if (strncmp(script, "pauses\n", 7) == 0)
+		run_once(name, script, 1, true);
 }
 
 void
@@ -637,8 +454,7 @@ clidev_run_file(const char *path)
 	if (strncmp(text, "# origin: ", 10) != 0)
 		fail_msg("%s: must begin with `# origin: recorded | simulated | documented (source)'", path);
 	clidev_run(path, text);
-	if (strstr(text, "\n# no pauses") == NULL)
-		run_once(path, text, 1, true);
+	run_once(path, text, 1, true);
 	free(text);
 }
 

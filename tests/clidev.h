@@ -6,6 +6,9 @@
  *   platform NAME                  before anything else; NAME of src/platforms
  *   secret TEXT | password TEXT | username TEXT
  *   begin                          creates the driver
+ *   login PROMPT                   the same, and a login without surprises up to READY
+ *   next PROMPT                    `! ready` where it stands, then `show clock` gets its own answer, in one round
+ *                                  trip, and nothing else is there
  *   < BYTES                        the device sends; \r \n \t \b \e \a \0 \xHH \\, \s a blank, \N and \T: below
  *   .                              the channel is drained: the device pauses
  *   > BYTES                        the device must have received exactly this next; \N matches a nonce, which \N
@@ -22,6 +25,7 @@
  * REASON ? state NAME | ? dirty | ? resyncs N | ? late N | ? async N | ? absent
  *
  * Every script is run with the device's bytes whole, in 7-byte and in 1-byte pieces; piece boundaries are no pauses.
+ * Files, and scripts whose first line is `pauses`, are run once more with a pause behind each byte.
  */
 #ifndef NP_CLIDEV_H
 #define NP_CLIDEV_H

@@ -203,6 +203,47 @@ test_case_41_one_endless_line_is_passed_on_as_it_comes(void **state)
 }
 
 static void
+test_case_63_the_silence_of_a_device_whose_output_nobody_reads_is_no_silence(void **state)
+{
+	struct world *w = *state;
+	struct cli_command command = {.text = "show run", .size = 8, .limits = {60, 5, 0}};
+	struct buf *out = cli_output(w->cli);
+	struct np_error err;
+	char line[128];
+	size_t n = make_line(line, sizeof(line), 1);
+
+	assert_int_equal(cli_run(w->cli, &command, w->now, &err), 0);
+	expect(w, "show run\n");
+	send_all(w, "show run\r\n");
+	while (cli_feed(w->cli, line, n, w->now) == n)
+		continue;
+	/* The window is full, and the reader sleeps for longer than the idle limit. */
+	for (int i = 0; i < 100; i++) {
+		double at = cli_wake_at(w->cli);
+
+		w->now = at > 0 && at < w->now + 1 ? at : w->now + 1;
+		cli_tick(w->cli, w->now);
+		assert_int_equal(cli_feed(w->cli, line, n, w->now), 0);
+	}
+	assert_int_equal(cli_state(w->cli), CLI_RUNNING);
+	buf_consume(out, out->len);
+	send_all(w, "R1#");
+	cli_drained(w->cli, w->now);
+	assert_int_equal(take(w, CLI_EVENT_RESULT).result.err.reason, REASON_NONE);
+	take(w, CLI_EVENT_READY);
+
+	/* One that reads, but a device that is silent: that is the limit's business. */
+	buf_consume(out, out->len);
+	assert_int_equal(cli_run(w->cli, &command, w->now, &err), 0);
+	expect(w, "show run\n");
+	send_all(w, "show run\r\nx\r\n");
+	cli_drained(w->cli, w->now);
+	w->now += 5;
+	cli_tick(w->cli, w->now);
+	assert_int_equal(take(w, CLI_EVENT_RESULT).result.err.reason, REASON_IDLE_TIMEOUT);
+}
+
+static void
 test_case_55_200_commands_and_keep_alives_each_get_their_own_answer(void **state)
 {
 	struct world *w = *state;
@@ -307,6 +348,8 @@ main(void)
 		test_case_4_a_pause_at_every_byte_of_output_and_prompt_changes_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_case_41_output_that_nobody_reads_stops_the_device_and_loses_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_case_63_the_silence_of_a_device_whose_output_nobody_reads_is_no_silence, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_case_41_one_endless_line_is_passed_on_as_it_comes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_case_55_200_commands_and_keep_alives_each_get_their_own_answer, setup, teardown),
