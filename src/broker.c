@@ -341,6 +341,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->syncs);
 	TAILQ_INIT(&b->waits);
 	steer_rules_init(&b->rules);
+	TAILQ_INIT(&b->shows);
 	b->events = broker_events_create();
 	broker_audit_configure(b, config->audit_log);
 	broker_event_started(b);
@@ -526,6 +527,7 @@ broker_destroy(struct broker *b)
 		ev_run(b->loop, EVRUN_ONCE);
 	free_ended(b);
 	connector_destroy(b->connector);
+	broker_shows_free(b);
 	while ((pool = TAILQ_FIRST(&b->pools)) != NULL)
 		broker_pool_free(pool);
 	broker_waits_finish(b);

@@ -256,6 +256,8 @@ broker_verb(const char *name)
 	    {"sync", verb_sync},
 	    {"reload", verb_reload},
 	    {"stop", verb_stop},
+	    {"config_show", broker_verb_config_show},
+	    {"platforms", broker_verb_platforms},
 	    {"watch", broker_verb_watch},
 	};
 

@@ -40,9 +40,11 @@ find_platform(const struct broker *b, const struct platforms *set, const struct 
     struct platform **platform, struct np_error *err)
 {
 	bool detect = strcmp(device->device_type, BROKER_AUTODETECT) == 0;
-	const char *known = detect ? broker_detect_known(b, device->name) : device->device_type, *near;
+	const char *known = device->device_type, *near;
 	char shown[64];
 
+	if (detect)
+		known = b != NULL ? broker_detect_known(b, device->name) : NULL;
 	*platform = known != NULL ? platforms_find(set, known) : NULL;
 	if (*platform == NULL && detect)
 		*platform = platforms_find(set, BROKER_AUTODETECT);
@@ -55,7 +57,10 @@ find_platform(const struct broker *b, const struct platforms *set, const struct 
 	    near != NULL ? "`?" : "");
 }
 
-/* 0 with *platform set (no reference taken), NULL: channels; or -1 when the device cannot do what is wanted. */
+/*
+ * 0 with *platform set (no reference taken), NULL: channels; or -1 when the device cannot do what is wanted.  b may be
+ * NULL: nothing was detected.
+ */
 int
 broker_driver_choose(const struct broker *b, const struct platforms *set, const struct device_conf *device,
     enum broker_want want, struct platform **platform, struct np_error *err)

@@ -246,6 +246,7 @@ struct broker {
 	struct steer_rules rules;
 	struct steer_waits waits;
 	bool waits_due; /* something has ended that somebody may wait for */
+	TAILQ_HEAD(, broker_show) shows;
 	int pools_count, peers_count, requests_count, sessions_count;
 	uint64_t next_id; /* sessions, requests, peers: one row of numbers, so that no two things share one */
 	double started;
@@ -439,6 +440,15 @@ int broker_verb_steer(struct broker_peer *bp, const struct message *m, struct np
 int broker_verb_close(struct broker_peer *bp, const struct message *m, struct np_error *err);
 int broker_verb_kill(struct broker_peer *bp, const struct message *m, struct np_error *err);
 void broker_drains_follow(struct broker *b);
+
+/* broker_confshow.c */
+struct conf_parts;
+int broker_conf_parts(struct conf_parts *parts, const struct broker *b, struct config *config,
+    const struct platforms *set, const char *name, struct np_error *err);
+bool broker_show_done(struct broker *b, const struct connect_result *result);
+void broker_shows_free(struct broker *b);
+int broker_verb_config_show(struct broker_peer *bp, const struct message *m, struct np_error *err);
+int broker_verb_platforms(struct broker_peer *bp, const struct message *m, struct np_error *err);
 
 /* broker_status.c */
 cJSON *broker_strings(char *const *v, size_t n);

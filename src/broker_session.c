@@ -308,7 +308,7 @@ on_connector_done(struct connect_result *result, void *arg)
 	struct broker_session *s;
 
 	broker_prompts_drop_job(b, result->id);
-	if (pool == NULL)
+	if (broker_show_done(b, result) || pool == NULL)
 		return;
 	switch (result->kind) {
 	case CONNECT_RESOLVE:

@@ -12,20 +12,8 @@
 
 /* --- the parts --- */
 
-/* Shells or channels; a type that no platform has is said to be a problem by who uses it. */
-static struct platform *
-find_platform(const struct device_conf *device, const struct platforms *set)
-{
-	bool plain = device->device_type == NULL || strcmp(device->device_type, "linux") == 0;
-
-	if (device->driver == DRIVER_EXEC || device->device_type == NULL || (device->driver == DRIVER_DEFAULT && plain))
-		return NULL;
-	return platforms_find(set, device->device_type);
-}
-
 int
-conf_parts_init(struct conf_parts *parts, struct config *config, const struct platforms *set, const char *name,
-    struct np_error *err)
+conf_parts_init(struct conf_parts *parts, struct config *config, const char *name, struct np_error *err)
 {
 	struct operand op;
 
@@ -38,9 +26,6 @@ conf_parts_init(struct conf_parts *parts, struct config *config, const struct pl
 		parts->device = parts->adhoc;
 	}
 	parts->config = config_ref(config);
-	parts->platform = find_platform(parts->device, set);
-	if (parts->platform != NULL)
-		platform_ref(parts->platform);
 	return 0;
 }
 
@@ -151,6 +136,17 @@ shorter(double a, double b)
 
 /* --- the driver --- */
 
+/* A platform may prefer channels to its own shells. */
+static const char *
+driver_origin(const struct conf_parts *parts)
+{
+	const char *type = parts->device->device_type;
+
+	if (type == NULL)
+		return "default";
+	return parts->platform != NULL || strcmp(type, "linux") == 0 ? "device_type" : "platform";
+}
+
 static void
 set_driver(cJSON *rows, const struct conf_parts *parts)
 {
@@ -159,8 +155,7 @@ set_driver(cJSON *rows, const struct conf_parts *parts)
 	double silence = p != NULL ? CLI_TIMEOUT : 0;
 
 	if (device->driver == DRIVER_DEFAULT)
-		conf_show_set(rows, "driver", cJSON_CreateString(p != NULL ? "cli" : "exec"),
-		    device->device_type != NULL ? "device_type" : "default");
+		conf_show_set(rows, "driver", cJSON_CreateString(p != NULL ? "cli" : "exec"), driver_origin(parts));
 	if (device->args.first_byte_timeout < 0)
 		conf_show_set(rows, "first_byte_timeout", cJSON_CreateNumber(silence), "default");
 	if (device->args.idle_timeout < 0)
@@ -191,7 +186,8 @@ conf_effective(const struct conf_parts *parts)
 	cJSON_AddItemToObject(o, "source", text_json(parts->adhoc == NULL ? parts->device->source : NULL));
 	cJSON_AddItemToObject(o, "platform", text_json(parts->platform != NULL ? parts->platform->name : NULL));
 	cJSON_AddItemToObject(o, "ssh", t != NULL ? target_json(t) : cJSON_CreateNull());
-	cJSON_AddItemToObject(o, "problem", text_json(parts->problem));
+	cJSON_AddItemToObject(
+	    o, "problem", text_json(parts->problem.reason != REASON_NONE ? parts->problem.text : NULL));
 	cJSON_AddItemToObject(o, "settings", rows);
 	return o;
 }

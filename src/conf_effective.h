@@ -20,15 +20,16 @@ struct conf_parts {
 	struct device_conf *adhoc;   /* owned: the device where it has no entry; else NULL */
 	struct platform *platform;   /* a reference: its commands run in shells of this one; NULL: on channels */
 	const struct target *target; /* of the caller, or NULL: not known */
-	const char *problem;         /* of the caller: why something is not known, or NULL */
+	struct np_error
+	    problem; /* why it cannot be used, or something is not known; its reason is NONE where all is well */
 };
 
 /*
- * The entry of that name, or an operand that has none, with its platform; -1 with err when it can be neither.  The
- * caller fills in target and problem, if they are to be had, and calls conf_parts_finish().
+ * The entry of that name, or an operand that has none; -1 with err when it can be neither.  The caller fills in
+ * platform, target and problem, as far as they are to be had, and calls conf_parts_finish().
  */
-int conf_parts_init(struct conf_parts *parts, struct config *config, const struct platforms *set, const char *name,
-    struct np_error *err) NP_MUST_CHECK;
+int conf_parts_init(
+    struct conf_parts *parts, struct config *config, const char *name, struct np_error *err) NP_MUST_CHECK;
 void conf_parts_finish(struct conf_parts *parts);
 
 /*

@@ -48,8 +48,7 @@ check_type(struct conf_remarks *remarks, const struct config *config, const stru
 		remark(remarks, true, config, device, "driver",
 		    "`driver: cli` of %s needs a `device_type`: a platform's name, see npctl platform list",
 		    device->name);
-	if (type == NULL || strcmp(type, "linux") == 0 || strcmp(type, "autodetect") == 0 ||
-	    platforms_find(set, type) != NULL)
+	if (type == NULL || strcmp(type, "linux") == 0 || platforms_find(set, type) != NULL)
 		return;
 	nearest = platforms_nearest(set, type);
 	text_vis_into(shown, sizeof(shown), type);

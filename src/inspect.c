@@ -11,6 +11,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "broker_impl.h"
 #include "conf.h"
 #include "conf_effective.h"
 #include "conf_lint.h"
@@ -230,12 +231,13 @@ show_device(struct config *config, const struct platforms *set, const char *name
 	struct np_error err;
 	int status;
 
-	if (conf_parts_init(&parts, config, set, name, &err) == -1) {
+	if (broker_conf_parts(&parts, NULL, config, set, name, &err) == -1) {
 		say_failed(&err);
 		return 1;
 	}
 	parts.target = target = resolve(config, parts.device, &err);
-	parts.problem = target == NULL ? err.text : NULL;
+	if (target == NULL)
+		parts.problem = err;
 	status = print_json(conf_effective(&parts));
 	target_unref(target);
 	conf_parts_finish(&parts);

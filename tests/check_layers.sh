@@ -124,6 +124,7 @@ table='
 4 broker_cli cjson
 4 broker_close cjson
 4 broker_config cjson
+4 broker_confshow
 4 broker_control cjson ev
 4 broker_devices cjson
 4 broker_detect cjson

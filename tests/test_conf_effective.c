@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker_impl.h"
 #include "conf_effective.h"
 #include "conf_lint.h"
 #include "conf_show.h"
@@ -76,11 +77,12 @@ expect(struct config *config, const char *name, const char *ssh_text, const stru
 	struct np_error err;
 	cJSON *o;
 
-	if (conf_parts_init(&parts, config, set, name, &err) < 0)
+	if (broker_conf_parts(&parts, NULL, config, set, name, &err) < 0)
 		fail_msg("%s", err.text);
 	platforms_unref(set);
 	parts.target = target = ssh_text != NULL ? resolve(parts.device, ssh_text) : NULL;
-	parts.problem = ssh_text == NULL ? "no ssh" : NULL;
+	if (ssh_text == NULL)
+		error_set(&parts.problem, REASON_RESOLVE_FAILED, "no ssh");
 	o = conf_effective(&parts);
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(shown(o, e[i].key), e[i].shown) != 0)
@@ -165,18 +167,24 @@ test_a_platform_decides_about_shells(void **state)
 	static const struct expectation exec[] = {{"driver", "\"exec\" file"}, {"max_channels", "10 default"},
 	    {"max_connections", "10 default"}, {"first_byte_timeout", "0 default"}};
 	static const struct expectation linux_type[] = {{"driver", "\"exec\" device_type"}};
+	static const struct expectation preferred[] = {{"driver", "\"exec\" platform"}, {"idle_timeout", "0 default"}};
+	static const struct expectation privileged[] = {{"driver", "\"cli\" device_type"}};
 	struct config *config =
 	    parse("devices:\n"
 		  "  ios: {device_type: cisco_xe}\n"
 		  "  many: {device_type: cisco_ios, connection_args: {max_connections: 5, idle_timeout: 0}}\n"
 		  "  exec: {device_type: cisco_ios, driver: exec}\n"
-		  "  tux: {device_type: linux}\n");
+		  "  tux: {device_type: linux}\n"
+		  "  frr: {device_type: frr}\n"
+		  "  frr2: {device_type: frr, secret: x}\n");
 	(void)state;
 
 	EXPECT(config, "ios", SSH, ios);
 	EXPECT(config, "many", SSH, many);
 	EXPECT(config, "exec", SSH, exec);
 	EXPECT(config, "tux", SSH, linux_type);
+	EXPECT(config, "frr", SSH, preferred);
+	EXPECT(config, "frr2", SSH, privileged);
 	config_unref(config);
 }
 
@@ -184,7 +192,6 @@ static void
 test_what_ssh_read_is_named_but_no_command_of_its(void **state)
 {
 	struct config *config = parse("devices: {r1: {}}\n");
-	struct platforms *set = platdir_load();
 	struct conf_parts parts;
 	struct np_error err;
 	struct target *target;
@@ -192,7 +199,7 @@ test_what_ssh_read_is_named_but_no_command_of_its(void **state)
 	cJSON *o;
 	(void)state;
 
-	assert_int_equal(conf_parts_init(&parts, config, set, "r1", &err), 0);
+	assert_int_equal(conf_parts_init(&parts, config, "r1", &err), 0);
 	parts.target = target =
 	    resolve(parts.device, "user u\nhostname h\nport 22\nproxycommand nc --token=hunter2 %h %p\n");
 	o = conf_effective(&parts);
@@ -205,7 +212,6 @@ test_what_ssh_read_is_named_but_no_command_of_its(void **state)
 	cJSON_Delete(o);
 	target_unref(target);
 	conf_parts_finish(&parts);
-	platforms_unref(set);
 	config_unref(config);
 }
 
@@ -213,14 +219,12 @@ static void
 test_a_name_that_can_be_no_operand_is_refused(void **state)
 {
 	struct config *config = parse("");
-	struct platforms *set = platdir_load();
 	struct conf_parts parts;
 	struct np_error err;
 	(void)state;
 
-	assert_int_equal(conf_parts_init(&parts, config, set, "-oProxyCommand=x", &err), -1);
+	assert_int_equal(conf_parts_init(&parts, config, "-oProxyCommand=x", &err), -1);
 	assert_int_equal(err.reason, REASON_INVALID_PARAMS);
-	platforms_unref(set);
 	config_unref(config);
 }
 
