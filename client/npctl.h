@@ -12,10 +12,12 @@
 
 struct npctl_options {
 	const char *verb;
+	const char *method; /* what it comes to: mostly the name of the request */
 	char **args;
 	int args_count;
 	const char *socket;
 	const char *text; /* -m, or NULL */
+	const char *file; /* -f: the configuration, or NULL */
 	bool json, now, all, wait;
 };
 

@@ -2,6 +2,7 @@
 #include "npctl.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "text.h"
@@ -29,6 +30,7 @@ static const struct verb {
 	const char *wants; /* what the least argument is */
 } verbs[] = {
     {"close", 1, 1000, NOW | ALL | WAIT, "name a device or a session (#ID), or give --all"},
+    {"config", 0, 1000, 0, NULL},
     {"disable", 1, 1000, ALL | WAIT | TEXT, "name a device, @group or glob, or give --all"},
     {"drain", 0, 1000, ALL | WAIT | TEXT, NULL},
     {"enable", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
@@ -36,6 +38,7 @@ static const struct verb {
     {"open", 1, 1000, 0, "name a device"},
     {"pause", 1, 1000, ALL | WAIT, "name a device, @group or glob, or give --all"},
     {"ping", 0, 0, 0, NULL},
+    {"platform", 0, 1000, 0, NULL},
     {"reconnect", 1, 1000, ALL | WAIT, "name a device, @group or glob, or give --all"},
     {"reload", 0, 0, 0, NULL},
     {"resume", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
@@ -43,6 +46,19 @@ static const struct verb {
     {"stop", 0, 0, NOW, NULL},
     {"sync", 0, 0, 0, NULL},
     {"watch", 0, 1, 0, NULL},
+};
+
+/* The second word of some, and what it takes. */
+static const struct {
+	const char *verb, *word, *method;
+	int args_min, args_max;
+	const char *missing;
+} subverbs[] = {
+    {"config", "check", "check_config", 0, 0, NULL},
+    {"config", "show", "config_show", 0, 1, NULL},
+    {"platform", "check", "check_platform", 1, 1000, "name a platform file"},
+    {"platform", "list", "platforms", 0, 0, NULL},
+    {"platform", "show", "platforms", 1, 1, "name a platform; npctl platform list shows which there are"},
 };
 
 static int
@@ -94,7 +110,52 @@ check_options(const struct npctl_options *o, const struct verb *verb, struct np_
 }
 
 static int
-check_verb(const struct npctl_options *o, struct np_error *err)
+unknown_subverb(const struct npctl_options *o, struct np_error *err)
+{
+	char names[128] = "", shown[64];
+	size_t used = 0;
+
+	for (size_t i = 0; i < NP_COUNT(subverbs); i++)
+		if (strcmp(subverbs[i].verb, o->verb) == 0)
+			used += (size_t)snprintf(
+			    names + used, sizeof(names) - used, "%s%s", used > 0 ? ", " : "", subverbs[i].word);
+	if (o->args_count == 0)
+		return error_set(err, REASON_INVALID_PARAMS, "%s: say what to do with it: %s", o->verb, names);
+	return error_set(err, REASON_INVALID_PARAMS, "%s %s: no such command; there are %s", o->verb,
+	    text_vis_into(shown, sizeof(shown), o->args[0]), names);
+}
+
+/* Takes the second word off the arguments. */
+static int
+take_subverb(struct npctl_options *o, struct np_error *err)
+{
+	size_t i = 0;
+
+	while (i < NP_COUNT(subverbs) && (strcmp(subverbs[i].verb, o->verb) != 0 || o->args_count == 0 ||
+					     strcmp(subverbs[i].word, o->args[0]) != 0))
+		i++;
+	if (i == NP_COUNT(subverbs))
+		return unknown_subverb(o, err);
+	o->method = subverbs[i].method;
+	o->args++;
+	o->args_count--;
+	if (o->args_count < subverbs[i].args_min)
+		return usage(err, subverbs[i].word, subverbs[i].missing);
+	if (o->args_count > subverbs[i].args_max)
+		return usage(err, o->args[subverbs[i].args_max], "one argument too many; npctl --help shows how");
+	if (o->json && strncmp(o->method, "check_", strlen("check_")) == 0)
+		return usage(err, subverbs[i].word, "--json does not go with it: its lines are FILE:LINE: text");
+	return 0;
+}
+
+static bool
+has_subverbs(const struct npctl_options *o)
+{
+	return strcmp(o->verb, "config") == 0 || strcmp(o->verb, "platform") == 0;
+}
+
+static int
+check_verb(struct npctl_options *o, struct np_error *err)
 {
 	const struct verb *verb = find_verb(o->verb);
 
@@ -106,9 +167,14 @@ check_verb(const struct npctl_options *o, struct np_error *err)
 		return usage(err, o->verb, verb->wants);
 	if (o->args_count > verb->args_max)
 		return usage(err, o->args[verb->args_max], "one argument too many; npctl --help shows how");
+	o->method = o->verb;
+	if (o->file != NULL && !has_subverbs(o))
+		return usage(err, o->verb, "-f does not go with it: the broker has its configuration");
+	if (has_subverbs(o) && take_subverb(o, err) == -1)
+		return -1;
 	for (int k = 0; k < o->args_count; k++)
 		if (o->args[k][0] == '\0' || !text_is_utf8(o->args[k], strlen(o->args[k])))
-			return usage(err, o->verb, "a device's name is empty or not UTF-8");
+			return usage(err, o->verb, "a name is empty or not UTF-8");
 	if (o->text != NULL && !text_is_utf8(o->text, strlen(o->text)))
 		return usage(err, o->verb, "the text is not UTF-8");
 	return 0;
@@ -122,6 +188,9 @@ take_option(struct npctl_options *o, int option, char **argv, struct np_error *e
 	switch (option) {
 	case 'S':
 		o->socket = optarg;
+		return NPCTL_PARSED;
+	case 'f':
+		o->file = optarg;
 		return NPCTL_PARSED;
 	case OPT_JSON:
 		o->json = true;
@@ -157,7 +226,7 @@ npctl_options_parse(int argc, char **argv, struct npctl_options *o, struct np_er
 	memset(o, 0, sizeof(*o));
 	optind = 0; /* glibc: start afresh */
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":S:m:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":S:m:f:", long_options, NULL)) != -1) {
 		enum npctl_parsed parsed = take_option(o, option, argv, err);
 		if (parsed != NPCTL_PARSED)
 			return parsed;

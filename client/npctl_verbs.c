@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "npctl_daemon.h"
 #include "npctl_impl.h"
+#include "npctl_show.h"
 #include "npctl_status.h"
 #include "npsignal.h"
 #include "text.h"
@@ -88,6 +90,28 @@ print_reload(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 }
 
 static void
+print_config(const struct npctl_options *o NP_UNUSED, const cJSON *result)
+{
+	struct buf b;
+
+	buf_init(&b, OUTPUT_MAX);
+	if (npctl_config_text(&b, result) == 0)
+		fwrite(buf_head(&b), 1, b.len, stdout);
+	buf_free(&b);
+}
+
+static void
+print_platforms(const struct npctl_options *o, const cJSON *result)
+{
+	struct buf b;
+
+	buf_init(&b, OUTPUT_MAX);
+	if (npctl_platforms_text(&b, result, o->args_count > 0) == 0)
+		fwrite(buf_head(&b), 1, b.len, stdout);
+	buf_free(&b);
+}
+
+static void
 print_nothing(const struct npctl_options *o NP_UNUSED, const cJSON *result NP_UNUSED)
 {
 }
@@ -101,6 +125,16 @@ status_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
 
 	if (o->args_count > 0)
 		cJSON_AddStringToObject(params, "device", o->args[0]);
+	return params;
+}
+
+static cJSON *
+platform_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	if (o->args_count > 0)
+		cJSON_AddStringToObject(params, "name", o->args[0]);
 	return params;
 }
 
@@ -126,12 +160,14 @@ static const struct {
 	void (*print)(const struct npctl_options *o, const cJSON *result);
 } simple_verbs[] = {
     {"close", npctl_close_params, npctl_print_close},
+    {"config_show", status_params, print_config},
     {"disable", npctl_steer_params, npctl_print_steer},
     {"drain", npctl_steer_params, npctl_print_steer},
     {"enable", npctl_steer_params, npctl_print_steer},
     {"kill", npctl_kill_params, npctl_print_kill},
     {"pause", npctl_steer_params, npctl_print_steer},
     {"ping", no_params, print_ping},
+    {"platforms", platform_params, print_platforms},
     {"reconnect", npctl_steer_params, npctl_print_steer},
     {"reload", no_params, print_reload},
     {"resume", npctl_steer_params, npctl_print_steer},
@@ -198,12 +234,43 @@ run_simple(struct npctl *c, size_t verb)
 		wait_for_end(c);
 }
 
+/* ---- without a broker ---- */
+
+static bool
+is_check(const struct npctl_options *o)
+{
+	return strcmp(o->method, "check_config") == 0 || strcmp(o->method, "check_platform") == 0;
+}
+
+/* What netpulsed can also say without being asked as a broker. */
+static bool
+can_do_without(const struct npctl_options *o)
+{
+	return strcmp(o->method, "config_show") == 0 || strcmp(o->method, "platforms") == 0;
+}
+
+static void
+run_without(struct npctl *c, size_t verb)
+{
+	struct np_error err;
+	cJSON *result = npctl_daemon_ask(c->o, &err);
+
+	if (result == NULL && err.reason != REASON_NONE)
+		npctl_say_error(c, NULL, &err);
+	else if (result == NULL)
+		c->status = NPCTL_EXIT_FAILED;
+	else if (c->o->json)
+		npctl_print_json(result);
+	else
+		simple_verbs[verb].print(c->o, result);
+	cJSON_Delete(result);
+}
+
 /* ---- all ---- */
 
 static int
 start(struct npctl *c, bool opening, struct np_error *err)
 {
-	c->client.fd = c->prompt.tty = -1;
 	if (opening) {
 		if (npsignal_install(&c->wake_fd, err) == -1)
 			return -1;
@@ -217,24 +284,44 @@ start(struct npctl *c, bool opening, struct np_error *err)
 	return npclient_connect(&c->client, err);
 }
 
+static void
+run_with_broker(struct npctl *c, size_t verb)
+{
+	bool opening = strcmp(c->o->verb, "open") == 0;
+	struct np_error err;
+
+	if (start(c, opening, &err) == 0) {
+		if (verb < NP_COUNT(simple_verbs))
+			run_simple(c, verb);
+		else if (opening)
+			npctl_open(c);
+		else
+			npctl_watch(c);
+	} else if (can_do_without(c->o) && err.reason == REASON_CONNECT_FAILED) {
+		fprintf(stderr, "npctl: %s: this is what one would use\n", err.text);
+		run_without(c, verb);
+	} else {
+		npctl_say_error(c, NULL, &err);
+	}
+}
+
 int
 npctl_run(const struct npctl_options *o)
 {
-	struct npctl c = {.o = o, .wake_fd = -1};
+	struct npctl c = {.o = o, .wake_fd = -1, .client = {.fd = -1}, .prompt = {.tty = -1}};
 	struct np_error err;
-	bool opening = strcmp(o->verb, "open") == 0;
 	size_t verb = 0;
 
-	while (verb < NP_COUNT(simple_verbs) && strcmp(simple_verbs[verb].name, o->verb) != 0)
+	while (verb < NP_COUNT(simple_verbs) && strcmp(simple_verbs[verb].name, o->method) != 0)
 		verb++;
-	if (start(&c, opening, &err) == -1)
+	if (is_check(o)) {
+		npctl_daemon_check(o, &err);
 		npctl_say_error(&c, NULL, &err);
-	else if (verb < NP_COUNT(simple_verbs))
-		run_simple(&c, verb);
-	else if (opening)
-		npctl_open(&c);
-	else
-		npctl_watch(&c);
+	} else if (o->file != NULL) {
+		run_without(&c, verb);
+	} else {
+		run_with_broker(&c, verb);
+	}
 	npprompt_finish(&c.prompt);
 	npclient_close(&c.client);
 	if (fflush(stdout) == EOF || ferror(stdout)) {

@@ -248,8 +248,8 @@ absolute_path(const char *path, struct np_error *err)
 	return joined;
 }
 
-static const char *
-find_program(struct np_error *err)
+const char *
+npstart_program(struct np_error *err)
 {
 	const char *program = getenv("NETPULSE_DAEMON");
 
@@ -264,7 +264,7 @@ find_program(struct np_error *err)
 int
 npstart_daemon(const char *socket_path, double deadline, const volatile sig_atomic_t *stop, struct np_error *err)
 {
-	struct start s = {.program = find_program(err)};
+	struct start s = {.program = npstart_program(err)};
 	char *path = s.program != NULL ? absolute_path(socket_path, err) : NULL;
 	const char *const argv[] = {s.program, "--startup-fd", "3", "-S", path, "--idle-exit", IDLE_EXIT_SECONDS, NULL};
 	int fds[2] = {-1, -1}, result;

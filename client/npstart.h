@@ -17,6 +17,9 @@
 int npstart_daemon(
     const char *socket_path, double deadline, const volatile sig_atomic_t *stop, struct np_error *err) NP_MUST_CHECK;
 
+/* $NETPULSE_DAEMON, else the compiled-in path; NULL with err when that is no absolute path. */
+const char *npstart_program(struct np_error *err) NP_MUST_CHECK;
+
 /* Whether a variable ("NAME=VALUE") of the caller's environment is handed to the broker. */
 int npstart_env_passes(const char *entry);
 

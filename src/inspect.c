@@ -141,10 +141,8 @@ inspect_check(const char *config_file)
 
 /* Names that other definitions have already: the file is good by itself, but would be refused or shadow another. */
 static void
-warn_of_names(const struct platform *p, const char *const *dirs, size_t count)
+warn_of_names(const struct platform *p, const struct platforms *set)
 {
-	struct platforms *set = platforms_load(dirs, count);
-
 	for (size_t i = 0; i < p->aliases_count; i++) {
 		const struct platform *other = platforms_find(set, p->aliases[i]);
 		char *line;
@@ -156,14 +154,20 @@ warn_of_names(const struct platform *p, const char *const *dirs, size_t count)
 		say_warning(line);
 		free(line);
 	}
-	platforms_unref(set);
 }
 
+/* Where a file that is checked finds what it extends, and what it must not clash with. */
+struct surroundings {
+	char **dirs;
+	size_t count;
+	struct platforms *set;
+};
+
 static int
-check_platform(const char *path, const char *const *dirs, size_t count)
+check_platform(const char *path, const struct surroundings *at)
 {
 	struct np_error err;
-	struct platform *p = platforms_load_file(path, dirs, count, &err);
+	struct platform *p = platforms_load_file(path, (const char *const *)at->dirs, at->count, &err);
 
 	if (p == NULL) {
 		say(err.text);
@@ -171,7 +175,7 @@ check_platform(const char *path, const char *const *dirs, size_t count)
 	}
 	for (size_t i = 0; i < p->warnings_count; i++)
 		say_warning(p->warnings[i]);
-	warn_of_names(p, dirs, count);
+	warn_of_names(p, at->set);
 	printf("%s: good, platform %s (%s), %zu mode%s\n", path, p->name, platform_origin_name(p->origin),
 	    p->modes_count, p->modes_count == 1 ? "" : "s");
 	platform_unref(p);
@@ -179,18 +183,21 @@ check_platform(const char *path, const char *const *dirs, size_t count)
 }
 
 int
-inspect_check_platform(const char *config_file, const char *path)
+inspect_check_platforms(const char *config_file, const char *first, char *const *more)
 {
 	struct config *config = load_config(config_file);
-	char **dirs;
-	size_t count;
+	struct surroundings at;
 	int status;
 
 	if (config == NULL)
 		return 1;
-	count = platform_dirs(config->platform_path, &dirs);
-	status = check_platform(path, (const char *const *)dirs, count);
-	platform_dirs_free(dirs, count);
+	at.count = platform_dirs(config->platform_path, &at.dirs);
+	at.set = platforms_load((const char *const *)at.dirs, at.count);
+	status = check_platform(first, &at);
+	for (; *more != NULL; more++)
+		status |= check_platform(*more, &at);
+	platforms_unref(at.set);
+	platform_dirs_free(at.dirs, at.count);
 	config_unref(config);
 	return status;
 }

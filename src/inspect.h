@@ -13,8 +13,8 @@
  * a line on stdout when all is well.  Returns the exit status: 0, or 1 when something is wrong.
  */
 int inspect_check(const char *config_file) NP_MUST_CHECK;
-/* netpulsed -t -P FILE: the same for one platform file, which need not lie in one of the directories. */
-int inspect_check_platform(const char *config_file, const char *path) NP_MUST_CHECK;
+/* netpulsed -t -P FILE ...: the same for platform files that need not be installed; more: further ones, up to NULL. */
+int inspect_check_platforms(const char *config_file, const char *first, char *const *more) NP_MUST_CHECK;
 /* netpulsed -T [DEVICE]: one line of JSON, see conf_effective.h; device NULL: the global settings. */
 int inspect_config(const char *config_file, const char *device) NP_MUST_CHECK;
 /* netpulsed -L [NAME]: one line of JSON, see platform_show.h; name NULL: all platforms. */

@@ -269,8 +269,9 @@ run_task(const struct daemon_options *o)
 {
 	switch (o->task) {
 	case TASK_CHECK:
-		return o->platform_file != NULL ? inspect_check_platform(o->config_file, o->platform_file)
-						: inspect_check(o->config_file);
+		return o->platform_file != NULL
+			   ? inspect_check_platforms(o->config_file, o->platform_file, o->more_files)
+			   : inspect_check(o->config_file);
 	case TASK_SHOW_CONFIG:
 		return inspect_config(o->config_file, o->name);
 	case TASK_SHOW_PLATFORMS:

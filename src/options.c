@@ -17,7 +17,7 @@ static void
 usage(FILE *out)
 {
 	fputs("usage: netpulsed [-d] [-f config] [-S socket] [--idle-exit SECONDS]\n"
-	      "       netpulsed -t [-f config] [-P platform-file]\n"
+	      "       netpulsed -t [-f config] [-P platform-file ...]\n"
 	      "       netpulsed -T [-f config] [DEVICE]\n"
 	      "       netpulsed -L [-f config] [PLATFORM]\n"
 	      "  -f, --config FILE       read FILE instead of the default configuration files\n"
@@ -106,6 +106,10 @@ take_argument(struct daemon_options *o, int argc, char **argv)
 
 	if (optind < argc && takes)
 		o->name = argv[optind++];
+	if (o->task == TASK_CHECK && o->platform_file != NULL) {
+		o->more_files = argv + optind;
+		return 0;
+	}
 	if (optind < argc) {
 		fprintf(stderr, "netpulsed: unexpected argument `%s`\n", argv[optind]);
 		return -1;

@@ -22,7 +22,8 @@ struct daemon_options {
 	enum daemon_task task;
 	const char *config_file;
 	const char *platform_file;
-	const char *name; /* the argument of -T and -L, or NULL */
+	const char *name;  /* the argument of -T and -L, or NULL */
+	char **more_files; /* behind platform_file, ends with NULL */
 	const char *socket;
 	double idle_exit;
 	bool debug;

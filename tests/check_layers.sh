@@ -154,9 +154,13 @@ table='
 C npclient cjson
 C npconnect
 C npctl
+C npctl_config cjson
+C npctl_daemon cjson
 C npctl_impl cjson
 C npctl_open cjson
 C npctl_options
+C npctl_platform cjson
+C npctl_show cjson
 C npctl_status cjson
 C npctl_steer cjson
 C npctl_verbs cjson

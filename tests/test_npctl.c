@@ -164,6 +164,36 @@ test_options_may_stand_anywhere(void **state NP_UNUSED)
 }
 
 static void
+test_second_words_take_their_own_arguments(void **state NP_UNUSED)
+{
+	static const struct {
+		const char *line, *method;
+		int args_count;
+		const char *file;
+	} cases[] = {
+	    {"config check", "check_config", 0, NULL},
+	    {"config check -f c.yaml", "check_config", 0, "c.yaml"},
+	    {"-f c.yaml config show", "config_show", 0, "c.yaml"},
+	    {"config show core1", "config_show", 1, NULL},
+	    {"config show check", "config_show", 1, NULL},
+	    {"platform list --json", "platforms", 0, NULL},
+	    {"platform show frr", "platforms", 1, NULL},
+	    {"platform check a.yaml b.yaml", "check_platform", 2, NULL},
+	    {"status", "status", 0, NULL},
+	};
+	struct npctl_options o;
+	struct np_error err;
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		if (parse(cases[i].line, &o, &err) != NPCTL_PARSED)
+			fail_msg("`%s` gave `%s`", cases[i].line, err.text);
+		assert_string_equal(o.method, cases[i].method);
+		assert_int_equal(o.args_count, cases[i].args_count);
+		assert_string_equal(o.file != NULL ? o.file : "none", cases[i].file != NULL ? cases[i].file : "none");
+	}
+}
+
+static void
 test_mistakes_are_named(void **state NP_UNUSED)
 {
 	static const struct {
@@ -190,6 +220,17 @@ test_mistakes_are_named(void **state NP_UNUSED)
 	    {"ping --nope", "--nope: no such option"},
 	    {"ping -S", "-S: an argument is missing"},
 	    {"open \xff", "not UTF-8"},
+	    {"config", "config: say what to do with it: check, show"},
+	    {"config shw", "config shw: no such command; there are check, show"},
+	    {"config check x", "x: one argument too many"},
+	    {"config check --json", "--json does not go with it"},
+	    {"config show a b", "b: one argument too many"},
+	    {"platform", "platform: say what to do with it: check, list, show"},
+	    {"platform check", "check: name a platform file"},
+	    {"platform show", "show: name a platform"},
+	    {"platform list frr", "frr: one argument too many"},
+	    {"platform show \xff", "not UTF-8"},
+	    {"status -f c.yaml", "-f does not go with it"},
 	};
 	struct npctl_options o;
 	struct np_error err;
@@ -211,6 +252,7 @@ main(void)
 	    cmocka_unit_test(test_missing_and_hostile_members_do_no_harm),
 	    cmocka_unit_test(test_durations_are_short),
 	    cmocka_unit_test(test_options_may_stand_anywhere),
+	    cmocka_unit_test(test_second_words_take_their_own_arguments),
 	    cmocka_unit_test(test_mistakes_are_named),
 	};
 

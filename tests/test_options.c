@@ -71,6 +71,7 @@ test_tasks_and_their_arguments(void **state)
 	    {"-t", TASK_CHECK, NULL, NULL},
 	    {"--check -f x", TASK_CHECK, NULL, NULL},
 	    {"-t -P p.yaml", TASK_CHECK, NULL, "p.yaml"},
+	    {"-t -P p.yaml q.yaml", TASK_CHECK, NULL, "p.yaml"},
 	    {"-T", TASK_SHOW_CONFIG, NULL, NULL},
 	    {"-T core1", TASK_SHOW_CONFIG, "core1", NULL},
 	    {"core1 -T -f x", TASK_SHOW_CONFIG, "core1", NULL},
