@@ -25,6 +25,7 @@ static const char usage_text[] =
     "  platform list          which platforms there are, and which files were refused\n"
     "  platform show NAME     what a platform's definition says\n"
     "  platform check FILE    is a platform file good?\n"
+    "  record DEVICE [CMD...] a transcript of a session with its command line\n"
     "  reload                 read the configuration again\n"
     "  stop [--now]           end the broker when all commands have ended, or now\n"
     "  sync                   wait until everything asked before has had its effect\n"

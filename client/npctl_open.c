@@ -1,6 +1,6 @@
 /*
- * `npctl open`: the only verb that can meet a question (a password, a host key).  It opens its devices at once and asks
- * one question after the other.
+ * `npctl open` and `npctl record`: the verbs that can meet a question (a password, a host key).  open opens its devices
+ * at once and asks one question after the other; record has one device, and prints the transcript.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -18,24 +18,49 @@ device_of(const struct npctl *c, int64_t id)
 	return id >= 1 && id <= c->o->args_count ? c->o->args[id - 1] : NULL;
 }
 
+static cJSON *
+device_params(const struct npctl *c, const char *device)
+{
+	const char *agent = npclient_agent_socket();
+	cJSON *params = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(params, "device", device);
+	if (npprompt_available(&c->prompt))
+		cJSON_AddTrueToObject(params, "interactive");
+	if (agent != NULL)
+		cJSON_AddStringToObject(params, "agent_socket", agent);
+	return params;
+}
+
+static void
+send_request(struct npctl *c, int index, const char *method, cJSON *params)
+{
+	struct np_error err;
+
+	if (npclient_request(&c->client, index + 1, method, params, &err) == -1)
+		npctl_say_error(c, c->o->args[index], &err);
+	else
+		c->left++;
+}
+
 static void
 send_opens(struct npctl *c)
 {
-	const char *agent = npclient_agent_socket();
-	struct np_error err;
+	for (int i = 0; i < c->o->args_count; i++)
+		send_request(c, i, "open", device_params(c, c->o->args[i]));
+}
 
-	for (int i = 0; i < c->o->args_count; i++) {
-		cJSON *params = cJSON_CreateObject();
-		cJSON_AddStringToObject(params, "device", c->o->args[i]);
-		if (npprompt_available(&c->prompt))
-			cJSON_AddTrueToObject(params, "interactive");
-		if (agent != NULL)
-			cJSON_AddStringToObject(params, "agent_socket", agent);
-		if (npclient_request(&c->client, i + 1, "open", params, &err) == -1)
-			npctl_say_error(c, c->o->args[i], &err);
-		else
-			c->left++;
-	}
+/* The device, then the commands. */
+static void
+send_record(struct npctl *c)
+{
+	cJSON *params = device_params(c, c->o->args[0]), *commands = NULL;
+
+	if (c->o->args_count > 1)
+		commands = cJSON_AddArrayToObject(params, "commands");
+	for (int i = 1; i < c->o->args_count; i++)
+		cJSON_AddItemToArray(commands, cJSON_CreateString(c->o->args[i]));
+	send_request(c, 0, "record", params);
 }
 
 static void
@@ -43,6 +68,8 @@ opened(struct npctl *c, const char *device, const cJSON *result)
 {
 	char shown[256];
 
+	if (strcmp(c->o->verb, "record") == 0)
+		return; /* the transcript says it */
 	if (c->o->json) {
 		npctl_print_json(result);
 		return;
@@ -67,7 +94,7 @@ answer(struct npctl *c, const cJSON *prompt, const char *value)
 }
 
 static void
-on_open_message(struct npctl *c, const struct message *m)
+on_open_message(struct npctl *c, const struct message *m, const struct frame *frame)
 {
 	const char *device = m->id.kind == MESSAGE_ID_NUMBER ? device_of(c, m->id.number) : NULL;
 	struct np_error err;
@@ -76,6 +103,8 @@ on_open_message(struct npctl *c, const struct message *m)
 	case MESSAGE_NOTIFICATION:
 		if (strcmp(m->method, "prompt") == 0 && !npprompt_add(&c->prompt, m->params))
 			answer(c, m->params, NULL);
+		else if (strcmp(m->method, "stdout") == 0)
+			fwrite(frame->data, 1, frame->data_size, stdout);
 		break;
 	case MESSAGE_RESULT:
 		if (device != NULL) {
@@ -135,7 +164,7 @@ drain_open_messages(struct npctl *c)
 			c->left = 0;
 			return;
 		case FRAME_READY:
-			on_open_message(c, &m);
+			on_open_message(c, &m, &frame);
 			npclient_done(&c->client, &m, &frame);
 			break;
 		}
@@ -173,7 +202,10 @@ wait_open(struct npctl *c)
 void
 npctl_open(struct npctl *c)
 {
-	send_opens(c);
+	if (strcmp(c->o->verb, "record") == 0)
+		send_record(c);
+	else
+		send_opens(c);
 	while (c->left > 0) {
 		npclient_flush(&c->client);
 		drain_open_messages(c);

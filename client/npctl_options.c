@@ -40,6 +40,7 @@ static const struct verb {
     {"ping", 0, 0, 0, NULL},
     {"platform", 0, 1000, 0, NULL},
     {"reconnect", 1, 1000, ALL | WAIT, "name a device, @group or glob, or give --all"},
+    {"record", 1, 1000, 0, "name a device, and commands to run on it"},
     {"reload", 0, 0, 0, NULL},
     {"resume", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
     {"status", 0, 1, 0, NULL},

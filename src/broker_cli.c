@@ -81,6 +81,7 @@ start_command(struct request *r, struct cli *cli)
 		fail_command(r, &err);
 		return;
 	}
+	broker_record_command(r);
 	r->session->commands++;
 	shell_wake(r->session->sh.shell);
 }
@@ -172,6 +173,10 @@ request_cli_pump(struct request *r)
 	if (out->len > 0) {
 		r->got_output = true;
 		r->last_activity = clock_now();
+	}
+	if (r->params.record && r->session->sh.transcript != NULL) {
+		transcript_output(r->session->sh.transcript, buf_head(out), out->len);
+		shell_consume(sh, out->len);
 	}
 	while (out->len > 0) {
 		size_t n = request_stream(r, 0, buf_head(out), out->len);
@@ -279,6 +284,7 @@ request_cli_result(struct request *r, const struct cli_result *result)
 		return;
 	}
 	take_result(r, result);
+	broker_record_result(r, result);
 	request_command_done(r);
 }
 

@@ -241,6 +241,7 @@ broker_verb(const char *name)
 	static const struct verb verbs[] = {
 	    {"exec", verb_exec},
 	    {"config", verb_config},
+	    {"record", verb_record},
 	    {"open", verb_open},
 	    {"close", broker_verb_close},
 	    {"kill", broker_verb_kill},

@@ -407,8 +407,10 @@ void
 request_command_done(struct request *r)
 {
 	r->state = REQUEST_FLUSHING;
-	if (!another_follows(r))
+	if (!another_follows(r)) {
+		broker_record_end(r);
 		request_release_lease(r);
+	}
 	request_pump(r);
 }
 

@@ -28,6 +28,7 @@
 #include "session.h"
 #include "shell.h"
 #include "target.h"
+#include "transcript.h"
 
 #define BROKER_CONNECTORS_MAX 64
 #define BROKER_AGENT_HASHES 16
@@ -76,9 +77,10 @@ struct broker_shell {
 	char *password;
 	bool outdated; /* the configuration changed while it connected */
 	bool needed_person;
-	bool detecting;  /* broker_detect.c: */
-	size_t asked;    /* definitions whose commands were tried */
-	struct buf seen; /* the answer to the last one */
+	struct transcript *transcript; /* of a session that a recording made; NULL: none */
+	bool detecting;                /* broker_detect.c: */
+	size_t asked;                  /* definitions whose commands were tried */
+	struct buf seen;               /* the answer to the last one */
 };
 
 /*
@@ -352,6 +354,13 @@ void request_cli_cancel(struct request *r);
 void request_cli_question(struct request *r, const struct cli_event *event);
 void request_cli_answer(struct request *r, const char *value);
 void request_cli_free(struct request *r);
+
+/* broker_record.c */
+int verb_record(struct broker_peer *bp, const struct message *m, struct np_error *err);
+void broker_record_begin(struct broker_session *s);
+void broker_record_command(struct request *r);
+void broker_record_result(struct request *r, const struct cli_result *result);
+void broker_record_end(struct request *r);
 
 /* broker_config.c */
 int verb_config(struct broker_peer *bp, const struct message *m, struct np_error *err);

@@ -356,7 +356,21 @@ on_ended(struct shell *sh NP_UNUSED, void *arg)
 	start_clock(s, 0);
 }
 
-static const struct shell_events shell_callbacks = {.event = on_event, .output = on_output, .ended = on_ended};
+static void
+on_tap(struct shell *sh NP_UNUSED, bool from_device, const void *bytes, size_t size, void *arg)
+{
+	struct broker_session *s = arg;
+
+	if (s->sh.transcript == NULL)
+		return;
+	if (from_device)
+		transcript_received(s->sh.transcript, bytes, size, clock_now());
+	else
+		transcript_sent(s->sh.transcript, bytes, size, clock_now());
+}
+
+static const struct shell_events shell_callbacks = {
+    .event = on_event, .output = on_output, .ended = on_ended, .tap = on_tap};
 
 /* ---- life ---- */
 
@@ -385,6 +399,7 @@ broker_shell_open(struct broker_session *s)
 	s->sh.clock.data = s;
 	buf_init(&s->sh.seen, 0);
 	s->sh.use = SHELL_LOGIN;
+	broker_record_begin(s);
 	s->sh.shell = shell_open(b->loop, s->session, &options, &shell_callbacks, s);
 	forget_secrets(s);
 }
@@ -407,6 +422,7 @@ broker_shell_finish(struct broker_session *s)
 {
 	start_clock(s, 0);
 	forget_secrets(s);
+	transcript_destroy(s->sh.transcript);
 	buf_free(&s->sh.seen);
 	free(s->end_why);
 }

@@ -241,8 +241,8 @@ add_command(struct exec_params *p, const void *text, size_t size)
 	c->size = size;
 }
 
-static int
-parse_commands_array(const cJSON *array, struct exec_params *p, struct np_error *err)
+int
+params_parse_commands(const cJSON *array, struct exec_params *p, struct np_error *err)
 {
 	const cJSON *item;
 
@@ -274,7 +274,7 @@ parse_what(const cJSON *params, struct exec_params *p, struct np_error *err)
 		return error_set(err, REASON_INVALID_PARAMS,
 		    "only one of `command`, `commands`, `command_base64` and `subsystem` can be given");
 	if (array != NULL)
-		return parse_commands_array(array, p, err);
+		return params_parse_commands(array, p, err);
 	if (base64 != NULL) {
 		size_t size;
 		uint8_t *bytes = text_unbase64(base64, &size);

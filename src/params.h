@@ -69,7 +69,8 @@ struct exec_params {
 	bool enable; /* in the privileged mode */
 	bool prove;
 	bool raw;
-	bool hold; /* the lease stays with this client after the request */
+	bool hold;   /* the lease stays with this client after the request */
+	bool record; /* a transcript is wanted, not the output */
 	struct params_answer *answers;
 	size_t answers_count;
 	/* `config` */
@@ -81,6 +82,8 @@ struct exec_params {
 int exec_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 /* The same for open: device, overrides, interactive, agent_socket, fresh, queue_timeout. */
 int open_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
+/* The same for record: exec on a shell of its own, without commands what tells the platform. */
+int record_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 /* The same for config.  Its lines come as stdin. */
 int config_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 void exec_params_finish(struct exec_params *p);

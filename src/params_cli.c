@@ -12,6 +12,9 @@ static const char *const config_names[] = {"device", "overrides", "interactive",
     "queue_timeout", "timeout", "first_byte_timeout", "idle_timeout", "window", "answers", "save", "keep_going",
     "dry_run", "confirm_minutes"};
 
+static const char *const record_names[] = {"device", "overrides", "interactive", "agent_socket", "queue_timeout",
+    "timeout", "first_byte_timeout", "idle_timeout", "commands", "enable", "prove", "answers"};
+
 static const char *const answer_names[] = {"match", "answer"};
 
 void
@@ -86,4 +89,19 @@ config_params_parse(const cJSON *params, struct exec_params *p, struct np_error 
 		return error_set(err, REASON_INVALID_PARAMS,
 		    "`dry_run` changes nothing: it does not go with `save` or `confirm_minutes`");
 	return 0;
+}
+
+int
+record_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err)
+{
+	const cJSON *commands = cJSON_GetObjectItemCaseSensitive(params, "commands");
+
+	params_init(p);
+	if (params_only(params, record_names, NP_COUNT(record_names), err) == -1 ||
+	    params_parse_common(params, p, err) == -1 || params_parse_limits(params, p, err) == -1 ||
+	    params_parse_cli(params, p, err) == -1)
+		return -1;
+	p->batch = p->record = p->fresh = true;
+	p->on_error = ON_ERROR_CONTINUE;
+	return commands != NULL ? params_parse_commands(commands, p, err) : 0;
 }

@@ -11,6 +11,8 @@ int params_parse_common(const cJSON *params, struct exec_params *p, struct np_er
 int params_parse_limits(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 /* What concerns interactive command lines. */
 int params_parse_cli(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
+/* `commands`: a batch. */
+int params_parse_commands(const cJSON *array, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 void params_free_answers(struct exec_params *p);
 
 #endif

@@ -65,6 +65,7 @@ table='
 1 terminal
 1 terminal_impl
 1 terminal_line
+1 transcript
 1 yamldoc yaml
 1 yamldoc_text
 
@@ -138,6 +139,7 @@ table='
 4 broker_pool cjson ev
 4 broker_prompt cjson ev
 4 broker_reload
+4 broker_record
 4 broker_request cjson ev
 4 broker_rules
 4 broker_select cjson

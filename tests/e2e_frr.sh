@@ -137,6 +137,9 @@ if [ -n "$have_telnet" ]; then
 	like "$err" '^npexec: z3: privilege_failed: ' "telnet: a wrong secret fails"
 	run npexec z3 'show version'
 	like "$err" '^npexec: z3: auth_backoff: ' "telnet: and is not tried again"
+	npctl record z1 "show running-config" >"$T/transcript"
+	like "$(cat "$T/transcript")" "^> show running-config" "npctl record: a transcript"
+	ok "without secrets" not grep -qE "s3cret-word|> zebra|wrong-word" "$T/transcript"
 	npexec -c z1 'line vty' 'exec-timeout 0 3' 2>"$T/err" || diag "$(cat "$T/err")"
 	npctl close z1 >/dev/null
 	before=$(npexec -j z1 'show version' | jq -r .session)
@@ -147,7 +150,7 @@ if [ -n "$have_telnet" ]; then
 	ok "no secret in the log" not grep -qE 's3cret-word|wrong-word|zebra$' "$T/broker.log"
 	unlike "$(npctl status --json)" 's3cret-word|wrong-word' "nor in the status"
 else
-	skip 15 "telnet or nsenter is not installed"
+	skip 17 "telnet or nsenter is not installed"
 fi
 
 ok "the broker ends well" stop_broker
