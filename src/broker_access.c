@@ -12,44 +12,58 @@
 
 #define AGENT_TIMEOUT 5.0
 
-void
-broker_pool_drop_stamps(struct broker_pool *pool)
-{
-	for (size_t i = 0; i < pool->block_stamps_count; i++)
-		file_stamp_finish(&pool->block_stamps[i]);
-	free(pool->block_stamps);
-	pool->block_stamps = NULL;
-	pool->block_stamps_count = 0;
-}
-
 /* ---- what blocks log-ins, and what lifts it ---- */
 
-static void
-add_block_stamps(struct broker_pool *pool, const char *path)
+void
+login_files_take(struct login_files *files, const struct target *t)
 {
-	pool->block_stamps =
-	    xreallocarray(pool->block_stamps, pool->block_stamps_count + 1, sizeof(pool->block_stamps[0]));
-	file_stamp_take(&pool->block_stamps[pool->block_stamps_count++], path);
+	files->since = clock_now();
+	for (size_t i = 0; i < t->config_files.n; i++)
+		file_stamps_add(&files->credentials, t->config_files.v[i].path);
+	for (size_t i = 0; i < t->credential_files.n; i++)
+		file_stamps_add(&files->credentials, t->credential_files.v[i].path);
+	for (size_t i = 0; i < t->user_known_hosts.n; i++)
+		file_stamps_add(&files->known_hosts, t->user_known_hosts.v[i]);
+	for (size_t i = 0; i < t->global_known_hosts.n; i++)
+		file_stamps_add(&files->known_hosts, t->global_known_hosts.v[i]);
 }
 
-/* Remembers the files as they were at a failed attempt, and the agent's key list that did not help. */
 void
-broker_pool_failed(struct broker_pool *pool, const struct target *t, uint64_t agent_hash)
+login_files_finish(struct login_files *files)
 {
-	broker_pool_drop_stamps(pool);
-	for (size_t i = 0; t != NULL && i < t->config_files_count; i++)
-		add_block_stamps(pool, t->config_files[i].path);
-	for (size_t i = 0; t != NULL && i < t->credential_files_count; i++)
-		add_block_stamps(pool, t->credential_files[i].path);
-	for (size_t i = 0; t != NULL && i < t->user_known_hosts.n; i++)
-		add_block_stamps(pool, t->user_known_hosts.v[i]);
-	for (size_t i = 0; t != NULL && i < t->global_known_hosts.n; i++)
-		add_block_stamps(pool, t->global_known_hosts.v[i]);
+	file_stamps_finish(&files->credentials);
+	file_stamps_finish(&files->known_hosts);
+}
+
+/*
+ * Remembers the files as they were before a failed attempt (taken over), and the agent's key list that did not help (0:
+ * none was asked).  An attempt that began earlier than another that failed knows less than that one.
+ */
+void
+broker_pool_failed(struct broker_pool *pool, struct login_files *tried, uint64_t agent_hash)
+{
+	if (pool->policy.block == POOL_OPEN || tried->since >= pool->tried.since) {
+		login_files_finish(&pool->tried);
+		pool->tried = *tried;
+		*tried = (struct login_files){0};
+	}
+	if (agent_hash == 0)
+		return;
 	if (pool->agent_hashes_count == BROKER_AGENT_HASHES)
 		memmove(pool->agent_hashes, pool->agent_hashes + 1, sizeof(pool->agent_hashes) - sizeof(uint64_t));
 	else
 		pool->agent_hashes_count++;
 	pool->agent_hashes[pool->agent_hashes_count - 1] = agent_hash;
+}
+
+/* Whether something has changed that may make the next login end better. */
+static bool
+block_is_outdated(const struct broker_pool *pool)
+{
+	if (pool->policy.block == POOL_OPEN)
+		return false;
+	return file_stamps_changed(&pool->tried.credentials) ||
+	       (pool->policy.block == POOL_BACKOFF && file_stamps_changed(&pool->tried.known_hosts));
 }
 
 void
@@ -58,7 +72,7 @@ broker_pool_unblock(struct broker_pool *pool, bool credentials_changed)
 	pool_unblock(&pool->policy, credentials_changed);
 	pool->agent_hashes_count = 0;
 	pool->prompted = false;
-	broker_pool_drop_stamps(pool);
+	login_files_finish(&pool->tried);
 	broker_pool_kick(pool);
 }
 
@@ -84,12 +98,12 @@ broker_pool_freshen(struct broker_pool *pool)
 {
 	const struct target *t = pool->target;
 
-	if (pool->policy.block != POOL_OPEN && file_stamps_changed(pool->block_stamps, pool->block_stamps_count)) {
+	if (block_is_outdated(pool)) {
 		log_info("pool", "%s: credential or configuration files changed: log-ins are allowed again",
 		    pool->device->name);
 		broker_pool_unblock(pool, true);
 	}
-	if (t != NULL && pool->policy.resolved && file_stamps_changed(t->config_files, t->config_files_count))
+	if (t != NULL && pool->policy.resolved && file_stamps_changed(&t->config_files))
 		unresolve(pool, "ssh's configuration changed");
 }
 

@@ -87,13 +87,24 @@ struct broker_shell {
  * One SSH session, from the decision to connect to its end.  Owned by the pool's list of entries; freed by
  * broker_session_free(), which only the two ends (failed connect, closed session) call.
  */
+/*
+ * The files that decide about a login, as they were before it was tried.  One that changes while the login is under way
+ * may have been read before.
+ */
+struct login_files {
+	double since;                   /* clock_now() */
+	struct file_stamps credentials; /* and configuration */
+	struct file_stamps known_hosts; /* a login may write them itself: what they lift is no failed authentication */
+};
+
 struct broker_session {
 	struct pool_entry entry;
 	struct broker_pool *pool;
-	uint64_t id;                /* never repeats */
-	uint64_t dial_job;          /* connector's id while dialling */
-	struct session *session;    /* NULL while connecting */
-	struct target *target;      /* what was dialled: a reference */
+	uint64_t id;             /* never repeats */
+	uint64_t dial_job;       /* connector's id while dialling */
+	struct session *session; /* NULL while connecting */
+	struct target *target;   /* what was dialled: a reference */
+	struct login_files tried;
 	struct np_error jump_error; /* why the connection through the jump host ended under the dial */
 	struct request *forward;    /* the lease on the jump host's session that carries this one, or NULL */
 	char *agent_socket;         /* of the client that caused the login; only until it is done */
@@ -139,13 +150,12 @@ struct broker_pool {
 	struct request_list held; /* wait for the agent's key list before they may wait for a session */
 	uint64_t agent_hashes[BROKER_AGENT_HASHES]; /* key lists that did not open the door */
 	int agent_hashes_count;
-	struct file_stamp *block_stamps; /* as of the last failure: their change lifts what blocks */
-	size_t block_stamps_count;
-	bool asking;      /* a person is being asked something that the waiters wait for */
-	bool prompted;    /* the last failed login had questions: a person may try again */
-	bool retired;     /* the configuration allows it no longer: it ends with its sessions */
-	bool wants_room;  /* a limit outside stood in the way */
-	double last_used; /* a request began or ended */
+	struct login_files tried; /* of the failed attempt that began last: their change lifts what blocks */
+	bool asking;              /* a person is being asked something that the waiters wait for */
+	bool prompted;            /* the last failed login had questions: a person may try again */
+	bool retired;             /* the configuration allows it no longer: it ends with its sessions */
+	bool wants_room;          /* a limit outside stood in the way */
+	double last_used;         /* a request began or ended */
 	uint64_t requests_done;
 	uint64_t commands;      /* begun on its sessions */
 	const char *told_state; /* the last word that events gave for it; NULL: none yet */
@@ -307,8 +317,9 @@ void broker_pool_wait(struct broker_pool *pool, struct request *r);
 void broker_pool_wait_again(struct broker_pool *pool, struct request *r);
 void broker_pool_freshen(struct broker_pool *pool);
 void broker_pool_unblock(struct broker_pool *pool, bool credentials_changed);
-void broker_pool_failed(struct broker_pool *pool, const struct target *target, uint64_t agent_hash);
-void broker_pool_drop_stamps(struct broker_pool *pool);
+void broker_pool_failed(struct broker_pool *pool, struct login_files *tried, uint64_t agent_hash);
+void login_files_take(struct login_files *files, const struct target *target);
+void login_files_finish(struct login_files *files);
 void broker_resolve_done(struct broker_pool *pool, struct connect_result *result);
 void broker_agent_keys_done(struct broker_pool *pool, struct connect_result *result);
 

@@ -399,7 +399,7 @@ broker_pool_free(struct broker_pool *pool)
 	ev_timer_stop(b->loop, &pool->wake);
 	ev_clear_pending(b->loop, &pool->kick);
 	pool_finish(&pool->policy);
-	broker_pool_drop_stamps(pool);
+	login_files_finish(&pool->tried);
 	target_unref(pool->target);
 	platform_unref(pool->platform);
 	device_conf_free(pool->device);

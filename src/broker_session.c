@@ -115,6 +115,7 @@ session_free(struct broker_session *s)
 	broker_pools_kick_room(b);
 	broker_note_idle(b);
 	target_unref(s->target);
+	login_files_finish(&s->tried);
 	free(s->agent_socket);
 	free(s->auth);
 	free(s);
@@ -127,7 +128,7 @@ connect_failed(struct broker_session *s, const struct np_error *err, uint64_t ag
 
 	log_warning("session", "%s#%llu: %s: %s", pool->device->name, (unsigned long long)s->id,
 	    reason_name(err->reason), err->text);
-	broker_pool_failed(pool, s->target, agent_hash);
+	broker_pool_failed(pool, &s->tried, agent_hash);
 	pool_connect_failed(&pool->policy, &s->entry, err, clock_now());
 	broker_event_login_failed(s, err);
 	session_free(s);
@@ -271,6 +272,7 @@ broker_session_ready(struct broker_session *s)
 
 	pool->agent_hashes_count = 0;
 	pool->prompted = false;
+	login_files_finish(&s->tried);
 	pool_connect_done(&pool->policy, &s->entry, s->sh.needed_person, clock_now());
 	if (s->sh.outdated)
 		pool_drain(&s->entry, "its configuration changed while it connected");
@@ -502,6 +504,7 @@ broker_session_connect(struct broker_pool *pool, const struct pool_action *actio
 	s->id = broker_next_id(b);
 	s->target = target_ref(pool->target);
 	s->agent_socket = xstrdup_null(agent);
+	login_files_take(&s->tried, s->target);
 	s->entry.private_use = action->private_use;
 	s->entry.private_for = action->private_use && action->waiter != NULL ? action->waiter->id : 0;
 	b->sessions_count++;

@@ -117,9 +117,9 @@ target_json(const struct target *t)
 {
 	cJSON *o = cJSON_CreateObject(), *files = cJSON_AddArrayToObject(o, "files");
 
-	for (size_t i = 0; i < t->config_files_count; i++) {
-		if (t->config_files[i].exists)
-			cJSON_AddItemToArray(files, cJSON_CreateString(t->config_files[i].path));
+	for (size_t i = 0; i < t->config_files.n; i++) {
+		if (t->config_files.v[i].exists)
+			cJSON_AddItemToArray(files, cJSON_CreateString(t->config_files.v[i].path));
 	}
 	cJSON_AddStringToObject(o, "known_as", t->known_as);
 	cJSON_AddItemToObject(o, "known_hosts", list_json(t->user_known_hosts.v, t->user_known_hosts.n));

@@ -220,17 +220,10 @@ take_algorithms(struct target *t, const struct sshconf *ssh, struct np_error *er
 /* --- stamps --- */
 
 static void
-add_stamp(struct file_stamp **stamps, size_t *count, const char *path)
-{
-	*stamps = xreallocarray(*stamps, *count + 1, sizeof(struct file_stamp));
-	file_stamp_take(&(*stamps)[(*count)++], path);
-}
-
-static void
 add_credential_stamp(struct target *t, const char *path)
 {
 	if (path != NULL)
-		add_stamp(&t->credential_files, &t->credential_files_count, path);
+		file_stamps_add(&t->credential_files, path);
 }
 
 static void
@@ -239,7 +232,7 @@ take_stamps(struct target *t, const struct strings *files)
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
 
 	for (size_t i = 0; files != NULL && i < files->n; i++)
-		add_stamp(&t->config_files, &t->config_files_count, files->v[i]);
+		file_stamps_add(&t->config_files, files->v[i]);
 	for (size_t i = 0; i < t->identity_files.n; i++)
 		add_credential_stamp(t, t->identity_files.v[i]);
 	for (size_t i = 0; i < t->certificate_files.n; i++)
@@ -252,14 +245,6 @@ take_stamps(struct target *t, const struct strings *files)
 		add_credential_stamp(t, path);
 		free(path);
 	}
-}
-
-static void
-free_stamps(struct file_stamp *stamps, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		file_stamp_finish(&stamps[i]);
-	free(stamps);
 }
 
 /* --- the whole --- */
@@ -335,8 +320,8 @@ target_destroy(struct target *t)
 		strings_finish(lists[i]);
 	for (size_t i = 0; i < NP_COUNT(texts); i++)
 		free(texts[i]);
-	free_stamps(t->config_files, t->config_files_count);
-	free_stamps(t->credential_files, t->credential_files_count);
+	file_stamps_finish(&t->config_files);
+	file_stamps_finish(&t->credential_files);
 	device_conf_free(t->device);
 	free(t);
 }

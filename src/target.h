@@ -28,6 +28,12 @@ struct file_stamp {
 	int64_t ctime_ns;
 };
 
+/* {0} is the empty set. */
+struct file_stamps {
+	struct file_stamp *v;
+	size_t n;
+};
+
 struct target {
 	atomic_uint refs;
 	char *name; /* the operand or device name, for messages */
@@ -56,13 +62,11 @@ struct target {
 	double connection_timeout; /* seconds: the device's, and ssh's ConnectTimeout when shorter */
 	enum strict_checking strict;
 	char *kex, *host_key_algorithms, *ciphers, *macs,
-	    *pubkey_algorithms;          /* only names that libssh knows; costly groups last */
-	struct device_conf *device;      /* our copy: passwords and commands */
-	struct file_stamp *config_files; /* those that ssh -G read or looked for */
-	size_t config_files_count;
-	struct file_stamp *credential_files; /* key, password and secret files: a change lifts auth_backoff */
-	size_t credential_files_count;
-	struct strings notices; /* things in ssh's configuration that are not honoured */
+	    *pubkey_algorithms;              /* only names that libssh knows; costly groups last */
+	struct device_conf *device;          /* our copy: passwords and commands */
+	struct file_stamps config_files;     /* those that ssh -G read or looked for */
+	struct file_stamps credential_files; /* key, password and secret files: a change lifts auth_backoff */
+	struct strings notices;              /* things in ssh's configuration that are not honoured */
 };
 
 /*
@@ -79,9 +83,10 @@ void target_unref(struct target *target);
 bool target_same_login(const struct target *a, const struct target *b);
 
 /* stat(2)s one path. */
-void file_stamp_take(struct file_stamp *stamp, const char *path);
-void file_stamp_finish(struct file_stamp *stamp);
+void file_stamps_add(struct file_stamps *set, const char *path);
+/* Empties it. */
+void file_stamps_finish(struct file_stamps *set);
 /* Whether any of the files differs from its stamp now.  A few microseconds a file: the warm path does this. */
-bool file_stamps_changed(const struct file_stamp *stamps, size_t count);
+bool file_stamps_changed(const struct file_stamps *set);
 
 #endif

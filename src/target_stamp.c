@@ -15,10 +15,13 @@ nanoseconds(const struct timespec *t)
 }
 
 void
-file_stamp_take(struct file_stamp *stamp, const char *path)
+file_stamps_add(struct file_stamps *set, const char *path)
 {
+	struct file_stamp *stamp;
 	struct stat st;
 
+	set->v = xreallocarray(set->v, set->n + 1, sizeof(set->v[0]));
+	stamp = &set->v[set->n++];
 	*stamp = (struct file_stamp){.path = xstrdup(path)};
 	if (stat(path, &st) < 0)
 		return;
@@ -31,10 +34,12 @@ file_stamp_take(struct file_stamp *stamp, const char *path)
 }
 
 void
-file_stamp_finish(struct file_stamp *stamp)
+file_stamps_finish(struct file_stamps *set)
 {
-	free(stamp->path);
-	*stamp = (struct file_stamp){0};
+	for (size_t i = 0; i < set->n; i++)
+		free(set->v[i].path);
+	free(set->v);
+	*set = (struct file_stamps){0};
 }
 
 static bool
@@ -49,10 +54,10 @@ stamp_changed(const struct file_stamp *stamp)
 }
 
 bool
-file_stamps_changed(const struct file_stamp *stamps, size_t count)
+file_stamps_changed(const struct file_stamps *set)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (stamp_changed(&stamps[i]))
+	for (size_t i = 0; i < set->n; i++) {
+		if (stamp_changed(&set->v[i]))
 			return true;
 	}
 	return false;

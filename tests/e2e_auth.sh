@@ -5,6 +5,7 @@ need jq ssh-agent ssh-add
 
 start_sshd dev 'MaxAuthTries 3'
 start_simdev pw --user admin --password 'p w"d'
+start_simdev slow --user admin --password 'p w"d' --auth-delay 2
 start_simdev kb --user admin --kbdint 'p w"d'
 make_key "$T/ca"
 make_key "$T/agentkey"
@@ -26,6 +27,7 @@ identity=$T/key
 for name in literal file command bad lazy; do
 	add_host $name "$port_pw" 'User admin'
 done
+add_host late "$port_slow" 'User admin' "UserKnownHostsFile $T/kh-late" 'StrictHostKeyChecking accept-new'
 add_host question "$port_kb" 'User admin'
 
 # Six keys that open nothing, then the one that does: more than MaxAuthTries.
@@ -46,6 +48,7 @@ devices:
   file: {username: admin, password_file: $T/password}
   command: {username: admin, password_command: 'head -n 1 $T/password; echo noise >&2'}
   bad: {username: admin, password: wrong}
+  late: {username: admin, password_file: $T/late}
   lazy: {username: admin, password_command: 'exit 3'}
   question: {username: admin, password: 'p w\"d'}
   unlocked: {key_file: $T/locked, passphrase_command: 'echo hidden'}
@@ -77,6 +80,29 @@ like "$err" 'auth_failed' "a wrong password_file"
 printf 'p w"d\n' >"$T/password"
 run npexec file true
 is "$status" 0 "once the file has changed, it is tried again"
+
+# Mended while the login with the wrong one is still under way.
+printf 'wrong\n' >"$T/late"
+npexec late true 2>"$T/late.err" </dev/null &
+late=$!
+ok "a slow login offers a wrong password" wait_until "grep -q '^asked password' $T/slow/events"
+printf 'p w"d\n' >"$T/late"
+wait_for $late
+is $? 255 "and fails"
+like "$(cat "$T/late.err")" ' auth_failed: ' "by that"
+run npexec late true
+is "$status" 0 "what was mended meanwhile is tried at the next request"
+
+# A host key that the failed login itself has written down is no reason to try the password again.
+printf 'wrong\n' >"$T/late"
+rm "$T/kh-late"
+npctl close late >/dev/null
+run npexec late true
+like "$err" ' auth_failed: ' "a wrong password, and a host key that is new"
+before=$(events slow '^auth password')
+run npexec late true
+like "$err" ' auth_backoff: ' "the next is told at once"
+is "$(events slow '^auth password')" "$before" "without another attempt"
 
 # ---- keys ----
 

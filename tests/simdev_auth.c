@@ -14,6 +14,7 @@ user_may(struct sim_conn *c, const char *user)
 static int
 login_decide(struct sim_conn *c, const char *method, const char *user, bool right)
 {
+	sim_event(c->options, "asked %s %s", method, user);
 	sim_sleep(c->options->auth_delay);
 	right = right && user_may(c, user);
 	sim_event(c->options, "auth %s %s %s %s", method, user, right ? "ok" : "bad", c->peer);

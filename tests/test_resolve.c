@@ -92,8 +92,8 @@ has_stamp(const struct target *t, const char *path)
 {
 	size_t i;
 
-	for (i = 0; i < t->config_files_count; i++)
-		if (strcmp(t->config_files[i].path, path) == 0)
+	for (i = 0; i < t->config_files.n; i++)
+		if (strcmp(t->config_files.v[i].path, path) == 0)
 			return true;
 	return false;
 }
@@ -156,9 +156,9 @@ test_files_that_were_read_are_watched(void **state)
 	assert_string_equal(f->target->user, "inc");
 	assert_true(has_stamp(f->target, f->config));
 	assert_true(has_stamp(f->target, included));
-	assert_false(file_stamps_changed(f->target->config_files, f->target->config_files_count));
+	assert_false(file_stamps_changed(&f->target->config_files));
 	kit_write(&f->kit, "included", "User other\n", included);
-	assert_true(file_stamps_changed(f->target->config_files, f->target->config_files_count));
+	assert_true(file_stamps_changed(&f->target->config_files));
 }
 
 static void
@@ -174,8 +174,8 @@ test_usual_files_are_watched_though_missing(void **state)
 	f->target = resolve_target(f->device, NULL, &f->kit.hooks, &f->err);
 	assert_non_null(f->target);
 	assert_true(has_stamp(f->target, "/etc/ssh/ssh_config"));
-	for (i = 0; i < f->target->config_files_count; i++)
-		user |= strstr(f->target->config_files[i].path, "/.ssh/config") != NULL;
+	for (i = 0; i < f->target->config_files.n; i++)
+		user |= strstr(f->target->config_files.v[i].path, "/.ssh/config") != NULL;
 	assert_true(user);
 }
 
@@ -189,7 +189,7 @@ test_none_reads_no_file(void **state)
 	kit_write(&f->kit, "ssh_config", "User fromfile\n", f->config);
 	assert_false(resolve(f, "{\"host\": \"r1\", \"ssh_config\": \"none\"}", "User fromfile\n") == false);
 	assert_string_not_equal(f->target->user, "fromfile");
-	assert_int_equal(f->target->config_files_count, 0);
+	assert_int_equal(f->target->config_files.n, 0);
 }
 
 static void

@@ -107,8 +107,8 @@ test_ssh_says_what_the_device_does_not(void **state)
 	assert_int_equal(t->password_prompts, 2);
 	assert_int_equal(t->strict, STRICT_ACCEPT_NEW);
 	assert_null(t->agent_path);
-	assert_int_equal(t->config_files_count, 1);
-	assert_string_equal(t->config_files[0].path, "/etc/ssh/ssh_config");
+	assert_int_equal(t->config_files.n, 1);
+	assert_string_equal(t->config_files.v[0].path, "/etc/ssh/ssh_config");
 	assert_true(has_notice(t, "ssh's configuration: `forwardagent yes` is not honoured"));
 	target_unref(t);
 }
@@ -306,15 +306,15 @@ test_every_file_with_a_credential_is_stamped(void **state)
 	    "{name: r1, key_file: /d/key, certificate_file: /d/cert, password_file: /d/pw, secret_file: /d/sec}", SSH);
 	(void)state;
 
-	assert_int_equal(t->credential_files_count, 4);
+	assert_int_equal(t->credential_files.n, 4);
 	for (size_t i = 0; i < 4; i++)
-		assert_string_equal(t->credential_files[i].path, all[i]);
+		assert_string_equal(t->credential_files.v[i].path, all[i]);
 	target_unref(t);
 
 	setenv("CREDENTIALS_DIRECTORY", "/run/credentials/np", 1);
 	t = make("{name: r1, credential: r1.pw}", SSH);
-	assert_int_equal(t->credential_files_count, 4); /* two keys, one certificate, the credential */
-	assert_string_equal(t->credential_files[3].path, "/run/credentials/np/r1.pw");
+	assert_int_equal(t->credential_files.n, 4); /* two keys, one certificate, the credential */
+	assert_string_equal(t->credential_files.v[3].path, "/run/credentials/np/r1.pw");
 	target_unref(t);
 	unsetenv("CREDENTIALS_DIRECTORY");
 }
@@ -416,7 +416,7 @@ static void
 test_a_changed_file_is_noticed(void **state)
 {
 	char dir[] = "/tmp/np-test-target-XXXXXX", *path, *other;
-	struct file_stamp stamp;
+	struct file_stamps stamps = {0};
 	(void)state;
 
 	assert_non_null(mkdtemp(dir));
@@ -424,42 +424,42 @@ test_a_changed_file_is_noticed(void **state)
 	other = xasprintf("%s/b", dir);
 
 	/* missing, then made */
-	file_stamp_take(&stamp, path);
-	assert_false(stamp.exists);
-	assert_false(file_stamps_changed(&stamp, 1));
+	file_stamps_add(&stamps, path);
+	assert_false(stamps.v[0].exists);
+	assert_false(file_stamps_changed(&stamps));
 	put(path, "1");
-	assert_true(file_stamps_changed(&stamp, 1));
-	file_stamp_finish(&stamp);
+	assert_true(file_stamps_changed(&stamps));
+	file_stamps_finish(&stamps);
 
 	/* another size */
-	file_stamp_take(&stamp, path);
-	assert_true(stamp.exists);
-	assert_false(file_stamps_changed(&stamp, 1));
+	file_stamps_add(&stamps, path);
+	assert_true(stamps.v[0].exists);
+	assert_false(file_stamps_changed(&stamps));
 	put(path, "22");
-	assert_true(file_stamps_changed(&stamp, 1));
-	file_stamp_finish(&stamp);
+	assert_true(file_stamps_changed(&stamps));
+	file_stamps_finish(&stamps);
 
 	/* another time, a nanosecond apart */
-	file_stamp_take(&stamp, path);
-	set_mtime(path, stamp.mtime_ns + 1);
-	assert_true(file_stamps_changed(&stamp, 1));
-	file_stamp_finish(&stamp);
+	file_stamps_add(&stamps, path);
+	set_mtime(path, stamps.v[0].mtime_ns + 1);
+	assert_true(file_stamps_changed(&stamps));
+	file_stamps_finish(&stamps);
 
 	/* another file under the name, alike in size and time */
-	file_stamp_take(&stamp, path);
+	file_stamps_add(&stamps, path);
 	put(other, "33");
-	set_mtime(other, stamp.mtime_ns);
+	set_mtime(other, stamps.v[0].mtime_ns);
 	assert_int_equal(rename(other, path), 0);
-	assert_true(file_stamps_changed(&stamp, 1));
-	file_stamp_finish(&stamp);
+	assert_true(file_stamps_changed(&stamps));
+	file_stamps_finish(&stamps);
 
 	/* gone */
-	file_stamp_take(&stamp, path);
+	file_stamps_add(&stamps, path);
 	assert_int_equal(unlink(path), 0);
-	assert_true(file_stamps_changed(&stamp, 1));
-	file_stamp_finish(&stamp);
+	assert_true(file_stamps_changed(&stamps));
+	file_stamps_finish(&stamps);
 
-	assert_false(file_stamps_changed(NULL, 0));
+	assert_false(file_stamps_changed(&stamps));
 	assert_int_equal(rmdir(dir), 0);
 	free(path);
 	free(other);
