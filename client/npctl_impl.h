@@ -11,7 +11,8 @@ struct npctl {
 	struct npclient client;
 	struct npprompt prompt;
 	int wake_fd;
-	int left; /* requests without an answer */
+	int left;      /* requests without an answer */
+	int64_t asked; /* by npctl_ask(), so far */
 	int status;
 };
 
@@ -25,12 +26,21 @@ double npctl_number(const cJSON *object, const char *name);
  * The verbs that steer (npctl_steer.c): the params of the request, NULL with err for arguments that make no sense; and
  * the line that says what came of it.
  */
+cJSON *npctl_device_params(const struct npctl_options *o); /* which devices, alone */
 cJSON *npctl_steer_params(const struct npctl_options *o, struct np_error *err);
 cJSON *npctl_close_params(const struct npctl_options *o, struct np_error *err);
 cJSON *npctl_kill_params(const struct npctl_options *o, struct np_error *err);
 void npctl_print_steer(const struct npctl_options *o, const cJSON *result);
 void npctl_print_close(const struct npctl_options *o, const cJSON *result);
 void npctl_print_kill(const struct npctl_options *o, const cJSON *result);
+
+/*
+ * Asks one thing (params are taken over) and waits for the result, which the caller owns; NULL: the error has been
+ * said, the exit status will be 1.
+ */
+cJSON *npctl_ask(struct npctl *c, const char *method, cJSON *params);
+/* The result of `status` with these params (taken over) in one piece, or NULL as above. */
+cJSON *npctl_fetch_status(struct npctl *c, cJSON *params);
 
 /* Opens the devices of the arguments; c is connected. */
 void npctl_open(struct npctl *c);

@@ -43,7 +43,7 @@ static const struct verb {
     {"record", 1, 1000, 0, "name a device, and commands to run on it"},
     {"reload", 0, 0, 0, NULL},
     {"resume", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
-    {"status", 0, 1, 0, NULL},
+    {"status", 0, 1000, 0, NULL},
     {"stop", 0, 0, NOW, NULL},
     {"sync", 0, 0, 0, NULL},
     {"watch", 0, 1, 0, NULL},

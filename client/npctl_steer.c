@@ -10,8 +10,8 @@
 
 /* ---- params ---- */
 
-static cJSON *
-device_params(const struct npctl_options *o)
+cJSON *
+npctl_device_params(const struct npctl_options *o)
 {
 	cJSON *params = cJSON_CreateObject(), *list;
 
@@ -28,7 +28,7 @@ device_params(const struct npctl_options *o)
 cJSON *
 npctl_steer_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
 {
-	cJSON *params = device_params(o);
+	cJSON *params = npctl_device_params(o);
 	const char *agent = npclient_agent_socket();
 
 	if (o->wait)
@@ -67,7 +67,7 @@ npctl_close_params(const struct npctl_options *o, struct np_error *err)
 		params = cJSON_CreateObject();
 		cJSON_AddNumberToObject(params, "session", (double)id);
 	} else {
-		params = device_params(o);
+		params = npctl_device_params(o);
 		if (o->wait)
 			cJSON_AddTrueToObject(params, "wait");
 	}

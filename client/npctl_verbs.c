@@ -121,11 +121,7 @@ print_nothing(const struct npctl_options *o NP_UNUSED, const cJSON *result NP_UN
 static cJSON *
 status_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
 {
-	cJSON *params = cJSON_CreateObject();
-
-	if (o->args_count > 0)
-		cJSON_AddStringToObject(params, "device", o->args[0]);
-	return params;
+	return o->args_count > 0 ? npctl_device_params(o) : cJSON_CreateObject();
 }
 
 static cJSON *
@@ -188,49 +184,59 @@ wait_for_end(struct npctl *c)
 		npclient_done(&c->client, &m, &frame);
 }
 
-static void
-take_answer(struct npctl *c, size_t verb, const struct message *m)
+cJSON *
+npctl_ask(struct npctl *c, const char *method, cJSON *params)
 {
+	struct message m;
+	struct frame frame;
 	struct np_error err;
+	cJSON *result = NULL;
+	bool answered = false;
 
-	if (m->kind == MESSAGE_ERROR) {
-		message_error_read(m->error, &err);
+	if (npclient_request(&c->client, ++c->asked, method, params, &err) == -1) {
 		npctl_say_error(c, NULL, &err);
-	} else if (c->o->json)
-		npctl_print_json(m->result);
-	else
-		simple_verbs[verb].print(c->o, m->result);
+		return NULL;
+	}
+	while (!answered) {
+		if (npclient_wait(&c->client, &m, &frame, &err) != FRAME_READY) {
+			npctl_say_error(c, NULL, &err);
+			return NULL;
+		}
+		answered = m.kind == MESSAGE_RESULT || m.kind == MESSAGE_ERROR;
+		if (m.kind == MESSAGE_RESULT) {
+			result = cJSON_DetachItemFromObjectCaseSensitive(m.root, "result");
+		} else if (m.kind == MESSAGE_ERROR) {
+			message_error_read(m.error, &err);
+			npctl_say_error(c, NULL, &err);
+		}
+		npclient_done(&c->client, &m, &frame);
+	}
+	return result;
 }
 
 static void
 run_simple(struct npctl *c, size_t verb)
 {
-	struct message m;
-	struct frame frame;
 	struct np_error err;
-	cJSON *params = simple_verbs[verb].params(c->o, &err);
-	bool answered = false;
+	cJSON *params = simple_verbs[verb].params(c->o, &err), *result;
 
 	if (params == NULL) {
 		npctl_say_error(c, NULL, &err);
 		c->status = NPCTL_EXIT_USAGE;
 		return;
 	}
-	if (npclient_request(&c->client, 1, simple_verbs[verb].name, params, &err) == -1) {
-		npctl_say_error(c, NULL, &err);
+	if (strcmp(c->o->verb, "status") == 0)
+		result = npctl_fetch_status(c, params);
+	else
+		result = npctl_ask(c, simple_verbs[verb].name, params);
+	if (result == NULL)
 		return;
-	}
-	while (!answered) {
-		if (npclient_wait(&c->client, &m, &frame, &err) != FRAME_READY) {
-			npctl_say_error(c, NULL, &err);
-			return;
-		}
-		answered = m.kind == MESSAGE_RESULT || m.kind == MESSAGE_ERROR;
-		if (answered)
-			take_answer(c, verb, &m);
-		npclient_done(&c->client, &m, &frame);
-	}
-	if (strcmp(c->o->verb, "stop") == 0 && c->status == 0)
+	if (c->o->json)
+		npctl_print_json(result);
+	else
+		simple_verbs[verb].print(c->o, result);
+	cJSON_Delete(result);
+	if (strcmp(c->o->verb, "stop") == 0)
 		wait_for_end(c);
 }
 

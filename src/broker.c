@@ -46,7 +46,7 @@ broker_peer_result(struct broker_peer *bp, const struct message_id *id, cJSON *r
 		return;
 	}
 	cJSON_free(json);
-	error_set(&err, REASON_OUTPUT_LIMIT, "the answer exceeds a frame (1 MiB): ask for one device");
+	error_set(&err, REASON_OUTPUT_LIMIT, "the answer exceeds a frame (1 MiB): ask for it by `page`");
 	broker_peer_error(bp, id, &err, NULL);
 }
 

@@ -125,25 +125,6 @@ verb_ping(struct broker_peer *bp, const struct message *m, struct np_error *err)
 }
 
 static int
-verb_status(struct broker_peer *bp, const struct message *m, struct np_error *err)
-{
-	static const char *const names[] = {"brief", "device"};
-	const char *device = NULL;
-	bool brief = false;
-	cJSON *result;
-
-	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
-	    params_string(m->params, "device", &device, err) == -1 ||
-	    params_bool(m->params, "brief", &brief, err) == -1)
-		return -1;
-	result = broker_status(bp->broker, device, brief, err);
-	if (result == NULL)
-		return -1;
-	broker_peer_result(bp, &m->id, result);
-	return 0;
-}
-
-static int
 verb_reload(struct broker_peer *bp, const struct message *m, struct np_error *err)
 {
 	struct broker *b = bp->broker;
@@ -251,7 +232,7 @@ broker_verb(const char *name)
 	    {"enable", broker_verb_steer},
 	    {"drain", broker_verb_steer},
 	    {"reconnect", broker_verb_steer},
-	    {"status", verb_status},
+	    {"status", broker_verb_status},
 	    {"devices", verb_devices},
 	    {"ping", verb_ping},
 	    {"sync", verb_sync},

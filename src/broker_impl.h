@@ -157,8 +157,11 @@ struct broker_pool {
 	bool wants_room;          /* a limit outside stood in the way */
 	double last_used;         /* a request began or ended */
 	uint64_t requests_done;
-	uint64_t commands;      /* begun on its sessions */
-	const char *told_state; /* the last word that events gave for it; NULL: none yet */
+	uint64_t commands;            /* begun on its sessions */
+	uint64_t logins, failures;    /* attempts to make a session that did, and that did not */
+	uint64_t bytes_in, bytes_out; /* of sessions that are gone */
+	uint64_t serial;              /* of the broker's row of ids */
+	const char *told_state;       /* the last word that events gave for it; NULL: none yet */
 };
 
 enum request_kind { REQUEST_EXEC, REQUEST_CONFIG, REQUEST_OPEN, REQUEST_FORWARD };
@@ -260,7 +263,8 @@ struct broker {
 	bool waits_due; /* something has ended that somebody may wait for */
 	TAILQ_HEAD(, broker_show) shows;
 	int pools_count, peers_count, requests_count, sessions_count;
-	uint64_t next_id; /* sessions, requests, peers: one row of numbers, so that no two things share one */
+	uint64_t logins, failures; /* as of its pools, also those forgotten */
+	uint64_t next_id;          /* sessions, requests, peers: one row of numbers, so that no two things share one */
 	double started;
 	double idle_since; /* 0: not idle */
 	bool stopping;
@@ -475,7 +479,7 @@ cJSON *broker_strings(char *const *v, size_t n);
 double broker_round(double x, double per_unit);
 /* brief: without sessions, clients, requests and the texts of errors, for who asks often.  NULL with err: no such
  * device. */
-cJSON *broker_status(struct broker *b, const char *device, bool brief, struct np_error *err);
+int broker_verb_status(struct broker_peer *bp, const struct message *m, struct np_error *err);
 /* The name of a running program, made harmless; "" when it cannot be had.  Returns out. */
 const char *broker_program(pid_t pid, char *out, size_t size);
 

@@ -301,6 +301,7 @@ pool_create(
 	struct broker_pool *pool = xcalloc(1, sizeof(*pool));
 
 	pool->broker = b;
+	pool->serial = broker_next_id(b);
 	pool->key = key;
 	pool->key_hash = broker_hash(key);
 	pool->ref = device_ref_copy(ref);

@@ -160,8 +160,8 @@ selection_finish(struct selection *s)
 	memset(s, 0, sizeof(*s));
 }
 
-static bool
-has_name(const struct selection *s, const char *name)
+bool
+selection_has_name(const struct selection *s, const char *name)
 {
 	return s->count > 0 && bsearch(&name, s->names, s->count, sizeof(s->names[0]), compare_names) != NULL;
 }
@@ -169,5 +169,5 @@ has_name(const struct selection *s, const char *name)
 bool
 selection_has(const struct selection *s, const struct broker_pool *pool)
 {
-	return s->all || has_name(s, pool->device->name) || has_name(s, pool->device_name);
+	return s->all || selection_has_name(s, pool->device->name) || selection_has_name(s, pool->device_name);
 }

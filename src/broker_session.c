@@ -130,6 +130,10 @@ connect_failed(struct broker_session *s, const struct np_error *err, uint64_t ag
 	    reason_name(err->reason), err->text);
 	broker_pool_failed(pool, &s->tried, agent_hash);
 	pool_connect_failed(&pool->policy, &s->entry, err, clock_now());
+	if (err->reason != REASON_CANCELLED && err->reason != REASON_SHUTTING_DOWN) { /* those are nobody's failure */
+		pool->failures++;
+		pool->broker->failures++;
+	}
 	broker_event_login_failed(s, err);
 	session_free(s);
 }
@@ -168,6 +172,8 @@ on_session_closed(struct session *session, const struct np_error *why, void *arg
 	struct broker_session *s = arg;
 
 	log_info("session", "%s: closed: %s", session_name(session), why->text);
+	s->pool->bytes_in += session_bytes_in(session);
+	s->pool->bytes_out += session_bytes_out(session);
 	if (s->entry.ready_since == 0 && s->entry.pool != NULL) { /* its command line was never reached */
 		s->session = NULL;
 		connect_failed(s, s->sh.error.reason != REASON_NONE ? &s->sh.error : why, 0);
@@ -276,6 +282,8 @@ broker_session_ready(struct broker_session *s)
 	pool_connect_done(&pool->policy, &s->entry, s->sh.needed_person, clock_now());
 	if (s->sh.outdated)
 		pool_drain(&s->entry, "its configuration changed while it connected");
+	pool->logins++;
+	pool->broker->logins++;
 	broker_event_session_up(s);
 	broker_pool_kick(pool);
 }

@@ -1,12 +1,21 @@
 /*
- * What the broker holds, as JSON for `status`.  Reads everything, changes nothing; never shows a secret or a command.
+ * The verb `status`: what the broker holds, all at once or page by page.  What a device, a session, a client and a
+ * request show is broker_status_json.c's.
+ *
+ * Everything stands in one row: devices as configured, hosts that are merely in use, clients, requests, each by a
+ * number that only grows.  A page ends where a frame would become too large, and says after which of them the next one
+ * goes on: what comes and goes meanwhile neither repeats anything nor hides it.
  */
+#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "broker_impl.h"
+#include "broker_status.h"
 #include "clock.h"
 #include "operand.h"
 #include "text.h"
@@ -74,274 +83,6 @@ broker_program(pid_t pid, char *out, size_t size)
 	return text_vis_into(out, size, name);
 }
 
-static cJSON *
-session_json(struct broker_session *s, double now)
-{
-	cJSON *o = cJSON_CreateObject();
-	cJSON *shell;
-	double rtt = s->session != NULL ? session_rtt(s->session) : -1;
-
-	cJSON_AddNumberToObject(o, "id", (double)s->id);
-	cJSON_AddStringToObject(o, "state", pool_entry_state_word(&s->entry));
-	cJSON_AddNumberToObject(o, "age", tenths(now - s->entry.created));
-	if (s->session == NULL)
-		return o;
-	cJSON_AddNumberToObject(o, "last_used", s->entry.leases > 0 ? 0 : tenths(now - s->entry.last_used));
-	if (rtt >= 0)
-		cJSON_AddNumberToObject(o, "rtt_ms", broker_round(rtt * 1000, 100));
-	else
-		cJSON_AddNullToObject(o, "rtt_ms");
-	cJSON_AddNumberToObject(o, "channels_used", session_slots_used(s->session));
-	cJSON_AddNumberToObject(o, "channels_max", session_slots_max(s->session));
-	cJSON_AddNumberToObject(o, "commands", (double)s->commands);
-	cJSON_AddNumberToObject(o, "bytes_in", (double)session_bytes_in(s->session));
-	cJSON_AddNumberToObject(o, "bytes_out", (double)session_bytes_out(s->session));
-	cJSON_AddStringToObject(o, "banner", session_banner(s->session));
-	cJSON_AddStringToObject(o, "algorithms", session_algorithms(s->session));
-	cJSON_AddStringToObject(o, "auth", s->auth != NULL ? s->auth : "");
-	shell = broker_shell_json(s);
-	if (shell != NULL)
-		cJSON_AddItemToObject(o, "shell", shell);
-	return o;
-}
-
-static void
-add_last_error(cJSON *o, const struct pool *p, bool brief, double now)
-{
-	cJSON *e;
-
-	if (p->last_error.reason == REASON_NONE) {
-		cJSON_AddNullToObject(o, "last_error");
-		return;
-	}
-	e = cJSON_AddObjectToObject(o, "last_error");
-	cJSON_AddStringToObject(e, "reason", reason_name(p->last_error.reason));
-	if (!brief)
-		cJSON_AddStringToObject(e, "message", p->last_error.text);
-	if (p->block == POOL_BACKOFF)
-		cJSON_AddNumberToObject(e, "retry_in", p->retry_at > now ? tenths(p->retry_at - now) : 0);
-	else
-		cJSON_AddNullToObject(e, "retry_in");
-	cJSON_AddBoolToObject(e, "blocked", p->block == POOL_AUTH);
-}
-
-struct pool_sums {
-	int sessions, used, max, leases;
-	double rtt, last_used, age;
-};
-
-static struct pool_sums
-sum_pool(struct broker_pool *pool, double now)
-{
-	struct pool_sums sum = {.rtt = -1, .last_used = -1, .age = -1};
-	struct pool_entry *e;
-
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
-		struct broker_session *s = broker_entry_session(e);
-		double idle;
-		sum.leases += e->leases;
-		if (s->session == NULL)
-			continue;
-		sum.sessions++;
-		sum.used += session_slots_used(s->session);
-		sum.max += session_slots_max(s->session);
-		if (session_rtt(s->session) >= 0 && (sum.rtt < 0 || session_rtt(s->session) < sum.rtt))
-			sum.rtt = session_rtt(s->session);
-		idle = e->leases > 0 ? 0 : now - e->last_used;
-		if (sum.last_used < 0 || idle < sum.last_used)
-			sum.last_used = idle;
-		if (now - e->created > sum.age)
-			sum.age = now - e->created;
-	}
-	return sum;
-}
-
-static void
-add_number_or_null(cJSON *o, const char *name, double value, double scale)
-{
-	if (value < 0)
-		cJSON_AddNullToObject(o, name);
-	else
-		cJSON_AddNumberToObject(o, name, broker_round(value * scale, 100));
-}
-
-/* Where it is: as resolved, else as far as the entry says. */
-static void
-add_place(cJSON *o, const struct broker_pool *pool)
-{
-	const struct device_conf *d = pool->device;
-	const struct target *t = pool->target;
-
-	cJSON_AddStringToObject(o, "user", t != NULL ? t->user : d->username != NULL ? d->username : "");
-	cJSON_AddStringToObject(o, "host", t != NULL ? t->host : d->host != NULL ? d->host : d->name);
-	cJSON_AddNumberToObject(o, "port", t != NULL ? t->port : d->port);
-}
-
-/* What the operator has said about it. */
-static void
-add_steering(cJSON *o, const struct broker *b, const char *name, const char *other)
-{
-	struct steer_rule about = steer_rules_about(&b->rules, name, other);
-
-	cJSON_AddBoolToObject(o, "paused", about.pause == PAUSE_ON);
-	cJSON_AddBoolToObject(o, "draining", about.door == DOOR_DRAINING);
-	cJSON_AddBoolToObject(o, "disabled", about.door == DOOR_SHUT);
-	if (about.text[0] != '\0')
-		cJSON_AddStringToObject(o, "text", about.text);
-	else
-		cJSON_AddNullToObject(o, "text");
-}
-
-static cJSON *
-pool_json(struct broker_pool *pool, bool brief, double now)
-{
-	struct pool_sums sum = sum_pool(pool, now);
-	cJSON *o = cJSON_CreateObject(), *list;
-	struct pool_entry *e;
-
-	cJSON_AddStringToObject(o, "device", pool->device->name);
-	add_place(o, pool);
-	cJSON_AddStringToObject(o, "driver", pool->platform != NULL ? "cli" : "exec");
-	if (pool->platform != NULL)
-		cJSON_AddStringToObject(o, "platform", pool->platform->name);
-	cJSON_AddStringToObject(o, "state", pool_state_word(&pool->policy));
-	cJSON_AddNumberToObject(o, "sessions", sum.sessions);
-	cJSON_AddNumberToObject(o, "channels_used", sum.used);
-	cJSON_AddNumberToObject(o, "channels_max", sum.max);
-	cJSON_AddNumberToObject(o, "running", sum.leases);
-	cJSON_AddNumberToObject(o, "queued", pool->policy.waiters_count);
-	add_number_or_null(o, "rtt_ms", sum.rtt, 1000);
-	add_number_or_null(o, "last_used", sum.last_used, 1);
-	add_number_or_null(o, "age", sum.age, 1);
-	cJSON_AddNumberToObject(o, "requests", (double)pool->requests_done);
-	cJSON_AddNumberToObject(o, "commands", (double)pool->commands);
-	cJSON_AddBoolToObject(o, "persistent", pool->device->args.persistent);
-	add_steering(o, pool->broker, pool->device->name, pool->device_name);
-	add_last_error(o, &pool->policy, brief, now);
-	if (brief)
-		return o;
-	list = cJSON_AddArrayToObject(o, "list");
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
-		cJSON_AddItemToArray(list, session_json(broker_entry_session(e), now));
-	}
-	return o;
-}
-
-/* A configured device that nobody has used yet. */
-static cJSON *
-idle_json(const struct broker *b, const struct device_conf *d, bool brief)
-{
-	cJSON *o = cJSON_CreateObject();
-	static const char *const zeros[] = {"sessions", "channels_used", "channels_max", "running", "queued"};
-
-	cJSON_AddStringToObject(o, "device", d->name);
-	cJSON_AddStringToObject(o, "user", d->username != NULL ? d->username : "");
-	cJSON_AddStringToObject(o, "host", d->host != NULL ? d->host : d->name);
-	cJSON_AddNumberToObject(o, "port", d->port);
-	cJSON_AddStringToObject(o, "state", "idle");
-	for (size_t i = 0; i < NP_COUNT(zeros); i++)
-		cJSON_AddNumberToObject(o, zeros[i], 0);
-	cJSON_AddNullToObject(o, "rtt_ms");
-	cJSON_AddNullToObject(o, "last_used");
-	cJSON_AddNullToObject(o, "age");
-	cJSON_AddNumberToObject(o, "requests", 0);
-	cJSON_AddNumberToObject(o, "commands", 0);
-	cJSON_AddBoolToObject(o, "persistent", d->args.persistent);
-	add_steering(o, b, d->name, NULL);
-	cJSON_AddNullToObject(o, "last_error");
-	if (!brief)
-		cJSON_AddArrayToObject(o, "list");
-	return o;
-}
-
-static bool
-has_pool(const struct broker *b, const char *name)
-{
-	const struct broker_pool *pool;
-
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (strcmp(pool->device->name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int
-add_devices(struct broker *b, cJSON *list, const char *device, bool brief, double now)
-{
-	struct broker_pool *pool;
-	int count = 0;
-
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (device != NULL && strcmp(pool->device->name, device) != 0 && strcmp(pool->device_name, device) != 0)
-			continue;
-		cJSON_AddItemToArray(list, pool_json(pool, brief, now));
-		count++;
-	}
-	for (size_t i = 0; i < b->config->devices_count; i++) {
-		const struct device_conf *d = b->config->devices[i];
-		if ((device != NULL && strcmp(d->name, device) != 0) || has_pool(b, d->name))
-			continue;
-		cJSON_AddItemToArray(list, idle_json(b, d, brief));
-		count++;
-	}
-	return count;
-}
-
-static void
-add_peers(struct broker *b, cJSON *list, double now)
-{
-	struct broker_peer *bp;
-	char program[128];
-
-	TAILQ_FOREACH (bp, &b->peers, link) {
-		cJSON *o = cJSON_CreateObject();
-		cJSON_AddNumberToObject(o, "id", (double)peer_id(bp->peer));
-		cJSON_AddNumberToObject(o, "pid", (double)peer_pid(bp->peer));
-		cJSON_AddNumberToObject(o, "uid", (double)bp->who.uid);
-		cJSON_AddStringToObject(o, "program", broker_program(peer_pid(bp->peer), program, sizeof(program)));
-		cJSON_AddNumberToObject(o, "age", tenths(now - bp->since));
-		cJSON_AddNumberToObject(o, "requests", bp->requests_count);
-		cJSON_AddNumberToObject(o, "bytes_in", (double)peer_bytes_in(bp->peer));
-		cJSON_AddNumberToObject(o, "bytes_out", (double)peer_bytes_out(bp->peer));
-		cJSON_AddNumberToObject(o, "pending", (double)peer_out_pending(bp->peer));
-		cJSON_AddItemToArray(list, o);
-	}
-}
-
-static void
-add_requests(struct broker *b, cJSON *list, double now)
-{
-	struct request *r;
-
-	TAILQ_FOREACH (r, &b->requests, link) {
-		cJSON *o = cJSON_CreateObject();
-		bool queued = r->state == REQUEST_QUEUED;
-		cJSON_AddNumberToObject(o, "id", (double)r->uid);
-		if (r->peer != NULL)
-			cJSON_AddNumberToObject(o, "peer", (double)peer_id(r->peer->peer));
-		else
-			cJSON_AddNullToObject(o, "peer");
-		cJSON_AddStringToObject(o, "device", request_device(r));
-		cJSON_AddStringToObject(o, "kind",
-		    r->kind == REQUEST_FORWARD ? "forward"
-		    : r->kind == REQUEST_OPEN  ? "open"
-					       : "exec");
-		cJSON_AddStringToObject(o, "state", queued ? "queued" : "running");
-		cJSON_AddNumberToObject(o, "age", tenths(now - r->received));
-		cJSON_AddNumberToObject(o, "queue_ms", tenths(((queued ? now : r->assigned) - r->received) * 1000));
-		cJSON_AddNumberToObject(o, "index", (double)r->index);
-		cJSON_AddNumberToObject(o, "count", (double)r->params.commands_count);
-		if (r->session != NULL)
-			cJSON_AddNumberToObject(o, "session", (double)r->session->id);
-		else
-			cJSON_AddNullToObject(o, "session");
-		cJSON_AddNumberToObject(o, "bytes_in", (double)r->bytes_in);
-		cJSON_AddNumberToObject(o, "bytes_out", (double)r->bytes_out);
-		cJSON_AddItemToArray(list, o);
-	}
-}
-
 static void
 add_broker(struct broker *b, cJSON *o, double now)
 {
@@ -359,28 +100,345 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "sessions", b->sessions_count);
 	cJSON_AddNumberToObject(o, "requests", b->requests_count);
 	cJSON_AddNumberToObject(o, "connecting", running + waiting);
+	cJSON_AddNumberToObject(o, "logins", (double)b->logins);
+	cJSON_AddNumberToObject(o, "failures", (double)b->failures);
 	cJSON_AddNumberToObject(o, "max_sessions", b->config->max_sessions);
 	cJSON_AddNumberToObject(o, "max_clients", b->config->max_clients);
 	cJSON_AddNumberToObject(o, "memory_kb", memory_kb());
 }
 
-cJSON *
-broker_status(struct broker *b, const char *device, bool brief, struct np_error *err)
-{
-	cJSON *o = cJSON_CreateObject();
-	double now = clock_now();
-	char shown[128];
+/* ---- pages ---- */
 
-	add_broker(b, cJSON_AddObjectToObject(o, "broker"), now);
-	if (add_devices(b, cJSON_AddArrayToObject(o, "devices"), device, brief, now) == 0 && device != NULL) {
-		cJSON_Delete(o);
-		error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`",
-		    text_vis_into(shown, sizeof(shown), device));
-		return NULL;
+#define PAGE_BYTES (512u * 1024u) /* of objects; one more of them always fits the frame beside it */
+#define PAGE_ITEMS_MAX 100000
+
+/* The last object of a page: `p:7` a client, `r:9` a request, `d:INDEX:POOL:SESSION` a device up to that session. */
+struct cursor {
+	char section;
+	unsigned long at[3];
+};
+
+struct page {
+	cJSON *result;
+	cJSON *list;
+	struct cursor from; /* what was on the pages before */
+	struct cursor last;
+	size_t bytes, bytes_max;
+	size_t items, items_max;
+	bool brief;
+	bool full;
+	double now;
+};
+
+static bool
+cursor_parse(const char *text, struct cursor *c)
+{
+	size_t parts = text[0] == 'd' ? 3 : 1;
+	char number[24];
+
+	memset(c, 0, sizeof(*c));
+	if (text[0] == '\0')
+		return true;
+	if (strchr("dpr", text[0]) == NULL)
+		return false;
+	c->section = text[0];
+	text++;
+	for (size_t i = 0; i < parts; i++) {
+		size_t n = text[0] == ':' ? strcspn(text + 1, ":") : sizeof(number);
+		if (n >= sizeof(number))
+			return false;
+		memcpy(number, text + 1, n);
+		number[n] = '\0';
+		if (!text_parse_ulong(number, ULONG_MAX, &c->at[i]))
+			return false;
+		text += 1 + n;
 	}
-	if (brief)
-		return o;
-	add_peers(b, cJSON_AddArrayToObject(o, "peers"), now);
-	add_requests(b, cJSON_AddArrayToObject(o, "requests"), now);
-	return o;
+	return text[0] == '\0';
+}
+
+static void
+cursor_print(const struct cursor *c, char *text, size_t size)
+{
+	if (c->section == 'd')
+		snprintf(text, size, "d:%lu:%lu:%lu", c->at[0], c->at[1], c->at[2]);
+	else
+		snprintf(text, size, "%c:%lu", c->section, c->at[0]);
+}
+
+/* Whether another object fits; if not, the page ends after the last one. */
+static bool
+page_has_room(struct page *p)
+{
+	if (p->bytes >= p->bytes_max || p->items >= p->items_max)
+		p->full = true;
+	return !p->full;
+}
+
+/* Adds to list as text, so that its size is known and nothing is printed twice; takes item over. */
+static void
+page_add(struct page *p, cJSON *list, cJSON *item)
+{
+	char *text = cJSON_PrintUnformatted(item);
+
+	cJSON_Delete(item);
+	if (text == NULL)
+		return;
+	p->bytes += strlen(text);
+	cJSON_AddItemToArray(list, cJSON_CreateRaw(text));
+	cJSON_free(text);
+}
+
+/* ---- devices ---- */
+
+#define INDEX_ADHOC (ULONG_MAX - 1)
+#define POOL_NONE (ULONG_MAX - 1)
+
+struct row {
+	unsigned long index;  /* in the configuration, or INDEX_ADHOC */
+	unsigned long serial; /* of the pool, or POOL_NONE */
+	struct broker_pool *pool;
+	const struct device_conf *device; /* when there is no pool */
+};
+
+struct rows {
+	struct row *v;
+	size_t count;
+};
+
+static int
+compare_pools(const void *a, const void *b)
+{
+	const struct broker_pool *x = *(struct broker_pool *const *)a, *y = *(struct broker_pool *const *)b;
+	int by_name = strcmp(x->device->name, y->device->name);
+
+	return by_name != 0 ? by_name : (x->serial > y->serial) - (x->serial < y->serial);
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->index != y->index)
+		return (x->index > y->index) - (x->index < y->index);
+	return (x->serial > y->serial) - (x->serial < y->serial);
+}
+
+/* Those whose device is not configured keep the index that they have. */
+static size_t
+index_pools(struct rows *rows, size_t pools, const char *name, unsigned long index)
+{
+	size_t low = 0, high = pools, found = 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(rows->v[middle].pool->device->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < pools && strcmp(rows->v[low].pool->device->name, name) == 0; low++, found++)
+		rows->v[low].index = index;
+	return found;
+}
+
+static void
+add_pool_rows(struct broker *b, struct rows *rows, const struct selection *s)
+{
+	struct broker_pool **sorted = xcalloc((size_t)b->pools_count + 1, sizeof(*sorted)), *pool;
+	size_t n = 0;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (s == NULL || selection_has(s, pool))
+			sorted[n++] = pool;
+	}
+	if (n > 1)
+		qsort(sorted, n, sizeof(*sorted), compare_pools);
+	for (size_t i = 0; i < n; i++)
+		rows->v[rows->count++] =
+		    (struct row){.index = INDEX_ADHOC, .serial = sorted[i]->serial, .pool = sorted[i]};
+	free(sorted);
+}
+
+static struct rows
+list_rows(struct broker *b, const struct selection *s)
+{
+	struct rows rows = {.v = xcalloc((size_t)b->pools_count + b->config->devices_count + 1, sizeof(struct row))};
+
+	add_pool_rows(b, &rows, s);
+	size_t pools = rows.count;
+	for (size_t i = 0; i < b->config->devices_count; i++) {
+		const struct device_conf *d = b->config->devices[i];
+		if ((s != NULL && !selection_has_name(s, d->name)) || index_pools(&rows, pools, d->name, i) > 0)
+			continue;
+		rows.v[rows.count++] = (struct row){.index = i, .serial = POOL_NONE, .device = d};
+	}
+	if (rows.count > 1)
+		qsort(rows.v, rows.count, sizeof(rows.v[0]), compare_rows);
+	return rows;
+}
+
+/* The sessions of a device after the given one; those that do not fit are left for the next page. */
+static void
+add_sessions(struct page *p, cJSON *device, struct broker_pool *pool, unsigned long after)
+{
+	cJSON *list = cJSON_AddArrayToObject(device, "list");
+	struct pool_entry *e;
+
+	if (pool == NULL)
+		return;
+	TAILQ_FOREACH (e, &pool->policy.entries, link) {
+		if (e->id <= after)
+			continue;
+		if (p->bytes >= p->bytes_max) {
+			p->full = true;
+			return;
+		}
+		page_add(p, list, status_session(broker_entry_session(e), p->now));
+		p->last.at[2] = e->id;
+	}
+	p->last.at[2] = ULONG_MAX;
+}
+
+static void
+add_device(struct page *p, struct broker *b, const struct row *row, unsigned long after)
+{
+	cJSON *o = row->pool != NULL ? status_pool(row->pool, p->brief, p->now) : status_unused(b, row->device);
+
+	p->last = (struct cursor){'d', {row->index, row->serial, ULONG_MAX}};
+	if (after > 0)
+		cJSON_AddTrueToObject(o, "continued");
+	if (!p->brief)
+		add_sessions(p, o, row->pool, after);
+	page_add(p, p->list, o);
+	p->items++;
+}
+
+static void
+add_devices(struct page *p, struct broker *b, const struct selection *s)
+{
+	struct rows rows = list_rows(b, s);
+	const struct row from = {.index = p->from.at[0], .serial = p->from.at[1]};
+
+	p->list = cJSON_AddArrayToObject(p->result, "devices");
+	for (size_t i = 0; i < rows.count && p->from.section != 'p' && p->from.section != 'r' && !p->full; i++) {
+		const struct row *row = &rows.v[i];
+		int order = p->from.section == 'd' ? compare_rows(row, &from) : 1;
+		if (order < 0 || (order == 0 && p->from.at[2] == ULONG_MAX))
+			continue;
+		if (page_has_room(p))
+			add_device(p, b, row, order == 0 ? p->from.at[2] : 0);
+	}
+	free(rows.v);
+}
+
+/* ---- clients and requests ---- */
+
+static bool
+asks_for(const struct broker_peer *bp, const struct selection *s)
+{
+	const struct request *r;
+
+	TAILQ_FOREACH (r, &bp->requests, peer_link) {
+		if (r->pool != NULL && selection_has(s, r->pool))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_peers(struct page *p, struct broker *b, const struct selection *s)
+{
+	unsigned long after = p->from.section == 'p' ? p->from.at[0] : 0;
+	struct broker_peer *bp;
+
+	p->list = cJSON_AddArrayToObject(p->result, "peers");
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (p->from.section == 'r' || peer_id(bp->peer) <= after || (s != NULL && !asks_for(bp, s)))
+			continue;
+		if (p->full || !page_has_room(p))
+			return;
+		page_add(p, p->list, status_peer(bp, p->now));
+		p->items++;
+		p->last = (struct cursor){'p', {peer_id(bp->peer)}};
+	}
+}
+
+static void
+add_requests(struct page *p, struct broker *b, const struct selection *s)
+{
+	unsigned long after = p->from.section == 'r' ? p->from.at[0] : 0;
+	const struct request *r;
+
+	p->list = cJSON_AddArrayToObject(p->result, "requests");
+	TAILQ_FOREACH (r, &b->requests, link) {
+		if (r->uid <= after || (s != NULL && (r->pool == NULL || !selection_has(s, r->pool))))
+			continue;
+		if (p->full || !page_has_room(p))
+			return;
+		page_add(p, p->list, status_request(r, p->now));
+		p->items++;
+		p->last = (struct cursor){'r', {r->uid}};
+	}
+}
+
+/* ---- the verb ---- */
+
+static cJSON *
+make_page(struct page *p, struct broker *b, const struct selection *s)
+{
+	char next[80];
+
+	p->result = cJSON_CreateObject();
+	p->now = clock_now();
+	add_broker(b, cJSON_AddObjectToObject(p->result, "broker"), p->now);
+	add_devices(p, b, s);
+	if (!p->brief) {
+		add_peers(p, b, s);
+		add_requests(p, b, s);
+	}
+	if (p->full) {
+		cursor_print(&p->last, next, sizeof(next));
+		cJSON_AddStringToObject(p->result, "next", next);
+	}
+	return p->result;
+}
+
+static int
+read_page(const cJSON *params, struct page *p, struct np_error *err)
+{
+	const char *from = NULL;
+	double limit = 0;
+
+	if (params_bool(params, "brief", &p->brief, err) == -1 || params_string(params, "page", &from, err) == -1 ||
+	    params_number(params, "limit", 1, PAGE_ITEMS_MAX, &limit, err) == -1)
+		return -1;
+	p->bytes_max = from != NULL ? PAGE_BYTES : SIZE_MAX;
+	p->items_max = limit >= 1 ? (size_t)limit : SIZE_MAX;
+	if (from == NULL && limit >= 1)
+		return error_set(err, REASON_INVALID_PARAMS, "`limit` goes with `page`");
+	if (from != NULL && !cursor_parse(from, &p->from))
+		return error_set(
+		    err, REASON_INVALID_PARAMS, "`page` must be \"\" or what `next` of the page before is");
+	return 0;
+}
+
+int
+broker_verb_status(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	static const char *const names[] = {"brief", "device", "devices", "all", "page", "limit"};
+	struct page p = {.brief = false};
+	struct selection s;
+	bool selected = false;
+
+	if (params_only(m->params, names, NP_COUNT(names), err) == -1 || read_page(m->params, &p, err) == -1)
+		return -1;
+	for (size_t i = 1; i < 4; i++)
+		selected |= cJSON_GetObjectItemCaseSensitive(m->params, names[i]) != NULL;
+	if (selected && selection_read(bp->broker, m->params, &s, err) == -1)
+		return -1;
+	broker_peer_result(bp, &m->id, make_page(&p, bp->broker, selected ? &s : NULL));
+	if (selected)
+		selection_finish(&s);
+	return 0;
 }

@@ -47,6 +47,7 @@ int selection_read(
     const struct broker *b, const cJSON *params, struct selection *s, struct np_error *err) NP_MUST_CHECK;
 void selection_finish(struct selection *s);
 bool selection_has(const struct selection *s, const struct broker_pool *pool);
+bool selection_has_name(const struct selection *s, const char *name);
 
 /* ---- what was said ---- */
 

@@ -146,6 +146,7 @@ table='
 4 broker_session cjson
 4 broker_shell cjson ev
 4 broker_status cjson
+4 broker_status_json cjson
 4 broker_steer cjson
 4 broker_wait cjson
 4 broker_watch cjson
@@ -158,6 +159,7 @@ C npconnect
 C npctl
 C npctl_config cjson
 C npctl_daemon cjson
+C npctl_fetch cjson
 C npctl_impl cjson
 C npctl_open cjson
 C npctl_options
