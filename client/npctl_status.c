@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "npjson.h"
 #include "xalloc.h"
 
 #define COLUMNS 10
@@ -24,22 +24,6 @@ static const bool right[COLUMNS] = {false, false, true, true, true, true, true, 
 
 /* ---- values ---- */
 
-static double
-number(const cJSON *object, const char *name, double missing)
-{
-	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	return cJSON_IsNumber(member) ? member->valuedouble : missing;
-}
-
-static const char *
-string(const cJSON *object, const char *name, char *out, size_t size)
-{
-	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	return text_vis_into(out, size, cJSON_IsString(member) ? member->valuestring : "-");
-}
-
 const char *
 npctl_duration(char *out, size_t size, double seconds)
 {
@@ -56,8 +40,8 @@ npctl_duration(char *out, size_t size, double seconds)
 	return out;
 }
 
-static void
-format_rtt(char *out, size_t size, double ms)
+const char *
+npctl_rtt(char *out, size_t size, double ms)
 {
 	if (ms < 0)
 		snprintf(out, size, "-");
@@ -67,6 +51,7 @@ format_rtt(char *out, size_t size, double ms)
 		snprintf(out, size, "%.0fms", ms);
 	else
 		snprintf(out, size, "%.0fs", ms / 1000);
+	return out;
 }
 
 /* Characters on the screen, as far as one character is one column. */
@@ -103,13 +88,13 @@ static void
 fill_error(char *out, size_t size, const cJSON *device)
 {
 	const cJSON *error = cJSON_GetObjectItemCaseSensitive(device, "last_error");
-	double retry = number(error, "retry_in", -1);
+	double retry = npjson_number(error, "retry_in", -1);
 	char reason[64], wait[32];
 
 	out[0] = '\0';
 	if (!cJSON_IsObject(error))
 		return;
-	string(error, "reason", reason, sizeof(reason));
+	npjson_text(error, "reason", reason, sizeof(reason));
 	if (retry >= 0)
 		snprintf(out, size, "%s (%s)", reason, npctl_duration(wait, sizeof(wait), retry));
 	else
@@ -119,16 +104,17 @@ fill_error(char *out, size_t size, const cJSON *device)
 static void
 fill_row(struct row *r, const cJSON *d)
 {
-	string(d, "device", r->cell[0], CELL_MAX);
+	npjson_text(d, "device", r->cell[0], CELL_MAX);
 	cut(r->cell[0], NAME_MAX_WIDTH);
-	string(d, "state", r->cell[1], CELL_MAX);
-	snprintf(r->cell[2], CELL_MAX, "%.0f", number(d, "sessions", 0));
-	snprintf(r->cell[3], CELL_MAX, "%.0f/%.0f", number(d, "channels_used", 0), number(d, "channels_max", 0));
-	snprintf(r->cell[4], CELL_MAX, "%.0f", number(d, "running", 0));
-	snprintf(r->cell[5], CELL_MAX, "%.0f", number(d, "queued", 0));
-	format_rtt(r->cell[6], CELL_MAX, number(d, "rtt_ms", -1));
-	npctl_duration(r->cell[7], CELL_MAX, number(d, "last_used", -1));
-	npctl_duration(r->cell[8], CELL_MAX, number(d, "age", -1));
+	npjson_text(d, "state", r->cell[1], CELL_MAX);
+	snprintf(r->cell[2], CELL_MAX, "%.0f", npjson_number(d, "sessions", 0));
+	snprintf(r->cell[3], CELL_MAX, "%.0f/%.0f", npjson_number(d, "channels_used", 0),
+	    npjson_number(d, "channels_max", 0));
+	snprintf(r->cell[4], CELL_MAX, "%.0f", npjson_number(d, "running", 0));
+	snprintf(r->cell[5], CELL_MAX, "%.0f", npjson_number(d, "queued", 0));
+	npctl_rtt(r->cell[6], CELL_MAX, npjson_number(d, "rtt_ms", -1));
+	npctl_duration(r->cell[7], CELL_MAX, npjson_number(d, "last_used", -1));
+	npctl_duration(r->cell[8], CELL_MAX, npjson_number(d, "age", -1));
 	fill_error(r->cell[9], CELL_MAX, d);
 }
 
@@ -210,11 +196,11 @@ append_broker(struct buf *b, const cJSON *broker)
 	if (!cJSON_IsObject(broker))
 		return 0;
 	return buf_printf(b, "netpulsed %s, pid %.0f, %s for %s at %s: %.0f clients, %.0f sessions, %.0f requests\n",
-	    string(broker, "version", version, sizeof(version)), number(broker, "pid", 0),
-	    string(broker, "state", state, sizeof(state)),
-	    npctl_duration(uptime, sizeof(uptime), number(broker, "uptime", -1)),
-	    string(broker, "socket", socket, sizeof(socket)), number(broker, "peers", 0), number(broker, "sessions", 0),
-	    number(broker, "requests", 0));
+	    npjson_text(broker, "version", version, sizeof(version)), npjson_number(broker, "pid", 0),
+	    npjson_text(broker, "state", state, sizeof(state)),
+	    npctl_duration(uptime, sizeof(uptime), npjson_number(broker, "uptime", -1)),
+	    npjson_text(broker, "socket", socket, sizeof(socket)), npjson_number(broker, "peers", 0),
+	    npjson_number(broker, "sessions", 0), npjson_number(broker, "requests", 0));
 }
 
 static int
@@ -222,18 +208,19 @@ append_session(struct buf *b, const cJSON *s)
 {
 	char state[32], age[32], last[32], auth[256], algorithms[256], banner[256], rtt[32];
 
-	format_rtt(rtt, sizeof(rtt), number(s, "rtt_ms", -1));
+	npctl_rtt(rtt, sizeof(rtt), npjson_number(s, "rtt_ms", -1));
 	if (buf_printf(b,
 		"  session #%.0f: %s, channels %.0f/%.0f, rtt %s, last used %s, age %s, %.0f bytes in, %.0f out\n",
-		number(s, "id", 0), string(s, "state", state, sizeof(state)), number(s, "channels_used", 0),
-		number(s, "channels_max", 0), rtt, npctl_duration(last, sizeof(last), number(s, "last_used", -1)),
-		npctl_duration(age, sizeof(age), number(s, "age", -1)), number(s, "bytes_in", 0),
-		number(s, "bytes_out", 0)) == -1)
+		npjson_number(s, "id", 0), npjson_text(s, "state", state, sizeof(state)),
+		npjson_number(s, "channels_used", 0), npjson_number(s, "channels_max", 0), rtt,
+		npctl_duration(last, sizeof(last), npjson_number(s, "last_used", -1)),
+		npctl_duration(age, sizeof(age), npjson_number(s, "age", -1)), npjson_number(s, "bytes_in", 0),
+		npjson_number(s, "bytes_out", 0)) == -1)
 		return -1;
 	if (cJSON_GetObjectItemCaseSensitive(s, "banner") == NULL)
 		return 0;
-	return buf_printf(b, "    %s\n    %s\n    %s\n", string(s, "banner", banner, sizeof(banner)),
-	    string(s, "algorithms", algorithms, sizeof(algorithms)), string(s, "auth", auth, sizeof(auth)));
+	return buf_printf(b, "    %s\n    %s\n    %s\n", npjson_text(s, "banner", banner, sizeof(banner)),
+	    npjson_text(s, "algorithms", algorithms, sizeof(algorithms)), npjson_text(s, "auth", auth, sizeof(auth)));
 }
 
 static int
@@ -243,12 +230,12 @@ append_detail(struct buf *b, const cJSON *d)
 	const cJSON *session;
 	char name[128], user[128], host[256], message[700];
 
-	if (buf_printf(b, "\n%s: %s@%s, port %.0f\n", string(d, "device", name, sizeof(name)),
-		string(d, "user", user, sizeof(user)), string(d, "host", host, sizeof(host)),
-		number(d, "port", 0)) == -1)
+	if (buf_printf(b, "\n%s: %s@%s, port %.0f\n", npjson_text(d, "device", name, sizeof(name)),
+		npjson_text(d, "user", user, sizeof(user)), npjson_text(d, "host", host, sizeof(host)),
+		npjson_number(d, "port", 0)) == -1)
 		return -1;
 	if (cJSON_IsObject(error) &&
-	    buf_printf(b, "  last error: %s\n", string(error, "message", message, sizeof(message))) == -1)
+	    buf_printf(b, "  last error: %s\n", npjson_text(error, "message", message, sizeof(message))) == -1)
 		return -1;
 	cJSON_ArrayForEach (session, cJSON_GetObjectItemCaseSensitive(d, "list"))
 		if (append_session(b, session) == -1)

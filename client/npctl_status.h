@@ -20,5 +20,7 @@
 int npctl_status_text(struct buf *b, const cJSON *status, bool detail) NP_MUST_CHECK;
 /* "5s", "3m", "2h", "4d"; "-" for negative values. */
 const char *npctl_duration(char *out, size_t size, double seconds);
+/* "0.3ms", "12ms", "40s"; "-" for negative values. */
+const char *npctl_rtt(char *out, size_t size, double ms);
 
 #endif

@@ -180,6 +180,7 @@ C npexec_request cjson
 C npexec_run cjson
 C npexec_sink
 C npexec_tty
+C npjson cjson
 C npprompt cjson
 C npsignal
 C npstart

@@ -1,0 +1,26 @@
+/* Members of answers.  The broker may be older or newer than we are: nothing is taken for granted. */
+#include "npjson.h"
+
+#include "text.h"
+
+double
+npjson_number(const cJSON *object, const char *name, double missing)
+{
+	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	return cJSON_IsNumber(member) ? member->valuedouble : missing;
+}
+
+const char *
+npjson_text(const cJSON *object, const char *name, char *out, size_t size)
+{
+	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+
+	return text_vis_into(out, size, cJSON_IsString(member) ? member->valuestring : "-");
+}
+
+bool
+npjson_true(const cJSON *object, const char *name)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
