@@ -33,7 +33,8 @@ struct npclient {
 	bool secret;       /* something in out is secret */
 	bool streaming;    /* the last read was a full one: read more at once */
 	int retry_ms;      /* pause before the next connection to a broker that ended before it greeted */
-	double deadline;   /* for the greeting, on the monotonic clock */
+	double patience;   /* seconds to find it and to be greeted, */
+	double deadline;   /* and when they are over, by clock_now() */
 	struct buf in;
 	struct buf out; /* kept whole until greeted, so that it can be sent again to another broker */
 	size_t sent;    /* bytes of out that the socket took */
@@ -49,6 +50,8 @@ int npclient_init(struct npclient *c, const char *socket_path, bool start, struc
  * or it cannot start (its own words); denied: the socket or its directory cannot be trusted; connect_timeout.
  */
 int npclient_connect(struct npclient *c, struct np_error *err) NP_MUST_CHECK;
+/* The same with another limit than NPCLIENT_CONNECT_TIMEOUT. */
+int npclient_connect_within(struct npclient *c, double seconds, struct np_error *err) NP_MUST_CHECK;
 void npclient_close(struct npclient *c);
 
 /* Queue a message; they take ownership of params.  -1 when it is too large (invalid_params). */

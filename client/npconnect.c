@@ -119,8 +119,8 @@ npconnect_check_waiting(const struct npclient *c, struct np_error *err)
 		return error_set(err, REASON_CANCELLED, "interrupted while waiting for the broker");
 	if (clock_now() >= c->deadline)
 		return error_set(err, REASON_CONNECT_TIMEOUT,
-		    "no broker answered at %s within %.0f s: see its log (netpulsed(8)) or run netpulsed -d", c->path,
-		    NPCLIENT_CONNECT_TIMEOUT);
+		    "no broker answered at %s within %.3g s: see its log (netpulsed(8)) or run netpulsed -d", c->path,
+		    c->patience);
 	return 0;
 }
 
@@ -201,8 +201,15 @@ npconnect_until_deadline(struct npclient *c, struct np_error *err)
 }
 
 int
+npclient_connect_within(struct npclient *c, double seconds, struct np_error *err)
+{
+	c->patience = seconds;
+	c->deadline = clock_now() + seconds;
+	return npconnect_until_deadline(c, err);
+}
+
+int
 npclient_connect(struct npclient *c, struct np_error *err)
 {
-	c->deadline = clock_now() + NPCLIENT_CONNECT_TIMEOUT;
-	return npconnect_until_deadline(c, err);
+	return npclient_connect_within(c, NPCLIENT_CONNECT_TIMEOUT, err);
 }

@@ -33,8 +33,8 @@ on_signal(int sig)
 }
 
 /* Without SA_RESTART: a write that blocks after all must not outlive Ctrl-C. */
-static void
-take(int sig)
+void
+npsignal_take(int sig)
 {
 	struct sigaction action, old;
 
@@ -54,10 +54,10 @@ npsignal_install(int *wake_fd, struct np_error *err)
 		return error_set_errno(err, REASON_INTERNAL, "make a pipe");
 	*wake_fd = fds[0];
 	wake_write_fd = fds[1];
-	take(SIGINT);
-	take(SIGTERM);
-	take(SIGHUP);
-	take(SIGQUIT);
+	npsignal_take(SIGINT);
+	npsignal_take(SIGTERM);
+	npsignal_take(SIGHUP);
+	npsignal_take(SIGQUIT);
 	sigpipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
 	return 0;
 }
@@ -65,8 +65,8 @@ npsignal_install(int *wake_fd, struct np_error *err)
 void
 npsignal_take_terminal(void)
 {
-	take(SIGWINCH);
-	take(SIGTSTP);
+	npsignal_take(SIGWINCH);
+	npsignal_take(SIGTSTP);
 }
 
 void

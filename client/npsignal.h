@@ -16,6 +16,8 @@
 int npsignal_install(int *wake_fd, struct np_error *err) NP_MUST_CHECK;
 /* Also takes the signals of a terminal: SIGWINCH and SIGTSTP. */
 void npsignal_take_terminal(void);
+/* Also takes this one. */
+void npsignal_take(int sig);
 /* While a question is on the terminal Ctrl-C declines it, also where the caller ignores SIGINT. */
 void npsignal_force_interrupt(bool forced);
 /* Empties the wake-up pipe; call before looking at the signals. */
