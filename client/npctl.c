@@ -2,6 +2,11 @@
 #include "npctl.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#ifdef NPTOP
+#include "nptop.h"
+#endif
 
 #ifndef NETPULSE_VERSION
 #define NETPULSE_VERSION "0"
@@ -29,6 +34,7 @@ static const char usage_text[] =
     "  reload                 read the configuration again\n"
     "  stop [--now]           end the broker when all commands have ended, or now\n"
     "  sync                   wait until everything asked before has had its effect\n"
+    "  top [-d SECONDS]       a live screen of all devices; ? there shows its keys\n"
     "  watch [DEVICE]         what happens, one JSON object a line\n"
     "\n"
     "DEVICE is a name, several of them, a @group or a glob; --all means all devices.\n"
@@ -39,6 +45,21 @@ static const char usage_text[] =
     "  --json                 for programs\n"
     "  --help, --version\n";
 
+/* top alone needs curses, and so it stays out of what the tests and npexec link. */
+static int
+run(const struct npctl_options *options)
+{
+	if (strcmp(options->verb, "top") != 0)
+		return npctl_run(options);
+#ifdef NPTOP
+	return nptop_run(options);
+#else
+	fprintf(stderr, "npctl: this npctl was built without curses, which top needs: install it with its headers "
+			"(Debian: libncurses-dev), configure and build again\n");
+	return NPCTL_EXIT_FAILED;
+#endif
+}
+
 int
 main(int argc, char **argv)
 {
@@ -47,7 +68,7 @@ main(int argc, char **argv)
 
 	switch (npctl_options_parse(argc, argv, &options, &err)) {
 	case NPCTL_PARSED:
-		return npctl_run(&options);
+		return run(&options);
 	case NPCTL_HELP:
 		return fputs(usage_text, stdout) == EOF || fflush(stdout) == EOF ? NPCTL_EXIT_FAILED : 0;
 	case NPCTL_VERSION:

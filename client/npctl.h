@@ -19,6 +19,7 @@ struct npctl_options {
 	const char *text; /* -m, or NULL */
 	const char *file; /* -f: the configuration, or NULL */
 	bool json, now, all, wait;
+	double delay; /* seconds, -d; 0: not given */
 };
 
 enum npctl_parsed { NPCTL_PARSED, NPCTL_HELP, NPCTL_VERSION, NPCTL_USAGE };

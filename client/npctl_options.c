@@ -3,9 +3,14 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
+
+/* Seconds between two looks at the broker. */
+#define DELAY_MIN 0.1
+#define DELAY_MAX 3600
 
 enum { OPT_JSON = 256, OPT_NOW, OPT_ALL, OPT_WAIT, OPT_HELP, OPT_VERSION };
 
@@ -21,7 +26,7 @@ static const struct option long_options[] = {
 };
 
 /* Options that go with some verbs only. */
-enum { NOW = 1, ALL = 2, WAIT = 4, TEXT = 8 };
+enum { NOW = 1, ALL = 2, WAIT = 4, TEXT = 8, SCREEN = 16 };
 
 static const struct verb {
 	const char *name;
@@ -46,6 +51,7 @@ static const struct verb {
     {"status", 0, 1000, 0, NULL},
     {"stop", 0, 0, NOW, NULL},
     {"sync", 0, 0, 0, NULL},
+    {"top", 0, 0, SCREEN, NULL},
     {"watch", 0, 1, 0, NULL},
 };
 
@@ -105,6 +111,10 @@ check_options(const struct npctl_options *o, const struct verb *verb, struct np_
 		return usage(err, o->verb, "--wait does not go with it");
 	if (o->text != NULL && (verb->options & TEXT) == 0)
 		return usage(err, o->verb, "-m does not go with it");
+	if (o->delay > 0 && (verb->options & SCREEN) == 0)
+		return usage(err, o->verb, "-d does not go with it");
+	if (o->json && (verb->options & SCREEN) != 0)
+		return usage(err, o->verb, "it is for people: status --json is for programs");
 	if (o->all && o->args_count > 0)
 		return usage(err, o->args[0], "--all means all devices: name none beside it");
 	return 0;
@@ -181,6 +191,20 @@ check_verb(struct npctl_options *o, struct np_error *err)
 	return 0;
 }
 
+static int
+take_delay(struct npctl_options *o, const char *text, struct np_error *err)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	/* strtod() understands more than numbers as people write them. */
+	if (end == text || *end != '\0' || text[strspn(text, "0123456789.")] != '\0' || !(seconds >= DELAY_MIN) ||
+	    seconds > DELAY_MAX)
+		return usage(err, "-d", "give seconds, from 0.1 to 3600");
+	o->delay = seconds;
+	return 0;
+}
+
 static enum npctl_parsed
 take_option(struct npctl_options *o, int option, char **argv, struct np_error *err)
 {
@@ -193,6 +217,8 @@ take_option(struct npctl_options *o, int option, char **argv, struct np_error *e
 	case 'f':
 		o->file = optarg;
 		return NPCTL_PARSED;
+	case 'd':
+		return take_delay(o, optarg, err) == -1 ? NPCTL_USAGE : NPCTL_PARSED;
 	case OPT_JSON:
 		o->json = true;
 		return NPCTL_PARSED;
@@ -227,7 +253,7 @@ npctl_options_parse(int argc, char **argv, struct npctl_options *o, struct np_er
 	memset(o, 0, sizeof(*o));
 	optind = 0; /* glibc: start afresh */
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":S:m:f:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":S:d:f:m:", long_options, NULL)) != -1) {
 		enum npctl_parsed parsed = take_option(o, option, argv, err);
 		if (parsed != NPCTL_PARSED)
 			return parsed;

@@ -184,6 +184,14 @@ C npjson cjson
 C npprompt cjson
 C npsignal
 C npstart
+C nptop
+C nptop_broker cjson
+C nptop_layout
+C nptop_model cjson
+C nptop_page cjson
+C nptop_screen curses
+C nptop_ui cjson
+C nptop_view
 '
 
 cd "$srcdir" || exit 99
@@ -239,6 +247,7 @@ BEGIN {
 	library_of["cjson/cJSON.h"] = prefix["cJSON_"] = "cjson"
 	library_of["yaml.h"] = prefix["yaml_"] = "yaml"
 	library_of["pcre2.h"] = prefix["pcre2_"] = "pcre2"
+	library_of["curses.h"] = library_of["term.h"] = "curses"
 }
 
 FILENAME == "-" {
