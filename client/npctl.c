@@ -29,6 +29,7 @@ static const char usage_text[] =
     "  config check           is the configuration good? (FILE:LINE: what is not)\n"
     "  platform list          which platforms there are, and which files were refused\n"
     "  platform show NAME     what a platform's definition says\n"
+    "  platform test DEVICE   try its platform on the device itself\n"
     "  platform check FILE    is a platform file good?\n"
     "  record DEVICE [CMD...] a transcript of a session with its command line\n"
     "  reload                 read the configuration again\n"

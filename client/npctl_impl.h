@@ -42,7 +42,9 @@ cJSON *npctl_ask(struct npctl *c, const char *method, cJSON *params);
 /* The result of `status` with these params (taken over) in one piece, or NULL as above. */
 cJSON *npctl_fetch_status(struct npctl *c, cJSON *params);
 
-/* Opens the devices of the arguments; c is connected. */
+/* Whether the verb is one of those that npctl_open() does: a person may be asked something, and a broker is started. */
+bool npctl_can_ask(const struct npctl_options *o);
+/* open, record and platform test with the devices of the arguments; c is connected. */
 void npctl_open(struct npctl *c);
 /* Prints events until the broker ends, or nobody reads them any more; c is connected. */
 void npctl_watch(struct npctl *c);

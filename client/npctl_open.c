@@ -1,6 +1,7 @@
 /*
- * `npctl open` and `npctl record`: the verbs that can meet a question (a password, a host key).  open opens its devices
- * at once and asks one question after the other; record has one device, and prints the transcript.
+ * `npctl open`, `npctl record` and `npctl platform test`: the verbs that can meet a question (a password, a host key).
+ * open opens its devices at once and asks one question after the other; the others have one device, and print what
+ * comes.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -16,6 +17,13 @@ static const char *
 device_of(const struct npctl *c, int64_t id)
 {
 	return id >= 1 && id <= c->o->args_count ? c->o->args[id - 1] : NULL;
+}
+
+bool
+npctl_can_ask(const struct npctl_options *o)
+{
+	return strcmp(o->verb, "open") == 0 || strcmp(o->verb, "record") == 0 ||
+	       strcmp(o->method, "platform_test") == 0;
 }
 
 static cJSON *
@@ -68,8 +76,11 @@ opened(struct npctl *c, const char *device, const cJSON *result)
 {
 	char shown[256];
 
-	if (strcmp(c->o->verb, "record") == 0)
-		return; /* the transcript says it */
+	if (strcmp(c->o->verb, "open") != 0) { /* what came as output says it */
+		if (npctl_number(result, "failed") > 0)
+			c->status = NPCTL_EXIT_FAILED;
+		return;
+	}
 	if (c->o->json) {
 		npctl_print_json(result);
 		return;
@@ -204,6 +215,8 @@ npctl_open(struct npctl *c)
 {
 	if (strcmp(c->o->verb, "record") == 0)
 		send_record(c);
+	else if (strcmp(c->o->verb, "open") != 0)
+		send_request(c, 0, c->o->method, device_params(c, c->o->args[0]));
 	else
 		send_opens(c);
 	while (c->left > 0) {

@@ -65,6 +65,7 @@ static const struct {
     {"config", "show", "config_show", 0, 1, NULL},
     {"platform", "check", "check_platform", 1, 1000, "name a platform file"},
     {"platform", "list", "platforms", 0, 0, NULL},
+    {"platform", "test", "platform_test", 1, 1, "name a device"},
     {"platform", "show", "platforms", 1, 1, "name a platform; npctl platform list shows which there are"},
 };
 

@@ -293,7 +293,7 @@ start(struct npctl *c, bool opening, struct np_error *err)
 static void
 run_with_broker(struct npctl *c, size_t verb)
 {
-	bool opening = strcmp(c->o->verb, "open") == 0 || strcmp(c->o->verb, "record") == 0;
+	bool opening = npctl_can_ask(c->o);
 	struct np_error err;
 
 	if (start(c, opening, &err) == 0) {

@@ -19,8 +19,8 @@
 set -u
 
 packages="autoconf automake make gcc clang pkg-config libssh-dev libev-dev libcjson-dev libyaml-dev libpcre2-dev
-	libcmocka-dev libncurses-dev openssh-server openssh-client dropbear-bin mandoc valgrind clang-format cppcheck jq
-	socat tmux python3-paramiko xz-utils"
+	libcmocka-dev libncurses-dev openssh-server openssh-client dropbear-bin frr telnet iproute2 mandoc valgrind
+	clang-format cppcheck jq socat tmux python3-paramiko python3-netmiko xz-utils"
 all_passes="plain asan tsan valgrind clang distcheck lint"
 
 top=$(cd "$(dirname "$0")/.." && pwd)

@@ -82,6 +82,8 @@ start_command(struct request *r, struct cli *cli)
 		return;
 	}
 	broker_record_command(r);
+	if (r->params.trial)
+		broker_trial_command(r);
 	r->session->commands++;
 	shell_wake(r->session->sh.shell);
 }
@@ -176,6 +178,10 @@ request_cli_pump(struct request *r)
 	}
 	if (r->params.record && r->session->sh.transcript != NULL) {
 		transcript_output(r->session->sh.transcript, buf_head(out), out->len);
+		shell_consume(sh, out->len);
+	}
+	if (r->params.trial) {
+		broker_trial_seen(r->session, buf_head(out), out->len);
 		shell_consume(sh, out->len);
 	}
 	while (out->len > 0) {
@@ -283,6 +289,8 @@ request_cli_result(struct request *r, const struct cli_result *result)
 		request_config_result(r, result);
 		return;
 	}
+	if (r->params.trial && broker_trial_result(r, result))
+		return;
 	take_result(r, result);
 	broker_record_result(r, result);
 	request_command_done(r);

@@ -223,6 +223,7 @@ broker_verb(const char *name)
 	    {"exec", verb_exec},
 	    {"config", verb_config},
 	    {"record", verb_record},
+	    {"platform_test", verb_platform_test},
 	    {"open", verb_open},
 	    {"close", broker_verb_close},
 	    {"kill", broker_verb_kill},

@@ -118,7 +118,7 @@ broker_want_of(enum request_kind kind, const struct exec_params *params)
 	}
 	if (params->kind != EXEC_COMMAND)
 		return WANT_CHANNEL;
-	return params->enable || params->record ? WANT_SHELL : WANT_ANY;
+	return params->enable || params->record || params->trial ? WANT_SHELL : WANT_ANY;
 }
 
 /* What one of the drivers understands and the other cannot do: refused rather than ignored. */

@@ -77,6 +77,8 @@ struct broker_shell {
 	char *password;
 	bool outdated; /* the configuration changed while it connected */
 	bool needed_person;
+	bool secret_given;             /* one is configured: the base mode is where its shells belong */
+	bool trial;                    /* what comes is looked at by broker_trial.c */
 	struct transcript *transcript; /* of a session that a recording made; NULL: none */
 	bool detecting;                /* broker_detect.c: */
 	size_t asked;                  /* definitions whose commands were tried */
@@ -373,9 +375,16 @@ void request_cli_free(struct request *r);
 /* broker_record.c */
 int verb_record(struct broker_peer *bp, const struct message *m, struct np_error *err);
 void broker_record_begin(struct broker_session *s);
+void broker_request_add_command(struct request *r, const char *text);
 void broker_record_command(struct request *r);
 void broker_record_result(struct request *r, const struct cli_result *result);
 void broker_record_end(struct request *r);
+
+/* broker_trial.c */
+int verb_platform_test(struct broker_peer *bp, const struct message *m, struct np_error *err);
+void broker_trial_seen(struct broker_session *s, const void *bytes, size_t size);
+void broker_trial_command(struct request *r);
+bool broker_trial_result(struct request *r, const struct cli_result *result);
 
 /* broker_config.c */
 int verb_config(struct broker_peer *bp, const struct message *m, struct np_error *err);

@@ -10,9 +10,11 @@
 #include "log.h"
 #include "xalloc.h"
 
-static void
-add_command(struct exec_params *params, const char *text)
+void
+broker_request_add_command(struct request *r, const char *text)
 {
+	struct exec_params *params = &r->params;
+
 	params->commands = xreallocarray(params->commands, params->commands_count + 1, sizeof(params->commands[0]));
 	params->commands[params->commands_count++] = (struct command){.text = xstrdup(text), .size = strlen(text)};
 }
@@ -30,22 +32,22 @@ verb_record(struct broker_peer *bp, const struct message *m, struct np_error *er
 	if (rc == -1)
 		return -1;
 	if (r->params.commands_count == 0)
-		add_command(
-		    &r->params, r->pool->platform->detect_command != NULL ? r->pool->platform->detect_command : "");
+		broker_request_add_command(
+		    r, r->pool->platform->detect_command != NULL ? r->pool->platform->detect_command : "");
 	request_submit(r);
 	return 0;
 }
 
-/* The recording for which this session is made, or NULL. */
+/* The recording or trial for which this session is made, or NULL. */
 static const struct request *
-recording_for(const struct broker_session *s)
+made_for(const struct broker_session *s)
 {
 	const struct request *r;
 
 	if (!s->entry.private_use)
 		return NULL;
 	TAILQ_FOREACH (r, &s->pool->broker->requests, link) {
-		if (r->waiter.id == s->entry.private_for && r->params.record && r->pool == s->pool)
+		if (r->waiter.id == s->entry.private_for && (r->params.record || r->params.trial) && r->pool == s->pool)
 			return r;
 	}
 	return NULL;
@@ -55,7 +57,12 @@ recording_for(const struct broker_session *s)
 void
 broker_record_begin(struct broker_session *s)
 {
-	if (recording_for(s) != NULL)
+	const struct request *r = made_for(s);
+
+	s->sh.secret_given = s->sh.secret != NULL;
+	if (r != NULL && r->params.trial)
+		s->sh.trial = true;
+	if (r != NULL && r->params.record)
 		s->sh.transcript = transcript_create(
 		    s->pool->platform, session_banner(s->session), s->sh.password, s->sh.secret, clock_now());
 }

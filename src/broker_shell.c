@@ -361,6 +361,8 @@ on_tap(struct shell *sh NP_UNUSED, bool from_device, const void *bytes, size_t s
 {
 	struct broker_session *s = arg;
 
+	if (s->sh.trial && s->sh.use == SHELL_LOGIN && from_device)
+		broker_trial_seen(s, bytes, size);
 	if (s->sh.transcript == NULL)
 		return;
 	if (from_device)
@@ -397,7 +399,7 @@ broker_shell_open(struct broker_session *s)
 
 	ev_init(&s->sh.clock, on_clock);
 	s->sh.clock.data = s;
-	buf_init(&s->sh.seen, 0);
+	buf_init(&s->sh.seen, 64u * 1024u);
 	s->sh.use = SHELL_LOGIN;
 	broker_record_begin(s);
 	s->sh.shell = shell_open(b->loop, s->session, &options, &shell_callbacks, s);

@@ -71,6 +71,7 @@ struct exec_params {
 	bool raw;
 	bool hold;   /* the lease stays with this client after the request */
 	bool record; /* a transcript is wanted, not the output */
+	bool trial;  /* the platform is tried: a report is wanted */
 	struct params_answer *answers;
 	size_t answers_count;
 	/* `config` */
@@ -84,6 +85,8 @@ int exec_params_parse(const cJSON *params, struct exec_params *p, struct np_erro
 int open_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 /* The same for record: exec on a shell of its own, without commands what tells the platform. */
 int record_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
+/* The same for platform_test; it has no commands of its own. */
+int trial_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 /* The same for config.  Its lines come as stdin. */
 int config_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 void exec_params_finish(struct exec_params *p);

@@ -15,6 +15,9 @@ static const char *const config_names[] = {"device", "overrides", "interactive",
 static const char *const record_names[] = {"device", "overrides", "interactive", "agent_socket", "queue_timeout",
     "timeout", "first_byte_timeout", "idle_timeout", "commands", "enable", "prove", "answers"};
 
+static const char *const trial_names[] = {"device", "overrides", "interactive", "agent_socket", "queue_timeout",
+    "timeout", "first_byte_timeout", "idle_timeout"};
+
 static const char *const answer_names[] = {"match", "answer"};
 
 void
@@ -104,4 +107,16 @@ record_params_parse(const cJSON *params, struct exec_params *p, struct np_error 
 	p->batch = p->record = p->fresh = true;
 	p->on_error = ON_ERROR_CONTINUE;
 	return commands != NULL ? params_parse_commands(commands, p, err) : 0;
+}
+
+int
+trial_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err)
+{
+	params_init(p);
+	if (params_only(params, trial_names, NP_COUNT(trial_names), err) == -1 ||
+	    params_parse_common(params, p, err) == -1 || params_parse_limits(params, p, err) == -1)
+		return -1;
+	p->batch = p->trial = p->fresh = true;
+	p->on_error = ON_ERROR_CONTINUE;
+	return 0;
 }

@@ -148,6 +148,7 @@ table='
 4 broker_status cjson
 4 broker_status_json cjson
 4 broker_steer cjson
+4 broker_trial
 4 broker_wait cjson
 4 broker_watch cjson
 4 inspect cjson

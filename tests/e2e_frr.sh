@@ -77,6 +77,15 @@ run config --save r1 'hostname r1'
 is "$status" 0 "--save"
 ok "writes the configuration" wait_until 'grep -q veth8 "$T/frr/etc/zebra.conf"'
 
+# ---- the definition tried on the device ----
+
+run npctl platform test r1
+is "$status" 0 "npctl platform test"
+like "$out" '^login +at a prompt of mode .priv' "tells the mode after login"
+like "$out" '^prepare +2 steps, none was refused' "the preparation"
+like "$out" '^detect +its answer is recognised as frr' "what the platform is recognised by"
+like "$out" '^config +entered and left' "and the way into configuration mode and out"
+
 # ---- size ----
 
 i=0
