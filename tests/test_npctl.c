@@ -225,7 +225,7 @@ test_mistakes_are_named(void **state NP_UNUSED)
 	    {"config check x", "x: one argument too many"},
 	    {"config check --json", "--json does not go with it"},
 	    {"config show a b", "b: one argument too many"},
-	    {"platform", "platform: say what to do with it: check, list, show"},
+	    {"platform", "platform: say what to do with it: check, list, test, show"},
 	    {"platform check", "check: name a platform file"},
 	    {"platform show", "show: name a platform"},
 	    {"platform list frr", "frr: one argument too many"},
