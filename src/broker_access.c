@@ -216,6 +216,12 @@ broker_resolve_done(struct broker_pool *pool, struct connect_result *result)
 	pool->resolve_job = 0;
 	if (!result->ok) {
 		log_warning("pool", "%s: %s", pool->device->name, result->err.text);
+		if (pool->policy.block != POOL_AUTH) { /* what lifts that is a change of the credentials as well */
+			struct login_files tried = {.since = now, .credentials = result->read};
+			result->read = (struct file_stamps){0};
+			broker_pool_failed(pool, &tried, 0);
+			login_files_finish(&tried);
+		}
 		pool_resolve_done(&pool->policy, &result->err, now);
 		broker_event_resolve_failed(pool, &result->err);
 		broker_pool_kick(pool);

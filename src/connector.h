@@ -45,6 +45,7 @@ struct connect_result {
 	bool ok;
 	struct np_error err;      /* when !ok */
 	struct target *target;    /* CONNECT_RESOLVE */
+	struct file_stamps read;  /* CONNECT_RESOLVE, when !ok: the files whose change may mend it */
 	ssh_session session;      /* CONNECT_DIAL */
 	int session_fd;           /* dup of its descriptor, CLOEXEC: to watch and to shut down */
 	pid_t proxy_pid;          /* the ProxyCommand's process, or 0: to be reaped by the session's owner */

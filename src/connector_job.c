@@ -44,6 +44,7 @@ result_finish(struct connect_result *r)
 	}
 	if (r->target != NULL)
 		target_unref(r->target);
+	file_stamps_finish(&r->read);
 	free(r->auth_method);
 	secret_free(r->secret);
 	secret_free(r->password);
@@ -288,7 +289,7 @@ run_job(struct job *job, struct connect_result *r)
 
 	switch (job->kind) {
 	case CONNECT_RESOLVE:
-		r->target = resolve_target(job->device, job->default_ssh_config, &hooks, &r->err);
+		r->target = resolve_target(job->device, job->default_ssh_config, &hooks, &r->read, &r->err);
 		r->ok = r->target != NULL;
 		break;
 	case CONNECT_DIAL:

@@ -227,7 +227,7 @@ resolve(const struct config *config, const struct device_conf *device, struct np
 	int kept = -1;
 	const struct dial_hooks hooks = {.watch_fd = keep_fd, .left = no_limit, .arg = &kept};
 
-	return resolve_target(device, config->ssh_config, &hooks, err);
+	return resolve_target(device, config->ssh_config, &hooks, NULL, err);
 }
 
 static int

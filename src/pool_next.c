@@ -30,6 +30,8 @@ describe_wait(const struct look *l, char *text, size_t size)
 		snprintf(text, size, "it is paused (npctl resume)");
 	else if (p->resolving)
 		snprintf(text, size, "ssh's configuration for it is still being read");
+	else if (!p->resolved && p->block != POOL_OPEN)
+		snprintf(text, size, "it cannot be told how it is reached (%.300s)", p->last_error.text);
 	else if (live > 0)
 		snprintf(text, size, "all of its %d sessions are busy", live);
 	else if (dialling > 0)
@@ -51,6 +53,16 @@ waiter_timed_out(struct look *l, struct pool_waiter *w, int ahead)
 	return look_fail(l, w);
 }
 
+/*
+ * While nobody knows how the device is reached, no session serves anybody: whether one still is the right one cannot be
+ * told.  After a failed authentication that is asked for every request, so there a session is a hope.
+ */
+static bool
+waiter_may_hope(const struct pool *p, const struct pool_waiter *w)
+{
+	return (p->resolved || p->block == POOL_AUTH) && waiter_has_hope(p, w);
+}
+
 /* Answers w when the last attempt's failure stands in the way of the next one for longer than w can wait. */
 static bool
 waiter_blocked(struct look *l, struct pool_waiter *w)
@@ -59,7 +71,7 @@ waiter_blocked(struct look *l, struct pool_waiter *w)
 	struct np_error *why = &l->action->why;
 	double wait = ceil(p->retry_at - l->now);
 
-	if (p->block == POOL_OPEN || waiter_has_hope(l->p, w))
+	if (p->block == POOL_OPEN || waiter_may_hope(p, w))
 		return false;
 	if (p->block == POOL_AUTH) {
 		error_set(why, REASON_AUTH_BACKOFF,

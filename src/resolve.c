@@ -277,9 +277,49 @@ make_target(const struct device_conf *device, const struct question *q, const ch
 	return target;
 }
 
+static bool
+has_stamp(const struct file_stamps *set, const char *path)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (strcmp(set->v[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+static void
+add_stamps(struct file_stamps *set, const struct strings *files)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (!has_stamp(set, files->v[i]))
+			file_stamps_add(set, files->v[i]);
+}
+
+/* As they are before ssh reads them. */
+static void
+stamp_expected(struct file_stamps *read, const struct question *q)
+{
+	struct strings files = {NULL, 0};
+
+	add_expected_files(&files, q->file);
+	add_stamps(read, &files);
+	strings_finish(&files);
+}
+
+/* Those that ssh says it has read, until it met with something that it does not understand. */
+static void
+stamp_read(struct file_stamps *read, const char *log)
+{
+	struct strings files = {NULL, 0};
+
+	if (log != NULL)
+		sshconf_files(log, &files);
+	add_stamps(read, &files);
+	strings_finish(&files);
+}
+
 static struct target *
 ask_ssh(const struct device_conf *device, const struct question *q, const struct child_limits *limits,
-    const struct dial_hooks *hooks, struct np_error *err)
+    const struct dial_hooks *hooks, struct file_stamps *read, struct np_error *err)
 {
 	struct child_output output;
 	struct target *target = NULL;
@@ -299,16 +339,19 @@ ask_ssh(const struct device_conf *device, const struct question *q, const struct
 	} else if ((end != CHILD_CANCELLED && end != CHILD_TIMED_OUT) || hooks->left(err, hooks->arg) >= 0) {
 		ssh_failed(end, limits, &output, q, err);
 	}
+	if (target == NULL)
+		stamp_read(read, output.err);
 	child_output_finish(&output);
 	return target;
 }
 
 struct target *
 resolve_target(const struct device_conf *device, const char *default_ssh_config, const struct dial_hooks *hooks,
-    struct np_error *err)
+    struct file_stamps *read, struct np_error *err)
 {
 	struct child_limits limits = {.out_max = SSH_OUTPUT_MAX, .err_max = SSH_OUTPUT_MAX, .seconds = SSH_SECONDS};
 	struct question q = {.host = NULL};
+	struct file_stamps stamps = {0};
 	struct target *target = NULL;
 	double left = hooks->left(err, hooks->arg);
 
@@ -318,9 +361,14 @@ resolve_target(const struct device_conf *device, const char *default_ssh_config,
 		limits.seconds = left;
 	limits.cancel_fd = wake_open(hooks, err);
 	if (limits.cancel_fd != -1) {
-		target = ask_ssh(device, &q, &limits, hooks, err);
+		stamp_expected(&stamps, &q);
+		target = ask_ssh(device, &q, &limits, hooks, &stamps, err);
 		wake_close(hooks, limits.cancel_fd);
 	}
 	question_finish(&q);
+	if (target == NULL && read != NULL)
+		*read = stamps;
+	else
+		file_stamps_finish(&stamps);
 	return target;
 }

@@ -183,7 +183,7 @@ kit_target(struct kit *kit, int port, const char *device, const char *config)
 	snprintf(number, sizeof(number), "%d", port);
 	if (device_conf_set(d, "port", number, "test", &err) == -1)
 		fail_msg("%s", err.text);
-	t = resolve_target(d, path, &kit->hooks, &err);
+	t = resolve_target(d, path, &kit->hooks, NULL, &err);
 	if (t == NULL)
 		fail_msg("%s", err.text);
 	device_conf_free(d);

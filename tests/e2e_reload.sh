@@ -83,6 +83,24 @@ is "$(($(logins other) - before))" 1 "ssh_config: a changed port is seen by the 
 printf '\n# a comment\n' >>"$T/ssh_config"
 is "$(session dev)" "$dev" "ssh_config: a change that means nothing keeps the session"
 
+# Broken in an included file, by nobody's fault but the editor's.
+cp "$T/ssh_config" "$T/ssh_config.good"
+echo 'NoSuchKeyword yes' >"$T/included"
+sed "1i Include $T/included" "$T/ssh_config.good" >"$T/ssh_config"
+write_config 'long_connection: {retry_delay: 1000, retry_max: 1000}'
+npctl reload >/dev/null
+run npexec dev true
+like "$err" ' resolve_failed: .*nosuchkeyword' "a broken ssh_config is told"
+run npexec dev true
+like "$err" ' backoff: ' "and not tried again at once"
+: >"$T/included"
+run npexec dev true
+is "$status" 0 "until it has been mended"
+cp "$T/ssh_config.good" "$T/ssh_config"
+write_config ''
+npctl reload >/dev/null
+dev=$(session dev)
+
 # ---- again and again ----
 
 rss=$(rss_kb "$broker_pid")

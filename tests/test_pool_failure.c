@@ -421,6 +421,35 @@ test_cancelled_resolve_is_tried_again(void **state)
 }
 
 static void
+test_failed_resolve_is_told_at_once_also_beside_a_session(void **state)
+{
+	struct sim *s = *state;
+	struct np_error err = {REASON_RESOLVE_FAILED, "ssh refuses its configuration"};
+	struct sim_request *r;
+
+	sim_warm(s);
+	s->args.retry_delay = 1000;
+	s->args.retry_max = 1000;
+	s->pool.resolved = false;
+	r = sim_request(s, 60, false);
+	pool_resolve_done(&s->pool, &err, s->now);
+	sim_settle(s);
+	assert_int_equal(r->why.reason, REASON_RESOLVE_FAILED);
+
+	/* Not after a minute, and not because of a session that is not even looked at. */
+	r = sim_request(s, 60, false);
+	assert_int_equal(r->state, SIM_FAILED);
+	assert_int_equal(r->why.reason, REASON_BACKOFF);
+	assert_non_null(strstr(r->why.text, "ssh refuses its configuration"));
+
+	pool_unblock(&s->pool, false);
+	r = sim_request(s, 60, false);
+	pool_resolve_done(&s->pool, NULL, s->now);
+	sim_settle(s);
+	assert_int_equal(r->state, SIM_RUNNING);
+}
+
+static void
 test_blocked_persistent_pool_resolves_only_for_a_request(void **state)
 {
 	struct sim *s = *state;
@@ -797,6 +826,7 @@ main(void)
 	    T(test_fresh_request_with_an_attempt_of_its_own_outlives_the_failure_of_another),
 	    T(test_late_request_has_hope_only_in_attempts_for_its_own_kind),
 	    T(test_cancelled_resolve_is_tried_again),
+	    T(test_failed_resolve_is_told_at_once_also_beside_a_session),
 	    T(test_blocked_persistent_pool_resolves_only_for_a_request),
 	    T(test_silent_session_is_probed_each_interval_and_closed_after_the_misses),
 	    T(test_any_packet_resets_the_misses),

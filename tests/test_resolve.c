@@ -75,7 +75,7 @@ resolve(struct fixture *f, const char *device, const char *lines)
 	else
 		f->device = device_conf_adhoc(f->conf, device);
 	assert_non_null(f->device);
-	f->target = resolve_target(f->device, f->config, &f->kit.hooks, &f->err);
+	f->target = resolve_target(f->device, f->config, &f->kit.hooks, NULL, &f->err);
 	return f->target != NULL;
 }
 
@@ -171,7 +171,7 @@ test_usual_files_are_watched_though_missing(void **state)
 	if (!have_ssh())
 		skip();
 	f->device = device_conf_adhoc(f->conf, "192.0.2.1");
-	f->target = resolve_target(f->device, NULL, &f->kit.hooks, &f->err);
+	f->target = resolve_target(f->device, NULL, &f->kit.hooks, NULL, &f->err);
 	assert_non_null(f->target);
 	assert_true(has_stamp(f->target, "/etc/ssh/ssh_config"));
 	for (i = 0; i < f->target->config_files.n; i++)
@@ -213,8 +213,34 @@ test_file_that_is_missing_is_told(void **state)
 	if (!have_ssh())
 		skip();
 	f->device = device_conf_adhoc(f->conf, "r1");
-	f->target = resolve_target(f->device, "/nonexistent/ssh_config", &f->kit.hooks, &f->err);
+	f->target = resolve_target(f->device, "/nonexistent/ssh_config", &f->kit.hooks, NULL, &f->err);
 	assert_refused(f, REASON_RESOLVE_FAILED, "/nonexistent/ssh_config");
+}
+
+/* What must be mended may be in an included file. */
+static void
+test_files_of_a_refused_configuration_are_stamped(void **state)
+{
+	struct fixture *f = *state;
+	struct file_stamps read = {0};
+	char *lines, included[128];
+
+	if (!have_ssh())
+		skip();
+	kit_write(&f->kit, "included", "NoSuchKeyword yes\n", included);
+	lines = xasprintf("Include %s\n", included);
+	kit_write(&f->kit, "ssh_config", lines, f->config);
+	f->device = device_conf_adhoc(f->conf, "r1");
+	f->target = resolve_target(f->device, f->config, &f->kit.hooks, &read, &f->err);
+	assert_refused(f, REASON_RESOLVE_FAILED, "nosuchkeyword");
+	assert_int_equal(read.n, 2);
+	assert_string_equal(read.v[0].path, f->config);
+	assert_string_equal(read.v[1].path, included);
+	assert_false(file_stamps_changed(&read));
+	kit_write(&f->kit, "included", "Port 99\n", included);
+	assert_true(file_stamps_changed(&read));
+	file_stamps_finish(&read);
+	free(lines);
 }
 
 static void
@@ -335,6 +361,7 @@ main(void)
 	    T(test_none_reads_no_file),
 	    T(test_configuration_that_ssh_rejects_is_told_in_its_words),
 	    T(test_file_that_is_missing_is_told),
+	    T(test_files_of_a_refused_configuration_are_stamped),
 	    T(test_dangerous_operands_never_reach_ssh),
 	    T(test_arguments_of_ssh),
 	    T(test_ssh_that_hangs_is_ended),
