@@ -236,6 +236,7 @@ start_dial(struct broker_session *s, int ready_fd)
 	struct connect_request request = {.kind = CONNECT_DIAL,
 	    .target = s->target,
 	    .agent_socket = s->agent_socket,
+	    .login_suffix = s->pool->platform != NULL ? s->pool->platform->login_suffix : NULL,
 	    .ready_fd = ready_fd,
 	    .timeout = s->target->connection_timeout,
 	    .for_shell = s->pool->platform != NULL,

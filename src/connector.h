@@ -32,6 +32,7 @@ struct connect_request {
 	const char *default_ssh_config;   /* CONNECT_RESOLVE: the configuration's ssh_config, or NULL: copied */
 	struct target *target;            /* the others: a reference is taken */
 	const char *agent_socket;         /* the client's SSH_AUTH_SOCK, or NULL: copied */
+	const char *login_suffix;         /* CONNECT_DIAL: goes behind the user name, or NULL: copied */
 	int ready_fd;   /* CONNECT_DIAL: an open stream to talk SSH over (jump host), taken over; or -1 */
 	double timeout; /* seconds for all of it, prompts excepted; 0 = no limit */
 	double prompt_timeout;

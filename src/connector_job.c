@@ -121,6 +121,7 @@ job_create(struct mailbox *box, uint64_t id, const struct connect_request *reque
 	job->default_ssh_config = xstrdup_null(request->default_ssh_config);
 	job->target = request->target != NULL ? target_ref(request->target) : NULL;
 	job->agent_socket = xstrdup_null(request->agent_socket);
+	job->login_suffix = xstrdup_null(request->login_suffix);
 	job->ready_fd = request->kind == CONNECT_DIAL ? request->ready_fd : -1;
 	job->timeout = request->timeout;
 	job->prompt_timeout = request->prompt_timeout;
@@ -145,6 +146,7 @@ job_free(struct job *job)
 	pthread_cond_destroy(&job->answer_came);
 	free(job->default_ssh_config);
 	free(job->agent_socket);
+	free(job->login_suffix);
 	free(job);
 }
 
@@ -249,7 +251,10 @@ password_was_used(const char *auth_method)
 static void
 run_dial(struct job *job, const struct dial_hooks *hooks, struct connect_result *r)
 {
-	struct dial_in in = {.target = job->target, .agent_socket = job->agent_socket, .ready_fd = job->ready_fd};
+	struct dial_in in = {.target = job->target,
+	    .agent_socket = job->agent_socket,
+	    .login_suffix = job->login_suffix,
+	    .ready_fd = job->ready_fd};
 	struct dial_out out;
 
 	/* First: a secret that cannot be had makes the login useless. */

@@ -62,6 +62,7 @@ struct job {
 	char *default_ssh_config;
 	struct target *target;
 	char *agent_socket;
+	char *login_suffix;
 	int ready_fd; /* the thread's once it runs */
 	double timeout;
 	double prompt_timeout;

@@ -67,6 +67,17 @@ set_algorithms(struct dialing *d)
 	return 0;
 }
 
+static int
+set_user(struct dialing *d)
+{
+	const char *suffix = d->in->login_suffix != NULL ? d->in->login_suffix : "";
+	char *user = xasprintf("%s%s", d->target->user, suffix);
+	int rc = ssh_options_set(d->session, SSH_OPTIONS_USER, user);
+
+	free(user);
+	return rc;
+}
+
 /*
  * What keeps libssh from looking into files of its own: no configuration, no known_hosts, no ~/.ssh.  The host is a
  * mere word to it: the connection is made already, and known_hosts are ours.
@@ -79,8 +90,7 @@ set_basics(struct dialing *d)
 
 	if (ssh_options_set(d->session, SSH_OPTIONS_LOG_VERBOSITY, &level) != 0 ||
 	    ssh_options_set(d->session, SSH_OPTIONS_PROCESS_CONFIG, &process_config) != 0 ||
-	    ssh_options_set(d->session, SSH_OPTIONS_HOST, "device") != 0 ||
-	    ssh_options_set(d->session, SSH_OPTIONS_USER, d->target->user) != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_HOST, "device") != 0 || set_user(d) != 0 ||
 	    ssh_options_set(d->session, SSH_OPTIONS_SSH_DIR, "/dev/null") != 0 ||
 	    ssh_options_set(d->session, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") != 0 ||
 	    ssh_options_set(d->session, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") != 0)

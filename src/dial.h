@@ -35,7 +35,9 @@ struct dial_hooks {
 struct dial_in {
 	const struct target *target;
 	const char *agent_socket; /* the client's, or NULL */
-	int ready_fd;             /* taken over, or -1 */
+	const char
+	    *login_suffix; /* goes behind the user name, where that tells the device about the terminal; or NULL */
+	int ready_fd;      /* taken over, or -1 */
 };
 
 struct dial_out {

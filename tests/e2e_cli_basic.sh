@@ -11,9 +11,12 @@ start_simdev wrong --scenario ios.txt --listen 127.0.1.2
 start_simdev pager --scenario ios.txt --listen 127.0.1.3 --set paging_refused=yes
 start_simdev shy --scenario ios.txt --listen 127.0.1.4 --set shells=1 --set idle=1
 start_simdev lone --scenario ios.txt --listen 127.0.1.6
+start_simdev tik --scenario ios.txt --listen 127.0.1.7 --user admin+ct511w
 start_simdev mx1 --scenario junos.txt --listen 127.0.2.1 --set exec=no
+printf '%s\n' 'extends: cisco_ios' 'name: suffixed' "login_suffix: '+ct511w'" >"$(platform_files)/suffixed.yaml"
 start_broker "
 devices:
+  tik: {device_type: suffixed, username: admin, password: admin-pw, secret: enable-pw}
   core1: {$ios, secret: enable-pw}
   user1: {$ios}
   wrong: {$ios, secret: not-this-one}
@@ -55,6 +58,9 @@ is "$(npexec -j core1 'show clock' | jq -c '[.command, .stdout, .reused, .device
 	'["show clock","*00:01:02.003 UTC Mon Mar 1 2027\n",true,null]' "-j: command and output"
 is "$(grep -c '^login' "$T/core1/events")" 1 "all over one login"
 is "$(grep -c '^shell' "$T/core1/events")" 1 "and one shell"
+
+is "$(npexec tik 'show clock')" '*00:01:02.003 UTC Mon Mar 1 2027' "a platform's login_suffix"
+like "$(grep '^login' "$T/tik/events")" ' admin\+ct511w$' "goes behind the user name"
 
 # ---- several commands ----
 
