@@ -37,6 +37,7 @@ static const char usage_text[] =
     "  sync                   wait until everything asked before has had its effect\n"
     "  top [-d SECONDS]       a live screen of all devices; ? there shows its keys\n"
     "  watch [DEVICE]         what happens, one JSON object a line\n"
+    "  metrics [--devices]    counters and histograms as OpenMetrics text; --label, --output\n"
     "\n"
     "DEVICE is a name, several of them, a @group or a glob; --all means all devices.\n"
     "\n"

@@ -9,6 +9,7 @@
 
 #define NPCTL_EXIT_FAILED 1
 #define NPCTL_EXIT_USAGE 2
+#define NPCTL_LABELS_MAX 8
 
 struct npctl_options {
 	const char *verb;
@@ -16,9 +17,12 @@ struct npctl_options {
 	char **args;
 	int args_count;
 	const char *socket;
-	const char *text; /* -m, or NULL */
-	const char *file; /* -f: the configuration, or NULL */
-	bool json, now, all, wait;
+	const char *text;                     /* -m, or NULL */
+	const char *file;                     /* -f: the configuration, or NULL */
+	const char *output;                   /* --output, or NULL */
+	const char *labels[NPCTL_LABELS_MAX]; /* --label: NAME=VALUE */
+	int labels_count;
+	bool json, now, all, wait, devices;
 	double delay; /* seconds, -d; 0: not given */
 };
 

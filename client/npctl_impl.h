@@ -48,5 +48,9 @@ bool npctl_can_ask(const struct npctl_options *o);
 void npctl_open(struct npctl *c);
 /* Prints events until the broker ends, or nobody reads them any more; c is connected. */
 void npctl_watch(struct npctl *c);
+/* Prints the metrics, or replaces the file of --output; c is connected. */
+void npctl_metrics(struct npctl *c);
+/* For metrics with --output, when no broker runs: a file that says so.  False: something else was asked for. */
+bool npctl_metrics_without(struct npctl *c);
 
 #endif

@@ -12,7 +12,7 @@
 #define DELAY_MIN 0.1
 #define DELAY_MAX 3600
 
-enum { OPT_JSON = 256, OPT_NOW, OPT_ALL, OPT_WAIT, OPT_HELP, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_NOW, OPT_ALL, OPT_WAIT, OPT_DEVICES, OPT_LABEL, OPT_OUTPUT, OPT_HELP, OPT_VERSION };
 
 static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
@@ -20,13 +20,16 @@ static const struct option long_options[] = {
     {"all", no_argument, NULL, OPT_ALL},
     {"wait", no_argument, NULL, OPT_WAIT},
     {"text", required_argument, NULL, 'm'},
+    {"devices", no_argument, NULL, OPT_DEVICES},
+    {"label", required_argument, NULL, OPT_LABEL},
+    {"output", required_argument, NULL, OPT_OUTPUT},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
 };
 
 /* Options that go with some verbs only. */
-enum { NOW = 1, ALL = 2, WAIT = 4, TEXT = 8, SCREEN = 16 };
+enum { NOW = 1, ALL = 2, WAIT = 4, TEXT = 8, SCREEN = 16, METRICS = 32 };
 
 static const struct verb {
 	const char *name;
@@ -40,6 +43,7 @@ static const struct verb {
     {"drain", 0, 1000, ALL | WAIT | TEXT, NULL},
     {"enable", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
     {"kill", 1, 1, 0, "give the number of a session, request or client, as status shows it"},
+    {"metrics", 0, 0, METRICS, NULL},
     {"open", 1, 1000, 0, "name a device"},
     {"pause", 1, 1000, ALL | WAIT, "name a device, @group or glob, or give --all"},
     {"ping", 0, 0, 0, NULL},
@@ -116,6 +120,10 @@ check_options(const struct npctl_options *o, const struct verb *verb, struct np_
 		return usage(err, o->verb, "-d does not go with it");
 	if (o->json && (verb->options & SCREEN) != 0)
 		return usage(err, o->verb, "it is for people: status --json is for programs");
+	if ((o->devices || o->labels_count > 0 || o->output != NULL) && (verb->options & METRICS) == 0)
+		return usage(err, o->verb, "--devices, --label and --output go with metrics only");
+	if (o->json && o->output != NULL)
+		return usage(err, o->verb, "either --json or --output");
 	if (o->all && o->args_count > 0)
 		return usage(err, o->args[0], "--all means all devices: name none beside it");
 	return 0;
@@ -206,6 +214,20 @@ take_delay(struct npctl_options *o, const char *text, struct np_error *err)
 	return 0;
 }
 
+/* What the broker says about names and values in general, it says itself. */
+static int
+take_label(struct npctl_options *o, const char *label, struct np_error *err)
+{
+	const char *sign = strchr(label, '=');
+
+	if (o->labels_count == NPCTL_LABELS_MAX)
+		return usage(err, "--label", "8 labels are the most");
+	if (sign == NULL || sign == label || !text_is_utf8(label, strlen(label)) || strpbrk(sign, "\"\\\n") != NULL)
+		return usage(err, label, "a label is written NAME=VALUE, without quotes or backslashes");
+	o->labels[o->labels_count++] = label;
+	return 0;
+}
+
 static enum npctl_parsed
 take_option(struct npctl_options *o, int option, char **argv, struct np_error *err)
 {
@@ -234,6 +256,14 @@ take_option(struct npctl_options *o, int option, char **argv, struct np_error *e
 		return NPCTL_PARSED;
 	case 'm':
 		o->text = optarg;
+		return NPCTL_PARSED;
+	case OPT_DEVICES:
+		o->devices = true;
+		return NPCTL_PARSED;
+	case OPT_LABEL:
+		return take_label(o, optarg, err) == -1 ? NPCTL_USAGE : NPCTL_PARSED;
+	case OPT_OUTPUT:
+		o->output = optarg;
 		return NPCTL_PARSED;
 	case OPT_HELP:
 		return NPCTL_HELP;

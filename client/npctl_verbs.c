@@ -301,12 +301,14 @@ run_with_broker(struct npctl *c, size_t verb)
 			run_simple(c, verb);
 		else if (opening)
 			npctl_open(c);
+		else if (strcmp(c->o->verb, "metrics") == 0)
+			npctl_metrics(c);
 		else
 			npctl_watch(c);
 	} else if (can_do_without(c->o) && err.reason == REASON_CONNECT_FAILED) {
 		fprintf(stderr, "npctl: %s: this is what one would use\n", err.text);
 		run_without(c, verb);
-	} else {
+	} else if (err.reason != REASON_CONNECT_FAILED || !npctl_metrics_without(c)) {
 		npctl_say_error(c, NULL, &err);
 	}
 }

@@ -42,7 +42,7 @@ struct auditfile {
 
 	/* under the lock */
 	struct buf waiting;
-	uint64_t lost;
+	uint64_t lost, lost_ever;
 	bool reopen, stop, done;
 	bool orphan; /* nobody waits for the end: the thread frees it all */
 
@@ -362,11 +362,22 @@ auditfile_write(struct auditfile *a, const char *line, size_t size)
 	pthread_mutex_lock(&a->lock);
 	/* Room for a line that says how many were lost is kept. */
 	if (size + 256 > buf_room(&a->waiting) || buf_append(&a->waiting, line, size) == -1)
-		a->lost++;
+		a->lost++, a->lost_ever++;
 	else
 		(void)!buf_append(&a->waiting, "\n", 1);
 	pthread_cond_signal(&a->news);
 	pthread_mutex_unlock(&a->lock);
+}
+
+uint64_t
+auditfile_lost(struct auditfile *a)
+{
+	uint64_t lost;
+
+	pthread_mutex_lock(&a->lock);
+	lost = a->lost_ever;
+	pthread_mutex_unlock(&a->lock);
+	return lost;
 }
 
 void

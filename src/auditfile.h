@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "compiler.h"
 
@@ -27,6 +28,8 @@ struct auditfile;
 struct auditfile *auditfile_create(const char *path, bool journal) NP_MUST_CHECK;
 /* One line, without its newline and without newlines in it. */
 void auditfile_write(struct auditfile *a, const char *line, size_t size);
+/* How many lines were lost since the beginning. */
+uint64_t auditfile_lost(struct auditfile *a);
 /*
  * Opens the file again (after a rotation); the old one stays in use when that fails.  A file that was removed or
  * replaced is opened again without being told.

@@ -105,7 +105,7 @@ on_peer_closed(struct peer *peer, void *arg)
 	TAILQ_FOREACH_SAFE (r, &bp->requests, peer_link, next) {
 		request_cancel(r, false);
 	}
-	broker_watch_leave(bp);
+	broker_event_peer_left(bp);
 	TAILQ_REMOVE(&b->peers, bp, link);
 	b->peers_count--;
 	free(bp);
@@ -134,7 +134,7 @@ static void
 send_hello(struct broker_peer *bp)
 {
 	static const char *const features[] = {
-	    "exec", "open", "status", "prompt", "window", "capture", "batch", "watch", "config", "shell"};
+	    "exec", "open", "status", "prompt", "window", "capture", "batch", "watch", "metrics", "config", "shell"};
 	cJSON *params = cJSON_CreateObject();
 
 	cJSON_AddNumberToObject(params, "protocol", 1);
@@ -342,7 +342,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->waits);
 	steer_rules_init(&b->rules);
 	TAILQ_INIT(&b->shows);
-	b->events = broker_events_create();
+	b->events = broker_events_create(loop);
 	broker_audit_configure(b, config->audit_log);
 	broker_event_started(b);
 	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &broker_connector_events, b);

@@ -242,6 +242,7 @@ broker_verb(const char *name)
 	    {"config_show", broker_verb_config_show},
 	    {"platforms", broker_verb_platforms},
 	    {"watch", broker_verb_watch},
+	    {"metrics", broker_verb_metrics},
 	};
 
 	for (size_t i = 0; i < NP_COUNT(verbs); i++)

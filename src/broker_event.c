@@ -37,6 +37,7 @@ void
 broker_event_emit(struct broker *b, struct event *e)
 {
 	e->id = ++b->events->last_id;
+	broker_metrics_event(b->events->metrics, e);
 	if (!somebody_listens(b))
 		return;
 	e->time_ms = broker_event_wall_ms();
@@ -45,11 +46,12 @@ broker_event_emit(struct broker *b, struct event *e)
 }
 
 struct broker_events *
-broker_events_create(void)
+broker_events_create(struct ev_loop *loop)
 {
 	struct broker_events *events = xcalloc(1, sizeof(*events));
 
 	TAILQ_INIT(&events->watches);
+	events->metrics = broker_metrics_create(loop);
 	return events;
 }
 
@@ -57,6 +59,7 @@ void
 broker_events_destroy(struct broker_events *events)
 {
 	broker_audit_finish(events);
+	broker_metrics_destroy(events->metrics);
 	free(events);
 }
 
@@ -73,10 +76,18 @@ broker_event_peer(struct broker_peer *bp, int fd)
 {
 	struct np_error err;
 
+	broker_metrics_client(bp->broker->events->metrics);
 	bp->who.peer = peer_id(bp->peer);
 	bp->who.pid = peer_pid(bp->peer);
 	if (paths_peer(fd, &bp->who.uid, NULL, &err) == -1)
 		bp->who.uid = geteuid(); /* the listener has judged it: ours, or root's and gone */
+}
+
+void
+broker_event_peer_left(struct broker_peer *bp)
+{
+	broker_metrics_client_left(bp->broker->events->metrics, bp);
+	broker_watch_leave(bp);
 }
 
 void
@@ -221,8 +232,9 @@ broker_event_session_down(struct broker_session *s, const struct np_error *why)
 }
 
 void
-broker_event_probed(struct broker_session *s NP_UNUSED, double rtt NP_UNUSED)
+broker_event_probed(struct broker_session *s, double rtt)
 {
+	broker_metrics_rtt(s->pool->broker->events->metrics, rtt);
 }
 
 /* ---- the broker ---- */

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include <cjson/cJSON.h>
+#include <ev.h>
 
 #include "error.h"
 #include "event.h"
@@ -26,6 +27,7 @@ struct broker_session;
 struct request;
 
 struct auditfile;
+struct broker_metrics;
 struct broker_watch;
 
 /* Who listens.  Owned by the broker. */
@@ -34,9 +36,10 @@ struct broker_events {
 	TAILQ_HEAD(, broker_watch) watches;
 	struct auditfile *audit; /* NULL: off */
 	char *audit_where;       /* as configured */
+	struct broker_metrics *metrics;
 };
 
-struct broker_events *broker_events_create(void);
+struct broker_events *broker_events_create(struct ev_loop *loop);
 /* The clients must be gone. */
 void broker_events_destroy(struct broker_events *events);
 /* The id of the last event. */
@@ -54,6 +57,8 @@ void broker_event_name_program(struct broker_peer *bp);
 
 /* Who is at the other end; fills in the peer's `who`. */
 void broker_event_peer(struct broker_peer *bp, int fd);
+/* The client has left; its peer still exists. */
+void broker_event_peer_left(struct broker_peer *bp);
 /* m NULL: the client was turned away, or its message could not be read. */
 void broker_event_refused(struct broker_peer *bp, const struct message *m, const struct np_error *err);
 
@@ -118,5 +123,15 @@ void broker_audit_finish(struct broker_events *events);
 void broker_audit_event(struct broker *b, const struct event *e);
 /* A command of r as the audit log may show it (the caller frees it); NULL when there is no audit log or no command. */
 char *broker_audit_command(const struct request *r, const char *command, size_t size);
+
+/* ---- broker_metrics.c, broker_metrics_text.c ---- */
+
+struct broker_metrics *broker_metrics_create(struct ev_loop *loop);
+void broker_metrics_destroy(struct broker_metrics *m);
+void broker_metrics_event(struct broker_metrics *m, const struct event *e);
+void broker_metrics_rtt(struct broker_metrics *m, double rtt);
+void broker_metrics_client(struct broker_metrics *m);
+void broker_metrics_client_left(struct broker_metrics *m, const struct broker_peer *bp);
+int broker_verb_metrics(struct broker_peer *bp, const struct message *m, struct np_error *err);
 
 #endif

@@ -134,10 +134,22 @@ add_command(struct event *e, const struct request *r)
 	return shown;
 }
 
+static struct np_error
+cancellation(const struct request *r)
+{
+	struct np_error err;
+
+	error_set(&err, REASON_CANCELLED, "%s",
+	    r->killed         ? "killed by the operator (npctl kill)"
+	    : r->peer == NULL ? "the client has left"
+			      : "cancelled by the client");
+	return err;
+}
+
 void
 broker_event_command_ended(struct request *r)
 {
-	struct np_error cancelled = {.reason = REASON_CANCELLED, .text = "cancelled by the client"};
+	struct np_error cancelled = cancellation(r);
 	struct event e;
 	char *shown;
 
@@ -220,7 +232,7 @@ broker_event_request_failed(struct request *r, const struct np_error *err)
 void
 broker_event_request_ended(struct request *r)
 {
-	struct np_error cancelled = {.reason = REASON_CANCELLED, .text = "cancelled by the client"};
+	struct np_error cancelled = cancellation(r);
 	const struct np_error *err = r->params.batch ? NULL : request_command_error(r);
 
 	tell_request_ended(r, r->cancelled ? &cancelled : err);

@@ -486,6 +486,8 @@ int broker_verb_platforms(struct broker_peer *bp, const struct message *m, struc
 /* broker_status.c */
 cJSON *broker_strings(char *const *v, size_t n);
 double broker_round(double x, double per_unit);
+/* Resident memory. */
+double broker_memory_kb(void);
 /* brief: without sessions, clients, requests and the texts of errors, for who asks often.  NULL with err: no such
  * device. */
 int broker_verb_status(struct broker_peer *bp, const struct message *m, struct np_error *err);

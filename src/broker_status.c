@@ -48,8 +48,8 @@ tenths(double x)
 }
 
 /* Resident memory in KiB: from /proc where there is one, else the largest ever. */
-static double
-memory_kb(void)
+double
+broker_memory_kb(void)
 {
 	struct rusage usage;
 	FILE *f = fopen("/proc/self/statm", "re");
@@ -104,7 +104,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "failures", (double)b->failures);
 	cJSON_AddNumberToObject(o, "max_sessions", b->config->max_sessions);
 	cJSON_AddNumberToObject(o, "max_clients", b->config->max_clients);
-	cJSON_AddNumberToObject(o, "memory_kb", memory_kb());
+	cJSON_AddNumberToObject(o, "memory_kb", broker_memory_kb());
 }
 
 /* ---- pages ---- */

@@ -40,9 +40,11 @@ table='
 1 devlist
 1 event cjson
 1 frame
+1 histogram
 1 keyblob
 1 mask
 1 message cjson
+1 openmetrics
 1 params cjson
 1 params_cli cjson
 1 params_impl
@@ -131,11 +133,14 @@ table='
 4 broker_detect cjson
 4 broker_dispatch cjson
 4 broker_driver
-4 broker_event cjson
+4 broker_event cjson ev
 4 broker_event_request
 4 broker_exec cjson ev
 4 broker_impl cjson ev
 4 broker_limits ev
+4 broker_metrics ev
+4 broker_metrics_device
+4 broker_metrics_text cjson
 4 broker_pool cjson ev
 4 broker_prompt cjson ev
 4 broker_reload
@@ -162,6 +167,7 @@ C npctl_config cjson
 C npctl_daemon cjson
 C npctl_fetch cjson
 C npctl_impl cjson
+C npctl_metrics cjson
 C npctl_open cjson
 C npctl_options
 C npctl_platform cjson
