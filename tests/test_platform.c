@@ -34,8 +34,8 @@ static void
 test_every_installed_definition_passes_its_own_lint(void **state)
 {
 	static const char *const names[] = {"arista_eos", "autodetect", "cisco_asa", "cisco_ios", "cisco_iosxr",
-	    "cisco_nxos", "extreme_exos", "fortinet_fortios", "frr", "hp_comware", "hpe_aruba_aoscx", "huawei_vrp",
-	    "huawei_vrpv8", "juniper_junos", "linux", "mikrotik_routeros", "nokia_srlinux", "nokia_sros",
+	    "cisco_nxos", "dell_os10", "extreme_exos", "fortinet_fortios", "frr", "hp_comware", "hpe_aruba_aoscx",
+	    "huawei_vrp", "huawei_vrpv8", "juniper_junos", "linux", "mikrotik_routeros", "nokia_srlinux", "nokia_sros",
 	    "paloalto_panos", "vyos"};
 	struct platforms *set = platdir_load();
 	(void)state;
