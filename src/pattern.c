@@ -6,6 +6,7 @@
  */
 #include "pattern.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,10 @@ struct pattern {
 	pcre2_match_data *data;
 	pcre2_match_context *limits;
 	int group; /* number of the named group, 0 = none */
+	enum pattern_anchor anchor;
+	bool jit;
+	bool has_first;    /* a match begins with one of these bytes: most texts need no look at the expression */
+	uint8_t first[32]; /* a bit for each */
 };
 
 static int
@@ -79,13 +84,41 @@ wrap(const char *text, enum pattern_anchor anchor, size_t *before)
 	return xasprintf("%s%s%s", head, text, foot);
 }
 
+static void
+set_first(struct pattern *p, uint32_t byte)
+{
+	p->first[byte / 8 % 32] |= (uint8_t)(1u << byte % 8);
+	p->has_first = true;
+}
+
+/* With which bytes a match can begin, as far as PCRE2 has found out: only of expressions without an anchor. */
+static void
+learn_first(struct pattern *p, const pcre2_code *code)
+{
+	const uint8_t *bitmap = NULL;
+	uint32_t type = 0, byte = 0, least = 0;
+
+	if (pcre2_pattern_info(code, PCRE2_INFO_MINLENGTH, &least) != 0 || least == 0 ||
+	    pcre2_pattern_info(code, PCRE2_INFO_FIRSTCODETYPE, &type) != 0)
+		return;
+	if (type == 1 && pcre2_pattern_info(code, PCRE2_INFO_FIRSTCODEUNIT, &byte) == 0 && byte < 128) {
+		set_first(p, (uint32_t)tolower((int)byte));
+		set_first(p, (uint32_t)toupper((int)byte));
+	} else if (type == 0 && pcre2_pattern_info(code, PCRE2_INFO_FIRSTBITMAP, &bitmap) == 0 && bitmap != NULL) {
+		memcpy(p->first, bitmap, sizeof(p->first));
+		p->has_first = true;
+	}
+}
+
 /* An expression must stand by itself: `a)|(b` would break out of the anchors around it. */
 static int
-check_alone(const char *text, struct np_error *err)
+check_alone(struct pattern *p, const char *text, struct np_error *err)
 {
 	struct pattern alone = {.text = xstrdup(text)};
 	int r = compile(&alone, text, 0, err);
 
+	if (r == 0)
+		learn_first(p, alone.code);
 	pcre2_code_free(alone.code);
 	free(alone.text);
 	return r;
@@ -103,20 +136,20 @@ pattern_create(const char *text, enum pattern_anchor anchor, struct np_error *er
 		error_set(err, REASON_INVALID_PARAMS, "regular expression longer than %d bytes", PATTERN_TEXT_MAX);
 		return NULL;
 	}
-	if (check_alone(text, err) < 0)
-		return NULL;
 	p = xcalloc(1, sizeof(*p));
 	p->text = xstrdup(text);
+	p->anchor = anchor;
 	wrapped = wrap(text, anchor, &before);
-	r = compile(p, wrapped, before, err);
+	r = check_alone(p, text, err);
+	if (r == 0)
+		r = compile(p, wrapped, before, err);
 	free(wrapped);
 	if (r < 0) {
 		pattern_destroy(p);
 		return NULL;
 	}
-	if (pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE) != 0) {
-		/* Not permitted or not built in: pcre2_match() then interprets. */
-	}
+	/* Where it is not permitted or not built in, pcre2_match() interprets. */
+	p->jit = pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE) == 0;
 	p->data = xchecked(pcre2_match_data_create_from_pattern(p->code, NULL));
 	p->limits = xchecked(pcre2_match_context_create(NULL));
 	pcre2_set_match_limit(p->limits, MATCH_LIMIT);
@@ -174,8 +207,13 @@ pattern_find(
     const struct pattern *p, const void *text, size_t size, struct pattern_span *whole, struct pattern_span *group)
 {
 	PCRE2_SPTR subject = size > 0 ? text : (PCRE2_SPTR) "";
-	int r = pcre2_match(p->code, subject, size, 0, 0, p->data, p->limits);
+	int r;
 
+	if (p->has_first && (p->anchor == PATTERN_START || p->anchor == PATTERN_WHOLE) &&
+	    (size == 0 || (p->first[subject[0] / 8] >> subject[0] % 8 & 1) == 0))
+		return PATTERN_NO;
+	r = p->jit ? pcre2_jit_match(p->code, subject, size, 0, 0, p->data, p->limits)
+		   : pcre2_match(p->code, subject, size, 0, 0, p->data, p->limits);
 	if (r == PCRE2_ERROR_JIT_STACKLIMIT)
 		r = pcre2_match(p->code, subject, size, 0, PCRE2_NO_JIT, p->data, p->limits);
 	if (r == PCRE2_ERROR_NOMATCH)

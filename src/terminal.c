@@ -303,23 +303,52 @@ sequence_byte(struct terminal *t, uint8_t c)
 		t->state = TERMINAL_TEXT;
 }
 
+/* Eight bytes of one value; and of eight, those whose highest bit tells something. */
+#define EACH(c) (0x0101010101010101u * (c))
+#define HIGH EACH(0x80u)
+
+/*
+ * How many bytes at p[0..n) are text: no control characters, no DEL.  *ascii: none is above 0x7f.  Eight at a time,
+ * since nearly all that a device sends is text.
+ */
+static size_t
+text_size(const uint8_t *p, size_t n, bool *ascii)
+{
+	uint64_t bits = 0, eight, low, del;
+	size_t i = 0;
+
+	for (; i + 8 <= n; i += 8) {
+		memcpy(&eight, p + i, 8);
+		low = (eight - EACH(0x20u)) & ~eight & HIGH;
+		del = eight ^ EACH(DEL);
+		del = (del - EACH(1u)) & ~del & HIGH;
+		if ((low | del) != 0)
+			break;
+		bits |= eight;
+	}
+	for (; i < n && p[i] >= 0x20 && p[i] != DEL; i++)
+		bits |= p[i];
+	*ascii = (bits & HIGH) == 0;
+	return i;
+}
+
 void
 terminal_feed(struct terminal *t, const void *bytes, size_t size)
 {
 	const uint8_t *p = bytes, *end = p + size;
 
 	while (p < end) {
-		const uint8_t *run = p;
-		uint8_t bits = 0;
+		bool ascii;
+		size_t n;
 
 		if (t->state != TERMINAL_TEXT) {
 			sequence_byte(t, *p++);
 			continue;
 		}
-		while (p < end && *p >= 0x20 && *p != DEL)
-			bits |= *p++;
-		if (p > run)
-			terminal_write(t, run, (size_t)(p - run), bits < 0x80);
+		n = text_size(p, (size_t)(end - p), &ascii);
+		if (n > 0)
+			terminal_write(t, p, n, ascii);
+		p += n;
 		if (p < end)
 			control_byte(t, *p++);
 	}

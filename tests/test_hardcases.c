@@ -33,7 +33,7 @@ static const struct {
 } elsewhere[] = {
     {4, "tests/test_cli_flow.c", "a pause at every byte"},
     {41, "tests/test_cli_flow.c", "nothing lost, memory bounded"},
-    {41, "tests/test_cli_flow.c", "time and memory at 25 and 50 MB"},
+    {41, "tests/bench_cli.c", "time and memory at 25 and 50 MB"},
     {55, "tests/test_cli_flow.c", "200 commands and keep-alives in a row"},
     {58, NULL, "exec channels that work, are refused once or always, close the connection: end to end"},
     {59, NULL, "a refused exec falls back to a shell: end to end"},
