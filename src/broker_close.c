@@ -37,7 +37,7 @@ find_session(struct broker *b, uint64_t id)
 	return NULL;
 }
 
-/* Also a session that was kept for its device until now is not made again. */
+/* A person who closes means it: a persistent device stays closed, too. */
 static int
 close_selected(struct broker *b, const struct selection *s, bool now)
 {
@@ -48,7 +48,7 @@ close_selected(struct broker *b, const struct selection *s, bool now)
 	TAILQ_FOREACH_SAFE (pool, &b->pools, link, next_pool) {
 		if (!selection_has(s, pool))
 			continue;
-		pool->policy.persistent_wanted = pool->device->args.persistent && !b->stopping;
+		pool_rest(&pool->policy);
 		TAILQ_FOREACH_SAFE (e, &pool->policy.entries, link, next) {
 			close_one(broker_entry_session(e), now);
 			closed++;
@@ -80,6 +80,8 @@ close_session(struct broker_peer *bp, const struct message *m, uint64_t id, bool
 	if (s == NULL)
 		return error_set(err, REASON_INVALID_PARAMS, "no session #%llu", (unsigned long long)id);
 	broker_event_steered(bp, now ? "close --now" : "close", s->pool->device->name, id, 0, NULL);
+	if (s->pool->policy.entries_count == 1)
+		pool_rest(&s->pool->policy);
 	close_one(s, now);
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "closed", 1);

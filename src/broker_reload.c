@@ -142,7 +142,7 @@ forgettable(const struct broker_pool *pool, double now)
 {
 	return TAILQ_EMPTY(&pool->policy.entries) && TAILQ_EMPTY(&pool->policy.waiters) && TAILQ_EMPTY(&pool->held) &&
 	       pool->resolve_job == 0 && pool->agent_job == 0 && !pool->asking && pool->policy.block != POOL_AUTH &&
-	       !pool->policy.persistent_wanted && now - pool->last_used > POOL_FORGET_SECONDS && !has_requests(pool);
+	       !pool->policy.args->persistent && now - pool->last_used > POOL_FORGET_SECONDS && !has_requests(pool);
 }
 
 /* Every few seconds: after a resume of the machine timers are late, and pools that nobody uses are forgotten. */

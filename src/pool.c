@@ -55,8 +55,7 @@ pool_set_args(struct pool *p, const struct conn_args *args)
 
 	if (!learned || args->max_channels < p->max_channels)
 		p->max_channels = args->max_channels;
-	if (args->persistent != p->args->persistent)
-		p->persistent_wanted = args->persistent;
+	p->persistent_wanted = args->persistent;
 	p->args = args;
 	TAILQ_FOREACH (e, &p->entries, link) {
 		if (!same_age)
@@ -81,6 +80,8 @@ pool_wait(struct pool *p, struct pool_waiter *w, double now)
 	w->noticed = false;
 	pool_waiter_reset(p, w);
 	TAILQ_INSERT_TAIL(&p->waiters, w, link);
+	if (!w->slotless) /* what is behind a jump host says nothing about the jump host */
+		p->persistent_wanted = p->args->persistent;
 }
 
 void
@@ -323,6 +324,13 @@ pool_drain_all(struct pool *p, const char *why)
 }
 
 void
+pool_rest(struct pool *p)
+{
+	if (TAILQ_EMPTY(&p->waiters))
+		p->persistent_wanted = false;
+}
+
+void
 pool_closing(struct pool_entry *e)
 {
 	if (e->pool != NULL)
@@ -397,5 +405,5 @@ pool_state_word(const struct pool *p)
 		return "connecting";
 	if (p->block != POOL_OPEN)
 		return "failed";
-	return p->entries_count > 0 || p->persistent_wanted ? "disconnected" : "idle";
+	return p->entries_count > 0 || p->args->persistent ? "disconnected" : "idle";
 }

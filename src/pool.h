@@ -86,8 +86,7 @@ struct pool {
 	bool proven;            /* a login has succeeded with the present credentials */
 	double proven_at;       /* the last time: an old proof allows one attempt at a time, as none does */
 	bool needs_person;      /* the login needed one: a single session, no reconnect by itself */
-	bool persistent_wanted; /* args->persistent, or opened by hand and not closed since: reconnect without a request
-				 */
+	bool persistent_wanted; /* args->persistent, and not closed by hand since: reconnect without a request */
 	bool paused;            /* nobody is served, everybody waits */
 	bool disabled;          /* nobody waits any longer */
 	bool draining;          /* who waits is still served, then the sessions are closed; the broker lets nobody in */
@@ -180,6 +179,11 @@ void pool_learn_channels(struct pool *p, struct pool_entry *e, int used);
 /* No new leases; closed when the last one ends. */
 void pool_drain(struct pool_entry *e, const char *why);
 void pool_drain_all(struct pool *p, const char *why);
+/*
+ * A person closes its sessions: a persistent pool makes none by itself any more, until a request comes or the arguments
+ * are set anew.  Who waits already is a request.
+ */
+void pool_rest(struct pool *p);
 /*
  * Somebody else than POOL_CLOSE has begun to close the session, or it has begun to end by itself: nobody gets it any
  * longer, although it counts until it is removed.

@@ -149,13 +149,37 @@ devices:
   dev: {connection_args: {persistent: true, retry_delay: 0.2, retry_max: 0.5}}
 "
 before=$(logins dev)
-npctl reload >/dev/null
 npctl close dev >/dev/null
+npctl reload >/dev/null
 ok "persistent: connects without a request" wait_until '[ "$(logins dev)" -gt "$before" ]'
 kill_server dev
 before=$(logins dev)
 ok "restart the server" restart_sshd dev
 ok "persistent: connects again by itself" wait_until '[ "$(logins dev)" -gt "$before" ]' 15
+
+# A person who closes means it: until a request, npctl open, or reload.
+closed()
+{
+	npctl close "$@" >/dev/null
+	ok "persistent: npctl close $1 closes it" wait_until '[ "$(sessions dev)" = 0 ]'
+	before=$(logins dev)
+	npctl sync
+	is "$(status '.devices[] | select(.device == "dev") | .state')" disconnected "and does not open it again"
+	is "$(logins dev)" "$before" "nor log in"
+}
+sessions() { status ".devices[] | select(.device == \"$1\") | .sessions"; }
+closed dev
+npexec dev true
+ok "until a request: then it is kept again" wait_until '[ "$(sessions dev)" = 1 ]'
+kill_server dev
+before=$(logins dev)
+restart_sshd dev
+ok "and made again when it is lost" wait_until '[ "$(logins dev)" -gt "$before" ]' 15
+closed dev --now
+ok "until npctl open" npctl open dev
+closed "#$(status '.devices[] | select(.device == "dev") | .list[0].id')" --now
+npctl reload >/dev/null
+ok "until a reload" wait_until '[ "$(sessions dev)" = 1 ]'
 
 ok "the broker ends well" stop_broker
 done_testing

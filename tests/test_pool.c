@@ -614,7 +614,7 @@ test_persons_login_is_not_repeated_without_a_request(void **state)
 	struct sim *s = *state;
 	struct sim_session *e;
 
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	sim_settle(s);
 	e = connect_with_person(s);
 	sim_lost(s, e);

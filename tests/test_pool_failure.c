@@ -455,7 +455,7 @@ test_blocked_persistent_pool_resolves_only_for_a_request(void **state)
 	struct sim *s = *state;
 	int before;
 
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	sim_settle(s);
 	fail_login(s, REASON_AUTH_FAILED, "denied");
 	before = s->resolves;

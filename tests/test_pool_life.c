@@ -228,7 +228,7 @@ test_idle_entry_is_the_one_longest_unused(void **state)
 		sim_finish(s, r[i]);
 	}
 	assert_ptr_equal(pool_idle_entry(&s->pool), &first->entry);
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	assert_non_null(pool_idle_entry(&s->pool));
 	sim_lost(s, first);
 	assert_null(pool_idle_entry(&s->pool));
@@ -242,7 +242,7 @@ test_persistent_pool_connects_without_a_request_and_stays(void **state)
 	struct sim *s = *state;
 
 	s->args.keepalive = false;
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	sim_settle(s);
 	assert_int_equal(s->connects, 1);
 	sim_connected(s, sim_dialling(s));
@@ -254,13 +254,55 @@ test_persistent_pool_connects_without_a_request_and_stays(void **state)
 }
 
 static void
+test_persistent_pool_closed_by_hand_rests(void **state)
+{
+	struct sim *s = *state;
+	struct conn_args same;
+	struct sim_request *r;
+
+	s->args.persistent = true;
+	s->args.keepalive = false;
+	pool_set_args(&s->pool, &s->args);
+	sim_settle(s);
+	sim_connected(s, sim_dialling(s));
+	pool_rest(&s->pool);
+	sim_lost(s, &s->sessions[0]);
+	sim_advance(s, 100000);
+	assert_int_equal(s->connects, 1);
+	assert_string_equal(pool_state_word(&s->pool), "disconnected");
+
+	/* A request ends that, and its session stays. */
+	r = sim_request(s, 60, false);
+	assert_int_equal(s->connects, 2);
+	sim_connected(s, sim_dialling(s));
+	sim_finish(s, r);
+	sim_advance(s, 10000);
+	assert_int_equal(s->closes, 0);
+
+	/* So do arguments that are set anew, whether they changed or not. */
+	pool_rest(&s->pool);
+	sim_lost(s, sim_session_of(TAILQ_FIRST(&s->pool.entries)));
+	assert_int_equal(s->connects, 2);
+	same = s->args;
+	pool_set_args(&s->pool, &same);
+	sim_settle(s);
+	assert_int_equal(s->connects, 3);
+	pool_set_args(&s->pool, &s->args);
+
+	/* Somebody waits already when the person closes. */
+	sim_request(s, 60, false);
+	pool_rest(&s->pool);
+	assert_true(s->pool.persistent_wanted);
+}
+
+static void
 test_persistent_pool_keeps_only_one_idle_session(void **state)
 {
 	struct sim *s = *state;
 	struct sim_request *r[30];
 
 	s->args.keepalive = false;
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	for (int i = 0; i < 30; i++)
 		r[i] = sim_request(s, 0, false);
 	while (sim_dialling(s) != NULL)
@@ -278,7 +320,7 @@ test_persistent_pool_reconnects_with_back_off(void **state)
 	struct sim *s = *state;
 	double delays[8];
 
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	sim_settle(s);
 	for (int i = 0; i < 8; i++) {
 		double before = s->now;
@@ -299,7 +341,7 @@ test_persistent_pool_does_not_repeat_a_failed_authentication(void **state)
 {
 	struct sim *s = *state;
 
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	sim_settle(s);
 	sim_connect_fails(s, sim_dialling(s), REASON_AUTH_FAILED, "no");
 	assert_true(s->wake_at == 0);
@@ -419,7 +461,7 @@ test_draining_pool_opens_nothing_by_itself(void **state)
 {
 	struct sim *s = *state;
 
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	s->pool.draining = true;
 	sim_advance(s, 100);
 	assert_int_equal(s->connects, 0);
@@ -502,7 +544,7 @@ test_reload_makes_a_pool_persistent_and_back(void **state)
 	assert_false(s->pool.persistent_wanted);
 
 	/* Opened by hand: a reload that says nothing about it leaves it so. */
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	pool_set_args(&s->pool, &s->args);
 	assert_true(s->pool.persistent_wanted);
 }
@@ -566,7 +608,7 @@ test_words_of_states_are_those_people_know(void **state)
 
 	sim_lost(s, e);
 	assert_string_equal(pool_state_word(&s->pool), "idle");
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	assert_string_equal(pool_state_word(&s->pool), "disconnected");
 	s->pool.resolved = false;
 	sim_settle(s);
@@ -594,7 +636,7 @@ test_persistent_pool_with_only_a_private_session_makes_its_own(void **state)
 	sim_lost(s, &s->sessions[0]);
 	sim_request(s, 0, true);
 	assert_int_equal(sim_count_dialling(s), 1);
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	sim_settle(s);
 	assert_int_equal(sim_count_dialling(s), 2);
 	sim_settle(s);
@@ -608,7 +650,7 @@ test_persistent_pool_makes_a_new_session_while_the_old_one_drains(void **state)
 	struct sim_request *r = sim_request(s, 0, false);
 
 	sim_connected(s, sim_dialling(s));
-	s->pool.persistent_wanted = true;
+	s->pool.persistent_wanted = s->args.persistent = true;
 	pool_drain(&r->session->entry, "it has reached its max_age");
 	sim_settle(s);
 	assert_int_equal(sim_count_dialling(s), 1);
@@ -660,6 +702,7 @@ main(void)
 	    T(test_close_is_asked_for_once),
 	    T(test_idle_entry_is_the_one_longest_unused),
 	    T(test_persistent_pool_connects_without_a_request_and_stays),
+	    T(test_persistent_pool_closed_by_hand_rests),
 	    T(test_persistent_pool_keeps_only_one_idle_session),
 	    T(test_persistent_pool_reconnects_with_back_off),
 	    T(test_persistent_pool_does_not_repeat_a_failed_authentication),
