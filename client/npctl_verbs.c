@@ -124,6 +124,17 @@ status_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
 	return o->args_count > 0 ? npctl_device_params(o) : cJSON_CreateObject();
 }
 
+/* One device or operand: what it means is not looked up among those that are known. */
+static cJSON *
+config_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	if (o->args_count > 0)
+		cJSON_AddStringToObject(params, "device", o->args[0]);
+	return params;
+}
+
 static cJSON *
 platform_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
 {
@@ -156,7 +167,7 @@ static const struct {
 	void (*print)(const struct npctl_options *o, const cJSON *result);
 } simple_verbs[] = {
     {"close", npctl_close_params, npctl_print_close},
-    {"config_show", status_params, print_config},
+    {"config_show", config_params, print_config},
     {"disable", npctl_steer_params, npctl_print_steer},
     {"drain", npctl_steer_params, npctl_print_steer},
     {"enable", npctl_steer_params, npctl_print_steer},
