@@ -363,14 +363,20 @@ int
 broker_listen(struct broker *b, struct np_error *err)
 {
 	b->listener = listener_create(b->loop, b->options.socket_path, on_accept, b, err);
-	return b->listener == NULL ? -1 : 0;
+	if (b->listener == NULL)
+		return -1;
+	listener_tell_refused(b->listener, broker_event_stranger);
+	return 0;
 }
 
 int
 broker_listen_fd(struct broker *b, int fd, struct np_error *err)
 {
 	b->listener = listener_adopt(b->loop, fd, on_accept, b, err);
-	return b->listener == NULL ? -1 : 0;
+	if (b->listener == NULL)
+		return -1;
+	listener_tell_refused(b->listener, broker_event_stranger);
+	return 0;
 }
 
 const char *

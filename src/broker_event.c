@@ -93,8 +93,27 @@ broker_event_peer_left(struct broker_peer *bp)
 void
 broker_event_name_program(struct broker_peer *bp)
 {
-	if (bp->who.program[0] == '\0' && somebody_listens(bp->broker))
-		broker_program(bp->who.pid, bp->who.program, sizeof(bp->who.program));
+	if (bp->who.program[0] != '\0' || !somebody_listens(bp->broker))
+		return;
+	broker_program(bp->who.pid, bp->who.program, sizeof(bp->who.program));
+	broker_program(broker_parent(bp->who.pid), bp->who.parent, sizeof(bp->who.parent));
+}
+
+void
+broker_event_stranger(uid_t uid, pid_t pid, void *arg)
+{
+	struct broker *b = arg;
+	struct event_who who = {.pid = pid, .uid = uid};
+	struct np_error err;
+	struct event e;
+
+	error_set(&err, REASON_DENIED, "this broker belongs to uid %lu", (unsigned long)geteuid());
+	if (somebody_listens(b))
+		broker_program(pid, who.program, sizeof(who.program));
+	event_init(&e, EVENT_REFUSED);
+	e.who = &who;
+	e.err = &err;
+	broker_event_emit(b, &e);
 }
 
 void

@@ -50,7 +50,7 @@ int64_t broker_event_wall_ms(void);
 /* For the hooks: hands the record to whoever listens; gives it its id and time. */
 void broker_event_emit(struct broker *b, struct event *e);
 void broker_event_name_pool(struct event *e, const struct broker_pool *pool);
-/* Asks for the name of the client's program while it is there, if somebody may want to know. */
+/* Asks for the names of the client's program and its parent while they are there, if somebody may want to know. */
 void broker_event_name_program(struct broker_peer *bp);
 
 /* ---- clients ---- */
@@ -59,6 +59,8 @@ void broker_event_name_program(struct broker_peer *bp);
 void broker_event_peer(struct broker_peer *bp, int fd);
 /* The client has left; its peer still exists. */
 void broker_event_peer_left(struct broker_peer *bp);
+/* A process of another user knocked; arg: the broker. */
+void broker_event_stranger(uid_t uid, pid_t pid, void *arg);
 /* m NULL: the client was turned away, or its message could not be read. */
 void broker_event_refused(struct broker_peer *bp, const struct message *m, const struct np_error *err);
 
@@ -77,6 +79,8 @@ void broker_event_probed(struct broker_session *s, double rtt);
 
 /* ---- requests; those that the broker makes for jump hosts are not told ---- */
 
+/* It was created: remembers whose it is. */
+void broker_event_request_made(struct request *r);
 /* Has its pool and its params. */
 void broker_event_request_queued(struct request *r);
 /* Has a lease: r->ran_on and r->assigned are set. */

@@ -71,14 +71,19 @@ take_bytes(struct event *e, struct request *r)
 }
 
 void
+broker_event_request_made(struct request *r)
+{
+	if (r->peer == NULL)
+		return;
+	broker_event_name_program(r->peer);
+	r->who = r->peer->who;
+}
+
+void
 broker_event_request_queued(struct request *r)
 {
 	struct event e;
 
-	if (r->peer != NULL) {
-		broker_event_name_program(r->peer);
-		r->who = r->peer->who;
-	}
 	if (is_internal(r))
 		return;
 	event_init(&e, EVENT_REQUEST_QUEUED);

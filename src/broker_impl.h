@@ -493,5 +493,7 @@ double broker_memory_kb(void);
 int broker_verb_status(struct broker_peer *bp, const struct message *m, struct np_error *err);
 /* The name of a running program, made harmless; "" when it cannot be had.  Returns out. */
 const char *broker_program(pid_t pid, char *out, size_t size);
+/* The parent of a process; 0 when it cannot be had. */
+pid_t broker_parent(pid_t pid);
 
 #endif

@@ -64,6 +64,7 @@ request_create(struct broker *b, enum request_kind kind, struct broker_peer *pee
 		TAILQ_INSERT_TAIL(&peer->requests, r, peer_link);
 		peer->requests_count++;
 	}
+	broker_event_request_made(r);
 	return r;
 }
 

@@ -83,6 +83,24 @@ broker_program(pid_t pid, char *out, size_t size)
 	return text_vis_into(out, size, name);
 }
 
+pid_t
+broker_parent(pid_t pid)
+{
+	char path[64], text[256] = "", *end;
+	long parent = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (fgets(text, sizeof(text), f) == NULL)
+		text[0] = '\0';
+	fclose(f);
+	end = strrchr(text, ')'); /* behind the program's name, which may hold anything */
+	return end != NULL && sscanf(end, ") %*c %ld", &parent) == 1 ? (pid_t)parent : 0;
+}
+
 static void
 add_broker(struct broker *b, cJSON *o, double now)
 {

@@ -117,13 +117,15 @@ add_seconds(cJSON *o, const char *name, double seconds)
 static void
 add_who(cJSON *o, const struct event_who *who)
 {
-	if (who == NULL || who->peer == 0)
+	if (who == NULL || (who->peer == 0 && who->pid == 0))
 		return;
-	cJSON_AddNumberToObject(o, "peer", (double)who->peer);
+	add_id(o, "peer", who->peer);
 	cJSON_AddNumberToObject(o, "pid", (double)who->pid);
 	cJSON_AddNumberToObject(o, "uid", (double)who->uid);
 	if (who->program[0] != '\0')
 		cJSON_AddStringToObject(o, "program", who->program);
+	if (who->parent[0] != '\0')
+		cJSON_AddStringToObject(o, "parent", who->parent);
 }
 
 /* How a command or request ended: "done", or the reason word and its text. */

@@ -39,10 +39,11 @@ enum event_kind {
 
 /* The client that asked, as it was when it asked; it may have left since. */
 struct event_who {
-	uint64_t peer; /* 0: nobody, the broker itself */
-	pid_t pid;
+	uint64_t peer; /* 0: the broker itself, or who was not let in */
+	pid_t pid;     /* 0: the broker itself */
 	uid_t uid;
 	char program[32]; /* made harmless; "" where unknown or not asked for */
+	char parent[32];  /* the program that started it: all clients look alike, what runs them does not */
 };
 
 /* Where a member has nothing to say: NULL, 0, for counts and seconds a negative number. */

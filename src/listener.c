@@ -30,6 +30,7 @@
 struct listener {
 	struct ev_loop *loop;
 	listener_accept_fn *accepted;
+	listener_refused_fn *refused; /* or NULL */
 	void *arg;
 	struct sockfile socket;
 	int spare_fd;     /* given up when descriptors run out, to tell a client so */
@@ -98,9 +99,12 @@ listener_admit(struct listener *l, int fd)
 		l->accepted(fd, pid, l->arg);
 		return;
 	}
-	if (listener_may_log(l, left_out, sizeof(left_out)))
+	if (listener_may_log(l, left_out, sizeof(left_out))) {
 		log_warning(
 		    "listener", "connection of uid %lu (pid %ld) refused%s", (unsigned long)uid, (long)pid, left_out);
+		if (l->refused != NULL)
+			l->refused(uid, pid, l->arg);
+	}
 	error_set(&err, REASON_DENIED, "this broker belongs to uid %lu: you are uid %lu", (unsigned long)geteuid(),
 	    (unsigned long)uid);
 	listener_refuse(fd, &err);
@@ -323,6 +327,12 @@ listener_adopt(struct ev_loop *loop, int fd, listener_accept_fn *accepted, void 
 	l = listener_alloc(loop, &socket, accepted, arg);
 	listener_start(l);
 	return l;
+}
+
+void
+listener_tell_refused(struct listener *l, listener_refused_fn *refused)
+{
+	l->refused = refused;
 }
 
 void

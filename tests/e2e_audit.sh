@@ -7,8 +7,10 @@ start_sshd dev
 add_host nobody "$(free_port)"
 mkdir "$T/logs"
 log=$T/logs/audit
+start_simdev core1 --scenario ios.txt
 devices="
 devices:
+  core1: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw}
   dev: {password: kn0wnSecret}
   nobody: {}
 "
@@ -57,6 +59,11 @@ ok "a shell" recorded '.kind == "shell" and .outcome == "done"'
 printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"echo c","capture":true}}' |
 	nprpc >/dev/null
 ok "captured output counts" recorded '.command == "echo c" and .bytes_out == 2'
+# shellcheck disable=SC2016
+printf '%s\n' '#!/bin/sh' 'npexec dev "echo from a script"' 'true' >"$T/nightly.sh"
+chmod 700 "$T/nightly.sh"
+"$T/nightly.sh" >/dev/null
+ok "what ran the client" recorded '.command == "echo from a script" and .program == "npexec" and .parent == "nightly.sh"'
 npexec dev 'sleep 60' &
 pid=$!
 ok "a command runs" wait_until '[ "$(status ".devices[] | select(.device == \"dev\").running")" = 1 ]'
@@ -82,6 +89,20 @@ ok "and the failed attempt" recorded '.event == "login_failed" and .device == "n
 echo '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"x","tiemout":1}}' | nprpc >/dev/null
 ok "a refused request" recorded '.event == "refused" and .device == "dev" and .reason == "invalid_params" and .program == "nprpc"'
 
+# ---- who is not let in ----
+
+if [ "$uid" -eq 0 ] && command -v setpriv >/dev/null && id nobody >/dev/null 2>&1; then
+	chmod 711 "$T" "$T/run"
+	chmod 777 "$NETPULSE_SOCKET"
+	cp "$(command -v nprpc)" "$T/stranger"
+	chmod 755 "$T/stranger"
+	setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups "$T/stranger" -S "$NETPULSE_SOCKET" </dev/null >/dev/null 2>&1
+	ok "another user who knocks" recorded ".event == \"refused\" and .uid == $(id -u nobody) and .reason == \"denied\""
+	chmod 700 "$T" "$T/run" "$NETPULSE_SOCKET"
+else
+	skip 1 "needs root, setpriv and the user nobody"
+fi
+
 # ---- operators ----
 
 npctl open dev >/dev/null
@@ -101,6 +122,25 @@ is "$(lines 'select(.command // "" | test("PGPASSWORD")) | .command')" \
 	': snmp-server community ******** RO; : enable secret 5 ********; PGPASSWORD=******** true --password=********' \
 	"and what words give away"
 unlike "$(cat "$log")" 'kn0wnSecret|0verridden|c0mmunity|s3cret9|env1ron|0pt1on' "none is in the log"
+
+# ---- command lines ----
+
+run npexec core1 'show version'
+is "$status" 0 "a command line"
+ok "a command there" recorded '.device == "core1" and .command == "show version" and .kind == "exec" and .outcome == "done"'
+npexec core1 'show nonsense' >/dev/null
+ok "one that the device refused" recorded '.command == "show nonsense" and .exit_status == 1'
+npexec --answer 'confirm=4nswerSecret' core1 'sim say 4nswerSecret' >/dev/null 2>&1
+ok "an answer of the client" recorded '.device == "core1" and .command == "sim say ********"'
+printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"config","params":{"device":"core1"}}' '!wait "credit"' \
+	'!data hostname R1\nusername ops secret 9 conf1gSecret\nsnmp-server community conf2gSecret RO\n' \
+	'{"jsonrpc":"2.0","method":"stdin","params":{"id":1}}' '{"jsonrpc":"2.0","method":"eof","params":{"id":1}}' |
+	nprpc >"$T/config.out"
+ok "configuration" recorded '.kind == "config" and .event == "command_ended" and .count == 3'
+is "$(lines 'select(.kind == "config" and .event == "command_ended") | .command')" 'hostname R1
+username ops secret 9 ********
+snmp-server community ******** RO' "all of its lines, without secrets" || diag "$(cat "$T/config.out")"
+unlike "$(cat "$log" "$T/broker.log")" '4nswerSecret|conf[12]gSecret' "no secret anywhere"
 
 # ---- rotation ----
 
@@ -163,7 +203,7 @@ $devices"
 npctl reload >/dev/null
 run npexec dev 'echo last'
 ok "the broker ends well" stop_broker
-is "$(tail -n 3 "$log" | jq -r .event | tr '\n' ' ')" 'steering stopping session_down ' "its end is recorded"
+is "$(tail -n 4 "$log" | jq -r .event | tr '\n' ' ')" 'steering stopping session_down session_down ' "its end is recorded"
 ok "and what went before" grep -q 'echo last' "$log"
 ok "every line is JSON" jq -e . "$log"
 done_testing

@@ -47,7 +47,7 @@ test_a_watch_begins_with_an_id_even_if_nothing_has_happened(void **state)
 static void
 test_a_command_that_has_ended(void **state)
 {
-	const struct event_who who = {.peer = 3, .pid = 44, .uid = 1000, .program = "npexec"};
+	const struct event_who who = {.peer = 3, .pid = 44, .uid = 1000, .program = "npexec", .parent = "backup.sh"};
 	struct event e;
 	(void)state;
 
@@ -71,7 +71,8 @@ test_a_command_that_has_ended(void **state)
 	check(&e,
 	    "{\"event\":\"command_ended\",\"device\":\"core1\",\"session\":5,\"request\":6,\"kind\":\"exec\",\"peer\":"
 	    "3,"
-	    "\"pid\":44,\"uid\":1000,\"program\":\"npexec\",\"reused\":true,\"outcome\":\"done\",\"exit_status\":0,"
+	    "\"pid\":44,\"uid\":1000,\"program\":\"npexec\",\"parent\":\"backup.sh\",\"reused\":true,\"outcome\":"
+	    "\"done\",\"exit_status\":0,"
 	    "\"queue_ms\":0,\"connect_ms\":0,\"duration_ms\":2.1,\"bytes_in\":0,\"bytes_out\":12}");
 }
 
@@ -124,6 +125,18 @@ test_the_broker_itself_is_nobody(void **state)
 }
 
 static void
+test_who_was_not_let_in_has_no_number(void **state)
+{
+	const struct event_who stranger = {.pid = 44, .uid = 65534};
+	struct event e;
+	(void)state;
+
+	event_init(&e, EVENT_REFUSED);
+	e.who = &stranger;
+	check(&e, "{\"event\":\"refused\",\"pid\":44,\"uid\":65534}");
+}
+
+static void
 test_every_kind_has_a_name_of_its_own(void **state)
 {
 	(void)state;
@@ -157,6 +170,7 @@ main(void)
 	    cmocka_unit_test(test_an_outcome_is_a_reason_or_done),
 	    cmocka_unit_test(test_why_a_session_ended_need_not_be_a_failure),
 	    cmocka_unit_test(test_the_broker_itself_is_nobody),
+	    cmocka_unit_test(test_who_was_not_let_in_has_no_number),
 	    cmocka_unit_test(test_every_kind_has_a_name_of_its_own),
 	    cmocka_unit_test(test_times_are_utc_with_milliseconds),
 	};
