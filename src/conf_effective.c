@@ -147,6 +147,15 @@ driver_origin(const struct conf_parts *parts)
 	return parts->platform != NULL || strcmp(type, "linux") == 0 ? "device_type" : "platform";
 }
 
+/* Where the configuration is silent a platform says what its devices bear, and what they need. */
+static const char *
+keepalive_mode(const struct platform *p)
+{
+	if (!p->keepalive_ssh)
+		return "cli";
+	return p->keepalive_cli > 0 ? "both" : "ssh";
+}
+
 static void
 set_driver(cJSON *rows, const struct conf_parts *parts)
 {
@@ -162,6 +171,8 @@ set_driver(cJSON *rows, const struct conf_parts *parts)
 		conf_show_set(rows, "idle_timeout", cJSON_CreateNumber(silence), "default");
 	if (p == NULL)
 		return;
+	if (!device->args.keepalive_mode_given)
+		conf_show_set(rows, "keepalive_mode", cJSON_CreateString(keepalive_mode(p)), "platform");
 	conf_show_set(rows, "max_channels", cJSON_CreateNumber(1), "platform");
 	if (!device->args.max_connections_given && device->args.max_connections > p->max_sessions)
 		conf_show_set(rows, "max_connections", cJSON_CreateNumber(p->max_sessions), "platform");

@@ -225,9 +225,30 @@ is "$(setting odd host)" '127.0.0.1 file:4' "the running broker's settings"
 is "$(npctl --json config show -f "$T/config.yaml" odd | jq -r '.settings[] | select(.key == "host") | .value')" 127.0.0.2 \
 	"-f: those of the file"
 
+# ---- askers who do not wait ----
+
+# ssh is asked about a device that is not in use, and takes its time.
+printf 'Match host slow exec "sleep 20"\n' | cat - "$T/ssh_config" >"$T/slow_config"
+write_config "
+devices:
+  slow: {host: slow, ssh_config: $T/slow_config}
+"
+npctl reload >/dev/null
+ask='{"jsonrpc":"2.0","id":1,"method":"config_show","params":{"device":"slow"}}'
+printf '%s\n!close\n' "$ask" | nprpc >/dev/null
+ok "one who leaves is forgotten" npctl sync
+printf '%s\n' "$ask" | nprpc >"$T/asked" 2>&1 &
+pid=$!
+ok "another is asking" wait_until 'grep -q hello "$T/asked" && descendants "$broker_pid" | grep -q .'
+
 # ---- without a broker ----
 
-ok "the broker ends" stop_broker
+ok "the broker ends all the same" stop_broker
+wait_for $pid
+write_config '
+devices:
+  odd: {host: 127.0.0.2}
+'
 run npctl config show -f "$T/config.yaml" odd
 is "$status:$err" 0: "-f needs no broker"
 like "$out" "^host +127.0.0.2 +$T/config.yaml:4\$" "and shows the same table"

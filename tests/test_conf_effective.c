@@ -162,21 +162,23 @@ static void
 test_a_platform_decides_about_shells(void **state)
 {
 	static const struct expectation ios[] = {{"driver", "\"cli\" device_type"}, {"max_channels", "1 platform"},
-	    {"max_connections", "2 platform"}, {"first_byte_timeout", "60 default"}, {"idle_timeout", "60 default"}};
-	static const struct expectation many[] = {{"max_connections", "5 file"}, {"idle_timeout", "0 file"}};
+	    {"max_connections", "2 platform"}, {"keepalive_mode", "\"both\" platform"},
+	    {"first_byte_timeout", "60 default"}, {"idle_timeout", "60 default"}};
+	static const struct expectation many[] = {
+	    {"max_connections", "5 file"}, {"idle_timeout", "0 file"}, {"keepalive_mode", "\"ssh\" file"}};
 	static const struct expectation exec[] = {{"driver", "\"exec\" file"}, {"max_channels", "10 default"},
 	    {"max_connections", "10 default"}, {"first_byte_timeout", "0 default"}};
 	static const struct expectation linux_type[] = {{"driver", "\"exec\" device_type"}};
 	static const struct expectation preferred[] = {{"driver", "\"exec\" platform"}, {"idle_timeout", "0 default"}};
 	static const struct expectation privileged[] = {{"driver", "\"cli\" device_type"}};
-	struct config *config =
-	    parse("devices:\n"
-		  "  ios: {device_type: cisco_xe}\n"
-		  "  many: {device_type: cisco_ios, connection_args: {max_connections: 5, idle_timeout: 0}}\n"
-		  "  exec: {device_type: cisco_ios, driver: exec}\n"
-		  "  tux: {device_type: linux}\n"
-		  "  frr: {device_type: frr}\n"
-		  "  frr2: {device_type: frr, secret: x}\n");
+	struct config *config = parse("devices:\n"
+				      "  ios: {device_type: cisco_xe}\n"
+				      "  many: {device_type: cisco_ios, connection_args: {max_connections: 5, "
+				      "idle_timeout: 0, keepalive_mode: ssh}}\n"
+				      "  exec: {device_type: cisco_ios, driver: exec}\n"
+				      "  tux: {device_type: linux}\n"
+				      "  frr: {device_type: frr}\n"
+				      "  frr2: {device_type: frr, secret: x}\n");
 	(void)state;
 
 	EXPECT(config, "ios", SSH, ios);
