@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "npconnect.h"
+#include "npjson.h"
 #include "paths.h"
 #include "xalloc.h"
 
@@ -81,53 +82,67 @@ npclient_request(struct npclient *c, int64_t id, const char *method, cJSON *para
 	return result;
 }
 
-int
-npclient_notify(struct npclient *c, int64_t id, const char *method, cJSON *params, struct np_error *err)
+static void
+queue_notification(struct npclient *c, char *json, const void *data, size_t data_size)
+{
+	struct np_error ignored;
+
+	if (queue_frame(c, json, data, data_size, &ignored) == -1)
+		c->overrun = true;
+}
+
+void
+npclient_notify(struct npclient *c, int64_t id, const char *method, cJSON *params)
 {
 	if (params == NULL)
 		params = cJSON_CreateObject();
 	cJSON_AddNumberToObject(params, "id", (double)id);
 	char *json = message_make_notification(method, params);
-	int result = queue_frame(c, json, NULL, 0, err);
+	queue_notification(c, json, NULL, 0);
 	cJSON_free(json);
-	return result;
 }
 
-int
-npclient_stdin(struct npclient *c, int64_t id, const void *p, size_t n, struct np_error *err)
+void
+npclient_stdin(struct npclient *c, int64_t id, const void *p, size_t n)
 {
 	char json[96];
 
 	snprintf(
 	    json, sizeof(json), "{\"jsonrpc\":\"2.0\",\"method\":\"stdin\",\"params\":{\"id\":%lld}}", (long long)id);
-	return queue_frame(c, json, p, n, err);
+	queue_notification(c, json, p, n);
 }
 
-int
-npclient_answer(struct npclient *c, int64_t id, const cJSON *prompt_id, const char *value, struct np_error *err)
+void
+npclient_answer(struct npclient *c, const cJSON *prompt, const char *value)
 {
 	cJSON *params = cJSON_CreateObject();
 	cJSON *string = value != NULL ? cJSON_CreateString(value) : cJSON_CreateNull();
+	const cJSON *prompt_id = cJSON_GetObjectItemCaseSensitive(prompt, "prompt_id");
 
-	cJSON_AddNumberToObject(params, "id", (double)id);
+	cJSON_AddNumberToObject(params, "id", npjson_number(prompt, "id", 0));
 	cJSON_AddItemToObject(params, "prompt_id", cJSON_Duplicate(prompt_id, 1));
 	/* By reference, so that the text can be wiped before the tree is freed with the message. */
 	cJSON_AddItemReferenceToObject(params, "value", string);
 	char *json = message_make_notification("answer", params);
-	int result = queue_frame(c, json, NULL, 0, err);
+	queue_notification(c, json, NULL, 0);
 	secret_wipe(json, strlen(json));
 	cJSON_free(json);
 	if (cJSON_IsString(string))
 		secret_wipe(string->valuestring, strlen(string->valuestring));
 	cJSON_Delete(string);
 	c->secret = true;
-	return result;
 }
 
 size_t
 npclient_pending(const struct npclient *c)
 {
 	return c->out.len - c->sent;
+}
+
+bool
+npclient_has_room(const struct npclient *c)
+{
+	return buf_room(&c->out) >= FRAME_SIZE_MAX;
 }
 
 static void
@@ -209,9 +224,7 @@ npclient_fill(struct npclient *c, struct np_error *err)
 static int
 check_hello(const struct npclient *c, const struct message *m, struct np_error *err)
 {
-	const cJSON *version = cJSON_GetObjectItemCaseSensitive(m->params, "protocol");
-
-	if (cJSON_IsNumber(version) && version->valueint == PROTOCOL_VERSION)
+	if (npjson_number(m->params, "protocol", 0) == PROTOCOL_VERSION)
 		return 0;
 	return error_set(err, REASON_INVALID_REQUEST,
 	    "the broker at %s speaks another protocol version: stop it (npctl stop) so that the present one starts",
@@ -221,6 +234,11 @@ check_hello(const struct npclient *c, const struct message *m, struct np_error *
 enum frame_status
 npclient_next(struct npclient *c, struct message *m, struct frame *frame, struct np_error *err)
 {
+	if (c->overrun) {
+		error_set(
+		    err, REASON_CONNECT_FAILED, "the broker at %s does not read: see npctl(1), stop --now", c->path);
+		return FRAME_BAD;
+	}
 	for (;;) {
 		enum frame_status status = frame_peek(buf_head(&c->in), c->in.len, frame, err);
 

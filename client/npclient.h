@@ -31,6 +31,7 @@ struct npclient {
 	bool greeted;      /* a frame came: from now on a lost connection is final */
 	bool lost;         /* nothing more can be sent; what the broker said before it left can still be read */
 	bool secret;       /* something in out is secret */
+	bool overrun;      /* a notification did not fit into out */
 	bool streaming;    /* the last read was a full one: read more at once */
 	int retry_ms;      /* pause before the next connection to a broker that ended before it greeted */
 	double patience;   /* seconds to find it and to be greeted, */
@@ -54,20 +55,24 @@ int npclient_connect(struct npclient *c, struct np_error *err) NP_MUST_CHECK;
 int npclient_connect_within(struct npclient *c, double seconds, struct np_error *err) NP_MUST_CHECK;
 void npclient_close(struct npclient *c);
 
-/* Queue a message; they take ownership of params.  -1 when it is too large (invalid_params). */
+/*
+ * Queue a message; they take ownership of params.  -1 when the request is too large (invalid_params).  Notifications
+ * are small: when one does not fit any more, the broker has not read for long, and npclient_next() says so.
+ */
 int npclient_request(
     struct npclient *c, int64_t id, const char *method, cJSON *params, struct np_error *err) NP_MUST_CHECK;
 /* The notification method with params {id, ...params}; params may be NULL. */
-int npclient_notify(
-    struct npclient *c, int64_t id, const char *method, cJSON *params, struct np_error *err) NP_MUST_CHECK;
+void npclient_notify(struct npclient *c, int64_t id, const char *method, cJSON *params);
 /* A `stdin` notification with n <= FRAME_DATA_MAX bytes. */
-int npclient_stdin(struct npclient *c, int64_t id, const void *p, size_t n, struct np_error *err) NP_MUST_CHECK;
-/* The answer to a prompt (NULL: declined).  All copies made here are wiped once sent; value stays the caller's. */
-int npclient_answer(
-    struct npclient *c, int64_t id, const cJSON *prompt_id, const char *value, struct np_error *err) NP_MUST_CHECK;
+void npclient_stdin(struct npclient *c, int64_t id, const void *p, size_t n);
+/* The answer to a prompt, given by its params (NULL: declined).  All copies made here are wiped once sent; value stays
+ * the caller's. */
+void npclient_answer(struct npclient *c, const cJSON *prompt, const char *value);
 
 /* Bytes that wait for the socket. */
 size_t npclient_pending(const struct npclient *c);
+/* Whether any further message can be queued. */
+bool npclient_has_room(const struct npclient *c);
 /* Sends what the socket takes.  A broken connection is left for npclient_fill() to report. */
 void npclient_flush(struct npclient *c);
 /*

@@ -93,17 +93,6 @@ opened(struct npctl *c, const char *device, const cJSON *result)
 		    npctl_number(result, "connect_ms"));
 }
 
-/* Prompts carry the id of their request, which the answer repeats. */
-static void
-answer(struct npctl *c, const cJSON *prompt, const char *value)
-{
-	const cJSON *prompt_id = cJSON_GetObjectItemCaseSensitive(prompt, "prompt_id");
-	struct np_error err;
-
-	if (npclient_answer(&c->client, (int64_t)npctl_number(prompt, "id"), prompt_id, value, &err) == -1)
-		npctl_say_error(c, NULL, &err);
-}
-
 static void
 on_open_message(struct npctl *c, const struct message *m, const struct frame *frame)
 {
@@ -113,7 +102,7 @@ on_open_message(struct npctl *c, const struct message *m, const struct frame *fr
 	switch (m->kind) {
 	case MESSAGE_NOTIFICATION:
 		if (strcmp(m->method, "prompt") == 0 && !npprompt_add(&c->prompt, m->params))
-			answer(c, m->params, NULL);
+			npclient_answer(&c->client, m->params, NULL);
 		else if (strcmp(m->method, "stdout") == 0)
 			fwrite(frame->data, 1, frame->data_size, stdout);
 		break;
@@ -140,7 +129,8 @@ on_typed(struct npctl *c)
 
 	if (status == NPPROMPT_MORE)
 		return;
-	answer(c, npprompt_current(&c->prompt), status == NPPROMPT_ANSWERED ? npprompt_answer(&c->prompt) : NULL);
+	npclient_answer(
+	    &c->client, npprompt_current(&c->prompt), status == NPPROMPT_ANSWERED ? npprompt_answer(&c->prompt) : NULL);
 	npprompt_next(&c->prompt);
 }
 

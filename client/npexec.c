@@ -13,28 +13,30 @@
 #define NETPULSE_VERSION "0"
 #endif
 
-static const char usage_text[] =
-    "usage: npexec [options] [user@]device[:port] [command [argument ...]]\n"
-    "\n"
-    "Without a command: on a terminal a shell, else commands from standard input,\n"
-    "one a line.  Options stand before the device:\n"
-    "  -e COMMAND            run it (several: in order); no further command then\n"
-    "  -f FILE               commands from a file, one a line (-: standard input)\n"
-    "  -j                    one JSON object a command, one a line\n"
-    "  -n                    standard input is empty\n"
-    "  -t, -T                a terminal there (-tt: even without one here), none\n"
-    "  -s                    the command is the name of a subsystem\n"
-    "  -q, -v                say less, say more (timing)\n"
-    "  -l USER -p PORT -i KEYFILE -J JUMP -F SSH_CONFIG   as in ssh\n"
-    "  -o KEY=VALUE          any key of a device, see netpulse.yaml(5)\n"
-    "  -S SOCKET             where the broker listens\n"
-    "  --type TYPE           the kind of device\n"
-    "  --timeout SECONDS, --idle-timeout SECONDS\n"
-    "  --env NAME[=VALUE]    an environment variable for the command\n"
-    "  --fresh               on a connection of its own\n"
-    "  --enable --answer REGEX=TEXT --prove   for devices with a command line of their own\n"
-    "  --no-start            fail when no broker runs\n"
-    "  --help, --version\n";
+static const char usage_text[] = "usage: npexec [options] [user@]device[:port] [command [argument ...]]\n"
+				 "Without a command: on a terminal a shell, else commands from standard input,\n"
+				 "one a line.  Options stand before the device:\n"
+				 "  -e COMMAND, -f FILE   commands, in order; from a file one a line (-: stdin)\n"
+				 "  -j                    one JSON object a command, one a line\n"
+				 "  -n                    standard input is empty\n"
+				 "  -t, -T                a terminal there (-tt: even without one here), none\n"
+				 "  -s                    the command is the name of a subsystem\n"
+				 "  -q, -v                say less, say more (timing)\n"
+				 "  -l USER -p PORT -i KEYFILE -J JUMP -F SSH_CONFIG   as in ssh\n"
+				 "  -o KEY=VALUE          any key of a device, see netpulse.yaml(5)\n"
+				 "  -S SOCKET, --no-start where the broker listens; start none\n"
+				 "  --type TYPE           the kind of device\n"
+				 "  --timeout SECONDS, --idle-timeout SECONDS\n"
+				 "  --env NAME[=VALUE]    an environment variable for the command\n"
+				 "  --fresh               on a connection of its own\n"
+				 "  --help, --version\n"
+				 "Several devices, as in a,b,@group,web*,db[01-20]:\n"
+				 "  -P N                  so many at a time (32)\n"
+				 "  -b                    gather: equal outputs once\n"
+				 "Devices with a command line of their own:\n"
+				 "  --enable --answer REGEX=TEXT --prove --raw\n"
+				 "  -c                    the lines are configuration\n"
+				 "  --dry-run, --keep-going, --confirm MINUTES, --save   with -c\n";
 
 /*
  * A caller may have closed a standard stream.  Its number must not go to a socket of ours; /dev/null, opened so that
@@ -63,19 +65,19 @@ main(int argc, char **argv)
 
 	if (keep_standard_streams() == -1)
 		return status;
-	world.stdin_is_tty = isatty(STDIN_FILENO) != 0;
+	npexec_world_look(&world);
 	switch (npexec_options_parse(argc, argv, &world, &options, &err)) {
 	case NPEXEC_PARSED:
 		status = npexec_run(&options);
 		break;
 	case NPEXEC_HELP:
-		status = fputs(usage_text, stdout) == EOF || fflush(stdout) == EOF ? NPEXEC_STATUS_FAILED : 0;
+		status = dprintf(STDOUT_FILENO, "%s", usage_text) < 0 ? NPEXEC_STATUS_FAILED : 0;
 		break;
 	case NPEXEC_VERSION:
-		status = puts("npexec " NETPULSE_VERSION) == EOF || fflush(stdout) == EOF ? NPEXEC_STATUS_FAILED : 0;
+		status = dprintf(STDOUT_FILENO, "npexec %s\n", NETPULSE_VERSION) < 0 ? NPEXEC_STATUS_FAILED : 0;
 		break;
 	case NPEXEC_USAGE:
-		fprintf(stderr, "npexec: %s\n", err.text);
+		dprintf(STDERR_FILENO, "npexec: %s\n", err.text);
 		break;
 	}
 	npexec_options_finish(&options);

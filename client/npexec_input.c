@@ -28,24 +28,21 @@ npexec_input_wanted(const struct npexec *x)
 	if (!x->stdin_open || x->done)
 		return false;
 	if (is_lines(x))
-		return !x->busy && !x->lines_end;
-	if (!x->busy || !x->started)
+		return !x->jobs->busy && !x->lines_end;
+	if (!x->jobs->busy || !x->jobs->started)
 		return false;
 	if (x->tty.raw)
 		return x->held.len < HELD_KEYS;
-	return x->credit > 0 && x->held.len == 0 && npclient_pending(&x->client) == 0;
+	return x->jobs->credit > 0 && x->held.len == 0 && npclient_pending(&x->client) == 0;
 }
 
 void
 npexec_input_end(struct npexec *x)
 {
-	struct np_error err;
-
 	x->eof_due = false;
 	if (!is_lines(x))
 		x->stdin_open = false;
-	if (npclient_notify(&x->client, x->id, "eof", NULL, &err) == -1)
-		npexec_say_error(x, NULL, &err);
+	npclient_notify(&x->client, x->jobs->id, "eof", NULL);
 }
 
 /* ---- keys ---- */
@@ -121,8 +118,8 @@ read_bytes(struct npexec *x)
 	uint8_t *p;
 	ssize_t n;
 
-	if (!is_lines(x) && x->credit < want)
-		want = (size_t)x->credit;
+	if (!is_lines(x) && x->jobs->credit < want)
+		want = (size_t)x->jobs->credit;
 	p = buf_reserve(&x->held, want);
 	if (p == NULL)
 		return;
@@ -145,17 +142,13 @@ npexec_input_read(struct npexec *x)
 static void
 push_bytes(struct npexec *x)
 {
-	struct np_error err;
+	struct npexec_job *job = x->jobs;
 
-	while (x->busy && x->credit > 0 && x->held.len > 0 && npclient_pending(&x->client) == 0) {
-		size_t n = x->held.len < x->credit ? x->held.len : (size_t)x->credit;
+	while (job->busy && job->credit > 0 && x->held.len > 0 && npclient_pending(&x->client) == 0) {
+		size_t n = x->held.len < job->credit ? x->held.len : (size_t)job->credit;
 
-		if (npclient_stdin(&x->client, x->id, buf_head(&x->held), n, &err) == -1) {
-			npexec_say_error(x, NULL, &err);
-			npexec_end(x, 255);
-			return;
-		}
-		x->credit -= n;
+		npclient_stdin(&x->client, job->id, buf_head(&x->held), n);
+		job->credit -= n;
 		buf_consume(&x->held, n);
 		npclient_flush(&x->client);
 	}
@@ -186,7 +179,7 @@ line_too_long(struct npexec *x)
 
 	error_set(&err, REASON_INVALID_PARAMS, "a line of standard input is longer than %zu bytes: it was not run",
 	    x->held.max - READ_MAX);
-	npexec_say_error(x, NULL, &err);
+	npexec_say_error(x, x->jobs, NULL, &err);
 	npexec_end(x, 255);
 }
 
@@ -196,7 +189,7 @@ push_line(struct npexec *x)
 	size_t line, total;
 	struct np_error err;
 
-	while (!x->busy && !x->done) {
+	while (!x->jobs->busy && !x->done) {
 		if (!find_line(x, &line, &total)) {
 			if (x->lines_end)
 				npexec_end(x, x->status);
@@ -204,8 +197,8 @@ push_line(struct npexec *x)
 				line_too_long(x);
 			return;
 		}
-		if (line > 0 && npexec_send(x, (const char *)buf_head(&x->held), line, &err) == -1) {
-			npexec_say_error(x, NULL, &err);
+		if (line > 0 && npexec_job_send(x, x->jobs, (const char *)buf_head(&x->held), line, &err) == -1) {
+			npexec_say_error(x, x->jobs, NULL, &err);
 			npexec_end(x, 255);
 		}
 		buf_consume(&x->held, total);
@@ -217,6 +210,8 @@ npexec_input_push(struct npexec *x)
 {
 	if (is_lines(x))
 		push_line(x);
-	else
+	else if (x->o->mode == NPEXEC_CONFIG)
+		npexec_config_push(x);
+	else if (!x->o->several)
 		push_bytes(x);
 }

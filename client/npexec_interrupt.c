@@ -13,36 +13,39 @@ leave(struct npexec *x, int status)
 	npexec_end(x, status);
 }
 
-/* The first Ctrl-C is for the remote command; before there is one, and for the second, it is for us. */
+static void
+decline_prompts(struct npexec *x)
+{
+	const cJSON *prompt;
+
+	while ((prompt = npprompt_current(&x->prompt)) != NULL) {
+		npclient_answer(&x->client, prompt, NULL);
+		npprompt_forget(&x->prompt);
+	}
+}
+
+/* The first Ctrl-C is for the remote command; before there is one, and for the second, it is for us.  Several commands
+ * at once, and configurations, are cancelled. */
 static void
 on_interrupt(struct npexec *x)
 {
-	const cJSON *prompt = npprompt_current(&x->prompt);
+	bool asked = npprompt_current(&x->prompt) != NULL;
 	cJSON *params;
 
 	npsignal_clear_stop();
-	if (prompt != NULL && !x->interrupted) {
-		struct np_error err;
-		x->interrupted = true;
-		if (npclient_answer(
-			&x->client, x->id, cJSON_GetObjectItemCaseSensitive(prompt, "prompt_id"), NULL, &err) == -1)
-			npexec_say_error(x, NULL, &err);
-		npprompt_next(&x->prompt);
-		npexec_cancel(x);
-		return;
-	}
-	if (x->interrupted || !x->busy) {
+	if (x->interrupted || x->jobs_busy == 0) {
 		leave(x, NPEXEC_STATUS_INTERRUPTED);
 		return;
 	}
 	x->interrupted = true;
-	if (!x->started) {
-		npexec_cancel(x);
+	if (asked || x->o->several || x->o->mode == NPEXEC_CONFIG || !x->jobs->started) {
+		decline_prompts(x);
+		npexec_cancel_all(x);
 		return;
 	}
 	params = cJSON_CreateObject();
 	cJSON_AddStringToObject(params, "name", "INT");
-	npexec_notify(x, "signal", params);
+	npclient_notify(&x->client, x->jobs->id, "signal", params);
 }
 
 static void
@@ -51,12 +54,12 @@ on_resize(struct npexec *x)
 	cJSON *params;
 	int cols, rows;
 
-	if (!x->busy || !x->o->want_pty || !npexec_tty_size(&x->tty, &cols, &rows))
+	if (x->jobs_busy == 0 || !x->o->want_pty || !npexec_tty_size(&x->tty, &cols, &rows))
 		return;
 	params = cJSON_CreateObject();
 	cJSON_AddNumberToObject(params, "cols", cols);
 	cJSON_AddNumberToObject(params, "rows", rows);
-	npexec_notify(x, "resize", params);
+	npclient_notify(&x->client, x->jobs->id, "resize", params);
 }
 
 static void

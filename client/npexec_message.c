@@ -7,185 +7,188 @@
 
 #include "npexec_impl.h"
 #include "npexec_report.h"
+#include "npjson.h"
 #include "text.h"
 #include "xalloc.h"
 
 /* The first sign of life of the remote command: from now on keys are for it. */
 static void
-note_started(struct npexec *x)
+note_started(struct npexec *x, struct npexec_job *job)
 {
-	if (x->started)
+	if (job->started)
 		return;
-	x->started = true;
+	job->started = true;
 	if (x->o->want_pty)
 		npexec_tty_raw(&x->tty);
 }
 
-/* ---- output ---- */
-
 static void
-keep(struct npexec *x, struct buf *b, const struct frame *frame)
+on_stdout(struct npexec *x, struct npexec_job *job, const cJSON *params NP_UNUSED, const struct frame *frame)
 {
-	if (x->too_large || buf_append(b, frame->data, frame->data_size) == 0)
-		return;
-	x->too_large = true;
-	npexec_cancel(x);
+	note_started(x, job);
+	npexec_output(x, job, 0, frame->data, frame->data_size);
 }
 
 static void
-on_stdout(struct npexec *x, const cJSON *params NP_UNUSED, const struct frame *frame)
+on_stderr(struct npexec *x, struct npexec_job *job, const cJSON *params NP_UNUSED, const struct frame *frame)
 {
-	note_started(x);
-	if (x->o->json)
-		keep(x, &x->kept_out, frame);
-	else
-		sink_write(&x->out, frame->data, frame->data_size);
+	note_started(x, job);
+	npexec_output(x, job, 1, frame->data, frame->data_size);
 }
 
 static void
-on_stderr(struct npexec *x, const cJSON *params NP_UNUSED, const struct frame *frame)
+on_credit(struct npexec *x, struct npexec_job *job, const cJSON *params, const struct frame *frame NP_UNUSED)
 {
-	note_started(x);
-	if (x->o->json)
-		keep(x, &x->kept_err, frame);
-	else
-		sink_write(&x->err, frame->data, frame->data_size);
-}
+	double bytes = npjson_number(params, "bytes", 0);
 
-static void
-on_credit(struct npexec *x, const cJSON *params, const struct frame *frame NP_UNUSED)
-{
-	const cJSON *bytes = cJSON_GetObjectItemCaseSensitive(params, "bytes");
-
-	note_started(x);
-	if (cJSON_IsNumber(bytes) && bytes->valuedouble > 0 && bytes->valuedouble <= MESSAGE_INT_MAX)
-		x->credit += (uint64_t)bytes->valuedouble;
+	note_started(x, job);
+	if (bytes > 0 && bytes <= MESSAGE_INT_MAX)
+		job->credit += (uint64_t)bytes;
 	if (x->eof_due)
 		npexec_input_end(x);
 }
 
 /* ---- results ---- */
 
+/* The device that an error is about, or NULL. */
+static const char *
+error_device(const cJSON *error)
+{
+	return npjson_string(cJSON_GetObjectItemCaseSensitive(error, "data"), "device");
+}
+
 static const char *
 result_device(const cJSON *result)
 {
-	const cJSON *error = cJSON_GetObjectItemCaseSensitive(result, "error");
-	const cJSON *data = cJSON_GetObjectItemCaseSensitive(error, "data");
-	const cJSON *device = cJSON_GetObjectItemCaseSensitive(data, "device");
+	const char *device = error_device(cJSON_GetObjectItemCaseSensitive(result, "error"));
 
-	if (!cJSON_IsString(device))
-		device = cJSON_GetObjectItemCaseSensitive(result, "device");
-	return cJSON_IsString(device) ? device->valuestring : NULL;
+	return device != NULL ? device : npjson_string(result, "device");
 }
 
 static void
-print_json(struct npexec *x, const char *command, size_t size, const cJSON *result)
+print_json(struct npexec *x, struct npexec_job *job, const char *command, size_t size, const cJSON *result)
 {
-	struct npexec_output output = {.out = buf_head(&x->kept_out),
-	    .err = buf_head(&x->kept_err),
-	    .out_size = x->kept_out.len,
-	    .err_size = x->kept_err.len};
+	struct npexec_output output = {.out = buf_head(&job->kept[0]),
+	    .err = buf_head(&job->kept[1]),
+	    .out_size = job->kept[0].len,
+	    .err_size = job->kept[1].len};
 	struct buf line;
 
 	buf_init(&line, x->out.pending.max);
-	if (npexec_json_line(&line, command, size, result, &output) == 0)
+	if (npexec_json_line(&line, x->o->several ? job->device : NULL, command, size, result, &output) == 0) {
+		npexec_progress_hide(x, true);
 		sink_write(&x->out, buf_head(&line), line.len);
+	}
 	buf_free(&line);
-	buf_consume(&x->kept_out, x->kept_out.len);
-	buf_consume(&x->kept_err, x->kept_err.len);
+	npexec_output_drop(x, job);
+}
+
+/* With one device its status is ours; of several, people want to know whose it was. */
+static void
+say_status(struct npexec *x, struct npexec_job *job, const char *command, const cJSON *result)
+{
+	char *line = npexec_status_line(result, x->o->mode == NPEXEC_LIST ? command : NULL);
+
+	if (line != NULL && x->o->several && !x->o->json && !x->o->quiet)
+		npexec_say(x, job, line);
+	free(line);
 }
 
 /* Says how one command ended and counts it; command NULL: a shell or a whole list, nothing is printed for -j. */
 static int
-report_result(struct npexec *x, const char *command, size_t size, const cJSON *result)
+report_result(struct npexec *x, struct npexec_job *job, const char *command, size_t size, const cJSON *result)
 {
 	struct np_error err;
 	int status = npexec_status(result, &err);
 
 	if (x->o->json && command != NULL)
-		print_json(x, command, size, result);
+		print_json(x, job, command, size, result);
 	if (x->interrupted && err.reason == REASON_CANCELLED)
 		status = NPEXEC_STATUS_INTERRUPTED;
-	else if (err.reason != REASON_NONE && (err.reason != REASON_NOT_RUN || x->errors == 0))
-		npexec_say_error(x, result_device(result), &err);
-	if (x->o->verbose && !x->o->json) {
+	else if (err.reason != REASON_NONE && (err.reason != REASON_NOT_RUN || job->errors == 0))
+		npexec_say_error(x, job, result_device(result), &err);
+	else if (err.reason == REASON_NONE)
+		say_status(x, job, command, result);
+	if (x->o->verbose && !x->o->json && npexec_is_talkative(x)) {
 		char *line = npexec_timing_line(result);
-		npexec_say(x, line);
+		npexec_say(x, job, line);
 		free(line);
 	}
-	npexec_add_status(x, status);
+	npexec_add_status(x, job, status);
 	return err.reason != REASON_NONE ? status : 0;
 }
 
 static void
-set_output_limit(struct np_error *err)
+set_output_limit(const struct npexec *x, struct np_error *err)
 {
-	error_set(err, REASON_OUTPUT_LIMIT, "more output than the 16 MiB that -j keeps: run it without -j");
+	const char *option = x->o->json ? "-j" : "-b";
+
+	error_set(err, REASON_OUTPUT_LIMIT,
+	    "more output than %s keeps (16 MiB of a command, 512 MiB at once): run it without %s", option, option);
 }
 
 /* The command had ended before our cancel came: it is a failure all the same, its output is not complete. */
 static int
-report_cut_result(struct npexec *x, const char *command, size_t size, const cJSON *result)
+report_cut_result(struct npexec *x, struct npexec_job *job, const char *command, size_t size, const cJSON *result)
 {
 	cJSON *copy = cJSON_Duplicate(result, 1);
 	struct np_error err;
 	int failed;
 
-	set_output_limit(&err);
+	set_output_limit(x, &err);
 	cJSON_DeleteItemFromObjectCaseSensitive(copy, "error");
 	cJSON_AddItemToObject(copy, "error", message_error_object(&err, NULL));
-	failed = report_result(x, command, size, copy);
+	failed = report_result(x, job, command, size, copy);
 	cJSON_Delete(copy);
 	return failed;
 }
 
 static void
-on_result(struct npexec *x, const cJSON *params, const struct frame *frame NP_UNUSED)
+on_result(struct npexec *x, struct npexec_job *job, const cJSON *params, const struct frame *frame NP_UNUSED)
 {
-	const cJSON *index = cJSON_GetObjectItemCaseSensitive(params, "index");
-	const char *command = x->command;
-	size_t size = x->command_size;
+	double index = npjson_number(params, "index", -1);
+	const char *command = job->command;
+	size_t size = job->command_size;
 
-	x->results++;
-	if (x->o->mode == NPEXEC_LIST && cJSON_IsNumber(index) && index->valuedouble >= 0 &&
-	    index->valuedouble < (double)x->o->commands_count) {
-		command = x->o->commands[(size_t)index->valuedouble];
+	if (x->o->mode == NPEXEC_CONFIG) {
+		npexec_config_result(x, job, params);
+		return;
+	}
+	job->results++;
+	if (x->o->mode == NPEXEC_LIST && index >= 0 && index < (double)x->o->commands_count) {
+		command = x->o->commands[(size_t)index];
 		size = strlen(command);
 	}
-	int failed =
-	    x->too_large ? report_cut_result(x, command, size, params) : report_result(x, command, size, params);
+	int failed = job->too_large ? report_cut_result(x, job, command, size, params)
+				    : report_result(x, job, command, size, params);
 	if (x->o->mode == NPEXEC_LINES && failed == NPEXEC_STATUS_FAILED)
 		x->lines_end = true; /* the next line would meet the same: it is not run */
 	if (x->o->mode == NPEXEC_LIST && x->interrupted)
-		npexec_cancel(x);
+		npexec_cancel(x, job);
 }
 
 /* ---- prompts, notices ---- */
 
 static void
-on_prompt(struct npexec *x, const cJSON *params, const struct frame *frame NP_UNUSED)
+on_prompt(struct npexec *x, struct npexec_job *job NP_UNUSED, const cJSON *params, const struct frame *frame NP_UNUSED)
 {
-	const cJSON *prompt_id = cJSON_GetObjectItemCaseSensitive(params, "prompt_id");
-	struct np_error err;
-
-	if (npprompt_add(&x->prompt, params))
-		return;
-	if (npclient_answer(&x->client, x->id, prompt_id, NULL, &err) == -1)
-		npexec_say_error(x, NULL, &err);
+	npexec_progress_hide(x, false);
+	if (x->interrupted || !npprompt_add(&x->prompt, params))
+		npclient_answer(&x->client, params, NULL);
 }
 
 static void
-on_notice(struct npexec *x, const cJSON *params, const struct frame *frame NP_UNUSED)
+on_notice(struct npexec *x, struct npexec_job *job, const cJSON *params, const struct frame *frame NP_UNUSED)
 {
-	const cJSON *text = cJSON_GetObjectItemCaseSensitive(params, "text");
+	const char *text = npjson_string(params, "text");
 
-	if (cJSON_IsString(text))
-		npexec_say(x, text->valuestring);
+	if (text != NULL && npexec_is_talkative(x))
+		npexec_say(x, job, text);
 }
 
 static const struct {
 	const char *name;
-	void (*run)(struct npexec *x, const cJSON *params, const struct frame *frame);
+	void (*run)(struct npexec *x, struct npexec_job *job, const cJSON *params, const struct frame *frame);
 } notifications[] = {
     {"stdout", on_stdout},
     {"stderr", on_stderr},
@@ -198,13 +201,11 @@ static const struct {
 static void
 on_notification(struct npexec *x, const struct message *m, const struct frame *frame)
 {
-	const cJSON *id = cJSON_GetObjectItemCaseSensitive(m->params, "id");
+	struct npexec_job *job = npexec_job_find(x, npjson_number(m->params, "id", 0));
 
-	if (!x->busy || !cJSON_IsNumber(id) || id->valuedouble != (double)x->id)
-		return;
-	for (size_t i = 0; i < NP_COUNT(notifications); i++) {
+	for (size_t i = 0; job != NULL && i < NP_COUNT(notifications); i++) {
 		if (strcmp(m->method, notifications[i].name) == 0) {
-			notifications[i].run(x, m->params, frame);
+			notifications[i].run(x, job, m->params, frame);
 			return;
 		}
 	}
@@ -212,89 +213,167 @@ on_notification(struct npexec *x, const struct message *m, const struct frame *f
 
 /* ---- the end of a request ---- */
 
-static void
-request_ended(struct npexec *x)
-{
-	x->busy = false;
-	x->credit = 0;
-	npexec_tty_restore(&x->tty);
-	while (npprompt_current(&x->prompt) != NULL)
-		npprompt_next(&x->prompt);
-	if (x->o->mode != NPEXEC_LINES || x->interrupted)
-		npexec_end(x, x->status);
-	else if (x->lines_end)
-		buf_consume(&x->held, x->status == NPEXEC_STATUS_FAILED ? x->held.len : 0);
-}
-
 /* -j has a line for every command, also for those that never ran. */
 static void
-print_json_failure(struct npexec *x, const char *device, const struct np_error *err)
+print_json_failure(struct npexec *x, struct npexec_job *job, const char *device, const struct np_error *err)
 {
 	cJSON *result = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(result, "device", device != NULL ? device : x->o->device);
+	cJSON_AddStringToObject(result, "device", device != NULL ? device : job->device);
 	cJSON_AddItemToObject(result, "error", message_error_object(err, NULL));
-	if (x->o->mode != NPEXEC_LIST)
-		print_json(x, x->command, x->command_size, result);
-	for (size_t i = x->results; x->o->mode == NPEXEC_LIST && i < x->o->commands_count; i++)
-		print_json(x, x->o->commands[i], strlen(x->o->commands[i]), result);
+	if (x->o->mode == NPEXEC_COMMAND)
+		print_json(x, job, x->o->command, strlen(x->o->command), result);
+	else if (x->o->mode != NPEXEC_LIST)
+		print_json(x, job, job->command, job->command_size, result);
+	for (size_t i = job->results; x->o->mode == NPEXEC_LIST && i < x->o->commands_count; i++)
+		print_json(x, job, x->o->commands[i], strlen(x->o->commands[i]), result);
 	cJSON_Delete(result);
 }
 
-static void
-on_error(struct npexec *x, const struct message *m)
+void
+npexec_job_failed(struct npexec *x, struct npexec_job *job, const char *device, const struct np_error *err)
 {
-	const cJSON *data = cJSON_GetObjectItemCaseSensitive(m->error, "data");
-	const cJSON *name = cJSON_GetObjectItemCaseSensitive(data, "device");
-	const char *device = cJSON_IsString(name) ? name->valuestring : NULL;
-	struct np_error err;
-	int status;
+	int status = npexec_status_of_reason(err->reason);
 
-	message_error_read(m->error, &err);
-	if (x->too_large)
-		set_output_limit(&err);
-	status = npexec_status_of_reason(err.reason);
 	if (x->o->json)
-		print_json_failure(x, device, &err);
+		print_json_failure(x, job, device, err);
 	npexec_tty_restore(&x->tty);
-	if (x->interrupted && err.reason == REASON_CANCELLED)
+	if (x->interrupted && err->reason == REASON_CANCELLED)
 		status = NPEXEC_STATUS_INTERRUPTED;
 	else
-		npexec_say_error(x, device, &err);
-	npexec_add_status(x, status);
+		npexec_say_error(x, job, device, err);
+	npexec_add_status(x, job, status);
 	if (status == NPEXEC_STATUS_FAILED)
 		x->lines_end = true;
-	request_ended(x);
+	npexec_job_ended(x, job);
+}
+
+void
+npexec_jobs_skip(struct npexec *x)
+{
+	struct np_error err;
+	size_t count;
+	char *names;
+
+	if (!x->o->several || x->jobs_begun == x->jobs_count)
+		return;
+	error_set(&err, REASON_NOT_RUN, "npexec ended before");
+	for (size_t i = x->jobs_begun; x->o->json && i < x->jobs_count; i++)
+		print_json_failure(x, &x->jobs[i], NULL, &err);
+	if (x->interrupted)
+		return;
+	names = npexec_gather_names(x, NULL, &count);
+	sink_printf(&x->err, "npexec: %s: %s: %s\n", names, reason_name(err.reason), err.text);
+	free(names);
 }
 
 static void
-on_response(struct npexec *x, const struct message *m)
+on_error(struct npexec *x, struct npexec_job *job, const struct message *m)
 {
-	if (x->results == 0 && x->o->mode != NPEXEC_LIST)
-		report_result(x, x->command, x->command_size, m->result);
-	request_ended(x);
+	struct np_error err;
+
+	message_error_read(m->error, &err);
+	if (job->too_large)
+		set_output_limit(x, &err);
+	npexec_job_failed(x, job, error_device(m->error), &err);
+}
+
+static void
+on_response(struct npexec *x, struct npexec_job *job, const struct message *m)
+{
+	if (x->o->mode == NPEXEC_CONFIG) {
+		if (x->o->json)
+			print_json(x, job, NULL, 0, m->result);
+		npexec_config_end(x, job, m->result);
+	} else if (job->results == 0 && x->o->mode != NPEXEC_LIST)
+		report_result(x, job, job->command, job->command_size, m->result);
+	npexec_job_ended(x, job);
+}
+
+/* ---- the devices ---- */
+
+/* The devices could not be found, or the connection failed for all of them. */
+static void
+operand_failed(struct npexec *x, const struct np_error *err)
+{
+	if (x->o->json && x->jobs == NULL) {
+		npexec_jobs_create(x, NULL);
+		print_json_failure(x, &x->jobs[0], NULL, err);
+	}
+	npexec_say_error(x, NULL, NULL, err);
+	npexec_end(x, NPEXEC_STATUS_FAILED);
+}
+
+static void
+on_devices(struct npexec *x, const struct message *m)
+{
+	cJSON *names = cJSON_DetachItemFromObjectCaseSensitive((cJSON *)(uintptr_t)m->result, "devices");
+	struct np_error err;
+
+	x->devices_id = 0;
+	if (cJSON_IsArray(names) && names->child != NULL) {
+		npexec_jobs_create(x, names);
+		return;
+	}
+	cJSON_Delete(names);
+	error_set(&err, REASON_INTERNAL, "the broker did not say which devices these are");
+	operand_failed(x, &err);
+}
+
+/* An error without a job: of the question for the devices, or of the connection. */
+static void
+on_other_error(struct npexec *x, const struct message *m)
+{
+	struct npexec_job *job = TAILQ_FIRST(&x->live);
+	struct np_error err;
+
+	if (!x->o->several) {
+		if (job != NULL && m->id.kind == MESSAGE_ID_NULL)
+			on_error(x, job, m);
+		return;
+	}
+	if (m->id.kind != MESSAGE_ID_NULL && m->id.number != x->devices_id)
+		return;
+	message_error_read(m->error, &err);
+	operand_failed(x, &err);
 }
 
 static void
 on_message(struct npexec *x, const struct message *m, const struct frame *frame)
 {
-	bool ours = m->id.kind == MESSAGE_ID_NUMBER && m->id.number == x->id;
+	bool ours = m->id.kind == MESSAGE_ID_NUMBER;
+	struct npexec_job *job = ours ? npexec_job_find(x, (double)m->id.number) : NULL;
 
 	switch (m->kind) {
 	case MESSAGE_NOTIFICATION:
 		on_notification(x, m, frame);
 		break;
 	case MESSAGE_RESULT:
-		if (x->busy && ours)
-			on_response(x, m);
+		if (job != NULL)
+			on_response(x, job, m);
+		else if (ours && x->devices_id != 0 && m->id.number == x->devices_id)
+			on_devices(x, m);
 		break;
 	case MESSAGE_ERROR:
-		if (x->busy && (ours || m->id.kind == MESSAGE_ID_NULL))
-			on_error(x, m);
+		if (job != NULL)
+			on_error(x, job, m);
+		else
+			on_other_error(x, m);
 		break;
 	case MESSAGE_REQUEST:
 		break; /* the broker asks nothing */
 	}
+}
+
+/* With several devices each command has a window, so that a slow reader of stdout holds no message back. */
+bool
+npexec_messages_wanted(const struct npexec *x)
+{
+	size_t room = x->o->json ? x->out.pending.max / 2 : (size_t)2 * FRAME_DATA_MAX;
+
+	if (x->o->several && !x->o->json && x->o->mode != NPEXEC_CONFIG)
+		return sink_has_room(&x->err, FRAME_DATA_MAX);
+	return sink_has_room(&x->out, room) && sink_has_room(&x->err, FRAME_DATA_MAX);
 }
 
 int
@@ -303,7 +382,7 @@ npexec_messages(struct npexec *x, struct np_error *err)
 	struct message m;
 	struct frame frame;
 
-	while (!x->done && sink_has_room(&x->out, FRAME_DATA_MAX) && sink_has_room(&x->err, FRAME_DATA_MAX)) {
+	while (!x->done && npexec_messages_wanted(x)) {
 		switch (npclient_next(&x->client, &m, &frame, err)) {
 		case FRAME_MORE:
 			return 0;

@@ -1,49 +1,52 @@
 /*
- * npexec's command line.  Owns nothing but the struct it fills; reads the files of -f, the environment for --env NAME.
+ * npexec's command line.  Owns nothing but the struct it fills; reads the environment for --env NAME.
  */
 #include "npexec_options.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "buf.h"
-#include "frame.h"
+#include "npexec_source.h"
+#include "operand.h"
 #include "paths.h"
 #include "text.h"
 #include "xalloc.h"
 
-/* A list of commands travels in one message; half of it leaves room for what JSON adds. */
-#define COMMAND_FILE_MAX ((size_t)FRAME_JSON_MAX / 2)
+#define CONFIRM_MINUTES_MAX 1440
 
 enum long_only {
 	OPT_TYPE = 256,
 	OPT_TIMEOUT,
 	OPT_IDLE_TIMEOUT,
-	OPT_FRESH,
-	OPT_ENABLE,
 	OPT_ANSWER,
-	OPT_PROVE,
 	OPT_ENV,
 	OPT_NO_START,
+	OPT_CONFIRM,
 	OPT_HELP,
-	OPT_VERSION
+	OPT_VERSION,
+	OPT_FLAG /* and behind it those of enum npexec_flag */
 };
 
 static const struct option long_options[] = {
     {"type", required_argument, NULL, OPT_TYPE},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT},
-    {"fresh", no_argument, NULL, OPT_FRESH},
-    {"enable", no_argument, NULL, OPT_ENABLE},
+    {"fresh", no_argument, NULL, OPT_FLAG + NPEXEC_FRESH},
+    {"enable", no_argument, NULL, OPT_FLAG + NPEXEC_ENABLE},
     {"answer", required_argument, NULL, OPT_ANSWER},
-    {"prove", no_argument, NULL, OPT_PROVE},
+    {"prove", no_argument, NULL, OPT_FLAG + NPEXEC_PROVE},
     {"env", required_argument, NULL, OPT_ENV},
     {"no-start", no_argument, NULL, OPT_NO_START},
+    {"raw", no_argument, NULL, OPT_FLAG + NPEXEC_RAW},
+    {"save", no_argument, NULL, OPT_FLAG + NPEXEC_SAVE},
+    {"keep-going", no_argument, NULL, OPT_FLAG + NPEXEC_KEEP_GOING},
+    {"dry-run", no_argument, NULL, OPT_FLAG + NPEXEC_DRY_RUN},
+    {"confirm", required_argument, NULL, OPT_CONFIRM},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -55,6 +58,16 @@ usage(struct np_error *err, const char *option, const char *what)
 	char shown[128];
 
 	return error_set(err, REASON_INVALID_PARAMS, "%s: %s", text_vis_into(shown, sizeof(shown), option), what);
+}
+
+void
+npexec_world_look(struct npexec_world *world)
+{
+	struct stat st;
+
+	world->stdin_is_tty = isatty(STDIN_FILENO) != 0;
+	world->stdin_has_data =
+	    fstat(STDIN_FILENO, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
 /* ---- overrides ---- */
@@ -187,90 +200,12 @@ set_seconds(const char *option, const char *arg, double *seconds, struct np_erro
 	return 0;
 }
 
-/* ---- commands ---- */
-
 static int
-add_command(struct npexec_options *o, const char *text, size_t size, const char *where, struct np_error *err)
+set_number(const char *option, const char *arg, unsigned long max, unsigned long *value, struct np_error *err)
 {
-	if (!text_is_utf8(text, size) || memchr(text, '\0', size) != NULL)
-		return usage(err, where, "only UTF-8 text can be in a list of commands: give this one as an argument");
-	o->commands = xreallocarray(o->commands, o->commands_count + 1, sizeof(o->commands[0]));
-	o->commands[o->commands_count++] = xstrndup(text, size);
-	return 0;
-}
-
-static int
-add_lines(struct npexec_options *o, const char *p, size_t n, const char *path, struct np_error *err)
-{
-	while (n > 0) {
-		const char *newline = memchr(p, '\n', n);
-		size_t line = newline != NULL ? (size_t)(newline - p) : n;
-		size_t size = line > 0 && p[line - 1] == '\r' ? line - 1 : line;
-
-		if (size > 0 && add_command(o, p, size, path, err) == -1)
-			return -1;
-		n -= newline != NULL ? line + 1 : line;
-		p += newline != NULL ? line + 1 : line;
-	}
-	return 0;
-}
-
-static int
-read_all(int fd, struct buf *b, const char *path, struct np_error *err)
-{
-	for (;;) {
-		uint8_t *p = buf_reserve(b, 4096);
-		ssize_t n;
-
-		if (p == NULL)
-			return usage(
-			    err, path, "more than 512 KiB of commands: feed them through standard input instead");
-		n = read(fd, p, 4096);
-		if (n == 0)
-			return 0;
-		if (n > 0)
-			buf_commit(b, (size_t)n);
-		else if (errno != EINTR)
-			return error_set_errno(err, REASON_INVALID_PARAMS, "-f: read %s", path);
-	}
-}
-
-static int
-add_file(struct npexec_options *o, const char *path, struct np_error *err)
-{
-	bool is_stdin = strcmp(path, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC), result;
-	struct buf b;
-
-	if (fd == -1)
-		return error_set_errno(err, REASON_INVALID_PARAMS, "-f: open %s", path);
-	buf_init(&b, COMMAND_FILE_MAX + 4096);
-	result = read_all(fd, &b, path, err);
-	if (result == 0)
-		result = add_lines(o, (const char *)buf_head(&b), b.len, path, err);
-	if (result == 0 && o->commands == NULL)
-		result = usage(err, path, "there is no command in it");
-	buf_free(&b);
-	if (!is_stdin)
-		close(fd);
-	return result;
-}
-
-static void
-join_arguments(struct npexec_options *o, char *const *args, int count)
-{
-	size_t size = 1, at = 0;
-
-	for (int i = 0; i < count; i++)
-		size += strlen(args[i]) + 1;
-	o->command = xmalloc(size);
-	for (int i = 0; i < count; i++) {
-		size_t n = strlen(args[i]);
-		memcpy(o->command + at, args[i], n);
-		at += n;
-		o->command[at++] = ' ';
-	}
-	o->command[at - 1] = '\0';
+	if (text_parse_ulong(arg, max, value) && *value > 0)
+		return 0;
+	return error_set(err, REASON_INVALID_PARAMS, "%s: write a number from 1 to %lu", option, max);
 }
 
 /* ---- options ---- */
@@ -278,7 +213,9 @@ join_arguments(struct npexec_options *o, char *const *args, int count)
 static int
 set_long(struct npexec_options *o, int option, const char *arg, struct np_error *err)
 {
-	switch ((enum long_only)option) {
+	unsigned long minutes;
+
+	switch (option) {
 	case OPT_TYPE:
 		set_string(&o->overrides, "device_type", arg);
 		return 0;
@@ -286,45 +223,40 @@ set_long(struct npexec_options *o, int option, const char *arg, struct np_error 
 		return set_seconds("--timeout", arg, &o->timeout, err);
 	case OPT_IDLE_TIMEOUT:
 		return set_seconds("--idle-timeout", arg, &o->idle_timeout, err);
-	case OPT_FRESH:
-		o->fresh = true;
-		return 0;
-	case OPT_ENABLE:
-		o->enable = true;
-		return 0;
 	case OPT_ANSWER:
 		return add_answer(o, arg, err);
-	case OPT_PROVE:
-		o->prove = true;
-		return 0;
 	case OPT_ENV:
 		return set_env(o, arg, err);
+	case OPT_CONFIRM:
+		if (set_number("--confirm", arg, CONFIRM_MINUTES_MAX, &minutes, err) == -1)
+			return -1;
+		o->confirm_minutes = (int)minutes;
+		return 0;
 	case OPT_NO_START:
 		o->no_start = true;
 		return 0;
-	case OPT_HELP:
-	case OPT_VERSION:
-		break; /* handled by the caller */
+	default: /* of the long ones only flags are left */
+		o->flags[option - OPT_FLAG] = true;
+		return 0;
 	}
-	return -1;
 }
 
 static int
 set_with_argument(struct npexec_options *o, int option, const char *arg, struct np_error *err)
 {
-	unsigned long port;
+	unsigned long number;
 
 	switch (option) {
 	case 'e':
-		return add_command(o, arg, strlen(arg), "-e", err);
 	case 'f':
-		return add_file(o, arg, err);
+		npexec_source_add(o, (char)option, arg);
+		return 0;
 	case 'l':
 		set_string(&o->overrides, "username", arg);
 		return 0;
 	case 'p':
-		if (!text_parse_ulong(arg, 65535, &port) || port == 0)
-			return usage(err, "-p", "the port must be a number from 1 to 65535");
+		if (set_number("-p", arg, 65535, &number, err) == -1)
+			return -1;
 		set_string(&o->overrides, "port", arg);
 		return 0;
 	case 'i':
@@ -339,6 +271,11 @@ set_with_argument(struct npexec_options *o, int option, const char *arg, struct 
 		return 0;
 	case 'o':
 		return set_key_value(o, arg, err);
+	case 'P':
+		if (set_number("-P", arg, NPEXEC_PARALLEL_MAX, &number, err) == -1)
+			return -1;
+		o->parallel = number;
+		return 0;
 	case 'S':
 		o->socket = arg;
 		return 0;
@@ -351,6 +288,12 @@ static int
 set_option(struct npexec_options *o, int option, const char *arg, struct np_error *err)
 {
 	switch (option) {
+	case 'b':
+		o->gather = true;
+		return 0;
+	case 'c':
+		o->config = true;
+		return 0;
 	case 'j':
 		o->json = true;
 		return 0;
@@ -398,27 +341,78 @@ check_utf8(int option, const char *arg, struct np_error *err)
 /* ---- what all of it means ---- */
 
 static int
+check_config(const struct npexec_options *o, struct np_error *err)
+{
+	static const char not_with[] = "not together with -c", only_with[] = "only for configuration lines, with -c";
+	static const char *const names[NPEXEC_FLAGS] = {
+	    "", "", "--prove", "--raw", "--save", "--keep-going", "--dry-run"};
+
+	for (int i = NPEXEC_PROVE; i < NPEXEC_FLAGS; i++)
+		if (o->flags[i] && (i >= NPEXEC_SAVE) != o->config)
+			return usage(err, names[i], o->config ? not_with : only_with);
+	if (!o->config)
+		return o->confirm_minutes == 0 ? 0 : usage(err, "--confirm", only_with);
+	if (o->subsystem || o->tty > 0 || o->env != NULL)
+		return usage(err, "-s, -t, --env", not_with);
+	if (o->flags[NPEXEC_DRY_RUN] && (o->flags[NPEXEC_SAVE] || o->confirm_minutes > 0))
+		return usage(err, "--dry-run", "nothing is kept that could be saved or confirmed");
+	if (o->flags[NPEXEC_SAVE] && o->confirm_minutes > 0)
+		return usage(err, "--confirm", "what may be undone is not to be saved yet: leave out --save");
+	return 0;
+}
+
+static int
 decide_mode(struct npexec_options *o, const struct npexec_world *world, struct np_error *err)
 {
-	if (o->commands != NULL && o->command != NULL)
+	if (o->sources != NULL && o->command != NULL)
 		return usage(err, "-e, -f", "no further command can be given behind the device");
 	if (o->subsystem && o->command == NULL)
 		return usage(err, "-s", "name the subsystem behind the device");
 	if (o->subsystem && !text_is_utf8(o->command, strlen(o->command)))
 		return usage(err, "-s", "the subsystem's name is not UTF-8");
-	if (o->command != NULL)
+	if (o->config)
+		o->mode = NPEXEC_CONFIG;
+	else if (o->command != NULL)
 		o->mode = NPEXEC_COMMAND;
-	else if (o->commands != NULL)
+	else if (o->sources != NULL)
 		o->mode = NPEXEC_LIST;
 	else if (world->stdin_is_tty || o->tty == 2)
 		o->mode = NPEXEC_SHELL;
 	else
 		o->mode = NPEXEC_LINES;
-	if (o->no_stdin && (o->mode == NPEXEC_LINES || o->mode == NPEXEC_SHELL))
+	if (o->no_stdin && o->command == NULL && o->sources == NULL)
 		return usage(err, "-n", "without standard input there must be a command");
 	if (o->json && o->mode == NPEXEC_SHELL)
 		return usage(err, "-j", "there must be a command");
 	return 0;
+}
+
+/* Several devices share no terminal and no input. */
+static int
+check_several(const struct npexec_options *o, const struct npexec_world *world, struct np_error *err)
+{
+	if (!o->several)
+		return 0;
+	if (o->json && o->gather)
+		return usage(err, "-b", "not together with -j, which keeps the outputs apart");
+	if (o->tty > 0)
+		return usage(err, "-t", "a terminal is for one device");
+	if (o->mode == NPEXEC_SHELL)
+		return usage(err, o->device, "a shell is for one device: give a command");
+	if (o->mode == NPEXEC_LINES)
+		return usage(err, o->device,
+		    "commands from standard input are for one device, or use -f - to run all of them on each");
+	if (o->mode == NPEXEC_COMMAND && world->stdin_has_data && !o->no_stdin)
+		return usage(err, o->device, "standard input is for one device: give -n to leave it alone");
+	return 0;
+}
+
+static int
+read_sources(struct npexec_options *o, struct np_error *err)
+{
+	if (o->mode == NPEXEC_CONFIG)
+		return npexec_source_text(o, err);
+	return npexec_source_commands(o, err);
 }
 
 static void
@@ -438,12 +432,11 @@ take_operands(struct npexec_options *o, int argc, char **argv, struct np_error *
 	o->device = argv[optind];
 	if (o->device[0] == '\0')
 		return error_set(err, REASON_INVALID_PARAMS, "the device's name is empty");
-	if (strchr(o->device, ',') != NULL)
-		return usage(err, o->device, "one device at a time: call npexec once for each of a list");
 	if (!text_is_utf8(o->device, strlen(o->device)))
 		return error_set(err, REASON_INVALID_PARAMS, "the device's name is not UTF-8");
+	o->several = o->gather || operand_is_list(o->device);
 	if (optind + 1 < argc)
-		join_arguments(o, argv + optind + 1, argc - optind - 1);
+		npexec_source_join(o, argv + optind + 1, argc - optind - 1);
 	return 0;
 }
 
@@ -455,9 +448,11 @@ npexec_options_parse(
 
 	memset(o, 0, sizeof(*o));
 	o->timeout = o->idle_timeout = -1;
+	o->parallel = NPEXEC_PARALLEL;
+	buf_init(&o->text, NPEXEC_TEXT_MAX);
 	optind = 0; /* glibc: start afresh, also with `+` */
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+:e:f:jtTnsqvl:p:i:J:F:o:S:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:bce:f:jtTnsqvl:p:P:i:J:F:o:S:", long_options, NULL)) != -1) {
 		if (option == OPT_HELP)
 			return NPEXEC_HELP;
 		if (option == OPT_VERSION)
@@ -469,7 +464,8 @@ npexec_options_parse(
 		if (check_utf8(option, optarg, err) == -1 || set_option(o, option, optarg, err) == -1)
 			return NPEXEC_USAGE;
 	}
-	if (take_operands(o, argc, argv, err) == -1 || decide_mode(o, world, err) == -1)
+	if (take_operands(o, argc, argv, err) == -1 || check_config(o, err) == -1 || decide_mode(o, world, err) == -1 ||
+	    check_several(o, world, err) == -1 || read_sources(o, err) == -1)
 		return NPEXEC_USAGE;
 	decide_pty(o, world);
 	return NPEXEC_PARSED;
@@ -481,7 +477,9 @@ npexec_options_finish(struct npexec_options *o)
 	for (size_t i = 0; i < o->commands_count; i++)
 		free(o->commands[i]);
 	free(o->commands);
+	free(o->sources);
 	free(o->command);
+	buf_free(&o->text);
 	cJSON_Delete(o->overrides);
 	cJSON_Delete(o->env);
 	cJSON_Delete(o->answers);

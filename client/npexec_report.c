@@ -2,10 +2,12 @@
 #include "npexec_report.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "message.h"
+#include "npjson.h"
 #include "text.h"
 #include "xalloc.h"
 
@@ -34,6 +36,8 @@ npexec_status_of_reason(enum np_reason reason)
 {
 	if (reason == REASON_COMMAND_TIMEOUT || reason == REASON_FIRST_BYTE_TIMEOUT || reason == REASON_IDLE_TIMEOUT)
 		return NPEXEC_STATUS_TIMEOUT;
+	if (reason == REASON_CONFIG_REJECTED)
+		return NPEXEC_STATUS_DEVICE_ERROR;
 	return NPEXEC_STATUS_FAILED;
 }
 
@@ -54,20 +58,20 @@ int
 npexec_status(const cJSON *result, struct np_error *err)
 {
 	const cJSON *error = cJSON_GetObjectItemCaseSensitive(result, "error");
-	const cJSON *sig = cJSON_GetObjectItemCaseSensitive(result, "exit_signal");
-	const cJSON *status = cJSON_GetObjectItemCaseSensitive(result, "exit_status");
+	const char *sig = npjson_string(result, "exit_signal");
+	double status = npjson_number(result, "exit_status", -1);
 
 	error_clear(err);
 	if (cJSON_IsObject(error)) {
 		message_error_read(error, err);
 		return npexec_status_of_reason(err->reason);
 	}
-	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(result, "device_error")))
+	if (npjson_string(result, "device_error") != NULL)
 		return NPEXEC_STATUS_DEVICE_ERROR;
-	if (cJSON_IsString(sig))
-		return status_of_signal(sig->valuestring, err);
-	if (cJSON_IsNumber(status) && status->valuedouble >= 0)
-		return status->valuedouble > 255 ? 255 : (int)status->valuedouble;
+	if (sig != NULL)
+		return status_of_signal(sig, err);
+	if (status >= 0)
+		return status > 255 ? 255 : (int)status;
 	error_set(err, REASON_OUTCOME_UNKNOWN, "the channel was closed without an exit status");
 	return NPEXEC_STATUS_FAILED;
 }
@@ -83,32 +87,52 @@ npexec_error_line(const char *device, const struct np_error *err)
 	    "%s: %s: %s", text_vis_into(shown, sizeof(shown), device), reason_name(err->reason), err->text);
 }
 
+char *
+npexec_status_line(const cJSON *result, const char *command)
+{
+	const char *words = npjson_string(result, "device_error"), *sig = npjson_string(result, "exit_signal");
+	struct np_error err;
+	int status = npexec_status(result, &err);
+	char what[320], shown[128];
+
+	if (status == 0 || err.reason != REASON_NONE)
+		return NULL;
+	if (words != NULL)
+		snprintf(what, sizeof(what), "%s", words);
+	else if (sig != NULL)
+		snprintf(what, sizeof(what), "died of signal %s", sig);
+	else
+		snprintf(what, sizeof(what), "exit status %d", status);
+	if (command == NULL)
+		return xstrdup(what);
+	return xasprintf("'%s': %s", text_vis_into(shown, sizeof(shown), command), what);
+}
+
 static void
 append_ms(struct buf *b, const cJSON *result, const char *member, const char *label)
 {
-	const cJSON *ms = cJSON_GetObjectItemCaseSensitive(result, member);
+	double ms = npjson_number(result, member, -1);
 
-	if (cJSON_IsNumber(ms) && buf_printf(b, ", %s %.0f ms", label, ms->valuedouble) == -1)
+	if (ms >= 0 && buf_printf(b, ", %s %.0f ms", label, ms) == -1)
 		return;
 }
 
 char *
 npexec_timing_line(const cJSON *result)
 {
-	const cJSON *session = cJSON_GetObjectItemCaseSensitive(result, "session");
-	bool reused = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "reused"));
+	double session = npjson_number(result, "session", -1);
+	const char *kind = npjson_true(result, "reused") ? "reused" : "new";
 	struct buf b;
 	char *line;
+	int failed;
 
 	buf_init(&b, 512);
-	if (cJSON_IsNumber(session) &&
-	    buf_printf(&b, "session #%.0f %s", session->valuedouble, reused ? "reused" : "new") == -1)
-		return xstrdup("");
-	if (!cJSON_IsNumber(session) && buf_append_str(&b, "no session") == -1)
-		return xstrdup("");
-	append_ms(&b, result, "queue_ms", "queued");
-	append_ms(&b, result, "connect_ms", "connecting");
-	append_ms(&b, result, "duration_ms", "running");
+	failed = session >= 0 ? buf_printf(&b, "session #%.0f %s", session, kind) : buf_append_str(&b, "no session");
+	if (failed == 0) {
+		append_ms(&b, result, "queue_ms", "queued");
+		append_ms(&b, result, "connect_ms", "connecting");
+		append_ms(&b, result, "duration_ms", "running");
+	}
 	line = xstrndup((const char *)buf_head(&b), b.len);
 	buf_free(&b);
 	return line;
@@ -186,9 +210,9 @@ append_members(struct buf *b, const cJSON *result)
 		if (strcmp(member->string, "id") == 0)
 			continue;
 		char *value = cJSON_PrintUnformatted(member);
-		int failed = value == NULL || buf_append(b, ",", 1) == -1 ||
-			     append_string(b, (const uint8_t *)member->string, strlen(member->string)) == -1 ||
-			     buf_append(b, ":", 1) == -1 || buf_append_str(b, value) == -1;
+		int failed =
+		    value == NULL || append_string(b, (const uint8_t *)member->string, strlen(member->string)) == -1 ||
+		    buf_append(b, ":", 1) == -1 || buf_append_str(b, value) == -1 || buf_append(b, ",", 1) == -1;
 		cJSON_free(value);
 		if (failed)
 			return -1;
@@ -196,14 +220,30 @@ append_members(struct buf *b, const cJSON *result)
 	return 0;
 }
 
-int
-npexec_json_line(
-    struct buf *b, const char *command, size_t command_size, const cJSON *result, const struct npexec_output *output)
+/* The members that stand before those of the result, each with a comma behind. */
+static int
+append_front(struct buf *b, const char *device, const char *command, size_t command_size, const cJSON *result)
 {
-	if (buf_append(b, "{", 1) == -1 || append_bytes(b, "command", command, command_size) == -1 ||
-	    append_members(b, result) == -1 || buf_append(b, ",", 1) == -1 ||
-	    append_bytes(b, "stdout", output->out, output->out_size) == -1 || buf_append(b, ",", 1) == -1 ||
-	    append_bytes(b, "stderr", output->err, output->err_size) == -1)
+	if (device != NULL && cJSON_GetObjectItemCaseSensitive(result, "device") == NULL &&
+	    (append_bytes(b, "device", device, strlen(device)) == -1 || buf_append(b, ",", 1) == -1))
 		return -1;
+	if (command != NULL && (append_bytes(b, "command", command, command_size) == -1 || buf_append(b, ",", 1) == -1))
+		return -1;
+	return 0;
+}
+
+int
+npexec_json_line(struct buf *b, const char *device, const char *command, size_t command_size, const cJSON *result,
+    const struct npexec_output *output)
+{
+	if (buf_append(b, "{", 1) == -1 || append_front(b, device, command, command_size, result) == -1 ||
+	    append_members(b, result) == -1)
+		return -1;
+	if (output != NULL &&
+	    (append_bytes(b, "stdout", output->out, output->out_size) == -1 || buf_append(b, ",", 1) == -1 ||
+		append_bytes(b, "stderr", output->err, output->err_size) == -1 || buf_append(b, ",", 1) == -1))
+		return -1;
+	if (buf_head(b)[b->len - 1] == ',')
+		b->len--;
 	return buf_append(b, "}\n", 2);
 }

@@ -31,6 +31,11 @@ int npexec_signal_number(const char *name);
 
 /* "core1: auth_failed: text" without a newline; device is made harmless.  Caller frees. */
 char *npexec_error_line(const char *device, const struct np_error *err) NP_MALLOC;
+/*
+ * How a command ended that did not succeed: "exit status 3", "died of signal TERM", the device's own words; before it
+ * the command, when not NULL.  NULL when it succeeded, or when npexec_status() gives an error.  Caller frees.
+ */
+char *npexec_status_line(const cJSON *result, const char *command) NP_MUST_CHECK;
 /* The line of -v: session, whether it was warm, times. Caller frees. */
 char *npexec_timing_line(const cJSON *result) NP_MALLOC;
 
@@ -40,9 +45,10 @@ struct npexec_output {
 	size_t out_size, err_size;
 };
 /*
- * One line of -j into b: the command, the fields of the result, both outputs.  -1 when it does not fit.
+ * One line of -j into b: the device (when not NULL and not among the fields), the command (when not NULL), the fields
+ * of the result, both outputs.  -1 when it does not fit.
  */
-int npexec_json_line(struct buf *b, const char *command, size_t command_size, const cJSON *result,
+int npexec_json_line(struct buf *b, const char *device, const char *command, size_t command_size, const cJSON *result,
     const struct npexec_output *output) NP_MUST_CHECK;
 
 #endif

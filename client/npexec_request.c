@@ -1,4 +1,4 @@
-/* The request that npexec's options become.  Pure: the options and the terminal in, the params of `exec` out. */
+/* The request that npexec's options become.  Pure: the options and the terminal in, the params out. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,13 +39,39 @@ add_terminal(cJSON *params, const struct npexec_options *o, const struct npexec_
 	}
 }
 
+static void
+add_flags(cJSON *params, const struct npexec_options *o)
+{
+	static const char *const names[NPEXEC_FLAGS] = {
+	    "fresh", "enable", "prove", "raw", "save", "keep_going", "dry_run"};
+	bool config = o->mode == NPEXEC_CONFIG;
+
+	for (int i = 0; i < NPEXEC_FLAGS; i++)
+		if (o->flags[i] && (i != NPEXEC_ENABLE || !config)) /* a configuration is privileged by itself */
+			cJSON_AddTrueToObject(params, names[i]);
+	if (o->mode == NPEXEC_LINES)
+		cJSON_AddTrueToObject(params, "hold");
+	if (o->confirm_minutes > 0)
+		cJSON_AddNumberToObject(params, "confirm_minutes", o->confirm_minutes);
+	if (o->several && !config)
+		cJSON_AddNumberToObject(params, "window", NPEXEC_WINDOW);
+}
+
+const char *
+npexec_method(const struct npexec_options *o)
+{
+	return o->mode == NPEXEC_CONFIG ? "config" : "exec";
+}
+
 cJSON *
-npexec_params(const struct npexec_options *o, const char *command, size_t size, const struct npexec_terminal *t)
+npexec_params(const struct npexec_options *o, const char *device, const char *command, size_t size,
+    const struct npexec_terminal *t)
 {
 	cJSON *params = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(params, "device", o->device);
-	add_what(params, o, command, size);
+	cJSON_AddStringToObject(params, "device", device);
+	if (o->mode != NPEXEC_CONFIG)
+		add_what(params, o, command, size);
 	if (o->overrides != NULL)
 		cJSON_AddItemReferenceToObject(params, "overrides", o->overrides);
 	if (o->env != NULL)
@@ -56,12 +82,7 @@ npexec_params(const struct npexec_options *o, const char *command, size_t size, 
 		cJSON_AddNumberToObject(params, "timeout", o->timeout);
 	if (o->idle_timeout >= 0)
 		cJSON_AddNumberToObject(params, "idle_timeout", o->idle_timeout);
-	if (o->fresh)
-		cJSON_AddTrueToObject(params, "fresh");
-	if (o->enable)
-		cJSON_AddTrueToObject(params, "enable");
-	if (o->prove)
-		cJSON_AddTrueToObject(params, "prove");
+	add_flags(params, o);
 	add_terminal(params, o, t);
 	return params;
 }

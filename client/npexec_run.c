@@ -16,105 +16,19 @@
 #include "npexec_impl.h"
 #include "npexec_report.h"
 #include "npsignal.h"
-#include "text.h"
-#include "xalloc.h"
 
 /* What may wait for a slow reader of one stream while the other one is served. */
 #define PENDING_MAX ((size_t)512 * 1024)
-/* -j keeps the output of a command until its result is there. */
-#define KEPT_MAX ((size_t)16 * 1024 * 1024)
-#define JSON_PENDING_MAX ((size_t)512 * 1024 * 1024)
+/* What -j and -b print at once. */
+#define KEPT_PENDING_MAX ((size_t)512 * 1024 * 1024)
 /* A line of standard input is a command, and a command fits into one message. */
 #define LINE_MAX_BYTES ((size_t)256 * 1024)
-
-/* ---- what the other files call ---- */
 
 void
 npexec_end(struct npexec *x, int status)
 {
-	npexec_add_status(x, status);
+	npexec_add_status(x, NULL, status);
 	x->done = true;
-}
-
-void
-npexec_add_status(struct npexec *x, int status)
-{
-	if (status > x->status)
-		x->status = status;
-}
-
-void
-npexec_say_error(struct npexec *x, const char *device, const struct np_error *err)
-{
-	char *line = npexec_error_line(device != NULL ? device : x->o->device, err);
-
-	x->errors++;
-	sink_printf(&x->err, "npexec: %s%s\n", line, x->tty.raw ? "\r" : "");
-	free(line);
-}
-
-void
-npexec_say(struct npexec *x, const char *text)
-{
-	char device[256], *shown;
-
-	if (x->o->quiet || (!x->terminal.interactive && !x->o->verbose))
-		return;
-	shown = text_vis(text, strlen(text), false);
-	sink_printf(&x->err, "npexec: %s: %s%s\n", text_vis_into(device, sizeof(device), x->o->device), shown,
-	    x->tty.raw ? "\r" : "");
-	free(shown);
-}
-
-void
-npexec_notify(struct npexec *x, const char *method, cJSON *params)
-{
-	struct np_error err;
-
-	if (npclient_notify(&x->client, x->id, method, params, &err) == -1) {
-		npexec_say_error(x, NULL, &err);
-		npexec_end(x, NPEXEC_STATUS_FAILED);
-	}
-}
-
-void
-npexec_cancel(struct npexec *x)
-{
-	if (x->cancelled || !x->busy)
-		return;
-	x->cancelled = true;
-	npexec_notify(x, "cancel", NULL);
-}
-
-/* Whether the bytes of our standard input are for the remote command; else it gets an empty one. */
-static bool
-forwards_stdin(const struct npexec *x)
-{
-	return !x->o->no_stdin && (x->o->mode == NPEXEC_COMMAND || x->o->mode == NPEXEC_SHELL);
-}
-
-int
-npexec_send(struct npexec *x, const char *command, size_t size, struct np_error *err)
-{
-	char *copy = command != NULL ? xstrndup(command, size) : NULL;
-	cJSON *params = npexec_params(x->o, copy, size, &x->terminal);
-
-	free(x->command);
-	x->command = copy;
-	x->command_size = size;
-	x->id++;
-	x->busy = true;
-	x->started = x->cancelled = x->too_large = false;
-	x->results = 0;
-	x->credit = 0;
-	if (npclient_request(&x->client, x->id, "exec", params, err) == -1)
-		return -1;
-	/* A list has an empty input without our saying so; else it ends when the command starts, so that we see it
-	 * start. */
-	x->eof_due = !forwards_stdin(x) && x->o->mode != NPEXEC_LIST;
-	if (forwards_stdin(x))
-		x->stdin_open = true;
-	return 0;
 }
 
 /* ---- the terminal's answers ---- */
@@ -122,15 +36,12 @@ npexec_send(struct npexec *x, const char *command, size_t size, struct np_error 
 static void
 on_prompt_line(struct npexec *x)
 {
-	const cJSON *prompt_id = cJSON_GetObjectItemCaseSensitive(npprompt_current(&x->prompt), "prompt_id");
 	enum npprompt_status status = npprompt_read(&x->prompt);
-	struct np_error err;
 
 	if (status == NPPROMPT_MORE)
 		return;
-	if (npclient_answer(&x->client, x->id, prompt_id,
-		status == NPPROMPT_ANSWERED ? npprompt_answer(&x->prompt) : NULL, &err) == -1)
-		npexec_say_error(x, NULL, &err);
+	npclient_answer(
+	    &x->client, npprompt_current(&x->prompt), status == NPPROMPT_ANSWERED ? npprompt_answer(&x->prompt) : NULL);
 	npprompt_next(&x->prompt);
 }
 
@@ -141,7 +52,7 @@ enum poll_slot { POLL_BROKER, POLL_WAKE, POLL_STDIN, POLL_STDOUT, POLL_STDERR, P
 static void
 fill_slots(const struct npexec *x, struct pollfd fds[POLL_COUNT])
 {
-	bool room = sink_has_room(&x->out, FRAME_DATA_MAX) && sink_has_room(&x->err, FRAME_DATA_MAX);
+	bool room = npexec_messages_wanted(x);
 	bool talking = !x->done && !x->gone;
 
 	fds[POLL_BROKER] = (struct pollfd){.fd = talking ? x->client.fd : -1};
@@ -157,18 +68,34 @@ fill_slots(const struct npexec *x, struct pollfd fds[POLL_COUNT])
 	    (struct pollfd){.fd = npprompt_current(&x->prompt) != NULL ? x->prompt.tty : -1, .events = POLLIN};
 }
 
-/* The connection to the broker is over: what ran, if it ran, is not known. */
+/* What ran when the connection was lost, if it ran, is not known. */
+static void
+jobs_lost(struct npexec *x, const struct np_error *err)
+{
+	struct npexec_job *job, *next;
+
+	TAILQ_FOREACH_SAFE (job, &x->live, link, next) {
+		struct np_error own = *err;
+
+		if (!job->busy)
+			continue;
+		error_prefix(&own, "%s", job->started ? "the command was running" : "the request had been sent");
+		own.reason = REASON_OUTCOME_UNKNOWN;
+		npexec_job_failed(x, job, NULL, &own);
+	}
+}
+
+/* The connection to the broker is over. */
 static void
 broker_lost(struct npexec *x, struct np_error *err)
 {
 	x->gone = true;
 	npexec_tty_restore(&x->tty);
-	if (x->busy && x->client.greeted && err->reason == REASON_CONNECT_FAILED) {
-		error_prefix(err, "%s", x->started ? "the command was running" : "the request had been sent");
-		err->reason = REASON_OUTCOME_UNKNOWN;
-	}
-	if (err->reason != REASON_CANCELLED)
-		npexec_say_error(x, NULL, err);
+	if (x->jobs_busy > 0 && x->client.greeted && err->reason == REASON_CONNECT_FAILED)
+		jobs_lost(x, err);
+	else if (err->reason != REASON_CANCELLED)
+		npexec_say_error(x, x->o->several ? NULL : x->jobs, NULL, err);
+	npexec_jobs_skip(x);
 	npexec_end(x, err->reason == REASON_CANCELLED ? NPEXEC_STATUS_INTERRUPTED : NPEXEC_STATUS_FAILED);
 }
 
@@ -200,7 +127,7 @@ check_output(struct npexec *x)
 	}
 	errno = x->out.error;
 	error_set_errno(&err, REASON_INTERNAL, "write to standard output");
-	npexec_say_error(x, NULL, &err);
+	npexec_say_error(x, NULL, NULL, &err);
 	npexec_end(x, NPEXEC_STATUS_FAILED);
 }
 
@@ -249,10 +176,15 @@ loop(struct npexec *x)
 	struct pollfd fds[POLL_COUNT];
 
 	for (;;) {
+		npexec_jobs_advance(x);
 		if (!x->done)
 			npexec_input_push(x);
 		if (!x->gone)
 			npclient_flush(&x->client);
+		if (x->done)
+			npexec_progress_hide(x, false);
+		else
+			npexec_progress_show(x);
 		if (is_finished(x))
 			return;
 		if (x->done)
@@ -299,6 +231,30 @@ add_hint(struct np_error *err, const char *hint)
 }
 
 static int
+connect_broker(struct npexec *x, struct np_error *err)
+{
+	if (npclient_init(&x->client, x->o->socket, !x->o->no_start, err) == -1)
+		return -1;
+	x->client.stop = npsignal_stop_flag();
+	if (npclient_connect(&x->client, err) == 0)
+		return 0;
+	if (x->o->no_start && err->reason == REASON_CONNECT_FAILED)
+		add_hint(err, "start it with netpulsed, or leave out --no-start");
+	return -1;
+}
+
+/* Asks which devices these are; the rest follows with the answer. */
+static int
+ask_devices(struct npexec *x, struct np_error *err)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(params, "pattern", x->o->device);
+	x->devices_id = ++x->last_id;
+	return npclient_request(&x->client, x->devices_id, "devices", params, err);
+}
+
+static int
 start(struct npexec *x, struct np_error *err)
 {
 	if (npsignal_install(&x->wake_fd, err) == -1)
@@ -306,20 +262,17 @@ start(struct npexec *x, struct np_error *err)
 	look_around(x);
 	if (uses_terminal(x))
 		npsignal_take_terminal();
-	if (npclient_init(&x->client, x->o->socket, !x->o->no_start, err) == -1)
+	if (connect_broker(x, err) == -1)
 		return -1;
-	x->client.stop = npsignal_stop_flag();
-	if (npclient_connect(&x->client, err) == -1) {
-		if (x->o->no_start && err->reason == REASON_CONNECT_FAILED)
-			add_hint(err, "start it with netpulsed, or leave out --no-start");
-		return -1;
-	}
 	if (x->o->pty_refused && !x->o->quiet)
 		sink_printf(&x->err, "npexec: no terminal on standard input: none is made there (-tt insists)\n");
+	if (x->o->several)
+		return ask_devices(x, err);
+	npexec_jobs_create(x, NULL);
 	x->stdin_open = x->o->mode == NPEXEC_LINES;
 	if (x->o->mode == NPEXEC_LINES)
 		return 0;
-	return npexec_send(x, x->o->command, x->o->command != NULL ? strlen(x->o->command) : 0, err);
+	return npexec_job_begin(x, x->jobs, err);
 }
 
 static void
@@ -329,11 +282,11 @@ init(struct npexec *x, const struct npexec_options *o)
 	x->o = o;
 	x->wake_fd = -1;
 	x->client.fd = -1;
-	sink_init(&x->out, STDOUT_FILENO, o->json ? JSON_PENDING_MAX : PENDING_MAX);
+	TAILQ_INIT(&x->live);
+	sink_init(&x->out, STDOUT_FILENO, o->json || o->gather ? KEPT_PENDING_MAX : PENDING_MAX);
 	sink_init(&x->err, STDERR_FILENO, PENDING_MAX);
-	buf_init(&x->kept_out, KEPT_MAX);
-	buf_init(&x->kept_err, KEPT_MAX);
 	buf_init(&x->held, LINE_MAX_BYTES);
+	npexec_progress_init(x);
 }
 
 static void
@@ -344,10 +297,8 @@ finish(struct npexec *x)
 	npclient_close(&x->client);
 	sink_finish(&x->out);
 	sink_finish(&x->err);
-	buf_free(&x->kept_out);
-	buf_free(&x->kept_err);
 	buf_free(&x->held);
-	free(x->command);
+	npexec_jobs_finish(x);
 }
 
 static int
@@ -368,7 +319,7 @@ npexec_run(const struct npexec_options *o)
 	if (start(&x, &err) == -1) {
 		int status = status_of_start(&err);
 		if (status == NPEXEC_STATUS_FAILED)
-			npexec_say_error(&x, NULL, &err);
+			npexec_say_error(&x, NULL, NULL, &err);
 		npexec_end(&x, status);
 		x.gone = true;
 	}

@@ -12,11 +12,17 @@ npjson_number(const cJSON *object, const char *name, double missing)
 }
 
 const char *
+npjson_string(const cJSON *object, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+const char *
 npjson_text(const cJSON *object, const char *name, char *out, size_t size)
 {
-	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+	const char *text = npjson_string(object, name);
 
-	return text_vis_into(out, size, cJSON_IsString(member) ? member->valuestring : "-");
+	return text_vis_into(out, size, text != NULL ? text : "-");
 }
 
 bool

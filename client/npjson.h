@@ -11,6 +11,8 @@
 double npjson_number(const cJSON *object, const char *name, double missing);
 /* The text of that name, made harmless for terminals and cut to size; "-" where there is none.  Returns out. */
 const char *npjson_text(const cJSON *object, const char *name, char *out, size_t size);
+/* The text of that name as it is, or NULL where there is none. */
+const char *npjson_string(const cJSON *object, const char *name);
 /* Whether the member is there and true. */
 bool npjson_true(const cJSON *object, const char *name);
 

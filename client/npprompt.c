@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "npjson.h"
 #include "text.h"
 #include "xalloc.h"
 
@@ -55,28 +56,19 @@ restore(struct npprompt *p)
 	p->changed = false;
 }
 
-static bool
-member_is(const cJSON *params, const char *name, const char *value)
-{
-	const cJSON *member = cJSON_GetObjectItemCaseSensitive(params, name);
-
-	return cJSON_IsString(member) && strcmp(member->valuestring, value) == 0;
-}
-
 static void
 ask(struct npprompt *p)
 {
-	const cJSON *text = cJSON_GetObjectItemCaseSensitive(p->queue[0], "text");
-	const cJSON *echo = cJSON_GetObjectItemCaseSensitive(p->queue[0], "echo");
+	const char *text = npjson_string(p->queue[0], "text");
 
-	if (!cJSON_IsTrue(echo) && tcgetattr(p->tty, &p->saved) == 0) {
+	if (!npjson_true(p->queue[0], "echo") && tcgetattr(p->tty, &p->saved) == 0) {
 		struct termios quiet = p->saved;
 		quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
 		quiet.c_lflag |= ICANON | ISIG;
 		p->changed = tcsetattr(p->tty, TCSAFLUSH, &quiet) == 0;
 	}
-	if (cJSON_IsString(text)) {
-		char *shown = text_vis(text->valuestring, strlen(text->valuestring), true);
+	if (text != NULL) {
+		char *shown = text_vis(text, strlen(text), true);
 		say(p, shown);
 		size_t n = strlen(shown);
 		if (n > 0 && shown[n - 1] != ' ' && shown[n - 1] != '\n')
@@ -113,13 +105,15 @@ is_host_key_answer(const char *line)
 static enum npprompt_status
 judge(struct npprompt *p)
 {
+	const char *kind = npjson_string(p->queue[0], "kind");
+
 	p->size--; /* the newline */
 	p->line[p->size] = '\0';
 	if (p->changed)
 		say(p, "\n");
 	if (!text_is_utf8(p->line, p->size) || memchr(p->line, '\0', p->size) != NULL) {
 		say(p, "Only UTF-8 text can be sent.  Again: ");
-	} else if (member_is(p->queue[0], "kind", "host_key") && !is_host_key_answer(p->line)) {
+	} else if (kind != NULL && strcmp(kind, "host_key") == 0 && !is_host_key_answer(p->line)) {
 		say(p, "Please type 'yes', 'no' or the fingerprint: ");
 	} else
 		return NPPROMPT_ANSWERED;
@@ -154,19 +148,46 @@ npprompt_answer(const struct npprompt *p)
 	return p->line;
 }
 
+static void
+remove_at(struct npprompt *p, size_t i)
+{
+	cJSON_Delete(p->queue[i]);
+	p->count--;
+	memmove(p->queue + i, p->queue + i + 1, (p->count - i) * sizeof(p->queue[0]));
+}
+
 void
-npprompt_next(struct npprompt *p)
+npprompt_forget(struct npprompt *p)
 {
 	restore(p);
 	secret_wipe(p->line, sizeof(p->line));
 	p->size = 0;
-	if (p->count == 0)
-		return;
-	cJSON_Delete(p->queue[0]);
-	p->count--;
-	memmove(p->queue, p->queue + 1, p->count * sizeof(p->queue[0]));
+	if (p->count > 0)
+		remove_at(p, 0);
+}
+
+void
+npprompt_next(struct npprompt *p)
+{
+	npprompt_forget(p);
 	if (p->count > 0)
 		ask(p);
+}
+
+static bool
+belongs_to(const cJSON *prompt, int64_t request)
+{
+	return npjson_number(prompt, "id", 0) == (double)request;
+}
+
+void
+npprompt_drop(struct npprompt *p, int64_t request)
+{
+	for (size_t i = p->count; i > 1; i--)
+		if (belongs_to(p->queue[i - 1], request))
+			remove_at(p, i - 1);
+	if (p->count > 0 && belongs_to(p->queue[0], request))
+		npprompt_next(p);
 }
 
 void

@@ -8,13 +8,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <termios.h>
 
 #include <cjson/cJSON.h>
 
 #include "compiler.h"
 
-#define NPPROMPT_QUEUE_MAX 16
+/* With many devices at once, each may ask. */
+#define NPPROMPT_QUEUE_MAX 256
 
 enum npprompt_status {
 	NPPROMPT_MORE,     /* the line is not finished */
@@ -46,8 +48,11 @@ const cJSON *npprompt_current(const struct npprompt *p);
 /* Reads what was typed; call when p->tty is readable. */
 enum npprompt_status npprompt_read(struct npprompt *p);
 const char *npprompt_answer(const struct npprompt *p);
-/* Leaves the current prompt, wipes the answer, asks the next one. */
+/* Leaves the current prompt, wipes the answer, asks the next one; forget: asks no other. */
 void npprompt_next(struct npprompt *p);
+void npprompt_forget(struct npprompt *p);
+/* A request has ended: its prompts go, the next one of another request is asked. */
+void npprompt_drop(struct npprompt *p, int64_t request);
 /* Around a stop of the process (Ctrl-Z). */
 void npprompt_suspend(struct npprompt *p);
 void npprompt_resume(struct npprompt *p);

@@ -177,16 +177,23 @@ C npctl_steer cjson
 C npctl_verbs cjson
 C npctl_watch cjson
 C npexec
-C npexec_impl
+C npexec_config cjson
+C npexec_gather
+C npexec_impl cjson
 C npexec_input cjson
 C npexec_interrupt cjson
+C npexec_job cjson
 C npexec_message cjson
 C npexec_options cjson
+C npexec_output cjson
+C npexec_progress
 C npexec_report cjson
 C npexec_request cjson
 C npexec_run cjson
 C npexec_sink
+C npexec_source
 C npexec_tty
+C npfold
 C npjson cjson
 C npprompt cjson
 C npsignal

@@ -44,6 +44,38 @@ refused 255 npexec -S "$T/nosuch/socket" --no-start dev true
 refused 255 npexec -S "/tmp/$(printf '%0200d' 0)" dev true
 refused 255 npexec --type no_such_type dev true
 refused 255 npexec -e true dev extra
+refused 255 npexec -P 0 dev true
+refused 255 npexec -P 2000 dev true
+refused 255 npexec -t -n dev,dev2 true
+refused 255 npexec -b -j dev true
+refused 255 npexec 'dev,,dev2' -n true
+refused 255 npexec -n 'dev,,dev2' true
+refused 255 npexec -n 'dev,a b' true
+refused 255 npexec -n 'dev,dev;touch x' true
+refused 255 npexec -n 'nosuch*' true
+like "$err" 'unknown_device' "a pattern that matches nothing: the reason is named"
+refused 255 npexec -n 'me@nosuch*' true
+refused 255 npexec -n 'dev[3-1]' true
+refused 255 npexec -n 'dev[1-99999]' true
+refused 255 npexec --save dev true
+refused 255 npexec --dry-run dev true
+refused 255 npexec --keep-going dev true
+refused 255 npexec --confirm 5 dev true
+refused 255 npexec -c --confirm 0 dev true
+refused 255 npexec -c --confirm soon dev true
+refused 255 npexec -c --dry-run --save dev true
+refused 255 npexec -c -t dev true
+refused 255 npexec -c --raw dev true
+refused 255 npexec -c -n dev
+refused 255 npexec -c -f "$T/empty" dev
+refused 255 npexec -c -f "$T/nosuch" dev
+for operand in dev,dev2 @all 'dev*'; do
+	run sh -c 'echo lost | npexec "$1" cat' sh "$operand"
+	is "$status:$out" 255: "$operand: standard input for several is refused"
+	like "$err" '^npexec: .*-n' "and what to do is said"
+	run sh -c 'echo lost | npexec "$1"' sh "$operand"
+	like "$status:$err" '^255:npexec: .*-f -' "$operand: and so are commands"
+done
 
 refused 2 npctl
 refused 2 npctl bogus

@@ -230,11 +230,12 @@ fake_send(struct fakebroker *f, const char *json)
 static void
 run_npexec(char *const *argv)
 {
-	struct npexec_world world = {.stdin_is_tty = isatty(STDIN_FILENO) != 0};
+	struct npexec_world world;
 	struct npexec_options options;
 	struct np_error err;
 	int argc = 0, status = 255;
 
+	npexec_world_look(&world);
 	while (argv[argc] != NULL)
 		argc++;
 	if (npexec_options_parse(argc, (char **)(uintptr_t)argv, &world, &options, &err) == NPEXEC_PARSED)

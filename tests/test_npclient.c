@@ -293,14 +293,14 @@ test_nonsense_is_reported_with_the_path(void **state NP_UNUSED)
 static void
 test_answer_is_wiped_once_it_is_sent(void **state NP_UNUSED)
 {
-	cJSON *prompt_id = cJSON_CreateNumber(7);
+	cJSON *prompt = cJSON_Parse("{\"id\":1,\"prompt_id\":7}");
 	const cJSON *params;
 
 	connected();
 	fake_hello(&f);
 	fake_send(&f, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
 	expect_result(1);
-	assert_int_equal(npclient_answer(&c, 1, prompt_id, "hunter2", &err), 0);
+	npclient_answer(&c, prompt, "hunter2");
 	npclient_flush(&c);
 	params = fake_expect(&f, "answer");
 
@@ -308,7 +308,9 @@ test_answer_is_wiped_once_it_is_sent(void **state NP_UNUSED)
 
 	assert_int_equal(npclient_pending(&c), 0);
 	assert_null(c.out.data); /* buf_wipe() gave the memory back, overwritten */
-	cJSON_Delete(prompt_id);
+	assert_int_equal(cJSON_GetObjectItemCaseSensitive(params, "id")->valueint, 1);
+	assert_int_equal(cJSON_GetObjectItemCaseSensitive(params, "prompt_id")->valueint, 7);
+	cJSON_Delete(prompt);
 }
 
 static void

@@ -18,123 +18,7 @@
 #include <unistd.h>
 
 #include "compiler.h"
-#include "fakebroker.h"
-
-#define OK "\"exit_status\":0,\"device\":\"r1\",\"session\":1,\"reused\":true"
-
-static struct fakebroker f;
-static struct fakeclient c;
-
-static int
-setup(void **state NP_UNUSED)
-{
-	fake_start(&f);
-	c = (struct fakeclient){.pid = -1, .in = -1, .out = -1, .err = -1};
-	setenv("NETPULSE_SOCKET", f.path, 1);
-	unsetenv("SSH_AUTH_SOCK");
-	setenv("TERM", "vt100", 1);
-	return 0;
-}
-
-static int
-teardown(void **state NP_UNUSED)
-{
-	fake_finish(&f);
-	return 0;
-}
-
-/* Starts npexec with the words of line and greets it; on_tty: with a terminal of its own. */
-static void
-run_on(const char *line, bool on_tty)
-{
-	static char copy[256];
-	static char *argv[16];
-	int argc = 0;
-	char *save = NULL;
-
-	snprintf(copy, sizeof(copy), "npexec %s", line);
-	for (char *word = strtok_r(copy, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save))
-		argv[argc++] = word;
-	argv[argc] = NULL;
-	if (on_tty)
-		fake_npexec_tty(&c, argv);
-	else
-		fake_npexec(&c, argv);
-	fake_accept(&f);
-	fake_hello(&f);
-}
-
-static void
-run(const char *line)
-{
-	run_on(line, false);
-}
-
-static void
-note(const char *method, int id, const char *members)
-{
-	char json[1024];
-
-	snprintf(json, sizeof(json), "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":{\"id\":%d%s%s}}", method, id,
-	    *members != '\0' ? "," : "", members);
-	fake_send(&f, json);
-}
-
-static void
-output(const char *method, int id, const void *p, size_t n)
-{
-	char json[256];
-
-	snprintf(json, sizeof(json), "{\"jsonrpc\":\"2.0\",\"method\":\"%s\",\"params\":{\"id\":%d}}", method, id);
-	fake_send_data(&f, json, p, n);
-}
-
-static void
-respond(int id, const char *members)
-{
-	char json[1024];
-
-	snprintf(json, sizeof(json), "{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":{\"count\":1,\"failed\":0,%s}}", id,
-	    members);
-	fake_send(&f, json);
-}
-
-/* A result and the response, as for a single command. */
-static void
-finish(int id, const char *members)
-{
-	note("result", id, members);
-	respond(id, members);
-}
-
-static void
-fail_request(int id, const char *reason, const char *text)
-{
-	char json[1024];
-
-	snprintf(json, sizeof(json),
-	    "{\"jsonrpc\":\"2.0\",\"id\":%d,\"error\":{\"code\":-32000,\"message\":\"%s\",\"data\":{\"reason\":\"%s\"}}"
-	    "}",
-	    id, text, reason);
-	fake_send(&f, json);
-}
-
-static void
-expect_text(int fd, const char *expected)
-{
-	char *text = fake_read(fd, NULL, NULL);
-
-	assert_string_equal(text, expected);
-	free(text);
-}
-
-static const char *
-member(const cJSON *params, const char *name)
-{
-	const cJSON *value = cJSON_GetObjectItemCaseSensitive(params, name);
-
-	return cJSON_IsString(value) ? value->valuestring : NULL;
-}
+#include "npexeckit.h"
 
 /* ---- streams ---- */
 
@@ -780,8 +664,6 @@ test_notices_are_for_people(void **state NP_UNUSED)
 	expect_text(c.err, "npexec: r1: queued behind 3 others\nnpexec: r1: session #1 reused\n");
 	assert_int_equal(fake_wait(&c), 0);
 }
-
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
 main(void)

@@ -17,6 +17,7 @@
 
 static struct npexec_options o;
 static struct np_error err;
+static bool stdin_has_data;
 
 /* Splits at blanks; '^' stands for one inside a word. */
 static enum npexec_parsed
@@ -25,7 +26,7 @@ parse_on(const char *line, bool stdin_is_tty)
 	static char copy[512];
 	char *argv[ARGS_MAX], *save = NULL;
 	int argc = 0;
-	struct npexec_world world = {.stdin_is_tty = stdin_is_tty};
+	struct npexec_world world = {.stdin_is_tty = stdin_is_tty, .stdin_has_data = stdin_has_data};
 
 	snprintf(copy, sizeof(copy), "npexec %s", line);
 	for (char *word = strtok_r(copy, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
@@ -50,7 +51,7 @@ request(const struct npexec_terminal *terminal)
 {
 	struct npexec_terminal none = {0};
 	cJSON *params = npexec_params(
-	    &o, o.command, o.command != NULL ? strlen(o.command) : 0, terminal != NULL ? terminal : &none);
+	    &o, o.device, o.command, o.command != NULL ? strlen(o.command) : 0, terminal != NULL ? terminal : &none);
 	char *text = cJSON_PrintUnformatted(params);
 
 	cJSON_Delete(params);
@@ -85,6 +86,9 @@ test_options_become_params(void **state NP_UNUSED)
 		"{\"device\":\"r1\",\"command\":\"x\",\"env\":{\"A\":\"1\",\"NP_TEST_SET\":\"v\"}}"},
 	    {"-s r1 sftp", "{\"device\":\"r1\",\"subsystem\":\"sftp\"}"},
 	    {"-e one -e two^2 r1", "{\"device\":\"r1\",\"commands\":[\"one\",\"two 2\"]}"},
+	    {"r1", "{\"device\":\"r1\",\"hold\":true}"},
+	    {"--raw r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"raw\":true}"},
+	    {"-n r1,r2 x", "{\"device\":\"r1,r2\",\"command\":\"x\",\"window\":131072}"},
 	    {"-tt r1", "{\"device\":\"r1\",\"pty\":true}"},
 	    {"-tt r1 top", "{\"device\":\"r1\",\"command\":\"top\",\"pty\":true}"},
 	    {"-t r1 top", "{\"device\":\"r1\",\"command\":\"top\"}"},
@@ -112,9 +116,9 @@ test_mistakes_are_named(void **state NP_UNUSED)
 	    {"-j", "no device"},
 	    {"-Z r1 x", "-Z: no such option"},
 	    {"--bogus r1 x", "--bogus: no such option"},
-	    {"--raw r1 x", "--raw: no such option"},
-	    {"-c r1 x", "-c: no such option"},
-	    {"-P 4 r1 x", "-P: no such option"},
+	    {"-P 0 r1 x", "-P: write a number from 1 to 1000"},
+	    {"-P 1001 r1 x", "-P: write a number"},
+	    {"-P many r1 x", "-P: write a number"},
 	    {"-e", "-e: an argument is missing"},
 	    {"--timeout", "--timeout: an argument is missing"},
 	    {"-p 0 r1 x", "1 to 65535"},
@@ -131,7 +135,28 @@ test_mistakes_are_named(void **state NP_UNUSED)
 	    {"-o secret=x r1 x", "secret_command"},
 	    {"--answer y r1 x", "REGEX=TEXT"},
 	    {"--env =x r1 x", "NAME"},
-	    {"r1,r2 x", "r1,r2: one device at a time"},
+	    {"-c --confirm 0 r1 x", "--confirm: write a number"},
+	    {"-c --confirm 5m r1 x", "--confirm: write a number"},
+	    {"--confirm 5 r1 x", "--confirm: only for configuration lines, with -c"},
+	    {"--save r1 x", "--save: only for configuration lines, with -c"},
+	    {"--keep-going r1 x", "--keep-going: only for"},
+	    {"--dry-run r1 x", "--dry-run: only for"},
+	    {"-c --prove r1 x", "--prove: not together with -c"},
+	    {"-c --raw r1 x", "--raw: not together with -c"},
+	    {"-c -t r1 x", "not together with -c"},
+	    {"-c -s r1 x", "not together with -c"},
+	    {"-c --env A=b r1 x", "not together with -c"},
+	    {"-c --dry-run --save r1 x", "--dry-run: nothing is kept"},
+	    {"-c --dry-run --confirm 5 r1 x", "--dry-run: nothing is kept"},
+	    {"-c --confirm 5 --save r1 x", "leave out --save"},
+	    {"-c -f /dev/null r1", "no line to configure"},
+	    {"-c -f /nonexistent/f r1", "/nonexistent/f"},
+	    {"-c -n r1", "there must be a command"},
+	    {"-c -e a r1 b", "no further command"},
+	    {"-j -b r1,r2 x", "-b: not together with -j"},
+	    {"-tt r1,r2 x", "-t: a terminal is for one device"},
+	    {"r1,r2", "commands from standard input are for one device"},
+	    {"@core", "commands from standard input are for one device"},
 	    {"-e a r1 b", "no further command"},
 	    {"-f /nonexistent/f r1", "/nonexistent/f"},
 	    {"-f /dev/null r1", "no command in it"},
@@ -180,6 +205,8 @@ test_mode_follows_from_command_and_terminal(void **state NP_UNUSED)
 	    {"-tt r1", false, NPEXEC_SHELL, true},
 	    {"-e x r1", true, NPEXEC_LIST, false},
 	    {"-n r1 x", true, NPEXEC_COMMAND, false},
+	    {"-c r1 x", true, NPEXEC_CONFIG, false},
+	    {"-c -e x r1", false, NPEXEC_CONFIG, false},
 	};
 
 	for (size_t i = 0; i < NP_COUNT(cases); i++) {
@@ -188,6 +215,48 @@ test_mode_follows_from_command_and_terminal(void **state NP_UNUSED)
 		assert_int_equal(o.want_pty, cases[i].pty);
 		npexec_options_finish(&o);
 	}
+}
+
+static void
+test_operand_says_whether_there_are_several(void **state NP_UNUSED)
+{
+	static const struct {
+		const char *line;
+		bool several;
+		size_t parallel;
+	} cases[] = {
+	    {"r1 x", false, 32},
+	    {"[2001:db8::1]:22 x", false, 32},
+	    {"-P 4 r1,r2 x", true, 4},
+	    {"@core x", true, 32},
+	    {"r* x", true, 32},
+	    {"-b r1 x", true, 32},
+	    {"-n r[1-2] x", true, 32},
+	};
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		assert_int_equal(parse(cases[i].line), NPEXEC_PARSED);
+		assert_int_equal(o.several, cases[i].several);
+		assert_int_equal(o.parallel, cases[i].parallel);
+		npexec_options_finish(&o);
+	}
+}
+
+/* What is piped in would reach none of them. */
+static void
+test_input_for_several_is_refused(void **state NP_UNUSED)
+{
+	static const char *const fine[] = {"-n r1,r2 x", "-e x r1,r2", "-c r1,r2 x", "r1 x"};
+
+	stdin_has_data = true;
+	assert_int_equal(parse("r1,r2 x"), NPEXEC_USAGE);
+	assert_string_equal(err.text, "r1,r2: standard input is for one device: give -n to leave it alone");
+	npexec_options_finish(&o);
+	for (size_t i = 0; i < NP_COUNT(fine); i++) {
+		assert_int_equal(parse(fine[i]), NPEXEC_PARSED);
+		npexec_options_finish(&o);
+	}
+	stdin_has_data = false;
 }
 
 static void
@@ -240,7 +309,7 @@ test_relative_files_become_absolute(void **state NP_UNUSED)
 }
 
 static void
-parse_file(const char *content, size_t size)
+parse_file(const char *options, const char *content, size_t size)
 {
 	char path[] = "/tmp/npoptXXXXXX", line[64];
 	int fd = mkstemp(path);
@@ -248,7 +317,7 @@ parse_file(const char *content, size_t size)
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(write(fd, content, size), (ssize_t)size);
 	close(fd);
-	snprintf(line, sizeof(line), "-e first -f %s r1", path);
+	snprintf(line, sizeof(line), "%s -e first -f %s r1", options, path);
 	enum npexec_parsed parsed = parse(line);
 	unlink(path);
 	assert_int_equal(parsed, NPEXEC_PARSED);
@@ -259,7 +328,7 @@ test_file_gives_a_command_a_line(void **state NP_UNUSED)
 {
 	static const char content[] = "show version\r\n\n  spaces stay \n# so do these\nno newline";
 
-	parse_file(content, strlen(content));
+	parse_file("", content, strlen(content));
 
 	assert_int_equal(o.commands_count, 5);
 	assert_string_equal(o.commands[0], "first");
@@ -268,6 +337,48 @@ test_file_gives_a_command_a_line(void **state NP_UNUSED)
 	assert_string_equal(o.commands[3], "# so do these");
 	assert_string_equal(o.commands[4], "no newline");
 	npexec_options_finish(&o);
+}
+
+static void
+test_lines_of_a_configuration_stay_as_they_are(void **state NP_UNUSED)
+{
+	static const char content[] = "interface Gi0/1\r\n description \xe4\r \n\n!\nend";
+	static const char expected[] = "first\ninterface Gi0/1\n description \xe4\r \n\n!\nend\n";
+
+	parse_file("-c", content, strlen(content));
+
+	assert_int_equal(o.text.len, strlen(expected));
+	assert_memory_equal(buf_head(&o.text), expected, strlen(expected));
+	npexec_options_finish(&o);
+	assert_int_equal(parse("-c r1 no  shutdown"), NPEXEC_PARSED);
+	assert_int_equal(o.text.len, 12);
+	assert_memory_equal(buf_head(&o.text), "no shutdown\n", 12);
+	npexec_options_finish(&o);
+}
+
+static void
+test_configuration_has_its_own_request(void **state NP_UNUSED)
+{
+	static const struct {
+		const char *line, *params;
+	} cases[] = {
+	    {"-c r1 x", "{\"device\":\"r1\"}"},
+	    {"-c --enable --save --keep-going --fresh r1 x",
+		"{\"device\":\"r1\",\"fresh\":true,\"save\":true,\"keep_going\":true}"},
+	    {"-c --dry-run --timeout 5 r1 x", "{\"device\":\"r1\",\"timeout\":5,\"dry_run\":true}"},
+	    {"-c --confirm 10 --type junos --answer a=b r1 x",
+		"{\"device\":\"r1\",\"overrides\":{\"device_type\":\"junos\"},\"answers\":[{\"match\":\"a\","
+		"\"answer\":\"b\"}],\"confirm_minutes\":10}"},
+	};
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		assert_int_equal(parse(cases[i].line), NPEXEC_PARSED);
+		assert_string_equal(npexec_method(&o), "config");
+		char *text = request(NULL);
+		assert_string_equal(text, cases[i].params);
+		cJSON_free(text);
+		npexec_options_finish(&o);
+	}
 }
 
 static void
@@ -287,11 +398,15 @@ main(void)
 	    cmocka_unit_test(test_mistakes_are_named),
 	    cmocka_unit_test(test_secret_on_the_command_line_is_not_repeated),
 	    cmocka_unit_test(test_mode_follows_from_command_and_terminal),
+	    cmocka_unit_test(test_operand_says_whether_there_are_several),
+	    cmocka_unit_test(test_input_for_several_is_refused),
 	    cmocka_unit_test(test_pty_that_cannot_be_is_noted),
 	    cmocka_unit_test(test_terminal_is_described_for_a_pty),
 	    cmocka_unit_test(test_command_that_is_not_utf8_travels_as_base64),
 	    cmocka_unit_test(test_relative_files_become_absolute),
 	    cmocka_unit_test(test_file_gives_a_command_a_line),
+	    cmocka_unit_test(test_lines_of_a_configuration_stay_as_they_are),
+	    cmocka_unit_test(test_configuration_has_its_own_request),
 	    cmocka_unit_test(test_help_and_version_win),
 	};
 

@@ -97,7 +97,7 @@ json_line(const char *command, const char *result_text, const void *out, size_t 
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
-	assert_int_equal(npexec_json_line(&b, command, strlen(command), result, &output), 0);
+	assert_int_equal(npexec_json_line(&b, NULL, command, strlen(command), result, &output), 0);
 	char *line = strndup((const char *)buf_head(&b), b.len);
 	buf_free(&b);
 	cJSON_Delete(result);
