@@ -3,6 +3,7 @@
  * if that is wished, their output, their questions, their ends.  The driver (cli.h) says what happens; request states
  * are those of broker_exec.c.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,7 +151,7 @@ request_cli_start(struct request *r)
 
 	request_begin_command(r);
 	r->cli.prompt[0] = r->cli.device_error[0] = '\0';
-	r->cli.mode = NULL;
+	r->cli.mode[0] = '\0';
 	if (cli == NULL || cli_state(cli) == CLI_CLOSED) {
 		error_set(&err, REASON_OUTCOME_UNKNOWN, "the shell has ended");
 		if (!request_try_again(r, &err, false))
@@ -259,7 +260,7 @@ take_result(struct request *r, const struct cli_result *result)
 {
 	memcpy(r->cli.prompt, result->prompt, sizeof(r->cli.prompt));
 	memcpy(r->cli.device_error, result->error_line, sizeof(r->cli.device_error));
-	r->cli.mode = result->mode;
+	snprintf(r->cli.mode, sizeof(r->cli.mode), "%s", result->mode != NULL ? result->mode : "");
 	r->end.sent = result->sent;
 	if (result->err.reason != REASON_NONE) {
 		take_error(r, &result->err);

@@ -2,6 +2,7 @@
  * The verb `config`: gathers all lines before anything is asked of the device, then runs them as one transaction of the
  * driver and tells what became of each.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,7 +115,7 @@ request_config_result(struct request *r, const struct cli_result *result)
 {
 	r->cli.result = *result;
 	memcpy(r->cli.prompt, result->prompt, sizeof(r->cli.prompt));
-	r->cli.mode = result->mode;
+	snprintf(r->cli.mode, sizeof(r->cli.mode), "%s", result->mode != NULL ? result->mode : "");
 	r->end.has_status = result->err.reason == REASON_NONE;
 	if (result->err.reason != REASON_NONE)
 		r->abort = result->err;

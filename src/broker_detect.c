@@ -232,13 +232,17 @@ broker_detect_forget(struct broker_session *s)
 	struct broker_pool *pool = s->pool;
 	struct broker *b = pool->broker;
 	const char *type = pool->device->device_type;
+	struct platform *again;
 
 	if (type == NULL || strcmp(type, BROKER_AUTODETECT) != 0 || broker_detects(pool) ||
 	    s->sh.error.reason != REASON_PROMPT_NOT_FOUND)
 		return;
+	again = platforms_find(b->platforms, BROKER_AUTODETECT);
+	if (again == NULL)
+		return;
 	log_info("platform", "%s: is %s no longer: to be recognised again", pool->device->name, pool->platform->name);
 	remember(b, pool->device->name, NULL);
 	platform_unref(pool->platform);
-	pool->platform = platform_ref(platforms_find(b->platforms, BROKER_AUTODETECT));
+	pool->platform = platform_ref(again);
 	broker_driver_apply(pool->device, pool->platform);
 }

@@ -181,7 +181,7 @@ struct request_cli {
 	struct cli_answer *answers; /* the params' */
 	bool asked_secret;          /* a person was asked for the secret */
 	char prompt[128];           /* of the last command: what it ended at */
-	const char *mode;           /* the platform's, which the pool keeps */
+	char mode[64];              /* likewise; a copy, for the platform may be replaced before the client has read */
 	char device_error[256];
 	struct buf text;        /* config: the lines as they came */
 	struct cli_line *lines; /* config: where they are in it */

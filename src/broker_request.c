@@ -264,7 +264,7 @@ add_shell_fields(cJSON *o, const struct request *r)
 {
 	if (r->cli.prompt[0] != '\0')
 		cJSON_AddStringToObject(o, "prompt", r->cli.prompt);
-	if (r->cli.mode != NULL)
+	if (r->cli.mode[0] != '\0')
 		cJSON_AddStringToObject(o, "mode", r->cli.mode);
 	if (r->cli.device_error[0] != '\0')
 		cJSON_AddStringToObject(o, "device_error", r->cli.device_error);

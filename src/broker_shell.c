@@ -203,13 +203,16 @@ broker_shell_resume(struct request *r)
 	return false;
 }
 
-/* Who holds a lease at the prompt while others wait gives it up after a while. */
+/* Who holds a lease at the prompt while others wait gives it up after a while, and at once when the session is to end.
+ */
 void
 broker_shell_check_hold(struct broker_session *s, double now)
 {
-	if (s->sh.holder == NULL || s->pool->policy.waiters_count == 0 || now < s->sh.held_since + HOLD_SECONDS - 0.001)
+	bool wanted = s->pool->policy.waiters_count > 0 && now >= s->sh.held_since + HOLD_SECONDS - 0.001;
+
+	if (s->sh.holder == NULL || (!wanted && s->entry.state != POOL_DRAINING))
 		return;
-	log_info("shell", "%s#%llu: its lease was held for %.0f s while others wait: taken back", s->pool->device->name,
+	log_info("shell", "%s#%llu: its lease was held for %.0f s: taken back", s->pool->device->name,
 	    (unsigned long long)s->id, now - s->sh.held_since);
 	s->sh.holder->hold_lost = true;
 	begin_reset(s);
