@@ -80,6 +80,9 @@ check_start(const struct session *s, const struct chan_spec *spec, struct np_err
 {
 	if (s->state != SESSION_LIVE)
 		return error_set(err, REASON_CONNECT_FAILED, "%s: the session is ending: %s", s->name, s->why.text);
+	if (spec->kind != CHANNEL_FORWARD && s->hoards)
+		return error_set(err, REASON_CHANNEL_REFUSED,
+		    "%s: no further command while one is read so slowly that its output gathers", s->name);
 	if (spec->kind != CHANNEL_FORWARD && !session_has_slot(s))
 		return error_set(err, REASON_CHANNEL_REFUSED, "%s: all %d channels of the session are in use", s->name,
 		    s->slots_max);

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "log.h"
 #include "session_impl.h"
 
 #define WRITE_CHUNK (32u * 1024u)
@@ -80,8 +81,6 @@ widen_window(struct chan *ch)
 	if (scratch == NULL)
 		return;
 	ch->grown_at = ch->bytes_in;
-	if (ch->window < size)
-		ch->window = size;
 	rc = ssh_channel_read(ch->ssh, scratch, size, 1);
 	if (rc > 0) {
 		if (buf_append(&ch->output[1], scratch, (size_t)rc) < 0)
@@ -163,6 +162,63 @@ chan_finish(struct chan *ch)
 		chan_end_set(ch, REASON_OUTCOME_UNKNOWN,
 		    "%s: the server closed the channel and did not say how the command ended", name);
 	ch->state = CHAN_CLOSING;
+}
+
+/* ---- channels that hold too much, see CHAN_HELD_PAUSE ---- */
+
+static size_t
+held_bytes(const struct chan *ch)
+{
+	return ch->abandoned || ch->state == CHAN_CLOSING ? 0 : ch->held[0] + ch->held[1];
+}
+
+/* Nobody else would be harmed if the session was not read. */
+static bool
+is_alone(const struct chan *ch)
+{
+	const struct chan *other;
+
+	TAILQ_FOREACH (other, &ch->session->chans, link) {
+		if (other != ch && other->has_user)
+			return false;
+	}
+	return true;
+}
+
+static void
+overflow(struct chan *ch)
+{
+	chan_end_set(ch, REASON_OUTPUT_LIMIT,
+	    "%s: %u MiB of the command's output are unread, and others use the session: read faster, join the streams "
+	    "(2>&1), or give it a session of its own (fresh)",
+	    ch->session->name, CHAN_HELD_MAX / 1024 / 1024);
+	ch->held[0] = ch->held[1] = 0;
+	(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
+	ch->state = CHAN_CLOSING;
+	session_wake(ch->session);
+}
+
+void
+chans_check_held(struct session *s)
+{
+	bool hoarded = s->hoards;
+	struct chan *ch;
+
+	s->hoards = s->paused = false;
+	TAILQ_FOREACH (ch, &s->chans, link) {
+		if (held_bytes(ch) <= CHAN_HELD_PAUSE)
+			continue;
+		if (is_alone(ch))
+			s->paused = true;
+		else if (held_bytes(ch) > CHAN_HELD_MAX)
+			overflow(ch);
+		s->hoards |= held_bytes(ch) > CHAN_HELD_PAUSE;
+	}
+	if (s->hoards != hoarded) {
+		s->slots_changed = true;
+		log_debug("session", "%s: a reader is slow: %s", s->name,
+		    s->hoards ? "no further commands here" : "not any more");
+	}
 }
 
 bool

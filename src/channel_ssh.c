@@ -36,8 +36,6 @@ on_data(
 	ch->held[stream] = len - n;
 	if (ch->held[stream] > 0)
 		ch->clogged = true;
-	if (ch->held[stream] > (size_t)ch->window + CHAN_WINDOW)
-		session_violated(ch->session, "it sends more than the window allows");
 	ch->bytes_in += n;
 	ch->has_news = true;
 	if (out->len >= DELIVER_CHUNK)
@@ -102,7 +100,6 @@ chan_create_ssh(struct chan *ch)
 	ch->callbacks.channel_close_function = on_close;
 	ch->callbacks.channel_exit_status_function = on_exit_status;
 	ch->callbacks.channel_exit_signal_function = on_exit_signal;
-	ch->window = CHAN_WINDOW;
 	(void)ssh_set_channel_callbacks(ch->ssh, &ch->callbacks);
 	ch->open_sent = clock_now();
 	return true;

@@ -70,7 +70,7 @@ session_slots_max(const struct session *s)
 bool
 session_has_slot(const struct session *s)
 {
-	return s->state == SESSION_LIVE && session_slots_used(s) < s->slots_max;
+	return s->state == SESSION_LIVE && !s->hoards && session_slots_used(s) < s->slots_max;
 }
 
 int
@@ -263,13 +263,23 @@ check_stuck(struct session *s)
 	session_end(s, REASON_CHANNEL_REFUSED, text);
 }
 
+/* Reads and dispatches 4 KiB, and sends what waits for the socket. */
+static int
+read_some(struct session *s)
+{
+	chans_check_held(s);
+	if (s->paused && (ssh_get_status(s->ssh) & SSH_WRITE_PENDING) == 0)
+		return SSH_AGAIN;
+	return ssh_event_dopoll(s->event, 0);
+}
+
 static void
 pump_live(struct session *s)
 {
 	bool more = true;
 
 	for (int i = 0; i < PUMP_ROUNDS && more && s->state == SESSION_LIVE; i++) {
-		int rc = ssh_event_dopoll(s->event, 0);
+		int rc = read_some(s);
 
 		if (rc == SSH_ERROR || !session_alive(s)) {
 			session_probe_note(s);
@@ -321,7 +331,7 @@ next_look(const struct session *s)
 
 	if (s->state == SESSION_REAPING)
 		return PROXY_POLL;
-	if (s->probing && s->probe_by_ack && !s->probe_wanted)
+	if (s->probing && (s->probe_by_ack || s->paused) && !s->probe_wanted)
 		return ACK_POLL;
 	TAILQ_FOREACH (ch, &s->chans, link) {
 		if (ch->leaving_since <= 0 || now - ch->leaving_since >= CLOSE_PATIENCE)
@@ -344,7 +354,8 @@ session_watch(struct session *s)
 		ev_timer_start(s->loop, &s->timer);
 	}
 	if (s->state == SESSION_LIVE) {
-		int mask = EV_READ | ((ssh_get_poll_flags(s->ssh) & SSH_WRITE_PENDING) != 0 ? EV_WRITE : 0);
+		int mask =
+		    (s->paused ? 0 : EV_READ) | ((ssh_get_poll_flags(s->ssh) & SSH_WRITE_PENDING) != 0 ? EV_WRITE : 0);
 
 		if (mask != s->watched) {
 			s->watched = mask;

@@ -48,6 +48,14 @@ enum chan_step { STEP_PTY, STEP_ENV, STEP_COMMAND };
  */
 #define CHAN_SLACK (64u * 1024u)
 #define CHAN_WINDOW 1280000u /* what libssh announces by itself */
+/*
+ * libssh opens the window of a channel anew by what is unread of the stream that a packet came for, whatever the other
+ * stream holds: a few bytes of standard error let the server go on with standard output though nobody reads it.  So a
+ * channel may come to hold more than a window.  From the first number on its session takes no further command, and is
+ * not read any more while the channel is its only one; beyond the second the channel ends when there are others.
+ */
+#define CHAN_HELD_PAUSE (16u * 1024u * 1024u)
+#define CHAN_HELD_MAX (64u * 1024u * 1024u)
 
 struct chan {
 	TAILQ_ENTRY(chan) link;
@@ -86,8 +94,7 @@ struct chan {
 	size_t held[CHAN_STREAMS]; /* unread bytes that libssh keeps because output[] was full */
 	uint64_t grown_at;         /* bytes_in when the window was last grown */
 	uint64_t bytes_in;
-	bool clogged;    /* the reader is waited for: libssh keeps what comes, of both streams */
-	uint32_t window; /* the largest that was announced */
+	bool clogged; /* the reader is waited for: libssh keeps what comes, of both streams */
 	bool got_eof;
 	bool got_close;
 	bool has_news; /* output() is due */
@@ -146,6 +153,8 @@ struct session {
 	int refusals;      /* in a row, without a confirmed open between them */
 	double last_close; /* when a CLOSE was last sent */
 	bool deliver_now;  /* enough output has come together to hand it on before the turn ends */
+	bool hoards;       /* a channel holds more than CHAN_HELD_PAUSE */
+	bool paused;       /* and therefore nothing is read */
 	bool spares;
 	bool is_openssh;
 	bool slots_changed;
@@ -227,5 +236,7 @@ bool chan_service_starting(struct chan *ch);
 bool chan_service_running(struct chan *ch);
 /* The server closed the channel: that is the end, whatever the reader has not read yet. */
 void chan_finish(struct chan *ch);
+/* Looks for channels that hold too much: sets hoards and paused of the session, ends what must not go on. */
+void chans_check_held(struct session *s);
 
 #endif

@@ -77,7 +77,7 @@ probe_send(struct session *s)
 {
 	s->probe_wanted = false;
 	s->probe_packets = s->raw_count.in_packets;
-	s->probe_by_ack = s->request_pending;
+	s->probe_by_ack = s->request_pending || s->paused; /* which reads no answer */
 	s->probe_sent = clock_now();
 	if (s->probe_by_ack) {
 		(void)ssh_send_ignore(s->ssh, "");
@@ -115,7 +115,8 @@ session_probe_service(struct session *s, bool drained)
 		probe_send(s);
 		moved = true;
 	}
-	if (s->request_pending && ssh_channel_cancel_forward(s->ssh, "", 0) != SSH_AGAIN && session_alive(s)) {
+	if (s->request_pending && !s->paused && ssh_channel_cancel_forward(s->ssh, "", 0) != SSH_AGAIN &&
+	    session_alive(s)) {
 		double rtt = clock_now() - s->request_sent;
 
 		s->request_pending = false;
@@ -123,7 +124,7 @@ session_probe_service(struct session *s, bool drained)
 		probe_answered(s, rtt);
 		moved = true;
 	}
-	if (s->probing && !s->probe_wanted && s->probe_by_ack && probe_acked(s))
+	if (s->probing && !s->probe_wanted && (s->probe_by_ack || s->paused) && probe_acked(s))
 		probe_answered(s, clock_now() - s->probe_sent);
 	return moved;
 }
