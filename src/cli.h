@@ -174,7 +174,8 @@ bool cli_next_event(struct cli *cli, struct cli_event *event);
 
 /*
  * Each begins an operation in IDLE; in RESYNC, and while a keep-alive runs, it waits for IDLE.  0, or -1 with err when
- * it cannot: invalid_params for text that cannot be typed, internal when another operation is in the way.
+ * it cannot: invalid_params for text that cannot be typed (control bytes are keys), internal when another operation is
+ * in the way.
  */
 int cli_run(struct cli *cli, const struct cli_command *command, double now, struct np_error *err) NP_MUST_CHECK;
 /* Also when the platform has no configuration, or no candidate where one is needed: invalid_params. */

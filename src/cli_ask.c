@@ -223,6 +223,7 @@ ask_person(struct cli *cli, const struct platform_view *view, bool hidden)
 	cli_show(cli, view->tail, view->size, question, sizeof(question));
 	if (cli->job.kind == CLI_JOB_COMMAND && cli->job.interactive && cli->op != CLI_OP_NONE) {
 		cli_note_asked(cli);
+		cli->job.asked_hidden = hidden;
 		if (!too_many(cli))
 			relay(cli, question, hidden);
 		return;
@@ -231,6 +232,27 @@ ask_person(struct cli *cli, const struct platform_view *view, bool hidden)
 	    cli->job.kind == CLI_JOB_COMMAND ? " (answer it with --answer REGEX=TEXT)"
 					     : ", which the platform's own steps do not answer");
 	cli_job_end(cli, &err);
+}
+
+/* The platform's prompts for passwords, and what else speaks of a secret: the answer is not to be seen again. */
+static bool
+is_hidden(const struct cli *cli, const struct platform_view *view)
+{
+	static const char *const words[] = {"passw", "passphrase", "passcode", "secret", "private key", "pin code"};
+	char tail[160];
+	size_t size = view->size < sizeof(tail) ? view->size : sizeof(tail) - 1;
+
+	if (pattern_list_matches(&cli->platform->passwords, view->tail, view->size))
+		return true;
+	if (last_char(view) != ':' && last_char(view) != '?')
+		return false;
+	memcpy(tail, view->tail + view->size - size, size);
+	tail[size] = '\0';
+	for (size_t i = 0; i < NP_COUNT(words); i++) {
+		if (strcasestr(tail, words[i]) != NULL)
+			return true;
+	}
+	return false;
 }
 
 bool
@@ -243,7 +265,7 @@ cli_ask(struct cli *cli)
 
 	if (view.size == 0 || view.size > PROMPT_MAX)
 		return false;
-	hidden = pattern_list_matches(&p->passwords, view.tail, view.size);
+	hidden = is_hidden(cli, &view);
 	known = hidden || pattern_list_matches(&p->questions, view.tail, view.size);
 	if (turn_page(cli, &view) || answer_by_recipe(cli, &view) || answer_by_request(cli, &view, known))
 		return true;
@@ -272,6 +294,16 @@ cli_question_look(struct cli *cli)
 	cli_job_look(cli);
 }
 
+static size_t
+text_size(const char *text)
+{
+	size_t n = 0;
+
+	while ((unsigned char)text[n] >= ' ' && text[n] != 0x7f)
+		n++;
+	return n;
+}
+
 void
 cli_answer(struct cli *cli, const char *text, double now)
 {
@@ -288,11 +320,10 @@ cli_answer(struct cli *cli, const char *text, double now)
 		error_set(&err, REASON_WAITING_FOR_INPUT, "the device asked, and nobody answered");
 		cli_job_end(cli, &err);
 	} else {
-		struct platform_view view = cli_view(cli);
-
-		if (pattern_list_matches(&cli->platform->passwords, view.tail, view.size))
+		if (cli->job.asked_hidden)
 			redact_add(&cli->redact, text, false);
-		cli_type(cli, text, strlen(text));
+		/* A key among it ends it: what follows might be meant for no question. */
+		cli_type(cli, text, text_size(text));
 	}
 	cli_tick(cli, now);
 }

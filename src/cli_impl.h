@@ -93,7 +93,8 @@ struct cli_job {
 	char asked_tail[PROMPT_MAX]; /* the tail that was answered: not to be answered again while it stands */
 	size_t asked_size;
 	uint64_t asked_lines;
-	char pager[128]; /* text of a pager that may be left on the line */
+	bool asked_hidden; /* of a person */
+	char pager[128];   /* text of a pager that may be left on the line */
 	size_t pager_size;
 };
 

@@ -147,31 +147,18 @@ cli_job_probe(struct cli *cli)
 
 /* --- ending --- */
 
-/* It ends without a prompt: what came of its output is passed on all the same. */
-static void
-abandon_output(struct cli *cli)
+void
+cli_job_abandon(struct cli *cli)
 {
 	struct cli_job *job = &cli->job;
 	struct platform_view view = cli_view(cli);
 
-	if (!job->echo_seen || job->raw || job->proof != CLI_PROOF_NONE)
+	if (!job->active || job->kind != CLI_JOB_COMMAND || !job->echo_seen || job->raw || job->proof != CLI_PROOF_NONE)
 		return;
 	cli_held_flush(cli);
 	cli_context_flush(cli);
 	if (view.size > 0 && cli_look(cli).tier != PROMPT_LITERAL)
 		cli_output_line(cli, view.tail, view.size, false);
-}
-
-void
-cli_job_abandon(struct cli *cli)
-{
-	struct cli_job *job = &cli->job;
-
-	if (!job->active || job->kind != CLI_JOB_COMMAND)
-		return;
-	abandon_output(cli);
-	if (redact_flush(&cli->redact, &cli->output) < 0)
-		log_warning("cli", "%s: output lost", cli->name);
 }
 
 void
@@ -181,8 +168,6 @@ cli_job_end(struct cli *cli, const struct np_error *err)
 
 	if (err != NULL)
 		cli_job_abandon(cli);
-	else if (job->kind == CLI_JOB_COMMAND && redact_flush(&cli->redact, &cli->output) < 0)
-		log_warning("cli", "%s: output lost", cli->name);
 	job->active = false;
 	cli->changes++;
 	cli_flow_next(cli, err);

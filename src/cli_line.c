@@ -377,12 +377,12 @@ idle_line(struct cli *cli, const char *line, size_t size)
 
 	if (context_take(cli, line, size, false))
 		return;
-	cli_context_clear(cli);
 	if (prompt_trim(line + before, size - before) == 0 || is_log(cli, line + before, size - before) ||
 	    prompt_same(p, line, size, p->shown, p->shown_size)) {
-		cli->stats.async++;
+		cli->stats.async++; /* and the prompt, with the lines before it, is the same as ever */
 		return;
 	}
+	cli_context_clear(cli);
 	cli->stats.late++;
 	cli->dirty = true;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli_impl.h"
+#include "log.h"
 #include "xalloc.h"
 
 #define LOGOUT_TIME 3.0
@@ -38,6 +39,8 @@ cli_op_end(struct cli *cli, const struct np_error *err, bool dirty)
 	struct cli_event event = {.kind = CLI_EVENT_RESULT};
 
 	cli_job_abandon(cli);
+	if (redact_flush(&cli->redact, &cli->output) < 0)
+		log_warning("cli", "%s: output lost", cli->name);
 	fill_result(cli, &event.result);
 	if (err != NULL)
 		event.result.err = *err;
@@ -287,6 +290,28 @@ cli_check_text(const char *text, size_t size, struct np_error *err)
 	return 0;
 }
 
+/* What is typed as an answer or a secret is one line of text, no keys. */
+static int
+check_word(const char *what, const char *text, struct np_error *err)
+{
+	for (const char *p = text; p != NULL && *p != '\0'; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return error_set(err, REASON_INVALID_PARAMS, "%s holds control byte 0x%02x", what,
+			    (unsigned)(unsigned char)*p);
+	}
+	return 0;
+}
+
+static int
+check_answers(const struct cli_answer *answers, size_t count, struct np_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (check_word("an answer", answers[i].text, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 cli_run(struct cli *cli, const struct cli_command *command, double now, struct np_error *err)
 {
@@ -295,7 +320,8 @@ cli_run(struct cli *cli, const struct cli_command *command, double now, struct n
 	/* The newline that ends it is ours to send. */
 	while (size > 0 && (command->text[size - 1] == '\n' || command->text[size - 1] == '\r'))
 		size--;
-	if (check_free(cli, err) < 0 || cli_check_text(command->text, size, err) < 0)
+	if (check_free(cli, err) < 0 || cli_check_text(command->text, size, err) < 0 ||
+	    check_answers(command->answers, command->answers_count, err) < 0)
 		return -1;
 	cli->pending.op = CLI_OP_RUN;
 	cli->pending.command = *command;
@@ -323,6 +349,8 @@ cli_configure(struct cli *cli, const struct cli_config *config, double now, stru
 		if (cli_check_text(config->lines[i].text, config->lines[i].size, err) < 0)
 			return error_prefix(err, "line %zu", i + 1);
 	}
+	if (check_answers(config->answers, config->answers_count, err) < 0)
+		return -1;
 	if (check_free(cli, err) < 0)
 		return -1;
 	cli->pending.op = CLI_OP_CONFIG;
@@ -334,7 +362,7 @@ cli_configure(struct cli *cli, const struct cli_config *config, double now, stru
 int
 cli_enable(struct cli *cli, const char *secret, double now, struct np_error *err)
 {
-	if (check_free(cli, err) < 0)
+	if (check_free(cli, err) < 0 || check_word("the secret", secret, err) < 0)
 		return -1;
 	cli->pending.op = CLI_OP_ENABLE;
 	cli->pending.secret = xstrdup_null(secret);

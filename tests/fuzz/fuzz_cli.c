@@ -3,7 +3,8 @@
  * bounds, says each result once, and ends READY or DEAD.
  *
  * The input is a program: a byte below 0x20 is an order (feed, drained, time, an operation), the rest is text of the
- * device; 0x1f stands for the escape character, which a device may send too.
+ * device; 0x1f stands for the escape character, which a device may send too.  "V0" to "V3" at its beginning choose
+ * another platform.  No secret comes out, however the device repeats it.
  */
 #include "fuzz.h"
 
@@ -13,25 +14,47 @@
 #include "log.h"
 #include "platform.h"
 
-static const char definition[] =
-    "name: t\nbase_mode: priv\nprompt_lines: 2\nprompt_context: '(\\[edit\\])?'\nrepaint: true\n"
+static const char common[] =
+    "name: t\nbase_mode: priv\n"
     "modes:\n"
     "  user: {prompt: '(?<host>\\w+)>', samples: ['R>']}\n"
     "  priv: {prompt: '(?<host>\\w+)#', parent: user, leave: disable, samples: ['R#'],\n"
     "    enter: {send: enable, questions: [{match: 'word:', reply: secret}]}}\n"
     "  config: {prompt: '(?<host>\\w+)\\(c\\)#', parent: priv, leave: end, config: true, samples: ['R(c)#']}\n"
     "passwords: 'word:'\nquestions: '\\?'\nlogin: {match: 'user:', reply: username}\n"
-    "pager: {match: '--More--', keys: ' '}\npager_quit: q\nerrors: '%'\nasync: 'LOG'\nsentinel: '! {nonce}'\n"
+    "pager: {match: '--More--', keys: ' '}\npager_quit: q\nerrors: '%'\nasync: 'LOG'\n"
     "prepare: 'term'\nlogout: {send: exit, questions: [{match: 'save', send: n}]}\n"
     "config: {enter: conf, leave: end, candidate: true, commit: commit, abort: abort, save: wr, blocks: 'b "
     "(?<end>.)'}\n";
 
+static const char *const variants[] = {
+    "prompt_lines: 2\nprompt_context: '(\\[edit\\])?'\nrepaint: true\nsentinel: '! {nonce}'\n",
+    "sentinel: '! {nonce}'\nwindow: 16\nmask: ['\\A[*!]', '\\.\\d+']\nhost_cut: 2\n",
+    "echo: false\nsentinel: '# {nonce}'\nprove: true\n",
+    "prompt_lines: 3\nprompt_context: '-.*'\ncr_ends_line: true\n",
+};
+
+static const char *const secrets[] = {"pw-one-1", "sc-two-2"};
+
 struct world {
+	struct buf said; /* output of the operation */
 	struct cli *cli;
 	double now;
 	int operations, results;
 	bool dead;
 };
+
+static void
+check_texts(const struct cli_event *event)
+{
+	for (size_t i = 0; i < NP_COUNT(secrets); i++) {
+		FUZZ_ASSERT(strstr(event->text, secrets[i]) == NULL);
+		FUZZ_ASSERT(strstr(event->err.text, secrets[i]) == NULL);
+		FUZZ_ASSERT(strstr(event->result.err.text, secrets[i]) == NULL);
+		FUZZ_ASSERT(strstr(event->result.error_line, secrets[i]) == NULL);
+		FUZZ_ASSERT(strstr(event->result.prompt, secrets[i]) == NULL);
+	}
+}
 
 static void
 settle(struct world *w)
@@ -41,11 +64,17 @@ settle(struct world *w)
 
 	FUZZ_ASSERT(out->len <= CLI_OUTPUT_HIGH * 8);
 	buf_consume(send, send->len);
+	FUZZ_ASSERT(buf_append(&w->said, buf_head(out), out->len) == 0);
 	buf_consume(out, out->len);
+	for (size_t i = 0; i < NP_COUNT(secrets); i++)
+		FUZZ_ASSERT(memmem(buf_head(&w->said), w->said.len, secrets[i], strlen(secrets[i])) == NULL);
 	while (cli_next_event(w->cli, &event)) {
 		FUZZ_ASSERT(!w->dead);
-		if (event.kind == CLI_EVENT_RESULT)
+		check_texts(&event);
+		if (event.kind == CLI_EVENT_RESULT) {
 			w->results++;
+			buf_free(&w->said);
+		}
 		if (event.kind == CLI_EVENT_DEAD)
 			w->dead = true;
 		if (event.kind == CLI_EVENT_READY)
@@ -131,22 +160,39 @@ echo_back(struct world *w)
 	FUZZ_ASSERT(cli_feed(w->cli, copy, n, w->now) == n);
 }
 
+static struct platform *
+make_platform(size_t variant)
+{
+	static struct platform *made[NP_COUNT(variants)];
+	struct np_error err;
+	struct buf text;
+
+	if (made[variant] != NULL)
+		return made[variant];
+	log_set_level(LOG_LEVEL_ERROR);
+	buf_init(&text, 10000);
+	FUZZ_ASSERT(buf_append_str(&text, common) == 0 && buf_append_str(&text, variants[variant]) == 0);
+	made[variant] = platform_parse((const char *)buf_head(&text), text.len, "t.yaml", NULL, NULL, &err);
+	FUZZ_ASSERT(made[variant] != NULL);
+	buf_free(&text);
+	return made[variant];
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct platform *platform;
-	struct np_error err;
-	struct cli_options options = {.name = "fuzz", .username = "u", .password = "passw", .secret = "secret"};
+	struct cli_options options = {.name = "fuzz", .username = "u", .password = secrets[0], .secret = secrets[1]};
 	struct world w = {.now = 1};
+	size_t variant = 0, i = 0;
 
-	if (platform == NULL) {
-		log_set_level(LOG_LEVEL_ERROR);
-		platform = platform_parse(definition, sizeof(definition) - 1, "t.yaml", NULL, NULL, &err);
-		FUZZ_ASSERT(platform != NULL);
+	if (size >= 2 && data[0] == 'V') {
+		variant = data[1] % NP_COUNT(variants);
+		i = 2;
 	}
-	options.platform = platform;
+	options.platform = make_platform(variant);
+	buf_init(&w.said, SIZE_MAX / 2);
 	w.cli = cli_create(&options, w.now);
-	for (size_t i = 0; i < size; i++) {
+	for (; i < size; i++) {
 		uint8_t c = data[i];
 
 		if (c == 0x7e)
@@ -161,5 +207,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	settle(&w);
 	FUZZ_ASSERT(w.results == w.operations && w.dead);
 	cli_destroy(w.cli);
+	buf_free(&w.said);
 	return 0;
 }
