@@ -110,13 +110,26 @@ append_text(char *text, size_t size, const char *fmt, va_list ap)
 	vsnprintf(text + used, size - used, fmt, ap);
 }
 
+/* The method that was tried last was not the one. */
+static void
+tell_refused(struct auth *a)
+{
+	if (a->trying[0] != '\0')
+		dial_step(a->params->hooks, "authentication", STEP_REFUSED, "%s: refused", a->trying);
+	a->trying[0] = '\0';
+}
+
 void
 auth_note_tried(struct auth *a, const char *fmt, ...)
 {
 	va_list ap;
 
+	tell_refused(a);
 	va_start(ap, fmt);
 	append_text(a->tried, sizeof(a->tried), fmt, ap);
+	va_end(ap);
+	va_start(ap, fmt);
+	vsnprintf(a->trying, sizeof(a->trying), fmt, ap);
 	va_end(ap);
 }
 
@@ -128,6 +141,11 @@ auth_note_success(struct auth *a, const char *fmt, ...)
 	va_start(ap, fmt);
 	append_text(a->method_text, sizeof(a->method_text), fmt, ap);
 	va_end(ap);
+	va_start(ap, fmt);
+	vsnprintf(a->trying, sizeof(a->trying), fmt, ap);
+	va_end(ap);
+	dial_step(a->params->hooks, "authentication", STEP_OK, "%s: accepted", a->trying);
+	a->trying[0] = '\0';
 }
 
 void
@@ -298,6 +316,7 @@ static enum auth_outcome
 auth_none(struct auth *a)
 {
 	enum auth_outcome outcome;
+	char offered[128];
 
 	outcome = auth_outcome(a, auth_step(a, STEP_NONE, NULL, NULL));
 	a->denials = 0; /* this one is the protocol's way of asking for the methods */
@@ -305,6 +324,10 @@ auth_none(struct auth *a)
 		auth_note_success(a, "none");
 	if (outcome == AUTH_OUTCOME_DENIED && a->methods == 0)
 		return fail_denied(a);
+	if (outcome == AUTH_OUTCOME_DENIED) {
+		methods_text(a->methods, offered, sizeof(offered));
+		dial_step(a->params->hooks, "authentication", STEP_REFUSED, "none: the server offers %s", offered);
+	}
 	return outcome;
 }
 
@@ -361,6 +384,8 @@ auth_run(const struct auth_params *params, struct auth_result *result, struct np
 	ssh_set_blocking(a.session, 0);
 	outcome = run_stages(&a);
 	ssh_set_blocking(a.session, 1);
+	if (outcome != AUTH_OUTCOME_DONE && err->reason == REASON_AUTH_FAILED)
+		tell_refused(&a);
 	if (outcome == AUTH_OUTCOME_DONE)
 		result->method = xstrdup(a.method_text);
 	if (a.keys_loaded)

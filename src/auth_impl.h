@@ -24,6 +24,7 @@ struct auth {
 	struct auth_result *result;
 	int methods;           /* SSH_AUTH_METHOD_*: what the server offers now */
 	char tried[200];       /* for the error's text */
+	char trying[128];      /* the last of it: to be told as a step when its outcome is known */
 	char method_text[256]; /* methods that succeeded, for status */
 	const char *hint;      /* static text, or NULL */
 	char note[160];        /* why a key was not used, for the error's text */

@@ -191,6 +191,10 @@ deliver(struct connector *c, struct message *m)
 		if (job != NULL)
 			c->events.notice(m->result.id, m->text, c->arg);
 		break;
+	case MESSAGE_STEP:
+		if (job != NULL && c->events.step != NULL)
+			c->events.step(m->result.id, &m->step, c->arg);
+		break;
 	case MESSAGE_GONE:
 		c->abandoned_count--;
 		start_jobs(c);

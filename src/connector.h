@@ -25,6 +25,17 @@ enum connect_kind {
 	CONNECT_AGENT_KEYS /* in: target, agent_socket; out: agent_keys_hash */
 };
 
+/* How one step of a dial went.  REFUSED: not this way, others may be tried. */
+enum step_outcome { STEP_OK, STEP_REFUSED, STEP_FAILED, STEP_SKIPPED };
+
+/* One step of a dial, as `npctl test` shows it.  Texts have passed text_vis(). */
+struct connect_step {
+	const char *name; /* "resolve", "connect", ... */
+	enum step_outcome outcome;
+	double seconds; /* since the step before, prompts excepted */
+	const char *text;
+};
+
 /* What the loop gives.  Everything is copied or taken over. */
 struct connect_request {
 	enum connect_kind kind;
@@ -37,6 +48,8 @@ struct connect_request {
 	double timeout; /* seconds for all of it, prompts excepted; 0 = no limit */
 	double prompt_timeout;
 	bool for_shell; /* CONNECT_DIAL: fetch what the login of an interactive shell may need, too */
+	bool steps;     /* CONNECT_DIAL: tell each step */
+	bool no_login;  /* CONNECT_DIAL: end before the login, with REASON_CANCELLED */
 };
 
 /* What comes back.  The callback takes what it wants and sets it to NULL / -1; the rest is freed after it returned. */
@@ -84,6 +97,8 @@ struct connector_events {
 	void (*prompt)(const struct connect_prompt *prompt, void *arg);
 	/* Something the person should know ("host key of r1 added"). */
 	void (*notice)(uint64_t job_id, const char *text, void *arg);
+	/* A step of a job that was submitted with `steps` is done.  May be NULL. */
+	void (*step)(uint64_t job_id, const struct connect_step *step, void *arg);
 };
 
 struct connector;

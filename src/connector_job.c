@@ -126,6 +126,8 @@ job_create(struct mailbox *box, uint64_t id, const struct connect_request *reque
 	job->timeout = request->timeout;
 	job->prompt_timeout = request->prompt_timeout;
 	job->for_shell = request->for_shell;
+	job->steps = request->steps;
+	job->no_login = request->no_login;
 	job->refs = 1;
 	job->watch_fd = -1;
 	pthread_cond_init(&job->answer_came, NULL);
@@ -225,6 +227,22 @@ hook_notice(const char *text, void *arg)
 }
 
 static void
+hook_step(const char *name, enum step_outcome outcome, const char *text, void *arg)
+{
+	struct job *job = arg;
+	struct message *m = message_new(MESSAGE_STEP, job->id);
+	double now = clock_now() - job->paused;
+
+	m->text = text_vis(text, strlen(text), false);
+	m->step =
+	    (struct connect_step){.name = name, .outcome = outcome, .seconds = now - job->step_ended, .text = m->text};
+	job->step_ended = now;
+	pthread_mutex_lock(&job->mailbox->lock);
+	mailbox_post(job->mailbox, m);
+	pthread_mutex_unlock(&job->mailbox->lock);
+}
+
+static void
 hook_watch_fd(int fd, void *arg)
 {
 	struct job *job = arg;
@@ -254,7 +272,8 @@ run_dial(struct job *job, const struct dial_hooks *hooks, struct connect_result 
 	struct dial_in in = {.target = job->target,
 	    .agent_socket = job->agent_socket,
 	    .login_suffix = job->login_suffix,
-	    .ready_fd = job->ready_fd};
+	    .ready_fd = job->ready_fd,
+	    .no_login = job->no_login};
 	struct dial_out out;
 
 	/* First: a secret that cannot be had makes the login useless. */
@@ -292,6 +311,8 @@ run_job(struct job *job, struct connect_result *r)
 	struct dial_hooks hooks = {
 	    .ask = hook_ask, .notice = hook_notice, .watch_fd = hook_watch_fd, .left = hook_left, .arg = job};
 
+	if (job->steps)
+		hooks.step = hook_step;
 	switch (job->kind) {
 	case CONNECT_RESOLVE:
 		r->target = resolve_target(job->device, job->default_ssh_config, &hooks, &r->read, &r->err);
@@ -315,7 +336,7 @@ thread_main(void *arg)
 	bool abandoned, last;
 
 	ssh_set_log_level(SSH_LOG_NONE); /* libssh keeps it per thread */
-	job->started = clock_now();
+	job->started = job->step_ended = clock_now();
 	m->result.kind = job->kind;
 	run_job(job, &m->result);
 	m->result.duration = clock_now() - job->started - job->paused;

@@ -20,13 +20,14 @@
 
 enum job_state { JOB_WAITING, JOB_RUNNING, JOB_ENDING };
 enum timer_use { TIMER_LIMIT, TIMER_PROMPT, TIMER_GRACE };
-enum message_kind { MESSAGE_DONE, MESSAGE_PROMPT, MESSAGE_NOTICE, MESSAGE_GONE };
+enum message_kind { MESSAGE_DONE, MESSAGE_PROMPT, MESSAGE_NOTICE, MESSAGE_STEP, MESSAGE_GONE };
 
 struct message {
 	TAILQ_ENTRY(message) link;
 	enum message_kind kind;
 	struct connect_result result; /* id always; the rest with MESSAGE_DONE */
 	struct connect_prompt prompt; /* MESSAGE_PROMPT, its text in text */
+	struct connect_step step;     /* MESSAGE_STEP, likewise */
 	char *text;
 };
 
@@ -67,6 +68,8 @@ struct job {
 	double timeout;
 	double prompt_timeout;
 	bool for_shell;
+	bool steps;
+	bool no_login;
 
 	int refs; /* the mailbox's lock guards these */
 	bool cancelled;
@@ -81,6 +84,7 @@ struct job {
 
 	double started; /* the thread's */
 	double paused;
+	double step_ended; /* clock and pauses at the end of the last step */
 };
 
 /* A mailbox with one reference; ev_async_start() is the caller's to do. */

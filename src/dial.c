@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #define LEGACY_RSA_BITS 768
 
 struct dialing {
+	const char *stage; /* the step under way */
 	const struct dial_in *in;
 	const struct target *target;
 	const struct dial_hooks *hooks;
@@ -34,6 +36,21 @@ struct dialing {
 	int watch_fd; /* dup, ours */
 	struct child_stream proxy;
 };
+
+void
+dial_step(const struct dial_hooks *hooks, const char *name, enum step_outcome outcome, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	if (hooks->step == NULL)
+		return;
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	hooks->step(name, outcome, text, hooks->arg);
+	free(text);
+}
 
 static int
 set_list(struct dialing *d, enum ssh_options_e option, const char *key, const char *list)
@@ -146,9 +163,11 @@ open_stream(struct dialing *d)
 		return error_set(d->err, REASON_JUMP_FAILED, "%s: no stream through %s", t->host, t->proxy_jump);
 	if (t->proxy_command == NULL)
 		return netconn_open(&params, d->hooks, &d->fd, d->err);
+	d->stage = "proxy command";
 	if (child_stream_start(t->proxy_command, &d->proxy, d->err) == -1)
 		return -1;
 	d->fd = d->proxy.fd;
+	dial_step(d->hooks, d->stage, STEP_OK, "started");
 	return 0;
 }
 
@@ -282,18 +301,61 @@ log_in(struct dialing *d, struct dial_out *out)
 	return rc;
 }
 
+static const char *
+known(const char *name, const char *otherwise)
+{
+	return name != NULL ? name : otherwise;
+}
+
+/* What the server is, and what was agreed on. */
+static void
+tell_handshake(struct dialing *d)
+{
+	ssh_session s = d->session;
+
+	/* libssh names no group exchange. */
+	dial_step(d->hooks, d->stage, STEP_OK, "%s: %s, %s, %s", known(ssh_get_serverbanner(s), "no banner"),
+	    known(ssh_get_kex_algo(s), "diffie-hellman-group-exchange"), known(ssh_get_cipher_out(s), "no cipher"),
+	    known(ssh_get_hmac_out(s), "no MAC"));
+}
+
+static int
+stop_before_login(struct dialing *d)
+{
+	dial_step(d->hooks, d->stage, STEP_SKIPPED, "not tried");
+	return error_set(d->err, REASON_CANCELLED, "%s: ended before the login, as was asked", d->target->host);
+}
+
 static int
 dial_steps(struct dialing *d, struct dial_out *out)
 {
+	d->stage = "connect";
 	if (open_stream(d) == -1 || watch_stream(d) == -1)
 		return -1;
+	d->stage = "key exchange";
 	d->session = ssh_new();
 	if (d->session == NULL)
 		return error_set(d->err, REASON_INTERNAL, "libssh cannot make a session");
-	if (set_basics(d) == -1 || set_algorithms(d) == -1 || shake_hands(d) == -1 ||
-	    hostkey_check(d->session, d->target, d->hooks, d->err) == -1)
+	if (set_basics(d) == -1 || set_algorithms(d) == -1 || shake_hands(d) == -1)
 		return -1;
+	tell_handshake(d);
+	d->stage = "host key";
+	if (hostkey_check(d->session, d->target, d->hooks, d->err) == -1)
+		return -1;
+	d->stage = "authentication";
+	if (d->in->no_login)
+		return stop_before_login(d);
 	return log_in(d, out);
+}
+
+/* A name without an address never came to a connection. */
+static void
+tell_failure(struct dialing *d)
+{
+	const char *stage = d->err->reason == REASON_RESOLVE_FAILED ? "resolve" : d->stage;
+
+	if (!d->in->no_login || strcmp(d->stage, "authentication") != 0)
+		dial_step(d->hooks, stage, STEP_FAILED, "%s", d->err->text);
 }
 
 static void
@@ -334,6 +396,7 @@ dial(const struct dial_in *in, const struct dial_hooks *hooks, struct dial_out *
 		out->proxy_pid = d.proxy.pid;
 	} else {
 		give_up(&d);
+		tell_failure(&d);
 		free(out->auth_method);
 		out->auth_method = NULL;
 	}

@@ -29,6 +29,11 @@ struct dial_hooks {
 	/* Seconds left before the limit, INFINITY without one; negative when cancelled or past it (err is then set to
 	 * why). */
 	double (*left)(struct np_error *err, void *arg);
+	/*
+	 * A step is done; name is static, text may hold what a server said.  NULL: nobody asks.  The last one of a dial
+	 * that fails has STEP_FAILED, or STEP_SKIPPED with no_login.
+	 */
+	void (*step)(const char *name, enum step_outcome outcome, const char *text, void *arg);
 	void *arg;
 };
 
@@ -38,6 +43,7 @@ struct dial_in {
 	const char
 	    *login_suffix; /* goes behind the user name, where that tells the device about the terminal; or NULL */
 	int ready_fd;      /* taken over, or -1 */
+	bool no_login;     /* end before the login, with REASON_CANCELLED */
 };
 
 struct dial_out {
@@ -48,6 +54,10 @@ struct dial_out {
 	char *auth_method;
 	uint64_t agent_keys_hash;
 };
+
+/* Tells a step, if anybody asks. */
+void dial_step(const struct dial_hooks *hooks, const char *name, enum step_outcome outcome, const char *fmt, ...)
+    NP_PRINTF(4, 5);
 
 /* 0 with *out filled, or -1 with err (and out->agent_keys_hash). */
 int dial(

@@ -170,8 +170,10 @@ race_text(const struct race *r, char *text, size_t size)
 
 	text[0] = '\0';
 	for (i = 0; i < r->count && used < size; i++) {
+		if (r->attempts[i].fd == -1 && r->attempts[i].error == 0)
+			continue; /* the winner */
 		address_text(r->attempts[i].address, address, sizeof(address));
-		n = snprintf(text + used, size - used, "%s%s port %d: %s", i > 0 ? "; " : "", address, r->params->port,
+		n = snprintf(text + used, size - used, "%s%s port %d: %s", used > 0 ? "; " : "", address, r->params->port,
 		    r->attempts[i].fd != -1 ? "no answer" : strerror(r->attempts[i].error));
 		if (n < 0)
 			break;
@@ -230,6 +232,46 @@ race_run(struct race *r, int wake_fd, const struct dial_hooks *hooks, struct np_
 	}
 }
 
+static void
+append_address(const struct addrinfo *a, char *text, size_t size)
+{
+	char address[NI_MAXHOST];
+	size_t used = strlen(text);
+
+	address_text(a, address, sizeof(address));
+	snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", address);
+}
+
+static void
+tell_addresses(const struct addrinfo *list, const struct dial_hooks *hooks)
+{
+	char text[400] = "";
+
+	for (; list != NULL && hooks->step != NULL; list = list->ai_next)
+		append_address(list, text, sizeof(text));
+	dial_step(hooks, "resolve", STEP_OK, "%s", text);
+}
+
+/* Which of the addresses it was, and what became of those before it. */
+static void
+tell_winner(const struct race *r, const struct dial_hooks *hooks)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	struct addrinfo a = {.ai_addr = (struct sockaddr *)&peer};
+	char text[NI_MAXHOST] = "", failures[300];
+
+	if (hooks->step == NULL || getpeername(r->winner, a.ai_addr, &size) == -1)
+		return;
+	a.ai_family = peer.ss_family;
+	a.ai_addrlen = size;
+	append_address(&a, text, sizeof(text));
+	if (r->count > 1)
+		race_text(r, failures, sizeof(failures));
+	dial_step(hooks, "connect", STEP_OK, "%s port %d%s%s%s", text, r->params->port, r->count > 1 ? " (" : "",
+	    r->count > 1 ? failures : "", r->count > 1 ? ")" : "");
+}
+
 int
 netconn_open(const struct netconn_params *params, const struct dial_hooks *hooks, int *fd, struct np_error *err)
 {
@@ -242,6 +284,8 @@ netconn_open(const struct netconn_params *params, const struct dial_hooks *hooks
 	    look_up(params, params->bind_address, 0, AI_PASSIVE | AI_NUMERICSERV, &bind_to, err) == -1)
 		return error_prefix(err, "bind address");
 	rc = look_up(params, params->host, params->port, AI_NUMERICSERV, &list, err);
+	if (rc == 0)
+		tell_addresses(list, hooks);
 	wake_fd = rc == 0 ? wake_open(hooks, err) : -1;
 	if (wake_fd != -1) {
 		r.bind_to = bind_to;
@@ -257,6 +301,7 @@ netconn_open(const struct netconn_params *params, const struct dial_hooks *hooks
 	if (rc == 0) {
 		fcntl(r.winner, F_SETFL, fcntl(r.winner, F_GETFL) & ~O_NONBLOCK);
 		*fd = r.winner;
+		tell_winner(&r, hooks);
 	}
 	if (list != NULL)
 		freeaddrinfo(list);

@@ -54,6 +54,17 @@ kit_notice(const char *text, void *arg)
 }
 
 static void
+kit_step(const char *name, enum step_outcome outcome, const char *text, void *arg)
+{
+	static const char *const words[] = {"ok", "refused", "failed", "skipped"};
+	struct kit *kit = arg;
+	char *line = xasprintf("%s %s %s", name, words[outcome], text);
+
+	append(kit->steps, sizeof(kit->steps), line);
+	free(line);
+}
+
+static void
 kit_watch_fd(int fd, void *arg)
 {
 	struct kit *kit = arg;
@@ -101,8 +112,12 @@ kit_begin(struct kit *kit)
 	kit->deadline = INFINITY;
 	kit->watch_fd = -1;
 	pthread_mutex_init(&kit->lock, NULL);
-	kit->hooks = (struct dial_hooks){
-	    .ask = kit_ask, .notice = kit_notice, .watch_fd = kit_watch_fd, .left = kit_left, .arg = kit};
+	kit->hooks = (struct dial_hooks){.ask = kit_ask,
+	    .notice = kit_notice,
+	    .watch_fd = kit_watch_fd,
+	    .left = kit_left,
+	    .step = kit_step,
+	    .arg = kit};
 }
 
 void

@@ -25,6 +25,7 @@ struct kit {
 	enum prompt_kind kinds[KIT_ANSWERS];
 	bool echoes[KIT_ANSWERS];
 	char notices[8192];
+	char steps[8192]; /* "NAME OUTCOME TEXT" each, followed by '\n' */
 
 	double deadline; /* of clock_now(); INFINITY at first */
 	pthread_mutex_t lock;

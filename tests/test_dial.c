@@ -171,6 +171,73 @@ test_algorithms_of_the_device_are_used(void **state)
 }
 
 static void
+assert_steps(const struct fixture *f, const char *const *lines, size_t count)
+{
+	const char *at = f->kit.steps;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *found = strstr(at, lines[i]);
+		if (found == NULL)
+			fail_msg("no `%s` in order in:\n%s", lines[i], f->kit.steps);
+		at = found + strlen(lines[i]);
+	}
+}
+
+static void
+test_steps_of_a_dial_are_told_in_order(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const lines[] = {"resolve ok 127.0.0.1\n", "connect ok 127.0.0.1 port ",
+	    "key exchange ok SSH-2.0-OpenSSH", "host key ok ssh-ed25519 SHA256:", ", known (",
+	    "authentication refused none: the server offers publickey", "authentication ok publickey (", "accepted\n"};
+
+	f->sshd = testsshd_start(NULL);
+	if (f->sshd == NULL)
+		skip();
+	dial_sshd(f, "", "");
+	assert_connected(f);
+	assert_steps(f, lines, NP_COUNT(lines));
+}
+
+static void
+test_dial_that_shall_not_log_in_ends_before(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const lines[] = {"host key ok ", "authentication skipped "};
+	struct target *target;
+	char *config;
+
+	f->sshd = testsshd_start(NULL);
+	if (f->sshd == NULL)
+		skip();
+	config = xasprintf("UserKnownHostsFile %s\nIdentityFile %s\n", f->sshd->known_hosts, f->sshd->user_key);
+	target = kit_target(&f->kit, f->sshd->port, "", config);
+	struct dial_in in = {.target = target, .ready_fd = -1, .no_login = true};
+	f->rc = dial(&in, &f->kit.hooks, &f->out, &f->err);
+	target_unref(target);
+	free(config);
+
+	assert_failed(f, REASON_CANCELLED, "before the login");
+	assert_steps(f, lines, NP_COUNT(lines));
+	assert_null(strstr(f->kit.steps, "failed"));
+}
+
+static void
+test_step_that_fails_is_the_last_one(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const lines[] = {"resolve ok ", "connect failed ", "refused"};
+	static const char *const nameless[] = {"resolve failed "};
+
+	dial_port(f, 1, "", "");
+	assert_failed(f, REASON_CONNECT_FAILED, "refused");
+	assert_steps(f, lines, NP_COUNT(lines));
+	f->kit.steps[0] = '\0';
+	dial_port(f, 1, "\"host\": \"no.such.host.invalid\"", "");
+	assert_steps(f, nameless, NP_COUNT(nameless));
+}
+
+static void
 test_old_server_names_its_offer_and_the_key_that_helps(void **state)
 {
 	static const struct {
@@ -609,6 +676,9 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	    T(test_session_descriptor_and_socket_options),
 	    T(test_algorithms_of_the_device_are_used),
+	    T(test_steps_of_a_dial_are_told_in_order),
+	    T(test_dial_that_shall_not_log_in_ends_before),
+	    T(test_step_that_fails_is_the_last_one),
 	    T(test_old_server_names_its_offer_and_the_key_that_helps),
 	    T(test_refused_connection_names_address_and_port),
 	    T(test_unknown_name_is_resolve_failed),
