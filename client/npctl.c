@@ -35,6 +35,7 @@ static const char usage_text[] =
     "  reload                 read the configuration again\n"
     "  stop [--now]           end the broker when all commands have ended, or now\n"
     "  sync                   wait until everything asked before has had its effect\n"
+    "  test DEVICE [--login]  connect step by step, say what to do, keep nothing\n"
     "  top [-d SECONDS]       a live screen of all devices; ? there shows its keys\n"
     "  watch [DEVICE]         what happens, one JSON object a line\n"
     "  metrics [--devices]    counters and histograms as OpenMetrics text; --label, --output\n"

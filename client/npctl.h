@@ -22,7 +22,7 @@ struct npctl_options {
 	const char *output;                   /* --output, or NULL */
 	const char *labels[NPCTL_LABELS_MAX]; /* --label: NAME=VALUE */
 	int labels_count;
-	bool json, now, all, wait, devices;
+	bool json, now, all, wait, devices, login;
 	double delay; /* seconds, -d; 0: not given */
 };
 

@@ -13,6 +13,9 @@ struct npctl {
 	int wake_fd;
 	int left;      /* requests without an answer */
 	int64_t asked; /* by npctl_ask(), so far */
+	char **names;  /* the devices of open, record and test */
+	size_t names_count, next_name;
+	cJSON *steps; /* of a test, for --json */
 	int status;
 };
 
@@ -42,9 +45,14 @@ cJSON *npctl_ask(struct npctl *c, const char *method, cJSON *params);
 /* The result of `status` with these params (taken over) in one piece, or NULL as above. */
 cJSON *npctl_fetch_status(struct npctl *c, cJSON *params);
 
+/* A test (npctl_test.c): a step of it, and its end.  They print, for people as it goes on, JSON at the end. */
+void npctl_test_step(struct npctl *c, const cJSON *step);
+void npctl_test_passed(struct npctl *c, const char *device, const cJSON *result);
+void npctl_test_failed(struct npctl *c, const char *device, const cJSON *error, const struct np_error *err);
+
 /* Whether the verb is one of those that npctl_open() does: a person may be asked something, and a broker is started. */
 bool npctl_can_ask(const struct npctl_options *o);
-/* open, record and platform test with the devices of the arguments; c is connected. */
+/* open, record, test and platform test with the devices of the arguments; c is connected. */
 void npctl_open(struct npctl *c);
 /* Prints events until the broker ends, or nobody reads them any more; c is connected. */
 void npctl_watch(struct npctl *c);

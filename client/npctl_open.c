@@ -1,28 +1,74 @@
 /*
- * `npctl open`, `npctl record` and `npctl platform test`: the verbs that can meet a question (a password, a host key).
- * open opens its devices at once and asks one question after the other; the others have one device, and print what
- * comes.
+ * The verbs that can meet a question (a password, a host key): `npctl open`, `npctl record`, `npctl test` and `npctl
+ * platform test`.  open opens its devices many at a time and asks one question after the other; the others have one
+ * device, and print what the broker tells meanwhile.
  */
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "npctl.h"
 #include "npctl_impl.h"
 #include "npsignal.h"
 #include "text.h"
+#include "xalloc.h"
 
-/* Requests are numbered from 1 in the order of the arguments. */
+/* Devices that are opened at a time: who waits behind dead ones must not run out of queue_timeout. */
+#define OPEN_AT_ONCE 32
+
+/* Requests are numbered from 1 in the order of the devices. */
 static const char *
 device_of(const struct npctl *c, int64_t id)
 {
-	return id >= 1 && id <= c->o->args_count ? c->o->args[id - 1] : NULL;
+	return id >= 1 && id <= (int64_t)c->names_count ? c->names[id - 1] : NULL;
+}
+
+static void
+add_name(struct npctl *c, const char *name)
+{
+	c->names = xreallocarray(c->names, c->names_count + 1, sizeof(c->names[0]));
+	c->names[c->names_count++] = xstrdup(name);
+}
+
+/* The devices that a list, a group or a pattern stands for; -1: the broker has said why there are none. */
+static int
+add_pattern(struct npctl *c, const char *pattern)
+{
+	cJSON *params = cJSON_CreateObject(), *result;
+	const cJSON *name;
+
+	cJSON_AddStringToObject(params, "pattern", pattern);
+	result = npctl_ask(c, "devices", params);
+	cJSON_ArrayForEach (name, cJSON_GetObjectItemCaseSensitive(result, "devices")) {
+		if (cJSON_IsString(name))
+			add_name(c, name->valuestring);
+	}
+	cJSON_Delete(result);
+	return result != NULL ? 0 : -1;
+}
+
+static int
+choose_devices(struct npctl *c)
+{
+	bool several = strcmp(c->o->verb, "open") == 0;
+	int count = several ? c->o->args_count : 1;
+
+	if (c->o->all)
+		return add_pattern(c, "*");
+	for (int i = 0; i < count; i++) {
+		if (!several || strpbrk(c->o->args[i], "@,*?[") == NULL)
+			add_name(c, c->o->args[i]);
+		else if (add_pattern(c, c->o->args[i]) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 bool
 npctl_can_ask(const struct npctl_options *o)
 {
-	return strcmp(o->verb, "open") == 0 || strcmp(o->verb, "record") == 0 ||
+	return strcmp(o->verb, "open") == 0 || strcmp(o->verb, "record") == 0 || strcmp(o->verb, "test") == 0 ||
 	       strcmp(o->method, "platform_test") == 0;
 }
 
@@ -40,35 +86,34 @@ device_params(const struct npctl *c, const char *device)
 	return params;
 }
 
+/* What makes a record of one device: the commands behind it. */
 static void
-send_request(struct npctl *c, int index, const char *method, cJSON *params)
+add_commands(const struct npctl *c, cJSON *params)
+{
+	cJSON *commands = c->o->args_count > 1 ? cJSON_AddArrayToObject(params, "commands") : NULL;
+
+	for (int i = 1; i < c->o->args_count; i++)
+		cJSON_AddItemToArray(commands, cJSON_CreateString(c->o->args[i]));
+}
+
+/* Keeps as many requests going as may be at once. */
+static void
+send_more(struct npctl *c)
 {
 	struct np_error err;
 
-	if (npclient_request(&c->client, index + 1, method, params, &err) == -1)
-		npctl_say_error(c, c->o->args[index], &err);
-	else
-		c->left++;
-}
-
-static void
-send_opens(struct npctl *c)
-{
-	for (int i = 0; i < c->o->args_count; i++)
-		send_request(c, i, "open", device_params(c, c->o->args[i]));
-}
-
-/* The device, then the commands. */
-static void
-send_record(struct npctl *c)
-{
-	cJSON *params = device_params(c, c->o->args[0]), *commands = NULL;
-
-	if (c->o->args_count > 1)
-		commands = cJSON_AddArrayToObject(params, "commands");
-	for (int i = 1; i < c->o->args_count; i++)
-		cJSON_AddItemToArray(commands, cJSON_CreateString(c->o->args[i]));
-	send_request(c, 0, "record", params);
+	while (c->next_name < c->names_count && c->left < OPEN_AT_ONCE) {
+		const char *name = c->names[c->next_name++];
+		cJSON *params = device_params(c, name);
+		if (strcmp(c->o->verb, "record") == 0)
+			add_commands(c, params);
+		if (c->o->login)
+			cJSON_AddTrueToObject(params, "login");
+		if (npclient_request(&c->client, (int64_t)c->next_name, c->o->method, params, &err) == -1)
+			npctl_say_error(c, name, &err);
+		else
+			c->left++;
+	}
 }
 
 static void
@@ -76,6 +121,10 @@ opened(struct npctl *c, const char *device, const cJSON *result)
 {
 	char shown[256];
 
+	if (strcmp(c->o->method, "test") == 0) {
+		npctl_test_passed(c, device, result);
+		return;
+	}
 	if (strcmp(c->o->verb, "open") != 0) { /* what came as output says it */
 		if (npctl_number(result, "failed") > 0)
 			c->status = NPCTL_EXIT_FAILED;
@@ -105,17 +154,24 @@ on_open_message(struct npctl *c, const struct message *m, const struct frame *fr
 			npclient_answer(&c->client, m->params, NULL);
 		else if (strcmp(m->method, "stdout") == 0)
 			fwrite(frame->data, 1, frame->data_size, stdout);
+		else if (strcmp(m->method, "step") == 0)
+			npctl_test_step(c, m->params);
 		break;
 	case MESSAGE_RESULT:
 		if (device != NULL) {
-			c->left--;
 			opened(c, device, m->result);
+			c->left--;
+			send_more(c);
 		}
 		break;
 	case MESSAGE_ERROR:
 		message_error_read(m->error, &err);
+		if (strcmp(c->o->method, "test") == 0)
+			npctl_test_failed(c, device, m->error, &err);
 		npctl_say_error(c, device, &err);
 		c->left = device != NULL ? c->left - 1 : 0;
+		if (device != NULL)
+			send_more(c);
 		break;
 	case MESSAGE_REQUEST:
 		break; /* the broker asks nothing */
@@ -203,12 +259,8 @@ wait_open(struct npctl *c)
 void
 npctl_open(struct npctl *c)
 {
-	if (strcmp(c->o->verb, "record") == 0)
-		send_record(c);
-	else if (strcmp(c->o->verb, "open") != 0)
-		send_request(c, 0, c->o->method, device_params(c, c->o->args[0]));
-	else
-		send_opens(c);
+	if (choose_devices(c) == 0)
+		send_more(c);
 	while (c->left > 0) {
 		npclient_flush(&c->client);
 		drain_open_messages(c);
@@ -216,4 +268,8 @@ npctl_open(struct npctl *c)
 			wait_open(c);
 		fflush(stdout);
 	}
+	for (size_t i = 0; i < c->names_count; i++)
+		free(c->names[i]);
+	free(c->names);
+	cJSON_Delete(c->steps);
 }

@@ -12,13 +12,25 @@
 #define DELAY_MIN 0.1
 #define DELAY_MAX 3600
 
-enum { OPT_JSON = 256, OPT_NOW, OPT_ALL, OPT_WAIT, OPT_DEVICES, OPT_LABEL, OPT_OUTPUT, OPT_HELP, OPT_VERSION };
+enum {
+	OPT_JSON = 256,
+	OPT_NOW,
+	OPT_ALL,
+	OPT_WAIT,
+	OPT_DEVICES,
+	OPT_LABEL,
+	OPT_OUTPUT,
+	OPT_LOGIN,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option long_options[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"now", no_argument, NULL, OPT_NOW},
     {"all", no_argument, NULL, OPT_ALL},
     {"wait", no_argument, NULL, OPT_WAIT},
+    {"login", no_argument, NULL, OPT_LOGIN},
     {"text", required_argument, NULL, 'm'},
     {"devices", no_argument, NULL, OPT_DEVICES},
     {"label", required_argument, NULL, OPT_LABEL},
@@ -29,7 +41,7 @@ static const struct option long_options[] = {
 };
 
 /* Options that go with some verbs only. */
-enum { NOW = 1, ALL = 2, WAIT = 4, TEXT = 8, SCREEN = 16, METRICS = 32 };
+enum { NOW = 1, ALL = 2, WAIT = 4, TEXT = 8, SCREEN = 16, METRICS = 32, LOGIN = 64 };
 
 static const struct verb {
 	const char *name;
@@ -44,7 +56,7 @@ static const struct verb {
     {"enable", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
     {"kill", 1, 1, 0, "give the number of a session, request or client, as status shows it"},
     {"metrics", 0, 0, METRICS, NULL},
-    {"open", 1, 1000, 0, "name a device"},
+    {"open", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
     {"pause", 1, 1000, ALL | WAIT, "name a device, @group or glob, or give --all"},
     {"ping", 0, 0, 0, NULL},
     {"platform", 0, 1000, 0, NULL},
@@ -55,6 +67,7 @@ static const struct verb {
     {"status", 0, 1000, 0, NULL},
     {"stop", 0, 0, NOW, NULL},
     {"sync", 0, 0, 0, NULL},
+    {"test", 1, 1, LOGIN, "name a device"},
     {"top", 0, 0, SCREEN, NULL},
     {"watch", 0, 1, 0, NULL},
 };
@@ -124,6 +137,8 @@ check_options(const struct npctl_options *o, const struct verb *verb, struct np_
 		return usage(err, o->verb, "--devices, --label and --output go with metrics only");
 	if (o->json && o->output != NULL)
 		return usage(err, o->verb, "either --json or --output");
+	if (o->login && (verb->options & LOGIN) == 0)
+		return usage(err, o->verb, "--login does not go with it");
 	if (o->all && o->args_count > 0)
 		return usage(err, o->args[0], "--all means all devices: name none beside it");
 	return 0;
@@ -253,6 +268,9 @@ take_option(struct npctl_options *o, int option, char **argv, struct np_error *e
 		return NPCTL_PARSED;
 	case OPT_WAIT:
 		o->wait = true;
+		return NPCTL_PARSED;
+	case OPT_LOGIN:
+		o->login = true;
 		return NPCTL_PARSED;
 	case 'm':
 		o->text = optarg;

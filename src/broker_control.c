@@ -234,6 +234,7 @@ broker_verb(const char *name)
 	    {"drain", broker_verb_steer},
 	    {"reconnect", broker_verb_steer},
 	    {"status", broker_verb_status},
+	    {"test", broker_verb_test},
 	    {"devices", verb_devices},
 	    {"ping", verb_ping},
 	    {"sync", verb_sync},

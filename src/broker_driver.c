@@ -112,6 +112,7 @@ broker_want_of(enum request_kind kind, const struct exec_params *params)
 	case REQUEST_FORWARD:
 		return WANT_CHANNEL;
 	case REQUEST_OPEN:
+	case REQUEST_TEST:
 		return WANT_ANY;
 	case REQUEST_EXEC:
 		break;

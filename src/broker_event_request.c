@@ -16,6 +16,8 @@ kind_word(const struct request *r)
 		return "config";
 	case REQUEST_FORWARD:
 		return "forward";
+	case REQUEST_TEST:
+		return "test";
 	case REQUEST_EXEC:
 		break;
 	}

@@ -487,6 +487,8 @@ request_assigned(struct request *r, struct broker_session *s)
 		r->state = REQUEST_RUNNING;
 		broker_forward_start(r);
 		break;
+	case REQUEST_TEST:
+		break; /* waits in no pool */
 	}
 }
 
@@ -510,7 +512,9 @@ request_cancel(struct request *r, bool answer)
 		request_ended(r);
 		break;
 	case REQUEST_RUNNING:
-		if (r->pool->platform != NULL)
+		if (r->kind == REQUEST_TEST)
+			broker_test_cancel(r);
+		else if (r->pool->platform != NULL)
 			request_cli_cancel(r);
 		else if (r->chan != NULL)
 			chan_abandon(r->chan);

@@ -108,6 +108,7 @@ struct broker_session {
 	struct target *target;   /* what was dialled: a reference */
 	struct login_files tried;
 	struct np_error jump_error; /* why the connection through the jump host ended under the dial */
+	struct request *test;       /* shows how it comes about (broker_test.c), or NULL */
 	struct request *forward;    /* the lease on the jump host's session that carries this one, or NULL */
 	char *agent_socket;         /* of the client that caused the login; only until it is done */
 	char *auth;                 /* how it authenticated */
@@ -126,6 +127,7 @@ struct broker_prompt {
 	uint64_t job_id;
 	uint64_t prompt_id;
 	uint64_t request_uid; /* who is asked at present */
+	bool trial;           /* by a test's session: of no concern to the pool's waiters */
 	enum prompt_kind kind;
 	bool echo;
 	char *text;
@@ -166,7 +168,7 @@ struct broker_pool {
 	const char *told_state;       /* the last word that events gave for it; NULL: none yet */
 };
 
-enum request_kind { REQUEST_EXEC, REQUEST_CONFIG, REQUEST_OPEN, REQUEST_FORWARD };
+enum request_kind { REQUEST_EXEC, REQUEST_CONFIG, REQUEST_OPEN, REQUEST_FORWARD, REQUEST_TEST };
 
 enum request_state {
 	REQUEST_GATHERING, /* config: its lines are still coming */
@@ -243,6 +245,17 @@ struct request {
 	/* forward */
 	struct broker_session *dependent; /* the session that shall run through it */
 	struct relay *relay;
+
+	/* test */
+	struct {
+		uint64_t job;                   /* reads ssh's configuration, or 0 */
+		struct broker_session *session; /* being made, or NULL */
+		bool login;                     /* also where log-ins are barred */
+		struct np_error barred;         /* why it ends before the login */
+		double since;                   /* the end of the last step */
+		int cli;                        /* enum cli_state at that time */
+		bool failed_told;
+	} test;
 };
 
 struct broker {
@@ -315,6 +328,7 @@ struct device_conf *broker_device_make(const struct config *config, const struct
 uint64_t broker_hash(const char *s);
 void broker_pool_kick(struct broker_pool *pool);
 void broker_pools_kick_room(struct broker *b);
+struct pool_room broker_pool_room(const struct broker_pool *pool);
 void broker_pool_free(struct broker_pool *pool);
 struct broker_session *broker_entry_session(struct pool_entry *e);
 
@@ -396,6 +410,9 @@ void request_config_fields(cJSON *o, const struct request *r);
 void broker_forward_start(struct request *r);
 void broker_forward_failed(struct request *r, const struct np_error *err);
 struct broker_pool *broker_pool_by_job(struct broker *b, uint64_t job);
+struct broker_session *broker_session_by_job(struct broker *b, uint64_t job);
+/* Makes a session that nobody gets, for a test; it may have failed when this returns. */
+void broker_session_try(struct request *r, struct target *target);
 
 /* broker_prompt.c */
 void broker_prompt_ask(const struct connect_prompt *prompt, void *broker);
@@ -482,6 +499,16 @@ bool broker_show_done(struct broker *b, const struct connect_result *result);
 void broker_shows_free(struct broker *b);
 int broker_verb_config_show(struct broker_peer *bp, const struct message *m, struct np_error *err);
 int broker_verb_platforms(struct broker_peer *bp, const struct message *m, struct np_error *err);
+
+/* broker_test.c */
+int broker_verb_test(struct broker_peer *bp, const struct message *m, struct np_error *err);
+bool broker_test_resolved(struct broker *b, struct connect_result *result);
+void broker_test_connector_step(uint64_t job, const struct connect_step *step, void *broker);
+void broker_test_step(struct request *r, const char *name, enum step_outcome outcome, const char *text);
+void broker_test_shell(struct broker_session *s);
+void broker_test_passed(struct broker_session *s);
+void broker_test_failed(struct broker_session *s, const struct np_error *err);
+void broker_test_cancel(struct request *r);
 
 /* broker_status.c */
 cJSON *broker_strings(char *const *v, size_t n);

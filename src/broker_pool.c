@@ -216,8 +216,8 @@ execute(struct broker_pool *pool, const struct pool_action *a, const struct pool
 	}
 }
 
-static struct pool_room
-count_room(const struct broker_pool *pool)
+struct pool_room
+broker_pool_room(const struct broker_pool *pool)
 {
 	const struct broker *b = pool->broker;
 	const struct broker_pool *other;
@@ -263,7 +263,7 @@ on_kick(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 	}
 	pool->wants_room = false;
 	for (;;) {
-		struct pool_room room = count_room(pool);
+		struct pool_room room = broker_pool_room(pool);
 		struct pool_action action = pool_next(&pool->policy, &room, now);
 		execute(pool, &action, &room);
 		if (action.verb == POOL_NOTHING || action.verb == POOL_ROOM) {

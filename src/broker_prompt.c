@@ -9,6 +9,13 @@
 #include "log.h"
 #include "xalloc.h"
 
+/* Whoever tests is asked himself, and nobody else. */
+static struct request *
+trial_audience(const struct broker_session *s)
+{
+	return s->test != NULL && s->test->peer != NULL && s->test->params.interactive ? s->test : NULL;
+}
+
 /* Somebody at a terminal who waits for a session of this pool, or for one behind it. */
 static struct request *
 find_audience(struct broker_pool *pool, int depth)
@@ -18,7 +25,9 @@ find_audience(struct broker_pool *pool, int depth)
 	TAILQ_FOREACH (w, &pool->policy.waiters, link) {
 		struct request *r = request_by_waiter(w);
 		if (r->kind == REQUEST_FORWARD && r->dependent != NULL && depth < BROKER_JUMPS_MAX) {
-			struct request *behind = find_audience(r->dependent->pool, depth + 1);
+			struct request *behind = r->dependent->entry.trial
+						     ? trial_audience(r->dependent)
+						     : find_audience(r->dependent->pool, depth + 1);
 			if (behind != NULL)
 				return behind;
 		} else if (r->peer != NULL && r->params.interactive)
@@ -55,7 +64,7 @@ pool_asks(const struct broker_pool *pool, int depth)
 	struct pool_entry *e;
 
 	TAILQ_FOREACH (p, &pool->broker->prompts, link) {
-		if (p->pool == pool && p->asker == NULL)
+		if (p->pool == pool && p->asker == NULL && !p->trial)
 			return true;
 	}
 	TAILQ_FOREACH (e, &pool->policy.entries, link) {
@@ -201,10 +210,12 @@ broker_prompt_ask(const struct connect_prompt *prompt, void *arg)
 {
 	struct broker *b = arg;
 	struct broker_pool *pool = broker_pool_by_job(b, prompt->job_id);
-	struct request *r = pool != NULL ? find_audience(pool, 0) : NULL;
+	struct broker_session *s = broker_session_by_job(b, prompt->job_id);
+	bool trial = s != NULL && s->entry.trial;
+	struct request *r = trial ? trial_audience(s) : pool != NULL ? find_audience(pool, 0) : NULL;
 	struct broker_prompt *p;
 
-	if (pool != NULL)
+	if (pool != NULL && !trial)
 		pool->prompted = true;
 	if (r == NULL) {
 		connector_answer(b->connector, prompt->job_id, prompt->prompt_id, NULL);
@@ -212,6 +223,7 @@ broker_prompt_ask(const struct connect_prompt *prompt, void *arg)
 	}
 	p = prompt_create(pool, prompt->kind, prompt->text, prompt->echo);
 	p->job_id = prompt->job_id;
+	p->trial = trial;
 	p->prompt_id = prompt->prompt_id;
 	update_clocks(b);
 	prompt_send(p, r);
@@ -227,7 +239,7 @@ broker_prompts_reassign(struct broker *b, uint64_t request_uid)
 		struct request *r;
 		if (p->request_uid != request_uid || p->asker != NULL)
 			continue;
-		r = find_audience(p->pool, 0);
+		r = p->trial ? NULL : find_audience(p->pool, 0);
 		if (r != NULL)
 			prompt_send(p, r);
 		else
@@ -276,11 +288,17 @@ void
 broker_connector_notice(uint64_t job_id, const char *text, void *arg)
 {
 	struct broker_pool *pool = broker_pool_by_job(arg, job_id);
+	struct broker_session *s = broker_session_by_job(arg, job_id);
 	struct pool_waiter *w;
 
 	if (pool == NULL)
 		return;
 	log_info("session", "%s: %s", pool->device->name, text);
+	if (s != NULL && s->entry.trial) {
+		if (s->test != NULL)
+			request_notice(s->test, text);
+		return;
+	}
 	TAILQ_FOREACH (w, &pool->policy.waiters, link)
 		request_notice(request_by_waiter(w), text);
 }

@@ -19,8 +19,8 @@
 
 /* ---- finding ---- */
 
-static struct broker_session *
-session_by_job(struct broker *b, uint64_t job)
+struct broker_session *
+broker_session_by_job(struct broker *b, uint64_t job)
 {
 	struct broker_pool *pool;
 	struct pool_entry *e;
@@ -38,7 +38,7 @@ struct broker_pool *
 broker_pool_by_job(struct broker *b, uint64_t job)
 {
 	struct broker_pool *pool;
-	struct broker_session *s = session_by_job(b, job);
+	struct broker_session *s = broker_session_by_job(b, job);
 
 	if (s != NULL)
 		return s->pool;
@@ -128,13 +128,18 @@ connect_failed(struct broker_session *s, const struct np_error *err, uint64_t ag
 
 	log_warning("session", "%s#%llu: %s: %s", pool->device->name, (unsigned long long)s->id,
 	    reason_name(err->reason), err->text);
-	broker_pool_failed(pool, &s->tried, agent_hash);
+	/* What a trial does not find out about the credentials must not hide when they were last found wrong. */
+	if (!s->entry.trial || err->reason == REASON_AUTH_FAILED)
+		broker_pool_failed(pool, &s->tried, agent_hash);
 	pool_connect_failed(&pool->policy, &s->entry, err, clock_now());
 	if (err->reason != REASON_CANCELLED && err->reason != REASON_SHUTTING_DOWN) { /* those are nobody's failure */
 		pool->failures++;
 		pool->broker->failures++;
 	}
-	broker_event_login_failed(s, err);
+	if (!s->entry.trial || err->reason != REASON_CANCELLED)
+		broker_event_login_failed(s, err);
+	if (s->test != NULL)
+		broker_test_failed(s, err);
 	session_free(s);
 }
 
@@ -240,6 +245,8 @@ start_dial(struct broker_session *s, int ready_fd)
 	    .ready_fd = ready_fd,
 	    .timeout = s->target->connection_timeout,
 	    .for_shell = s->pool->platform != NULL,
+	    .steps = s->test != NULL,
+	    .no_login = s->test != NULL && s->test->test.barred.reason != REASON_NONE,
 	    .prompt_timeout = s->pool->device->args.prompt_timeout};
 
 	s->dial_job = connector_submit(s->pool->broker->connector, &request);
@@ -286,6 +293,8 @@ broker_session_ready(struct broker_session *s)
 	pool->logins++;
 	pool->broker->logins++;
 	broker_event_session_up(s);
+	if (s->test != NULL)
+		broker_test_passed(s);
 	broker_pool_kick(pool);
 }
 
@@ -294,7 +303,7 @@ dial_done(struct broker_session *s, struct connect_result *result)
 {
 	struct broker_pool *pool = s->pool;
 
-	s->sh.outdated = pool->target != s->target && !target_same_login(pool->target, s->target);
+	s->sh.outdated = !s->entry.trial && pool->target != s->target && !target_same_login(pool->target, s->target);
 	s->sh.needed_person = result->needed_person;
 	s->dial_job = 0;
 	free(s->agent_socket);
@@ -319,7 +328,7 @@ on_connector_done(struct connect_result *result, void *arg)
 	struct broker_session *s;
 
 	broker_prompts_drop_job(b, result->id);
-	if (broker_show_done(b, result) || pool == NULL)
+	if (broker_show_done(b, result) || broker_test_resolved(b, result) || pool == NULL)
 		return;
 	switch (result->kind) {
 	case CONNECT_RESOLVE:
@@ -329,7 +338,7 @@ on_connector_done(struct connect_result *result, void *arg)
 		broker_agent_keys_done(pool, result);
 		break;
 	case CONNECT_DIAL:
-		s = session_by_job(b, result->id);
+		s = broker_session_by_job(b, result->id);
 		if (s != NULL)
 			dial_done(s, result);
 		break;
@@ -395,6 +404,8 @@ inherit_wishes(struct request *r, const struct broker_session *s)
 		r->params.interactive |= behind->params.interactive;
 		r->opens |= behind->opens;
 	}
+	if (s->test != NULL)
+		r->params.interactive |= s->test->params.interactive;
 }
 
 static void
@@ -499,27 +510,30 @@ broker_forward_start(struct request *r)
 	}
 	r->relay = relay_create(
 	    r->broker->loop, r->session->session, s->target->host, s->target->port, pair[0], &relay_callbacks, r);
+	if (s->test != NULL)
+		broker_test_step(s->test, "jump host", STEP_OK, r->pool->device->name);
 	start_dial(s, pair[1]);
 }
 
-void
-broker_session_connect(struct broker_pool *pool, const struct pool_action *action)
+static struct broker_session *
+session_new(struct broker_pool *pool, struct target *target, const char *agent_socket)
 {
-	struct broker *b = pool->broker;
 	struct broker_session *s = xcalloc(1, sizeof(*s));
-	const char *agent = choose_agent(pool, action->waiter);
 
 	s->pool = pool;
-	s->id = broker_next_id(b);
-	s->target = target_ref(pool->target);
-	s->agent_socket = xstrdup_null(agent);
+	s->id = broker_next_id(pool->broker);
+	s->target = target_ref(target);
+	s->agent_socket = xstrdup_null(agent_socket);
 	login_files_take(&s->tried, s->target);
-	s->entry.private_use = action->private_use;
-	s->entry.private_for = action->private_use && action->waiter != NULL ? action->waiter->id : 0;
-	b->sessions_count++;
-	b->idle_since = 0;
-	pool_connect_started(&pool->policy, &s->entry, s->id, clock_now());
-	log_debug("session", "%s#%llu: connecting to %s:%d", pool->device->name, (unsigned long long)s->id,
+	pool->broker->sessions_count++;
+	pool->broker->idle_since = 0;
+	return s;
+}
+
+static void
+session_begin(struct broker_session *s)
+{
+	log_debug("session", "%s#%llu: connecting to %s:%d", s->pool->device->name, (unsigned long long)s->id,
 	    s->target->host, s->target->port);
 	if (s->target->proxy_jump != NULL)
 		start_jump(s);
@@ -527,8 +541,33 @@ broker_session_connect(struct broker_pool *pool, const struct pool_action *actio
 		start_dial(s, -1);
 }
 
+void
+broker_session_connect(struct broker_pool *pool, const struct pool_action *action)
+{
+	struct broker_session *s = session_new(pool, pool->target, choose_agent(pool, action->waiter));
+
+	s->entry.private_use = action->private_use;
+	s->entry.private_for = action->private_use && action->waiter != NULL ? action->waiter->id : 0;
+	pool_connect_started(&pool->policy, &s->entry, s->id, clock_now());
+	session_begin(s);
+}
+
+void
+broker_session_try(struct request *r, struct target *target)
+{
+	const char *agent = r->params.agent_socket;
+	struct broker_session *s =
+	    session_new(r->pool, target, agent != NULL ? agent : r->broker->options.agent_socket);
+
+	s->test = r;
+	r->test.session = s;
+	pool_trial_started(&r->pool->policy, &s->entry, s->id, clock_now());
+	session_begin(s);
+}
+
 const struct connector_events broker_connector_events = {
     .done = on_connector_done,
     .prompt = broker_prompt_ask,
     .notice = broker_connector_notice,
+    .step = broker_test_connector_step,
 };

@@ -252,6 +252,8 @@ on_ready(struct broker_session *s)
 {
 	if (s->sh.use != SHELL_LOGIN || s->sh.detecting)
 		return;
+	if (s->test != NULL)
+		broker_test_shell(s);
 	if (broker_detects(s->pool)) {
 		broker_detect_begin(s);
 		return;
@@ -366,6 +368,8 @@ on_tap(struct shell *sh NP_UNUSED, bool from_device, const void *bytes, size_t s
 
 	if (s->sh.trial && s->sh.use == SHELL_LOGIN && from_device)
 		broker_trial_seen(s, bytes, size);
+	if (s->test != NULL)
+		broker_test_shell(s);
 	if (s->sh.transcript == NULL)
 		return;
 	if (from_device)

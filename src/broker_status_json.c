@@ -227,6 +227,8 @@ kind_word(enum request_kind kind)
 		return "open";
 	case REQUEST_FORWARD:
 		return "forward";
+	case REQUEST_TEST:
+		return "test";
 	}
 	return "?";
 }

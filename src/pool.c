@@ -157,6 +157,8 @@ pool_doom(struct pool *p, const struct pool_entry *failed)
 	bool hope_shared = false, hope_private = false;
 
 	TAILQ_FOREACH (e, &p->entries, link) {
+		if (e->trial)
+			continue;
 		if (e->private_use)
 			hope_private |= e->state == POOL_CONNECTING;
 		else
@@ -221,6 +223,7 @@ pool_connect_started(struct pool *p, struct pool_entry *e, uint64_t id, double n
 	e->slots_max = p->max_channels;
 	e->private_use = p->asked_private;
 	e->private_for = p->asked_for;
+	e->trial = false;
 	e->created = e->last_used = e->last_rx = now;
 	e->ready_since = e->probe_sent = e->next_keepalive = 0;
 	e->missed = 0;
@@ -233,6 +236,15 @@ pool_connect_started(struct pool *p, struct pool_entry *e, uint64_t id, double n
 }
 
 void
+pool_trial_started(struct pool *p, struct pool_entry *e, uint64_t id, double now)
+{
+	pool_connect_started(p, e, id, now);
+	e->private_use = true;
+	e->private_for = 0;
+	e->trial = true;
+}
+
+void
 pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, double now)
 {
 	e->ready_since = e->last_used = e->last_rx = now;
@@ -242,6 +254,8 @@ pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, doub
 		return;
 	}
 	e->state = POOL_READY;
+	if (e->trial && needed_person)
+		return; /* it says nothing about what we can do by ourselves */
 	p->block = POOL_OPEN;
 	p->failures = 0;
 	p->proven = true;
@@ -255,6 +269,8 @@ pool_connect_failed(struct pool *p, struct pool_entry *e, const struct np_error 
 	bool given_up = e->state != POOL_CONNECTING;
 
 	pool_entry_remove(e);
+	if (e->trial && err->reason != REASON_AUTH_FAILED)
+		return;
 	if (given_up || err->reason == REASON_CANCELLED || err->reason == REASON_SHUTTING_DOWN)
 		return;
 	pool_note_failure(p, err, e->created, now);

@@ -42,6 +42,7 @@ struct pool_entry {
 	 * pool_connect_started(). */
 	bool private_use;
 	uint64_t private_for; /* that request's id */
+	bool trial;           /* nobody gets it, it is closed once it is ready: pool_trial_started() */
 	double created;       /* connect began */
 	double ready_since;
 	double last_used;  /* a lease ended, or the session became ready */
@@ -159,6 +160,12 @@ void pool_resolve_started(struct pool *p);
 void pool_resolve_done(struct pool *p, const struct np_error *err, double now);
 void pool_connect_started(struct pool *p, struct pool_entry *e, uint64_t id, double now);
 void pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, double now);
+/*
+ * The same without having been asked by POOL_CONNECT: an attempt that an operator makes to see whether it works.  It
+ * counts as an attempt and as a session, but nobody waits for it.  Only what it tells about the credentials matters
+ * afterwards: auth_failed blocks, a login without a person's help is a proof.
+ */
+void pool_trial_started(struct pool *p, struct pool_entry *e, uint64_t id, double now);
 /*
  * Removes e.  auth_failed blocks until pool_unblock() or until another login succeeds; everything else backs off.  Who
  * waited for this very attempt, with no session or other attempt to hope for, is answered with err at once: a mistyped

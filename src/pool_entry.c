@@ -64,7 +64,7 @@ waiter_has_hope(const struct pool *p, const struct pool_waiter *w)
 	const struct pool_entry *e;
 
 	TAILQ_FOREACH (e, &p->entries, link) {
-		if (e->private_use != private_use)
+		if (e->private_use != private_use || e->trial)
 			continue;
 		if (e->state == POOL_CONNECTING || (!private_use && pool_entry_is_live(e)))
 			return true;
@@ -193,6 +193,8 @@ entry_ready(struct look *l, struct pool_entry *e)
 		return true;
 	if (e->state != POOL_READY || e->leases > 0)
 		return false;
+	if (e->trial)
+		return look_close(l, e, REASON_NONE, "it was a trial");
 	if (!e->private_use)
 		return entry_idle(l, e);
 	return pool_first_private(l->p) == NULL &&

@@ -32,7 +32,7 @@ serve_private(struct look *l)
 	if (w == NULL)
 		return false;
 	TAILQ_FOREACH (e, &l->p->entries, link) {
-		if (e->private_use && e->state == POOL_READY && e->leases == 0)
+		if (e->private_use && !e->trial && e->state == POOL_READY && e->leases == 0)
 			return look_assign(l, w, e);
 	}
 	return false;
@@ -89,6 +89,8 @@ count_coming(const struct look *l)
 	const struct pool_entry *e;
 
 	TAILQ_FOREACH (e, &l->p->entries, link) {
+		if (e->trial)
+			continue;
 		if (e->state == POOL_CONNECTING && e->private_use)
 			c.privately++;
 		else if (e->state == POOL_CONNECTING)

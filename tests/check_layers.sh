@@ -153,6 +153,7 @@ table='
 4 broker_status cjson
 4 broker_status_json cjson
 4 broker_steer cjson
+4 broker_test cjson
 4 broker_trial
 4 broker_wait cjson
 4 broker_watch cjson
@@ -174,6 +175,7 @@ C npctl_platform cjson
 C npctl_show cjson
 C npctl_status cjson
 C npctl_steer cjson
+C npctl_test cjson
 C npctl_verbs cjson
 C npctl_watch cjson
 C npexec

@@ -493,6 +493,66 @@ test_paused_jump_host_lets_no_forward_time_out(void **state)
 	assert_int_equal(r->why.reason, REASON_QUEUE_TIMEOUT);
 }
 
+/* ---- trials ---- */
+
+static struct sim_session *
+sim_trial(struct sim *s)
+{
+	struct sim_session *e = &s->sessions[SIM_MOST - 1];
+
+	e->in_use = e->dialling = true;
+	pool_trial_started(&s->pool, &e->entry, s->next_id++, s->now);
+	sim_settle(s);
+	return e;
+}
+
+static void
+test_trial_is_nobodys_session(void **state)
+{
+	struct sim *s = *state;
+	struct sim_session *e = sim_trial(s);
+	struct sim_request *fresh;
+
+	s->max_connections = 1;
+	fresh = sim_request(s, 60, true);
+	assert_int_equal(s->connects, 0);
+	sim_connected(s, e);
+	assert_int_equal(s->closes, 1);
+	assert_int_equal(s->connects, 1);
+	assert_int_equal(fresh->state, SIM_WAITING);
+	sim_connected(s, sim_dialling(s));
+	assert_int_equal(fresh->state, SIM_RUNNING);
+}
+
+static void
+test_trial_is_the_one_attempt_until_a_login_succeeded(void **state)
+{
+	struct sim *s = *state;
+	struct sim_session *e = sim_trial(s);
+
+	sim_request(s, 60, false);
+	assert_int_equal(s->connects, 0);
+	sim_connected(s, e);
+	assert_true(s->pool.proven);
+	assert_int_equal(s->connects, 1);
+}
+
+static void
+test_trial_that_fails_blocks_only_when_the_login_was_refused(void **state)
+{
+	struct sim *s = *state;
+
+	sim_connect_fails(s, sim_trial(s), REASON_CONNECT_FAILED, "refused");
+	assert_int_equal(s->pool.block, POOL_OPEN);
+	assert_int_equal(s->pool.failures, 0);
+	assert_int_equal(s->pool.last_error.reason, REASON_NONE);
+	sim_connect_fails(s, sim_trial(s), REASON_AUTH_FAILED, "wrong password");
+	assert_int_equal(s->pool.block, POOL_AUTH);
+	assert_int_equal(sim_request(s, 60, false)->why.reason, REASON_AUTH_BACKOFF);
+	sim_connected(s, sim_trial(s));
+	assert_int_equal(s->pool.block, POOL_OPEN);
+}
+
 /* ---- reload ---- */
 
 static void
@@ -713,6 +773,9 @@ main(void)
 	    T(test_draining_pool_serves_its_queue_and_closes_then),
 	    T(test_draining_pool_opens_nothing_by_itself),
 	    T(test_paused_jump_host_lets_no_forward_time_out),
+	    T(test_trial_is_nobodys_session),
+	    T(test_trial_is_the_one_attempt_until_a_login_succeeded),
+	    T(test_trial_that_fails_blocks_only_when_the_login_was_refused),
 	    T(test_reload_changes_limits_of_sessions_that_exist),
 	    T(test_reload_keeps_what_was_learned_about_channels),
 	    T(test_reload_makes_a_pool_persistent_and_back),
