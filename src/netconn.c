@@ -173,8 +173,8 @@ race_text(const struct race *r, char *text, size_t size)
 		if (r->attempts[i].fd == -1 && r->attempts[i].error == 0)
 			continue; /* the winner */
 		address_text(r->attempts[i].address, address, sizeof(address));
-		n = snprintf(text + used, size - used, "%s%s port %d: %s", used > 0 ? "; " : "", address, r->params->port,
-		    r->attempts[i].fd != -1 ? "no answer" : strerror(r->attempts[i].error));
+		n = snprintf(text + used, size - used, "%s%s port %d: %s", used > 0 ? "; " : "", address,
+		    r->params->port, r->attempts[i].fd != -1 ? "no answer" : strerror(r->attempts[i].error));
 		if (n < 0)
 			break;
 		used += (size_t)n;
