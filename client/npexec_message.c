@@ -103,6 +103,8 @@ report_result(struct npexec *x, struct npexec_job *job, const char *command, siz
 
 	if (x->o->json && command != NULL)
 		print_json(x, job, command, size, result);
+	if (err.reason == REASON_NOT_RUN && job->status != 0)
+		status = 0; /* what stopped the batch has said how it ended */
 	if (x->interrupted && err.reason == REASON_CANCELLED)
 		status = NPEXEC_STATUS_INTERRUPTED;
 	else if (err.reason != REASON_NONE && (err.reason != REASON_NOT_RUN || job->errors == 0))

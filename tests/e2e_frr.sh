@@ -149,7 +149,7 @@ if [ -n "$have_telnet" ]; then
 	npctl record z1 "show running-config" >"$T/transcript"
 	like "$(cat "$T/transcript")" "^> show running-config" "npctl record: a transcript"
 	ok "without secrets" not grep -qE "s3cret-word|> zebra|wrong-word" "$T/transcript"
-	npexec -c z1 'line vty' 'exec-timeout 0 3' 2>"$T/err" || diag "$(cat "$T/err")"
+	npexec -c -e 'line vty' -e 'exec-timeout 0 3' z1 2>"$T/err" || diag "$(cat "$T/err")"
 	npctl close z1 >/dev/null
 	before=$(npexec -j z1 'show version' | jq -r .session)
 	ok "telnet: an idle logout of the device" wait_until \
