@@ -1,6 +1,8 @@
 /*
  * `npctl status` in pages: however much the broker holds, each answer fits a frame, and here they become one again.
  */
+#include "npctl_fetch.h"
+
 #include <string.h>
 
 #include "npclient.h"
@@ -33,8 +35,8 @@ continue_device(cJSON *devices, cJSON *more)
 	cJSON_DeleteItemFromArray(more, 0);
 }
 
-static void
-join_page(cJSON *status, cJSON *page)
+void
+npctl_page_join(cJSON *status, cJSON *page)
 {
 	static const char *const names[] = {"devices", "peers", "requests"};
 
@@ -47,43 +49,40 @@ join_page(cJSON *status, cJSON *page)
 			continue_device(to, from);
 		move_items(to, from);
 	}
+	cJSON_Delete(page);
 }
 
-/* Takes `next` out of the page, into the params of the following request; false: it is the last one. */
-static bool
-follow(cJSON *page, cJSON *params)
+cJSON *
+npctl_page_next(cJSON *page)
 {
 	cJSON *next = cJSON_DetachItemFromObjectCaseSensitive(page, "next");
 
-	if (!cJSON_IsString(next)) {
-		cJSON_Delete(next);
-		return false;
-	}
-	cJSON_DeleteItemFromObjectCaseSensitive(params, "page");
-	cJSON_AddItemToObject(params, "page", next);
-	return true;
+	if (cJSON_IsString(next))
+		return next;
+	cJSON_Delete(next);
+	return NULL;
 }
 
 cJSON *
 npctl_fetch_status(struct npctl *c, cJSON *params)
 {
-	cJSON *status = NULL, *page;
-	bool more = true;
+	cJSON *status = NULL, *page, *next = cJSON_CreateString("");
 
-	cJSON_AddStringToObject(params, "page", "");
-	while (more && (page = npctl_ask(c, "status", cJSON_Duplicate(params, true))) != NULL) {
-		more = follow(page, params);
-		if (status == NULL) {
-			status = page;
-			continue;
+	while (next != NULL) {
+		cJSON_DeleteItemFromObjectCaseSensitive(params, "page");
+		cJSON_AddItemToObject(params, "page", next);
+		page = npctl_ask(c, "status", cJSON_Duplicate(params, true));
+		if (page == NULL) {
+			cJSON_Delete(status);
+			status = NULL;
+			break;
 		}
-		join_page(status, page);
-		cJSON_Delete(page);
+		next = npctl_page_next(page);
+		if (status == NULL)
+			status = page;
+		else
+			npctl_page_join(status, page);
 	}
 	cJSON_Delete(params);
-	if (more) {
-		cJSON_Delete(status);
-		return NULL;
-	}
 	return status;
 }

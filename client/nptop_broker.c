@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "npctl_fetch.h"
 #include "npctl_status.h"
 #include "npsignal.h"
 #include "text.h"
@@ -29,9 +30,13 @@ nptop_broker_init(struct nptop_broker *b, const char *socket, double interval, s
 	return npclient_init(&b->client, socket, false, err);
 }
 
+/* Of the connection that has gone. */
 static void
-forget_orders(struct nptop_broker *b)
+forget(struct nptop_broker *b)
 {
+	b->list_id = b->detail_id = 0;
+	cJSON_Delete(b->pages);
+	b->pages = NULL;
 	for (size_t i = 0; i < NPTOP_ORDERS; i++) {
 		free(b->orders[i].device);
 		b->orders[i] = (struct nptop_order){.id = 0};
@@ -42,7 +47,7 @@ void
 nptop_broker_finish(struct nptop_broker *b)
 {
 	npclient_close(&b->client);
-	forget_orders(b);
+	forget(b);
 	free(b->detail);
 	b->detail = NULL;
 	b->connected = false;
@@ -55,9 +60,8 @@ lose(struct nptop_broker *b, struct nptop_ui *ui, const struct np_error *err, do
 {
 	nptop_ui_trouble(ui, "%s (trying again)", err->text);
 	npclient_close(&b->client);
-	forget_orders(b);
+	forget(b);
 	b->connected = b->old = false;
-	b->list_id = b->detail_id = 0;
 	b->connect_at = now + RETRY;
 }
 
@@ -95,6 +99,36 @@ ask(struct nptop_broker *b, struct nptop_ui *ui, const char *method, cJSON *para
 	return 0;
 }
 
+/* A page of the list; takes over the words that name it. */
+static void
+ask_page(struct nptop_broker *b, struct nptop_ui *ui, cJSON *page, double now)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	if (b->old) {
+		cJSON_Delete(page);
+	} else {
+		cJSON_AddTrueToObject(params, "brief");
+		cJSON_AddItemToObject(params, "page", page);
+	}
+	b->list_id = ask(b, ui, "status", params, now);
+	b->asked_at = now;
+}
+
+/* Of the device in full the first page is enough: what it leaves off no screen would hold. */
+static void
+ask_detail(struct nptop_broker *b, struct nptop_ui *ui, double now)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	free(b->detail);
+	b->detail = xstrdup(ui->detail);
+	cJSON_AddStringToObject(params, "device", ui->detail);
+	if (!b->old)
+		cJSON_AddStringToObject(params, "page", "");
+	b->detail_id = ask(b, ui, "status", params, now);
+}
+
 static void
 ask_due(struct nptop_broker *b, struct nptop_ui *ui, double now)
 {
@@ -102,18 +136,9 @@ ask_due(struct nptop_broker *b, struct nptop_ui *ui, double now)
 		return;
 	ui->ask_now = false;
 	b->ask_at = b->ask_at + b->interval > now ? b->ask_at + b->interval : now + b->interval;
-	cJSON *params = cJSON_CreateObject();
-	if (!b->old)
-		cJSON_AddTrueToObject(params, "brief");
-	b->list_id = ask(b, ui, "status", params, now);
-	b->asked_at = now;
-	if (ui->mode != NPTOP_DETAIL || b->detail_id != 0)
-		return;
-	free(b->detail);
-	b->detail = xstrdup(ui->detail);
-	params = cJSON_CreateObject();
-	cJSON_AddStringToObject(params, "device", ui->detail);
-	b->detail_id = ask(b, ui, "status", params, now);
+	ask_page(b, ui, cJSON_CreateString(""), now);
+	if (ui->mode == NPTOP_DETAIL && b->detail_id == 0)
+		ask_detail(b, ui, now);
 }
 
 static void
@@ -145,6 +170,29 @@ order_due(struct nptop_broker *b, struct nptop_ui *ui, double now)
 
 /* ---- answers ---- */
 
+/* The list is news once its last page is there. */
+static void
+take_page(struct nptop_broker *b, struct nptop_ui *ui, cJSON *page, double now)
+{
+	cJSON *next = npctl_page_next(page);
+	struct np_error err;
+
+	if (b->pages == NULL)
+		b->pages = page;
+	else
+		npctl_page_join(b->pages, page);
+	if (next != NULL) {
+		ask_page(b, ui, next, now);
+		return;
+	}
+	ui->trouble[0] = '\0';
+	if (nptop_model_update(&ui->model, b->pages, now, &err) == -1)
+		nptop_ui_trouble(ui, "%s", err.text);
+	nptop_ui_sampled(ui, NULL, now);
+	cJSON_Delete(b->pages);
+	b->pages = NULL;
+}
+
 static void
 take_list(struct nptop_broker *b, struct nptop_ui *ui, const struct message *m, double now)
 {
@@ -152,12 +200,11 @@ take_list(struct nptop_broker *b, struct nptop_ui *ui, const struct message *m, 
 
 	b->list_id = 0;
 	if (m->kind == MESSAGE_RESULT) {
-		ui->trouble[0] = '\0';
-		if (nptop_model_update(&ui->model, m->result, now, &err) == -1)
-			nptop_ui_trouble(ui, "%s", err.text);
-		nptop_ui_sampled(ui, NULL, now);
+		take_page(b, ui, cJSON_DetachItemFromObjectCaseSensitive(m->root, "result"), now);
 		return;
 	}
+	cJSON_Delete(b->pages);
+	b->pages = NULL;
 	message_error_read(m->error, &err);
 	if (err.reason == REASON_INVALID_PARAMS && !b->old) {
 		b->old = true;

@@ -25,11 +25,12 @@ struct nptop_broker {
 	double interval;    /* seconds */
 	struct npclient client;
 	bool connected;
-	bool old; /* it knows no brief status */
+	bool old; /* it knows neither pages nor a brief status */
 	double connect_at, ask_at;
 	double asked_at; /* when the list was asked for */
 	int64_t last_id;
 	int64_t list_id, detail_id; /* in flight; 0: none */
+	cJSON *pages;               /* of the list, so far */
 	char *detail;               /* the device that detail_id asks about */
 	struct nptop_order orders[NPTOP_ORDERS];
 };

@@ -256,9 +256,14 @@ nptop_page_detail(struct nptop_page *p, const struct nptop_device *d, const cJSO
 	    nptop_rate(rate, sizeof(rate), d->rate), d->running, d->queued);
 	add(p, "%-*s%-8s%s", LABEL, "round trip", npctl_rtt(rtt, sizeof(rtt), d->rtt_ms),
 	    nptop_graph(&d->rtt, bars, unicode, graph));
+	if (cJSON_GetObjectItemCaseSensitive(device, "logins") != NULL)
+		add(p, "%-*s%.0f succeeded, %.0f failed", LABEL, "log-ins", npjson_number(device, "logins", 0),
+		    npjson_number(device, "failures", 0));
 	add_error(p, device, width);
 	add_sessions(p, device, width);
 	add_requests(p, d, status);
+	if (cJSON_GetObjectItemCaseSensitive(status, "next") != NULL)
+		add(p, "There are more than npctl top shows: npctl status %s", d->shown);
 }
 
 void

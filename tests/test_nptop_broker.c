@@ -116,7 +116,8 @@ test_list_is_asked_for_every_interval(void **state NP_UNUSED)
 	fake_hello(&f);
 	const cJSON *params = fake_expect(&f, "status");
 	assert_true(cJSON_IsTrue(cJSON_GetObjectItem(params, "brief")));
-	assert_int_equal(cJSON_GetArraySize(params), 1);
+	assert_string_equal(cJSON_GetObjectItem(params, "page")->valuestring, "");
+	assert_int_equal(cJSON_GetArraySize(params), 2);
 	answer(LIST);
 	assert_int_equal(ui.model.count, 1);
 	assert_in_range(nptop_broker_timeout_ms(&b, now), 990, 1001);
@@ -166,6 +167,43 @@ test_old_broker_is_asked_for_all(void **state NP_UNUSED)
 	assert_int_equal(cJSON_GetArraySize(params), 0);
 	answer(LIST);
 	assert_int_equal(ui.model.count, 1);
+}
+
+static void
+test_pages_make_one_list(void **state NP_UNUSED)
+{
+	connected();
+	now += 1;
+	turn();
+	fake_expect(&f, "status");
+	answer("{\"broker\":{\"pid\":1},\"devices\":[{\"device\":\"core1\"}],\"next\":\"d:1\"}");
+	const cJSON *params = fake_expect(&f, "status");
+	assert_string_equal(cJSON_GetObjectItem(params, "page")->valuestring, "d:1");
+	assert_true(cJSON_IsTrue(cJSON_GetObjectItem(params, "brief")));
+	assert_int_equal(ui.model.count, 1);
+	answer("{\"broker\":{\"pid\":1},\"devices\":[{\"device\":\"core2\"}],\"next\":\"d:2\"}");
+	fake_expect(&f, "status");
+	answer("{\"broker\":{\"pid\":1},\"devices\":[{\"device\":\"core3\"}]}");
+	assert_int_equal(ui.model.count, 3);
+	assert_non_null(nptop_model_find(&ui.model, "core2", 0));
+	turn();
+	assert_false(fake_has_message(&f, 20));
+}
+
+static void
+test_pages_of_a_broker_that_left_are_forgotten(void **state NP_UNUSED)
+{
+	connected();
+	now += 1;
+	turn();
+	fake_expect(&f, "status");
+	answer("{\"broker\":{\"pid\":1},\"devices\":[{\"device\":\"old1\"}],\"next\":\"d:1\"}");
+	fake_expect(&f, "status");
+	fake_hang_up(&f);
+	hear();
+	now += 1;
+	connected();
+	assert_null(nptop_model_find(&ui.model, "old1", 0));
 }
 
 static void
@@ -237,7 +275,8 @@ test_device_in_full_is_asked_for_by_name(void **state NP_UNUSED)
 	answer(LIST);
 	const cJSON *params = fake_expect(&f, "status");
 	assert_string_equal(cJSON_GetObjectItem(params, "device")->valuestring, "core1");
-	assert_int_equal(cJSON_GetArraySize(params), 1);
+	assert_string_equal(cJSON_GetObjectItem(params, "page")->valuestring, "");
+	assert_int_equal(cJSON_GetArraySize(params), 2);
 	answer("{\"devices\":[{\"device\":\"core1\",\"list\":[{\"id\":77}]}]}");
 	bool found = false;
 	for (size_t i = 0; i < ui.page.count; i++)
@@ -335,6 +374,8 @@ main(void)
 	    WITH_BROKER(test_slow_broker_is_not_asked_twice),
 	    WITH_BROKER(test_key_asks_at_once),
 	    WITH_BROKER(test_old_broker_is_asked_for_all),
+	    WITH_BROKER(test_pages_make_one_list),
+	    WITH_BROKER(test_pages_of_a_broker_that_left_are_forgotten),
 	    WITH_BROKER(test_refusal_of_the_list_is_shown),
 	    WITH_BROKER(test_order_is_sent_and_its_answer_shown),
 	    WITH_BROKER(test_more_orders_than_wait_are_refused),
