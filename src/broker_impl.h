@@ -157,6 +157,7 @@ struct broker_pool {
 	struct login_files tried; /* of the failed attempt that began last: their change lifts what blocks */
 	bool asking;              /* a person is being asked something that the waiters wait for */
 	bool prompted;            /* the last failed login had questions: a person may try again */
+	bool adhoc;               /* the configuration names no such device */
 	bool retired;             /* the configuration allows it no longer: it ends with its sessions */
 	bool wants_room;          /* a limit outside stood in the way */
 	double last_used;         /* a request began or ended */
@@ -345,6 +346,8 @@ void broker_agent_keys_done(struct broker_pool *pool, struct connect_result *res
 
 /* broker_reload.c */
 void broker_pools_reload(struct broker *b, struct config *config, struct platforms *platforms, int *changed);
+bool broker_ref_is_adhoc(const struct config *config, const struct device_ref *ref);
+int broker_pools_make_room(struct broker *b, struct np_error *err);
 void broker_pools_tick(struct broker *b);
 
 /* broker_session.c */

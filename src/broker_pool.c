@@ -341,10 +341,14 @@ pool_suits(const struct broker_pool *pool, enum broker_want want)
 static struct broker_pool *
 pool_make(struct broker *b, const struct device_ref *ref, const char *key, enum broker_want want, struct np_error *err)
 {
-	struct device_conf *device = broker_device_make(b->config, ref, err);
+	bool adhoc = broker_ref_is_adhoc(b->config, ref);
+	struct device_conf *device;
 	struct broker_pool *pool;
 	struct platform *platform;
 
+	if (adhoc && broker_pools_make_room(b, err) == -1)
+		return NULL;
+	device = broker_device_make(b->config, ref, err);
 	if (device == NULL)
 		return NULL;
 	if (broker_driver_choose(b, b->platforms, device, want, &platform, err) == -1) {
@@ -353,6 +357,7 @@ pool_make(struct broker *b, const struct device_ref *ref, const char *key, enum 
 	}
 	broker_driver_apply(device, platform);
 	pool = pool_create(b, ref, xstrdup(key), device, platform);
+	pool->adhoc = adhoc;
 	pool->is_default = broker_driver_is_default(b, b->platforms, device, platform);
 	return pool;
 }

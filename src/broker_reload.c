@@ -11,6 +11,8 @@
 
 /* A pool without sessions, waiters and failures is forgotten after so long. */
 #define POOL_FORGET_SECONDS 900.0
+/* So many unused pools of devices that the configuration does not name are remembered, times max_sessions. */
+#define POOLS_A_SESSION 4
 
 /* The policy compares the new limits with the old ones: those live until it has done so. */
 static void
@@ -97,6 +99,7 @@ broker_pools_reload(struct broker *b, struct config *config, struct platforms *p
 	TAILQ_FOREACH (pool, &b->pools, link) {
 		if (pool->retired)
 			continue;
+		pool->adhoc = broker_ref_is_adhoc(config, &pool->ref);
 		struct device_conf *device = broker_device_make(config, &pool->ref, &err);
 		struct platform *platform = NULL;
 		if (device == NULL || broker_driver_again(platforms, pool, device, &platform, &err) == -1) {
@@ -138,11 +141,100 @@ has_requests(const struct broker_pool *pool)
 }
 
 static bool
-forgettable(const struct broker_pool *pool, double now)
+is_unused(const struct broker_pool *pool)
 {
 	return TAILQ_EMPTY(&pool->policy.entries) && TAILQ_EMPTY(&pool->policy.waiters) && TAILQ_EMPTY(&pool->held) &&
-	       pool->resolve_job == 0 && pool->agent_job == 0 && !pool->asking && pool->policy.block != POOL_AUTH &&
-	       !pool->policy.args->persistent && now - pool->last_used > POOL_FORGET_SECONDS && !has_requests(pool);
+	       pool->resolve_job == 0 && pool->agent_job == 0 && !pool->asking && !has_requests(pool);
+}
+
+/*
+ * A refused log-in is never forgotten by itself, however long ago it was: there are devices that count failures until
+ * one succeeds, and a job that comes once a day would lock its account there.  What the configuration has taken away
+ * is asked for by nobody.
+ */
+static bool
+is_worth_remembering(const struct broker_pool *pool)
+{
+	return !pool->retired && (pool->policy.block == POOL_AUTH || pool->policy.args->persistent);
+}
+
+static bool
+forgettable(const struct broker_pool *pool, double now)
+{
+	return (pool->retired || now - pool->last_used > POOL_FORGET_SECONDS) && !is_worth_remembering(pool) &&
+	       is_unused(pool);
+}
+
+/* ---- devices that the configuration does not name: anybody may ask for as many as he likes ---- */
+
+bool
+broker_ref_is_adhoc(const struct config *config, const struct device_ref *ref)
+{
+	return ref->object != NULL || ref->overrides != NULL || config_device(config, ref->operand) == NULL;
+}
+
+struct memory {
+	int pools, blocked;
+	struct broker_pool *oldest; /* that may be forgotten */
+};
+
+static struct memory
+look_back(struct broker *b)
+{
+	struct memory m = {0};
+	struct broker_pool *pool;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (!pool->adhoc || !is_unused(pool))
+			continue;
+		m.pools++;
+		if (is_worth_remembering(pool))
+			m.blocked += pool->policy.block == POOL_AUTH;
+		else if (m.oldest == NULL || pool->last_used < m.oldest->last_used)
+			m.oldest = pool;
+	}
+	return m;
+}
+
+/* A block is lifted when somebody asks for its device again; here somebody asks for another one. */
+static void
+freshen_blocked(struct broker *b)
+{
+	struct broker_pool *pool;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (pool->adhoc && pool->policy.block == POOL_AUTH)
+			broker_pool_freshen(pool);
+	}
+}
+
+/*
+ * Before the pool of one more such device is made: forgets another one where there are many, or refuses it when log-ins
+ * were refused by all of those: 0, or -1 with err.
+ */
+int
+broker_pools_make_room(struct broker *b, struct np_error *err)
+{
+	int max = b->config->max_sessions * POOLS_A_SESSION;
+	struct memory m;
+
+	if (b->pools_count < max)
+		return 0;
+	m = look_back(b);
+	if (m.pools >= max && m.oldest == NULL) {
+		freshen_blocked(b);
+		m = look_back(b);
+	}
+	if (m.pools < max)
+		return 0;
+	if (m.oldest == NULL)
+		return error_set(err, REASON_AUTH_BACKOFF,
+		    "%d devices that the configuration does not name have refused a log-in, and no further one is "
+		    "tried: "
+		    "mend the credentials and run npctl reload",
+		    m.blocked);
+	broker_pool_free(m.oldest);
+	return 0;
 }
 
 /* Every few seconds: after a resume of the machine timers are late, and pools that nobody uses are forgotten. */

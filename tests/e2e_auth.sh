@@ -135,6 +135,38 @@ unlike "$(tr '\000' '\n' <"/proc/$broker_pid/environ" 2>/dev/null)" "$agent" "th
 is "$(npexec cert 'echo hi')" hi "a user certificate with its key"
 like "$(grep '^Accepted publickey' "$T/dev/log" | tail -n 1)" 'ED25519-CERT' "was what the server took"
 
+# ---- many devices that the configuration does not name ----
+
+ok "the broker ends" stop_broker
+start_broker "
+max_sessions: 2
+devices:
+  literal: {username: admin, password: 'p w\"d'}
+"
+add_host many "$port_pw" 'User admin'
+auth_failed=0
+for i in 1 2 3 4 5 6 7 8; do
+	npexec -l nobody$i -o password_file="$T/password" many true 2>"$T/err"
+	grep -q ' auth_failed: ' "$T/err" && auth_failed=$((auth_failed + 1))
+done
+is $auth_failed 8 "eight wrong passwords"
+before=$(events pw ' bad ')
+run npexec -l nobody9 -o password_file="$T/password" many true
+like "$err" ' auth_backoff: .*8 devices.*npctl reload' "the ninth is not tried"
+run npexec -l nobody1 -o password_file="$T/password" many true
+like "$err" ' auth_backoff: .*login refused' "and none of the others is forgotten"
+is "$(events pw ' bad ')" "$before" "so no attempt is made"
+run npexec literal true
+is "$status" 0 "a device of the configuration is none of them"
+npctl reload >/dev/null
+run npexec -l nobody9 -o password_file="$T/password" many true
+like "$err" ' auth_failed: ' "npctl reload lifts that"
+for i in 1 2 3 4 5 6 7 8 9; do
+	npexec -o timeout=$i -o password_file="$T/password" many true || break
+done
+is $i 9 "nine that work"
+at_most "$(status '.devices | length')" 10 "are not all remembered"
+
 # ---- secrets ----
 
 unlike "$(npctl status --json; cat "$T/broker.log")" 'p w"d|p w.."d|hidden' "no secret in status or log"

@@ -8,7 +8,7 @@
 #   skip COUNT WHY       skip_all WHY       diag TEXT           done_testing          run COMMAND...
 #   start_sshd NAME [LINE...]    start_dropbear NAME [OPTION...]    start_simdev NAME [OPTION...]
 #   add_addresses NAME PATTERN    device NAME TEXT
-#   start_relay NAME TARGET [OPTION...]    start_broker [CONFIG]    stop_broker    restart_config CONFIG
+#   start_relay NAME TARGET [OPTION...]    start_broker [CONFIG]    stop_broker
 #   platform_files
 #
 # A server NAME is Host NAME in $T/ssh_config, so `npexec NAME true` works once a broker runs.
