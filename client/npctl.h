@@ -23,7 +23,8 @@ struct npctl_options {
 	const char *labels[NPCTL_LABELS_MAX]; /* --label: NAME=VALUE */
 	int labels_count;
 	bool json, now, all, wait, devices, login;
-	double delay; /* seconds, -d; 0: not given */
+	unsigned long page; /* --page; 0: not given */
+	double delay;       /* seconds, -d; 0: not given */
 };
 
 enum npctl_parsed { NPCTL_PARSED, NPCTL_HELP, NPCTL_VERSION, NPCTL_USAGE };

@@ -45,6 +45,9 @@ cJSON *npctl_ask(struct npctl *c, const char *method, cJSON *params);
 /* The result of `status` with these params (taken over) in one piece, or NULL as above. */
 cJSON *npctl_fetch_status(struct npctl *c, cJSON *params);
 
+/* The table, a page of it or one device in full (npctl_page.c). */
+void npctl_print_status(const struct npctl_options *o, const cJSON *result);
+
 /* A test (npctl_test.c): a step of it, and its end.  They print, for people as it goes on, JSON at the end. */
 void npctl_test_step(struct npctl *c, const cJSON *step);
 void npctl_test_passed(struct npctl *c, const char *device, const cJSON *result);

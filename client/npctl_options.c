@@ -21,6 +21,7 @@ enum {
 	OPT_LABEL,
 	OPT_OUTPUT,
 	OPT_LOGIN,
+	OPT_PAGE,
 	OPT_HELP,
 	OPT_VERSION
 };
@@ -31,6 +32,7 @@ static const struct option long_options[] = {
     {"all", no_argument, NULL, OPT_ALL},
     {"wait", no_argument, NULL, OPT_WAIT},
     {"login", no_argument, NULL, OPT_LOGIN},
+    {"page", required_argument, NULL, OPT_PAGE},
     {"text", required_argument, NULL, 'm'},
     {"devices", no_argument, NULL, OPT_DEVICES},
     {"label", required_argument, NULL, OPT_LABEL},
@@ -41,7 +43,7 @@ static const struct option long_options[] = {
 };
 
 /* Options that go with some verbs only. */
-enum { NOW = 1, ALL = 2, WAIT = 4, TEXT = 8, SCREEN = 16, METRICS = 32, LOGIN = 64 };
+enum { NOW = 1, ALL = 2, WAIT = 4, TEXT = 8, SCREEN = 16, METRICS = 32, LOGIN = 64, PAGE = 128 };
 
 static const struct verb {
 	const char *name;
@@ -64,7 +66,7 @@ static const struct verb {
     {"record", 1, 1000, 0, "name a device, and commands to run on it"},
     {"reload", 0, 0, 0, NULL},
     {"resume", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
-    {"status", 0, 1000, 0, NULL},
+    {"status", 0, 1000, ALL | PAGE, NULL},
     {"stop", 0, 0, NOW, NULL},
     {"sync", 0, 0, 0, NULL},
     {"test", 1, 1, LOGIN, "name a device"},
@@ -139,7 +141,11 @@ check_options(const struct npctl_options *o, const struct verb *verb, struct np_
 		return usage(err, o->verb, "either --json or --output");
 	if (o->login && (verb->options & LOGIN) == 0)
 		return usage(err, o->verb, "--login does not go with it");
-	if (o->all && o->args_count > 0)
+	if (o->page > 0 && (verb->options & PAGE) == 0)
+		return usage(err, o->verb, "--page does not go with it");
+	if (o->page > 0 && (o->all || o->json))
+		return usage(err, o->verb, "--page goes neither with --all nor with --json");
+	if (o->all && o->args_count > 0 && (verb->options & PAGE) == 0)
 		return usage(err, o->args[0], "--all means all devices: name none beside it");
 	return 0;
 }
@@ -269,6 +275,11 @@ take_option(struct npctl_options *o, int option, char **argv, struct np_error *e
 	case OPT_WAIT:
 		o->wait = true;
 		return NPCTL_PARSED;
+	case OPT_PAGE:
+		if (text_parse_ulong(optarg, 1000000, &o->page) && o->page > 0)
+			return NPCTL_PARSED;
+		usage(err, optarg, "--page takes a number from 1");
+		return NPCTL_USAGE;
 	case OPT_LOGIN:
 		o->login = true;
 		return NPCTL_PARSED;

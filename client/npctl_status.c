@@ -18,7 +18,7 @@ struct row {
 };
 
 static const char *const titles[COLUMNS] = {
-    "DEVICE", "STATE", "SESSIONS", "CHANNELS", "RUN", "QUEUE", "RTT", "LAST", "AGE", "ERROR"};
+    "DEVICE", "STATE", "SESSIONS", "CHANNELS", "RUN", "QUEUE", "RTT", "LAST", "AGE", "NOTE"};
 /* Numbers stand to the right. */
 static const bool right[COLUMNS] = {false, false, true, true, true, true, true, true, true, false};
 
@@ -84,21 +84,48 @@ cut(char *s, size_t max)
 
 /* ---- a device ---- */
 
+/* The last failure, and when the next attempt may be made. */
 static void
 fill_error(char *out, size_t size, const cJSON *device)
 {
 	const cJSON *error = cJSON_GetObjectItemCaseSensitive(device, "last_error");
-	double retry = npjson_number(error, "retry_in", -1);
+	double retry = npjson_number(error, "retry_in", -1), age = npjson_number(error, "age", -1);
 	char reason[64], wait[32];
 
-	out[0] = '\0';
-	if (!cJSON_IsObject(error))
-		return;
 	npjson_text(error, "reason", reason, sizeof(reason));
-	if (retry >= 0)
+	if (npjson_true(error, "blocked"))
+		snprintf(out, size, "%s (barred)", reason);
+	else if (retry >= 0)
 		snprintf(out, size, "%s (%s)", reason, npctl_duration(wait, sizeof(wait), retry));
+	else if (age >= 0)
+		snprintf(out, size, "%s, %s ago", reason, npctl_duration(wait, sizeof(wait), age));
 	else
 		snprintf(out, size, "%s", reason);
+}
+
+/* What the operator has said comes first: it is why nothing else happens. */
+static void
+fill_note(char *out, size_t size, const cJSON *d)
+{
+	bool text = npjson_string(d, "text") != NULL;
+	char said[CELL_MAX - 16], *p = out;
+
+	out[0] = '\0';
+	npjson_text(d, "text", said, sizeof(said));
+	if (npjson_true(d, "disabled"))
+		snprintf(out, size, "disabled%s%s", text ? ": " : "", text ? said : "");
+	else if (npjson_true(d, "draining"))
+		snprintf(out, size, "draining%s%s", text ? ": " : "", text ? said : "");
+	else if (npjson_true(d, "paused"))
+		snprintf(out, size, "paused");
+	if (!cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(d, "last_error")))
+		return;
+	if (out[0] != '\0') {
+		p += strlen(out);
+		snprintf(p, size - (size_t)(p - out), "; ");
+		p += strlen(p);
+	}
+	fill_error(p, size - (size_t)(p - out), d);
 }
 
 static void
@@ -115,7 +142,7 @@ fill_row(struct row *r, const cJSON *d)
 	npctl_rtt(r->cell[6], CELL_MAX, npjson_number(d, "rtt_ms", -1));
 	npctl_duration(r->cell[7], CELL_MAX, npjson_number(d, "last_used", -1));
 	npctl_duration(r->cell[8], CELL_MAX, npjson_number(d, "age", -1));
-	fill_error(r->cell[9], CELL_MAX, d);
+	fill_note(r->cell[9], CELL_MAX, d);
 }
 
 /* ---- the table ---- */
@@ -165,22 +192,59 @@ append_row(struct buf *b, struct row *row, const size_t widths[COLUMNS])
 	return buf_append(b, line, n);
 }
 
-static int
-append_table(struct buf *b, const cJSON *devices)
+/* ---- which devices ---- */
+
+/* Something about it is worth a look: it is in use, or failed, or was steered. */
+static bool
+is_of_interest(const cJSON *d)
 {
-	size_t count = (size_t)cJSON_GetArraySize(devices), n = 0, widths[COLUMNS];
-	struct row *rows = xcalloc(count + 1, sizeof(rows[0])), header;
-	const cJSON *device;
+	const char *state = npjson_string(d, "state");
+
+	return (state != NULL && strcmp(state, "idle") != 0) || npjson_number(d, "sessions", 0) > 0 ||
+	       npjson_number(d, "queued", 0) > 0 || npjson_true(d, "paused") || npjson_true(d, "disabled") ||
+	       npjson_true(d, "draining") || cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(d, "last_error"));
+}
+
+struct chosen {
+	const cJSON **v;
+	size_t count;
+};
+
+/* Those of interest first, otherwise as they come; a window of them. */
+static struct chosen
+choose(const cJSON *devices, const struct npctl_view *view, size_t total)
+{
+	struct chosen all = {.v = xcalloc(total + 1, sizeof(all.v[0]))};
+	const cJSON *d;
+
+	for (int interesting = 1; interesting >= 0; interesting--) {
+		cJSON_ArrayForEach (d, devices)
+			if (is_of_interest(d) == (interesting == 1))
+				all.v[all.count++] = d;
+	}
+	if (view->rows == 0)
+		return all;
+	size_t first = view->first < all.count ? view->first : all.count;
+	all.count = all.count - first < view->rows ? all.count - first : view->rows;
+	memmove(all.v, all.v + first, all.count * sizeof(all.v[0]));
+	return all;
+}
+
+static int
+append_table(struct buf *b, const struct chosen *devices)
+{
+	size_t widths[COLUMNS];
+	struct row *rows = xcalloc(devices->count + 1, sizeof(rows[0])), header;
 	int result;
 
 	memset(&header, 0, sizeof(header));
 	for (size_t c = 0; c < COLUMNS; c++)
 		snprintf(header.cell[c], CELL_MAX, "%s", titles[c]);
-	cJSON_ArrayForEach (device, devices)
-		fill_row(&rows[n++], device);
-	measure(rows, n, widths);
+	for (size_t i = 0; i < devices->count; i++)
+		fill_row(&rows[i], devices->v[i]);
+	measure(rows, devices->count, widths);
 	result = append_row(b, &header, widths);
-	for (size_t i = 0; i < n && result == 0; i++)
+	for (size_t i = 0; i < devices->count && result == 0; i++)
 		result = append_row(b, &rows[i], widths);
 	free(rows);
 	return result;
@@ -188,75 +252,59 @@ append_table(struct buf *b, const cJSON *devices)
 
 /* ---- around it ---- */
 
+/* The socket stands last, where a long one may be cut. */
 static int
 append_broker(struct buf *b, const cJSON *broker)
 {
-	char version[64], state[32], uptime[32], socket[128];
+	double clients = npjson_number(broker, "peers", 0), sessions = npjson_number(broker, "sessions", 0),
+	       requests = npjson_number(broker, "requests", 0);
+	char version[64], state[32], uptime[32], socket[128], line[512];
 
 	if (!cJSON_IsObject(broker))
 		return 0;
-	return buf_printf(b, "netpulsed %s, pid %.0f, %s for %s at %s: %.0f clients, %.0f sessions, %.0f requests\n",
+	snprintf(line, sizeof(line),
+	    "netpulsed %s, pid %.0f, %s for %s: %.0f client%s, %.0f session%s, %.0f request%s; %s",
 	    npjson_text(broker, "version", version, sizeof(version)), npjson_number(broker, "pid", 0),
 	    npjson_text(broker, "state", state, sizeof(state)),
-	    npctl_duration(uptime, sizeof(uptime), npjson_number(broker, "uptime", -1)),
-	    npjson_text(broker, "socket", socket, sizeof(socket)), npjson_number(broker, "peers", 0),
-	    npjson_number(broker, "sessions", 0), npjson_number(broker, "requests", 0));
+	    npctl_duration(uptime, sizeof(uptime), npjson_number(broker, "uptime", -1)), clients,
+	    clients == 1 ? "" : "s", sessions, sessions == 1 ? "" : "s", requests, requests == 1 ? "" : "s",
+	    npjson_text(broker, "socket", socket, sizeof(socket)));
+	cut(line, NPCTL_WIDTH);
+	return buf_printf(b, "%s\n", line);
 }
 
 static int
-append_session(struct buf *b, const cJSON *s)
+append_footer(struct buf *b, const struct npctl_view *view, size_t shown, size_t total)
 {
-	char state[32], age[32], last[32], auth[256], algorithms[256], banner[256], rtt[32];
+	size_t last = view->first + shown;
 
-	npctl_rtt(rtt, sizeof(rtt), npjson_number(s, "rtt_ms", -1));
-	if (buf_printf(b,
-		"  session #%.0f: %s, channels %.0f/%.0f, rtt %s, last used %s, age %s, %.0f bytes in, %.0f out\n",
-		npjson_number(s, "id", 0), npjson_text(s, "state", state, sizeof(state)),
-		npjson_number(s, "channels_used", 0), npjson_number(s, "channels_max", 0), rtt,
-		npctl_duration(last, sizeof(last), npjson_number(s, "last_used", -1)),
-		npctl_duration(age, sizeof(age), npjson_number(s, "age", -1)), npjson_number(s, "bytes_in", 0),
-		npjson_number(s, "bytes_out", 0)) == -1)
-		return -1;
-	if (cJSON_GetObjectItemCaseSensitive(s, "banner") == NULL)
+	if (view->rows == 0 || total <= view->rows)
 		return 0;
-	return buf_printf(b, "    %s\n    %s\n    %s\n", npjson_text(s, "banner", banner, sizeof(banner)),
-	    npjson_text(s, "algorithms", algorithms, sizeof(algorithms)), npjson_text(s, "auth", auth, sizeof(auth)));
-}
-
-static int
-append_detail(struct buf *b, const cJSON *d)
-{
-	const cJSON *error = cJSON_GetObjectItemCaseSensitive(d, "last_error");
-	const cJSON *session;
-	char name[128], user[128], host[256], message[700];
-
-	if (buf_printf(b, "\n%s: %s@%s, port %.0f\n", npjson_text(d, "device", name, sizeof(name)),
-		npjson_text(d, "user", user, sizeof(user)), npjson_text(d, "host", host, sizeof(host)),
-		npjson_number(d, "port", 0)) == -1)
-		return -1;
-	if (cJSON_IsObject(error) &&
-	    buf_printf(b, "  last error: %s\n", npjson_text(error, "message", message, sizeof(message))) == -1)
-		return -1;
-	cJSON_ArrayForEach (session, cJSON_GetObjectItemCaseSensitive(d, "list"))
-		if (append_session(b, session) == -1)
-			return -1;
-	return 0;
+	if (last >= total)
+		return buf_printf(b, "-- %zu to %zu of %zu devices, the last; all at once: npctl status --all\n",
+		    view->first + 1, last, total);
+	return buf_printf(b, "-- %zu to %zu of %zu devices; more: npctl status --page %zu; all: npctl status --all\n",
+	    view->first + 1, last, total, view->first / view->rows + 2);
 }
 
 int
-npctl_status_text(struct buf *b, const cJSON *status, bool detail)
+npctl_status_text(struct buf *b, const cJSON *status, const struct npctl_view *view)
 {
 	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(status, "devices");
-	const cJSON *device;
+	size_t total = (size_t)cJSON_GetArraySize(devices);
+	struct chosen chosen;
+	int rc;
 
 	if (append_broker(b, cJSON_GetObjectItemCaseSensitive(status, "broker")) == -1)
 		return -1;
-	if (cJSON_GetArraySize(devices) == 0)
+	if (total == 0)
 		return buf_append_str(b, "No device has been used yet.\n");
-	if (append_table(b, devices) == -1)
-		return -1;
-	cJSON_ArrayForEach (device, devices)
-		if (detail && append_detail(b, device) == -1)
-			return -1;
-	return 0;
+	chosen = choose(devices, view, total);
+	rc = append_table(b, &chosen);
+	for (size_t i = 0; rc == 0 && view->detail && i < chosen.count; i++)
+		rc = npctl_detail_text(b, status, chosen.v[i]);
+	if (rc == 0)
+		rc = append_footer(b, view, chosen.count, total);
+	free(chosen.v);
+	return rc;
 }

@@ -64,17 +64,6 @@ print_ping(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 }
 
 static void
-print_status(const struct npctl_options *o, const cJSON *result)
-{
-	struct buf b;
-
-	buf_init(&b, OUTPUT_MAX);
-	if (npctl_status_text(&b, result, o->args_count > 0) == 0)
-		fwrite(buf_head(&b), 1, b.len, stdout);
-	buf_free(&b);
-}
-
-static void
 print_reload(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 {
 	const cJSON *warning;
@@ -178,7 +167,7 @@ static const struct {
     {"reconnect", npctl_steer_params, npctl_print_steer},
     {"reload", no_params, print_reload},
     {"resume", npctl_steer_params, npctl_print_steer},
-    {"status", status_params, print_status},
+    {"status", status_params, npctl_print_status},
     {"stop", stop_params, print_nothing},
     {"sync", no_params, print_nothing},
 };

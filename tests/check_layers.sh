@@ -166,11 +166,13 @@ C npconnect
 C npctl
 C npctl_config cjson
 C npctl_daemon cjson
+C npctl_detail cjson
 C npctl_fetch cjson
 C npctl_impl cjson
 C npctl_metrics cjson
 C npctl_open cjson
 C npctl_options
+C npctl_page cjson
 C npctl_platform cjson
 C npctl_show cjson
 C npctl_status cjson

@@ -50,6 +50,22 @@ for bad in '{"page":7}' '{"page":"x"}' '{"page":"d:1"}' '{"page":"d:1:2:3:4"}' '
 	like "$(ask "$bad")" 'invalid_params' "status with $bad is refused"
 done
 
+# ---- on a terminal ----
+
+npctl pause "d2999-$long" >/dev/null
+run ptyrun sh -c 'stty rows 24 cols 100; npctl status'
+is "$(echo "$out" | wc -l)" 23 "a screen of 24 rows is not overrun"
+is "$(echo "$out" | awk '{ sub(/\r$/, "") } length > 100' | wc -l)" 0 "nor are 100 columns"
+like "$(echo "$out" | sed -n 3p)" '^d2999-n.*paused' "what was steered comes first"
+like "$(echo "$out" | sed -n 4p)" '^dev ' "then the others as they are configured"
+like "$out" '^-- 1 to 20 of 3001 devices; more: npctl status --page 2; all: npctl status --all' "the last line says how to go on"
+like "$(npctl status --page 2 | tail -n 1)" '^-- 21 to 40 of 3001 devices; more: npctl status --page 3' "the next page"
+like "$(npctl status --page 151 | tail -n 1)" '^-- 3001 to 3001 of 3001 devices, the last' "the last one"
+like "$(npctl status --page 152)" '^There are 3001 devices, on 151 pages' "and none behind it"
+is "$(ptyrun npctl status --all @g3 | wc -l)" 302 "--all prints all of them"
+is "$(npctl status | wc -l)" 3003 "and so does a pipe"
+npctl resume --all >/dev/null
+
 # ---- sessions, clients and requests on pages of one ----
 
 for i in 1 2 3 4 5 6; do

@@ -14,18 +14,26 @@
 #include "npctl_status.h"
 
 static char *
-render(const char *json, bool detail)
+render_view(const char *json, const struct npctl_view *view)
 {
 	cJSON *status = cJSON_Parse(json);
 	struct buf b;
 
 	assert_non_null(status);
 	buf_init(&b, 1 << 20);
-	assert_int_equal(npctl_status_text(&b, status, detail), 0);
+	assert_int_equal(npctl_status_text(&b, status, view), 0);
 	char *text = strndup((const char *)buf_head(&b), b.len);
 	buf_free(&b);
 	cJSON_Delete(status);
 	return text;
+}
+
+static char *
+render(const char *json, bool detail)
+{
+	struct npctl_view view = {.detail = detail};
+
+	return render_view(json, &view);
 }
 
 static const char one_device[] =
@@ -47,11 +55,11 @@ test_table_shows_a_row_a_device(void **state NP_UNUSED)
 {
 	char *text = render(one_device, false);
 
-	assert_string_equal(text,
-	    "netpulsed 0.1.0, pid 42, serving for 2m at /run/s: 1 clients, 2 sessions, 3 requests\n"
-	    "DEVICE                 STATE     SESSIONS CHANNELS RUN QUEUE   RTT LAST AGE ERROR\n"
-	    "core1                  executing        2     3/20   3     1 0.2ms   0s  2h\n"
-	    "edge-with-a-name-that+ failed           0      0/0   0     0     -    -   - connect_failed (12s)\n");
+	assert_string_equal(text, "netpulsed 0.1.0, pid 42, serving for 2m: 1 client, 2 sessions, 3 requests; /run/s\n"
+				  "DEVICE                 STATE     SESSIONS CHANNELS RUN QUEUE   RTT LAST AGE NOTE\n"
+				  "core1                  executing        2     3/20   3     1 0.2ms   0s  2h\n"
+				  "edge-with-a-name-that+ failed           0      0/0   0     0     -    -   - "
+				  "connect_failed (12s)\n");
 	free(text);
 }
 
@@ -60,10 +68,108 @@ test_detail_shows_sessions_and_the_whole_error(void **state NP_UNUSED)
 {
 	char *text = render(one_device, true);
 
-	assert_non_null(strstr(text, "\ncore1: ops@10.0.0.1, port 22\n  session #7: connected, channels 3/10"));
+	assert_non_null(strstr(text, "\ncore1: ops@10.0.0.1, port 22\n"));
+	assert_non_null(strstr(text, "\n  session #7: connected, channels 3/10"));
 	assert_non_null(strstr(text, "last error: connection refused\n"));
 	assert_non_null(strstr(text, "SSH-2.0-x\\033[2J"));
 	assert_null(strchr(text, '\033'));
+	free(text);
+}
+
+static void
+test_note_says_what_the_operator_did_and_what_failed(void **state NP_UNUSED)
+{
+	static const struct {
+		const char *members;
+		const char *note;
+	} cases[] = {
+	    {"\"paused\":true", "paused"},
+	    {"\"disabled\":true,\"text\":\"upgrade\"", "disabled: upgrade"},
+	    {"\"disabled\":true,\"text\":null", "disabled"},
+	    {"\"draining\":true,\"paused\":true", "draining"},
+	    {"\"last_error\":{\"reason\":\"auth_failed\",\"blocked\":true,\"retry_in\":null,\"age\":5}",
+		"auth_failed (barred)"},
+	    {"\"last_error\":{\"reason\":\"connect_failed\",\"retry_in\":null,\"age\":7200}", "connect_failed, 2h ago"},
+	    {"\"paused\":true,\"last_error\":{\"reason\":\"backoff\",\"retry_in\":3}", "paused; backoff (3s)"},
+	};
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		char json[512];
+		snprintf(
+		    json, sizeof(json), "{\"devices\":[{\"device\":\"a\",\"state\":\"idle\",%s}]}", cases[i].members);
+		char *text = render(json, false), *line = strchr(text, '\n') + 1;
+		line[strcspn(line, "\n")] = '\0';
+		if (strlen(line) < strlen(cases[i].note) ||
+		    strcmp(line + strlen(line) - strlen(cases[i].note), cases[i].note) != 0)
+			fail_msg("`%s` does not end in `%s`", line, cases[i].note);
+		free(text);
+	}
+}
+
+static const char five_devices[] =
+    "{\"devices\":[{\"device\":\"d1\",\"state\":\"idle\"},{\"device\":\"d2\",\"state\":\"connected\"},"
+    "{\"device\":\"d3\",\"state\":\"idle\"},{\"device\":\"d4\",\"state\":\"idle\",\"paused\":true},"
+    "{\"device\":\"d5\",\"state\":\"failed\"}]}";
+
+/* The first letters of the lines but the first: "d2,d4,--". */
+static const char *
+first_words(const char *text, char *out, size_t size)
+{
+	out[0] = '\0';
+	for (const char *line = strchr(text, '\n') + 1; *line != '\0'; line = strchr(line, '\n') + 1)
+		snprintf(out + strlen(out), size - strlen(out), "%s%.2s", out[0] != '\0' ? "," : "", line);
+	return out;
+}
+
+static void
+test_devices_of_interest_come_first_and_pages_follow_each_other(void **state NP_UNUSED)
+{
+	static const struct {
+		struct npctl_view view;
+		const char *lines;
+		const char *footer;
+	} cases[] = {
+	    {{.rows = 0}, "d2,d4,d5,d1,d3", NULL},
+	    {{.rows = 5}, "d2,d4,d5,d1,d3", NULL},
+	    {{.rows = 2}, "d2,d4,--", "-- 1 to 2 of 5 devices; more: npctl status --page 2; all: npctl status --all\n"},
+	    {{.rows = 2, .first = 2}, "d5,d1,--", "more: npctl status --page 3"},
+	    {{.rows = 2, .first = 4}, "d3,--", "-- 5 to 5 of 5 devices, the last;"},
+	};
+	char words[64];
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		char *text = render_view(five_devices, &cases[i].view);
+		assert_string_equal(first_words(text, words, sizeof(words)), cases[i].lines);
+		if (cases[i].footer != NULL)
+			assert_non_null(strstr(text, cases[i].footer));
+		free(text);
+	}
+}
+
+static void
+test_detail_shows_requests_and_who_asked(void **state NP_UNUSED)
+{
+	char *text = render(
+	    "{\"devices\":[{\"device\":\"a\",\"user\":\"u\",\"host\":\"h\",\"port\":22,\"state\":\"executing\","
+	    "\"logins\":1,"
+	    "\"failures\":2,\"requests\":3,\"commands\":1,\"bytes_in\":1234567,\"bytes_out\":10,\"disabled\":true,"
+	    "\"text\":\"later\",\"last_error\":{\"reason\":\"auth_failed\",\"message\":\"no\",\"blocked\":true,\"age\":"
+	    "60},"
+	    "\"list\":[]}],\"peers\":[{\"id\":9,\"pid\":123,\"program\":\"npexec\"}],\"requests\":["
+	    "{\"id\":12,\"peer\":9,\"device\":\"a\",\"kind\":\"exec\",\"state\":\"running\",\"age\":3,\"index\":1,"
+	    "\"count\":5,\"session\":7,\"bytes_out\":2048},"
+	    "{\"id\":13,\"peer\":null,\"device\":\"a\",\"kind\":\"forward\",\"state\":\"queued\",\"age\":1},"
+	    "{\"id\":14,\"peer\":9,\"device\":\"b\",\"kind\":\"exec\",\"state\":\"queued\",\"age\":1}]}",
+	    true);
+
+	assert_non_null(strstr(text, "  disabled by the operator: later\n"
+				     "  1 log-in, 2 failed; 3 requests, 1 command; 1.2 MB in, 10 B out\n"
+				     "  last error 60s ago: no\n"
+				     "  no log-in is tried until its credentials change, or npctl open\n"
+				     "  request 12: exec runs for 3s on #7, command 2 of 5, 2.0 kB out, by npexec (pid "
+				     "123, client 9)\n"
+				     "  request 13: forward waits for 1s, 0 B out, by the broker\n"));
+	assert_null(strstr(text, "request 14"));
 	free(text);
 }
 
@@ -213,6 +319,11 @@ test_mistakes_are_named(void **state NP_UNUSED)
 	    {"kill", "give the number"},
 	    {"kill 1 2", "2: one argument too many"},
 	    {"stop --all", "--all does not go with it"},
+	    {"open a --login", "--login does not go with it"},
+	    {"status --page 0", "--page takes a number from 1"},
+	    {"status --page x", "--page takes a number from 1"},
+	    {"status --page 2 --all", "--page goes neither with --all"},
+	    {"ping --page 2", "--page does not go with it"},
 	    {"disable a -m \xff", "the text is not UTF-8"},
 	    {"ping x", "x: one argument too many"},
 	    {"ping --now", "--now does not go with it"},
@@ -248,6 +359,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_table_shows_a_row_a_device),
 	    cmocka_unit_test(test_detail_shows_sessions_and_the_whole_error),
+	    cmocka_unit_test(test_note_says_what_the_operator_did_and_what_failed),
+	    cmocka_unit_test(test_devices_of_interest_come_first_and_pages_follow_each_other),
+	    cmocka_unit_test(test_detail_shows_requests_and_who_asked),
 	    cmocka_unit_test(test_table_stays_within_its_width),
 	    cmocka_unit_test(test_missing_and_hostile_members_do_no_harm),
 	    cmocka_unit_test(test_durations_are_short),
