@@ -189,9 +189,9 @@ static void
 overflow(struct chan *ch)
 {
 	chan_end_set(ch, REASON_OUTPUT_LIMIT,
-	    "%s: %u MiB of the command's output are unread, and others use the session: read faster, join the streams "
+	    "%s: %zu MiB of the command's output are unread, and others use the session: read faster, join the streams "
 	    "(2>&1), or give it a session of its own (fresh)",
-	    ch->session->name, CHAN_HELD_MAX / 1024 / 1024);
+	    ch->session->name, ch->session->held_max / 1024 / 1024);
 	ch->held[0] = ch->held[1] = 0;
 	(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
 	ch->state = CHAN_CLOSING;
@@ -206,13 +206,13 @@ chans_check_held(struct session *s)
 
 	s->hoards = s->paused = false;
 	TAILQ_FOREACH (ch, &s->chans, link) {
-		if (held_bytes(ch) <= CHAN_HELD_PAUSE)
+		if (held_bytes(ch) <= s->held_pause)
 			continue;
 		if (is_alone(ch))
 			s->paused = true;
-		else if (held_bytes(ch) > CHAN_HELD_MAX)
+		else if (held_bytes(ch) > s->held_max)
 			overflow(ch);
-		s->hoards |= held_bytes(ch) > CHAN_HELD_PAUSE;
+		s->hoards |= held_bytes(ch) > s->held_pause;
 	}
 	if (s->hoards != hoarded) {
 		s->slots_changed = true;

@@ -464,6 +464,8 @@ session_adopt(struct ev_loop *loop, const struct session_params *params, const s
 	s->fd = params->fd;
 	s->proxy_pid = params->proxy_pid;
 	s->slots_max = params->max_channels > 0 ? params->max_channels : 1;
+	s->held_pause = CHAN_HELD_PAUSE;
+	s->held_max = CHAN_HELD_MAX;
 	s->srtt = s->open_rtt = -1;
 	s->last_rx = clock_now();
 	TAILQ_INIT(&s->chans);

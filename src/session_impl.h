@@ -149,12 +149,13 @@ struct session {
 	struct chan_list chans;
 	struct chan *spare;
 	int slots_max;
-	int peak;          /* most channels the server has borne at once */
-	int refusals;      /* in a row, without a confirmed open between them */
-	double last_close; /* when a CLOSE was last sent */
-	bool deliver_now;  /* enough output has come together to hand it on before the turn ends */
-	bool hoards;       /* a channel holds more than CHAN_HELD_PAUSE */
-	bool paused;       /* and therefore nothing is read */
+	int peak;                    /* most channels the server has borne at once */
+	int refusals;                /* in a row, without a confirmed open between them */
+	double last_close;           /* when a CLOSE was last sent */
+	bool deliver_now;            /* enough output has come together to hand it on before the turn ends */
+	size_t held_pause, held_max; /* CHAN_HELD_PAUSE, CHAN_HELD_MAX; less in tests */
+	bool hoards;                 /* a channel holds more than that */
+	bool paused;                 /* and therefore nothing is read */
 	bool spares;
 	bool is_openssh;
 	bool slots_changed;

@@ -1049,8 +1049,16 @@ test_a_limit_of_three_is_learned(void **state NP_UNUSED)
 }
 
 /* Each byte of standard error makes libssh open the window for more standard output than anybody reads. */
-#define BOTH_STREAMS "i=0; while [ $i -lt 160 ]; do head -c 700000 /dev/zero; printf x >&2; i=$((i + 1)); done; exit 3"
-#define BOTH_BYTES (160u * 700000u)
+#define BOTH_STREAMS "i=0; while [ $i -lt 16 ]; do head -c 700000 /dev/zero; printf x >&2; i=$((i + 1)); done; exit 3"
+#define BOTH_BYTES (16u * 700000u)
+
+static void
+exec_both_streams(struct trial *t, struct record *r)
+{
+	t->session->held_pause = 3 * MIB;
+	t->session->held_max = 6 * MIB;
+	record_exec(r, t->session, BOTH_STREAMS);
+}
 
 static void
 read_on(struct record *r)
@@ -1090,10 +1098,10 @@ test_a_slow_reader_of_both_streams_is_waited_for(void **state NP_UNUSED)
 	uint64_t before;
 
 	trial_start(&t, &plain);
-	record_exec(&r, t.session, BOTH_STREAMS);
+	exec_both_streams(&t, &r);
 	trial_until(&t, is_paused, &t);
 	before = session_bytes_in(t.session);
-	assert_true(before < 20 * MIB);
+	assert_true(before < 5 * MIB);
 	assert_false(session_has_slot(t.session));
 	assert_true(t.slot_events > 0);
 	record_exec(&other, t.session, "echo never");
@@ -1110,7 +1118,7 @@ test_a_slow_reader_of_both_streams_is_waited_for(void **state NP_UNUSED)
 	trial_until(&t, record_done, &r);
 	assert_int_equal(r.end.err.reason, REASON_NONE);
 	assert_int_equal(r.end.status, 3);
-	assert_int_equal(r.received, BOTH_BYTES + 160);
+	assert_int_equal(r.received, BOTH_BYTES + 16);
 	assert_true(session_has_slot(t.session));
 	record_free(&r);
 	record_free(&other);
@@ -1125,7 +1133,7 @@ test_a_slow_reader_of_both_streams_who_leaves_is_no_burden(void **state NP_UNUSE
 	struct record r = {.paused = true, .count_only = true};
 
 	trial_start(&t, &plain);
-	record_exec(&r, t.session, BOTH_STREAMS);
+	exec_both_streams(&t, &r);
 	trial_until(&t, is_paused, &t);
 	chan_abandon(r.chan);
 	trial_until(&t, record_done, &r);
@@ -1145,7 +1153,7 @@ test_a_slow_reader_of_both_streams_beside_others_has_a_limit(void **state NP_UNU
 	trial_start(&t, &plain);
 	record_exec(&other, t.session, "cat; exit 4");
 	trial_until(&t, record_started, &other);
-	record_exec(&r, t.session, BOTH_STREAMS);
+	exec_both_streams(&t, &r);
 	trial_until(&t, hoards, &t);
 	assert_false(session_has_slot(t.session));
 	assert_int_equal(chan_write(other.chan, "still here\n", 11), 0);
@@ -1155,7 +1163,7 @@ test_a_slow_reader_of_both_streams_beside_others_has_a_limit(void **state NP_UNU
 	read_on(&r);
 	trial_until(&t, record_done, &r);
 	assert_int_equal(r.end.err.reason, REASON_OUTPUT_LIMIT);
-	assert_true(session_bytes_in(t.session) < 80 * MIB);
+	assert_true(session_bytes_in(t.session) < 10 * MIB);
 
 	assert_int_equal(chan_write(other.chan, "and here\n", 9), 0);
 	wait_text(&t, &other, "and here\n");
