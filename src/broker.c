@@ -517,6 +517,19 @@ end_everything(struct broker *b, double deadline)
 		peer_close_after_flush(bp->peer);
 }
 
+/* Who has not read by now what was said to him never will. */
+static void
+drop_peers(struct broker *b)
+{
+	struct broker_peer *bp;
+
+	if (b->peers_count == 0)
+		return;
+	TAILQ_FOREACH (bp, &b->peers, link)
+		peer_close(bp->peer);
+	ev_run(b->loop, EVRUN_NOWAIT);
+}
+
 /* Everything that is left gets a second to say goodbye; then the process ends without it. */
 void
 broker_destroy(struct broker *b)
@@ -531,6 +544,7 @@ broker_destroy(struct broker *b)
 	end_everything(b, deadline - 0.5);
 	while ((b->sessions_count > 0 || b->peers_count > 0) && clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
+	drop_peers(b);
 	free_ended(b);
 	connector_destroy(b->connector);
 	broker_shows_free(b);
