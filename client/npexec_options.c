@@ -1,6 +1,4 @@
-/*
- * npexec's command line.  Owns nothing but the struct it fills; reads the environment for --env NAME.
- */
+/* npexec's command line.  Owns nothing but the struct it fills. */
 #include "npexec_options.h"
 
 #include <errno.h>
@@ -11,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "npexec_override.h"
 #include "npexec_source.h"
 #include "operand.h"
-#include "paths.h"
 #include "text.h"
 #include "xalloc.h"
 
@@ -52,8 +50,8 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int
-usage(struct np_error *err, const char *option, const char *what)
+int
+npexec_usage(struct np_error *err, const char *option, const char *what)
 {
 	char shown[128];
 
@@ -70,123 +68,7 @@ npexec_world_look(struct npexec_world *world)
 	    fstat(STDIN_FILENO, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
-/* ---- overrides ---- */
-
-static void
-set_string(cJSON **object, const char *key, const char *value)
-{
-	if (*object == NULL)
-		*object = cJSON_CreateObject();
-	cJSON_DeleteItemFromObjectCaseSensitive(*object, key);
-	cJSON_AddStringToObject(*object, key, value);
-}
-
-/* Every user of the machine can read the arguments of a process. */
-static bool
-is_secret_key(const char *key)
-{
-	return strcmp(key, "password") == 0 || strcmp(key, "secret") == 0;
-}
-
-/* The broker works in another directory: what names a file is made absolute here. */
-static int
-set_path(struct npexec_options *o, const char *key, const char *path, struct np_error *err)
-{
-	char *expanded, *absolute, *cwd;
-
-	if (*path == '\0')
-		return usage(err, key, "the file name is empty");
-	expanded = paths_expand_home(path);
-	if (expanded[0] == '/') {
-		set_string(&o->overrides, key, expanded);
-		free(expanded);
-		return 0;
-	}
-	cwd = getcwd(NULL, 0);
-	if (cwd == NULL) {
-		free(expanded);
-		return error_set_errno(err, REASON_INVALID_PARAMS, "find the current directory");
-	}
-	absolute = xasprintf("%s/%s", cwd, expanded);
-	set_string(&o->overrides, key, absolute);
-	free(absolute);
-	free(cwd);
-	free(expanded);
-	return 0;
-}
-
-static bool
-is_path_key(const char *key)
-{
-	static const char *const keys[] = {
-	    "key_file", "certificate_file", "password_file", "secret_file", "ssh_config"};
-
-	for (size_t i = 0; i < NP_COUNT(keys); i++)
-		if (strcmp(key, keys[i]) == 0)
-			return true;
-	return false;
-}
-
-static int
-set_key_value(struct npexec_options *o, const char *arg, struct np_error *err)
-{
-	const char *equals = strchr(arg, '=');
-	int result = 0;
-
-	if (equals == NULL || equals == arg)
-		return usage(err, "-o", "write it as key=value, with a key of netpulse.yaml(5)");
-	char *key = xstrndup(arg, (size_t)(equals - arg));
-	if (is_secret_key(key))
-		result = usage(err, "-o",
-		    "a secret on the command line can be read by every user: use password_command, password_file, "
-		    "secret_command "
-		    "or secret_file");
-	else if (is_path_key(key) && strcmp(equals + 1, "none") != 0)
-		result = set_path(o, key, equals + 1, err);
-	else
-		set_string(&o->overrides, key, equals + 1);
-	free(key);
-	return result;
-}
-
-static int
-set_env(struct npexec_options *o, const char *arg, struct np_error *err)
-{
-	const char *equals = strchr(arg, '=');
-
-	if (equals == arg || *arg == '\0')
-		return usage(err, "--env", "write it as NAME or NAME=VALUE");
-	if (equals == NULL) {
-		const char *value = getenv(arg);
-		if (value != NULL && !text_is_utf8(value, strlen(value)))
-			return usage(err, arg, "the variable's value is not UTF-8");
-		if (value != NULL)
-			set_string(&o->env, arg, value);
-		return 0;
-	}
-	char *name = xstrndup(arg, (size_t)(equals - arg));
-	set_string(&o->env, name, equals + 1);
-	free(name);
-	return 0;
-}
-
-static int
-add_answer(struct npexec_options *o, const char *arg, struct np_error *err)
-{
-	const char *equals = strchr(arg, '=');
-
-	if (equals == NULL || equals == arg)
-		return usage(err, "--answer", "write it as REGEX=TEXT");
-	char *match = xstrndup(arg, (size_t)(equals - arg));
-	cJSON *answer = cJSON_CreateObject();
-	cJSON_AddStringToObject(answer, "match", match);
-	cJSON_AddStringToObject(answer, "answer", equals + 1);
-	if (o->answers == NULL)
-		o->answers = cJSON_CreateArray();
-	cJSON_AddItemToArray(o->answers, answer);
-	free(match);
-	return 0;
-}
+/* ---- values ---- */
 
 static int
 set_seconds(const char *option, const char *arg, double *seconds, struct np_error *err)
@@ -196,7 +78,7 @@ set_seconds(const char *option, const char *arg, double *seconds, struct np_erro
 	errno = 0;
 	*seconds = strtod(arg, &end);
 	if (*arg < '0' || *arg > '9' || *end != '\0' || errno != 0 || !isfinite(*seconds))
-		return usage(err, option, "write a number of seconds, 0 for no limit");
+		return npexec_usage(err, option, "write a number of seconds, 0 for no limit");
 	return 0;
 }
 
@@ -217,16 +99,16 @@ set_long(struct npexec_options *o, int option, const char *arg, struct np_error 
 
 	switch (option) {
 	case OPT_TYPE:
-		set_string(&o->overrides, "device_type", arg);
+		npexec_override(o, "device_type", arg);
 		return 0;
 	case OPT_TIMEOUT:
 		return set_seconds("--timeout", arg, &o->timeout, err);
 	case OPT_IDLE_TIMEOUT:
 		return set_seconds("--idle-timeout", arg, &o->idle_timeout, err);
 	case OPT_ANSWER:
-		return add_answer(o, arg, err);
+		return npexec_override_answer(o, arg, err);
 	case OPT_ENV:
-		return set_env(o, arg, err);
+		return npexec_override_env(o, arg, err);
 	case OPT_CONFIRM:
 		if (set_number("--confirm", arg, CONFIRM_MINUTES_MAX, &minutes, err) == -1)
 			return -1;
@@ -252,25 +134,25 @@ set_with_argument(struct npexec_options *o, int option, const char *arg, struct 
 		npexec_source_add(o, (char)option, arg);
 		return 0;
 	case 'l':
-		set_string(&o->overrides, "username", arg);
+		npexec_override(o, "username", arg);
 		return 0;
 	case 'p':
 		if (set_number("-p", arg, 65535, &number, err) == -1)
 			return -1;
-		set_string(&o->overrides, "port", arg);
+		npexec_override(o, "port", arg);
 		return 0;
 	case 'i':
-		return set_path(o, "key_file", arg, err);
+		return npexec_override_path(o, "key_file", arg, err);
 	case 'J':
-		set_string(&o->overrides, "proxy_jump", arg);
+		npexec_override(o, "proxy_jump", arg);
 		return 0;
 	case 'F':
 		if (strcmp(arg, "none") != 0)
-			return set_path(o, "ssh_config", arg, err);
-		set_string(&o->overrides, "ssh_config", arg);
+			return npexec_override_path(o, "ssh_config", arg, err);
+		npexec_override(o, "ssh_config", arg);
 		return 0;
 	case 'o':
-		return set_key_value(o, arg, err);
+		return npexec_override_parse(o, arg, err);
 	case 'P':
 		if (set_number("-P", arg, NPEXEC_PARALLEL_MAX, &number, err) == -1)
 			return -1;
@@ -326,7 +208,8 @@ unknown_option(char **argv, int option, struct np_error *err)
 	char name[3] = {'-', (char)optopt, '\0'};
 	const char *word = optopt > 0 && optopt < 256 ? name : argv[optind - 1];
 
-	return usage(err, word, option == ':' ? "an argument is missing" : "no such option; npexec --help lists them");
+	return npexec_usage(
+	    err, word, option == ':' ? "an argument is missing" : "no such option; npexec --help lists them");
 }
 
 /* File names of -f and -S stay here; everything else travels in JSON. */
@@ -335,7 +218,7 @@ check_utf8(int option, const char *arg, struct np_error *err)
 {
 	if (arg == NULL || option == 'f' || option == 'S' || text_is_utf8(arg, strlen(arg)))
 		return 0;
-	return usage(err, arg, "not UTF-8");
+	return npexec_usage(err, arg, "not UTF-8");
 }
 
 /* ---- what all of it means ---- */
@@ -349,15 +232,15 @@ check_config(const struct npexec_options *o, struct np_error *err)
 
 	for (int i = NPEXEC_PROVE; i < NPEXEC_FLAGS; i++)
 		if (o->flags[i] && (i >= NPEXEC_SAVE) != o->config)
-			return usage(err, names[i], o->config ? not_with : only_with);
+			return npexec_usage(err, names[i], o->config ? not_with : only_with);
 	if (!o->config)
-		return o->confirm_minutes == 0 ? 0 : usage(err, "--confirm", only_with);
+		return o->confirm_minutes == 0 ? 0 : npexec_usage(err, "--confirm", only_with);
 	if (o->subsystem || o->tty > 0 || o->env != NULL)
-		return usage(err, "-s, -t, --env", not_with);
+		return npexec_usage(err, "-s, -t, --env", not_with);
 	if (o->flags[NPEXEC_DRY_RUN] && (o->flags[NPEXEC_SAVE] || o->confirm_minutes > 0))
-		return usage(err, "--dry-run", "nothing is kept that could be saved or confirmed");
+		return npexec_usage(err, "--dry-run", "nothing is kept that could be saved or confirmed");
 	if (o->flags[NPEXEC_SAVE] && o->confirm_minutes > 0)
-		return usage(err, "--confirm", "what may be undone is not to be saved yet: leave out --save");
+		return npexec_usage(err, "--confirm", "what may be undone is not to be saved yet: leave out --save");
 	return 0;
 }
 
@@ -365,11 +248,11 @@ static int
 decide_mode(struct npexec_options *o, const struct npexec_world *world, struct np_error *err)
 {
 	if (o->sources != NULL && o->command != NULL)
-		return usage(err, "-e, -f", "no further command can be given behind the device");
+		return npexec_usage(err, "-e, -f", "no further command can be given behind the device");
 	if (o->subsystem && o->command == NULL)
-		return usage(err, "-s", "name the subsystem behind the device");
+		return npexec_usage(err, "-s", "name the subsystem behind the device");
 	if (o->subsystem && !text_is_utf8(o->command, strlen(o->command)))
-		return usage(err, "-s", "the subsystem's name is not UTF-8");
+		return npexec_usage(err, "-s", "the subsystem's name is not UTF-8");
 	if (o->config)
 		o->mode = NPEXEC_CONFIG;
 	else if (o->command != NULL)
@@ -381,9 +264,9 @@ decide_mode(struct npexec_options *o, const struct npexec_world *world, struct n
 	else
 		o->mode = NPEXEC_LINES;
 	if (o->no_stdin && o->command == NULL && o->sources == NULL)
-		return usage(err, "-n", "without standard input there must be a command");
+		return npexec_usage(err, "-n", "without standard input there must be a command");
 	if (o->json && o->mode == NPEXEC_SHELL)
-		return usage(err, "-j", "there must be a command");
+		return npexec_usage(err, "-j", "there must be a command");
 	return 0;
 }
 
@@ -394,16 +277,16 @@ check_several(const struct npexec_options *o, const struct npexec_world *world, 
 	if (!o->several)
 		return 0;
 	if (o->json && o->gather)
-		return usage(err, "-b", "not together with -j, which keeps the outputs apart");
+		return npexec_usage(err, "-b", "not together with -j, which keeps the outputs apart");
 	if (o->tty > 0)
-		return usage(err, "-t", "a terminal is for one device");
+		return npexec_usage(err, "-t", "a terminal is for one device");
 	if (o->mode == NPEXEC_SHELL)
-		return usage(err, o->device, "a shell is for one device: give a command");
+		return npexec_usage(err, o->device, "a shell is for one device: give a command");
 	if (o->mode == NPEXEC_LINES)
-		return usage(err, o->device,
+		return npexec_usage(err, o->device,
 		    "commands from standard input are for one device, or use -f - to run all of them on each");
 	if (o->mode == NPEXEC_COMMAND && world->stdin_has_data && !o->no_stdin)
-		return usage(err, o->device, "standard input is for one device: give -n to leave it alone");
+		return npexec_usage(err, o->device, "standard input is for one device: give -n to leave it alone");
 	return 0;
 }
 

@@ -87,6 +87,8 @@ void npexec_world_look(struct npexec_world *world);
 enum npexec_parsed npexec_options_parse(int argc, char **argv, const struct npexec_world *world,
     struct npexec_options *o, struct np_error *err) NP_MUST_CHECK;
 void npexec_options_finish(struct npexec_options *o);
+/* "OPTION: what is wrong with it" into err; -1. */
+int npexec_usage(struct np_error *err, const char *option, const char *what);
 
 /* term, cols, rows: of the terminal, for a pty. */
 struct npexec_terminal {

@@ -12,9 +12,11 @@ add_what(cJSON *params, const struct npexec_options *o, const char *command, siz
 		cJSON *list = cJSON_AddArrayToObject(params, "commands");
 		for (size_t i = 0; i < o->commands_count; i++)
 			cJSON_AddItemToArray(list, cJSON_CreateStringReference(o->commands[i]));
-	} else if (o->mode != NPEXEC_SHELL && text_is_utf8(command, size) && memchr(command, '\0', size) == NULL) {
+	} else if (command == NULL) {
+		return; /* a shell, or a configuration */
+	} else if (text_is_utf8(command, size) && memchr(command, '\0', size) == NULL) {
 		cJSON_AddStringToObject(params, o->subsystem ? "subsystem" : "command", command);
-	} else if (o->mode != NPEXEC_SHELL) {
+	} else {
 		char *base64 = text_base64(command, size);
 		cJSON_AddStringToObject(params, "command_base64", base64);
 		free(base64);
@@ -70,8 +72,7 @@ npexec_params(const struct npexec_options *o, const char *device, const char *co
 	cJSON *params = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(params, "device", device);
-	if (o->mode != NPEXEC_CONFIG)
-		add_what(params, o, command, size);
+	add_what(params, o, command, size);
 	if (o->overrides != NULL)
 		cJSON_AddItemReferenceToObject(params, "overrides", o->overrides);
 	if (o->env != NULL)

@@ -19,14 +19,6 @@
 #define COMMAND_FILE_MAX ((size_t)FRAME_JSON_MAX / 2)
 #define READ_SIZE ((size_t)64 * 1024)
 
-static int
-bad(struct np_error *err, const char *where, const char *what)
-{
-	char shown[128];
-
-	return error_set(err, REASON_INVALID_PARAMS, "%s: %s", text_vis_into(shown, sizeof(shown), where), what);
-}
-
 void
 npexec_source_add(struct npexec_options *o, char option, const char *arg)
 {
@@ -62,7 +54,7 @@ read_all(int fd, struct buf *b, const char *path, const char *too_large, struct 
 		ssize_t n;
 
 		if (p == NULL)
-			return bad(err, path, too_large);
+			return npexec_usage(err, path, too_large);
 		n = read(fd, p, want);
 		if (n == 0)
 			return 0;
@@ -94,7 +86,8 @@ static int
 add_command(struct npexec_options *o, const char *text, size_t size, const char *where, struct np_error *err)
 {
 	if (!text_is_utf8(text, size) || memchr(text, '\0', size) != NULL)
-		return bad(err, where, "only UTF-8 text can be in a list of commands: give this one as an argument");
+		return npexec_usage(
+		    err, where, "only UTF-8 text can be in a list of commands: give this one as an argument");
 	o->commands = xreallocarray(o->commands, o->commands_count + 1, sizeof(o->commands[0]));
 	o->commands[o->commands_count++] = xstrndup(text, size);
 	return 0;
@@ -127,7 +120,7 @@ add_command_file(struct npexec_options *o, const char *path, struct np_error *er
 	if (result == 0)
 		result = add_commands(o, (const char *)buf_head(&b), b.len, path, err);
 	if (result == 0 && o->commands == NULL)
-		result = bad(err, path, "there is no command in it");
+		result = npexec_usage(err, path, "there is no command in it");
 	buf_free(&b);
 	return result;
 }
@@ -173,11 +166,11 @@ add_text(struct buf *b, char option, const char *arg, struct np_error *err)
 			return -1;
 		drop_returns(b, from);
 	} else if (buf_append_str(b, arg) == -1)
-		return bad(err, "-c", too_large);
+		return npexec_usage(err, "-c", too_large);
 	if (b->len > from && buf_head(b)[b->len - 1] == '\n')
 		return 0;
 	if ((b->len > from || option == 'e') && buf_append(b, "\n", 1) == -1)
-		return bad(err, "-c", too_large);
+		return npexec_usage(err, "-c", too_large);
 	return 0;
 }
 

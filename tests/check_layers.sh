@@ -190,6 +190,7 @@ C npexec_job cjson
 C npexec_message cjson
 C npexec_options cjson
 C npexec_output cjson
+C npexec_override cjson
 C npexec_progress
 C npexec_report cjson
 C npexec_request cjson

@@ -26,11 +26,13 @@ sim_scenario_hook(const struct sim_scenario *s, const char *event, const char *m
 	return NULL;
 }
 
-/* One of `show|sh`; with abbreviate also its beginning. */
+/* One of `show|sh`; with abbreviate also its beginning.  A bar alone stands for itself, as in `show | compare`. */
 static bool
 literal_fits(const char *pattern, const char *word, bool abbreviate)
 {
 	size_t size = strlen(word);
+	if (strcmp(pattern, "|") == 0)
+		return strcmp(word, "|") == 0;
 	while (*pattern != '\0') {
 		size_t n = strcspn(pattern, "|");
 		if (strncmp(pattern, word, size) == 0 && (size == n || (abbreviate && size < n)))

@@ -217,16 +217,18 @@ static const struct clidev_script scripts[] = {
 	      "! ready\n"},
     {"a dry run checks, shows what the check says, and throws away",
 	JUNOS "| set a\n"
-	      "config dry_run\n" JUNOS_ENTER STEP("set a", EDIT) "! line 0 ok\n"
-								 "> commit check\\n\n"
-								 "< commit check\\r\\nconfiguration check "
-								 "succeeds\\r\\n\\r\\n" EDIT "\n.\n"
-								 "= configuration check succeeds\n"
-								 "> rollback 0\\n\n"
-								 "< rollback 0\\r\\nload complete\\r\\n\\r\\n" EDIT
-								 "\n.\n" JUNOS_LEAVE "! result ok mode oper\n"
-								 "! tally 1 ok 0 failed 0 not_run aborted\n"
-								 "! ready\n"},
+	      "config dry_run\n" JUNOS_ENTER STEP("set a",
+		  EDIT) "! line 0 ok\n"
+			"> show | compare\\n\n"
+			"< show | compare\\r\\n[edit]\\r\\n+ a;\\r\\n\\r\\n" EDIT "\n.\n= [edit]\n= + a;\n"
+			"> commit check\\n\n"
+			"< commit check\\r\\nconfiguration check "
+			"succeeds\\r\\n\\r\\n" EDIT "\n.\n"
+			"= configuration check succeeds\n"
+			"> rollback 0\\n\n"
+			"< rollback 0\\r\\nload complete\\r\\n\\r\\n" EDIT "\n.\n" JUNOS_LEAVE "! result ok mode oper\n"
+			"! tally 1 ok 0 failed 0 not_run aborted\n"
+			"! ready\n"},
     {"a confirmed commit",
 	JUNOS "| set a\n"
 	      "config confirm 5\n" JUNOS_ENTER STEP("set a", EDIT) "! line 0 ok\n"

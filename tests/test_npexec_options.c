@@ -50,8 +50,9 @@ static char *
 request(const struct npexec_terminal *terminal)
 {
 	struct npexec_terminal none = {0};
+	const char *command = o.mode == NPEXEC_COMMAND ? o.command : NULL;
 	cJSON *params = npexec_params(
-	    &o, o.device, o.command, o.command != NULL ? strlen(o.command) : 0, terminal != NULL ? terminal : &none);
+	    &o, o.device, command, command != NULL ? strlen(command) : 0, terminal != NULL ? terminal : &none);
 	char *text = cJSON_PrintUnformatted(params);
 
 	cJSON_Delete(params);
