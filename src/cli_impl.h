@@ -81,8 +81,10 @@ struct cli_job {
 	bool split_logged;    /* log messages are held behind it */
 	double
 	    passed_quiet; /* a line began with the prompt, so the next may be hidden: so long a silence tells; or 0 */
+	double passed_at; /* when the first such line came, with nothing but log messages since */
 	enum cli_proof proof;
 	uint64_t proof_rx; /* bytes received when it was sent */
+	bool proof_passed; /* the prompt came behind its echo, and log messages behind that */
 	char proof_text[80];
 	bool proof_bare; /* its echo may stand without a prompt: none was at the tail when it was sent */
 

@@ -196,8 +196,9 @@ cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_
 		job->echo_seen = true;
 		note_cut_echo(cli);
 	}
-	/* Lines that were held are output, unless they are the beginning of this very prompt. */
-	if (view->tail != cli->prompt.shown)
+	/* Lines that were held are output, unless they are the beginning of this prompt, or it and log messages. */
+	if (view->tail != cli->prompt.shown &&
+	    !(job->split_logged && job->split_size == cli->prompt.shown_size && match->tier == PROMPT_LITERAL))
 		cli_held_flush(cli);
 	if (before > 0) {
 		cli_context_flush(cli);
@@ -230,6 +231,7 @@ cli_job_prove(struct cli *cli, bool bare)
 	job->proof = CLI_PROOF_SENT;
 	job->proof_bare = bare;
 	job->proof_rx = cli->stats.bytes_in;
+	job->proof_passed = false;
 	job->typed_at = cli->now;
 	cli->changes++;
 	cli_type(cli, job->proof_text, strlen(job->proof_text));

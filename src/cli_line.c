@@ -126,28 +126,33 @@ is_log(const struct cli *cli, const char *line, size_t size)
 
 /*
  * A log message may cut the prompt in two: its beginning then stands as a line, the message follows, and what the tail
- * shows in the end is the rest.  True when the line is kept for that reason.
+ * shows in the end is the rest.  Or it follows a prompt that is whole, and the device paints that anew below.  True
+ * when the line is kept for that reason.
  */
 static bool
 split_take(struct cli *cli, const char *line, size_t size)
 {
 	const struct prompt *p = &cli->prompt;
 	struct cli_job *job = &cli->job;
+	bool whole = p->shown_size > 0 && prompt_same(p, line, size, p->shown, p->shown_size);
 
 	if (job->split_size > 0) {
-		bool log = is_log(cli, line, size);
+		bool log = is_log(cli, line, size), again = whole && job->split_size == p->shown_size;
 
-		if ((log || prompt_trim(line, size) == 0) && hold(cli, line, size, true) == 0) {
+		if ((log || again || prompt_trim(line, size) == 0) && hold(cli, line, size, true) == 0) {
 			job->split_logged = job->split_logged || log;
 			return true;
 		}
 		cli_context_flush(cli);
 		cli_held_flush(cli);
 	}
-	if (size >= p->shown_size || cli->platform->async.count == 0 || prompt_trim(line, size) == 0 ||
-	    memcmp(line, p->shown, size) != 0 || hold(cli, line, size, true) < 0)
+	if (cli->platform->async.count == 0 || prompt_trim(line, size) == 0)
 		return false;
-	job->split_size = size;
+	if (!whole && (size >= p->shown_size || memcmp(line, p->shown, size) != 0))
+		return false;
+	if (hold(cli, line, size, true) < 0)
+		return false;
+	job->split_size = whole ? p->shown_size : size;
 	return true;
 }
 
@@ -237,8 +242,13 @@ proof_line(struct cli *cli, const char *line, size_t size)
 
 	if (job->proof == CLI_PROOF_NONE)
 		return false;
-	if (job->proof == CLI_PROOF_ECHOED)
+	if (job->proof == CLI_PROOF_ECHOED) {
+		prompt = prompt_prefix(&cli->prompt, line, size);
+		text = size - prompt;
+		if (prompt > 0 && (prompt_trim(line + prompt, text) == 0 || is_log(cli, line + prompt, text)))
+			job->proof_passed = true;
 		return true;
+	}
 	typed = strlen(job->proof_text);
 	echo_init(&echo, job->proof_text, typed);
 	if (size >= typed && memcmp(line + size - typed, job->proof_text, typed) == 0) {
@@ -338,6 +348,8 @@ is_paint(struct cli *cli, const char *line, size_t size)
 	log = !blank && is_log(cli, rest, size);
 	if (log)
 		cli->stats.async++;
+	if (job->passed_quiet == 0)
+		job->passed_at = cli->now;
 	job->passed_quiet = blank || log ? CLI_QUIET_SILENT : CLI_QUIET_STALL;
 	return log;
 }

@@ -222,15 +222,28 @@ joined_text(const struct cli *cli, const struct platform_view *view)
 	return 0;
 }
 
+/* A line began with the prompt, and the tail is empty: whether log messages may be hiding the next one. */
+static bool
+hides_prompt(struct cli *cli)
+{
+	const struct cli_job *job = &cli->job;
+
+	if (job->passed_quiet == 0)
+		return false;
+	/* Messages without end: there will be no silence. */
+	if (job->passed_quiet <= CLI_QUIET_SILENT && cli->now - job->passed_at >= CLI_QUIET_STALL)
+		return true;
+	return quiet_for(cli, job->passed_quiet + cli->rtt);
+}
+
 static void
 look_at_no_prompt(struct cli *cli, struct platform_view *view)
 {
-	struct cli_job *job = &cli->job;
 	struct prompt_match match = {PROMPT_LITERAL, cli->prompt.mode};
 	size_t before;
 
 	if (view->size == 0) {
-		if (job->passed_quiet > 0 && quiet_for(cli, job->passed_quiet + cli->rtt))
+		if (hides_prompt(cli))
 			cli_job_prove(cli, true);
 		return;
 	}
@@ -254,6 +267,11 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 {
 	struct cli_job *job = &cli->job;
 
+	if (view->size == 0 && job->proof_passed) {
+		view->tail = cli->prompt.shown;
+		view->size = cli->prompt.shown_size;
+		match = (struct prompt_match){PROMPT_LITERAL, cli->prompt.mode};
+	}
 	if (match.tier == PROMPT_NONE && job->echo_absent && skip_old_prompt(cli, view))
 		match = prompt_test(&cli->prompt, view, terminal_tail_is_whole(&cli->terminal), true);
 	if (match.tier == PROMPT_NONE) {
@@ -277,7 +295,7 @@ join_split(const struct cli *cli, struct platform_view *view)
 	const struct cli_job *job = &cli->job;
 	size_t rest = p->shown_size - job->split_size;
 
-	if (job->split_size == 0 || !job->split_logged || view->size != rest ||
+	if (job->split_size == 0 || rest == 0 || !job->split_logged || view->size != rest ||
 	    memcmp(view->tail, p->shown + job->split_size, rest) != 0)
 		return false;
 	view->tail = p->shown;
