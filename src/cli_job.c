@@ -252,6 +252,20 @@ expire(struct cli *cli, enum np_reason reason, const char *what, double limit)
 	cli_job_end(cli, &err);
 }
 
+/* A device that repeats nothing sends nothing to look at while a long line is typed: its silence must do. */
+static void
+type_into_silence(struct cli *cli)
+{
+	double need = CLI_QUIET_TYPED + cli->rtt, quiet = cli_quiet(cli);
+
+	if (cli->drained || cli->job.typed == cli->job.line_size)
+		return;
+	if (quiet >= need)
+		cli_job_type_rest(cli);
+	else
+		cli_wake_in(cli, need - quiet);
+}
+
 void
 cli_job_tick(struct cli *cli)
 {
@@ -273,6 +287,7 @@ cli_job_tick(struct cli *cli)
 		expire(cli, REASON_IDLE_TIMEOUT, "output stopped for longer than the limit", limits->idle);
 		return;
 	}
+	type_into_silence(cli);
 	if (limits->total > 0)
 		cli_wake_in(cli, job->sent_at + limits->total - cli->now);
 	if (job->output_at == 0 && limits->first_byte > 0)
