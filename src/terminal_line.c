@@ -200,22 +200,29 @@ terminal_column(const struct terminal *t)
 
 /* --- moving and editing --- */
 
-/*
- * Whether a carriage return goes on to the next row: a row that is full, and one blank behind it, is how line editors
- * drive terminals whose cursor waits at the margin.
- */
+/* Whether the line ends one character behind a row that is full: that character stands in the next one. */
 static bool
-wraps(const struct terminal *t)
+is_behind_margin(const struct terminal *t)
 {
 	size_t cols = (size_t)t->cols;
 
-	return t->cursor == t->len && t->len > t->row_start + cols && t->text[t->len - 1] == ' ' &&
-	       count_chars(t, t->row_start, t->len) == cols + 1;
+	return t->cursor == t->len && t->len > t->row_start + cols && count_chars(t, t->row_start, t->len) == cols + 1;
 }
 
-/* A carriage return that was put off takes place now. */
-void
-terminal_settle_cr(struct terminal *t)
+/*
+ * Whether a carriage return goes on to the next row: a row that is full, and one character behind it, is how line
+ * editors drive terminals whose cursor waits at the margin.  It is a blank, or, from vtysh, what they then write there
+ * once more: "...125", CR, "5.126".  Any other text behind the return is a line that is painted anew by a device that
+ * has another idea of the width.
+ */
+static bool
+wraps(const struct terminal *t, int next)
+{
+	return is_behind_margin(t) && (t->text[t->len - 1] == ' ' || t->text[char_before(t, t->len)] == next);
+}
+
+static void
+settle_cr(struct terminal *t, int next)
 {
 	if (!t->cr)
 		return;
@@ -225,12 +232,16 @@ terminal_settle_cr(struct terminal *t)
 			terminal_line_end(t);
 		return;
 	}
-	if (wraps(t)) {
-		t->len--;
-		t->row_start = t->len;
-	}
+	if (wraps(t, next))
+		t->row_start = char_before(t, t->len);
 	t->cursor = t->row_start;
 	t->gap = 0;
+}
+
+void
+terminal_settle_cr(struct terminal *t)
+{
+	settle_cr(t, -1);
 }
 
 void
@@ -378,7 +389,7 @@ write_over(struct terminal *t, uint8_t c)
 void
 terminal_write(struct terminal *t, const uint8_t *p, size_t n, bool ascii)
 {
-	terminal_settle_cr(t);
+	settle_cr(t, n > 0 ? p[0] : -1);
 	if (!ascii)
 		t->multibyte = true;
 	if (t->gap > 0)

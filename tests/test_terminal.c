@@ -146,6 +146,26 @@ test_case_19_backspaces_edit_the_line(void **state)
 }
 
 static void
+test_case_18_a_full_row_goes_on_in_the_next(void **state)
+{
+#define REST "2345678901234567890123456789012345678901234567890123456789012345678901234567890"
+#define ROW "1" REST
+	(void)state;
+	/* vtysh: the character behind the margin, back, and once more. */
+	check(ROW "5\r5.126\r\n", ROW "5.126\n", "");
+	check(ROW "5\r5" REST "x\rxy\r\n", ROW "5" REST "xy\n", "");
+	/* readline: a blank in its place. */
+	check(ROW " \r5.126\r\n", ROW "5.126\n", "");
+	check(ROW "\303\244\r\303\244 b\r\n", ROW "\303\244 b\n", "");
+	/* Elsewhere it is a return. */
+	check(ROW "\rx", "", "x" REST);
+	check(ROW "ab\rx\033[K", "", "x");
+	check(ROW "a\rR1#\033[K", "", "R1#");
+#undef REST
+#undef ROW
+}
+
+static void
 test_case_38_pagers_leave_nothing_however_they_erase(void **state)
 {
 	(void)state;
@@ -376,6 +396,7 @@ main(void)
 	    cmocka_unit_test(test_case_33_every_line_end_ends_one_line),
 	    cmocka_unit_test(test_case_33_carriage_return_alone_ends_a_line_only_where_told),
 	    cmocka_unit_test(test_case_34_nul_and_bel_vanish),
+	    cmocka_unit_test(test_case_18_a_full_row_goes_on_in_the_next),
 	    cmocka_unit_test(test_case_19_backspaces_edit_the_line),
 	    cmocka_unit_test(test_case_38_pagers_leave_nothing_however_they_erase),
 	    cmocka_unit_test(test_blanks_at_the_end_of_a_line_are_kept),
