@@ -73,101 +73,90 @@ prompt_text(struct sim_shell *sh)
 	return last;
 }
 
-/* Breaks the line wherever it reaches the width, with a text in between. */
-static void
-echo_wrapped(struct sim_shell *sh, const char *s, size_t n, size_t column, const char *at_width)
+/* Where the line being typed stands: behind the prompt's last line. */
+static size_t
+prompt_width(struct sim_shell *sh)
 {
-	for (size_t i = 0; i < n; i++) {
-		sim_output_bare(sh, s + i, 1);
-		if (++column % (size_t)width_of(sh) == 0)
-			(void)!buf_append_str(&sh->out, at_width);
-	}
+	char *prompt = prompt_text(sh);
+	size_t n = strlen(prompt);
+	free(prompt);
+	return n;
 }
 
-/* Moves the line to the left, behind a `$`, wherever it reaches the width. */
+/* The line was moved to the left, behind a `$`: prints what is visible of it, and blanks over the rest. */
 static void
-echo_scrolled(struct sim_shell *sh, const char *s, size_t n, size_t column)
-{
-	size_t width = (size_t)width_of(sh), home = column, keep = width > column + 20 ? 10 : 2;
-	for (size_t i = 0; i < n; i++) {
-		sim_output_bare(sh, s + i, 1);
-		if (++column < width)
-			continue;
-		for (size_t k = home; k < column; k++)
-			sim_output_bare(sh, "\b", 1);
-		size_t shown = i + 1 < keep ? i + 1 : keep;
-		sim_output_bare(sh, "$", 1);
-		sim_output_bare(sh, s + i + 1 - shown, shown);
-		for (size_t k = home + 1 + shown; k < column; k++)
-			sim_output_bare(sh, " ", 1);
-		for (size_t k = home + 1 + shown; k < column; k++)
-			sim_output_bare(sh, "\b", 1);
-		column = home + 1 + shown;
-	}
-}
-
-static void
-echo_repainted(struct sim_shell *sh, const char *s, size_t n, const char *prompt)
-{
-	for (size_t i = 0; i < n; i++) {
-		sim_output_string(sh, "\r");
-		sim_output_string(sh, prompt);
-		sim_output_bare(sh, s, i + 1);
-		sim_output_string(sh, "\033[K");
-	}
-}
-
-/* The echo of a whole line, for the ways that cannot go along with the keys. */
-static void
-echo_line(struct sim_shell *sh)
+scroll_left(struct sim_shell *sh, size_t home)
 {
 	const char *s = (const char *)buf_head(&sh->line);
-	size_t n = sh->line.len;
-	char *prompt = prompt_text(sh);
-	size_t column = strlen(prompt);
+	size_t width = (size_t)width_of(sh), keep = width > home + 20 ? 10 : 2;
+	size_t shown = sh->line.len < keep ? sh->line.len : keep;
+	for (size_t k = home; k < sh->column; k++)
+		sim_output_string(sh, "\b");
+	sim_output_string(sh, "$");
+	sim_output_bare(sh, s + sh->line.len - shown, shown);
+	for (size_t k = home + 1 + shown; k < sh->column; k++)
+		sim_output_string(sh, " ");
+	for (size_t k = home + 1 + shown; k < sh->column; k++)
+		sim_output_string(sh, "\b");
+	sh->column = home + 1 + shown;
+}
 
-	switch ((enum sim_echo)sh->scenario->settings.echo) {
-	case SIM_ECHO_PLAIN:
-	case SIM_ECHO_NONE:
-		break;
-	case SIM_ECHO_DOUBLE:
-		sim_output_bare(sh, s, n);
-		sim_output_string(sh, "\n");
-		sim_output_string(sh, prompt);
-		sim_output_bare(sh, s, n);
-		break;
-	case SIM_ECHO_REPAINT:
-		echo_repainted(sh, s, n, prompt);
-		break;
-	case SIM_ECHO_WRAP_CRLF:
-		echo_wrapped(sh, s, n, column, "\r\n");
-		break;
-	case SIM_ECHO_WRAP_SPACE:
-		echo_wrapped(sh, s, n, column, " \b");
-		break;
-	case SIM_ECHO_WRAP_CR:
-		echo_wrapped(sh, s, n, column, "\r");
-		break;
-	case SIM_ECHO_SCROLL:
-		echo_scrolled(sh, s, n, column);
-		break;
-	case SIM_ECHO_BACKSPACE:
-		for (size_t i = 0; i < n; i++) {
-			sim_output_bare(sh, s + i, 1);
-			sim_output_string(sh, " \b");
-		}
-		break;
-	}
+static void
+repaint(struct sim_shell *sh)
+{
+	char *prompt = prompt_text(sh);
+	sim_output_string(sh, "\r");
+	sim_output_string(sh, prompt);
+	sim_output_bare(sh, buf_head(&sh->line), sh->line.len);
+	sim_output_string(sh, "\033[K");
 	free(prompt);
 }
 
-static bool
-echoes_keys(const struct sim_shell *sh)
+/* The echo of the key that was just appended to the line. */
+static void
+echo_key(struct sim_shell *sh, char key)
 {
-	if (sh->exec)
-		return false;
-	return sh->wait == SIM_WAIT_ANSWER ||
-	       (sh->wait == SIM_WAIT_NOTHING && sh->scenario->settings.echo == SIM_ECHO_PLAIN);
+	enum sim_echo echo = (enum sim_echo)sh->scenario->settings.echo;
+	size_t home = sh->wait == SIM_WAIT_NOTHING ? prompt_width(sh) : 0;
+	bool edge;
+
+	if (sh->exec || sh->wait == SIM_WAIT_HIDDEN || (sh->wait == SIM_WAIT_NOTHING && echo == SIM_ECHO_NONE))
+		return;
+	if (sh->line.len == 1)
+		sh->column = home;
+	if (echo == SIM_ECHO_REPAINT && sh->wait == SIM_WAIT_NOTHING) {
+		repaint(sh);
+		return;
+	}
+	if (echo == SIM_ECHO_WRAP_CR && sh->column > home && sh->column % (size_t)width_of(sh) == 0) {
+		sim_output_bare(sh, &key, 1);
+		sim_output_string(sh, "\r");
+	}
+	sim_output_bare(sh, &key, 1);
+	edge = ++sh->column % (size_t)width_of(sh) == 0;
+	if (echo == SIM_ECHO_BACKSPACE)
+		sim_output_string(sh, " \b");
+	else if (edge && echo == SIM_ECHO_WRAP_CRLF)
+		sim_output_string(sh, "\r\n");
+	else if (edge && echo == SIM_ECHO_WRAP_SPACE)
+		sim_output_string(sh, " \b");
+	else if (edge && echo == SIM_ECHO_SCROLL)
+		scroll_left(sh, home);
+}
+
+/* What the end of the line brings. */
+static void
+echo_end(struct sim_shell *sh)
+{
+	char *prompt;
+	if (sh->scenario->settings.echo == SIM_ECHO_DOUBLE) {
+		prompt = prompt_text(sh);
+		sim_output_string(sh, "\n");
+		sim_output_string(sh, prompt);
+		sim_output_bare(sh, buf_head(&sh->line), sh->line.len);
+		free(prompt);
+	}
+	sim_output_string(sh, "\n");
 }
 
 /* ---- lines ---- */
@@ -207,10 +196,8 @@ command_entered(struct sim_shell *sh, double now)
 {
 	struct sim_capture captures[SIM_CAPTURES];
 	const struct sim_scenario *s = sh->scenario;
-	if (!sh->exec) {
-		echo_line(sh);
-		sim_output_string(sh, "\n");
-	}
+	if (!sh->exec)
+		echo_end(sh);
 	char *line = take_line(sh);
 	sim_shell_event(sh, "line", line);
 	sim_shell_let(sh, "line", line);
@@ -249,8 +236,9 @@ rub_out(struct sim_shell *sh, size_t n)
 {
 	for (; n > 0 && sh->line.len > 0; n--) {
 		sh->line.len--;
-		if (echoes_keys(sh))
+		if (sh->wait != SIM_WAIT_HIDDEN)
 			sim_output_string(sh, "\b \b");
+		sh->column -= sh->column > 0 ? 1 : 0;
 	}
 }
 
@@ -283,10 +271,8 @@ line_key(struct sim_shell *sh, char key, double now)
 		interrupt(sh);
 	else if (key == '\t' || (unsigned char)key >= ' ') {
 		(void)!buf_append(&sh->line, &key, 1);
-		if (echoes_keys(sh))
-			sim_output_bare(sh, &key, 1);
+		echo_key(sh, key);
 		if (sh->wait == SIM_WAIT_NOTHING && breaks(sh)) {
-			echo_line(sh);
 			sim_output_pump(sh, now, &(double){0});
 			sim_channel_drop(sh->ch);
 		}

@@ -173,16 +173,22 @@ value_find(const struct sim_scenario *s, const char *name)
 	return NULL;
 }
 
+/* The last one has the word, as with settings. */
 static int
 read_value(struct sim_scenario *s, const struct sim_line *line, const char *rest)
 {
 	char *name = sim_take_word(&rest);
-	if (name == NULL || value_find(s, name) != NULL) {
-		free(name);
-		return sim_complain(s->path, line->number, "value: a new name is needed");
+	if (name == NULL)
+		return sim_complain(s->path, line->number, "value: a name is needed");
+	struct sim_value *v = value_find(s, name);
+	if (v == NULL) {
+		s->values = xreallocarray(s->values, s->values_count + 1, sizeof(*s->values));
+		v = &s->values[s->values_count++];
+		*v = (struct sim_value){.name = xstrdup(name)};
 	}
-	s->values = xreallocarray(s->values, s->values_count + 1, sizeof(*s->values));
-	s->values[s->values_count++] = (struct sim_value){.name = name, .text = sim_expand_string(rest, NULL, NULL)};
+	free(name);
+	free(v->text);
+	v->text = sim_expand_string(rest, NULL, NULL);
 	return 0;
 }
 

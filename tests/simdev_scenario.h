@@ -86,7 +86,7 @@ enum sim_echo {
 	SIM_ECHO_REPAINT,    /* prompt and line again for every character */
 	SIM_ECHO_WRAP_CRLF,  /* broken at the width by CR LF */
 	SIM_ECHO_WRAP_SPACE, /* ... by a blank and a backspace */
-	SIM_ECHO_WRAP_CR,    /* ... by a bare CR */
+	SIM_ECHO_WRAP_CR,    /* ... by the next character, CR, and it again */
 	SIM_ECHO_SCROLL,     /* moved to the left behind a `$` at the width */
 	SIM_ECHO_BACKSPACE   /* a blank and a backspace behind every character */
 };

@@ -54,6 +54,7 @@ struct sim_shell {
 	/* keys */
 	struct buf in;
 	struct buf line; /* being typed */
+	size_t column;   /* where its echo ends */
 	bool after_cr;
 	double key_at; /* the last one */
 
