@@ -86,6 +86,7 @@ start_command(struct request *r, struct cli *cli)
 	if (r->params.trial)
 		broker_trial_command(r);
 	r->session->commands++;
+	r->pool->commands++;
 	shell_wake(r->session->sh.shell);
 }
 
@@ -214,7 +215,7 @@ secret_wanted(struct request *r)
 {
 	char *text = xasprintf("Enable password for %s: ", r->pool->device->name);
 
-	r->cli.asked_secret = true;
+	r->cli.asked_secret = r->cli.waits_secret = true;
 	broker_question_ask(r, PROMPT_SECRET, text, false);
 	free(text);
 }
@@ -255,12 +256,34 @@ take_error(struct request *r, const struct np_error *err)
 		r->abort = *err;
 }
 
+/* Where the shell stands now.  Privilege that the request asks for is found again on any other shell. */
+void
+request_cli_mode(struct request *r, const char *mode)
+{
+	const char *base = r->pool->platform->base_mode->name;
+
+	snprintf(r->cli.mode, sizeof(r->cli.mode), "%s", mode != NULL ? mode : "");
+	r->cli.moved =
+	    mode != NULL && strcmp(r->cli.mode, r->cli.began) != 0 && !(r->params.enable && strcmp(mode, base) == 0);
+}
+
+/* The lease of the request begins. */
+void
+request_cli_begin(struct request *r)
+{
+	const struct cli *cli = driver_of(r);
+	const struct platform_mode *mode = cli != NULL ? cli_mode(cli) : NULL;
+
+	snprintf(r->cli.began, sizeof(r->cli.began), "%s", mode != NULL ? mode->name : "");
+	r->cli.moved = false;
+}
+
 static void
 take_result(struct request *r, const struct cli_result *result)
 {
 	memcpy(r->cli.prompt, result->prompt, sizeof(r->cli.prompt));
 	memcpy(r->cli.device_error, result->error_line, sizeof(r->cli.device_error));
-	snprintf(r->cli.mode, sizeof(r->cli.mode), "%s", result->mode != NULL ? result->mode : "");
+	request_cli_mode(r, result->mode);
 	r->end.sent = result->sent;
 	if (result->err.reason != REASON_NONE) {
 		take_error(r, &result->err);
@@ -308,10 +331,12 @@ request_cli_cancel(struct request *r)
 		request_command_done(r);
 		return;
 	}
-	if (cli_state(cli) == CLI_IDLE) { /* between two steps: a person was being asked for the secret */
+	if (r->cli.waits_secret) { /* between two steps: nothing runs that could be ended */
+		r->cli.waits_secret = false;
 		request_command_done(r);
 		return;
 	}
+	/* At rest its result is on the way, and is that of this command: the next one must not begin before it. */
 	cli_cancel(cli, clock_now());
 	shell_wake(r->session->sh.shell);
 }
@@ -321,6 +346,7 @@ request_cli_cancel(struct request *r)
 void
 request_cli_question(struct request *r, const struct cli_event *event)
 {
+	broker_question_drop(r); /* the device went on from the one before: its answer would be one to this */
 	if (r->peer == NULL || !r->params.interactive || r->cancelled)
 		cli_answer(driver_of(r), NULL, clock_now());
 	else
@@ -339,7 +365,12 @@ request_cli_answer(struct request *r, const char *value)
 	if (cli_state(cli) == CLI_QUESTION) {
 		cli_answer(cli, value, clock_now());
 		shell_wake(r->session->sh.shell);
-	} else if (value != NULL) {
+		return;
+	}
+	if (!r->cli.waits_secret)
+		return; /* the device went on by itself meanwhile: what was said is not for what it does now */
+	r->cli.waits_secret = false;
+	if (value != NULL) {
 		start_enable(r, cli, value);
 	} else {
 		error_set(&err, REASON_PRIVILEGE_FAILED,

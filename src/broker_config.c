@@ -115,7 +115,7 @@ request_config_result(struct request *r, const struct cli_result *result)
 {
 	r->cli.result = *result;
 	memcpy(r->cli.prompt, result->prompt, sizeof(r->cli.prompt));
-	snprintf(r->cli.mode, sizeof(r->cli.mode), "%s", result->mode != NULL ? result->mode : "");
+	request_cli_mode(r, result->mode);
 	r->end.has_status = result->err.reason == REASON_NONE;
 	if (result->err.reason != REASON_NONE)
 		r->abort = result->err;

@@ -203,6 +203,7 @@ broker_detect_begin(struct broker_session *s)
 	char *text = xasprintf("%s\n%s", session_banner(s->session), cli_banner(shell_cli(s->sh.shell)));
 
 	s->sh.detecting = true;
+	buf_free(&s->sh.seen);
 	buf_init(&s->sh.seen, DETECT_TEXT_MAX);
 	if (!guess(s, text, strlen(text)))
 		ask_next(s);

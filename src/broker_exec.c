@@ -285,7 +285,7 @@ request_try_again(struct request *r, const struct np_error *why, bool sent)
 	}
 	if (sent || (r->pool->platform != NULL && !shell_is_lost(why)))
 		return false;
-	if (why->reason == REASON_EXEC_REFUSED || why->reason == REASON_INVALID_PARAMS)
+	if (why->reason == REASON_EXEC_REFUSED || why->reason == REASON_INVALID_PARAMS || r->cli.moved)
 		return false;
 	if (++r->requeues > BROKER_REQUEUES_MAX)
 		return false;
@@ -412,6 +412,28 @@ request_command_done(struct request *r)
 		request_release_lease(r);
 	}
 	request_pump(r);
+	if (r->state == REQUEST_FLUSHING && r->session != NULL)
+		broker_shell_pause(r->session);
+}
+
+/*
+ * The shell was lost between two commands, or given to others meanwhile: the next one may run on another shell, unless
+ * it counts on the mode that the last one led to.
+ */
+static void
+go_elsewhere(struct request *r)
+{
+	struct np_error err;
+
+	if (!r->cli.moved) {
+		go_back(r);
+		return;
+	}
+	error_set(&err, REASON_NOT_RUN,
+	    "not run: the shell was lost, or went to others who had waited for 5 s, in mode `%s', where another shell "
+	    "does not stand",
+	    r->cli.mode);
+	request_fail(r, &err);
 }
 
 /* All output has reached the client (or nobody wants it): the result, then the next command or the end. */
@@ -433,7 +455,7 @@ command_finish(struct request *r)
 		if (r->session != NULL)
 			command_start(r);
 		else
-			go_back(r);
+			go_elsewhere(r);
 		return;
 	}
 	if (r->params.batch && !r->cancelled && r->peer != NULL)
@@ -474,6 +496,7 @@ request_assigned(struct request *r, struct broker_session *s)
 	r->ran_on.id = s->id;
 	r->ran_on.reused = s->entry.ready_since <= r->received; /* it was warm before the request came */
 	r->ran_on.connect_seconds = s->connect_seconds;
+	request_cli_begin(r);
 	broker_event_request_started(r);
 	switch (r->kind) {
 	case REQUEST_EXEC:
@@ -481,6 +504,8 @@ request_assigned(struct request *r, struct broker_session *s)
 		command_start(r);
 		break;
 	case REQUEST_OPEN:
+		if (r->pool->platform != NULL) /* its lease ends as others do */
+			broker_shell_lease(s, r);
 		open_finish(r);
 		break;
 	case REQUEST_FORWARD:

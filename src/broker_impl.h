@@ -53,7 +53,7 @@ struct broker_peer {
 	double since;
 	struct event_who who;
 	int watches;
-	bool hold_lost; /* a lease that it held was given to others: its next request is told */
+	const char *hold_lost; /* why a lease that it held has ended, static text: its next request is told */
 };
 
 /* What the shell of a session is doing. */
@@ -80,6 +80,7 @@ struct broker_shell {
 	bool secret_given;             /* one is configured: the base mode is where its shells belong */
 	bool trial;                    /* what comes is looked at by broker_trial.c */
 	struct transcript *transcript; /* of a session that a recording made; NULL: none */
+	bool provisional;              /* by the definition that fits most: of no use once the right one is known */
 	bool detecting;                /* broker_detect.c: */
 	size_t asked;                  /* definitions whose commands were tried */
 	struct buf seen;               /* the answer to the last one */
@@ -183,8 +184,11 @@ enum request_state {
 struct request_cli {
 	struct cli_answer *answers; /* the params' */
 	bool asked_secret;          /* a person was asked for the secret */
-	char prompt[128];           /* of the last command: what it ended at */
-	char mode[64];              /* likewise; a copy, for the platform may be replaced before the client has read */
+	bool waits_secret;          /* and has not answered yet: nothing runs on the shell meanwhile */
+	bool moved;       /* the last command left the mode in which the lease began: the next one may count on that */
+	char began[64];   /* that mode */
+	char prompt[128]; /* of the last command: what it ended at */
+	char mode[64];    /* likewise; a copy, for the platform may be replaced before the client has read */
 	char device_error[256];
 	struct buf text;        /* config: the lines as they came */
 	struct cli_line *lines; /* config: where they are in it */
@@ -361,8 +365,10 @@ void broker_session_ready(struct broker_session *s);
 void broker_shell_open(struct broker_session *s);
 void broker_shell_lease(struct broker_session *s, struct request *r);
 void broker_shell_lease_end(struct broker_session *s, struct request *r);
+void broker_shell_pause(struct broker_session *s);
 bool broker_shell_resume(struct request *r);
 void broker_shell_check_hold(struct broker_session *s, double now);
+void broker_shells_check_hold(struct broker *b, double now);
 void broker_shell_peer_left(struct broker *b, const struct broker_peer *bp);
 void broker_shell_unhold_all(struct broker *b);
 bool broker_shell_say_goodbye(struct broker_session *s, const char *why);
@@ -388,6 +394,8 @@ void request_cli_cancel(struct request *r);
 void request_cli_question(struct request *r, const struct cli_event *event);
 void request_cli_answer(struct request *r, const char *value);
 void request_cli_free(struct request *r);
+void request_cli_mode(struct request *r, const char *mode);
+void request_cli_begin(struct request *r);
 
 /* broker_record.c */
 int verb_record(struct broker_peer *bp, const struct message *m, struct np_error *err);

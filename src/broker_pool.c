@@ -156,6 +156,8 @@ make_room(struct broker_pool *pool, const struct pool_room *room)
 	pool->wants_room = true;
 	if (e != NULL)
 		broker_session_end(broker_entry_session(e), REASON_NONE, "closed to make room for another session");
+	else
+		broker_shells_check_hold(pool->broker, clock_now());
 }
 
 static void

@@ -152,6 +152,7 @@ fail_rest(struct request *r, const struct np_error *err)
 	memset(&r->end, 0, sizeof(r->end));
 	buf_free(&r->captured[0]);
 	buf_free(&r->captured[1]);
+	r->cli.prompt[0] = r->cli.mode[0] = r->cli.device_error[0] = '\0';
 	r->failed++;
 	broker_event_command_ended(r);
 	request_send_result(r);

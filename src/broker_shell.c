@@ -19,6 +19,10 @@
 
 #define HOLD_SECONDS 5.0 /* at the prompt, between two requests of one client, while others wait */
 
+static const char hold_taken[] =
+    "others waited for longer than 5 s: the command line was given to them, and is in its first mode again";
+static const char hold_died[] = "the session has ended meanwhile: the command line of a new one is in its first mode";
+
 static const char *
 use_name(enum broker_shell_use use)
 {
@@ -100,7 +104,7 @@ on_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 	if (s->sh.use == SHELL_FREE) {
 		broker_shell_keepalive(s);
 		start_clock(s, jittered(s->pool->broker, keepalive_seconds(s)));
-	} else if (s->sh.holder != NULL)
+	} else
 		broker_shell_check_hold(s, clock_now());
 }
 
@@ -175,6 +179,14 @@ broker_shell_lease_end(struct broker_session *s, struct request *r)
 	}
 	s->sh.runner = NULL;
 	s->sh.holder = r->peer;
+	broker_shell_pause(s);
+	broker_pool_kick(s->pool); /* its next request may wait already */
+}
+
+/* The shell stands at its prompt and waits for a client: for its next request, or until it has read the last output. */
+void
+broker_shell_pause(struct broker_session *s)
+{
 	s->sh.held_since = clock_now();
 	start_clock(s, HOLD_SECONDS);
 }
@@ -194,28 +206,91 @@ broker_shell_resume(struct request *r)
 		request_assigned(r, s);
 		return true;
 	}
-	if (r->peer->hold_lost && r->params.hold) {
-		r->peer->hold_lost = false;
-		request_notice(r,
-		    "others waited for longer than 5 s: the command line was given to them, and is in its first mode "
-		    "again");
+	if (r->peer->hold_lost != NULL && r->params.hold) {
+		request_notice(r, r->peer->hold_lost);
+		r->peer->hold_lost = NULL;
 	}
 	return false;
 }
 
-/* Who holds a lease at the prompt while others wait gives it up after a while, and at once when the session is to end.
+/* The holder's next request, sent before the last one had ended: it waits for nobody. */
+static bool
+holder_goes_on(struct broker_session *s)
+{
+	struct pool_waiter *w;
+
+	TAILQ_FOREACH (w, &s->pool->policy.waiters, link) {
+		struct request *r = request_by_waiter(w);
+		if (r->peer == s->sh.holder && r->kind != REQUEST_OPEN && !r->params.fresh) {
+			pool_unwait(w);
+			request_assigned(r, s);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Others wait for this shell, or for the room that its session takes. */
+static bool
+is_wanted(const struct broker_session *s)
+{
+	const struct broker *b = s->pool->broker;
+	const struct broker_pool *pool;
+	bool full = b->config->max_sessions > 0 && b->sessions_count >= b->config->max_sessions;
+
+	if (s->pool->policy.waiters_count > 0)
+		return true;
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (pool->wants_room && (full || strcmp(pool->device_name, s->pool->device_name) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* What the shell of a batch waits for: that the client reads, before the next command is typed. */
+static struct request *
+paused_runner(const struct broker_session *s)
+{
+	struct request *r = s->sh.runner;
+
+	return r != NULL && r->state == REQUEST_FLUSHING ? r : NULL;
+}
+
+/*
+ * Who keeps a shell at its prompt while others wait gives it up after a while; a client between two requests also at
+ * once, when the session is to end.
  */
 void
 broker_shell_check_hold(struct broker_session *s, double now)
 {
-	bool wanted = s->pool->policy.waiters_count > 0 && now >= s->sh.held_since + HOLD_SECONDS - 0.001;
+	struct request *r = paused_runner(s);
+	bool draining = s->entry.state == POOL_DRAINING;
+	bool late = now >= s->sh.held_since + HOLD_SECONDS - 0.001;
 
-	if (s->sh.holder == NULL || (!wanted && s->entry.state != POOL_DRAINING))
+	if (s->sh.holder != NULL ? holder_goes_on(s) : r == NULL)
+		return;
+	if (!(late && (draining || is_wanted(s))) && !(draining && r == NULL))
 		return;
 	log_info("shell", "%s#%llu: its lease was held for %.0f s: taken back", s->pool->device->name,
 	    (unsigned long long)s->id, now - s->sh.held_since);
-	s->sh.holder->hold_lost = true;
+	if (r != NULL)
+		r->session = NULL; /* it goes back to the queue when its client has read */
+	else
+		s->sh.holder->hold_lost = draining ? hold_died : hold_taken;
 	begin_reset(s);
+}
+
+/* Room is wanted: any of them may be held where it is. */
+void
+broker_shells_check_hold(struct broker *b, double now)
+{
+	struct broker_pool *pool;
+	struct pool_entry *e;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		TAILQ_FOREACH (e, &pool->policy.entries, link)
+			broker_shell_check_hold(broker_entry_session(e), now);
+	}
 }
 
 static void
@@ -256,6 +331,12 @@ on_ready(struct broker_session *s)
 		broker_test_shell(s);
 	if (broker_detects(s->pool)) {
 		broker_detect_begin(s);
+		return;
+	}
+	if (s->sh.provisional) { /* another session has found out meanwhile */
+		error_set(
+		    &s->sh.error, REASON_CANCELLED, "recognised as %s: connecting again", s->pool->platform->name);
+		shell_logout(s->sh.shell);
 		return;
 	}
 	become_free(s);
@@ -299,6 +380,10 @@ on_dead(struct broker_session *s, const struct np_error *err)
 		s->sh.error = *err;
 	if (s->sh.use == SHELL_LOGIN)
 		broker_detect_forget(s);
+	if (s->sh.holder != NULL) {
+		s->sh.holder->hold_lost = hold_died;
+		s->sh.holder = NULL;
+	}
 	if (s->sh.use == SHELL_RESETTING)
 		lease_over(s);
 	if (s->session == NULL)
@@ -408,6 +493,7 @@ broker_shell_open(struct broker_session *s)
 	s->sh.clock.data = s;
 	buf_init(&s->sh.seen, 64u * 1024u);
 	s->sh.use = SHELL_LOGIN;
+	s->sh.provisional = broker_detects(s->pool);
 	broker_record_begin(s);
 	s->sh.shell = shell_open(b->loop, s->session, &options, &shell_callbacks, s);
 	forget_secrets(s);

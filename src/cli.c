@@ -531,6 +531,7 @@ cli_destroy(struct cli *cli)
 	secret_free(cli->username);
 	secret_free(cli->password);
 	secret_free(cli->secret);
+	secret_free(cli->lent);
 	platform_unref(cli->platform);
 	free(cli->name);
 	secret_wipe(cli, sizeof(*cli));

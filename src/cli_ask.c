@@ -65,7 +65,7 @@ static int
 reply_hidden(struct cli *cli, const struct platform_question *q, const char *tail, size_t size, struct np_error *err)
 {
 	bool secret = q->reply == PLATFORM_SECRET;
-	const char *value = secret ? cli->secret : cli->password;
+	const char *value = !secret ? cli->password : cli->lent != NULL ? cli->lent : cli->secret;
 	bool *used = secret ? &cli->secret_used : &cli->password_used;
 	enum np_reason reason = secret ? REASON_PRIVILEGE_FAILED : REASON_AUTH_FAILED;
 

@@ -140,6 +140,7 @@ struct cli {
 	struct platform *platform;
 	char *name;
 	char *username, *password, *secret;
+	char *lent; /* a secret that a person gave for the operation that runs, in place of `secret'; never kept */
 	bool password_used, secret_used;
 	enum cli_state state;
 	struct cli_stats stats;

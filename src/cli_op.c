@@ -47,6 +47,8 @@ cli_op_end(struct cli *cli, const struct np_error *err, bool dirty)
 	cli->op = CLI_OP_NONE;
 	cli->flow = CLI_FLOW_NONE;
 	cli->job.active = false;
+	secret_free(cli->lent);
+	cli->lent = NULL;
 	cli_emit(cli, &event);
 	if (cli->state == CLI_LOGOUT || cli->state == CLI_CLOSED)
 		return;
@@ -128,10 +130,9 @@ static void
 start_enable(struct cli *cli)
 {
 	if (cli->pending.secret != NULL) {
-		secret_free(cli->secret);
-		cli->secret = cli->pending.secret;
+		cli->lent = cli->pending.secret;
 		cli->pending.secret = NULL;
-		redact_add(&cli->redact, cli->secret, false);
+		redact_add(&cli->redact, cli->lent, false);
 	}
 	cli->flow = CLI_FLOW_ENABLE;
 	cli_walk_begin(cli, cli->platform->base_mode);
