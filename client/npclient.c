@@ -37,7 +37,7 @@ npclient_init(struct npclient *c, const char *socket_path, bool start, struct np
 	const char *env = getenv("NETPULSE_SOCKET");
 
 	memset(c, 0, sizeof(*c));
-	c->fd = -1;
+	c->fd = c->reader_fd = -1;
 	c->start = start;
 	c->default_path = socket_path == NULL && (env == NULL || *env == '\0');
 	buf_init(&c->in, FRAME_SIZE_MAX + READ_LARGE);
@@ -280,15 +280,18 @@ npclient_timeout_ms(const struct npclient *c)
 static int
 wait_readable(struct npclient *c, struct np_error *err)
 {
-	struct pollfd pfd = {.fd = c->fd, .events = POLLIN};
+	/* Without events poll(2) reports only that the other end is closed. */
+	struct pollfd fds[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = c->reader_fd}};
 
 	if (npclient_pending(c) > 0 && !c->lost)
-		pfd.events |= POLLOUT;
+		fds[0].events |= POLLOUT;
 	if (!c->greeted && npconnect_check_waiting(c, err) == -1)
 		return -1;
-	if (poll(&pfd, 1, npclient_timeout_ms(c)) == -1 && errno != EINTR)
+	if (poll(fds, 2, npclient_timeout_ms(c)) == -1 && errno != EINTR)
 		return error_set_errno(err, REASON_INTERNAL, "poll");
-	if (pfd.revents & ~POLLOUT)
+	if ((fds[1].revents & (POLLERR | POLLHUP)) != 0)
+		return error_set(err, REASON_CANCELLED, "nobody reads the output any more");
+	if (fds[0].revents & ~POLLOUT)
 		return npclient_fill(c, err);
 	return 0;
 }

@@ -39,6 +39,8 @@ struct npclient {
 	struct buf in;
 	struct buf out; /* kept whole until greeted, so that it can be sent again to another broker */
 	size_t sent;    /* bytes of out that the socket took */
+	/* When not -1: npclient_wait() ends with REASON_CANCELLED once nobody can read what is written there. */
+	int reader_fd;
 	/* When not NULL and set by a signal handler, waiting for a broker ends with REASON_CANCELLED. */
 	const volatile sig_atomic_t *stop;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];

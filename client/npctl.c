@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "npstdio.h"
+
 #ifdef NPTOP
 #include "nptop.h"
 #endif
@@ -69,6 +71,9 @@ main(int argc, char **argv)
 	struct npctl_options options;
 	struct np_error err;
 
+	if (npstdio_keep() == -1)
+		return NPCTL_EXIT_FAILED;
+	npstdio_block_output();
 	switch (npctl_options_parse(argc, argv, &options, &err)) {
 	case NPCTL_PARSED:
 		return run(&options);

@@ -17,11 +17,14 @@ struct npctl {
 	size_t names_count, next_name;
 	cJSON *steps; /* of a test, for --json */
 	int status;
+	int output_error; /* errno of a write to standard output that failed, or 0 */
 };
 
 /* "npctl: DEVICE: reason: text", or without the first two for device NULL; the exit status will be 1. */
 void npctl_say_error(struct npctl *c, const char *device, const struct np_error *err);
 void npctl_print_json(const cJSON *json);
+/* Hands on what was printed so far.  False: it cannot be, which c remembers. */
+bool npctl_flush(struct npctl *c);
 /* The number of that name, 0 where there is none. */
 double npctl_number(const cJSON *object, const char *name);
 

@@ -266,7 +266,7 @@ npctl_open(struct npctl *c)
 		drain_open_messages(c);
 		if (c->left > 0)
 			wait_open(c);
-		fflush(stdout);
+		npctl_flush(c);
 	}
 	for (size_t i = 0; i < c->names_count; i++)
 		free(c->names[i]);

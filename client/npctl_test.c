@@ -61,7 +61,7 @@ npctl_test_step(struct npctl *c, const cJSON *step)
 	else if (strcmp(outcome, "skipped") == 0)
 		printf("SKIPPED\n%*s", TEXT_COLUMN, "");
 	print_text(text);
-	fflush(stdout);
+	npctl_flush(c);
 }
 
 /* {device, ok, ms, steps, error} */
@@ -137,5 +137,5 @@ npctl_test_failed(struct npctl *c, const char *device, const cJSON *error, const
 		printf("  %-*s", TEXT_COLUMN - 2, "what to do");
 		print_text(help);
 	}
-	fflush(stdout);
+	npctl_flush(c);
 }

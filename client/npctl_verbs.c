@@ -6,6 +6,7 @@
  */
 #include "npctl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,14 @@ npctl_print_json(const cJSON *json)
 	cJSON_free(text);
 }
 
+bool
+npctl_flush(struct npctl *c)
+{
+	if (fflush(stdout) == EOF && c->output_error == 0)
+		c->output_error = errno;
+	return c->output_error == 0;
+}
+
 double
 npctl_number(const cJSON *object, const char *name)
 {
@@ -61,6 +70,18 @@ print_ping(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 	printf("netpulsed %s, pid %.0f, up %s\n",
 	    text_vis_into(shown, sizeof(shown), cJSON_IsString(version) ? version->valuestring : "?"),
 	    npctl_number(result, "pid"), npctl_duration(uptime, sizeof(uptime), npctl_number(result, "uptime")));
+}
+
+/* A text that does not even fit a buffer of ours is not shown in part. */
+static void
+print_buffer(struct buf *b, int result)
+{
+	if (result == -1) {
+		fprintf(stderr, "npctl: the answer is too long to be shown: use --json\n");
+		exit(NPCTL_EXIT_FAILED);
+	}
+	fwrite(buf_head(b), 1, b->len, stdout);
+	buf_free(b);
 }
 
 static void
@@ -84,9 +105,7 @@ print_config(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 	struct buf b;
 
 	buf_init(&b, OUTPUT_MAX);
-	if (npctl_config_text(&b, result) == 0)
-		fwrite(buf_head(&b), 1, b.len, stdout);
-	buf_free(&b);
+	print_buffer(&b, npctl_config_text(&b, result));
 }
 
 static void
@@ -95,9 +114,7 @@ print_platforms(const struct npctl_options *o, const cJSON *result)
 	struct buf b;
 
 	buf_init(&b, OUTPUT_MAX);
-	if (npctl_platforms_text(&b, result, o->args_count > 0) == 0)
-		fwrite(buf_head(&b), 1, b.len, stdout);
-	buf_free(&b);
+	print_buffer(&b, npctl_platforms_text(&b, result, o->args_count > 0));
 }
 
 static void
@@ -313,6 +330,22 @@ run_with_broker(struct npctl *c, size_t verb)
 	}
 }
 
+/*
+ * Whether all of the output has gone where it should.  Who does not want it any more ends us as it ends other programs
+ * in a pipeline, also where our own handlers stood in the way of the signal.
+ */
+static int
+finish_output(struct npctl *c)
+{
+	if (npctl_flush(c) && !ferror(stdout))
+		return c->status;
+	if (c->output_error == EPIPE && c->wake_fd != -1)
+		npsignal_die_of_sigpipe();
+	fprintf(stderr, "npctl: write to standard output: %s\n",
+	    c->output_error != 0 ? strerror(c->output_error) : "failed");
+	return NPCTL_EXIT_FAILED;
+}
+
 int
 npctl_run(const struct npctl_options *o)
 {
@@ -332,9 +365,5 @@ npctl_run(const struct npctl_options *o)
 	}
 	npprompt_finish(&c.prompt);
 	npclient_close(&c.client);
-	if (fflush(stdout) == EOF || ferror(stdout)) {
-		fprintf(stderr, "npctl: write to standard output failed\n");
-		return NPCTL_EXIT_FAILED;
-	}
-	return c.status;
+	return finish_output(&c);
 }

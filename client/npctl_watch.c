@@ -1,8 +1,10 @@
 /*
  * npctl watch: one JSON object a line for everything that happens in the broker, until it ends or we do.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "npctl_impl.h"
 
@@ -16,7 +18,7 @@ is_word(const cJSON *object, const char *name, const char *word)
 
 /* Prints one event at once: whoever reads us waits for it.  False: nobody reads any more. */
 static bool
-print_event(const struct message *m, bool *stopping)
+print_event(struct npctl *c, const struct message *m, bool *stopping)
 {
 	const cJSON *event = cJSON_GetObjectItemCaseSensitive(m->params, "event");
 
@@ -25,7 +27,7 @@ print_event(const struct message *m, bool *stopping)
 	if (is_word(event, "event", "stopping"))
 		*stopping = true;
 	npctl_print_json(event);
-	return fflush(stdout) == 0;
+	return npctl_flush(c);
 }
 
 /* One message; false: it was the last. */
@@ -36,7 +38,7 @@ take(struct npctl *c, const struct message *m, bool *stopping)
 
 	switch (m->kind) {
 	case MESSAGE_NOTIFICATION:
-		return strcmp(m->method, "event") != 0 || print_event(m, stopping);
+		return strcmp(m->method, "event") != 0 || print_event(c, m, stopping);
 	case MESSAGE_ERROR:
 		message_error_read(m->error, &err);
 		npctl_say_error(c, NULL, &err);
@@ -64,8 +66,12 @@ npctl_watch(struct npctl *c)
 		npctl_say_error(c, NULL, &err);
 		return;
 	}
+	/* Until the next event nothing would be written, and a reader that left would not be missed. */
+	c->client.reader_fd = STDOUT_FILENO;
 	while (more) {
 		if (npclient_wait(&c->client, &m, &frame, &err) != FRAME_READY) {
+			if (err.reason == REASON_CANCELLED)
+				raise(SIGPIPE);
 			if (!stopping) /* a broker that said so has ended as it should */
 				npctl_say_error(c, NULL, &err);
 			return;

@@ -1,6 +1,4 @@
 /* npexec: runs a command on a device through the broker.  This file: the streams, the options, the exit status. */
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +6,7 @@
 #include "npexec_options.h"
 #include "npexec_report.h"
 #include "npexec_run.h"
+#include "npstdio.h"
 
 #ifndef NETPULSE_VERSION
 #define NETPULSE_VERSION "0"
@@ -38,23 +37,6 @@ static const char usage_text[] = "usage: npexec [options] [user@]device[:port] [
 				 "  -c                    the lines are configuration\n"
 				 "  --dry-run, --keep-going, --confirm MINUTES, --save   with -c\n";
 
-/*
- * A caller may have closed a standard stream.  Its number must not go to a socket of ours; /dev/null, opened so that
- * writing fails as writing to a closed stream does, keeps the place.
- */
-static int
-keep_standard_streams(void)
-{
-	struct pollfd fds[3] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
-
-	if (poll(fds, 3, 0) <= 0)
-		return 0;
-	for (int i = 0; i < 3; i++)
-		if ((fds[i].revents & POLLNVAL) != 0 && open("/dev/null", O_RDONLY) != i)
-			return -1;
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -63,7 +45,7 @@ main(int argc, char **argv)
 	struct np_error err;
 	int status = NPEXEC_STATUS_FAILED;
 
-	if (keep_standard_streams() == -1)
+	if (npstdio_keep() == -1)
 		return status;
 	npexec_world_look(&world);
 	switch (npexec_options_parse(argc, argv, &world, &options, &err)) {

@@ -203,6 +203,7 @@ C npjson cjson
 C npprompt cjson
 C npsignal
 C npstart
+C npstdio
 C nptop
 C nptop_broker cjson
 C nptop_layout
