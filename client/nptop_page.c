@@ -6,14 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "npctl_status.h"
-#include "npjson.h"
 #include "nptop_layout.h"
 #include "text.h"
 #include "xalloc.h"
 
 /* Columns of the words that stand to the left. */
 #define LABEL 12
+/* A text for a screen. */
+#define DETAIL_MAX ((size_t)4 * 1024 * 1024)
+/* How npctl_detail_text() begins the line of the last error. */
+#define ERROR_LINE "  last error"
 
 void
 nptop_page_clear(struct nptop_page *p)
@@ -84,144 +88,41 @@ fitting(const char *text, size_t columns)
 	return text[n] == '\0' || text[n] == ' ' || space == 0 ? n : space;
 }
 
-/* A labelled text in as many lines as it needs. */
+/* A line in as many as it needs; what follows stands further in. */
 static void
-add_wrapped(struct nptop_page *p, const char *label, const char *text, int width, enum nptop_mood mood)
+add_wrapped(struct nptop_page *p, const char *text, int width, enum nptop_mood mood)
 {
-	size_t columns = width > LABEL + 8 ? (size_t)(width - LABEL) : 8;
+	int indent = (int)strspn(text, " ") + 4, before = 0;
+	size_t n;
 
-	do {
-		size_t n = fitting(text, columns);
-		add(p, "%-*s%.*s", LABEL, label, (int)n, text)->mood = mood;
+	for (; *text != '\0'; before = indent) {
+		n = fitting(text, width - before > 8 ? (size_t)(width - before) : 8);
+		add(p, "%*s%.*s", before, "", (int)n, text)->mood = mood;
 		text += n;
 		while (*text == ' ')
 			text++;
-		label = "";
-	} while (*text != '\0');
-}
-
-static const char *
-bytes(char out[32], double n)
-{
-	static const char units[] = "kMGTP";
-	size_t unit = 0;
-
-	if (n < 1000)
-		snprintf(out, 32, "%.0f", n);
-	else {
-		for (n /= 1000; n >= 1000 && units[unit + 1] != '\0'; unit++)
-			n /= 1000;
-		snprintf(out, 32, n < 10 ? "%.1f%c" : "%.0f%c", n, units[unit]);
 	}
-	return out;
 }
 
 /* ---- a device ---- */
 
+/* What `npctl status DEVICE` prints, but for its first line. */
 static void
-add_error(struct nptop_page *p, const cJSON *device, int width)
+add_status(struct nptop_page *p, const cJSON *status, const cJSON *device, int width)
 {
-	const cJSON *error = cJSON_GetObjectItemCaseSensitive(device, "last_error");
-	char reason[64], message[700], text[900], wait[32];
-	double retry = npjson_number(error, "retry_in", -1);
+	char *text, *line, *rest;
+	struct buf b;
 
-	if (!cJSON_IsObject(error))
-		return;
-	snprintf(text, sizeof(text), "%s: %s", npjson_text(error, "reason", reason, sizeof(reason)),
-	    npjson_text(error, "message", message, sizeof(message)));
-	add_wrapped(p, "last error", text, width, NPTOP_BAD);
-	if (npjson_true(error, "blocked"))
-		add_wrapped(p, "", "No further log-in until its cause has changed, or npctl open.", width, NPTOP_CALM);
-	else if (retry > 0)
-		add(p, "%-*sNext attempt in %s", LABEL, "", npctl_duration(wait, sizeof(wait), retry));
-}
-
-static void
-add_session(struct nptop_page *p, const cJSON *s, int width)
-{
-	char state[32], channels[64], rtt[32], last[32], age[32], in[32], out[32], text[256], id[32];
-
-	snprintf(id, sizeof(id), "#%.0f", npjson_number(s, "id", 0));
-	snprintf(channels, sizeof(channels), "%.0f/%.0f", npjson_number(s, "channels_used", 0),
-	    npjson_number(s, "channels_max", 0));
-	npctl_rtt(rtt, sizeof(rtt), npjson_number(s, "rtt_ms", -1));
-	npctl_duration(last, sizeof(last), npjson_number(s, "last_used", -1));
-	npctl_duration(age, sizeof(age), npjson_number(s, "age", -1));
-	add(p, "%-7s %-12s %8s %6s %4s %4s %8.0f %6s %6s", id, npjson_text(s, "state", state, sizeof(state)), channels,
-	    rtt, last, age, npjson_number(s, "commands", 0), bytes(in, npjson_number(s, "bytes_in", 0)),
-	    bytes(out, npjson_number(s, "bytes_out", 0)));
-	if (cJSON_GetObjectItemCaseSensitive(s, "banner") == NULL)
-		return;
-	add_wrapped(p, "", npjson_text(s, "banner", text, sizeof(text)), width, NPTOP_IDLE);
-	add_wrapped(p, "", npjson_text(s, "algorithms", text, sizeof(text)), width, NPTOP_IDLE);
-	add_wrapped(p, "", npjson_text(s, "auth", text, sizeof(text)), width, NPTOP_IDLE);
-}
-
-static void
-add_sessions(struct nptop_page *p, const cJSON *device, int width)
-{
-	const cJSON *session, *list = cJSON_GetObjectItemCaseSensitive(device, "list");
-
-	if (cJSON_GetArraySize(list) == 0)
-		return;
-	add(p, "%s", "");
-	add(p, "%-7s %-12s %8s %6s %4s %4s %8s %6s %6s", "SESSION", "STATE", "CHANNELS", "RTT", "LAST", "AGE",
-	    "COMMANDS", "IN", "OUT")
-	    ->title = true;
-	cJSON_ArrayForEach (session, list)
-		add_session(p, session, width);
-}
-
-/* Who asked: "npexec, pid 42". */
-static const char *
-client_of(const cJSON *status, const cJSON *request, char out[128])
-{
-	double id = npjson_number(request, "peer", -1);
-	const cJSON *peer;
-	char program[64];
-
-	snprintf(out, 128, "-");
-	cJSON_ArrayForEach (peer, cJSON_GetObjectItemCaseSensitive(status, "peers"))
-		if (npjson_number(peer, "id", -2) == id)
-			snprintf(out, 128, "%s, pid %.0f", npjson_text(peer, "program", program, sizeof(program)),
-			    npjson_number(peer, "pid", 0));
-	return out;
-}
-
-static void
-add_request(struct nptop_page *p, const cJSON *status, const cJSON *r)
-{
-	char id[32], state[32], age[32], queue[32], session[32] = "-", in[32], out[32], client[128];
-
-	snprintf(id, sizeof(id), "%.0f", npjson_number(r, "id", 0));
-	if (npjson_number(r, "session", 0) > 0)
-		snprintf(session, sizeof(session), "#%.0f", npjson_number(r, "session", 0));
-	npctl_duration(age, sizeof(age), npjson_number(r, "age", -1));
-	npctl_rtt(queue, sizeof(queue), npjson_number(r, "queue_ms", -1));
-	add(p, "%-7s %-12s %8s %6s %9s %6s %6s  %s", id, npjson_text(r, "state", state, sizeof(state)), session, age,
-	    queue, bytes(in, npjson_number(r, "bytes_in", 0)), bytes(out, npjson_number(r, "bytes_out", 0)),
-	    client_of(status, r, client));
-}
-
-static void
-add_requests(struct nptop_page *p, const struct nptop_device *d, const cJSON *status)
-{
-	const cJSON *request;
-	bool any = false;
-
-	cJSON_ArrayForEach (request, cJSON_GetObjectItemCaseSensitive(status, "requests")) {
-		const cJSON *name = cJSON_GetObjectItemCaseSensitive(request, "device");
-		if (!cJSON_IsString(name) || strcmp(name->valuestring, d->name) != 0)
-			continue;
-		if (!any) {
-			add(p, "%s", "");
-			add(p, "%-7s %-12s %8s %6s %9s %6s %6s  %s", "REQUEST", "STATE", "SESSION", "AGE", "QUEUED",
-			    "IN", "OUT", "CLIENT")
-			    ->title = true;
-		}
-		any = true;
-		add_request(p, status, request);
-	}
+	buf_init(&b, DETAIL_MAX);
+	if (npctl_detail_text(&b, status, device) == -1)
+		add(p, "There is more than npctl top shows: see npctl status.");
+	text = rest = xstrndup((const char *)buf_head(&b), b.len);
+	buf_free(&b);
+	for (size_t i = 0; (line = strsep(&rest, "\n")) != NULL; i++)
+		if (i >= 2)
+			add_wrapped(p, line, width,
+			    strncmp(line, ERROR_LINE, strlen(ERROR_LINE)) == 0 ? NPTOP_BAD : NPTOP_CALM);
+	free(text);
 }
 
 /* Of several pools of one name the one that the list means. */
@@ -243,27 +144,21 @@ void
 nptop_page_detail(struct nptop_page *p, const struct nptop_device *d, const cJSON *status, int width, bool unicode)
 {
 	const cJSON *device = find_device(d, status);
-	const cJSON *order = cJSON_GetObjectItemCaseSensitive(device, "text");
-	char graph[NPTOP_TEXT_MAX], rtt[32], rate[32], text[256];
-	int bars = width > LABEL + 8 + 8 ? width - LABEL - 8 : 8;
+	char graph[NPTOP_TEXT_MAX], text[NPTOP_TEXT_MAX], rtt[32], rate[32];
+	int bars = width > LABEL + 10 + 8 ? width - LABEL - 10 : 8;
 
 	nptop_page_clear(p);
 	add(p, "%s: %s", d->shown, d->place)->title = true;
-	add(p, "%-*s%s", LABEL, "state", d->state)->mood = d->mood;
-	if (cJSON_IsString(order))
-		add_wrapped(p, "operator", npjson_text(device, "text", text, sizeof(text)), width, NPTOP_CHANGING);
-	add(p, "%-*s%.0f so far, %s a second, %.0f running, %.0f queued", LABEL, "commands", d->commands,
+	add(p, "  %-*s%s", LABEL, "state", d->state)->mood = d->mood;
+	snprintf(text, sizeof(text), "  %-*s%s a second, %.0f running, %.0f queued", LABEL, "commands",
 	    nptop_rate(rate, sizeof(rate), d->rate), d->running, d->queued);
-	add(p, "%-*s%-8s%s", LABEL, "round trip", npctl_rtt(rtt, sizeof(rtt), d->rtt_ms),
+	add_wrapped(p, text, width, NPTOP_CALM);
+	add(p, "  %-*s%-8s%s", LABEL, "round trip", npctl_rtt(rtt, sizeof(rtt), d->rtt_ms),
 	    nptop_graph(&d->rtt, bars, unicode, graph));
-	if (cJSON_GetObjectItemCaseSensitive(device, "logins") != NULL)
-		add(p, "%-*s%.0f succeeded, %.0f failed", LABEL, "log-ins", npjson_number(device, "logins", 0),
-		    npjson_number(device, "failures", 0));
-	add_error(p, device, width);
-	add_sessions(p, device, width);
-	add_requests(p, d, status);
+	if (device != NULL)
+		add_status(p, status, device, width);
 	if (cJSON_GetObjectItemCaseSensitive(status, "next") != NULL)
-		add(p, "There are more than npctl top shows: npctl status %s", d->shown);
+		add(p, "  There are more than npctl top shows: see npctl status.");
 }
 
 void

@@ -280,7 +280,7 @@ test_device_in_full_is_asked_for_by_name(void **state NP_UNUSED)
 	answer("{\"devices\":[{\"device\":\"core1\",\"list\":[{\"id\":77}]}]}");
 	bool found = false;
 	for (size_t i = 0; i < ui.page.count; i++)
-		found |= strncmp(ui.page.line[i].text, "#77 ", 4) == 0;
+		found |= strncmp(ui.page.line[i].text, "  session #77:", 14) == 0;
 	assert_true(found);
 }
 
@@ -298,7 +298,7 @@ test_late_answer_about_another_device_is_dropped(void **state NP_UNUSED)
 	nptop_ui_key(&ui, NPTOP_KEY_ENTER);
 	answer("{\"devices\":[{\"device\":\"core1\",\"list\":[{\"id\":77}]}]}");
 	for (size_t i = 0; i < ui.page.count; i++)
-		assert_int_not_equal(strncmp(ui.page.line[i].text, "#77 ", 4), 0);
+		assert_int_not_equal(strncmp(ui.page.line[i].text, "  session #77:", 14), 0);
 }
 
 static void

@@ -21,7 +21,8 @@ static const char whole[] =
     "\"age\":7300,\"last_used\":0,\"rtt_ms\":3.2,\"channels_used\":1,\"channels_max\":10,\"commands\":7,"
     "\"bytes_in\":1234,\"bytes_out\":56000000,\"banner\":\"SSH-2.0-x\\u001b[2J\",\"algorithms\":\"curve25519\","
     "\"auth\":\"publickey\"}]},"
-    "{\"device\":\"edge1\",\"user\":\"\",\"host\":\"edge1\",\"port\":0,\"state\":\"failed\",\"text\":\"do not "
+    "{\"device\":\"edge1\",\"user\":\"\",\"host\":\"edge1\",\"port\":0,\"state\":\"failed\",\"paused\":true,\"text\":"
+    "\"do not "
     "touch\",\"last_error\":{\"reason\":\"connect_failed\",\"message\":\"a long text of many words that does not fit "
     "the line of a narrow terminal\",\"retry_in\":12,\"blocked\":false}}],"
     "\"peers\":[{\"id\":3,\"pid\":4242,\"program\":\"backup.sh\"}],"
@@ -268,12 +269,11 @@ test_detail_shows_all_of_a_device(void **state NP_UNUSED)
 	assert_true(ui->ask_now);
 	assert_non_null(strstr(page(&ui->page), "core1: ops@192.0.2.1:22\n"));
 	sampled(ui, whole);
-	assert_non_null(strstr(page(&ui->page), "\n#7      connected"));
-	assert_non_null(strstr(page(&ui->page), "1.2k    56M\n"));
+	assert_non_null(strstr(page(&ui->page), "\n  session #7: connected, channels 1/10"));
 	assert_non_null(strstr(page(&ui->page), "SSH-2.0-x\\033[2J\n"));
-	assert_non_null(strstr(page(&ui->page), "\n9       running"));
-	assert_non_null(strstr(page(&ui->page), "backup.sh, pid 4242\n"));
-	assert_null(strstr(page(&ui->page), "\n10 "));
+	assert_non_null(strstr(page(&ui->page), "\n  request 9: - runs for 5s on #7"));
+	assert_non_null(strstr(page(&ui->page), "backup.sh (pid 4242, client 3)\n"));
+	assert_null(strstr(page(&ui->page), "request 10"));
 	assert_null(strchr(page(&ui->page), '\033'));
 	type(ui, "q");
 	assert_int_equal(ui->mode, NPTOP_LIST);
@@ -290,10 +290,13 @@ test_detail_wraps_the_error(void **state NP_UNUSED)
 	type(ui, "j");
 	nptop_ui_key(ui, NPTOP_KEY_ENTER);
 	sampled(ui, whole);
-	assert_non_null(strstr(page(&ui->page), "last error  connect_failed: a long text\n"));
-	assert_non_null(strstr(page(&ui->page), "\n            of many words that does not\n"));
-	assert_non_null(strstr(page(&ui->page), "terminal\n            Next attempt in 12s\n"));
-	assert_non_null(strstr(page(&ui->page), "operator    do not touch\n"));
+	assert_non_null(strstr(page(&ui->page), "\n  last error: a long text of many words\n"));
+	assert_non_null(strstr(page(&ui->page), "\n      that does not fit the line of a\n"));
+	assert_non_null(strstr(page(&ui->page), "\n      narrow terminal\n"));
+	assert_non_null(strstr(page(&ui->page), "the next attempt may be made in 12s\n"));
+	assert_non_null(strstr(page(&ui->page), "  paused by the operator: do not touch\n"));
+	for (size_t i = 0; i < ui->page.count; i++)
+		assert_true(strlen(ui->page.line[i].text) <= 40);
 	nptop_ui_finish(ui);
 }
 
