@@ -25,7 +25,7 @@ all_passes="plain asan tsan valgrind clang distcheck lint"
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 jobs=${NETPULSE_TEST_JOBS:-2}
-pass_limit=1500 # seconds for one pass: a test that hangs has its own, shorter limit
+pass_limit=2400 # seconds for one pass: a test that hangs has its own, shorter limit
 keep=
 passes=
 work=
