@@ -1,4 +1,5 @@
-/* One device in full, for `npctl status DEVICE`: its sessions, what runs and waits there, and for whom. */
+/* One device in full, for `npctl status DEVICE` and `npctl top`: its sessions, what runs and waits there, and for whom.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -23,6 +23,11 @@ struct npctl {
 /* "npctl: DEVICE: reason: text", or without the first two for device NULL; the exit status will be 1. */
 void npctl_say_error(struct npctl *c, const char *device, const struct np_error *err);
 void npctl_print_json(const cJSON *json);
+/*
+ * Prints what is in b and frees it; result: what the function that filled b returned.  When that is -1, for want of
+ * room, nothing is shown in part: it says so and ends npctl.
+ */
+void npctl_print_buffer(struct buf *b, int result);
 /* Hands on what was printed so far.  False: it cannot be, which c remembers. */
 bool npctl_flush(struct npctl *c);
 /* The number of that name, 0 where there is none. */

@@ -65,7 +65,5 @@ npctl_print_status(const struct npctl_options *o, const cJSON *result)
 		return;
 	}
 	buf_init(&b, OUTPUT_MAX);
-	if (npctl_status_text(&b, result, &view) == 0)
-		fwrite(buf_head(&b), 1, b.len, stdout);
-	buf_free(&b);
+	npctl_print_buffer(&b, npctl_status_text(&b, result, &view));
 }

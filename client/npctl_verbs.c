@@ -72,9 +72,8 @@ print_ping(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 	    npctl_number(result, "pid"), npctl_duration(uptime, sizeof(uptime), npctl_number(result, "uptime")));
 }
 
-/* A text that does not even fit a buffer of ours is not shown in part. */
-static void
-print_buffer(struct buf *b, int result)
+void
+npctl_print_buffer(struct buf *b, int result)
 {
 	if (result == -1) {
 		fprintf(stderr, "npctl: the answer is too long to be shown: use --json\n");
@@ -105,7 +104,7 @@ print_config(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 	struct buf b;
 
 	buf_init(&b, OUTPUT_MAX);
-	print_buffer(&b, npctl_config_text(&b, result));
+	npctl_print_buffer(&b, npctl_config_text(&b, result));
 }
 
 static void
@@ -114,7 +113,7 @@ print_platforms(const struct npctl_options *o, const cJSON *result)
 	struct buf b;
 
 	buf_init(&b, OUTPUT_MAX);
-	print_buffer(&b, npctl_platforms_text(&b, result, o->args_count > 0));
+	npctl_print_buffer(&b, npctl_platforms_text(&b, result, o->args_count > 0));
 }
 
 static void
