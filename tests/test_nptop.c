@@ -281,8 +281,7 @@ test_hostile_members_do_no_harm(void **state NP_UNUSED)
 	    "\"a\\u001b[2Jb\",\"state\":\"\\u009b31m\",\"host\":[],\"port\":1e308,\"running\":1e308,\"queued\":-1e308,"
 	    "\"commands\":1e308,\"rtt_ms\":1e308,\"last_used\":1e308,\"channels_used\":1e308,\"channels_max\":1e308,"
 	    "\"last_error\":{\"reason\":\"\\u001b]0;x\\u0007\",\"retry_in\":1e308}}]}",
-	    "{\"broker\":{\"pid\":1},\"devices\":[{\"device\":\"a\",\"commands\":-1e308,\"rtt_ms\":-1,\"last_error\":7}"
-	    "]}",
+	    "{\"broker\":{},\"devices\":[{\"device\":\"a\",\"commands\":-1e308,\"rtt_ms\":-1,\"last_error\":7}]}",
 	};
 	struct nptop_model m;
 
