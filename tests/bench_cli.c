@@ -237,7 +237,7 @@ in_child(const struct row *row, struct platform *platform, size_t size)
 {
 	struct figures f = {0};
 	int fds[2];
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (pipe(fds) < 0 || (pid = fork()) < 0)
 		fail("no process");
