@@ -99,7 +99,7 @@ like "$err" '^npexec: no.such.host.invalid: resolve_failed: ' "an unknown name: 
 start_simdev still --any-key
 write_config '
 devices:
-  still: {connection_args: {keepalive_interval: 0.5, keepalive_count_max: 2, connection_timeout: 1}}
+  still: {connection_args: {keepalive_interval: 1, keepalive_count_max: 2, connection_timeout: 4}}
 '
 npctl reload >/dev/null
 background frozen npexec still 'sleep 30'

@@ -24,7 +24,7 @@ add_host alias "$port_dev" "UserKnownHostsFile $T/kh-alias" 'HostKeyAlias router
 echo "[127.0.0.1]:$port_sim $wrong" >"$T/kh-sim"
 add_host liar "$port_sim" "UserKnownHostsFile $T/kh-sim"
 start_broker '
-long_connection: {retry_delay: 20, retry_max: 20, queue_timeout: 1}
+long_connection: {retry_delay: 20, retry_max: 20, queue_timeout: 10}
 devices:
   liar: {username: admin, password: secret}
 '
