@@ -16,9 +16,6 @@
 #include "xalloc.h"
 
 #define TICK_SECONDS 5.0
-#define DRAIN_POLL_SECONDS 0.02
-
-static void finish(struct broker *b);
 
 uint64_t
 broker_next_id(struct broker *b)
@@ -192,46 +189,6 @@ free_ended(struct broker *b)
 	}
 }
 
-/* Requests that a drain waits for; leases of jump hosts live as long as the sessions behind them and do not count. */
-static int
-commands_left(const struct broker *b)
-{
-	const struct request *r;
-	int count = 0;
-
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->kind == REQUEST_EXEC || r->kind == REQUEST_CONFIG)
-			count++;
-	}
-	return count;
-}
-
-/* What has been said but not read: a drain waits for it as well, as long as drain_timeout allows.  Not for watchers. */
-static bool
-output_left(const struct broker *b)
-{
-	const struct broker_peer *bp;
-
-	TAILQ_FOREACH (bp, &b->peers, link) {
-		if (peer_out_pending(bp->peer) > 0 && (bp->watches == 0 || bp->requests_count > 0))
-			return true;
-	}
-	return false;
-}
-
-static void
-finish_when_read(struct broker *b)
-{
-	if (!output_left(b)) {
-		finish(b);
-		return;
-	}
-	if (b->tick.repeat > DRAIN_POLL_SECONDS) {
-		b->tick.repeat = DRAIN_POLL_SECONDS; /* no event tells when the last byte has left */
-		ev_timer_again(b->loop, &b->tick);
-	}
-}
-
 /* Runs before the loop blocks: the one place where ended things are freed. */
 static void
 on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
@@ -242,8 +199,7 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 	if (!TAILQ_EMPTY(&b->syncs))
 		broker_syncs_answer(b);
 	broker_waits_answer(b);
-	if (b->stopping && !b->finished && commands_left(b) == 0)
-		finish_when_read(b);
+	broker_stop_turn(b);
 }
 
 static bool
@@ -416,107 +372,6 @@ broker_reload(struct broker *b, int *changed, struct np_error *err)
 
 /* ---- the end ---- */
 
-/* The listener goes last, so that who asks while we drain gets an answer and not a second broker. */
-static void
-finish(struct broker *b)
-{
-	if (b->finished)
-		return;
-	b->finished = true;
-	listener_stop(b->listener);
-	log_info("broker", "ended after %.0f s", clock_now() - b->started);
-	b->options.finished(b->options.arg);
-}
-
-static void
-fail_waiting(struct broker *b, const struct np_error *err)
-{
-	struct request *r, *next;
-
-	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
-		if ((r->state == REQUEST_QUEUED || r->state == REQUEST_GATHERING) && r->kind != REQUEST_FORWARD)
-			request_fail(r, err);
-	}
-}
-
-/* What ends or drains opens nothing for persistent devices any more. */
-static void
-release_persistent(struct broker *b)
-{
-	struct broker_pool *pool;
-
-	TAILQ_FOREACH (pool, &b->pools, link)
-		pool->policy.persistent_wanted = false;
-}
-
-static void
-on_drain_over(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
-{
-	struct broker *b = w->data;
-
-	log_warning("broker", "%d requests did not end within drain_timeout (%.0f s): ending without them",
-	    b->requests_count, b->config->drain_timeout);
-	finish(b);
-}
-
-void
-broker_stop(struct broker *b, bool now)
-{
-	struct np_error err;
-
-	if (b->finished)
-		return;
-	if (!b->stopping)
-		b->options.stopping(b->options.arg);
-	broker_event_stopping(b, b->stopping || now);
-	release_persistent(b);
-	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
-	fail_waiting(b, &err);
-	broker_shell_unhold_all(b);
-	if (b->stopping || now) {
-		b->stopping = true;
-		log_info("broker", "ending now");
-		finish(b);
-		return;
-	}
-	b->stopping = true;
-	log_info("broker", "draining: %d commands run", commands_left(b));
-	if (b->config->drain_timeout > 0) {
-		ev_timer_init(&b->drain, on_drain_over, b->config->drain_timeout, 0);
-		b->drain.data = b;
-		ev_timer_start(b->loop, &b->drain);
-	}
-}
-
-static void
-end_sessions(struct broker *b)
-{
-	struct broker_pool *pool;
-	struct pool_entry *e, *next;
-
-	release_persistent(b); /* a drain may have been followed by a reload */
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		TAILQ_FOREACH_SAFE (e, &pool->policy.entries, link, next) {
-			broker_session_end(broker_entry_session(e), REASON_SHUTTING_DOWN, "the broker ends");
-		}
-	}
-}
-
-/* What ran is told so by its channel's end, in a later turn, and watchers of every session's; only then the clients are
- * let go. */
-static void
-end_everything(struct broker *b, double deadline)
-{
-	struct broker_peer *bp;
-
-	end_sessions(b);
-	while ((commands_left(b) > 0 || (b->sessions_count > 0 && !TAILQ_EMPTY(&b->events->watches))) &&
-	       clock_now() < deadline)
-		ev_run(b->loop, EVRUN_ONCE);
-	TAILQ_FOREACH (bp, &b->peers, link)
-		peer_close_after_flush(bp->peer);
-}
-
 /* Who has not read by now what was said to him never will. */
 static void
 drop_peers(struct broker *b)
@@ -541,7 +396,7 @@ broker_destroy(struct broker *b)
 	ev_timer_stop(b->loop, &b->drain);
 	b->tick.repeat = 0.05; /* the loop must wake to see the deadline */
 	ev_timer_again(b->loop, &b->tick);
-	end_everything(b, deadline - 0.5);
+	broker_end_everything(b, deadline - 0.5);
 	while ((b->sessions_count > 0 || b->peers_count > 0) && clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
 	drop_peers(b);

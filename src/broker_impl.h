@@ -288,6 +288,7 @@ struct broker {
 	double started;
 	double idle_since; /* 0: not idle */
 	bool stopping;
+	bool at_once; /* stopping, and nothing is waited for */
 	bool finished;
 	uint32_t random;
 	ev_timer tick;
@@ -372,6 +373,7 @@ void broker_shells_check_hold(struct broker *b, double now);
 void broker_shell_peer_left(struct broker *b, const struct broker_peer *bp);
 void broker_shell_unhold_all(struct broker *b);
 bool broker_shell_say_goodbye(struct broker_session *s, const char *why);
+bool broker_shell_is_leaving(const struct broker_session *s);
 void broker_shell_keepalive(struct broker_session *s);
 void broker_shell_finish(struct broker_session *s);
 
@@ -495,6 +497,10 @@ void broker_syncs_answer(struct broker *b);
 
 /* broker_devices.c */
 int verb_devices(struct broker_peer *bp, const struct message *m, struct np_error *err);
+
+/* broker_stop.c */
+void broker_stop_turn(struct broker *b);
+void broker_end_everything(struct broker *b, double deadline);
 
 /* broker_steer.c, broker_close.c */
 int broker_verb_steer(struct broker_peer *bp, const struct message *m, struct np_error *err);

@@ -512,6 +512,13 @@ broker_shell_say_goodbye(struct broker_session *s, const char *why)
 	return true;
 }
 
+/* Says goodbye just now. */
+bool
+broker_shell_is_leaving(const struct broker_session *s)
+{
+	return s->sh.shell != NULL && s->end_why != NULL;
+}
+
 void
 broker_shell_finish(struct broker_session *s)
 {
