@@ -122,7 +122,8 @@ cli_login_tick(struct cli *cli)
 	if (cli->now >= cli->login_deadline) {
 		cli_show(cli, view.tail, view.size, tail, sizeof(tail));
 		cli_die(cli, REASON_PROMPT_NOT_FOUND,
-		    "no prompt of platform %s within the limit (in %s); the last line is `%s`: is device_type right?",
+		    "no prompt of platform %s within the limit (in %s); the last line is `%s`: is device_type "
+		    "right, and connection_timeout long enough?",
 		    cli->platform->name, cli_state_name(cli->state), tail);
 		return;
 	}
