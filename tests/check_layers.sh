@@ -153,6 +153,7 @@ table='
 4 broker_status cjson
 4 broker_status_json cjson
 4 broker_steer cjson
+4 broker_stop ev
 4 broker_test cjson
 4 broker_trial
 4 broker_wait cjson

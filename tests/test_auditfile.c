@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -353,7 +354,9 @@ check_datagram(int fd, const char *expected)
 	ssize_t n;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	n = recv(fd, text, sizeof(text) - 1, 0);
+	do {
+		n = recv(fd, text, sizeof(text) - 1, 0);
+	} while (n == -1 && errno == EINTR); /* as where the whole machine was stopped and goes on (signal(7)) */
 	assert_true(n > 0);
 	text[n] = '\0';
 	assert_string_equal(text, expected);
