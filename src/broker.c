@@ -155,6 +155,20 @@ refuse_client(struct broker_peer *bp)
 	peer_close_after_flush(bp->peer);
 }
 
+/* Who has left in this very turn, or was refused and has not read that yet, takes no other's place. */
+static bool
+too_many_clients(const struct broker *b)
+{
+	const struct broker_peer *bp;
+	int n = 0;
+
+	if (b->config->max_clients <= 0 || b->peers_count <= b->config->max_clients)
+		return false;
+	TAILQ_FOREACH (bp, &b->peers, link)
+		n += !peer_is_closing(bp->peer);
+	return n > b->config->max_clients;
+}
+
 static void
 on_accept(int fd, pid_t pid, void *arg)
 {
@@ -170,7 +184,7 @@ on_accept(int fd, pid_t pid, void *arg)
 	b->peers_count++;
 	b->idle_since = 0;
 	log_debug("peer", "client %llu (pid %ld) connected", (unsigned long long)peer_id(bp->peer), (long)pid);
-	if (b->config->max_clients > 0 && b->peers_count > b->config->max_clients)
+	if (too_many_clients(b))
 		refuse_client(bp);
 	else
 		send_hello(bp);

@@ -266,6 +266,8 @@ listener_alloc(struct ev_loop *loop, const struct sockfile *socket, listener_acc
 	l->socket = *socket;
 	l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	ev_io_init(&l->io, listener_on_connection, -1, EV_READ);
+	/* After the events of those that there are: who has left makes room for who comes in the same turn. */
+	ev_set_priority(&l->io, -1);
 	ev_timer_init(&l->pause, listener_on_pause_over, 0., 0.);
 	ev_timer_init(&l->restore, listener_on_restore, 0., 0.);
 	ev_stat_init(&l->watch, listener_on_name_changed, l->socket.path, 0.);
