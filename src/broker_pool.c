@@ -218,19 +218,28 @@ execute(struct broker_pool *pool, const struct pool_action *a, const struct pool
 	}
 }
 
+/*
+ * Too many is only what the most generous of a device's pools forbids: a request that came with a lower limit of its
+ * own gets no further session, but ends none of the others'.
+ */
 struct pool_room
 broker_pool_room(const struct broker_pool *pool)
 {
 	const struct broker *b = pool->broker;
 	const struct broker_pool *other;
-	int device = 0;
+	int device = 0, lasting = 0, most = 0;
 
 	TAILQ_FOREACH (other, &b->pools, link) {
-		if (strcmp(other->device_name, pool->device_name) == 0)
-			device += other->policy.entries_count;
+		if (strcmp(other->device_name, pool->device_name) != 0)
+			continue;
+		device += other->policy.entries_count;
+		lasting += pool_lasting_entries(&other->policy);
+		if (!other->retired && other->device->args.max_connections > most)
+			most = other->device->args.max_connections;
 	}
 	return (struct pool_room){.device = pool->device->args.max_connections - device,
-	    .global = b->config->max_sessions > 0 ? b->config->max_sessions - b->sessions_count : 1000000};
+	    .global = b->config->max_sessions > 0 ? b->config->max_sessions - b->sessions_count : 1000000,
+	    .surplus = lasting > most ? lasting - most : 0};
 }
 
 static void

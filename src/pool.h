@@ -132,7 +132,11 @@ struct pool_action {
 struct pool_room {
 	int device;
 	int global;
+	int surplus; /* so many sessions too many: a reload has lowered max_connections */
 };
+
+/* Sessions that stay unless something happens: those that are made count, those that are about to end do not. */
+int pool_lasting_entries(const struct pool *p);
 
 void pool_init(struct pool *p, const struct conn_args *args, uint32_t seed);
 /* Entries and waiters must be gone. */

@@ -47,6 +47,17 @@ pool_live_entries(const struct pool *p)
 }
 
 int
+pool_lasting_entries(const struct pool *p)
+{
+	const struct pool_entry *e;
+	int n = 0;
+
+	TAILQ_FOREACH (e, &p->entries, link)
+		n += e->state != POOL_DRAINING && e->state != POOL_CLOSING;
+	return n;
+}
+
+int
 pool_dialling(const struct pool *p)
 {
 	const struct pool_entry *e;
@@ -223,11 +234,50 @@ entry_tend(struct look *l, struct pool_entry *e)
 	return e->state != POOL_CLOSING && !pool_entry_dials(e) && entry_keepalive(l, e);
 }
 
+/* ---- too many ---- */
+
+static bool
+is_less_worth(const struct pool_entry *a, const struct pool_entry *b)
+{
+	if (pool_entry_dials(a) != pool_entry_dials(b))
+		return pool_entry_dials(a);
+	return a->leases != b->leases ? a->leases < b->leases : a->last_used < b->last_used;
+}
+
+/* Of the shared sessions the one that is missed least.  Those made for one request end after it by themselves. */
+static struct pool_entry *
+pick_surplus(const struct pool *p)
+{
+	struct pool_entry *e, *least = NULL;
+
+	TAILQ_FOREACH (e, &p->entries, link) {
+		if (e->private_use || (e->state != POOL_CONNECTING && !pool_entry_is_live(e)))
+			continue;
+		if (least == NULL || is_less_worth(e, least))
+			least = e;
+	}
+	return least;
+}
+
+/*
+ * Drained, not only closed when idle: where all of them are busy with a command or two at any time, none would ever be
+ * idle, and the new limit never come true.
+ */
+static void
+drain_surplus(const struct look *l)
+{
+	struct pool_entry *e;
+
+	for (int n = l->room->surplus; n > 0 && (e = pick_surplus(l->p)) != NULL; n--)
+		pool_drain(e, "max_connections was lowered");
+}
+
 bool
 look_at_entries(struct look *l)
 {
 	struct pool_entry *e;
 
+	drain_surplus(l);
 	TAILQ_FOREACH (e, &l->p->entries, link) {
 		if (entry_tend(l, e))
 			return true;

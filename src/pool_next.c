@@ -32,6 +32,8 @@ describe_wait(const struct look *l, char *text, size_t size)
 		snprintf(text, size, "ssh's configuration for it is still being read");
 	else if (!p->resolved && p->block != POOL_OPEN)
 		snprintf(text, size, "it cannot be told how it is reached (%.300s)", p->last_error.text);
+	else if (live == 1)
+		snprintf(text, size, "its session is busy");
 	else if (live > 0)
 		snprintf(text, size, "all of its %d sessions are busy", live);
 	else if (dialling > 0)
@@ -48,8 +50,8 @@ waiter_timed_out(struct look *l, struct pool_waiter *w, int ahead)
 	char what[400];
 
 	describe_wait(l, what, sizeof(what));
-	error_set(&l->action->why, REASON_QUEUE_TIMEOUT,
-	    "no session became free within %.0f s: %s, %d requests were ahead", l->now - w->since, what, ahead);
+	error_set(&l->action->why, REASON_QUEUE_TIMEOUT, "no session became free within %g s: %s, %d request%s ahead",
+	    w->deadline - w->since, what, ahead, ahead == 1 ? " was" : "s were");
 	return look_fail(l, w);
 }
 

@@ -200,8 +200,10 @@ sim_settle(struct sim *s)
 	int n = 0;
 
 	for (;;) {
-		struct pool_room room = {
-		    .device = s->max_connections - s->pool.entries_count, .global = s->global - s->pool.entries_count};
+		int lasting = pool_lasting_entries(&s->pool);
+		struct pool_room room = {.device = s->max_connections - s->pool.entries_count,
+		    .global = s->global - s->pool.entries_count,
+		    .surplus = lasting > s->max_connections ? lasting - s->max_connections : 0};
 		struct pool_action a = pool_next(&s->pool, &room, s->now);
 		if (s->check != NULL)
 			s->check(s, &a);

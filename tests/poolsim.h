@@ -34,7 +34,7 @@ struct sim {
 	struct conn_args args;
 	struct pool pool;
 	double now;
-	int max_connections; /* of the device, this pool being its only one */
+	int max_connections; /* of the device, this pool being its only one; may be lowered at any time */
 	int global;          /* room left by others */
 	struct sim_session sessions[SIM_MOST];
 	struct sim_request requests[SIM_MOST];

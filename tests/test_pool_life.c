@@ -371,7 +371,7 @@ test_queue_timeout_names_what_was_waited_for(void **state)
 	assert_int_equal(r->why.reason, REASON_QUEUE_TIMEOUT);
 	assert_non_null(strstr(r->why.text, "within 5 s"));
 	assert_non_null(strstr(r->why.text, "2 requests were ahead"));
-	assert_non_null(strstr(r->why.text, "busy"));
+	assert_non_null(strstr(r->why.text, ": its session is busy"));
 	assert_int_equal(late->state, SIM_WAITING);
 }
 
@@ -627,6 +627,100 @@ test_reload_that_changes_nothing_ends_no_session(void **state)
 }
 
 static void
+test_lowered_limit_closes_the_idle_sessions_above_it(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *requests[4];
+	struct sim_session *sessions[4];
+
+	s->args.max_channels = s->pool.max_channels = 1;
+	for (int i = 0; i < 4; i++) {
+		requests[i] = sim_request(s, 0, false);
+		sim_connected(s, sim_dialling(s));
+		sessions[i] = requests[i]->session;
+	}
+	for (int i = 0; i < 4; i++) {
+		s->now++;
+		sim_finish(s, requests[i]);
+	}
+	s->max_connections = 4;
+	s->keep_closing = true;
+	sim_settle(s);
+	assert_int_equal(s->closes, 0);
+	s->max_connections = 2;
+	sim_settle(s);
+	sim_settle(s); /* those that are still being closed are not counted twice */
+	assert_int_equal(s->closes, 2);
+	assert_true(sessions[0]->closing && sessions[1]->closing); /* the longest unused */
+	assert_string_equal(sessions[0]->why.text, "max_connections was lowered");
+}
+
+static void
+test_lowered_limit_lets_commands_end(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *one, *two, *more;
+
+	s->args.max_channels = s->pool.max_channels = 2;
+	sim_warm(s);
+	one = sim_request(s, 0, false);
+	sim_request(s, 0, false);
+	two = sim_request(s, 0, false);
+	sim_connected(s, sim_dialling(s));
+	assert_int_equal(sim_count_requests(s, SIM_RUNNING), 3);
+	s->max_connections = 1;
+	sim_settle(s);
+	assert_int_equal(s->closes, 0);
+	assert_int_equal(two->session->entry.state, POOL_DRAINING); /* it has the fewest leases */
+	/* Under load: what comes meanwhile is for the one that stays. */
+	more = sim_request(s, 0, false);
+	assert_int_equal(more->state, SIM_WAITING);
+	sim_finish(s, one);
+	sim_settle(s);
+	assert_int_equal(more->state, SIM_RUNNING);
+	sim_finish(s, two);
+	sim_settle(s);
+	assert_int_equal(s->closes, 1);
+	assert_int_equal(sim_count_sessions(s), 1);
+}
+
+static void
+test_lowered_limit_gives_up_an_attempt_before_a_session(void **state)
+{
+	struct sim *s = *state;
+	struct sim_session *warm = sim_warm(s);
+	struct sim_request *waits;
+
+	s->args.max_channels = s->pool.max_channels = 1;
+	sim_request(s, 0, false);
+	waits = sim_request(s, 0, false);
+	assert_int_equal(sim_count_dialling(s), 1);
+	s->max_connections = 1;
+	sim_settle(s);
+	assert_true(sim_dialling(s)->closing);
+	assert_int_equal(warm->entry.state, POOL_READY);
+	sim_connect_fails(s, sim_dialling(s), REASON_CANCELLED, "given up");
+	assert_int_equal(waits->state, SIM_WAITING);
+	assert_int_equal(s->connects, 2);
+}
+
+static void
+test_lowered_limit_leaves_a_request_its_own_session(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *fresh;
+
+	sim_warm(s);
+	fresh = sim_request(s, 0, true);
+	sim_connected(s, sim_dialling(s));
+	assert_int_equal(fresh->state, SIM_RUNNING);
+	s->max_connections = 1;
+	sim_settle(s);
+	assert_int_equal(s->closes, 1); /* the shared one, which nobody uses */
+	assert_int_equal(fresh->session->entry.state, POOL_READY);
+}
+
+static void
 test_session_closed_by_other_hands_is_given_to_nobody(void **state)
 {
 	struct sim *s = *state;
@@ -780,6 +874,10 @@ main(void)
 	    T(test_reload_keeps_what_was_learned_about_channels),
 	    T(test_reload_makes_a_pool_persistent_and_back),
 	    T(test_reload_that_changes_nothing_ends_no_session),
+	    T(test_lowered_limit_closes_the_idle_sessions_above_it),
+	    T(test_lowered_limit_lets_commands_end),
+	    T(test_lowered_limit_gives_up_an_attempt_before_a_session),
+	    T(test_lowered_limit_leaves_a_request_its_own_session),
 	    T(test_session_closed_by_other_hands_is_given_to_nobody),
 	    T(test_words_of_states_are_those_people_know),
 	    T(test_attempt_being_drained_still_shows_as_connecting),

@@ -134,6 +134,7 @@ check_rest(struct sim *s)
 	int entries = 0, waiters = 0;
 	bool private_waits = false, shared_waits = false;
 	double since = 0;
+	int shared = 0;
 
 	TAILQ_FOREACH (w, &p->waiters, link) {
 		MUST(w->since >= since);
@@ -147,6 +148,7 @@ check_rest(struct sim *s)
 	TAILQ_FOREACH (e, &p->entries, link) {
 		bool stale = e->missed > 0 || s->now > e->last_rx + p->args->check_delay;
 		entries++;
+		shared += !e->private_use && e->state != POOL_DRAINING && e->state != POOL_CLOSING;
 		MUST(e->leases >= 0 && (!e->private_use || e->leases <= 1));
 		MUST(e->state != POOL_DRAINING || e->leases > 0);
 		MUST((e->state == POOL_CLOSING) == sim_session_of(e)->closing);
@@ -154,6 +156,7 @@ check_rest(struct sim *s)
 			continue;
 		MUST(e->state != POOL_READY || e->leases >= limit_of(s, e) || e->slots_used >= limit_of(s, e) || stale);
 	}
+	MUST(shared <= s->max_connections);
 	MUST(entries == p->entries_count && waiters == p->waiters_count);
 	/* Whoever waits has a reason to. */
 	if (waiters > 0 && entries == 0 && !p->paused && p->resolved)
