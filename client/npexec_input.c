@@ -14,7 +14,8 @@
 #include "text.h"
 
 #define HELD_KEYS 4096u
-#define READ_MAX ((size_t)32 * 1024)
+#define READ_MAX ((size_t)FRAME_DATA_MAX)
+#define READ_LINES_MAX ((size_t)32 * 1024)
 
 static bool
 is_lines(const struct npexec *x)
@@ -114,7 +115,7 @@ input_ended(struct npexec *x)
 static void
 read_bytes(struct npexec *x)
 {
-	size_t want = READ_MAX;
+	size_t want = is_lines(x) ? READ_LINES_MAX : READ_MAX;
 	uint8_t *p;
 	ssize_t n;
 
@@ -178,7 +179,7 @@ line_too_long(struct npexec *x)
 	struct np_error err;
 
 	error_set(&err, REASON_INVALID_PARAMS, "a line of standard input is longer than %zu bytes: it was not run",
-	    x->held.max - READ_MAX);
+	    x->held.max - READ_LINES_MAX);
 	npexec_say_error(x, x->jobs, NULL, &err);
 	npexec_end(x, 255);
 }
@@ -193,7 +194,7 @@ push_line(struct npexec *x)
 		if (!find_line(x, &line, &total)) {
 			if (x->lines_end)
 				npexec_end(x, x->status);
-			else if (buf_room(&x->held) < READ_MAX)
+			else if (buf_room(&x->held) < READ_LINES_MAX)
 				line_too_long(x);
 			return;
 		}

@@ -17,6 +17,8 @@
 
 /* A stream frame smaller than this is not worth sending while the client's socket is nearly full. */
 #define STREAM_MIN 4096u
+/* Credit for standard input is not worth a message of its own while less has left and more is to follow. */
+#define STDIN_GRANT (64u * 1024u)
 
 static void command_finish(struct request *r);
 
@@ -232,12 +234,17 @@ on_output(struct chan *ch NP_UNUSED, void *arg)
 }
 
 static void
-on_wrote(struct chan *ch NP_UNUSED, size_t n, void *arg)
+on_wrote(struct chan *ch, size_t n, void *arg)
 {
 	struct request *r = arg;
 
 	r->last_activity = clock_now();
-	if (!r->stdin_ended && n > 0)
+	r->stdin_owed += n;
+	if (r->stdin_ended || (r->stdin_owed < STDIN_GRANT && chan_write_room(ch) < CHANNEL_BUFFER_MAX))
+		return;
+	n = r->stdin_owed;
+	r->stdin_owed = 0;
+	if (n > 0)
 		request_grant_stdin(r, n);
 }
 

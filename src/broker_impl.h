@@ -233,6 +233,7 @@ struct request {
 	struct np_error abort; /* why we gave the channel up: reported in place of the channel's own end */
 	ev_timer clock;        /* the earliest of the three limits */
 	size_t stdin_granted;  /* bytes the client may still send */
+	size_t stdin_owed;     /* bytes that have left and are not granted anew yet */
 	bool stdin_ended;
 	char *heads[2];      /* JSON of the stdout and stderr notifications of this command */
 	struct buf tails[2]; /* left over when the channel ended before the client had read */

@@ -7,7 +7,13 @@
 #include "log.h"
 #include "session_impl.h"
 
-#define WRITE_CHUNK (32u * 1024u)
+/*
+ * What one packet carries where the server takes 16 KiB of data at a time; two of them fill one of OpenSSH's and
+ * Dropbear's 32 KiB.  libssh keeps ten bytes of a packet for itself: 32 KiB would leave as a full packet and one of ten
+ * bytes, which costs the server as much.
+ */
+#define PACKET_FILL (16u * 1024u - 10u)
+#define WRITE_CHUNK (4u * PACKET_FILL)
 
 /* libssh's window is 1.25 MiB; a long path needs more to stay full. */
 #define WINDOW_MAX (6u * 1024u * 1024u)
@@ -111,6 +117,19 @@ send_signals(struct chan *ch)
 	return moved;
 }
 
+/* How much of n waiting bytes goes now: whole packets, what is left over can be part of the next. */
+static size_t
+write_size(const struct chan *ch, size_t n)
+{
+	uint32_t window = ssh_channel_window_size(ch->ssh);
+
+	if (n > WRITE_CHUNK)
+		n = WRITE_CHUNK;
+	if (n > window)
+		n = window;
+	return n > PACKET_FILL ? n - n % PACKET_FILL : n;
+}
+
 /* Only while libssh's own output buffer is empty: it takes a whole window at once, and would send it in one call. */
 static bool
 send_input(struct chan *ch)
@@ -120,10 +139,7 @@ send_input(struct chan *ch)
 	int rc;
 
 	if (n > 0 && (ssh_get_status(ch->session->ssh) & SSH_WRITE_PENDING) == 0) {
-		if (n > WRITE_CHUNK)
-			n = WRITE_CHUNK;
-		if (n > ssh_channel_window_size(ch->ssh))
-			n = ssh_channel_window_size(ch->ssh);
+		n = write_size(ch, n);
 		rc = n > 0 ? ssh_channel_write(ch->ssh, buf_head(&ch->input), (uint32_t)n) : 0;
 		if (rc < 0 && session_alive(ch->session)) /* the server takes no more: as a closed pipe */
 			rc = (int)ch->input.len;
