@@ -280,6 +280,13 @@ for command in 'show version' 'show clock' 'show running-config'; do
 	timed warm npexec core1 "$command"
 done
 
+say
+say "Lines of configuration are checked one by one; configuration mode is always left, and nothing is saved unasked."
+printf '\n%s$ printf "interface GigabitEthernet0/7\\n description uplink\\n" | npexec -c core1%s\n' "$bold" "$plain"
+printf 'interface GigabitEthernet0/7\n description uplink\n' | npexec -c core1 2>&1 || die "npexec -c core1 failed"
+printf "\n%s$ npexec core1 'show running-config' | grep -A 1 GigabitEthernet0/7%s\n" "$bold" "$plain"
+npexec core1 'show running-config' </dev/null | grep -A 1 GigabitEthernet0/7
+
 show npctl status
 say
 say "Logins that router1 has seen: $(grep -c '^Accepted publickey for' "$world/sshd.log") (npexec: 1, ssh: 1)"
