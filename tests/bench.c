@@ -1,15 +1,20 @@
 /*
- * bench [-n ROUNDS] [-w WARMUPS] CASE...: whole processes timed against each other, interleaved.
+ * bench [-n ROUNDS] [-w WARMUPS] [-l MS] CASE...: whole processes timed against each other, interleaved.
  *
  * CASE is `NAME[/K] COMMAND [ARGUMENT...] --`: in each round every case runs once (with /K only in every K-th round),
  * in an order that rotates, so that whatever else the machine does falls on all alike.  Standard input and output are
  * /dev/null; `-i FILE` before the cases names another input.  `-b BYTES` adds the throughput.  Prints a table: the
  * median, 90th percentile and minimum of the time from posix_spawn(3) to the end of the process, its own processor
- * time, and the median of the ratios to the first case of the same round.  Nothing is asserted.
+ * time, and the median of the ratios to the first case of the same round.  With `-l MS`, for promises about the worst,
+ * instead: the median, the 95th percentile, the maximum, and how many took longer than that.
+ * A case whose name ends with `+' goes on for ever: it is timed to its first output and then ended.  Nothing is
+ * asserted.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CASES_MAX 12
+#define CASES_MAX 32
 #define ROUNDS_MAX 100000
 
 extern char **environ;
@@ -26,6 +31,7 @@ extern char **environ;
 struct bench_case {
 	const char *name;
 	int every;
+	bool endless;
 	char **argv;
 	double *wall_ms; /* per round; negative: not run in it */
 	double *cpu_ms;
@@ -37,6 +43,7 @@ struct bench {
 	int count, rounds, warmups;
 	const char *input;
 	double bytes;
+	double limit_ms;
 };
 
 static void
@@ -54,6 +61,18 @@ now_ms(void)
 	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
 }
 
+/* Waits for the first output of a process and ends it; the time when it came. */
+static double
+first_output(struct bench_case *c, pid_t pid, int fd)
+{
+	char byte;
+	if (read(fd, &byte, 1) != 1)
+		c->failures++;
+	double then = now_ms();
+	kill(pid, SIGTERM);
+	return then;
+}
+
 /* Runs it once; the wall time in milliseconds. */
 static double
 run_once(struct bench_case *c, const char *input, double *cpu_ms)
@@ -61,20 +80,30 @@ run_once(struct bench_case *c, const char *input, double *cpu_ms)
 	posix_spawn_file_actions_t actions;
 	struct rusage usage;
 	pid_t pid;
-	int status;
+	int status, fds[2];
+	if (pipe(fds) == -1)
+		die("pipe");
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	if (c->endless)
+		posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
+	else
+		posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addclose(&actions, fds[0]);
+	posix_spawn_file_actions_addclose(&actions, fds[1]);
 	double begin = now_ms();
 	errno = posix_spawnp(&pid, c->argv[0], &actions, NULL, c->argv, environ);
 	if (errno != 0)
 		die(c->argv[0]);
+	close(fds[1]);
+	double end = c->endless ? first_output(c, pid, fds[0]) : 0;
 	while (wait4(pid, &status, 0, &usage) < 0)
 		if (errno != EINTR)
 			die("wait");
-	double wall = now_ms() - begin;
+	double wall = (c->endless ? end : now_ms()) - begin;
+	close(fds[0]);
 	posix_spawn_file_actions_destroy(&actions);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+	if (!c->endless && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
 		c->failures++;
 	*cpu_ms = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
 		  (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
@@ -149,6 +178,27 @@ print_table(const struct bench *b)
 	free(values);
 }
 
+/* What was promised to take at most limit_ms. */
+static void
+print_latencies(const struct bench *b)
+{
+	double *values = calloc((size_t)b->rounds, sizeof(*values));
+	if (values == NULL)
+		die("memory");
+	printf(
+	    "  %-26s %6s %10s %10s %10s  over %.0f ms\n", "", "calls", "median ms", "95 % ms", "max ms", b->limit_ms);
+	for (int i = 0; i < b->count; i++) {
+		const struct bench_case *c = &b->cases[i];
+		int over = 0, n = collect(b, c->wall_ms, c->wall_ms, NULL, values);
+		for (int k = 0; k < n; k++)
+			over += values[k] > b->limit_ms;
+		double median = quantile(values, n, 0.5), p95 = quantile(values, n, 0.95), max = quantile(values, n, 1);
+		printf("  %-26s %6d %10.2f %10.2f %10.2f %6d", c->name, n, median, p95, max, over);
+		printf(c->failures > 0 ? "   (%d FAILED)\n" : "\n", c->failures);
+	}
+	free(values);
+}
+
 /* Splits "NAME[/K] COMMAND... --" off argv; the arguments used. */
 static int
 parse_case(struct bench *b, char **argv)
@@ -163,6 +213,10 @@ parse_case(struct bench *b, char **argv)
 	c->every = slash != NULL ? atoi(slash + 1) : 1;
 	if (slash != NULL)
 		*slash = '\0';
+	size_t length = strlen(argv[0]);
+	c->endless = length > 0 && argv[0][length - 1] == '+';
+	if (c->endless)
+		argv[0][length - 1] = '\0';
 	c->name = argv[0];
 	c->argv = argv + 1;
 	c->wall_ms = calloc((size_t)b->rounds, sizeof(double));
@@ -180,7 +234,7 @@ main(int argc, char **argv)
 {
 	struct bench b = {.rounds = 100, .warmups = 2, .input = "/dev/null"};
 	int bad = 0;
-	for (int opt; (opt = getopt(argc, argv, "+n:w:i:b:")) != -1;) {
+	for (int opt; (opt = getopt(argc, argv, "+n:w:i:b:l:")) != -1;) {
 		if (opt == 'n')
 			b.rounds = atoi(optarg);
 		else if (opt == 'w')
@@ -189,6 +243,8 @@ main(int argc, char **argv)
 			b.input = optarg;
 		else if (opt == 'b')
 			b.bytes = strtod(optarg, NULL);
+		else if (opt == 'l')
+			b.limit_ms = strtod(optarg, NULL);
 		else
 			bad = 1;
 	}
@@ -196,12 +252,15 @@ main(int argc, char **argv)
 		if ((used = parse_case(&b, argv + optind)) < 0)
 			bad = 1, used = 0;
 	if (bad || b.count == 0) {
-		fprintf(
-		    stderr, "usage: bench [-n ROUNDS] [-w WARMUPS] [-i FILE] [-b BYTES] NAME[/K] COMMAND... -- ...\n");
+		fputs("usage: bench [-n ROUNDS] [-w WARMUPS] [-i FILE] [-b BYTES] [-l MS] NAME[/K] COMMAND... -- ...\n",
+		    stderr);
 		return 2;
 	}
 	run_rounds(&b);
-	print_table(&b);
+	if (b.limit_ms > 0)
+		print_latencies(&b);
+	else
+		print_table(&b);
 	for (int i = 0; i < b.count; i++) {
 		free(b.cases[i].wall_ms);
 		free(b.cases[i].cpu_ms);
