@@ -13,11 +13,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A reader that is a little slow lets some frames gather again and again. */
+#define PENDING_KEEP ((size_t)512 * 1024)
+
 void
 sink_init(struct sink *s, int fd, size_t max)
 {
 	*s = (struct sink){.fd = fd};
 	buf_init(&s->pending, max);
+	buf_keep(&s->pending, PENDING_KEEP);
 }
 
 void

@@ -22,13 +22,23 @@ buf_init(struct buf *b, size_t max)
 {
 	memset(b, 0, sizeof(*b));
 	b->max = max;
+	b->keep = BUF_KEEP;
+}
+
+void
+buf_keep(struct buf *b, size_t keep)
+{
+	b->keep = keep;
 }
 
 void
 buf_free(struct buf *b)
 {
+	size_t keep = b->keep;
+
 	free(b->data);
 	buf_init(b, b->max);
+	b->keep = keep;
 }
 
 void
@@ -86,8 +96,11 @@ buf_reserve(struct buf *b, size_t n)
 	need = b->len + n > 0 ? b->len + n : 1;
 	if (b->data != NULL && b->cap - b->off >= need)
 		return b->data + b->off + b->len;
-	/* Moving is worth it when most has been consumed, and the only way once the allocation is at its maximum. */
-	if (b->data != NULL && b->cap >= need && (b->off >= b->len || b->cap >= b->max)) {
+	/*
+	 * Moving is cheaper than growing, and the only way once the allocation is at its maximum; but no byte is moved
+	 * more often than a few times: a good part of the allocation must have been consumed.
+	 */
+	if (b->data != NULL && b->cap >= need && (b->off >= b->cap / 4 || b->cap >= b->max)) {
 		memmove(b->data, b->data + b->off, b->len);
 		b->off = 0;
 	} else if (buf_grow(b, need) < 0) {
@@ -156,6 +169,6 @@ buf_consume(struct buf *b, size_t n)
 	if (b->len > 0)
 		return;
 	b->off = 0;
-	if (b->cap > BUF_KEEP)
+	if (b->cap > b->keep)
 		buf_free(b);
 }

@@ -19,10 +19,13 @@ struct buf {
 	size_t len;    /* bytes not consumed */
 	size_t cap;    /* size of the allocation */
 	size_t max;    /* len never exceeds this */
+	size_t keep;   /* once empty, an allocation up to this size stays for the next bytes */
 };
 
 /* An empty buffer that holds at most max bytes; allocates nothing yet. */
 void buf_init(struct buf *b, size_t max);
+/* What an emptied buffer may keep of its memory: more than usual where there are few of them, and bytes stream. */
+void buf_keep(struct buf *b, size_t keep);
 /* Frees the bytes; the buffer is then empty and usable again, with the same maximum. */
 void buf_free(struct buf *b);
 /* The same, after overwriting all that the allocation ever held: for buffers that secrets pass through. */

@@ -185,6 +185,62 @@ test_small_buffer_keeps_its_memory_when_emptied(void **state)
 }
 
 static void
+test_buffer_keeps_what_it_was_told_to_keep(void **state)
+{
+	const size_t size = 512u * 1024u;
+	struct buf b;
+	uint8_t *before;
+	(void)state;
+
+	buf_init(&b, 4 * size);
+	buf_keep(&b, size);
+	before = buf_reserve(&b, size);
+	assert_non_null(before);
+	buf_commit(&b, size);
+	buf_consume(&b, size);
+	assert_ptr_equal(b.data, before);
+
+	assert_non_null(buf_reserve(&b, size + 1));
+	buf_commit(&b, size + 1);
+	buf_consume(&b, size + 1);
+	assert_null(b.data);
+
+	assert_non_null(buf_reserve(&b, size)); /* being freed, it has not forgotten */
+	buf_commit(&b, size);
+	buf_consume(&b, size);
+	assert_non_null(b.data);
+	buf_free(&b);
+}
+
+/* Whose reader is always a little behind: it is never empty, and its memory does not grow for that. */
+static void
+test_stream_with_a_backlog_moves_instead_of_growing(void **state)
+{
+	const size_t cap = 128u * 1024u, frame = 48u * 1024u;
+	struct buf b;
+	uint8_t *p;
+	(void)state;
+
+	buf_init(&b, 64 * cap);
+	p = buf_reserve(&b, cap);
+	assert_non_null(p);
+	for (unsigned i = 0; i < 64; i++) {
+		p = buf_reserve(&b, frame);
+		assert_non_null(p);
+		memset(p, (int)i, frame);
+		buf_commit(&b, frame);
+		if (i == 0)
+			continue;
+		assert_int_equal(buf_head(&b)[0], i - 1);
+		assert_int_equal(buf_head(&b)[frame - 1], i - 1);
+		assert_int_equal(buf_head(&b)[frame], i);
+		buf_consume(&b, frame);
+		assert_int_equal(b.cap, cap);
+	}
+	buf_free(&b);
+}
+
+static void
 test_freed_buffer_is_usable_with_the_same_maximum(void **state)
 {
 	struct buf b;
@@ -266,6 +322,8 @@ main(void)
 	    cmocka_unit_test(test_reserved_room_becomes_content_by_commit),
 	    cmocka_unit_test(test_large_buffer_gives_memory_back_when_emptied),
 	    cmocka_unit_test(test_small_buffer_keeps_its_memory_when_emptied),
+	    cmocka_unit_test(test_buffer_keeps_what_it_was_told_to_keep),
+	    cmocka_unit_test(test_stream_with_a_backlog_moves_instead_of_growing),
 	    cmocka_unit_test(test_freed_buffer_is_usable_with_the_same_maximum),
 	    cmocka_unit_test(test_allocation_never_exceeds_the_maximum),
 	    cmocka_unit_test(test_stream_through_a_small_buffer_is_intact),
