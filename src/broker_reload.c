@@ -237,13 +237,47 @@ broker_pools_make_room(struct broker *b, struct np_error *err)
 	return 0;
 }
 
-/* Every few seconds: after a resume of the machine timers are late, and pools that nobody uses are forgotten. */
+/* ---- a lowered max_sessions ---- */
+
+static struct pool_entry *
+longest_unused(const struct broker *b)
+{
+	struct pool_entry *oldest = NULL;
+	struct broker_pool *pool;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		struct pool_entry *e = pool_idle_entry(&pool->policy);
+		if (e != NULL && (oldest == NULL || e->last_used < oldest->last_used))
+			oldest = e;
+	}
+	return oldest;
+}
+
+/* Those that are busy now are looked at again at the next tick; the one that makes a device persistent stays. */
+static void
+trim_sessions(struct broker *b)
+{
+	struct broker_pool *pool;
+	struct pool_entry *e;
+	int surplus = -b->config->max_sessions;
+
+	TAILQ_FOREACH (pool, &b->pools, link)
+		surplus += pool_lasting_entries(&pool->policy);
+	for (; surplus > 0 && (e = longest_unused(b)) != NULL; surplus--)
+		broker_session_end(broker_entry_session(e), REASON_NONE, "max_sessions was lowered");
+}
+
+/*
+ * Every few seconds and after a reload: after a resume of the machine timers are late, and pools that nobody uses are
+ * forgotten.
+ */
 void
 broker_pools_tick(struct broker *b)
 {
 	struct broker_pool *pool, *next;
 	double now = clock_now();
 
+	trim_sessions(b);
 	if (!b->stopping)
 		open_persistent(b);
 	TAILQ_FOREACH_SAFE (pool, &b->pools, link, next) {

@@ -39,11 +39,12 @@ later()
 	eval "bg_$_later=$!"
 }
 
-# config MAX_CONNECTIONS [MAX_CLIENTS]
+# config MAX_CONNECTIONS [MAX_CLIENTS [MAX_SESSIONS]]
 config()
 {
 	cat <<-END
 		max_clients: ${2:-100}
+		max_sessions: ${3:-1000}
 		long_connection: {queue_timeout: 0.5, max_connections: 1, max_channels: 1}
 		devices:
 		  dev: {connection_args: {queue_timeout: 60, max_channels: 10}}
@@ -98,6 +99,21 @@ last=$(npexec -j pool true | jq -r .session)
 reload 1
 ok "lowered while they are idle: two go" wait_until '[ "$(device pool .sessions)" = 1 ]'
 is "$(npexec -j pool true | jq -r .session)" "$last" "the one that was used last stays"
+
+# The limit of all devices together: the longest unused go, what runs does not, and what is persistent stays.
+ok "own: a session" npexec -o queue_timeout=60 own true
+ok "narrow: a session" npexec -o queue_timeout=60 narrow true
+hold slow slow -o timeout=0
+ok "slow: a session in use" wait_until 'running slow'
+open() { status '[.devices[] | select(.sessions > 0) | .device] | sort | join(" ")'; }
+ok "lasting, narrow, own, pool and slow have one" wait_until '[ "$(open)" = "lasting narrow own pool slow" ]'
+reload 1 100 3
+ok "max_sessions lowered to 3: those used first are closed" wait_until '[ "$(open)" = "lasting narrow slow" ]'
+reload 1 100 1
+ok "lowered to 1: the idle one as well" wait_until '[ "$(open)" = "lasting slow" ]'
+ok "what runs ends as it would" released slow
+ok "and its session some time later" wait_until '[ "$(open)" = lasting ]'
+reload 1
 
 # ---- 25: queue_timeout of all, of the device, of the request ----
 
