@@ -237,6 +237,17 @@ check_modes(const struct lint *l)
 
 /* --- costly expressions --- */
 
+/* The unit again and again.  By copies: a division for every byte would cost more than the matching. */
+static void
+repeat_unit(char *text, size_t size, const char *unit)
+{
+	size_t have = strlen(unit);
+
+	memcpy(text, unit, have);
+	for (; have < size; have *= 2)
+		memcpy(text + have, text, have < size - have ? have : size - have);
+}
+
 static bool
 is_costly(const struct pattern *pattern)
 {
@@ -248,10 +259,7 @@ is_costly(const struct pattern *pattern)
 	/* With every character behind, too: else the search for one that must come ends most matches before they begin.
 	 */
 	for (size_t i = 0; i < NP_COUNT(units) && !costly; i++) {
-		size_t n = strlen(units[i]);
-
-		for (size_t k = 0; k < TORTURE_SIZE; k++)
-			text[k] = units[i][k % n];
+		repeat_unit(text, TORTURE_SIZE, units[i]);
 		for (size_t k = 0; k < 127; k++)
 			text[TORTURE_SIZE + k] = (char)(k + 1);
 		costly = pattern_find(pattern, text, TORTURE_SIZE + 1, NULL, NULL) == PATTERN_COSTLY ||
