@@ -76,7 +76,10 @@ lag()
 {
 	npctl metrics | awk '
 		/^netpulse_loop_[a-z_]*_bucket/ { split($1, part, "\""); if ($2 > last) worst = part[2]; last = $2 }
-		END { print "the loop'\''s longest turn so far: up to " worst " s" }'
+		END {
+			worst = worst == "+Inf" ? "longer than all buckets" : "up to " worst " s"
+			print "the loop'\''s longest turn so far: " worst
+		}'
 }
 
 # The machine's load comes first: what it takes is nobody's promise.
@@ -86,6 +89,18 @@ title()
 	echo "npctl$1 (load average $(cut -d' ' -f1 /proc/loadavg) on $(getconf _NPROCESSORS_ONLN) processors)"
 }
 
+# What the scheduler says of the broker's loop since the last time; nothing where the kernel does not count it.
+loop_waits()
+{
+	[ -r "/proc/$broker_pid/task/$broker_pid/schedstat" ] || return 0
+	read -r _ran _waited _ <"/proc/$broker_pid/task/$broker_pid/schedstat"
+	echo "the loop ran for $(((_ran - ran) / 1000000)) ms and waited for a processor for $(((_waited - waited) / 1000000)) ms"
+	ran=$_ran
+	waited=$_waited
+}
+
+ran=0
+waited=0
 start_broker "$(configured 100)"
 npexec -n big true || diag "npexec big failed"
 title ", whole processes: the broker has nothing else to do"
@@ -97,7 +112,9 @@ transfer=$!
 repeat logins npexec -n -q -P 100 --fresh 'd[1-99]' 'show clock' &
 logins=$!
 wait_until "npctl status --json | jq -e '.broker.connecting > 20 and any(.requests[]; .bytes_in > 0 or .bytes_out > 0)'"
+loop_waits >/dev/null
 all_commands
+loop_waits
 rm "$T/transfer" "$T/logins"
 wait "$transfer" "$logins"
 echo "meanwhile: $(cat "$T/transfer.times") transfers, $(cat "$T/logins.times") times 99 log-ins; $(lag)"
