@@ -1,14 +1,16 @@
 #!/bin/sh
 # What a warm session is worth: whole processes timed side by side in one run, on a private sshd (`make bench`).
 #
-# NP_BENCH_ROUNDS (200), NP_BENCH_BYTES (1 GiB) and NP_BENCH_RTT_ROUNDS (40) change the size.  Asserts nothing.
+# NP_BENCH_ROUNDS (200), NP_BENCH_RTT_ROUNDS (40), NP_BENCH_BYTES (256 MiB) and NP_BENCH_BULK_ROUNDS (7) change the size.
+# Asserts nothing.
 NP_TEST_SECONDS=${NP_BENCH_SECONDS:-1800}
 broker_debug=
 . "$(dirname "$0")/lib.sh"
 
 rounds=${NP_BENCH_ROUNDS:-200}
 rtt_rounds=${NP_BENCH_RTT_ROUNDS:-40}
-bytes=${NP_BENCH_BYTES:-1073741824}
+bytes=${NP_BENCH_BYTES:-268435456}
+bulk_rounds=${NP_BENCH_BULK_ROUNDS:-7}
 python=/usr/bin/python3
 
 start_sshd dev
@@ -54,20 +56,38 @@ cases dev "$rounds" 10
 echo
 echo "host true: round trip 50 ms"
 cases far "$rtt_rounds" 5
+# Bulk against the cipher that the broker has chosen as well as ssh's own choice.
+cipher=$(status '[.. | .algorithms? // empty][0]' | sed 's/.* //')
+ssh -F "$T/ssh_config" -c "$cipher" -M -S "$T/cm-same" -f -N dev </dev/null >/dev/null 2>&1 ||
+	diag "no ControlMaster with $cipher"
+
+# bulk COMMAND [OPTION...]: bytes one way.
+bulk()
+{
+	_command=$1
+	shift
+	bench -n "$bulk_rounds" -w 1 -b "$bytes" "$@" \
+		"ssh -S, our cipher" ssh -F "$T/ssh_config" -S "$T/cm-same" dev "$_command" -- \
+		"ssh -S, its default" ssh -F "$T/ssh_config" -S "$T/cm-dev" dev "$_command" -- \
+		"npexec, warm" npexec dev "$_command"
+}
+
 echo
-echo "download, $bytes bytes"
-bench -n 3 -w 1 -b "$bytes" \
-	"ssh -S, ControlMaster" ssh -F "$T/ssh_config" -S "$T/cm-dev" dev "head -c $bytes /dev/zero" -- \
-	"npexec, warm" npexec dev "head -c $bytes /dev/zero"
+echo "download, $bytes bytes, $cipher"
+bulk "head -c $bytes /dev/zero"
+echo
+echo "download into a pipe, $bytes bytes"
+bench -n "$bulk_rounds" -w 1 -b "$bytes" \
+	"ssh -S, our cipher" sh -c "ssh -F $T/ssh_config -S $T/cm-same dev 'head -c $bytes /dev/zero' | cat" -- \
+	"npexec, warm" sh -c "npexec dev 'head -c $bytes /dev/zero' | cat"
 echo
 echo "upload, $bytes bytes"
 truncate -s "$bytes" "$T/zeros"
-bench -n 3 -w 1 -b "$bytes" -i "$T/zeros" \
-	"ssh -S, ControlMaster" ssh -F "$T/ssh_config" -S "$T/cm-dev" dev "cat >/dev/null" -- \
-	"npexec, warm" npexec dev "cat >/dev/null"
+bulk "cat >/dev/null" -i "$T/zeros"
 echo
 echo "broker: $(rss_kb "$broker_pid") kB resident"
 for host in dev far; do
 	ssh -F "$T/ssh_config" -S "$T/cm-$host" -O exit "$host" 2>/dev/null
 done
+ssh -F "$T/ssh_config" -S "$T/cm-same" -O exit dev 2>/dev/null
 test_done=yes
