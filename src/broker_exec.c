@@ -526,6 +526,17 @@ request_assigned(struct request *r, struct broker_session *s)
 
 /* ---- from the client ---- */
 
+/* Who waits for the way through a jump host learns that it will not come. */
+static void
+forward_cancelled(struct request *r)
+{
+	struct np_error err;
+
+	error_set(&err, REASON_JUMP_FAILED, "the connection through it was cancelled%s",
+	    r->killed ? " by the operator (npctl kill)" : "");
+	broker_forward_failed(r, &err);
+}
+
 /* The client asks for the end (answer), or has left. */
 void
 request_cancel(struct request *r, bool answer)
@@ -540,6 +551,8 @@ request_cancel(struct request *r, bool answer)
 	switch (r->state) {
 	case REQUEST_GATHERING:
 	case REQUEST_QUEUED:
+		if (r->kind == REQUEST_FORWARD)
+			forward_cancelled(r);
 		request_send_response(r);
 		request_ended(r);
 		break;

@@ -3,7 +3,7 @@
  * pool yet, survives pools and reloads, and ends with the broker.
  *
  * What is said about all devices takes back whatever was said about single ones before; what is said about a single one
- * afterwards is an exception.
+ * afterwards is an exception.  So it is between a device and USER@DEVICE.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,21 +115,57 @@ remove_at(struct steer_rules *rules, size_t i)
 	memmove(&rules->list[i], &rules->list[i + 1], (rules->count - i) * sizeof(rules->list[0]));
 }
 
-/* What merely repeats what holds for all is no exception. */
+/* The device in USER@DEVICE, or NULL: what is said about a device holds for all its users. */
+static const char *
+device_of(const char *name)
+{
+	const char *at = strrchr(name, '@');
+
+	return at != NULL ? at + 1 : NULL;
+}
+
+/* What merely repeats what holds for all, or for all users of the device, is no exception. */
 static void
 simplify(const struct steer_rules *rules, struct steer_rule *rule)
 {
-	if (rule->pause == rules->all.pause)
+	const char *device = device_of(rule->name);
+	struct steer_rule usual = device != NULL ? steer_rules_about(rules, device, NULL) : rules->all;
+
+	if (rule->pause == usual.pause)
 		rule->pause = PAUSE_UNSAID;
-	if (rule->door == rules->all.door && strcmp(rule->text, rules->all.text) == 0)
+	if (rule->door == usual.door && strcmp(rule->text, usual.text) == 0)
 		rule->door = DOOR_UNSAID;
+}
+
+/* Takes back what was said about one, as far as `what` says something; whether nothing is left. */
+static bool
+take_back(struct steer_rule *rule, const struct steer_rule *what)
+{
+	if (what->pause != PAUSE_UNSAID)
+		rule->pause = PAUSE_UNSAID;
+	if (what->door != DOOR_UNSAID)
+		rule->door = DOOR_UNSAID;
+	return rule->pause == PAUSE_UNSAID && rule->door == DOOR_UNSAID;
+}
+
+/* Exceptions for single users of a device end with what is said about it. */
+static void
+take_back_users(struct steer_rules *rules, const char *name, const struct steer_rule *what)
+{
+	for (size_t i = rules->count; i-- > 0;) {
+		const char *device = device_of(rules->list[i].name);
+		if (device != NULL && strcmp(device, name) == 0 && take_back(&rules->list[i], what))
+			remove_at(rules, i);
+	}
 }
 
 static void
 say_about(struct steer_rules *rules, const char *name, const struct steer_rule *what)
 {
-	size_t i = place_of(rules, name);
+	size_t i;
 
+	take_back_users(rules, name, what);
+	i = place_of(rules, name);
 	if (i == rules->count || strcmp(rules->list[i].name, name) != 0) {
 		rules->list = xreallocarray(rules->list, rules->count + 1, sizeof(rules->list[0]));
 		memmove(&rules->list[i + 1], &rules->list[i], (rules->count - i) * sizeof(rules->list[0]));
@@ -147,11 +183,7 @@ say_about_all(struct steer_rules *rules, const struct steer_rule *what)
 {
 	overlay(&rules->all, what);
 	for (size_t i = rules->count; i-- > 0;) {
-		if (what->pause != PAUSE_UNSAID)
-			rules->list[i].pause = PAUSE_UNSAID;
-		if (what->door != DOOR_UNSAID)
-			rules->list[i].door = DOOR_UNSAID;
-		if (rules->list[i].pause == PAUSE_UNSAID && rules->list[i].door == DOOR_UNSAID)
+		if (take_back(&rules->list[i], what))
 			remove_at(rules, i);
 	}
 }
@@ -163,7 +195,7 @@ steer_rules_say(struct steer_rules *rules, const struct selection *s, const stru
 	int changed = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
-		struct steer_rule before = steer_rules_about(rules, s->names[i], NULL);
+		struct steer_rule before = steer_rules_about(rules, s->names[i], device_of(s->names[i]));
 		now = before;
 		overlay(&now, what);
 		changed += !same(&before, &now);

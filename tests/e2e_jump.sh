@@ -52,6 +52,25 @@ like "$err" '^npexec: closed: (jump_failed|connect_failed): .*bastion' "nobody l
 run npexec beyond true
 like "$err" '^npexec: beyond: (jump_failed|host_key_unknown): .*stranger' "a jump host whose key is unknown"
 
+# ---- the way through it is killed ----
+
+forward() { status '.requests[] | select(.kind == "forward") | .id'; }
+npctl close --all --wait >/dev/null
+npctl pause bastion >/dev/null
+npexec inner true >"$T/out" 2>"$T/err" </dev/null &
+pid=$!
+ok "somebody waits for a way through a paused jump host" wait_until '[ -n "$(forward)" ]'
+ok "npctl kill ends that way" npctl kill "$(forward)"
+wait_for $pid
+is $? 255 "the command ends"
+like "$(cat "$T/err")" '^npexec: inner: jump_failed: .*bastion: .*npctl kill' "and says why"
+npctl resume bastion >/dev/null
+npctl open inner >/dev/null
+is "$(npexec inner 'echo hi')" hi "the next has a way"
+ok "killing it while it is used" npctl kill "$(forward)"
+ok "ends the session behind it" wait_until '[ "$(status ".devices[] | select(.device == \"inner\") | .sessions")" = 0 ]'
+is "$(npexec inner 'echo hi')" hi "and the next has another"
+
 # ---- the jump host goes away ----
 
 npexec inner 'echo up; sleep 30' >"$T/up" 2>"$T/err" </dev/null &

@@ -283,6 +283,24 @@ wait_for "$bg_drain"
 is $? 0 "drain is done when nothing is left"
 npctl enable hop >/dev/null
 
+# ---- a device and its users ----
+
+npexec "$me@dev" true
+npctl pause dev >/dev/null
+like "$(npctl resume "$me@dev")" ": resumed" "a device is paused, one user's sessions are resumed"
+is "$(npexec -o queue_timeout=20 "$me@dev" 'echo on')" on "and serve"
+run npexec -o queue_timeout=0.5 dev true
+like "$err" '^npexec: dev: queue_timeout: .*paused' "the others wait"
+npctl resume dev >/dev/null
+npctl disable -m 'new power supply' dev >/dev/null
+like "$(npctl enable "$me@dev")" ": enabled" "a device is disabled, one user's is enabled"
+is "$(npexec "$me@dev" 'echo on')" on "and serves"
+npctl enable dev >/dev/null
+npctl disable dev >/dev/null
+run npexec "$me@dev" true
+like "$err" ': disabled: ' "what is said about the device afterwards holds for all its users"
+npctl enable dev >/dev/null
+
 # ---- while the broker ends ----
 
 ok "a command runs" hold dev
