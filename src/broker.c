@@ -355,8 +355,8 @@ broker_path(const struct broker *b)
 	return listener_path(b->listener);
 }
 
-int
-broker_reload(struct broker *b, int *changed, struct np_error *err)
+static int
+reload(struct broker *b, int *changed, struct np_error *err)
 {
 	struct config *config = config_load(b->options.config_file, err);
 
@@ -375,13 +375,28 @@ broker_reload(struct broker *b, int *changed, struct np_error *err)
 	b->platforms = platforms;
 	config_unref(b->config);
 	b->config = config;
-	if (config->log_level_given)
+	if (config->log_level_given && !b->options.fixed_log_level)
 		log_set_level(config->log_level);
 	broker_audit_configure(b, config->audit_log);
 	broker_event_reloaded(b, *changed, NULL);
 	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
 	broker_pools_tick(b);
 	return 0;
+}
+
+int
+broker_reload(struct broker *b, int *changed, struct np_error *err)
+{
+	bool tell = !b->stopping; /* READY=1 would take the STOPPING=1 back */
+	int rc;
+
+	if (tell && b->options.reloading != NULL)
+		b->options.reloading(b->options.arg);
+	log_reopen();
+	rc = reload(b, changed, err);
+	if (tell && b->options.reloaded != NULL)
+		b->options.reloaded(rc == -1 ? err : NULL, b->options.arg);
+	return rc;
 }
 
 /* ---- the end ---- */

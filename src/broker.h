@@ -28,6 +28,11 @@ struct broker_options {
 	void (*finished)(void *arg);
 	/* For the service manager: a line about what is held. May be NULL. */
 	void (*status)(const char *text, void *arg);
+	/* For the service manager: the configuration is being read again; it was, or err says why nothing changed.  Not
+	 * called while it stops.  May be NULL. */
+	void (*reloading)(void *arg);
+	void (*reloaded)(const struct np_error *err, void *arg);
+	bool fixed_log_level; /* option -d: the configuration does not set it */
 	void *arg;
 };
 
@@ -44,7 +49,7 @@ int broker_listen_fd(struct broker *b, int fd, struct np_error *err) NP_MUST_CHE
 /* Where it listens; lives as long as the broker. */
 const char *broker_path(const struct broker *b);
 
-/* Reads the configuration again: 0, or -1 with err and everything as it was.  changed: devices whose sessions drain. */
+/* Reads the configuration again, and opens the log files anew: 0, or -1 with err and everything as it was.  changed: devices whose sessions drain. */
 int broker_reload(struct broker *b, int *changed, struct np_error *err) NP_MUST_CHECK;
 /*
  * Drains: what runs may end within drain_timeout, what waits and what comes is answered shutting_down.  now: ends at

@@ -147,10 +147,25 @@ on_hup(struct ev_loop *loop NP_UNUSED, ev_signal *w, int revents NP_UNUSED)
 	struct np_error err;
 	int changed;
 
-	notify_reloading(d->notify);
-	log_reopen();
 	if (broker_reload(d->broker, &changed, &err) == -1)
-		notify_status(d->notify, "reload refused: %s", err.text);
+		log_debug("main", "the reload that signal %d asked for was refused", w->signum); /* it has said why */
+}
+
+static void
+on_reloading(void *arg)
+{
+	struct daemon *d = arg;
+
+	notify_reloading(d->notify);
+}
+
+static void
+on_reloaded(const struct np_error *err, void *arg)
+{
+	struct daemon *d = arg;
+
+	if (err != NULL)
+		notify_status(d->notify, "reload refused: %s", err->text);
 	notify_ready(d->notify);
 }
 
@@ -225,6 +240,9 @@ start(struct daemon *d, struct np_error *err)
 	    .idle_exit = d->options.idle_exit,
 	    .stopping = on_stopping,
 	    .finished = on_finished,
+	    .reloading = on_reloading,
+	    .reloaded = on_reloaded,
+	    .fixed_log_level = d->options.debug,
 	    .status = on_status,
 	    .arg = d};
 	int inherited = notify_listen_fds(err);

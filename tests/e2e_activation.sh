@@ -19,10 +19,27 @@ kill -HUP $manager
 ok "HUP: RELOADING=1 is reported" wait_until 'grep -q "^notify: RELOADING=1" "$T/reports"'
 ok "then READY=1" wait_until 'grep -q "^notify: READY=1" "$T/reports"'
 
+
+: >"$T/reports"
+ok "npctl reload" npctl reload
+ok "RELOADING=1 is reported as well" wait_until 'grep -q "^notify: RELOADING=1" "$T/reports"'
+ok "then READY=1 again" wait_until 'grep -q "^notify: READY=1" "$T/reports"'
+
+npexec dev "echo up; until [ -e $T/go ]; do sleep 0.1; done" >"$T/up" </dev/null &
+running=$!
+ok "a command runs" wait_until '[ -s "$T/up" ]'
+: >"$T/reports"
 kill -TERM $manager
+ok "STOPPING=1 is reported" wait_until 'grep -q "^notify: STOPPING=1" "$T/reports"'
+reloads=$(grep -c 'config: reloaded' "$T/broker.log")
+kill -HUP $manager
+ok "a reload while it drains" wait_until '[ "$(grep -c "config: reloaded" "$T/broker.log")" -gt "$reloads" ]'
+: >"$T/go"
+wait_for $running
+is $? 0 "what ran ends"
 wait_for $manager
 is $? 0 "TERM: it ends well"
-ok "STOPPING=1 was reported" grep -q '^notify: STOPPING=1' "$T/reports"
+unlike "$(cat "$T/reports")" 'READY=1' "and was not ready again"
 ok "the socket belongs to the manager and stays" [ -S "$NETPULSE_SOCKET" ]
 polite_pids=
 
