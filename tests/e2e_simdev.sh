@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 start_simdev ios --scenario ios.txt --any-key --listen 127.0.1.1-127.0.1.4
-start_simdev slow --scenario ios.txt --any-key --listen 127.0.2.1 --set echo=none --set idle=1 --set shells=1 \
+start_simdev slow --scenario ios.txt --any-key --listen 127.0.2.1 --set echo=none --set idle=4 --set shells=1 \
 	--set paging_refused=yes --set start=priv --set page=3
 start_simdev junos --scenario junos.txt --any-key --listen 127.0.3.1
 start_simdev once --scenario junos.txt --any-key --listen 127.0.3.2 --set exec=once
@@ -186,7 +186,7 @@ ok "the pager may be refused" seen 'Invalid input'
 type_line 'show lines 9'
 ok "and stays" at_prompt ' --More-- '
 type_raw q
-ok "idle 1: it logs out" seen 'Idle timeout expired'
+ok "idle 4: it logs out" seen 'Idle timeout expired'
 wait_for $client
 leave
 ok "events: idle" had slow 'idle 127.0.2.1'

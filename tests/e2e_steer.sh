@@ -22,7 +22,10 @@ hold()
 	rm -f "$T/go" "$T/up"
 	npexec "$1" "echo up; until [ -e $T/go ]; do sleep 0.05; done; echo end" >"$T/up" 2>"$T/up.err" </dev/null &
 	holder=$!
-	wait_until '[ -s "$T/up" ]'
+	wait_until '[ -s "$T/up" ]' 60 || {
+		diag "$(cat "$T/up.err")" "$(npctl status)"
+		return 1
+	}
 }
 released()
 {
