@@ -49,7 +49,10 @@ int broker_listen_fd(struct broker *b, int fd, struct np_error *err) NP_MUST_CHE
 /* Where it listens; lives as long as the broker. */
 const char *broker_path(const struct broker *b);
 
-/* Reads the configuration again, and opens the log files anew: 0, or -1 with err and everything as it was.  changed: devices whose sessions drain. */
+/*
+ * Reads the configuration again, and opens the log files anew: 0, or -1 with err and everything as it was.  changed:
+ * devices whose sessions drain.
+ */
 int broker_reload(struct broker *b, int *changed, struct np_error *err) NP_MUST_CHECK;
 /*
  * Drains: what runs may end within drain_timeout, what waits and what comes is answered shutting_down.  now: ends at

@@ -11,6 +11,13 @@
 #include "xalloc.h"
 
 #define SELECT_WORDS_MAX 10000
+#define SELECT_PATTERNS_MAX 64 /* each looks at every device there is */
+
+/* The names of what is in use, sorted.  They belong to the pools. */
+struct in_use {
+	const char **names;
+	size_t count;
+};
 
 static void
 add_name(struct selection *s, const char *name)
@@ -30,18 +37,35 @@ add_all(const struct broker *b, struct selection *s)
 		add_name(s, pool->device->name);
 }
 
-static bool
-is_known(const struct broker *b, const char *name)
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static struct in_use
+look_around(const struct broker *b)
 {
 	const struct broker_pool *pool;
+	struct in_use u = {0};
+	size_t pools = 0;
 
-	if (config_device(b->config, name) != NULL || steer_rules_know(&b->rules, name))
-		return true;
+	TAILQ_FOREACH (pool, &b->pools, link)
+		pools++;
+	u.names = xcalloc(2 * pools + 1, sizeof(u.names[0]));
 	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (strcmp(pool->device->name, name) == 0 || strcmp(pool->device_name, name) == 0)
-			return true;
+		u.names[u.count++] = pool->device->name;
+		u.names[u.count++] = pool->device_name;
 	}
-	return false;
+	qsort(u.names, u.count, sizeof(u.names[0]), compare_names);
+	return u;
+}
+
+static bool
+is_known(const struct broker *b, const struct in_use *u, const char *name)
+{
+	return config_device(b->config, name) != NULL || steer_rules_know(&b->rules, name) ||
+	       bsearch(&name, u->names, u->count, sizeof(u->names[0]), compare_names) != NULL;
 }
 
 static int
@@ -63,53 +87,6 @@ unknown(const struct broker *b, const char *word, struct np_error *err)
 	return -1;
 }
 
-/* A name comes before a pattern: hosts may be written [::1]:22. */
-static int
-add_word(const struct broker *b, const char *word, struct selection *s, struct np_error *err)
-{
-	struct devlist list;
-	int rc = 0;
-
-	if (is_known(b, word)) {
-		add_name(s, word);
-		return 0;
-	}
-	if (strpbrk(word, "@,*?[") == NULL)
-		return unknown(b, word, err);
-	rc = devlist_expand(b->config, word, &list, err);
-	for (size_t i = 0; rc == 0 && i < list.count; i++) {
-		if (is_known(b, list.names[i]))
-			add_name(s, list.names[i]);
-		else
-			rc = unknown(b, list.names[i], err);
-	}
-	devlist_finish(&list);
-	return rc;
-}
-
-static int
-read_list(const struct broker *b, const cJSON *list, struct selection *s, struct np_error *err)
-{
-	const cJSON *word;
-
-	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) < 1 || cJSON_GetArraySize(list) > SELECT_WORDS_MAX)
-		return error_set(
-		    err, REASON_INVALID_PARAMS, "`devices` must be an array of 1 to %d strings", SELECT_WORDS_MAX);
-	cJSON_ArrayForEach (word, list) {
-		if (!cJSON_IsString(word))
-			return error_set(err, REASON_INVALID_PARAMS, "`devices` must be an array of strings");
-		if (add_word(b, word->valuestring, s, err) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void
 sort_names(struct selection *s)
 {
@@ -126,11 +103,57 @@ sort_names(struct selection *s)
 	s->count = kept;
 }
 
+/* A name comes before a pattern: hosts may be written [::1]:22. */
+static int
+add_word(const struct broker *b, const struct in_use *u, const char *word, struct selection *s, struct np_error *err)
+{
+	struct devlist list;
+	int rc = 0;
+
+	if (is_known(b, u, word)) {
+		add_name(s, word);
+		return 0;
+	}
+	if (strpbrk(word, "@,*?[") == NULL)
+		return unknown(b, word, err);
+	if (++s->patterns > SELECT_PATTERNS_MAX)
+		return error_set(err, REASON_INVALID_PARAMS,
+		    "more than %d lists, groups and patterns: give one for all of them", SELECT_PATTERNS_MAX);
+	rc = devlist_expand(b->config, word, &list, err);
+	for (size_t i = 0; rc == 0 && i < list.count; i++) {
+		if (is_known(b, u, list.names[i]))
+			add_name(s, list.names[i]);
+		else
+			rc = unknown(b, list.names[i], err);
+	}
+	devlist_finish(&list);
+	sort_names(s); /* patterns may mean the same many times */
+	return rc;
+}
+
+static int
+read_list(const struct broker *b, const struct in_use *u, const cJSON *list, struct selection *s, struct np_error *err)
+{
+	const cJSON *word;
+
+	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) < 1 || cJSON_GetArraySize(list) > SELECT_WORDS_MAX)
+		return error_set(
+		    err, REASON_INVALID_PARAMS, "`devices` must be an array of 1 to %d strings", SELECT_WORDS_MAX);
+	cJSON_ArrayForEach (word, list) {
+		if (!cJSON_IsString(word))
+			return error_set(err, REASON_INVALID_PARAMS, "`devices` must be an array of strings");
+		if (add_word(b, u, word->valuestring, s, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 int
 selection_read(const struct broker *b, const cJSON *params, struct selection *s, struct np_error *err)
 {
 	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(params, "devices");
 	const char *device = NULL;
+	struct in_use u;
 	int rc = 0;
 
 	memset(s, 0, sizeof(*s));
@@ -138,12 +161,14 @@ selection_read(const struct broker *b, const cJSON *params, struct selection *s,
 		return -1;
 	if ((device != NULL) + (devices != NULL) + s->all != 1)
 		return error_set(err, REASON_INVALID_PARAMS, "give one of `device`, `devices` and `all`");
+	u = look_around(b);
 	if (s->all)
 		add_all(b, s);
 	else if (device != NULL)
-		rc = add_word(b, device, s, err);
+		rc = add_word(b, &u, device, s, err);
 	else
-		rc = read_list(b, devices, s, err);
+		rc = read_list(b, &u, devices, s, err);
+	free(u.names);
 	if (rc == -1)
 		selection_finish(s);
 	else

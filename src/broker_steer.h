@@ -36,6 +36,7 @@ struct selection {
 	bool all;
 	char **names;
 	size_t count;
+	int patterns; /* read so far */
 };
 
 /*

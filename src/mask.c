@@ -38,6 +38,7 @@ static const struct program programs[] = {
     {"snmp", "cAX", false, false},
     {"ldap", "w", false, false},
     {"curl", "uU", false, true},
+    {"redis-cli", "a", false, false},
 };
 
 struct masker {
@@ -55,7 +56,7 @@ static const char *const exact_words[] = {
     "authentication-key", "bearer", "community", "key-string", "message-digest-key", "passcode", "server-key", "token"};
 
 static const char *const secret_endings[] = {"password", "passwd", "passphrase", "secret", "pre-shared-key", "psk",
-    "-token", "_token", "apikey", "api-key", "api_key", "-pass", "_pass", "auth-key", "priv-key"};
+    "-token", "_token", "password-value", "apikey", "api-key", "api_key", "-pass", "_pass", "auth-key", "priv-key"};
 
 /* Further ones, where a value is assigned to the name. */
 static const char *const name_endings[] = {"access_key", "access-key", "community", "credential", "credentials", "pass",
@@ -195,7 +196,9 @@ mask_assignment(struct masker *m, const char *p, const char *end)
 		while (name > p && (isalnum((unsigned char)name[-1]) || name[-1] == '_' || name[-1] == '-'))
 			name--;
 		core_of(name, (size_t)(stop - name), core);
-		if (core[0] == '\0' || !is_secret_name(core) || *value == '=' || *value == '/')
+		if (core[0] == '\0' || !is_secret_name(core) || *value == '=')
+			continue;
+		if (*value == '/' && *sign == ':') /* token://, secret:/path */
 			continue;
 		put(m, p, (size_t)(value - p));
 		if (*value != '"' && *value != '\'') {
@@ -243,12 +246,23 @@ mask_user(struct masker *m, const char *p, const char *end)
 	return quote != '\0' && end[-1] == quote ? end - 1 : end;
 }
 
+static bool
+is_word(const char *p, size_t n, const char *word)
+{
+	return strlen(word) == n && memcmp(p, word, n) == 0;
+}
+
 /* An option of a program that we know: -cSECRET, -c SECRET. */
 static const char *
 mask_option(struct masker *m, const char *p, const char *end)
 {
 	size_t n = (size_t)(end - p);
 
+	if (m->program != NULL && m->program->user && (is_word(p, n, "--user") || is_word(p, n, "--proxy-user"))) {
+		m->want = WANT_USER;
+		put(m, p, n);
+		return end;
+	}
 	if (m->program == NULL || n < 2 || p[0] != '-' || strchr(m->program->letters, p[1]) == NULL)
 		return NULL;
 	if (n == 2) {

@@ -232,17 +232,28 @@ redact_flush(struct redact *r, struct buf *out)
 }
 
 char *
-redact_text(const struct redact *r, const char *text, size_t size, bool cut)
+redact_bytes(const struct redact *r, const void *bytes, size_t size, bool cut, size_t *left)
 {
 	struct buf out;
 	char *copy;
 	int result = 0;
 
 	buf_init(&out, SIZE_MAX / 2);
-	pass(r, &out, (const uint8_t *)text, size, !cut, &result);
+	pass(r, &out, bytes, size, !cut, &result);
+	*left = result == 0 ? out.len : 0;
 	if (buf_append(&out, "", 1) < 0)
-		result = -1;
-	copy = xstrdup(result == 0 ? (const char *)buf_head(&out) : "");
+		*left = 0;
+	copy = xmalloc(*left + 1);
+	memcpy(copy, buf_head(&out), *left);
+	copy[*left] = '\0';
 	buf_wipe(&out);
 	return copy;
+}
+
+char *
+redact_text(const struct redact *r, const char *text, size_t size, bool cut)
+{
+	size_t left;
+
+	return redact_bytes(r, text, size, cut, &left);
 }

@@ -40,7 +40,12 @@ void redact_add(struct redact *r, const char *secret, bool keep);
 int redact_write(struct redact *r, struct buf *out, const void *bytes, size_t size) NP_MUST_CHECK;
 /* Passes on what was held back: the stream ends here. */
 int redact_flush(struct redact *r, struct buf *out) NP_MUST_CHECK;
-/* A text of its own without the secrets, nor, when it was cut, the beginning of one at its end; the caller frees it. */
+/*
+ * A copy without the secrets, nor, when it was cut, the beginning of one at its end: left bytes and a NUL; the caller
+ * frees it.
+ */
+char *redact_bytes(const struct redact *r, const void *bytes, size_t size, bool cut, size_t *left) NP_MALLOC;
+/* The same for what holds no NUL. */
 char *redact_text(const struct redact *r, const char *text, size_t size, bool cut) NP_MALLOC;
 
 #endif

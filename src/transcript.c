@@ -143,19 +143,10 @@ put_escaped(struct transcript *t, const char *p, size_t size, bool sent)
 static void
 put_harmless(struct transcript *t, const char *p, size_t size, bool sent)
 {
-	char *known = redact_text(&t->redact, p, size, false), *shown;
-	const char *line = known, *end = known + strlen(known);
-	size_t shown_size;
+	size_t left, shown_size;
+	char *known = redact_bytes(&t->redact, p, size, false, &left), *shown;
+	const char *line = known, *end = known + left;
 
-	if (memchr(p, '\0', size) != NULL) { /* a text ends at its first NUL: then by pieces */
-		size_t head = strnlen(p, size);
-		free(known);
-		put_harmless(t, p, head, sent);
-		put_byte(t, '\0', false);
-		if (head + 1 < size)
-			put_harmless(t, p + head + 1, size - head - 1, sent);
-		return;
-	}
 	while (line < end) {
 		const char *newline = memchr(line, '\n', (size_t)(end - line));
 		size_t n = newline != NULL ? (size_t)(newline - line) + 1 : (size_t)(end - line);

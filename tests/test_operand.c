@@ -130,6 +130,12 @@ test_bad_operands_are_refused_and_named(void **state)
 	    {"%r@host", "'%'"},
 	    {"user\\@host", "'\\'"},
 	    {"user:secret@host", "password"},
+	    {"a\xc2\x9b"
+	     "5mb",
+		"act on terminals"},
+	    {"us\xe2\x80\xae"
+	     "er@host",
+		"act on terminals"},
 	    {"host\xff", "UTF-8"},
 	    {"\xc3@host", "UTF-8"},
 	};

@@ -114,6 +114,27 @@ test_no_secret_is_written(void **state NP_UNUSED)
 	transcript_destroy(t);
 }
 
+/* One pass over them, and a secret that is full of them is one. */
+static void
+test_a_flood_of_nuls_is_written(void **state NP_UNUSED)
+{
+	struct transcript *t = create();
+	size_t size = (size_t)1 << 16;
+	char *nuls = xcalloc(1, size);
+	char *text;
+
+	transcript_received(t, "ena\0blesec\0ret", 14, 10.5);
+	transcript_received(t, nuls, size, 10.6);
+	transcript_received(t, "end", 3, 10.7);
+	sent(t, "x\n", 10.8);
+	text = text_of(t);
+	assert_null(strstr(text, "blesec"));
+	assert_non_null(strstr(text, "end"));
+	free(text);
+	free(nuls);
+	transcript_destroy(t);
+}
+
 static void
 test_nonces_are_placeholders(void **state NP_UNUSED)
 {
@@ -137,6 +158,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_dialogue_is_written_line_by_line),
 	    cmocka_unit_test(test_no_secret_is_written),
+	    cmocka_unit_test(test_a_flood_of_nuls_is_written),
 	    cmocka_unit_test(test_nonces_are_placeholders),
 	};
 	int failed;
