@@ -95,7 +95,7 @@ close_devices(struct broker_peer *bp, const struct message *m, bool now, bool wa
 	struct selection s;
 	cJSON *result;
 
-	if (selection_read(bp->broker, m->params, &s, err) == -1)
+	if ((wait && broker_wait_room(bp, err) == -1) || selection_read(bp->broker, m->params, &s, err) == -1)
 		return -1;
 	if (s.all)
 		broker_event_steered(bp, now ? "close --now" : "close", NULL, 0, 0, NULL);

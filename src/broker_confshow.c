@@ -94,6 +94,17 @@ broker_shows_free(struct broker *b)
 		free_show(b, TAILQ_FIRST(&b->shows));
 }
 
+int
+broker_shows_of(const struct broker *b, uint64_t peer)
+{
+	const struct broker_show *show;
+	int n = 0;
+
+	TAILQ_FOREACH (show, &b->shows, link)
+		n += show->peer_id == peer;
+	return n;
+}
+
 bool
 broker_show_done(struct broker *b, const struct connect_result *result)
 {
@@ -131,7 +142,7 @@ broker_verb_config_show(struct broker_peer *bp, const struct message *m, struct 
 		broker_peer_result(bp, &m->id, conf_effective_globals(b->config));
 		return 0;
 	}
-	if (broker_conf_parts(&parts, b, b->config, b->platforms, device, err) == -1)
+	if (broker_wait_room(bp, err) == -1 || broker_conf_parts(&parts, b, b->config, b->platforms, device, err) == -1)
 		return -1;
 	parts.target = known_target(b, device);
 	if (parts.target == NULL) {

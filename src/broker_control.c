@@ -166,7 +166,7 @@ verb_sync(struct broker_peer *bp, const struct message *m, struct np_error *err)
 {
 	struct broker_sync *sync;
 
-	if (params_only(m->params, NULL, 0, err) == -1)
+	if (params_only(m->params, NULL, 0, err) == -1 || broker_wait_room(bp, err) == -1)
 		return -1;
 	sync = xcalloc(1, sizeof(*sync));
 	sync->peer_id = peer_id(bp->peer);

@@ -234,7 +234,7 @@ steer(struct broker_peer *bp, const struct message *m, const struct order *o, st
 		return -1;
 	if (agent != NULL && agent[0] != '/')
 		return error_set(err, REASON_INVALID_PARAMS, "`agent_socket` must be an absolute path");
-	if (selection_read(bp->broker, m->params, &s, err) == -1)
+	if ((wait && broker_wait_room(bp, err) == -1) || selection_read(bp->broker, m->params, &s, err) == -1)
 		return -1;
 	carry_out(bp, m, o, &s, &what, wait);
 	selection_finish(&s);

@@ -98,6 +98,8 @@ void broker_session_drain(struct broker_session *s, const char *why);
 struct steer_wait;
 TAILQ_HEAD(steer_waits, steer_wait);
 
+/* Whether one more answer of this client may wait (wait, sync, config_show, test): 0, or -1 with err (queue_full). */
+int broker_wait_room(const struct broker_peer *bp, struct np_error *err);
 /*
  * Answers the request with result (taken over) once the sessions of the selected pools that there are now, with those
  * behind them, are gone; empty: once those pools have neither sessions nor requests.

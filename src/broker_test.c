@@ -337,7 +337,7 @@ broker_verb_test(struct broker_peer *bp, const struct message *m, struct np_erro
 
 	if (b->stopping)
 		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down");
-	if (read_params(m->params, &params, &login, err) == 0)
+	if (read_params(m->params, &params, &login, err) == 0 && broker_wait_room(bp, err) == 0)
 		pool = broker_pool_get(b, &params.device, WANT_ANY, err);
 	if (pool != NULL) {
 		start(bp, m, pool, &params, login);

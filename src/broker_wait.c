@@ -10,6 +10,8 @@
 #include "broker_impl.h"
 #include "xalloc.h"
 
+#define PENDING_MAX 32 /* a client, of what is answered later and is in no queue */
+
 struct steer_wait {
 	TAILQ_ENTRY(steer_wait) link;
 	uint64_t peer_id;
@@ -31,11 +33,37 @@ wait_free(struct steer_wait *w)
 static struct selection
 copy_selection(const struct selection *s)
 {
-	struct selection copy = {.all = s->all, .count = s->count, .names = xcalloc(s->count + 1, sizeof(s->names[0]))};
+	struct selection copy = {.all = s->all};
 
+	if (s->all)
+		return copy;
+	copy.count = s->count;
+	copy.names = xcalloc(s->count + 1, sizeof(s->names[0]));
 	for (size_t i = 0; i < s->count; i++)
 		copy.names[i] = xstrdup(s->names[i]);
 	return copy;
+}
+
+int
+broker_wait_room(const struct broker_peer *bp, struct np_error *err)
+{
+	const struct broker *b = bp->broker;
+	uint64_t id = peer_id(bp->peer);
+	const struct steer_wait *w;
+	const struct broker_sync *sync;
+	const struct request *r;
+	int pending = broker_shows_of(b, id);
+
+	TAILQ_FOREACH (w, &b->waits, link)
+		pending += w->peer_id == id;
+	TAILQ_FOREACH (sync, &b->syncs, link)
+		pending += sync->peer_id == id;
+	TAILQ_FOREACH (r, &bp->requests, peer_link)
+		pending += r->kind == REQUEST_TEST;
+	if (pending < PENDING_MAX)
+		return 0;
+	return error_set(err, REASON_QUEUE_FULL,
+	    "%d answers are outstanding on this connection: read some before asking for more", pending);
 }
 
 void

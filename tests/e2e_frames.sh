@@ -127,6 +127,23 @@ wait_for $talker
 is $? 3 "it is not read any more"
 memory_at_most "$(peak_kb "$broker_pid")" 120000 "and costs bounded memory"
 
+# Answers that come later wait in no queue; they are bounded all the same, and go with their client.
+npexec dev 'echo up; sleep 100' >"$T/up" </dev/null 2>/dev/null &
+holder=$!
+ok "a command runs" wait_until '[ -s "$T/up" ]'
+{
+	awk 'BEGIN { for (i = 1; i <= 33; i++)
+		printf "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"reconnect\",\"params\":{\"all\":true,\"wait\":true}}\n", i }'
+	echo '!wait "id":33'
+	echo '!close'
+} >"$T/lines"
+run nprpc -t 10 <"$T/lines"
+is "$(echo "$out" | grep -c '"reason":"queue_full"')" 1 "32 answers may be outstanding, one more is refused"
+kill -KILL $holder
+wait_for $holder 2>/dev/null
+npctl sync
+ok "sessions come and go as before" npexec dev true
+
 ok "random bytes for a client" sh -c "head -c 100000 /dev/urandom | socat -t1 - UNIX-CONNECT:$NETPULSE_SOCKET >/dev/null 2>&1; npctl ping"
 broker_is_back "$fds" 60000
 ok "the broker ends well" stop_broker
