@@ -336,6 +336,7 @@ uint64_t broker_hash(const char *s);
 void broker_pool_kick(struct broker_pool *pool);
 void broker_pools_kick_room(struct broker *b);
 struct pool_room broker_pool_room(const struct broker_pool *pool);
+struct pool_entry *broker_pool_longer_unused(const struct broker_pool *pool, struct pool_entry *best);
 void broker_pool_free(struct broker_pool *pool);
 struct broker_session *broker_entry_session(struct pool_entry *e);
 

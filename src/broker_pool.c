@@ -129,6 +129,15 @@ has_closing(const struct broker_pool *pool)
 	return false;
 }
 
+/* The idle session of the pool, if it is unused for longer than best (NULL: none yet), else best. */
+struct pool_entry *
+broker_pool_longer_unused(const struct broker_pool *pool, struct pool_entry *best)
+{
+	struct pool_entry *e = pool_idle_entry(&pool->policy);
+
+	return e != NULL && (best == NULL || e->last_used < best->last_used) ? e : best;
+}
+
 static struct pool_entry *
 least_used_elsewhere(struct broker_pool *pool, bool same_device)
 {
@@ -136,14 +145,11 @@ least_used_elsewhere(struct broker_pool *pool, bool same_device)
 	struct broker_pool *other;
 
 	TAILQ_FOREACH (other, &pool->broker->pools, link) {
-		struct pool_entry *e;
 		if (other == pool || (same_device && strcmp(other->device_name, pool->device_name) != 0))
 			continue;
 		if (has_closing(other))
 			return NULL; /* room is being made already */
-		e = pool_idle_entry(&other->policy);
-		if (e != NULL && (best == NULL || e->last_used < best->last_used))
-			best = e;
+		best = broker_pool_longer_unused(other, best);
 	}
 	return best;
 }

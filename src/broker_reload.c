@@ -245,11 +245,8 @@ longest_unused(const struct broker *b)
 	struct pool_entry *oldest = NULL;
 	struct broker_pool *pool;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		struct pool_entry *e = pool_idle_entry(&pool->policy);
-		if (e != NULL && (oldest == NULL || e->last_used < oldest->last_used))
-			oldest = e;
-	}
+	TAILQ_FOREACH (pool, &b->pools, link)
+		oldest = broker_pool_longer_unused(pool, oldest);
 	return oldest;
 }
 

@@ -161,10 +161,13 @@ selection_read(const struct broker *b, const cJSON *params, struct selection *s,
 		return -1;
 	if ((device != NULL) + (devices != NULL) + s->all != 1)
 		return error_set(err, REASON_INVALID_PARAMS, "give one of `device`, `devices` and `all`");
-	u = look_around(b);
-	if (s->all)
+	if (s->all) {
 		add_all(b, s);
-	else if (device != NULL)
+		sort_names(s);
+		return 0;
+	}
+	u = look_around(b);
+	if (device != NULL)
 		rc = add_word(b, &u, device, s, err);
 	else
 		rc = read_list(b, &u, devices, s, err);

@@ -136,12 +136,12 @@ static int
 shells_leaving(const struct broker *b)
 {
 	const struct broker_pool *pool;
-	const struct pool_entry *e;
+	struct pool_entry *e;
 	int leaving = 0;
 
 	TAILQ_FOREACH (pool, &b->pools, link) {
 		TAILQ_FOREACH (e, &pool->policy.entries, link)
-			leaving += broker_shell_is_leaving(broker_entry_session((struct pool_entry *)(uintptr_t)e));
+			leaving += broker_shell_is_leaving(broker_entry_session(e));
 	}
 	return leaving;
 }
@@ -151,10 +151,10 @@ static void
 log_out_shells(struct broker *b, double deadline)
 {
 	struct broker_pool *pool;
-	struct pool_entry *e;
+	struct pool_entry *e, *next;
 
 	TAILQ_FOREACH (pool, &b->pools, link) {
-		TAILQ_FOREACH (e, &pool->policy.entries, link)
+		TAILQ_FOREACH_SAFE (e, &pool->policy.entries, link, next)
 			(void)broker_shell_say_goodbye(broker_entry_session(e), "the broker ends");
 	}
 	while (shells_leaving(b) > 0 && clock_now() < deadline)

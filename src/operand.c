@@ -20,8 +20,15 @@ is_forbidden(unsigned char c)
 	return c <= 0x20 || c == 0x7f || strchr("'`\"$;&<>|(){}*?[]!#~%,/=^", c) != NULL;
 }
 
-static const char ascii_controls[] =
-    "\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20\21\22\23\24\25\26\27\30\31\32\33\34\35\36\37\177";
+static bool
+has_ascii_control(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return true;
+	}
+	return false;
+}
 
 /* The checks that hosts and users share. */
 static int
@@ -39,7 +46,7 @@ check_part(const char *what, const char *s, struct np_error *err)
 	if (!text_is_utf8(s, strlen(s)))
 		return error_set(err, REASON_INVALID_PARAMS, "%s \"%s\" is not UTF-8", what, shown);
 	/* C1 controls, marks that turn the direction of text; of ASCII's the callers name the byte. */
-	if (strcmp(shown, s) != 0 && strpbrk(s, ascii_controls) == NULL)
+	if (strcmp(shown, s) != 0 && !has_ascii_control(s))
 		return error_set(
 		    err, REASON_INVALID_PARAMS, "%s \"%s\" holds characters that act on terminals", what, shown);
 	return 0;

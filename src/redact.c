@@ -240,12 +240,13 @@ redact_bytes(const struct redact *r, const void *bytes, size_t size, bool cut, s
 
 	buf_init(&out, SIZE_MAX / 2);
 	pass(r, &out, bytes, size, !cut, &result);
-	*left = result == 0 ? out.len : 0;
-	if (buf_append(&out, "", 1) < 0)
+	if (result == 0 && buf_append(&out, "", 1) == 0) {
+		*left = out.len - 1;
+		copy = xmemdup(buf_head(&out), out.len);
+	} else {
 		*left = 0;
-	copy = xmalloc(*left + 1);
-	memcpy(copy, buf_head(&out), *left);
-	copy[*left] = '\0';
+		copy = xstrdup("");
+	}
 	buf_wipe(&out);
 	return copy;
 }
