@@ -7,14 +7,6 @@ write_config ''
 NETPULSE_CONFIG=$T/config.yaml
 NETPULSE_DAEMON=$bin/netpulsed
 export NETPULSE_CONFIG
-brokers()
-{
-	for _pid in $(descendants "$PPID"); do
-		case $(tr '\000' ' ' <"/proc/$_pid/cmdline") in
-		netpulsed\ * | */netpulsed\ *) echo "$_pid" ;;
-		esac
-	done 2>/dev/null
-}
 
 # ---- not started ----
 

@@ -19,22 +19,13 @@ other_session=$(npexec -j other true | jq -r .session)
 fds=$(count_fds "$broker_pid")
 rss=$(rss_kb "$broker_pid")
 
-# background NAME COMMAND...: runs it with output in $T/NAME.out and .err.
-background()
-{
-	_name=$1
-	shift
-	"$@" >"$T/$_name.out" 2>"$T/$_name.err" </dev/null &
-	eval "bg_$_name=$!"
-}
-
 # ---- a client dies ----
 
-background victim npexec odd 'flood 1000000000'
+later victim npexec odd 'flood 1000000000'
 ok "a command runs" wait_until '[ -s "$T/victim.out" ]'
 kill -KILL "$bg_victim"
 ok "its client is killed: the remote gets TERM" wait_until '[ "$(events odd "^signal TERM")" = 1 ]'
-background victim npexec dev 'while echo up; do sleep 0.1; done'
+later victim npexec dev 'while echo up; do sleep 0.1; done'
 ok "a command runs on a real server" wait_until '[ -s "$T/victim.out" ]'
 kill -KILL "$bg_victim"
 ok "its client is killed: it stops, and its channel is free again" wait_until \
@@ -43,7 +34,7 @@ is "$(npexec -j dev true | jq -r .reused)" true "the session lives on"
 
 # ---- the server dies ----
 
-background killed npexec cut 'echo up; sleep 30'
+later killed npexec cut 'echo up; sleep 30'
 ok "a command runs" wait_until '[ -s "$T/killed.out" ]'
 relay cut close
 wait_for "$bg_killed"
@@ -51,7 +42,7 @@ is $? 255 "the connection ends under a command: exit status 255"
 like "$(cat "$T/killed.err")" '^npexec: cut: outcome_unknown: ' "reason outcome_unknown"
 ok "the next command connects again" npexec cut true
 
-background reset npexec cut 'echo up; sleep 30'
+later reset npexec cut 'echo up; sleep 30'
 ok "a command runs" wait_until '[ -s "$T/reset.out" ]'
 relay cut reset
 wait_for "$bg_reset"
@@ -102,7 +93,7 @@ devices:
   still: {connection_args: {keepalive_interval: 1, keepalive_count_max: 2, connection_timeout: 4}}
 '
 npctl reload >/dev/null
-background frozen npexec still 'sleep 30'
+later frozen npexec still 'sleep 30'
 ok "a command runs" wait_until '[ "$(events still "^exec sleep")" = 1 ]'
 eval "kill -STOP $pid_still"
 wait_for "$bg_frozen"

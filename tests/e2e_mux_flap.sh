@@ -20,14 +20,6 @@ devices:
   calm: {}
   flap: {connection_args: {keepalive_interval: 1, keepalive_count_max: 2, check_delay: 1}}
 '
-brokers()
-{
-	for _pid in $(descendants "$PPID"); do
-		case $(tr '\000' ' ' <"/proc/$_pid/cmdline") in
-		netpulsed\ * | */netpulsed\ *) echo "$_pid" ;;
-		esac
-	done 2>/dev/null
-}
 
 # load COUNT DEVICE: so many clients run command after command until $T/enough exists.  A command leaves its name in
 # $T/ran, its client in $T/done when it succeeded, else what it said in $T/failed; $loaders.

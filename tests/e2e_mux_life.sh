@@ -40,14 +40,6 @@ start_broker "$(config dev)"
 device() { status ".devices[] | select(.device == \"$1\") | $2"; }
 uptime() { status .broker.uptime | cut -d. -f1; }
 
-# later NAME COMMAND...: in the background, output in $T/NAME.out and .err.
-later()
-{
-	_later=$1
-	shift
-	"$@" >"$T/$_later.out" 2>"$T/$_later.err" </dev/null &
-	eval "bg_$_later=$!"
-}
 # hold NAME DEVICE: a command that runs until $T/NAME.go exists.
 hold()
 {

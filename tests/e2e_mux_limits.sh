@@ -30,15 +30,6 @@ released()
 	eval "wait_for \$bg_$1" && [ "$(cat "$T/$1.out")" = end ]
 }
 
-# later NAME COMMAND...: in the background, output in $T/NAME.out and .err.
-later()
-{
-	_later=$1
-	shift
-	"$@" >"$T/$_later.out" 2>"$T/$_later.err" </dev/null &
-	eval "bg_$_later=$!"
-}
-
 # config MAX_CONNECTIONS [MAX_CLIENTS [MAX_SESSIONS]]
 config()
 {

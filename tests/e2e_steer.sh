@@ -32,14 +32,6 @@ released()
 	: >"$T/go"
 	wait_for $holder && [ "$(tail -n 1 "$T/up")" = end ]
 }
-# later NAME COMMAND...: in the background, output in $T/NAME.out and .err.
-later()
-{
-	_name=$1
-	shift
-	"$@" >"$T/$_name.out" 2>"$T/$_name.err" </dev/null &
-	eval "bg_$_name=$!"
-}
 
 # ---- pause and resume ----
 

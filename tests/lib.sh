@@ -6,6 +6,7 @@
 #
 #   ok NAME COMMAND...   is GOT WANT NAME   like GOT ERE NAME   unlike GOT ERE NAME   same FILE FILE NAME
 #   skip COUNT WHY       skip_all WHY       diag TEXT           done_testing          run COMMAND...
+#   later NAME COMMAND...   wait_for PID [SECONDS]   brokers
 #   start_sshd NAME [LINE...]    start_dropbear NAME [OPTION...]    start_simdev NAME [OPTION...]
 #   add_addresses NAME PATTERN    device NAME TEXT
 #   start_relay NAME TARGET [OPTION...]    start_broker [CONFIG]    stop_broker
@@ -199,6 +200,25 @@ wait_until()
 now_ms()
 {
 	echo $(($(date +%s%N) / 1000000))
+}
+
+# later NAME COMMAND...: in the background, output in $T/NAME.out and .err, process $bg_NAME.
+later()
+{
+	_later=$1
+	shift
+	"$@" >"$T/$_later.out" 2>"$T/$_later.err" </dev/null &
+	eval "bg_$_later=$!"
+}
+
+# The brokers of this world that run.
+brokers()
+{
+	for _broker in $(descendants "$PPID"); do
+		case $(tr '\000' ' ' <"/proc/$_broker/cmdline") in
+		netpulsed\ * | */netpulsed\ *) echo "$_broker" ;;
+		esac
+	done 2>/dev/null
 }
 
 # Waits for a background child with a deadline; its status.
