@@ -471,14 +471,17 @@ void request_grant_stdin(struct request *r, size_t n);
 void request_command_done(struct request *r);
 bool request_try_again(struct request *r, const struct np_error *why, bool sent);
 void request_assigned(struct request *r, struct broker_session *s);
-void request_cancel(struct request *r, bool answer);
 void request_give_up(struct request *r, enum np_reason reason, const char *text);
 void request_drained(struct broker_peer *bp);
+void request_credit(struct request *r, uint64_t bytes);
+void request_pump(struct request *r);
+
+/* broker_client.c */
+void request_cancel(struct request *r, bool answer);
 int request_stdin(struct request *r, const void *data, size_t size, struct np_error *err);
 void request_eof(struct request *r);
 void request_signal(struct request *r, const char *name);
 void request_resize(struct request *r, int cols, int rows);
-void request_credit(struct request *r, uint64_t bytes);
 
 /* broker_control.c */
 struct broker_sync {

@@ -125,6 +125,7 @@ table='
 4 broker_access
 4 broker_audit cjson
 4 broker_cli cjson
+4 broker_client
 4 broker_close cjson
 4 broker_config cjson
 4 broker_confshow
