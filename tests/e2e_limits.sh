@@ -137,9 +137,11 @@ done
 ok "two wait" wait_until '[ "$(status ".devices[0].queued")" = 2 ]'
 run npexec queue true
 like "$err" '^npexec: queue: queue_full: ' "max_queue 2: the next is refused"
-for _ in 1 2; do
-	echo '!hold' | nprpc &
+for i in 1 2; do
+	echo '!hold' | nprpc >"$T/held$i" &
 	pids="$pids $!"
+	# Before somebody asks who is there, and takes the last place.
+	wait_until "grep -q hello $T/held$i"
 done
 ok "max_clients 5: with five clients there is no sixth" wait_until '! npctl ping' 5
 run npexec dev true
