@@ -59,6 +59,8 @@ run config-backup -c "printf 'a\\377b\\000\\nno end'" "$T/conf" srv
 is "$status" 0 "what is not UTF-8"
 printf 'a\377b\000\nno end' | cmp - "$T/conf/srv.cfg" >/dev/null
 is "$?" 0 "is saved byte by byte"
+LC_ALL=C.UTF-8 config-backup -x '^!' -c "printf 'a\\n!x\\nb\\377\\000\\nc\\n'" "$T/conf" srv
+is "$?:$(od -An -c "$T/conf/srv.cfg" | tr -d ' \n')" '0:a\nb377\0\nc\n' "config-backup -x: bytes that are no text here stay"
 run config-backup -c 'show nothing' "$T/conf" core1
 is "$status:$err" "1:config-backup: core1: it printed nothing" "an empty answer is a failure"
 like "$(cat "$T/conf/core1.cfg")" '^interface ' "and replaces nothing"

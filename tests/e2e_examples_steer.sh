@@ -49,6 +49,17 @@ is "$status" 1 "the broker: WARNING"
 run check_netpulse -c 1
 is "$status" 2 "the broker: CRITICAL"
 
+start_relay again srv
+relay again refuse
+npexec again true 2>/dev/null
+run check_netpulse -w 2 -c 9
+is "$status" 1 "two have failed: WARNING"
+relay again accept
+npctl open again >/dev/null
+npctl close --wait again >/dev/null
+run check_netpulse -w 2 -c 9
+is "$status" 0 "one has worked again and been closed: OK"
+
 # ---- maintenance ----
 
 held()
