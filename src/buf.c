@@ -103,7 +103,7 @@ buf_reserve(struct buf *b, size_t n)
 	if (b->data != NULL && b->cap >= need && (b->off >= b->cap / 4 || b->cap >= b->max)) {
 		memmove(b->data, b->data + b->off, b->len);
 		b->off = 0;
-	} else if (buf_grow(b, need) < 0) {
+	} else if (buf_grow(b, need > b->cap ? need : b->cap + 1) < 0) {
 		return NULL;
 	}
 	return b->data + b->len;

@@ -240,6 +240,30 @@ test_stream_with_a_backlog_moves_instead_of_growing(void **state)
 	buf_free(&b);
 }
 
+/* Nearly full, with a byte in and a byte out each time: the allocation doubles once, and is not made anew each time. */
+static void
+test_backlog_of_nearly_all_is_not_copied_each_time(void **state)
+{
+	struct buf b;
+	const uint8_t *last;
+	unsigned allocations = 0;
+	(void)state;
+
+	buf_init(&b, 1024u * 1024u);
+	assert_non_null(buf_reserve(&b, 64u * 1024u));
+	buf_commit(&b, 64u * 1024u - 1);
+	last = b.data;
+	for (unsigned i = 0; i < 1000; i++) {
+		buf_consume(&b, 1);
+		assert_non_null(buf_reserve(&b, 1));
+		buf_commit(&b, 1);
+		allocations += b.data != last;
+		last = b.data;
+	}
+	assert_true(allocations <= 1);
+	buf_free(&b);
+}
+
 static void
 test_freed_buffer_is_usable_with_the_same_maximum(void **state)
 {
@@ -324,6 +348,7 @@ main(void)
 	    cmocka_unit_test(test_small_buffer_keeps_its_memory_when_emptied),
 	    cmocka_unit_test(test_buffer_keeps_what_it_was_told_to_keep),
 	    cmocka_unit_test(test_stream_with_a_backlog_moves_instead_of_growing),
+	    cmocka_unit_test(test_backlog_of_nearly_all_is_not_copied_each_time),
 	    cmocka_unit_test(test_freed_buffer_is_usable_with_the_same_maximum),
 	    cmocka_unit_test(test_allocation_never_exceeds_the_maximum),
 	    cmocka_unit_test(test_stream_through_a_small_buffer_is_intact),
