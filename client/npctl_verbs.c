@@ -1,8 +1,8 @@
 /*
  * The verbs of npctl: a request, its answer, words for people or JSON for programs.
  *
- * Not here: `open`, which is npctl_open.c, and `watch`, which is npctl_watch.c.  Only `open` starts a broker.  What
- * steers is in npctl_steer.c.
+ * Not here: `open`, which is npctl_open.c, and `watch`, which is npctl_watch.c.  What steers
+ * is in npctl_steer.c.
  */
 #include "npctl.h"
 

@@ -152,6 +152,7 @@ refuse_client(struct broker_peer *bp)
 	    bp->broker->config->max_clients);
 	log_warning("broker", "client refused: %s", err.text);
 	broker_event_refused(bp, NULL, &err);
+	bp->refused = true;
 	broker_peer_error(bp, &none, &err, NULL);
 	peer_close_after_flush(bp->peer);
 }
@@ -165,8 +166,10 @@ too_many_clients(const struct broker *b)
 
 	if (b->config->max_clients <= 0 || b->peers_count <= b->config->max_clients)
 		return false;
-	TAILQ_FOREACH (bp, &b->peers, link)
-		n += !peer_is_closing(bp->peer);
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (!peer_is_closing(bp->peer) || (peer_is_flushing(bp->peer) && !bp->refused))
+			n++;
+	}
 	return n > b->config->max_clients;
 }
 

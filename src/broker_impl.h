@@ -53,6 +53,7 @@ struct broker_peer {
 	double since;
 	struct event_who who;
 	int watches;
+	bool refused;          /* one too many: told so, and closed */
 	const char *hold_lost; /* why a lease that it held has ended, static text: its next request is told */
 };
 
@@ -336,6 +337,7 @@ uint64_t broker_hash(const char *s);
 void broker_pool_kick(struct broker_pool *pool);
 void broker_pools_kick_room(struct broker *b);
 struct pool_room broker_pool_room(const struct broker_pool *pool);
+char *broker_device_of(const struct config *config, const char *name);
 struct pool_entry *broker_pool_longer_unused(const struct broker_pool *pool, struct pool_entry *best);
 void broker_pool_free(struct broker_pool *pool);
 struct broker_session *broker_entry_session(struct pool_entry *e);

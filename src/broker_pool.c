@@ -86,20 +86,33 @@ broker_device_make(const struct config *config, const struct device_ref *ref, st
 	return device;
 }
 
+/* The device that this name means as one of its users, or at all: host[:port]; NULL when it is a device's own name. The
+ * caller frees it. */
+char *
+broker_device_of(const struct config *config, const char *name)
+{
+	struct operand op;
+	char *device;
+
+	if (config_device(config, name) != NULL || operand_parse(name, &op, NULL) != 0)
+		return NULL;
+	device = op.port != 0 ? xasprintf("%s:%d", op.host, op.port) : xstrdup(op.host);
+	operand_finish(&op);
+	if (strcmp(device, name) != 0)
+		return device;
+	free(device);
+	return NULL;
+}
+
 /* Whose max_connections counts: one device may be reached as several users, by several pools. */
 static char *
 device_budget_name(const struct config *config, const struct device_ref *ref, const struct device_conf *device)
 {
-	struct operand op;
-	char *name;
+	char *name = ref->operand != NULL ? broker_device_of(config, ref->operand) : NULL;
 
-	if (ref->operand != NULL && config_device(config, ref->operand) == NULL &&
-	    operand_parse(ref->operand, &op, NULL) == 0) {
-		name = op.port != 0 ? xasprintf("%s:%d", op.host, op.port) : xstrdup(op.host);
-		operand_finish(&op);
-		return name;
-	}
-	return xstrdup(device->name);
+	if (name == NULL && ref->operand != NULL && config_device(config, ref->operand) == NULL)
+		name = xstrdup(ref->operand);
+	return name != NULL ? name : xstrdup(device->name);
 }
 
 /* ---- actions ---- */

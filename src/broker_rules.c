@@ -21,11 +21,18 @@ steer_rules_init(struct steer_rules *rules)
 	rules->all.door = DOOR_OPEN;
 }
 
+static void
+rule_finish(struct steer_rule *rule)
+{
+	free(rule->name);
+	free(rule->device);
+}
+
 void
 steer_rules_finish(struct steer_rules *rules)
 {
 	for (size_t i = 0; i < rules->count; i++)
-		free(rules->list[i].name);
+		rule_finish(&rules->list[i]);
 	free(rules->list);
 	memset(rules, 0, sizeof(*rules));
 }
@@ -86,7 +93,7 @@ steer_rules_about(const struct steer_rules *rules, const char *name, const char 
 		about.door = found[i]->door;
 		memcpy(about.text, found[i]->text, sizeof(about.text));
 	}
-	about.name = NULL;
+	about.name = about.device = NULL;
 	return about;
 }
 
@@ -110,30 +117,20 @@ overlay(struct steer_rule *rule, const struct steer_rule *what)
 static void
 remove_at(struct steer_rules *rules, size_t i)
 {
-	free(rules->list[i].name);
+	rule_finish(&rules->list[i]);
 	rules->count--;
 	memmove(&rules->list[i], &rules->list[i + 1], (rules->count - i) * sizeof(rules->list[0]));
-}
-
-/* The device in USER@DEVICE, or NULL: what is said about a device holds for all its users. */
-static const char *
-device_of(const char *name)
-{
-	const char *at = strrchr(name, '@');
-
-	return at != NULL ? at + 1 : NULL;
 }
 
 /* What merely repeats what holds for all, or for all users of the device, is no exception. */
 static void
 simplify(const struct steer_rules *rules, struct steer_rule *rule)
 {
-	const char *device = device_of(rule->name);
-	struct steer_rule usual = device != NULL ? steer_rules_about(rules, device, NULL) : rules->all;
+	struct steer_rule general = rule->device != NULL ? steer_rules_about(rules, rule->device, NULL) : rules->all;
 
-	if (rule->pause == usual.pause)
+	if (rule->pause == general.pause)
 		rule->pause = PAUSE_UNSAID;
-	if (rule->door == usual.door && strcmp(rule->text, usual.text) == 0)
+	if (rule->door == general.door && strcmp(rule->text, general.text) == 0)
 		rule->door = DOOR_UNSAID;
 }
 
@@ -148,62 +145,61 @@ take_back(struct steer_rule *rule, const struct steer_rule *what)
 	return rule->pause == PAUSE_UNSAID && rule->door == DOOR_UNSAID;
 }
 
-/* Exceptions for single users of a device end with what is said about it. */
+/* Exceptions for users of a device end with what is said about it, as all of them with what is said about all. */
 static void
-take_back_users(struct steer_rules *rules, const char *name, const struct steer_rule *what)
+take_back_exceptions(struct steer_rules *rules, const struct selection *s, const struct steer_rule *what)
 {
-	for (size_t i = rules->count; i-- > 0;) {
-		const char *device = device_of(rules->list[i].name);
-		if (device != NULL && strcmp(device, name) == 0 && take_back(&rules->list[i], what))
-			remove_at(rules, i);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rules->count; i++) {
+		struct steer_rule *rule = &rules->list[i];
+		bool general = s->all || (rule->device != NULL && selection_has_name(s, rule->device));
+
+		if (general && take_back(rule, what))
+			rule_finish(rule);
+		else
+			rules->list[kept++] = *rule;
 	}
+	rules->count = kept;
 }
 
 static void
-say_about(struct steer_rules *rules, const char *name, const struct steer_rule *what)
+say_about(struct steer_rules *rules, const char *name, char *device, const struct steer_rule *what)
 {
-	size_t i;
+	size_t i = place_of(rules, name);
 
-	take_back_users(rules, name, what);
-	i = place_of(rules, name);
 	if (i == rules->count || strcmp(rules->list[i].name, name) != 0) {
 		rules->list = xreallocarray(rules->list, rules->count + 1, sizeof(rules->list[0]));
 		memmove(&rules->list[i + 1], &rules->list[i], (rules->count - i) * sizeof(rules->list[0]));
-		rules->list[i] = (struct steer_rule){.name = xstrdup(name)};
+		rules->list[i] = (struct steer_rule){.name = xstrdup(name), .device = device};
 		rules->count++;
-	}
+	} else
+		free(device);
 	overlay(&rules->list[i], what);
 	simplify(rules, &rules->list[i]);
 	if (rules->list[i].pause == PAUSE_UNSAID && rules->list[i].door == DOOR_UNSAID)
 		remove_at(rules, i);
 }
 
-static void
-say_about_all(struct steer_rules *rules, const struct steer_rule *what)
-{
-	overlay(&rules->all, what);
-	for (size_t i = rules->count; i-- > 0;) {
-		if (take_back(&rules->list[i], what))
-			remove_at(rules, i);
-	}
-}
-
 int
-steer_rules_say(struct steer_rules *rules, const struct selection *s, const struct steer_rule *what)
+steer_rules_say(
+    struct steer_rules *rules, const struct config *config, const struct selection *s, const struct steer_rule *what)
 {
-	struct steer_rule now;
 	int changed = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
-		struct steer_rule before = steer_rules_about(rules, s->names[i], device_of(s->names[i]));
-		now = before;
+		char *device = broker_device_of(config, s->names[i]);
+		struct steer_rule before = steer_rules_about(rules, s->names[i], device), now = before;
+
 		overlay(&now, what);
 		changed += !same(&before, &now);
-		if (!s->all)
-			say_about(rules, s->names[i], what);
+		free(device);
 	}
+	take_back_exceptions(rules, s, what);
 	if (s->all)
-		say_about_all(rules, what);
+		overlay(&rules->all, what);
+	for (size_t i = 0; i < s->count && !s->all; i++)
+		say_about(rules, s->names[i], broker_device_of(config, s->names[i]), what);
 	return changed;
 }
 

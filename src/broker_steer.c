@@ -203,7 +203,7 @@ carry_out(struct broker_peer *bp, const struct message *m, const struct order *o
 	cJSON *result = cJSON_CreateObject();
 
 	note_order(bp, o, s, what);
-	int changed = o->reconnects ? 0 : steer_rules_say(&b->rules, s, what);
+	int changed = o->reconnects ? 0 : steer_rules_say(&b->rules, b->config, s, what);
 	int sessions = steer_pools(b, o, s, cJSON_IsString(agent) ? agent->valuestring : NULL);
 	cJSON_AddNumberToObject(result, "devices", (double)s->count);
 	if (!o->reconnects)

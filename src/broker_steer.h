@@ -63,6 +63,7 @@ enum steer_door {
 /* About one device, or about all.  UNSAID: what is said about all holds. */
 struct steer_rule {
 	char *name;
+	char *device; /* of a name USER@DEVICE, else NULL: what is said about the device holds for all its users */
 	enum steer_pause pause;
 	enum steer_door door;
 	char text[STEER_TEXT_MAX]; /* why the door is not open; may be empty */
@@ -78,8 +79,10 @@ struct steer_rules {
 void steer_rules_init(struct steer_rules *rules);
 void steer_rules_finish(struct steer_rules *rules);
 /* Says it about the selected devices; UNSAID members of what are left as they are.  Returns how many it changed. */
-int steer_rules_say(struct steer_rules *rules, const struct selection *s, const struct steer_rule *what);
-/* What holds for a device of that name; other: its second name, or NULL.  Nothing in it is UNSAID; name is NULL. */
+int steer_rules_say(
+    struct steer_rules *rules, const struct config *config, const struct selection *s, const struct steer_rule *what);
+/* What holds for a device of that name; other: its second name, or NULL.  Nothing in it is UNSAID; name and device are
+ * NULL. */
 struct steer_rule steer_rules_about(const struct steer_rules *rules, const char *name, const char *other);
 /* Whether something was said about the device of that name in particular. */
 bool steer_rules_know(const struct steer_rules *rules, const char *name);

@@ -369,6 +369,12 @@ peer_is_closing(const struct peer *p)
 	return p->state != PEER_OPEN;
 }
 
+bool
+peer_is_flushing(const struct peer *p)
+{
+	return p->state == PEER_FLUSHING;
+}
+
 uint64_t
 peer_bytes_in(const struct peer *p)
 {

@@ -52,6 +52,8 @@ void peer_close(struct peer *p);
 /* Reads no more; closes when all output has left, or after 5 s without progress. */
 void peer_close_after_flush(struct peer *p);
 bool peer_is_closing(const struct peer *p);
+/* Closing, and what was said to it has not left yet. */
+bool peer_is_flushing(const struct peer *p);
 uint64_t peer_bytes_in(const struct peer *p);
 uint64_t peer_bytes_out(const struct peer *p);
 size_t peer_out_pending(const struct peer *p);

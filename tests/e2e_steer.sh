@@ -314,4 +314,17 @@ is $? 0 "and then the broker ends"
 wait_for "$broker_pid"
 is $? 0 "well"
 broker_pid=
+
+# ---- a configured name that looks like another's user ----
+
+start_broker '
+devices:
+  dev: {}
+  own@dev: {host: dev}
+'
+npctl pause dev >/dev/null
+like "$(npctl pause own@dev)" ': paused; ' "a configured own@dev is paused by itself"
+npctl resume dev >/dev/null
+is "$(device own@dev .paused)" true "and what is said about dev is not said about it"
+ok "the broker ends well" stop_broker
 done_testing
