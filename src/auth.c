@@ -161,7 +161,7 @@ auth_watch(struct auth *a)
 {
 	const struct dial_hooks *hooks = a->params->hooks;
 
-	hooks->watch_fd(fcntl(a->params->fd, F_DUPFD_CLOEXEC, 0), hooks->arg);
+	hooks->watch_fd(fcntl(a->params->fd, F_DUPFD_CLOEXEC, 0), SHUT_RD, hooks->arg);
 }
 
 char *

@@ -305,7 +305,7 @@ cancel_job(struct job *job)
 	pthread_mutex_lock(&job->mailbox->lock);
 	job->cancelled = true;
 	if (job->watch_fd != -1)
-		shutdown(job->watch_fd, SHUT_RDWR);
+		shutdown(job->watch_fd, job->watch_how);
 	pthread_cond_signal(&job->answer_came);
 	pthread_mutex_unlock(&job->mailbox->lock);
 }

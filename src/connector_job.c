@@ -243,7 +243,7 @@ hook_step(const char *name, enum step_outcome outcome, const char *text, void *a
 }
 
 static void
-hook_watch_fd(int fd, void *arg)
+hook_watch_fd(int fd, int how, void *arg)
 {
 	struct job *job = arg;
 	int old;
@@ -251,8 +251,9 @@ hook_watch_fd(int fd, void *arg)
 	pthread_mutex_lock(&job->mailbox->lock);
 	old = job->watch_fd;
 	job->watch_fd = fd;
+	job->watch_how = how;
 	if (fd != -1 && job->cancelled)
-		shutdown(fd, SHUT_RDWR);
+		shutdown(fd, how);
 	pthread_mutex_unlock(&job->mailbox->lock);
 	if (old != -1)
 		close(old);

@@ -77,6 +77,7 @@ struct job {
 	bool finished;  /* its MESSAGE_DONE is posted */
 	bool abandoned; /* nobody waits for it */
 	int watch_fd;
+	int watch_how;   /* to shut it down: dial.h */
 	uint64_t asking; /* open prompt, or 0 */
 	bool answered;
 	char *answer;

@@ -181,7 +181,7 @@ watch_stream(struct dialing *d)
 	fd = d->watch_fd == -1 ? -1 : fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd == -1)
 		return error_set_errno(d->err, REASON_INTERNAL, "dup");
-	d->hooks->watch_fd(fd, d->hooks->arg);
+	d->hooks->watch_fd(fd, SHUT_RD, d->hooks->arg);
 	return 0;
 }
 
@@ -243,8 +243,8 @@ explain_handshake(struct dialing *d)
 		error_set(d->err, REASON_CONNECT_TIMEOUT,
 		    "%s: the server stays silent in the SSH handshake, not done within %g s (connection_timeout)",
 		    d->target->host, d->target->connection_timeout);
-	} else if (strncmp(message, "Socket error", 12) == 0) {
-		/* libssh's text behind that is of an errno that has changed meanwhile. */
+	} else if (strncmp(message, "Socket error", 12) == 0 || strcmp(message, strerror(0)) == 0) {
+		/* libssh's text behind that, or all of it, is of an errno that has changed meanwhile. */
 		error_set(d->err, REASON_CONNECT_FAILED,
 		    "%s: the server closed the connection in the SSH handshake (often: too many connections, or this "
 		    "address is not allowed)",
@@ -389,7 +389,7 @@ dial(const struct dial_in *in, const struct dial_hooks *hooks, struct dial_out *
 
 	*out = (struct dial_out){.fd = -1};
 	rc = dial_steps(&d, out);
-	hooks->watch_fd(-1, hooks->arg);
+	hooks->watch_fd(-1, 0, hooks->arg);
 	if (rc == 0) {
 		out->session = d.session;
 		out->fd = d.watch_fd;

@@ -24,8 +24,12 @@ struct dial_hooks {
 	 */
 	char *(*ask)(enum prompt_kind kind, const char *text, bool echo, void *arg);
 	void (*notice)(const char *text, void *arg);
-	/* Says which descriptor a cancel should shut down now (a dup, owned by the callee from then on); -1: none. */
-	void (*watch_fd)(int fd, void *arg);
+	/*
+	 * Says which descriptor a cancel should shut down now, and how (shutdown(2)); a dup, owned by the callee from
+	 * then on; -1: none.  A stream that libssh has is shut down for reading alone: the end of what it reads ends
+	 * every call of it, while a write that fails under its callbacks makes 0.10 use what it has freed.
+	 */
+	void (*watch_fd)(int fd, int how, void *arg);
 	/* Seconds left before the limit, INFINITY without one; negative when cancelled or past it (err is then set to
 	 * why). */
 	double (*left)(struct np_error *err, void *arg);

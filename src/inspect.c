@@ -206,7 +206,7 @@ inspect_check_platforms(const char *config_file, const char *first, char *const 
 
 /* Resolving needs somebody who can be told to stop; here it is only limited by its own time. */
 static void
-keep_fd(int fd, void *arg)
+keep_fd(int fd, int how NP_UNUSED, void *arg)
 {
 	int *kept = arg;
 

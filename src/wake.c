@@ -16,14 +16,14 @@ wake_open(const struct dial_hooks *hooks, struct np_error *err)
 	/* A socket pair, not a pipe: shutdown(2) is what a cancel does, and that works on sockets alone. */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == -1)
 		return error_set_errno(err, REASON_INTERNAL, "socketpair");
-	hooks->watch_fd(fds[1], hooks->arg);
+	hooks->watch_fd(fds[1], SHUT_RDWR, hooks->arg);
 	return fds[0];
 }
 
 void
 wake_close(const struct dial_hooks *hooks, int fd)
 {
-	hooks->watch_fd(-1, hooks->arg);
+	hooks->watch_fd(-1, 0, hooks->arg);
 	close(fd);
 }
 

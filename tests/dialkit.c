@@ -65,7 +65,7 @@ kit_step(const char *name, enum step_outcome outcome, const char *text, void *ar
 }
 
 static void
-kit_watch_fd(int fd, void *arg)
+kit_watch_fd(int fd, int how, void *arg)
 {
 	struct kit *kit = arg;
 	int old;
@@ -73,8 +73,9 @@ kit_watch_fd(int fd, void *arg)
 	pthread_mutex_lock(&kit->lock);
 	old = kit->watch_fd;
 	kit->watch_fd = fd;
+	kit->watch_how = how;
 	if (fd != -1 && kit->cancelled)
-		shutdown(fd, SHUT_RDWR);
+		shutdown(fd, how);
 	pthread_mutex_unlock(&kit->lock);
 	if (old != -1)
 		close(old);
@@ -134,7 +135,7 @@ kit_cancel(struct kit *kit)
 	pthread_mutex_lock(&kit->lock);
 	kit->cancelled = true;
 	if (kit->watch_fd != -1)
-		shutdown(kit->watch_fd, SHUT_RDWR);
+		shutdown(kit->watch_fd, kit->watch_how);
 	pthread_mutex_unlock(&kit->lock);
 }
 

@@ -31,6 +31,7 @@ struct kit {
 	pthread_mutex_t lock;
 	bool cancelled;
 	int watch_fd;
+	int watch_how;
 	struct dial_hooks hooks;
 };
 
