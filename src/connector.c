@@ -1,5 +1,5 @@
 /*
- * Connectors, the loop's half: jobs in order, their limits, their ends; see connector.h.
+ * Connectors, the loop's half: jobs in the order of their lane, their limits, their ends; see connector.h.
  *
  *   WAITING -> RUNNING -> (gone)          RUNNING -> ENDING -> (gone, or its thread abandoned)
  */
@@ -19,29 +19,47 @@
 #define GRACE 0.5
 /* Abandoned threads, all in name look-ups, that may exist beside max_threads; more of them count like running ones. */
 #define ABANDONED_FREE 64
+/* Look-ups take milliseconds: so many at once are enough. */
+#define LOOKUPS_MAX 8
+
+/* Log-ins wait for devices that may not answer; what takes milliseconds does not wait behind them. */
+enum lane_use { LANE_LOGIN, LANE_LOOKUP, LANES };
+
+struct lane {
+	struct jobs waiting;
+	int running_count, waiting_count, max;
+};
 
 struct connector {
 	struct ev_loop *loop;
 	struct connector_events events;
 	void *arg;
 	struct mailbox *mailbox;
-	struct jobs waiting, running;
-	int max_threads;
-	int running_count, waiting_count, abandoned_count;
+	struct lane lanes[LANES];
+	struct jobs running;
+	int abandoned_count;
 	uint64_t next_id;
 };
+
+static struct lane *
+lane_of(struct connector *c, const struct job *job)
+{
+	return &c->lanes[job->kind == CONNECT_DIAL ? LANE_LOGIN : LANE_LOOKUP];
+}
 
 static struct job *
 find_job(struct connector *c, uint64_t id)
 {
 	struct job *job;
+	int i;
 
 	TAILQ_FOREACH (job, &c->running, link)
 		if (job->id == id)
 			return job;
-	TAILQ_FOREACH (job, &c->waiting, link)
-		if (job->id == id)
-			return job;
+	for (i = 0; i < LANES; i++)
+		TAILQ_FOREACH (job, &c->lanes[i].waiting, link)
+			if (job->id == id)
+				return job;
 	return NULL;
 }
 
@@ -70,62 +88,73 @@ post_failure(struct job *job, const struct np_error *err)
 	pthread_mutex_unlock(&job->mailbox->lock);
 }
 
-static int
-threads_in_use(const struct connector *c)
+static bool
+has_room(const struct connector *c, const struct lane *lane)
 {
 	int over = c->abandoned_count - ABANDONED_FREE;
 
-	return c->running_count + (over > 0 ? over : 0);
+	return lane->running_count + (over > 0 ? over : 0) < lane->max;
 }
 
 /* The next to run: not one that was cancelled meanwhile and whose end is on the way. */
 static struct job *
-first_waiting(const struct connector *c)
+first_waiting(const struct lane *lane)
 {
 	struct job *job;
 
-	TAILQ_FOREACH (job, &c->waiting, link)
+	TAILQ_FOREACH (job, &lane->waiting, link)
 		if (!job->cancelled)
 			return job;
 	return NULL;
 }
 
 static void
-start_jobs(struct connector *c)
+start_lane(struct connector *c, struct lane *lane)
 {
 	struct np_error err;
 	struct job *job;
 	int rc;
 
-	while (threads_in_use(c) < c->max_threads && (job = first_waiting(c)) != NULL) {
+	while (has_room(c, lane) && (job = first_waiting(lane)) != NULL) {
 		rc = job_start(job);
-		if (rc == EAGAIN && c->running_count > 0)
+		if (rc == EAGAIN && !TAILQ_EMPTY(&c->running))
 			break; /* out of threads for now: again when one of ours has ended */
 		if (rc != 0) {
 			error_set(&err, REASON_INTERNAL, "cannot start a thread: %s", strerror(rc));
 			connector_cancel(c, job->id, err.reason, err.text);
 			break;
 		}
-		TAILQ_REMOVE(&c->waiting, job, link);
-		c->waiting_count--;
+		TAILQ_REMOVE(&lane->waiting, job, link);
+		lane->waiting_count--;
 		TAILQ_INSERT_TAIL(&c->running, job, link);
-		c->running_count++;
+		lane->running_count++;
 		job->state = JOB_RUNNING;
 		set_timer(job, TIMER_LIMIT, job->timeout);
 	}
+}
+
+static void
+start_jobs(struct connector *c)
+{
+	int i;
+
+	for (i = 0; i < LANES; i++)
+		start_lane(c, &c->lanes[i]);
 }
 
 /* Takes a job off its list; the loop's reference is dropped. */
 static void
 remove_job(struct connector *c, struct job *job)
 {
+	struct lane *lane = lane_of(c, job);
+
 	ev_timer_stop(c->loop, &job->timer);
 	if (job->state == JOB_WAITING) {
-		TAILQ_REMOVE(&c->waiting, job, link);
-		c->waiting_count--;
+		TAILQ_REMOVE(&lane->waiting, job, link);
+		lane->waiting_count--;
 	} else {
 		TAILQ_REMOVE(&c->running, job, link);
-		c->running_count--;
+		lane->running_count--;
 	}
 	job_release(job);
 }
@@ -267,10 +296,11 @@ timer_fired(struct ev_loop *loop, struct ev_timer *w, int revents)
 }
 
 struct connector *
-connector_create(struct ev_loop *loop, int max_threads, const struct connector_events *events, void *arg)
+connector_create(struct ev_loop *loop, int max_logins, const struct connector_events *events, void *arg)
 {
 	struct connector *c = xcalloc(1, sizeof(*c));
 	struct mailbox *box = mailbox_create(loop);
+	int i;
 
 	ev_async_init(&box->async, async_fired);
 	box->async.data = c;
@@ -279,8 +309,10 @@ connector_create(struct ev_loop *loop, int max_threads, const struct connector_e
 	c->events = *events;
 	c->arg = arg;
 	c->mailbox = box;
-	c->max_threads = max_threads > 0 ? max_threads : 1;
-	TAILQ_INIT(&c->waiting);
+	c->lanes[LANE_LOGIN].max = max_logins > 0 ? max_logins : 1;
+	c->lanes[LANE_LOOKUP].max = LOOKUPS_MAX;
+	for (i = 0; i < LANES; i++)
+		TAILQ_INIT(&c->lanes[i].waiting);
 	TAILQ_INIT(&c->running);
 	return c;
 }
@@ -289,12 +321,13 @@ uint64_t
 connector_submit(struct connector *c, const struct connect_request *request)
 {
 	struct job *job = job_create(c->mailbox, ++c->next_id, request);
+	struct lane *lane = lane_of(c, job);
 
 	job->connector = c;
 	ev_init(&job->timer, timer_fired);
 	job->timer.data = job;
-	TAILQ_INSERT_TAIL(&c->waiting, job, link);
-	c->waiting_count++;
+	TAILQ_INSERT_TAIL(&lane->waiting, job, link);
+	lane->waiting_count++;
 	start_jobs(c);
 	return job->id;
 }
@@ -354,8 +387,13 @@ connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, const
 void
 connector_counts(const struct connector *c, int *running, int *waiting)
 {
-	*running = c->running_count;
-	*waiting = c->waiting_count;
+	int i;
+
+	*running = *waiting = 0;
+	for (i = 0; i < LANES; i++) {
+		*running += c->lanes[i].running_count;
+		*waiting += c->lanes[i].waiting_count;
+	}
 }
 
 /* Waits at most a second until all threads have posted their last message. */
@@ -398,6 +436,7 @@ connector_destroy(struct connector *c)
 {
 	struct mailbox *box;
 	struct job *job;
+	int i;
 
 	if (c == NULL)
 		return;
@@ -416,8 +455,9 @@ connector_destroy(struct connector *c)
 	wait_for_threads(box);
 	while ((job = TAILQ_FIRST(&c->running)) != NULL)
 		leave_job(c, job);
-	while ((job = TAILQ_FIRST(&c->waiting)) != NULL)
-		leave_job(c, job);
+	for (i = 0; i < LANES; i++)
+		while ((job = TAILQ_FIRST(&c->lanes[i].waiting)) != NULL)
+			leave_job(c, job);
 	pthread_mutex_lock(&box->lock);
 	mailbox_leave(box);
 	free(c);

@@ -103,9 +103,12 @@ struct connector_events {
 
 struct connector;
 
-/* max_threads bounds the jobs that run at once; further ones wait in order. */
+/*
+ * max_logins bounds the dials that run at once; further ones wait in order.  Other jobs have a few threads of their
+ * own: they take milliseconds and do not wait behind devices that do not answer.
+ */
 struct connector *connector_create(
-    struct ev_loop *loop, int max_threads, const struct connector_events *events, void *arg) NP_MALLOC;
+    struct ev_loop *loop, int max_logins, const struct connector_events *events, void *arg) NP_MALLOC;
 /* Cancels everything, waits at most a second for threads, abandons the rest. */
 void connector_destroy(struct connector *c);
 

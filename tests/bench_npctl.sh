@@ -1,6 +1,7 @@
 #!/bin/sh
-# Whether npctl answers at once whatever the broker does: each of its commands as a whole process, while nothing goes on,
-# and while a transfer of NP_BENCH_BYTES runs and 100 devices log in at once, both again and again; then with 1,000
+# Whether npctl answers at once whatever the broker does: each of its commands as a whole process, while nothing goes on;
+# while a transfer of NP_BENCH_BYTES runs and 100 devices connect, as routers do, that take their time over a login; with
+# devices that answer at once, log-ins and transfers without end, which is more than this machine can do; and with 1,000
 # devices configured (`make bench').  `npctl --version' asks no broker: it is what a process costs on this machine now, and
 # the load average says who else is at work there.
 #
@@ -13,15 +14,19 @@ rounds=${NP_BENCH_NPCTL_ROUNDS:-30}
 bytes=${NP_BENCH_BYTES:-1073741824}
 
 start_sshd big
+start_simdev slow --scenario ios.txt --listen 127.0.8.1 --count 100 --auth-delay 1
+add_addresses slow '127.0.8.*'
 start_simdev sim --scenario ios.txt --listen 127.0.9.1 --count 100
 add_addresses sim '127.0.9.*'
 
-# configured NUMBER: so many devices, of which the first 100 exist.
+# configured NUMBER: so many devices, of which the first 100 exist, and s1 to s100, the slow ones.
 configured()
 {
 	echo "devices:"
 	echo "  big: {}"
 	awk -v n="$1" 'BEGIN {
+		for (i = 1; i <= 100; i++)
+			printf "  s%d: {host: 127.0.8.%d, device_type: cisco_ios, username: admin, password: admin-pw, groups: [slow]}\n", i, i
 		for (i = 1; i <= n; i++)
 			printf "  d%d: {host: 127.0.%d.%d, device_type: cisco_ios, username: admin, password: admin-pw%s}\n",
 				i, i <= 100 ? 9 : 10 + i / 200, i <= 100 ? i : 1 + i % 200, i <= 100 ? ", groups: [sim]" : ""
@@ -99,6 +104,24 @@ loop_waits()
 	waited=$_waited
 }
 
+# under_load WHAT DEVICES: every command while these devices log in again and again, and bytes go through.
+under_load()
+{
+	title ": $bytes bytes go through, and $1"
+	repeat transfer npexec big "head -c $bytes /dev/zero" &
+	transfer=$!
+	repeat logins npexec -n -q -P 100 --fresh "$2" 'show clock' &
+	logins=$!
+	wait_until "npctl status --json | jq -e '.broker.connecting > 20 and any(.requests[]; .bytes_in > 0 or .bytes_out > 0)'"
+	loop_waits >/dev/null
+	all_commands
+	loop_waits
+	rm "$T/transfer" "$T/logins"
+	wait "$transfer" "$logins"
+	echo "meanwhile: $(cat "$T/transfer.times") transfers, $(cat "$T/logins.times") times all log-ins; $(lag)"
+	sort "$T/repeat.err" | uniq -c | head -n 5
+}
+
 ran=0
 waited=0
 start_broker "$(configured 100)"
@@ -106,19 +129,8 @@ npexec -n big true || diag "npexec big failed"
 title ", whole processes: the broker has nothing else to do"
 all_commands
 
-title ": $bytes bytes go through, and 99 devices log in at once, again and again"
-repeat transfer npexec big "head -c $bytes /dev/zero" &
-transfer=$!
-repeat logins npexec -n -q -P 100 --fresh 'd[1-99]' 'show clock' &
-logins=$!
-wait_until "npctl status --json | jq -e '.broker.connecting > 20 and any(.requests[]; .bytes_in > 0 or .bytes_out > 0)'"
-loop_waits >/dev/null
-all_commands
-loop_waits
-rm "$T/transfer" "$T/logins"
-wait "$transfer" "$logins"
-echo "meanwhile: $(cat "$T/transfer.times") transfers, $(cat "$T/logins.times") times 99 log-ins; $(lag)"
-sort "$T/repeat.err" | uniq -c | head -n 5
+under_load "100 devices connect that take a second for each answer to a login" 's[1-100]'
+under_load "99 devices that answer at once log in without end" 'd[1-99]'
 
 title ": 1,000 devices configured, 100 of them in use"
 write_config "$(configured 1000)"

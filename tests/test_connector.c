@@ -264,6 +264,28 @@ test_dials_run_at_most_so_many_at_once_and_in_order(void **state)
 }
 
 static void
+test_lookups_do_not_wait_behind_silent_servers(void **state)
+{
+	struct fixture *f = *state;
+	struct target *target = silent_target(f);
+	struct connect_request r = {.kind = CONNECT_AGENT_KEYS, .target = target, .ready_fd = -1, .timeout = 20};
+	int running, waiting, i;
+	uint64_t id;
+
+	create(f, 1);
+	submit_dial(f, target, 20);
+	submit_dial(f, target, 20);
+	for (i = 0; i < 20; i++) /* more than there are threads for them */
+		id = connector_submit(f->connector, &r);
+	wait_for(f, 20);
+	assert_true(f->ends[id].ok);
+	connector_counts(f->connector, &running, &waiting);
+	assert_int_equal(running, 1);
+	assert_int_equal(waiting, 1);
+	target_unref(target);
+}
+
+static void
 test_done_never_comes_from_inside_a_call(void **state)
 {
 	struct fixture *f = *state;
@@ -594,6 +616,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	    T(test_resolve_gives_a_target),
 	    T(test_dials_run_at_most_so_many_at_once_and_in_order),
+	    T(test_lookups_do_not_wait_behind_silent_servers),
 	    T(test_done_never_comes_from_inside_a_call),
 	    T(test_cancelled_waiting_job_is_never_started),
 	    T(test_limit_ends_a_silent_server),
