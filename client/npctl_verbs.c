@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "message.h"
 #include "npctl_daemon.h"
 #include "npctl_impl.h"
 #include "npctl_show.h"
@@ -37,10 +38,10 @@ npctl_say_error(struct npctl *c, const char *device, const struct np_error *err)
 void
 npctl_print_json(const cJSON *json)
 {
-	char *text = cJSON_PrintUnformatted(json);
+	char *text = message_print(json);
 
-	puts(text != NULL ? text : "null");
-	cJSON_free(text);
+	puts(text);
+	free(text);
 }
 
 bool

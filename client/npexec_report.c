@@ -141,11 +141,9 @@ npexec_timing_line(const cJSON *result)
 /* ---- for programs ---- */
 
 static int
-append_escaped(struct buf *b, unsigned char c)
+append_escaped(struct buf *b, uint32_t c)
 {
-	static const char hex[] = "0123456789abcdef";
 	const char escaped[] = {'\\', (char)c};
-	const char control[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 
 	switch (c) {
 	case '"':
@@ -157,25 +155,40 @@ append_escaped(struct buf *b, unsigned char c)
 		return buf_append(b, "\\r", 2);
 	case '\t':
 		return buf_append(b, "\\t", 2);
-	default: /* the other control bytes */
-		return buf_append(b, control, sizeof(control));
+	default: /* what would move the cursor of a terminal, or turn the text around: text_harmful() */
+		return buf_printf(b, "\\u%04x", (unsigned)c);
 	}
+}
+
+/* The bytes of the character at p that does not stand in a JSON string as it is; 0: it does. */
+static size_t
+to_escape(const uint8_t *p, size_t n, uint32_t *cp)
+{
+	*cp = *p;
+	if (*p < 0x20 || *p == '"' || *p == '\\')
+		return 1;
+	return *p < 0x7f ? 0 : text_harmful(p, n, cp);
 }
 
 /* Not by cJSON: its strings end at a NUL byte, and it would need three copies of a large output. */
 static int
 append_string(struct buf *b, const uint8_t *p, size_t n)
 {
-	size_t plain = 0;
+	size_t plain = 0, i = 0, used;
+	uint32_t cp;
 
 	if (buf_append(b, "\"", 1) == -1)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (p[i] >= 0x20 && p[i] != '"' && p[i] != '\\' && p[i] != 0x7f)
+	while (i < n) {
+		used = to_escape(p + i, n - i, &cp);
+		if (used == 0) {
+			i++;
 			continue;
-		if (buf_append(b, p + plain, i - plain) == -1 || append_escaped(b, p[i]) == -1)
+		}
+		if (buf_append(b, p + plain, i - plain) == -1 || append_escaped(b, cp) == -1)
 			return -1;
-		plain = i + 1;
+		i += used;
+		plain = i;
 	}
 	if (buf_append(b, p + plain, n - plain) == -1)
 		return -1;
@@ -209,11 +222,11 @@ append_members(struct buf *b, const cJSON *result)
 	cJSON_ArrayForEach (member, result) {
 		if (strcmp(member->string, "id") == 0)
 			continue;
-		char *value = cJSON_PrintUnformatted(member);
-		int failed =
-		    value == NULL || append_string(b, (const uint8_t *)member->string, strlen(member->string)) == -1 ||
-		    buf_append(b, ":", 1) == -1 || buf_append_str(b, value) == -1 || buf_append(b, ",", 1) == -1;
-		cJSON_free(value);
+		char *value = message_print(member);
+		int failed = append_string(b, (const uint8_t *)member->string, strlen(member->string)) == -1 ||
+			     buf_append(b, ":", 1) == -1 || buf_append_str(b, value) == -1 ||
+			     buf_append(b, ",", 1) == -1;
+		free(value);
 		if (failed)
 			return -1;
 	}

@@ -27,6 +27,7 @@
 #include "error.h"
 #include "event.h"
 #include "log.h"
+#include "message.h"
 #include "xalloc.h"
 
 #define RETRY_SECONDS 1.0
@@ -207,10 +208,10 @@ note_lost(struct auditfile *a, uint64_t lost)
 	e.time_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	e.count = (int64_t)lost;
 	o = event_to_json(&e);
-	text = cJSON_PrintUnformatted(o);
+	text = message_print(o);
 	if (buf_append_str(&a->batch, text) == -1 || buf_append_str(&a->batch, "\n") == -1)
 		log_warning("audit", "no memory to tell of %llu lost records", (unsigned long long)lost);
-	cJSON_free(text);
+	free(text);
 	cJSON_Delete(o);
 }
 

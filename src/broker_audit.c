@@ -10,6 +10,7 @@
 #include "auditfile.h"
 #include "broker_impl.h"
 #include "mask.h"
+#include "message.h"
 #include "redact.h"
 #include "text.h"
 #include "xalloc.h"
@@ -142,9 +143,9 @@ broker_audit_event(struct broker *b, const struct event *e)
 		if (e->command_size > COMMAND_SHOWN_MAX)
 			cJSON_AddNumberToObject(o, "command_bytes", (double)e->command_size);
 	}
-	line = cJSON_PrintUnformatted(o);
+	line = message_print(o);
 	auditfile_write(b->events->audit, line, strlen(line));
-	cJSON_free(line);
+	free(line);
 	cJSON_Delete(o);
 }
 

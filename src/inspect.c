@@ -16,6 +16,7 @@
 #include "conf_effective.h"
 #include "conf_lint.h"
 #include "conf_show.h"
+#include "message.h"
 #include "platform_dirs.h"
 #include "platform_show.h"
 #include "resolve.h"
@@ -67,10 +68,10 @@ say_warning(const char *text)
 static int
 print_json(cJSON *json)
 {
-	char *text = cJSON_PrintUnformatted(json);
-	int printed = text != NULL ? puts(text) : EOF;
+	char *text = message_print(json);
+	int printed = puts(text);
 
-	cJSON_free(text);
+	free(text);
 	cJSON_Delete(json);
 	return printed == EOF || fflush(stdout) == EOF;
 }

@@ -351,6 +351,16 @@ print_and_delete(cJSON *root)
 }
 
 char *
+message_print(const cJSON *json)
+{
+	char *printed = xchecked(cJSON_PrintUnformatted(json));
+	char *text = text_json_vis(printed);
+
+	cJSON_free(printed);
+	return text;
+}
+
+char *
 message_make_request(const struct message_id *id, const char *method, cJSON *params)
 {
 	cJSON *root = new_envelope();

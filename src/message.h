@@ -71,6 +71,8 @@ char *message_make_notification(const char *method, cJSON *params) NP_MALLOC;
 char *message_make_result(const struct message_id *id, cJSON *result) NP_MALLOC;
 /* data_extra: further members for error.data beside reason (owned, may be NULL). */
 char *message_make_error(const struct message_id *id, const struct np_error *err, cJSON *data_extra) NP_MALLOC;
+/* JSON on one line for a file or a terminal: text_json_vis() of it.  The caller frees it with free(). */
+char *message_print(const cJSON *json) NP_MALLOC;
 /* The error object {code, message, data:{reason}} alone, for `result` notifications. */
 cJSON *message_error_object(const struct np_error *err, cJSON *data_extra);
 /* The JSON-RPC code that goes with a reason. */

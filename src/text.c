@@ -4,6 +4,7 @@
 #include "text.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +95,14 @@ vis_one(const uint8_t *src, size_t n, bool keep_newlines, char out[16], size_t *
 	return 4 * *used;
 }
 
+size_t
+text_harmful(const uint8_t *p, size_t n, uint32_t *cp)
+{
+	size_t len = utf8_decode(p, n, cp);
+
+	return len > 0 && is_harmful(*cp, false) ? len : 0;
+}
+
 char *
 text_vis(const void *p, size_t n, bool keep_newlines)
 {
@@ -135,6 +144,42 @@ text_vis_into(char *dst, size_t size, const char *s)
 		n -= used;
 	}
 	dst[len] = '\0';
+	return dst;
+}
+
+/* Writes the JSON to dst, or only counts when dst is NULL; returns the number of bytes. */
+static size_t
+write_json(char *dst, const uint8_t *src, size_t n)
+{
+	size_t used, len = 0;
+	uint32_t cp = 0;
+
+	for (; n > 0; src += used, n -= used) {
+		used = text_harmful(src, n, &cp);
+		if (used > 0) {
+			if (dst != NULL)
+				snprintf(dst + len, 7, "\\u%04x", (unsigned)cp);
+			len += 6;
+		} else {
+			used = 1;
+			if (dst != NULL)
+				dst[len] = (char)src[0];
+			len++;
+		}
+	}
+	return len;
+}
+
+char *
+text_json_vis(const char *json)
+{
+	const uint8_t *src = (const uint8_t *)json;
+	size_t n = strlen(json);
+	size_t size = write_json(NULL, src, n);
+	char *dst = xmalloc(size + 1);
+
+	write_json(dst, src, n);
+	dst[size] = '\0';
 	return dst;
 }
 

@@ -23,6 +23,17 @@ char *text_vis(const void *p, size_t n, bool keep_newlines) NP_MALLOC;
 /* The same without newlines into a fixed buffer, cut to size before a character or escape; returns dst. */
 char *text_vis_into(char *dst, size_t size, const char *s);
 
+/*
+ * The number of bytes of the character at p[0..n), n > 0, when text_vis() without newlines would not show it as it is
+ * though it is well-formed, else 0.  Such a character is at most U+FFFF: *cp is what \uXXXX can say.
+ */
+size_t text_harmful(const uint8_t *p, size_t n, uint32_t *cp);
+/*
+ * A copy of a JSON text that is the same to a program and safe to show on a terminal: what text_harmful() finds becomes
+ * \uXXXX.  JSON printed on one line has such characters in strings alone.  The caller frees it.
+ */
+char *text_json_vis(const char *json) NP_MALLOC;
+
 /* RFC 4648 section 4, with padding.  The caller frees the result. */
 char *text_base64(const void *p, size_t n) NP_MALLOC;
 /* Decodes strictly; returns the bytes (caller frees; a NUL is added behind them) and their number, or NULL when

@@ -45,6 +45,10 @@ is "$(jq -c '[.command, .exit_status]' "$T/json")" '["echo x",0]
 ["exit 7",7]' "gives a line each"
 is "$(echo in | npexec -j dev cat | jq -r .stdout)" in "-j passes standard input on"
 
+npexec -j dev "printf '\\302\\2332J\\033\\177\\342\\200\\256\\303\\244'" >"$T/json"
+like "$(cat "$T/json")" '"stdout":"\\u009b2J\\u001b\\u007f\\u202eä"' "-j: what would steer a terminal is escaped"
+is "$(jq -r .stdout "$T/json")" "$(printf '\302\2332J\033\177\342\200\256\303\244')" "and is the same to a program"
+
 npexec -j dev 'head -c 17000000 /dev/zero' >"$T/json" 2>"$T/err"
 is $? 255 "-j: output beyond 16 MiB is refused"
 is "$(jq -r '.error.data.reason // .error.reason' "$T/json")" output_limit "with reason output_limit"

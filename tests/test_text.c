@@ -130,6 +130,19 @@ test_fixed_buffer_is_cut_before_a_character_or_escape(void **state)
 }
 
 static void
+test_json_is_made_harmless_and_stays_the_same(void **state)
+{
+	char *s = text_json_vis("{\"a\":\"\xc2\x9b\x7f \xe2\x80\xae\xe2\x81\xa6\xd8\x9c\xc3\xa4\xe2\x82\xac\\n\xff\"}");
+	(void)state;
+
+	assert_string_equal(s, "{\"a\":\"\\u009b\\u007f \\u202e\\u2066\\u061c\xc3\xa4\xe2\x82\xac\\n\xff\"}");
+	free(s);
+	s = text_json_vis("");
+	assert_string_equal(s, "");
+	free(s);
+}
+
+static void
 test_base64_follows_rfc_4648(void **state)
 {
 	static const struct {
@@ -300,6 +313,7 @@ main(void)
 	    cmocka_unit_test(test_strange_bytes_are_escaped_for_terminals),
 	    cmocka_unit_test(test_every_single_byte_becomes_printable),
 	    cmocka_unit_test(test_fixed_buffer_is_cut_before_a_character_or_escape),
+	    cmocka_unit_test(test_json_is_made_harmless_and_stays_the_same),
 	    cmocka_unit_test(test_base64_follows_rfc_4648),
 	    cmocka_unit_test(test_base64_round_trip_keeps_every_byte),
 	    cmocka_unit_test(test_malformed_base64_is_refused),
