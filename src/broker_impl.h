@@ -143,7 +143,8 @@ struct broker_pool {
 	char *key;
 	uint64_t key_hash;
 	struct device_ref ref;
-	char *device_name; /* whose max_connections counts: the device's name, or host[:port] */
+	char *device_name;           /* whose max_connections counts: the device's name, or host[:port] */
+	struct broker_pool *sibling; /* the next pool of that name, in a ring; itself when there is no other */
 	struct device_conf *device;
 	struct platform *platform; /* its sessions are shells of this one; NULL: every command has a channel */
 	bool is_default;           /* takes the requests that leave the driver open */

@@ -245,17 +245,16 @@ struct pool_room
 broker_pool_room(const struct broker_pool *pool)
 {
 	const struct broker *b = pool->broker;
-	const struct broker_pool *other;
+	const struct broker_pool *other = pool;
 	int device = 0, lasting = 0, most = 0;
 
-	TAILQ_FOREACH (other, &b->pools, link) {
-		if (strcmp(other->device_name, pool->device_name) != 0)
-			continue;
+	do {
 		device += other->policy.entries_count;
 		lasting += pool_lasting_entries(&other->policy);
 		if (!other->retired && other->device->args.max_connections > most)
 			most = other->device->args.max_connections;
-	}
+		other = other->sibling;
+	} while (other != pool);
 	return (struct pool_room){.device = pool->device->args.max_connections - device,
 	    .global = b->config->max_sessions > 0 ? b->config->max_sessions - b->sessions_count : 1000000,
 	    .surplus = lasting > most ? lasting - most : 0};
@@ -324,6 +323,32 @@ broker_pools_kick_room(struct broker *b)
 
 /* ---- creation and end ---- */
 
+/* The ring is what keeps a turn of all pools linear in their number. */
+static void
+join_siblings(struct broker_pool *pool)
+{
+	struct broker_pool *other;
+
+	pool->sibling = pool;
+	TAILQ_FOREACH (other, &pool->broker->pools, link) {
+		if (other != pool && strcmp(other->device_name, pool->device_name) == 0) {
+			pool->sibling = other->sibling;
+			other->sibling = pool;
+			return;
+		}
+	}
+}
+
+static void
+leave_siblings(struct broker_pool *pool)
+{
+	struct broker_pool *before = pool;
+
+	while (before->sibling != pool)
+		before = before->sibling;
+	before->sibling = pool->sibling;
+}
+
 static struct broker_pool *
 pool_create(
     struct broker *b, const struct device_ref *ref, char *key, struct device_conf *device, struct platform *platform)
@@ -348,6 +373,7 @@ pool_create(
 	pool->kick.data = pool;
 	TAILQ_INSERT_TAIL(&b->pools, pool, link);
 	b->pools_count++;
+	join_siblings(pool);
 	broker_steer_apply(pool);
 	return pool;
 }
@@ -430,6 +456,7 @@ broker_pool_free(struct broker_pool *pool)
 	struct broker *b = pool->broker;
 
 	give_back_default(pool);
+	leave_siblings(pool);
 	broker_prompts_drop(pool);
 	broker_event_device_forgotten(pool);
 	ev_timer_stop(b->loop, &pool->wake);
