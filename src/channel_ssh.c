@@ -164,7 +164,9 @@ chan_service(struct chan *ch)
 	case CHAN_STARTING:
 	case CHAN_RUNNING:
 		if (ch->got_close) {
-			chan_finish(ch);
+			chan_take_answer(ch);
+			if (ch->state != CHAN_CLOSING)
+				chan_finish(ch);
 			return true;
 		}
 		return ch->state == CHAN_STARTING ? chan_service_starting(ch) : chan_service_running(ch);
@@ -192,9 +194,10 @@ chan_lost(struct chan *ch)
 	ch->ssh = NULL; /* libssh freed it with the session, and what it held */
 	ch->state = CHAN_GONE;
 	ch->held[0] = ch->held[1] = 0;
-	if (complete)
+	if (complete) {
+		ch->runs = true; /* if only to tell the user before the end */
 		chan_end_set(ch, REASON_NONE, "ended");
-	else if (ch->end.sent)
+	} else if (ch->end.sent)
 		chan_end_set(ch, REASON_OUTCOME_UNKNOWN, "%s: %s; the command had been sent, its outcome is unknown",
 		    s->name, s->why.text);
 	else

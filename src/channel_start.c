@@ -186,6 +186,19 @@ command_answered(struct chan *ch, int rc)
 	}
 }
 
+/* A short command's answer and its end may come in one packet, a refusal and the server's CLOSE as well. */
+void
+chan_take_answer(struct chan *ch)
+{
+	int rc;
+
+	if (ch->state != CHAN_STARTING || ch->step != STEP_COMMAND || !ch->end.sent)
+		return;
+	rc = request_command(ch);
+	if (rc != SSH_AGAIN && session_alive(ch->session))
+		command_answered(ch, rc);
+}
+
 bool
 chan_service_starting(struct chan *ch)
 {

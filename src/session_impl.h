@@ -234,6 +234,8 @@ void chan_lost(struct chan *ch);
 /* channel_start.c, channel_run.c: the states' shares of chan_service(). */
 bool chan_service_opening(struct chan *ch);
 bool chan_service_starting(struct chan *ch);
+/* The channel is being closed while it starts: how the command was answered before that, if it was. */
+void chan_take_answer(struct chan *ch);
 bool chan_service_running(struct chan *ch);
 /* The server closed the channel: that is the end, whatever the reader has not read yet. */
 void chan_finish(struct chan *ch);

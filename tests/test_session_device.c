@@ -1,7 +1,11 @@
 /* Sessions with devices that end, refuse and hang up in ways that sshd does not. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +17,7 @@
 #include <libssh/libssh.h>
 #include <libssh/server.h>
 
+#include "clock.h"
 #include "compiler.h"
 #include "log.h"
 #include "testserver.h"
@@ -28,6 +33,8 @@ struct device {
 	/* Acts on an exec request, which it answers or not; false hangs up. */
 	bool (*on_exec)(struct device *d, ssh_session s, ssh_channel ch, ssh_message m);
 	int refused_by_client; /* channels that the client did not let it open */
+	atomic_bool speak, spoken;
+	bool hangs_up;
 };
 
 static bool
@@ -61,7 +68,10 @@ serve(int fd, void *arg)
 	ssh_channel ch = NULL;
 	ssh_message m;
 	bool no_config = false;
+	int yes = 1;
 
+	/* Small packets do not wait for one another's acknowledgement: see run_at_once(). */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	ssh_bind_options_set(binding, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_config);
 	ssh_bind_options_set(binding, SSH_BIND_OPTIONS_IMPORT_KEY, ssh_key_dup(d->host_key));
 	if (ssh_bind_accept_fd(binding, s, fd) == SSH_OK && ssh_handle_key_exchange(s) == SSH_OK) {
@@ -375,6 +385,98 @@ test_a_command_that_is_never_answered_can_be_given_up(void **state NP_UNUSED)
 	device_stop(&t, &d);
 }
 
+/* ---- all of it at once ---- */
+
+/* The device speaks when told to and says when all has been said: then the client, which stood still, reads it at once.
+ */
+static bool
+wait_until_set(atomic_bool *flag)
+{
+	double deadline = clock_now() + TRIAL_SECONDS;
+
+	while (!*flag && clock_now() < deadline)
+		(void)poll(NULL, 0, 1);
+	return *flag;
+}
+
+static bool
+is_sent(void *arg)
+{
+	return chan_sent(((struct record *)arg)->chan);
+}
+
+static void
+run_at_once(struct trial *t, struct device *d, struct record *r)
+{
+	d->speak = d->spoken = false;
+	record_exec(r, t->session, "show clock");
+	trial_until(t, is_sent, r);
+	d->speak = true;
+	assert_true(wait_until_set(&d->spoken));
+	trial_until(t, record_done, r);
+}
+
+static bool
+answer_at_once(struct device *d, ssh_session s, ssh_channel ch, ssh_message m)
+{
+	(void)wait_until_set(&d->speak);
+	ssh_message_channel_request_reply_success(m);
+	ssh_channel_write(ch, "noon\n", 5);
+	ssh_channel_request_send_exit_status(ch, 5);
+	ssh_channel_close(ch);
+	ssh_blocking_flush(s, 5000);
+	d->spoken = true;
+	return !d->hangs_up;
+}
+
+static void
+test_a_command_that_began_and_ended_in_one_read_has_begun(void **state NP_UNUSED)
+{
+	for (int hangs_up = 0; hangs_up < 2; hangs_up++) {
+		struct device d = {.on_exec = answer_at_once, .hangs_up = hangs_up == 1};
+		struct record r = {0};
+		struct trial t;
+
+		device_start(&t, &d);
+		run_at_once(&t, &d, &r);
+		assert_true(r.started);
+		assert_int_equal(r.end.err.reason, REASON_NONE);
+		assert_int_equal(r.end.status, 5);
+		assert_string_equal(record_text(&r, 0), "noon\n");
+		record_free(&r);
+		device_stop(&t, &d);
+	}
+}
+
+static bool
+refuse_at_once(struct device *d, ssh_session s, ssh_channel ch, ssh_message m)
+{
+	(void)wait_until_set(&d->speak);
+	ssh_message_reply_default(m);
+	ssh_channel_close(ch);
+	ssh_blocking_flush(s, 5000);
+	d->spoken = true;
+	return true;
+}
+
+static void
+test_a_refusal_with_the_close_in_one_read_is_one(void **state NP_UNUSED)
+{
+	struct device d = {.on_exec = refuse_at_once};
+	struct trial t;
+
+	device_start(&t, &d);
+	for (int i = 0; i < 3; i++) {
+		struct record r = {0};
+
+		run_at_once(&t, &d, &r);
+		assert_false(r.started);
+		assert_int_equal(r.end.err.reason, REASON_EXEC_REFUSED);
+		record_free(&r);
+	}
+	device_stop(&t, &d);
+}
+
 int
 main(void)
 {
@@ -388,6 +490,8 @@ main(void)
 	    cmocka_unit_test(test_the_device_s_last_words_are_passed_on_harmlessly),
 	    cmocka_unit_test(test_a_device_opens_nothing_towards_us),
 	    cmocka_unit_test(test_a_command_that_is_never_answered_can_be_given_up),
+	    cmocka_unit_test(test_a_command_that_began_and_ended_in_one_read_has_begun),
+	    cmocka_unit_test(test_a_refusal_with_the_close_in_one_read_is_one),
 	};
 
 	return cmocka_run_group_tests_name("session_device", tests, NULL, NULL);
