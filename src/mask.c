@@ -20,25 +20,31 @@ enum want {
 	WANT_NEXT,  /* the next word is a secret, or the one behind the word for its type */
 	WANT_TYPED, /* only if there is a word for its type */
 	WANT_VALUE, /* the very next word is */
-	WANT_USER   /* the next word is USER:SECRET */
+	WANT_USER,  /* the next word is USER:SECRET */
+	WANT_AUTH,  /* as WANT_NEXT, unless the next word says itself what is behind it */
+	WANT_SCHEME /* HTTP: the word behind the next one is, or the next one if it is the last */
 };
 
 /* Programs with secrets behind one-letter options. */
 struct program {
 	const char *prefix;
+	const char *verb; /* only behind this word; NULL: always */
 	const char *letters;
 	bool attached; /* -pSECRET only: a lone -p asks */
 	bool user;     /* -u USER:SECRET */
 };
 
 static const struct program programs[] = {
-    {"sshpass", "p", false, false},
-    {"mysql", "p", true, false},
-    {"mariadb", "p", true, false},
-    {"snmp", "cAX", false, false},
-    {"ldap", "w", false, false},
-    {"curl", "uU", false, true},
-    {"redis-cli", "a", false, false},
+    {"sshpass", NULL, "p", false, false},
+    {"mysql", NULL, "p", true, false},
+    {"mariadb", NULL, "p", true, false},
+    {"snmp", NULL, "cAX", false, false},
+    {"ldap", NULL, "w", false, false},
+    {"curl", NULL, "uU", false, true},
+    {"redis-cli", NULL, "a", false, false},
+    {"docker", "login", "p", false, false},
+    {"podman", "login", "p", false, false},
+    {"openssl", "enc", "kK", false, false},
 };
 
 struct masker {
@@ -47,7 +53,9 @@ struct masker {
 	enum want want;
 	bool typed;
 	bool keys_are_secret; /* the line speaks of RADIUS and the like */
+	bool first_hop;       /* the line speaks of HSRP or VRRP, whose secret has no word of its own */
 	const struct program *program;
+	bool verb_seen; /* the program's */
 };
 
 /* ---- words ---- */
@@ -158,13 +166,17 @@ word_end(const char *p)
 static const char *
 put_masked(struct masker *m, const char *p, const char *stops)
 {
+	bool dollar = p[0] == '$' && p[1] == '\''; /* a shell's $'A\'B' */
 	const char *end, *close;
-	char quote = *p == '"' || *p == '\'' ? *p : '\0';
+	char quote;
 
+	if (dollar)
+		put(m, p++, 1);
+	quote = *p == '"' || *p == '\'' ? *p : '\0';
 	if (quote != '\0') {
 		size_t line = strcspn(p + 1, "\n");
 		close = memchr(p + 1, quote, line);
-		while (quote == '"' && close != NULL && close[-1] == '\\')
+		while ((quote == '"' || dollar) && close != NULL && close[-1] == '\\')
 			close = memchr(close + 1, quote, (size_t)(p + 1 + line - (close + 1)));
 		end = close != NULL ? close : p + 1 + line;
 		put(m, p, 1);
@@ -172,6 +184,8 @@ put_masked(struct masker *m, const char *p, const char *stops)
 		return end;
 	}
 	end = word_end(p);
+	while (end > p && end[-1] == '\\' && (*end == ' ' || *end == '\t')) /* a shell's white space in a word */
+		end = word_end(end + 1);
 	while (end > p && strchr(stops, end[-1]) != NULL)
 		end--;
 	put(m, MASK, strlen(MASK));
@@ -201,9 +215,12 @@ mask_assignment(struct masker *m, const char *p, const char *end)
 		if (*value == '/' && *sign == ':') /* token://, secret:/path */
 			continue;
 		put(m, p, (size_t)(value - p));
-		if (*value != '"' && *value != '\'') {
-			const char *until =
-			    value + strcspn(value, *sign == '=' ? " \t\r\n&;|\"')" : " \t\r\n&;|\"'),}");
+		if (*value != '"' && *value != '\'' && strncmp(value, "$'", 2) != 0) {
+			const char *stops = *sign == '=' ? " \t\r\n&;|\"')" : " \t\r\n&;|\"'),}";
+			const char *until = value + strcspn(value, stops);
+
+			while (until > value && until[-1] == '\\' && (*until == ' ' || *until == '\t'))
+				until += 1 + strcspn(until + 1, stops);
 			put(m, MASK, strlen(MASK));
 			return until;
 		}
@@ -212,22 +229,34 @@ mask_assignment(struct masker *m, const char *p, const char *end)
 	return NULL;
 }
 
-/* SCHEME://USER:SECRET@HOST */
+static bool
+ends_with(const char *p, size_t n, const char *what)
+{
+	size_t k = strlen(what);
+
+	return n >= k && strncasecmp(p + n - k, what, k) == 0;
+}
+
+/* SCHEME://USER:SECRET@HOST, and http://TOKEN@HOST */
 static const char *
 mask_url(struct masker *m, const char *p, const char *end)
 {
-	const char *host = memmem(p, (size_t)(end - p), "://", 3), *at = NULL, *colon;
+	const char *sign = memmem(p, (size_t)(end - p), "://", 3), *at = NULL, *host, *secret;
 
-	if (host == NULL)
+	if (sign == NULL)
 		return NULL;
-	host += 3;
+	host = sign + 3;
 	for (const char *s = host; s < end && *s != '/'; s++)
 		if (*s == '@')
 			at = s;
-	colon = at != NULL ? memchr(host, ':', (size_t)(at - host)) : NULL;
-	if (colon == NULL)
+	secret = at != NULL ? memchr(host, ':', (size_t)(at - host)) : NULL;
+	if (secret != NULL)
+		secret++;
+	else if (at != NULL && (ends_with(p, (size_t)(sign - p), "http") || ends_with(p, (size_t)(sign - p), "https")))
+		secret = host;
+	else
 		return NULL;
-	put(m, p, (size_t)(colon + 1 - p));
+	put(m, p, (size_t)(secret - p));
 	put(m, MASK, strlen(MASK));
 	return at;
 }
@@ -252,28 +281,60 @@ is_word(const char *p, size_t n, const char *word)
 	return strlen(word) == n && memcmp(p, word, n) == 0;
 }
 
+/* Whether the word ends in an option whose value is USER:SECRET: --user, -u, -su. */
+static bool
+is_user_option(const struct program *program, const char *p, size_t n)
+{
+	if (is_word(p, n, "--user") || is_word(p, n, "--proxy-user"))
+		return true;
+	if (n < 2 || p[0] != '-' || strchr(program->letters, p[n - 1]) == NULL)
+		return false;
+	for (size_t i = 1; i < n; i++)
+		if (!isalpha((unsigned char)p[i]))
+			return false;
+	return true;
+}
+
+/* The options of a program that takes USER:SECRET. */
+static const char *
+mask_user_option(struct masker *m, const char *p, const char *end)
+{
+	size_t n = (size_t)(end - p);
+	const char *value = memchr(p, '=', n);
+
+	if (is_user_option(m->program, p, n)) {
+		m->want = WANT_USER;
+		put(m, p, n);
+		return end;
+	}
+	if (value != NULL && is_user_option(m->program, p, (size_t)(value - p))) {
+		if (memchr(value, ':', (size_t)(end - value)) == NULL)
+			return NULL;
+		put(m, p, (size_t)(value + 1 - p));
+		return mask_user(m, value + 1, end);
+	}
+	return n > 2 && p[0] == '-' && strchr(m->program->letters, p[1]) != NULL ? mask_user(m, p, end) : NULL;
+}
+
 /* An option of a program that we know: -cSECRET, -c SECRET. */
 static const char *
 mask_option(struct masker *m, const char *p, const char *end)
 {
 	size_t n = (size_t)(end - p);
 
-	if (m->program != NULL && m->program->user && (is_word(p, n, "--user") || is_word(p, n, "--proxy-user"))) {
-		m->want = WANT_USER;
-		put(m, p, n);
-		return end;
-	}
-	if (m->program == NULL || n < 2 || p[0] != '-' || strchr(m->program->letters, p[1]) == NULL)
+	if (m->program == NULL || (m->program->verb != NULL && !m->verb_seen))
+		return NULL;
+	if (m->program->user)
+		return mask_user_option(m, p, end);
+	if (n < 2 || p[0] != '-' || strchr(m->program->letters, p[1]) == NULL)
 		return NULL;
 	if (n == 2) {
 		if (m->program->attached)
 			return NULL;
-		m->want = m->program->user ? WANT_USER : WANT_VALUE;
+		m->want = WANT_VALUE;
 		put(m, p, n);
 		return end;
 	}
-	if (m->program->user)
-		return mask_user(m, p, end);
 	put(m, p, 2);
 	put(m, MASK, strlen(MASK));
 	return end;
@@ -289,17 +350,26 @@ note_word(struct masker *m, const char *p, size_t n)
 	core_of(p, n, core);
 	for (size_t i = 0; i < NP_COUNT(key_words); i++)
 		m->keys_are_secret |= strstr(core, key_words[i]) != NULL;
+	m->first_hop |= strcmp(core, "standby") == 0 || strcmp(core, "vrrp") == 0;
+	m->verb_seen |= m->program != NULL && m->program->verb != NULL && is_word(p, n, m->program->verb);
 	m->typed = false;
-	if (is_secret_word(core))
+	if (ends_with(core, strlen(core), "authorization") && p[n - 1] == ':')
+		m->want = WANT_SCHEME;
+	else if (strcmp(core, "authentication") == 0 && m->first_hop)
+		m->want = WANT_AUTH;
+	else if (is_secret_word(core))
 		m->want = WANT_NEXT;
 	else if (strcmp(core, "key") == 0)
 		m->want = m->keys_are_secret ? WANT_NEXT : WANT_TYPED;
 	else if (strcmp(core, "auth") == 0 || strcmp(core, "priv") == 0)
 		m->want = WANT_TYPED;
 	name = name != NULL ? name + 1 : p;
-	for (size_t i = 0; i < NP_COUNT(programs); i++)
-		if (strncmp(name, programs[i].prefix, strlen(programs[i].prefix)) == 0)
+	for (size_t i = 0; i < NP_COUNT(programs); i++) {
+		if (strncmp(name, programs[i].prefix, strlen(programs[i].prefix)) == 0) {
 			m->program = &programs[i];
+			m->verb_seen = false;
+		}
+	}
 }
 
 /* ---- the line ---- */
@@ -324,10 +394,21 @@ static const char *
 take_wanted(struct masker *m, const char *p, const char *end)
 {
 	enum want want = m->want;
+	size_t n = (size_t)(end - p);
+	char core[CORE_MAX];
+	bool says_how;
 
-	if ((want == WANT_NEXT || want == WANT_TYPED) && is_type(p, (size_t)(end - p)) && has_next_word(end)) {
+	core_of(p, n, core);
+	if (want == WANT_AUTH && is_secret_word(core)) /* authentication md5 key-string X */
+		want = WANT_NOTHING;
+	says_how = want == WANT_AUTH && strcmp(core, "text") == 0;
+	if (want == WANT_NEXT || want == WANT_TYPED || want == WANT_AUTH)
+		says_how |= is_type(p, n);
+	if ((says_how || want == WANT_SCHEME) && has_next_word(end)) {
+		if (want == WANT_SCHEME)
+			m->want = WANT_VALUE;
 		m->typed = true;
-		put(m, p, (size_t)(end - p));
+		put(m, p, n);
 		return end;
 	}
 	m->want = WANT_NOTHING;
@@ -375,7 +456,7 @@ mask_command(const char *text)
 		size_t space = strspn(m.at, " \t\r\n");
 		if (memchr(m.at, '\n', space) != NULL) {
 			forget(&m);
-			m.keys_are_secret = false;
+			m.keys_are_secret = m.first_hop = false;
 		}
 		put(&m, m.at, space);
 		m.at += space;
