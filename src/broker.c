@@ -103,6 +103,7 @@ on_peer_closed(struct peer *peer, void *arg)
 		request_cancel(r, false);
 	}
 	broker_event_peer_left(bp);
+	broker_shows_peer_left(bp);
 	broker_waits_note(b); /* his have nobody to be told any more */
 	TAILQ_REMOVE(&b->peers, bp, link);
 	b->peers_count--;

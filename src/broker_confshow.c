@@ -19,7 +19,7 @@
 struct broker_show {
 	TAILQ_ENTRY(broker_show) link;
 	uint64_t job;
-	uint64_t peer_id;
+	uint64_t peer_id; /* 0: nobody any more */
 	struct message_id id;
 	struct conf_parts parts;
 };
@@ -103,6 +103,54 @@ broker_shows_of(const struct broker *b, uint64_t peer)
 	TAILQ_FOREACH (show, &b->shows, link)
 		n += show->peer_id == peer;
 	return n;
+}
+
+static struct broker_show *
+show_find(const struct broker_peer *bp, const struct message_id *id)
+{
+	struct broker_show *show;
+
+	TAILQ_FOREACH (show, &bp->broker->shows, link)
+		if (show->peer_id == peer_id(bp->peer) && message_id_equal(&show->id, id))
+			return show;
+	return NULL;
+}
+
+bool
+broker_show_has(const struct broker_peer *bp, const struct message_id *id)
+{
+	return show_find(bp, id) != NULL;
+}
+
+/* Nobody is to be told any more; it is freed when the job has ended, which is soon. */
+static void
+abandon_show(struct broker *b, struct broker_show *show)
+{
+	show->peer_id = 0;
+	connector_cancel(b->connector, show->job, REASON_CANCELLED, "nobody waits for it");
+}
+
+void
+broker_show_cancel(struct broker_peer *bp, const struct message_id *id)
+{
+	struct broker_show *show = show_find(bp, id);
+	struct np_error err;
+
+	if (show == NULL)
+		return;
+	error_set(&err, REASON_CANCELLED, "cancelled by the client");
+	broker_peer_error(bp, id, &err, NULL);
+	abandon_show(bp->broker, show);
+}
+
+void
+broker_shows_peer_left(const struct broker_peer *bp)
+{
+	struct broker_show *show;
+
+	TAILQ_FOREACH (show, &bp->broker->shows, link)
+		if (show->peer_id == peer_id(bp->peer))
+			abandon_show(bp->broker, show);
 }
 
 bool

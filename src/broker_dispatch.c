@@ -111,8 +111,11 @@ dispatch_notification(struct broker_peer *bp, const struct message *m, const str
 	if (!message_id_from_json(cJSON_GetObjectItemCaseSensitive(m->params, "id"), &id))
 		return;
 	r = request_find(bp, &id);
-	if (r == NULL && strcmp(m->method, "cancel") == 0)
+	if (r == NULL && strcmp(m->method, "cancel") == 0) {
 		broker_watch_cancel(bp, &id);
+		broker_wait_cancel(bp, &id);
+		broker_show_cancel(bp, &id);
+	}
 	if (r == NULL)
 		return;
 	for (size_t i = 0; i < NP_COUNT(notifications); i++) {
@@ -137,7 +140,8 @@ dispatch_request(struct broker_peer *bp, const struct message *m, const struct f
 	}
 	if (frame->data_size > 0)
 		return error_set(err, REASON_INVALID_REQUEST, "a request carries no attached data: send it as stdin");
-	if (request_find(bp, &m->id) != NULL || broker_watch_has(bp, &m->id))
+	if (request_find(bp, &m->id) != NULL || broker_watch_has(bp, &m->id) || broker_wait_has(bp, &m->id) ||
+	    broker_show_has(bp, &m->id))
 		return error_set(err, REASON_INVALID_REQUEST, "this id is still in use: ids in flight must be unique");
 	return verb->run(bp, m, err);
 }

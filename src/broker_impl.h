@@ -522,6 +522,9 @@ int broker_conf_parts(struct conf_parts *parts, const struct broker *b, struct c
     const struct platforms *set, const char *name, struct np_error *err);
 bool broker_show_done(struct broker *b, const struct connect_result *result);
 int broker_shows_of(const struct broker *b, uint64_t peer);
+bool broker_show_has(const struct broker_peer *bp, const struct message_id *id);
+void broker_show_cancel(struct broker_peer *bp, const struct message_id *id);
+void broker_shows_peer_left(const struct broker_peer *bp);
 void broker_shows_free(struct broker *b);
 int broker_verb_config_show(struct broker_peer *bp, const struct message *m, struct np_error *err);
 int broker_verb_platforms(struct broker_peer *bp, const struct message *m, struct np_error *err);

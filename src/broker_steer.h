@@ -111,6 +111,10 @@ void broker_wait_for(
     struct broker_peer *bp, const struct message_id *id, const struct selection *s, bool empty, cJSON *result);
 /* A session or a request has ended: looked at when the turn ends. */
 void broker_waits_note(struct broker *b);
+/* Whether an answer to this id of the client waits. */
+bool broker_wait_has(const struct broker_peer *bp, const struct message_id *id);
+/* It does not wait any longer: the answer is that it was cancelled; what was steered stays so. */
+void broker_wait_cancel(struct broker_peer *bp, const struct message_id *id);
 /* At the end of a turn. */
 void broker_waits_answer(struct broker *b);
 void broker_waits_finish(struct broker *b);

@@ -83,6 +83,37 @@ broker_wait_for(
 	broker_waits_note(b);
 }
 
+static struct steer_wait *
+wait_find(const struct broker_peer *bp, const struct message_id *id)
+{
+	struct steer_wait *w;
+
+	TAILQ_FOREACH (w, &bp->broker->waits, link)
+		if (w->peer_id == peer_id(bp->peer) && message_id_equal(&w->id, id))
+			return w;
+	return NULL;
+}
+
+bool
+broker_wait_has(const struct broker_peer *bp, const struct message_id *id)
+{
+	return wait_find(bp, id) != NULL;
+}
+
+void
+broker_wait_cancel(struct broker_peer *bp, const struct message_id *id)
+{
+	struct steer_wait *w = wait_find(bp, id);
+	struct np_error err;
+
+	if (w == NULL)
+		return;
+	error_set(&err, REASON_CANCELLED, "cancelled by the client: it goes on, nobody waits for it");
+	broker_peer_error(bp, id, &err, NULL);
+	TAILQ_REMOVE(&bp->broker->waits, w, link);
+	wait_free(w);
+}
+
 void
 broker_waits_note(struct broker *b)
 {

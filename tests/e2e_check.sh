@@ -237,6 +237,11 @@ npctl reload >/dev/null
 ask='{"jsonrpc":"2.0","id":1,"method":"config_show","params":{"device":"slow"}}'
 printf '%s\n!close\n' "$ask" | nprpc >/dev/null
 ok "one who leaves is forgotten" npctl sync
+printf '%s\n' "$ask" '{"jsonrpc":"2.0","id":1,"method":"ping"}' '!wait still in use' \
+	'{"jsonrpc":"2.0","method":"cancel","params":{"id":1}}' '!wait "cancelled"' \
+	'{"jsonrpc":"2.0","id":1,"method":"ping"}' >"$T/lines"
+run nprpc <"$T/lines"
+like "$out" '"id":1,"result":\{"version"' "one who cancels is told, and the id is free again"
 printf '%s\n' "$ask" | nprpc >"$T/asked" 2>&1 &
 pid=$!
 ok "another is asking" wait_until 'grep -q hello "$T/asked" && descendants "$broker_pid" | grep -q .'

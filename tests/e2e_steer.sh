@@ -160,6 +160,12 @@ ok "reconnect: a new session at once, without a request" wait_until '[ "$(connec
 is "$(npexec -j dev true | jq -r '[.reused, .session > '"$before"'] | join(" ")')" 'true true' \
 	"the next command finds it warm"
 ok "reconnect --wait waits for the old one" alive "$bg_reconnect"
+printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"reconnect","params":{"devices":["dev"],"wait":true}}' \
+	'{"jsonrpc":"2.0","id":1,"method":"ping"}' '!wait still in use' \
+	'{"jsonrpc":"2.0","method":"cancel","params":{"id":1}}' '!wait "cancelled"' \
+	'{"jsonrpc":"2.0","id":1,"method":"ping"}' >"$T/lines"
+run nprpc <"$T/lines"
+like "$out" '"id":1,"result":\{"version"' "who waits may cancel that, and the id is free again"
 ok "what ran there ends as it would" released
 wait_for "$bg_reconnect"
 is "$? $(cat "$T/reconnect.out")" '0 dev: reconnecting; 1 session ended' "then it answers"
