@@ -152,16 +152,30 @@ broker_pool_longer_unused(const struct broker_pool *pool, struct pool_entry *bes
 }
 
 static struct pool_entry *
-least_used_elsewhere(struct broker_pool *pool, bool same_device)
+least_used_of_siblings(struct broker_pool *pool)
+{
+	struct pool_entry *best = NULL;
+	struct broker_pool *other;
+
+	for (other = pool->sibling; other != pool; other = other->sibling) {
+		if (has_closing(other))
+			return NULL; /* room is being made already */
+		best = broker_pool_longer_unused(other, best);
+	}
+	return best;
+}
+
+static struct pool_entry *
+least_used_elsewhere(struct broker_pool *pool)
 {
 	struct pool_entry *best = NULL;
 	struct broker_pool *other;
 
 	TAILQ_FOREACH (other, &pool->broker->pools, link) {
-		if (other == pool || (same_device && strcmp(other->device_name, pool->device_name) != 0))
+		if (other == pool)
 			continue;
 		if (has_closing(other))
-			return NULL; /* room is being made already */
+			return NULL;
 		best = broker_pool_longer_unused(other, best);
 	}
 	return best;
@@ -170,7 +184,7 @@ least_used_elsewhere(struct broker_pool *pool, bool same_device)
 static void
 make_room(struct broker_pool *pool, const struct pool_room *room)
 {
-	struct pool_entry *e = least_used_elsewhere(pool, room->device <= 0);
+	struct pool_entry *e = room->device <= 0 ? least_used_of_siblings(pool) : least_used_elsewhere(pool);
 
 	pool->wants_room = true;
 	if (e != NULL)
@@ -323,7 +337,7 @@ broker_pools_kick_room(struct broker *b)
 
 /* ---- creation and end ---- */
 
-/* The ring is what keeps a turn of all pools linear in their number. */
+/* The ring keeps broker_pool_room(), and with it a turn of all pools, from looking through all of them for each. */
 static void
 join_siblings(struct broker_pool *pool)
 {
@@ -347,6 +361,7 @@ leave_siblings(struct broker_pool *pool)
 	while (before->sibling != pool)
 		before = before->sibling;
 	before->sibling = pool->sibling;
+	pool->sibling = pool;
 }
 
 static struct broker_pool *

@@ -17,12 +17,12 @@
 
 /* How long a cancelled thread may take before it is given up. */
 #define GRACE 0.5
-/* Abandoned threads, all in name look-ups, that may exist beside max_threads; more of them count like running ones. */
+/* Abandoned log-ins, all in name look-ups, that may exist beside max_logins; more of them count like running ones. */
 #define ABANDONED_FREE 64
-/* Look-ups take milliseconds: so many at once are enough. */
-#define LOOKUPS_MAX 8
+/* ssh -G takes milliseconds, but seconds where it waits for a name server, and so does an agent that hangs. */
+#define LOOKUPS_MAX 64
 
-/* Log-ins wait for devices that may not answer; what takes milliseconds does not wait behind them. */
+/* Log-ins wait for devices that may not answer; what is done before that does not wait behind them. */
 enum lane_use { LANE_LOGIN, LANE_LOOKUP, LANES };
 
 struct lane {
@@ -91,7 +91,7 @@ post_failure(struct job *job, const struct np_error *err)
 static bool
 has_room(const struct connector *c, const struct lane *lane)
 {
-	int over = c->abandoned_count - ABANDONED_FREE;
+	int over = lane == &c->lanes[LANE_LOGIN] ? c->abandoned_count - ABANDONED_FREE : 0;
 
 	return lane->running_count + (over > 0 ? over : 0) < lane->max;
 }

@@ -104,8 +104,8 @@ struct connector_events {
 struct connector;
 
 /*
- * max_logins bounds the dials that run at once; further ones wait in order.  Other jobs have a few threads of their
- * own: they take milliseconds and do not wait behind devices that do not answer.
+ * max_logins bounds the dials that run at once; further ones wait in order.  Other jobs have threads of their own: they
+ * do not wait behind devices that do not answer.
  */
 struct connector *connector_create(
     struct ev_loop *loop, int max_logins, const struct connector_events *events, void *arg) NP_MALLOC;

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <libssh/callbacks.h>
+
 #include "agent.h"
 #include "auth.h"
 #include "child.h"
@@ -171,6 +173,26 @@ open_stream(struct dialing *d)
 	return 0;
 }
 
+/*
+ * No call of libssh must wait in the kernel: a descriptor shut down for reading does not wake a send() to a server that
+ * does not read, and libssh makes its own blocking as soon as it is connected.  What it tells of its progress comes
+ * after that; it sends after POLLOUT alone, so it meets no EAGAIN.  libssh keeps the callbacks as long as the session,
+ * so they cannot be the dial's: the descriptor is the thread's.
+ */
+static _Thread_local int handshake_fd = -1;
+
+static void
+on_progress(void *arg NP_UNUSED, float status NP_UNUSED)
+{
+	int flags = handshake_fd != -1 ? fcntl(handshake_fd, F_GETFL) : -1;
+
+	if (flags != -1)
+		(void)fcntl(handshake_fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+static struct ssh_callbacks_struct progress_callbacks = {
+    .size = sizeof(progress_callbacks), .connect_status_function = on_progress};
+
 /* A dup for the loop and one for the canceller: libssh closes its own inside any call. */
 static int
 watch_stream(struct dialing *d)
@@ -269,13 +291,19 @@ add_proxy_words(struct dialing *d)
 static int
 shake_hands(struct dialing *d)
 {
+	int rc;
+
 	if (set_timeout(d) == -1)
 		return error_prefix(d->err, "%s: before the SSH handshake", d->target->host);
-	if (ssh_options_set(d->session, SSH_OPTIONS_FD, &d->fd) != 0)
+	if (ssh_options_set(d->session, SSH_OPTIONS_FD, &d->fd) != 0 ||
+	    ssh_set_callbacks(d->session, &progress_callbacks) != SSH_OK)
 		return error_set(d->err, REASON_INTERNAL, "libssh refuses the connection");
 	/* From here on the descriptor is libssh's: with the options above nothing can fail before it is taken. */
 	d->fd = -1;
-	if (ssh_connect(d->session) == SSH_OK)
+	handshake_fd = d->watch_fd;
+	rc = ssh_connect(d->session);
+	handshake_fd = -1;
+	if (rc == SSH_OK)
 		return 0;
 	explain_handshake(d);
 	return -1;

@@ -299,7 +299,6 @@ netconn_open(const struct netconn_params *params, const struct dial_hooks *hooks
 		rc = -1;
 	}
 	if (rc == 0) {
-		fcntl(r.winner, F_SETFL, fcntl(r.winner, F_GETFL) & ~O_NONBLOCK);
 		*fd = r.winner;
 		tell_winner(&r, hooks);
 	}

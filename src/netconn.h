@@ -20,9 +20,9 @@ struct netconn_params {
 };
 
 /*
- * Connects and sets *fd (blocking, CLOEXEC, TCP_NODELAY, SO_KEEPALIVE).  The second address is tried when the first has
- * not answered for a quarter of a second, and so on (RFC 8305).  Reasons: resolve_failed; connect_failed, naming each
- * address and its error; connect_timeout, naming those that never answered; whatever hooks->left() says.
+ * Connects and sets *fd (non-blocking, CLOEXEC, TCP_NODELAY, SO_KEEPALIVE).  The second address is tried when the first
+ * has not answered for a quarter of a second, and so on (RFC 8305).  Reasons: resolve_failed; connect_failed, naming
+ * each address and its error; connect_timeout, naming those that never answered; whatever hooks->left() says.
  */
 int netconn_open(
     const struct netconn_params *params, const struct dial_hooks *hooks, int *fd, struct np_error *err) NP_MUST_CHECK;

@@ -69,6 +69,10 @@ pid=$!
 ok "a command runs" wait_until '[ "$(status ".devices[] | select(.device == \"dev\").running")" = 1 ]'
 kill -KILL $pid
 wait $pid 2>/dev/null
+csi=$(printf '\302\233')
+npexec dev "true '${csi}2J'"
+ok "a command that would steer a terminal" recorded '(.command // "" | explode | index(155)) != null'
+is "$(grep -c "$csi" "$log")" 0 "which the file does not"
 ok "one whose client was killed" recorded '.command == "sleep 60" and .outcome == "cancelled" and .program == "npexec"'
 run npexec --timeout 0.3 dev 'sleep 50'
 ok "one that a limit ended" recorded '.command == "sleep 50" and .outcome == "command_timeout"'

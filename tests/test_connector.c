@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,11 +107,11 @@ on_notice(uint64_t job_id, const char *text, void *arg)
 }
 
 static void
-create(struct fixture *f, int max_threads)
+create(struct fixture *f, int max_logins)
 {
 	static const struct connector_events events = {.done = on_done, .prompt = on_prompt, .notice = on_notice};
 
-	f->connector = connector_create(f->loop, max_threads, &events, f);
+	f->connector = connector_create(f->loop, max_logins, &events, f);
 }
 
 static int
@@ -275,7 +277,7 @@ test_lookups_do_not_wait_behind_silent_servers(void **state)
 	create(f, 1);
 	submit_dial(f, target, 20);
 	submit_dial(f, target, 20);
-	for (i = 0; i < 20; i++) /* more than there are threads for them */
+	for (i = 0; i < 20; i++)
 		id = connector_submit(f->connector, &r);
 	wait_for(f, 20);
 	assert_true(f->ends[id].ok);
@@ -575,6 +577,73 @@ test_thread_that_cannot_be_ended_is_abandoned(void **state)
 	target_unref(target);
 }
 
+/* The flags of the other end of fd, which is in this process, or -1. */
+static int
+flags_of_other_end(int fd)
+{
+	struct sockaddr_in other, own;
+	socklen_t n = sizeof(other);
+
+	if (getpeername(fd, (struct sockaddr *)&other, &n) == -1)
+		return -1;
+	for (int i = 3; i < 256; i++) {
+		n = sizeof(own);
+		if (getsockname(i, (struct sockaddr *)&own, &n) == 0 && own.sin_family == AF_INET &&
+		    own.sin_port == other.sin_port)
+			return fcntl(i, F_GETFL);
+	}
+	return -1;
+}
+
+struct watched {
+	atomic_bool seen;
+	int flags;
+};
+
+/* Looks at the client once it has begun with the key exchange, and says nothing more. */
+static void
+watch_client(int fd, void *arg)
+{
+	struct watched *w = arg;
+	char text[4096];
+	ssize_t n = 1, all = 0;
+
+	(void)!send(fd, "SSH-2.0-x\r\n", 11, MSG_NOSIGNAL);
+	for (; all < 200 && n > 0; all += n)
+		n = read(fd, text, sizeof(text));
+	w->flags = flags_of_other_end(fd);
+	w->seen = true;
+	stay_silent(fd, NULL);
+}
+
+static bool
+is_seen(void *arg)
+{
+	return ((struct watched *)arg)->seen;
+}
+
+/* A cancel shuts down for reading: a send() that waits in the kernel would not see it. */
+static void
+test_no_call_of_a_dial_waits_in_the_kernel(void **state)
+{
+	struct fixture *f = *state;
+	struct watched w = {.flags = -1};
+	struct target *target;
+	uint64_t id;
+
+	f->server = testserver_start(watch_client, &w);
+	target = kit_target(&f->kit, testserver_port(f->server), "", "");
+	create(f, 1);
+	id = submit_dial(f, target, 60);
+	assert_true(drive_until(f->loop, is_seen, &w));
+	assert_int_not_equal(w.flags, -1);
+	assert_true((w.flags & O_NONBLOCK) != 0);
+	connector_cancel(f->connector, id, REASON_CANCELLED, "the client left");
+	wait_for(f, 1);
+	assert_int_equal(f->ends[id].reason, REASON_CANCELLED);
+	target_unref(target);
+}
+
 static void
 test_destroy_ends_what_runs_and_waits(void **state)
 {
@@ -630,6 +699,7 @@ main(void)
 	    T(test_ready_stream_of_a_cancelled_waiting_job_is_closed),
 	    T(test_results_that_nobody_takes_are_closed),
 	    T(test_thread_that_cannot_be_ended_is_abandoned),
+	    T(test_no_call_of_a_dial_waits_in_the_kernel),
 	    T(test_destroy_ends_what_runs_and_waits),
 	    T(test_destroy_with_an_open_prompt),
 	};

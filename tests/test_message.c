@@ -557,6 +557,20 @@ test_codes_are_those_of_json_rpc(void **state)
 	assert_int_equal(message_code(REASON_INTERNAL), -32000);
 }
 
+static void
+test_printed_json_is_harmless_on_a_terminal(void **state)
+{
+	cJSON *json = cJSON_CreateObject();
+	char *text;
+	(void)state;
+
+	cJSON_AddStringToObject(json, "name\xc2\x9b", "\xe2\x80\xae\x1b\xc3\xa4");
+	text = message_print(json);
+	assert_string_equal(text, "{\"name\\u009b\":\"\\u202e\\u001b\xc3\xa4\"}");
+	free(text);
+	cJSON_Delete(json);
+}
+
 int
 main(void)
 {
@@ -580,6 +594,7 @@ main(void)
 	    cmocka_unit_test(test_error_text_of_a_server_becomes_valid_and_harmless),
 	    cmocka_unit_test(test_foreign_error_objects_are_read_as_far_as_possible),
 	    cmocka_unit_test(test_codes_are_those_of_json_rpc),
+	    cmocka_unit_test(test_printed_json_is_harmless_on_a_terminal),
 	};
 
 	return cmocka_run_group_tests_name("message", tests, NULL, NULL);
