@@ -293,7 +293,8 @@ sees '^DEVICE '
 tm send-keys /
 kill -HUP "$(cat "$T/top.pid")"
 ended 129 "HUP, while a filter is typed"
-top 80x24 -- -d 0.2
+# Not with LeakSanitizer, whose ptrace at the end now and then hangs when the terminal's second SIGHUP comes just then.
+top 80x24 "ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0" -- -d 0.2
 sees '^DEVICE '
 pid=$(cat "$T/top.pid")
 tm kill-session -t top
