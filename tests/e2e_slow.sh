@@ -34,8 +34,9 @@ same "$T/big" "$T/got" "another command of the same session passes 20 MB"
 npexec dev cat <"$T/big" >"$T/got"
 same "$T/big" "$T/got" "and another both ways"
 is "$(logins dev)" 1 "all over one connection"
-# The SSH window of a stopped stream is 1.3 MB; three streams, and what one may buffer on its way.
-memory_at_most "$(($(rss_kb "$broker_pid") - rss))" 16000 "the broker holds no more than the windows"
+# The SSH window of a stopped stream is 1.3 MB; three streams, what one may buffer on its way, and what malloc keeps of
+# buffers that grew: 6 to 16 MB.  Without a bound there would be 60.
+memory_at_most "$(($(rss_kb "$broker_pid") - rss))" 24000 "the broker holds no more than the windows"
 
 cat <&5 >"$T/got1" &
 cat <&6 >"$T/got2" &
