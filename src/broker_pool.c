@@ -152,30 +152,16 @@ broker_pool_longer_unused(const struct broker_pool *pool, struct pool_entry *bes
 }
 
 static struct pool_entry *
-least_used_of_siblings(struct broker_pool *pool)
-{
-	struct pool_entry *best = NULL;
-	struct broker_pool *other;
-
-	for (other = pool->sibling; other != pool; other = other->sibling) {
-		if (has_closing(other))
-			return NULL; /* room is being made already */
-		best = broker_pool_longer_unused(other, best);
-	}
-	return best;
-}
-
-static struct pool_entry *
-least_used_elsewhere(struct broker_pool *pool)
+least_used_elsewhere(struct broker_pool *pool, bool same_device)
 {
 	struct pool_entry *best = NULL;
 	struct broker_pool *other;
 
 	TAILQ_FOREACH (other, &pool->broker->pools, link) {
-		if (other == pool)
+		if (other == pool || (same_device && strcmp(other->device_name, pool->device_name) != 0))
 			continue;
 		if (has_closing(other))
-			return NULL;
+			return NULL; /* room is being made already */
 		best = broker_pool_longer_unused(other, best);
 	}
 	return best;
@@ -184,7 +170,7 @@ least_used_elsewhere(struct broker_pool *pool)
 static void
 make_room(struct broker_pool *pool, const struct pool_room *room)
 {
-	struct pool_entry *e = room->device <= 0 ? least_used_of_siblings(pool) : least_used_elsewhere(pool);
+	struct pool_entry *e = least_used_elsewhere(pool, room->device <= 0);
 
 	pool->wants_room = true;
 	if (e != NULL)

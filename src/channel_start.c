@@ -186,17 +186,24 @@ command_answered(struct chan *ch, int rc)
 	}
 }
 
+/* Sends the command, or looks for the answer to it; false: there is none yet. */
+static bool
+service_command(struct chan *ch)
+{
+	int rc = request_command(ch);
+
+	if (rc == SSH_AGAIN || !session_alive(ch->session))
+		return false;
+	command_answered(ch, rc);
+	return true;
+}
+
 /* A short command's answer and its end may come in one packet, a refusal and the server's CLOSE as well. */
 void
 chan_take_answer(struct chan *ch)
 {
-	int rc;
-
-	if (ch->state != CHAN_STARTING || ch->step != STEP_COMMAND || !ch->end.sent)
-		return;
-	rc = request_command(ch);
-	if (rc != SSH_AGAIN && session_alive(ch->session))
-		command_answered(ch, rc);
+	if (ch->state == CHAN_STARTING && ch->step == STEP_COMMAND && ch->end.sent)
+		(void)service_command(ch);
 }
 
 bool
@@ -233,11 +240,7 @@ chan_service_starting(struct chan *ch)
 		ch->env_next++; /* refused ones are left out, as ssh does */
 		return true;
 	case STEP_COMMAND:
-		rc = request_command(ch);
-		if (rc == SSH_AGAIN || !session_alive(ch->session))
-			return false;
-		command_answered(ch, rc);
-		return true;
+		return service_command(ch);
 	}
 	return false;
 }

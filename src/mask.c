@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "buf.h"
 #include "xalloc.h"
@@ -159,6 +160,17 @@ word_end(const char *p)
 	return p + strcspn(p, " \t\r\n");
 }
 
+/* Where a value without quotes ends: at one of `stops`, but not at white space that a shell's backslash keeps in it. */
+static const char *
+value_end(const char *p, const char *stops)
+{
+	const char *end = p + strcspn(p, stops);
+
+	while (end > p && end[-1] == '\\' && (*end == ' ' || *end == '\t'))
+		end += 1 + strcspn(end + 1, stops);
+	return end;
+}
+
 /*
  * Masks the value that begins at p, whole with its quotes, else up to one of `stops` or white space; returns where it
  * ends.
@@ -183,9 +195,7 @@ put_masked(struct masker *m, const char *p, const char *stops)
 		put(m, MASK, strlen(MASK));
 		return end;
 	}
-	end = word_end(p);
-	while (end > p && end[-1] == '\\' && (*end == ' ' || *end == '\t')) /* a shell's white space in a word */
-		end = word_end(end + 1);
+	end = value_end(p, " \t\r\n");
 	while (end > p && strchr(stops, end[-1]) != NULL)
 		end--;
 	put(m, MASK, strlen(MASK));
@@ -216,13 +226,8 @@ mask_assignment(struct masker *m, const char *p, const char *end)
 			continue;
 		put(m, p, (size_t)(value - p));
 		if (*value != '"' && *value != '\'' && strncmp(value, "$'", 2) != 0) {
-			const char *stops = *sign == '=' ? " \t\r\n&;|\"')" : " \t\r\n&;|\"'),}";
-			const char *until = value + strcspn(value, stops);
-
-			while (until > value && until[-1] == '\\' && (*until == ' ' || *until == '\t'))
-				until += 1 + strcspn(until + 1, stops);
 			put(m, MASK, strlen(MASK));
-			return until;
+			return value_end(value, *sign == '=' ? " \t\r\n&;|\"')" : " \t\r\n&;|\"'),}");
 		}
 		return put_masked(m, value, "");
 	}
@@ -398,6 +403,8 @@ take_wanted(struct masker *m, const char *p, const char *end)
 	char core[CORE_MAX];
 	bool says_how;
 
+	if (want == WANT_NOTHING)
+		return NULL;
 	core_of(p, n, core);
 	if (want == WANT_AUTH && is_secret_word(core)) /* authentication md5 key-string X */
 		want = WANT_NOTHING;
