@@ -124,7 +124,7 @@ build_programs()
 		# Made once; later make itself renews what has become older than its sources.
 		[ -f source/Makefile.in ] || sh source/autogen.sh
 		[ -f Makefile ] || source/configure
-		make -j"$(getconf _NPROCESSORS_ONLN)" netpulsed npexec npctl tests/simdev
+		make -j"$(getconf _NPROCESSORS_ONLN)" netpulsed npexec npctl tests/tool/simdev
 	) </dev/null >"$build/build.log" 2>&1; then
 		die "the build failed, see $build/build.log:
 $(tail -n 15 "$build/build.log")"
@@ -183,7 +183,7 @@ start_server()
 # A router in the manner of Cisco IOS: nothing but a command line, with modes, an enable secret and a pager.
 start_router()
 {
-	"$build/tests/simdev" --scenario "$top/tests/scenarios/ios.txt" --set host=core1 --port-file "$world/router.port" \
+	"$build/tests/tool/simdev" --scenario "$top/tests/scenarios/ios.txt" --set host=core1 --port-file "$world/router.port" \
 		--known-hosts "$world/known_hosts" --events "$world/router.events" </dev/null >"$world/router.log" 2>&1 &
 	router_pid=$!
 	while kill -0 "$router_pid" 2>/dev/null; do
@@ -216,7 +216,7 @@ write_settings()
 	echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$world/hostkey.pub")" >>"$world/known_hosts"
 	# Files that others may write are refused, and what was checked out may be such: a private copy.
 	mkdir "$world/platforms"
-	for file in "$top"/src/platforms/*.yaml; do
+	for file in "$top"/src/platform/vendors/*.yaml; do
 		cat "$file" >"$world/platforms/$(basename "$file")"
 	done
 	cat >"$world/config.yaml" <<-END

@@ -427,13 +427,13 @@ lint_format()
 lint_cppcheck()
 {
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-		-D_GNU_SOURCE -DNETPULSE_VERSION='"0"' -DNETPULSED_PATH='"/"' --include="$top/tests/cppcheck.h" \
-		-I "$top/src" -I "$top/client" "$top/src" "$top/client"
+		-D_GNU_SOURCE -DNETPULSE_VERSION='"0"' -DNETPULSED_PATH='"/"' --include="$top/tests/kit/cppcheck.h" \
+		-I "$top/src" -I "$top/client" -I "$top/tests" "$top/src" "$top/client"
 }
 
 lint_shell()
 {
-	for script in "$top"/autogen.sh "$top"/contrib/*.sh "$top"/tests/*.sh "$top"/.ci/run; do
+	for script in "$top"/autogen.sh "$top"/contrib/*.sh "$top"/tests/*.sh "$top"/tests/*/*.sh "$top"/.ci/run; do
 		sh -n "$script" || return 1
 	done
 }

@@ -17,14 +17,14 @@
 
 #include <ev.h>
 
-#include "broker.h"
-#include "conf.h"
-#include "inspect.h"
-#include "log.h"
-#include "notify.h"
-#include "options.h"
-#include "paths.h"
-#include "xalloc.h"
+#include "broker/broker.h"
+#include "conf/conf.h"
+#include "inspect/inspect.h"
+#include "base/log.h"
+#include "serve/notify.h"
+#include "base/options.h"
+#include "base/paths.h"
+#include "base/xalloc.h"
 
 #define LOG_FILE_MAX (4u * 1024u * 1024u)
 #define DESCRIPTORS_WANTED 65536

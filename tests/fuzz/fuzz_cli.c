@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-#include "cli.h"
-#include "log.h"
-#include "platform.h"
+#include "cli/cli.h"
+#include "base/log.h"
+#include "platform/platform.h"
 
 static const char common[] =
     "name: t\nbase_mode: priv\n"

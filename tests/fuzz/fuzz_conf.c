@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-#include "conf.h"
-#include "sshconf.h"
-#include "target.h"
-#include "text.h"
-#include "xalloc.h"
+#include "conf/conf.h"
+#include "sshconf/sshconf.h"
+#include "target/target.h"
+#include "base/text.h"
+#include "base/xalloc.h"
 
 static void
 check_error(const struct np_error *err)

@@ -1,12 +1,12 @@
 /*
- * Fuzz target for src/frame.c: a stream of frames, read whole and in pieces, must give the same frames, each inside
- * its bytes and within the limits, and each must come out again as it went in.
+ * Fuzz target for src/wire/frame.c: a stream of frames, read whole and in pieces, must give the same frames, each
+ * inside its bytes and within the limits, and each must come out again as it went in.
  */
 #include "fuzz.h"
 
 #include <string.h>
 
-#include "frame.h"
+#include "wire/frame.h"
 
 /* A frame that frame_peek() calls ready; p holds n bytes. */
 static void

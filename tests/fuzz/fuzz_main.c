@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "xalloc.h"
+#include "base/xalloc.h"
 
 #define INPUT_MAX (4u * 1024u * 1024u)
 

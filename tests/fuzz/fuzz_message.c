@@ -1,13 +1,13 @@
 /*
- * Fuzz target for src/message.c: whatever the bytes, parsing ends in a message that keeps the promises of message.h
- * and survives being printed and parsed again, or in an error with its reason.
+ * Fuzz target for src/wire/message.c: whatever the bytes, parsing ends in a message that keeps the promises of
+ * message.h and survives being printed and parsed again, or in an error with its reason.
  */
 #include "fuzz.h"
 
 #include <string.h>
 
-#include "message.h"
-#include "text.h"
+#include "wire/message.h"
+#include "base/text.h"
 
 static void
 check_id(const struct message_id *id)

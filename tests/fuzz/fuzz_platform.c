@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "platform.h"
+#include "platform/platform.h"
 
 static void
 ask(const struct platform *p)

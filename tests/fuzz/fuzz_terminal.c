@@ -1,11 +1,12 @@
 /*
- * Fuzz target for src/terminal.c: any bytes, in pieces of any size, must give the same lines and tail, within bounds.
+ * Fuzz target for src/cli/terminal.c: any bytes, in pieces of any size, must give the same lines and tail, within
+ * bounds.
  */
 #include "fuzz.h"
 
 #include <string.h>
 
-#include "terminal.h"
+#include "cli/terminal.h"
 
 /* FNV-1a over everything handed out: two runs that differ anywhere differ here. */
 struct sum {

@@ -1,0 +1,215 @@
+/*
+ * The way to the broker's socket: trust in its directory and in who listens, patience while it is busy, a start where
+ * nobody listens.  Owns the lock that makes one of many clients the starter.
+ */
+#include "lib/npconnect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "lib/npstart.h"
+#include "base/paths.h"
+#include "base/xalloc.h"
+
+enum attempt {
+	ATTEMPT_CONNECTED,
+	ATTEMPT_ABSENT, /* nobody listens there */
+	ATTEMPT_BUSY,   /* somebody does, but has no room for us right now */
+	ATTEMPT_FAILED  /* err says why it is no use */
+};
+
+static bool
+is_stopped(const struct npclient *c)
+{
+	return c->stop != NULL && *c->stop != 0;
+}
+
+/* Root is trusted: it can do everything anyway, and a socket made by init(1) belongs to it. */
+static int
+check_broker_uid(int fd, const char *path, struct np_error *err)
+{
+	uid_t uid;
+
+	if (paths_peer(fd, &uid, NULL, err) == -1)
+		return -1;
+	if (uid != geteuid() && uid != 0)
+		return error_set(err, REASON_DENIED,
+		    "the broker at %s runs as user %ld, not as you: nothing was sent; use another socket (-S)", path,
+		    (long)uid);
+	return 0;
+}
+
+static enum attempt
+attempt_failed(int fd, const char *path, struct np_error *err)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+	if (saved == ENOENT || saved == ECONNREFUSED)
+		return ATTEMPT_ABSENT;
+	if (saved == EAGAIN || saved == EINTR)
+		return ATTEMPT_BUSY;
+	error_set_errno(
+	    err, saved == EACCES ? REASON_DENIED : REASON_CONNECT_FAILED, "connect to the broker at %s", path);
+	return ATTEMPT_FAILED;
+}
+
+static enum attempt
+connect_once(struct npclient *c, struct np_error *err)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd == -1) {
+		error_set_errno(err, REASON_CONNECT_FAILED, "make a socket");
+		return ATTEMPT_FAILED;
+	}
+	memcpy(addr.sun_path, c->path, strlen(c->path) + 1);
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == -1)
+		return attempt_failed(fd, c->path, err);
+	if (check_broker_uid(fd, c->path, err) == -1) {
+		close(fd);
+		return ATTEMPT_FAILED;
+	}
+	c->fd = fd;
+	c->lost = false;
+	c->sent = 0;
+	return ATTEMPT_CONNECTED;
+}
+
+/* The directory first: a socket in a directory of somebody else could be anybody's. */
+static enum attempt
+connect_checked(struct npclient *c, struct np_error *err)
+{
+	if (paths_check_dir(c->path, err) == 0)
+		return connect_once(c, err);
+	return err->reason == REASON_CONNECT_FAILED ? ATTEMPT_ABSENT : ATTEMPT_FAILED;
+}
+
+static int
+open_lock(const struct npclient *c, struct np_error *err)
+{
+	char *path = xasprintf("%s.start", c->path);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd == -1)
+		error_set_errno(err, REASON_CONNECT_FAILED, "open the lock %s", path);
+	free(path);
+	return fd;
+}
+
+void
+npconnect_pause_ms(int ms)
+{
+	poll(NULL, 0, ms);
+}
+
+int
+npconnect_check_waiting(const struct npclient *c, struct np_error *err)
+{
+	if (is_stopped(c))
+		return error_set(err, REASON_CANCELLED, "interrupted while waiting for the broker");
+	if (clock_now() >= c->deadline)
+		return error_set(err, REASON_CONNECT_TIMEOUT,
+		    "no broker answered at %s within %.3g s: see its log (netpulsed(8)) or run netpulsed -d", c->path,
+		    c->patience);
+	return 0;
+}
+
+/* A daemon that could not start because another one was just started by hand is no failure. */
+static enum attempt
+start_once(struct npclient *c, struct np_error *err)
+{
+	struct np_error ignored;
+
+	if (npstart_daemon(c->path, c->deadline, c->stop, err) == 0)
+		return connect_checked(c, err);
+	return connect_checked(c, &ignored) == ATTEMPT_CONNECTED ? ATTEMPT_CONNECTED : ATTEMPT_FAILED;
+}
+
+/*
+ * Of many clients that find no broker, one holds the lock and starts it; the others find it answering, or try in turn
+ * when that one failed.
+ */
+static int
+start_and_connect(struct npclient *c, struct np_error *err)
+{
+	int lock = open_lock(c, err), delay = 1;
+	enum attempt attempt = ATTEMPT_ABSENT;
+
+	if (lock == -1)
+		return -1;
+	for (;;) {
+		bool locked = flock(lock, LOCK_EX | LOCK_NB) == 0;
+
+		attempt = connect_checked(c, err);
+		if (attempt == ATTEMPT_CONNECTED || attempt == ATTEMPT_FAILED || npconnect_check_waiting(c, err) == -1)
+			break;
+		if (attempt == ATTEMPT_ABSENT && locked) {
+			attempt = start_once(c, err);
+			if (attempt == ATTEMPT_CONNECTED || attempt == ATTEMPT_FAILED)
+				break;
+		}
+		npconnect_pause_ms(delay);
+		delay = delay < 20 ? delay * 2 : delay;
+	}
+	close(lock);
+	return attempt == ATTEMPT_CONNECTED ? 0 : -1;
+}
+
+static int
+no_broker(const struct npclient *c, struct np_error *err)
+{
+	return error_set(err, REASON_CONNECT_FAILED, "no broker is running at %s", c->path);
+}
+
+int
+npconnect_until_deadline(struct npclient *c, struct np_error *err)
+{
+	int delay = 1;
+
+	for (;;) {
+		enum attempt attempt = connect_checked(c, err);
+
+		switch (attempt) {
+		case ATTEMPT_CONNECTED:
+			return 0;
+		case ATTEMPT_FAILED:
+			return -1;
+		case ATTEMPT_ABSENT:
+			if (!c->start)
+				return no_broker(c, err);
+			if (c->default_path && paths_make_dir(c->path, err) == -1)
+				return -1;
+			return start_and_connect(c, err);
+		case ATTEMPT_BUSY:
+			break;
+		}
+		if (npconnect_check_waiting(c, err) == -1)
+			return -1;
+		npconnect_pause_ms(delay);
+		delay = delay < 50 ? delay * 2 : delay;
+	}
+}
+
+int
+npclient_connect_within(struct npclient *c, double seconds, struct np_error *err)
+{
+	c->patience = seconds;
+	c->deadline = clock_now() + seconds;
+	return npconnect_until_deadline(c, err);
+}
+
+int
+npclient_connect(struct npclient *c, struct np_error *err)
+{
+	return npclient_connect_within(c, NPCLIENT_CONNECT_TIMEOUT, err);
+}

@@ -1,0 +1,60 @@
+/*
+ * Questions of the broker, put to the person at the terminal: passwords, passphrases, host keys.
+ *
+ * Talks to /dev/tty only, never to the standard streams, and restores the terminal whatever happens.
+ */
+#ifndef NP_PROMPT_H
+#define NP_PROMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <termios.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/compiler.h"
+
+/* With many devices at once, each may ask. */
+#define NPPROMPT_QUEUE_MAX 256
+
+enum npprompt_status {
+	NPPROMPT_MORE,     /* the line is not finished */
+	NPPROMPT_ANSWERED, /* npprompt_answer() is it */
+	NPPROMPT_DECLINED  /* end of file, or the terminal is gone */
+};
+
+struct npprompt {
+	int tty; /* -1: no terminal, or not in its foreground */
+	bool changed;
+	struct termios saved;
+	cJSON *queue[NPPROMPT_QUEUE_MAX]; /* params of prompts; the first is being asked */
+	size_t count;
+	size_t size; /* of line */
+	char line[1024];
+};
+
+/* Opens /dev/tty when this process is in the foreground of it; else prompts will be declined. */
+void npprompt_init(struct npprompt *p);
+/* Restores the terminal, forgets all prompts. */
+void npprompt_finish(struct npprompt *p);
+bool npprompt_available(const struct npprompt *p);
+
+/* Takes the params of a prompt (a copy), asks it when it is the only one.  False when it cannot be asked: decline it.
+ */
+bool npprompt_add(struct npprompt *p, const cJSON *params);
+/* The params of the prompt that is on the screen, or NULL. */
+const cJSON *npprompt_current(const struct npprompt *p);
+/* Reads what was typed; call when p->tty is readable. */
+enum npprompt_status npprompt_read(struct npprompt *p);
+const char *npprompt_answer(const struct npprompt *p);
+/* Leaves the current prompt, wipes the answer, asks the next one; forget: asks no other. */
+void npprompt_next(struct npprompt *p);
+void npprompt_forget(struct npprompt *p);
+/* A request has ended: its prompts go, the next one of another request is asked. */
+void npprompt_drop(struct npprompt *p, int64_t request);
+/* Around a stop of the process (Ctrl-Z). */
+void npprompt_suspend(struct npprompt *p);
+void npprompt_resume(struct npprompt *p);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * Starts a broker in the background, with nothing of the caller but a few variables of its environment.
+ */
+#ifndef NP_START_H
+#define NP_START_H
+
+#include <signal.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+
+/*
+ * Executes $NETPULSE_DAEMON, else the compiled-in path, for that socket and waits until the daemon says that it is
+ * ready or why it is not (connect_failed with its words; connect_timeout past deadline, on the monotonic clock).
+ * stop: as in struct npclient.
+ */
+int npstart_daemon(
+    const char *socket_path, double deadline, const volatile sig_atomic_t *stop, struct np_error *err) NP_MUST_CHECK;
+
+/* $NETPULSE_DAEMON, else the compiled-in path; NULL with err when that is no absolute path. */
+const char *npstart_program(struct np_error *err) NP_MUST_CHECK;
+
+/* Whether a variable ("NAME=VALUE") of the caller's environment is handed to the broker. */
+int npstart_env_passes(const char *entry);
+
+#endif

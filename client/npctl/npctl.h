@@ -1,0 +1,38 @@
+/* What npctl's files share: the command line, parsed, and one function a verb. */
+#ifndef NP_CTL_H
+#define NP_CTL_H
+
+#include <stdbool.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+
+#define NPCTL_EXIT_FAILED 1
+#define NPCTL_EXIT_USAGE 2
+#define NPCTL_LABELS_MAX 8
+
+struct npctl_options {
+	const char *verb;
+	const char *method; /* what it comes to: mostly the name of the request */
+	char **args;
+	int args_count;
+	const char *socket;
+	const char *text;                     /* -m, or NULL */
+	const char *file;                     /* -f: the configuration, or NULL */
+	const char *output;                   /* --output, or NULL */
+	const char *labels[NPCTL_LABELS_MAX]; /* --label: NAME=VALUE */
+	int labels_count;
+	bool json, now, all, wait, devices, login;
+	unsigned long page; /* --page; 0: not given */
+	double delay;       /* seconds, -d; 0: not given */
+};
+
+enum npctl_parsed { NPCTL_PARSED, NPCTL_HELP, NPCTL_VERSION, NPCTL_USAGE };
+
+/* Fills *o (pointers into argv) and checks that the verb exists and takes these arguments. */
+enum npctl_parsed npctl_options_parse(
+    int argc, char **argv, struct npctl_options *o, struct np_error *err) NP_MUST_CHECK;
+/* Does it, prints what there is to print, returns the exit status. */
+int npctl_run(const struct npctl_options *o);
+
+#endif

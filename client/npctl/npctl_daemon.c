@@ -1,0 +1,160 @@
+/* netpulsed as a subordinate of npctl; see npctl_daemon.h. */
+#include "npctl/npctl_daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "lib/npstart.h"
+#include "base/xalloc.h"
+
+#define ANSWER_MAX ((size_t)16 * 1024 * 1024)
+
+static bool
+is_method(const struct npctl_options *o, const char *method)
+{
+	return strcmp(o->method, method) == 0;
+}
+
+/* netpulsed's arguments; options first, so that an argument that begins with a dash is none.  The caller frees it. */
+static const char **
+make_argv(const struct npctl_options *o, const char *program, const char *task)
+{
+	const char **argv = xcalloc((size_t)o->args_count + 8, sizeof(char *));
+	size_t n = 0;
+
+	argv[n++] = program;
+	argv[n++] = task;
+	if (o->file != NULL) {
+		argv[n++] = "-f";
+		argv[n++] = o->file;
+	}
+	if (is_method(o, "check_platform"))
+		argv[n++] = "-P";
+	for (int i = 0; i < o->args_count; i++) {
+		if (i == (is_method(o, "check_platform") ? 1 : 0))
+			argv[n++] = "--";
+		argv[n++] = o->args[i];
+	}
+	return argv;
+}
+
+static void
+become(const char *program, const char **argv)
+{
+	execv(program, (char *const *)(uintptr_t)argv);
+}
+
+static void
+cannot_execute(const char *program, struct np_error *err)
+{
+	error_set_errno(err, REASON_CONNECT_FAILED, "execute %s (NETPULSE_DAEMON names another)", program);
+}
+
+void
+npctl_daemon_check(const struct npctl_options *o, struct np_error *err)
+{
+	const char *program = npstart_program(err), **argv;
+
+	if (program == NULL)
+		return;
+	argv = make_argv(o, program, "-t");
+	become(program, argv);
+	cannot_execute(program, err);
+	free(argv);
+}
+
+/* The child's end: standard output is the pipe, everything else stays. */
+static void NP_NORETURN
+child(int fd, const char *program, const char **argv)
+{
+	if (dup2(fd, STDOUT_FILENO) != -1)
+		become(program, argv);
+	_exit(127);
+}
+
+static int
+read_all(int fd, struct buf *b, struct np_error *err)
+{
+	for (;;) {
+		uint8_t *room = buf_reserve(b, 65536);
+		ssize_t n = room != NULL ? read(fd, room, 65536) : -1;
+
+		if (room == NULL)
+			return error_set(err, REASON_INTERNAL, "netpulsed's answer has no end");
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return error_set_errno(err, REASON_INTERNAL, "read netpulsed's answer");
+		if (n == 0)
+			return 0;
+		buf_commit(b, (size_t)n);
+	}
+}
+
+static int
+await(pid_t pid, const char *program, struct np_error *err)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR)
+			return error_set_errno(err, REASON_INTERNAL, "wait for %s", program);
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	error_clear(err);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return error_set(
+		    err, REASON_CONNECT_FAILED, "%s cannot be executed (NETPULSE_DAEMON names another)", program);
+	if (WIFSIGNALED(status))
+		return error_set(err, REASON_INTERNAL, "%s died of signal %d", program, WTERMSIG(status));
+	return -1; /* it has said why */
+}
+
+static int
+run(const char *program, const char **argv, struct buf *b, struct np_error *err)
+{
+	int fds[2], rc;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) == -1)
+		return error_set_errno(err, REASON_INTERNAL, "make a pipe");
+	pid = fork();
+	if (pid == 0)
+		child(fds[1], program, argv);
+	close(fds[1]);
+	if (pid == -1) {
+		close(fds[0]);
+		return error_set_errno(err, REASON_INTERNAL, "fork");
+	}
+	rc = read_all(fds[0], b, err);
+	close(fds[0]);
+	return await(pid, program, rc == 0 ? err : NULL) == 0 ? rc : -1;
+}
+
+cJSON *
+npctl_daemon_ask(const struct npctl_options *o, struct np_error *err)
+{
+	const char *program = npstart_program(err), **argv;
+	cJSON *result = NULL;
+	struct buf b;
+
+	if (program == NULL)
+		return NULL;
+	argv = make_argv(o, program, is_method(o, "config_show") ? "-T" : "-L");
+	buf_init(&b, ANSWER_MAX);
+	if (run(program, argv, &b, err) == 0) {
+		result = cJSON_ParseWithLength((const char *)buf_head(&b), b.len);
+		if (result == NULL)
+			error_set(err, REASON_INTERNAL, "%s gave no answer that can be read", program);
+	}
+	buf_free(&b);
+	free(argv);
+	return result;
+}

@@ -1,0 +1,161 @@
+/*
+ * npctl metrics: the broker's metrics on standard output, or in a file that is replaced at once, as a collector of text
+ * files wants it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "npctl/npctl_impl.h"
+#include "base/xalloc.h"
+
+/* What a collector is told while there is no broker: that is nothing wrong, brokers end when they are not needed. */
+static const char down_text[] = "# TYPE netpulse_up gauge\n# HELP netpulse_up Whether a broker runs.\nnetpulse_up";
+
+static cJSON *
+params_of(const struct npctl_options *o)
+{
+	cJSON *params = cJSON_CreateObject(), *labels;
+
+	if (o->devices)
+		cJSON_AddTrueToObject(params, "devices");
+	if (o->labels_count == 0)
+		return params;
+	labels = cJSON_AddObjectToObject(params, "labels");
+	for (int i = 0; i < o->labels_count; i++) {
+		const char *sign = strchr(o->labels[i], '=');
+		char *name = xstrndup(o->labels[i], (size_t)(sign - o->labels[i]));
+		cJSON_AddStringToObject(labels, name, sign + 1);
+		free(name);
+	}
+	return params;
+}
+
+/* ---- the file ---- */
+
+static int
+write_all(int fd, const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		ssize_t n = write(fd, text, left);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		text += n;
+		left -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The file is there as a whole or as it was before. */
+static int
+replace_file(const char *path, const char *text, struct np_error *err)
+{
+	char *temporary = xasprintf("%s.%ld", path, (long)getpid());
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	int rc = 0;
+
+	if (fd == -1)
+		rc = error_set_errno(err, REASON_INTERNAL, "make %s", temporary);
+	else if (write_all(fd, text) == -1)
+		rc = error_set_errno(err, REASON_INTERNAL, "write %s", temporary);
+	if (fd != -1 && close(fd) == -1 && rc == 0)
+		rc = error_set_errno(err, REASON_INTERNAL, "write %s", temporary);
+	if (rc == 0 && rename(temporary, path) == -1)
+		rc = error_set_errno(err, REASON_INTERNAL, "rename %s to %s", temporary, path);
+	if (rc == -1 && fd != -1)
+		unlink(temporary);
+	free(temporary);
+	return rc;
+}
+
+static void
+put_text(struct npctl *c, const char *text)
+{
+	struct np_error err;
+
+	if (c->o->output == NULL)
+		fputs(text, stdout);
+	else if (replace_file(c->o->output, text, &err) == -1)
+		npctl_say_error(c, NULL, &err);
+}
+
+/* ---- the request ---- */
+
+static void
+take_answer(struct npctl *c, const struct message *m)
+{
+	const cJSON *text = cJSON_GetObjectItemCaseSensitive(m->result, "text");
+	struct np_error err;
+
+	if (m->kind == MESSAGE_ERROR) {
+		message_error_read(m->error, &err);
+		npctl_say_error(c, NULL, &err);
+	} else if (c->o->json) {
+		npctl_print_json(m->result);
+	} else if (cJSON_IsString(text)) {
+		put_text(c, text->valuestring);
+	}
+}
+
+void
+npctl_metrics(struct npctl *c)
+{
+	bool answered = false;
+	struct message m;
+	struct frame frame;
+	struct np_error err;
+
+	if (npclient_request(&c->client, 1, "metrics", params_of(c->o), &err) == -1) {
+		npctl_say_error(c, NULL, &err);
+		return;
+	}
+	while (!answered) {
+		if (npclient_wait(&c->client, &m, &frame, &err) != FRAME_READY) {
+			npctl_say_error(c, NULL, &err);
+			return;
+		}
+		answered = m.kind == MESSAGE_RESULT || m.kind == MESSAGE_ERROR;
+		if (answered)
+			take_answer(c, &m);
+		npclient_done(&c->client, &m, &frame);
+	}
+}
+
+/* As openmetrics.c writes labels; names were checked with the options. */
+static char *
+labels_text(const struct npctl_options *o)
+{
+	char *text = xstrdup("");
+
+	for (int i = 0; i < o->labels_count; i++) {
+		const char *sign = strchr(o->labels[i], '=');
+		char *longer = xasprintf(
+		    "%s%s%.*s=\"%s\"", text, i > 0 ? "," : "", (int)(sign - o->labels[i]), o->labels[i], sign + 1);
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+bool
+npctl_metrics_without(struct npctl *c)
+{
+	char *labels, *text;
+
+	if (strcmp(c->o->verb, "metrics") != 0 || c->o->output == NULL)
+		return false;
+	labels = labels_text(c->o);
+	text = xasprintf(
+	    "%s%s%s%s 0\n# EOF\n", down_text, labels[0] != '\0' ? "{" : "", labels, labels[0] != '\0' ? "}" : "");
+	put_text(c, text);
+	free(labels);
+	free(text);
+	return true;
+}

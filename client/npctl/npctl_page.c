@@ -1,0 +1,69 @@
+/* How much of the status a terminal shows at a time. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "npctl/npctl.h"
+#include "npctl/npctl_impl.h"
+#include "npctl/npctl_status.h"
+#include "lib/npjson.h"
+#include "base/text.h"
+
+#define OUTPUT_MAX ((size_t)64 * 1024 * 1024)
+#define ROWS_DEFAULT 24
+#define ROWS_MIN 5
+#define ROWS_TAKEN 4 /* by the lines around the table and the shell's prompt */
+
+static size_t
+screen_rows(void)
+{
+	const char *lines = getenv("LINES");
+	struct winsize size;
+	unsigned long rows = 0;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0)
+		rows = size.ws_row;
+	else if (lines == NULL || !text_parse_ulong(lines, 10000, &rows))
+		rows = ROWS_DEFAULT;
+	return rows > ROWS_MIN + ROWS_TAKEN ? rows - ROWS_TAKEN : ROWS_MIN;
+}
+
+/* One device was asked for, which may be reached in several ways. */
+static bool
+is_one_device(const struct npctl_options *o, const cJSON *devices)
+{
+	const char *first = npjson_string(cJSON_GetArrayItem(devices, 0), "device"), *name;
+	const cJSON *d;
+
+	if (o->args_count != 1 || first == NULL)
+		return false;
+	cJSON_ArrayForEach (d, devices) {
+		name = npjson_string(d, "device");
+		if (name == NULL || strcmp(name, first) != 0)
+			return false;
+	}
+	return true;
+}
+
+void
+npctl_print_status(const struct npctl_options *o, const cJSON *result)
+{
+	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(result, "devices");
+	size_t total = (size_t)cJSON_GetArraySize(devices);
+	struct npctl_view view = {.detail = is_one_device(o, devices)};
+	struct buf b;
+
+	if (o->page > 0 || (!o->all && !view.detail && isatty(STDOUT_FILENO)))
+		view.rows = screen_rows();
+	if (o->page > 1)
+		view.first = (size_t)(o->page - 1) * view.rows;
+	if (view.first > 0 && view.first >= total) {
+		printf("There are %zu devices, on %zu page%s.\n", total, (total + view.rows - 1) / view.rows,
+		    total <= view.rows ? "" : "s");
+		return;
+	}
+	buf_init(&b, OUTPUT_MAX);
+	npctl_print_buffer(&b, npctl_status_text(&b, result, &view));
+}

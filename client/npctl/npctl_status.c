@@ -1,0 +1,310 @@
+/* `npctl status` for people.  JSON in, text out. */
+#include "npctl/npctl_status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/npjson.h"
+#include "base/xalloc.h"
+
+#define COLUMNS 10
+#define CELL_MAX 160
+#define NAME_MAX_WIDTH 22
+#define GAP 1
+
+struct row {
+	char cell[COLUMNS][CELL_MAX];
+};
+
+static const char *const titles[COLUMNS] = {
+    "DEVICE", "STATE", "SESSIONS", "CHANNELS", "RUN", "QUEUE", "RTT", "LAST", "AGE", "NOTE"};
+/* Numbers stand to the right. */
+static const bool right[COLUMNS] = {false, false, true, true, true, true, true, true, true, false};
+
+/* ---- values ---- */
+
+const char *
+npctl_duration(char *out, size_t size, double seconds)
+{
+	if (seconds < 0)
+		snprintf(out, size, "-");
+	else if (seconds < 100)
+		snprintf(out, size, "%.0fs", seconds);
+	else if (seconds < 100 * 60)
+		snprintf(out, size, "%.0fm", seconds / 60);
+	else if (seconds < 48 * 3600.0)
+		snprintf(out, size, "%.0fh", seconds / 3600);
+	else
+		snprintf(out, size, "%.0fd", seconds / 86400);
+	return out;
+}
+
+const char *
+npctl_rtt(char *out, size_t size, double ms)
+{
+	if (ms < 0)
+		snprintf(out, size, "-");
+	else if (ms < 10)
+		snprintf(out, size, "%.1fms", ms);
+	else if (ms < 10000)
+		snprintf(out, size, "%.0fms", ms);
+	else
+		snprintf(out, size, "%.0fs", ms / 1000);
+	return out;
+}
+
+/* Characters on the screen, as far as one character is one column. */
+static size_t
+width(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		if (((unsigned char)*s & 0xc0) != 0x80)
+			n++;
+	return n;
+}
+
+/* Cuts s to max columns; the end of a cut text is marked. */
+static void
+cut(char *s, size_t max)
+{
+	char *p = s;
+
+	if (width(s) <= max)
+		return;
+	for (size_t n = 0; n + 1 < max && *p != '\0'; n++)
+		do
+			p++;
+		while (((unsigned char)*p & 0xc0) == 0x80);
+	p[0] = '+';
+	p[1] = '\0';
+}
+
+/* ---- a device ---- */
+
+/* The last failure, and when the next attempt may be made. */
+static void
+fill_error(char *out, size_t size, const cJSON *device)
+{
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(device, "last_error");
+	double retry = npjson_number(error, "retry_in", -1), age = npjson_number(error, "age", -1);
+	char reason[64], wait[32];
+
+	npjson_text(error, "reason", reason, sizeof(reason));
+	if (npjson_true(error, "blocked"))
+		snprintf(out, size, "%s (barred)", reason);
+	else if (retry >= 0)
+		snprintf(out, size, "%s (%s)", reason, npctl_duration(wait, sizeof(wait), retry));
+	else if (age >= 0)
+		snprintf(out, size, "%s, %s ago", reason, npctl_duration(wait, sizeof(wait), age));
+	else
+		snprintf(out, size, "%s", reason);
+}
+
+/* What the operator has said comes first: it is why nothing else happens. */
+static void
+fill_note(char *out, size_t size, const cJSON *d)
+{
+	bool text = npjson_string(d, "text") != NULL;
+	char said[CELL_MAX - 16], *p = out;
+
+	out[0] = '\0';
+	npjson_text(d, "text", said, sizeof(said));
+	if (npjson_true(d, "disabled"))
+		snprintf(out, size, "disabled%s%s", text ? ": " : "", text ? said : "");
+	else if (npjson_true(d, "draining"))
+		snprintf(out, size, "draining%s%s", text ? ": " : "", text ? said : "");
+	else if (npjson_true(d, "paused"))
+		snprintf(out, size, "paused");
+	if (!cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(d, "last_error")))
+		return;
+	if (out[0] != '\0') {
+		p += strlen(out);
+		snprintf(p, size - (size_t)(p - out), "; ");
+		p += strlen(p);
+	}
+	fill_error(p, size - (size_t)(p - out), d);
+}
+
+static void
+fill_row(struct row *r, const cJSON *d)
+{
+	npjson_text(d, "device", r->cell[0], CELL_MAX);
+	cut(r->cell[0], NAME_MAX_WIDTH);
+	npjson_text(d, "state", r->cell[1], CELL_MAX);
+	snprintf(r->cell[2], CELL_MAX, "%.0f", npjson_number(d, "sessions", 0));
+	snprintf(r->cell[3], CELL_MAX, "%.0f/%.0f", npjson_number(d, "channels_used", 0),
+	    npjson_number(d, "channels_max", 0));
+	snprintf(r->cell[4], CELL_MAX, "%.0f", npjson_number(d, "running", 0));
+	snprintf(r->cell[5], CELL_MAX, "%.0f", npjson_number(d, "queued", 0));
+	npctl_rtt(r->cell[6], CELL_MAX, npjson_number(d, "rtt_ms", -1));
+	npctl_duration(r->cell[7], CELL_MAX, npjson_number(d, "last_used", -1));
+	npctl_duration(r->cell[8], CELL_MAX, npjson_number(d, "age", -1));
+	fill_note(r->cell[9], CELL_MAX, d);
+}
+
+/* ---- the table ---- */
+
+static void
+measure(const struct row *rows, size_t count, size_t widths[COLUMNS])
+{
+	size_t used = 0;
+
+	for (size_t c = 0; c < COLUMNS; c++) {
+		widths[c] = strlen(titles[c]);
+		for (size_t r = 0; r < count; r++)
+			if (width(rows[r].cell[c]) > widths[c])
+				widths[c] = width(rows[r].cell[c]);
+		if (c + 1 < COLUMNS)
+			used += widths[c] + GAP;
+	}
+	/* The last column takes what is left. */
+	widths[COLUMNS - 1] = used < NPCTL_WIDTH ? NPCTL_WIDTH - used : 1;
+}
+
+static int
+append_row(struct buf *b, struct row *row, const size_t widths[COLUMNS])
+{
+	char line[COLUMNS * (CELL_MAX + GAP) + 2];
+	size_t n = 0;
+
+	cut(row->cell[COLUMNS - 1], widths[COLUMNS - 1]);
+	for (size_t c = 0; c < COLUMNS; c++) {
+		size_t pad = widths[c] > width(row->cell[c]) ? widths[c] - width(row->cell[c]) : 0;
+		size_t size = strlen(row->cell[c]);
+
+		if (pad > CELL_MAX - size)
+			pad = CELL_MAX - size;
+		if (right[c])
+			memset(line + n, ' ', pad);
+		memcpy(line + n + (right[c] ? pad : 0), row->cell[c], size);
+		if (!right[c])
+			memset(line + n + size, ' ', pad);
+		n += pad + size;
+		memset(line + n, ' ', GAP);
+		n += GAP;
+	}
+	while (n > 0 && line[n - 1] == ' ')
+		n--;
+	line[n++] = '\n';
+	return buf_append(b, line, n);
+}
+
+/* ---- which devices ---- */
+
+/* Something about it is worth a look: it is in use, or failed, or was steered. */
+static bool
+is_of_interest(const cJSON *d)
+{
+	const char *state = npjson_string(d, "state");
+
+	return (state != NULL && strcmp(state, "idle") != 0) || npjson_number(d, "sessions", 0) > 0 ||
+	       npjson_number(d, "queued", 0) > 0 || npjson_true(d, "paused") || npjson_true(d, "disabled") ||
+	       npjson_true(d, "draining") || cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(d, "last_error"));
+}
+
+struct chosen {
+	const cJSON **v;
+	size_t count;
+};
+
+/* Those of interest first, otherwise as they come; a window of them. */
+static struct chosen
+choose(const cJSON *devices, const struct npctl_view *view, size_t total)
+{
+	struct chosen all = {.v = xcalloc(total + 1, sizeof(all.v[0]))};
+	const cJSON *d;
+
+	for (int interesting = 1; interesting >= 0; interesting--) {
+		cJSON_ArrayForEach (d, devices)
+			if (is_of_interest(d) == (interesting == 1))
+				all.v[all.count++] = d;
+	}
+	if (view->rows == 0)
+		return all;
+	size_t first = view->first < all.count ? view->first : all.count;
+	all.count = all.count - first < view->rows ? all.count - first : view->rows;
+	memmove(all.v, all.v + first, all.count * sizeof(all.v[0]));
+	return all;
+}
+
+static int
+append_table(struct buf *b, const struct chosen *devices)
+{
+	size_t widths[COLUMNS];
+	struct row *rows = xcalloc(devices->count + 1, sizeof(rows[0])), header;
+	int result;
+
+	memset(&header, 0, sizeof(header));
+	for (size_t c = 0; c < COLUMNS; c++)
+		snprintf(header.cell[c], CELL_MAX, "%s", titles[c]);
+	for (size_t i = 0; i < devices->count; i++)
+		fill_row(&rows[i], devices->v[i]);
+	measure(rows, devices->count, widths);
+	result = append_row(b, &header, widths);
+	for (size_t i = 0; i < devices->count && result == 0; i++)
+		result = append_row(b, &rows[i], widths);
+	free(rows);
+	return result;
+}
+
+/* ---- around it ---- */
+
+/* The socket stands last, where a long one may be cut. */
+static int
+append_broker(struct buf *b, const cJSON *broker)
+{
+	double clients = npjson_number(broker, "peers", 0), sessions = npjson_number(broker, "sessions", 0),
+	       requests = npjson_number(broker, "requests", 0);
+	char version[64], state[32], uptime[32], socket[128], line[512];
+
+	if (!cJSON_IsObject(broker))
+		return 0;
+	snprintf(line, sizeof(line),
+	    "netpulsed %s, pid %.0f, %s for %s: %.0f client%s, %.0f session%s, %.0f request%s; %s",
+	    npjson_text(broker, "version", version, sizeof(version)), npjson_number(broker, "pid", 0),
+	    npjson_text(broker, "state", state, sizeof(state)),
+	    npctl_duration(uptime, sizeof(uptime), npjson_number(broker, "uptime", -1)), clients,
+	    clients == 1 ? "" : "s", sessions, sessions == 1 ? "" : "s", requests, requests == 1 ? "" : "s",
+	    npjson_text(broker, "socket", socket, sizeof(socket)));
+	cut(line, NPCTL_WIDTH);
+	return buf_printf(b, "%s\n", line);
+}
+
+static int
+append_footer(struct buf *b, const struct npctl_view *view, size_t shown, size_t total)
+{
+	size_t last = view->first + shown;
+
+	if (view->rows == 0 || total <= view->rows)
+		return 0;
+	if (last >= total)
+		return buf_printf(b, "-- %zu to %zu of %zu devices, the last; all at once: npctl status --all\n",
+		    view->first + 1, last, total);
+	return buf_printf(b, "-- %zu to %zu of %zu devices; more: npctl status --page %zu; all: npctl status --all\n",
+	    view->first + 1, last, total, view->first / view->rows + 2);
+}
+
+int
+npctl_status_text(struct buf *b, const cJSON *status, const struct npctl_view *view)
+{
+	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(status, "devices");
+	size_t total = (size_t)cJSON_GetArraySize(devices);
+	struct chosen chosen;
+	int rc;
+
+	if (append_broker(b, cJSON_GetObjectItemCaseSensitive(status, "broker")) == -1)
+		return -1;
+	if (total == 0)
+		return buf_append_str(b, "No device has been used yet.\n");
+	chosen = choose(devices, view, total);
+	rc = append_table(b, &chosen);
+	for (size_t i = 0; rc == 0 && view->detail && i < chosen.count; i++)
+		rc = npctl_detail_text(b, status, chosen.v[i]);
+	if (rc == 0)
+		rc = append_footer(b, view, chosen.count, total);
+	free(chosen.v);
+	return rc;
+}

@@ -1,0 +1,179 @@
+/*
+ * -c: configuration lines, the same for every device.  All of them reach the broker before it sends the first; what
+ * became of each comes back line by line, then how it ended as a whole.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "npexec/npexec_impl.h"
+#include "npexec/npexec_report.h"
+#include "lib/npjson.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+/* What may wait for the broker at once, of all devices. */
+#define PENDING_MAX ((size_t)256 * 1024)
+
+/* ---- the lines on their way ---- */
+
+static void
+push_text(struct npexec *x, struct npexec_job *job)
+{
+	const struct buf *text = &x->o->text;
+
+	while (job->credit > 0 && job->text_sent < text->len) {
+		size_t n = text->len - job->text_sent;
+
+		if (npclient_pending(&x->client) > PENDING_MAX)
+			return;
+		n = n > FRAME_DATA_MAX ? FRAME_DATA_MAX : n;
+		n = n > job->credit ? (size_t)job->credit : n;
+		npclient_stdin(&x->client, job->id, buf_head(text) + job->text_sent, n);
+		job->text_sent += n;
+		job->credit -= n;
+		npclient_flush(&x->client);
+	}
+	if (job->text_sent < text->len || job->text_ended)
+		return;
+	job->text_ended = true;
+	npclient_notify(&x->client, job->id, "eof", NULL);
+}
+
+void
+npexec_config_push(struct npexec *x)
+{
+	struct npexec_job *job;
+
+	TAILQ_FOREACH (job, &x->live, link)
+		if (job->busy && !job->cancelled)
+			push_text(x, job);
+}
+
+/* ---- results of lines ---- */
+
+/* The text of line index, without its newline; results come in order, so that the next is seldom far. */
+static const char *
+find_line(const struct npexec *x, struct npexec_job *job, double index, size_t *size)
+{
+	const char *text = (const char *)buf_head(&x->o->text), *end = text + x->o->text.len;
+	const char *p, *newline;
+
+	if (index < (double)job->line)
+		job->line = job->line_at = 0;
+	p = text + job->line_at;
+	while ((newline = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL) != NULL) {
+		if ((double)job->line >= index) {
+			job->line_at = (size_t)(p - text);
+			*size = (size_t)(newline - p);
+			return p;
+		}
+		job->line++;
+		p = newline + 1;
+	}
+	job->line = job->line_at = 0;
+	*size = 0;
+	return "";
+}
+
+static void
+say_refused(struct npexec *x, struct npexec_job *job, double index, const cJSON *result)
+{
+	const char *words = npjson_string(result, "text");
+	size_t size;
+	const char *line = find_line(x, job, index, &size);
+	char *shown = text_vis(line, size, false);
+	char *said =
+	    xasprintf("line %.0f: '%s': %s", index + 1, shown, words != NULL ? words : "refused without a word");
+
+	job->errors++;
+	npexec_say(x, job, said);
+	free(said);
+	free(shown);
+}
+
+static void
+print_line(struct npexec *x, struct npexec_job *job, double index, const cJSON *result)
+{
+	size_t size;
+	const char *line = find_line(x, job, index, &size);
+	char *copy = xstrndup(line, size);
+	struct buf b;
+
+	buf_init(&b, x->out.pending.max);
+	if (npexec_json_line(&b, job->device, copy, size, result, NULL) == 0) {
+		npexec_progress_hide(x, true);
+		sink_write(&x->out, buf_head(&b), b.len);
+	}
+	buf_free(&b);
+	free(copy);
+}
+
+void
+npexec_config_result(struct npexec *x, struct npexec_job *job, const cJSON *result)
+{
+	double index = npjson_number(result, "index", -1);
+	const char *status = npjson_string(result, "status");
+
+	job->results++;
+	if (index < 0 || status == NULL)
+		return;
+	if (x->o->json)
+		print_line(x, job, index, result);
+	else if (strcmp(status, "failed") == 0)
+		say_refused(x, job, index, result);
+}
+
+/* ---- the end ---- */
+
+/* What the device has now. */
+static const char *
+effect(const struct npexec_options *o, const cJSON *result, double ok)
+{
+	bool saved = npjson_true(result, "saved");
+
+	if (npjson_true(result, "aborted"))
+		return o->flags[NPEXEC_DRY_RUN] ? "discarded, as a dry run is" : "discarded: nothing was changed";
+	if (npjson_true(result, "committed")) {
+		if (o->confirm_minutes > 0)
+			return "committed, to be undone unless confirmed in time";
+		return saved ? "committed and saved" : o->flags[NPEXEC_SAVE] ? "committed, not saved" : "committed";
+	}
+	if (npjson_true(result, "live"))
+		return ok == 0 ? "no line is live" : saved ? "live and saved" : "live, not saved";
+	if (ok + npjson_number(result, "failed", 0) == 0)
+		return "nothing was changed";
+	return "neither committed nor discarded: look at the device";
+}
+
+static void
+say_summary(struct npexec *x, struct npexec_job *job, const cJSON *result)
+{
+	double ok = npjson_number(result, "ok", 0), failed = npjson_number(result, "failed", 0);
+	double not_run = npjson_number(result, "not_run", 0);
+	char *line = xasprintf("%.0f of %.0f lines taken, %.0f refused, %.0f not run; %s", ok,
+	    npjson_number(result, "count", 0), failed, not_run, effect(x->o, result, ok));
+
+	npexec_say(x, job, line);
+	free(line);
+}
+
+void
+npexec_config_end(struct npexec *x, struct npexec_job *job, const cJSON *result)
+{
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(result, "error");
+	struct np_error err = {0};
+	int status = 0;
+
+	if (cJSON_IsObject(error)) {
+		message_error_read(error, &err);
+		status = npexec_status_of_reason(err.reason);
+	} else if (npjson_number(result, "failed", 0) + npjson_number(result, "not_run", 0) > 0)
+		status = NPEXEC_STATUS_DEVICE_ERROR;
+	if (x->interrupted && err.reason == REASON_CANCELLED)
+		status = NPEXEC_STATUS_INTERRUPTED;
+	else if (err.reason != REASON_NONE && (err.reason != REASON_CONFIG_REJECTED || job->errors == 0))
+		npexec_say_error(x, job, NULL, &err);
+	npexec_add_status(x, job, status);
+	if (!x->o->json && (status != 0 || !x->o->quiet))
+		say_summary(x, job, result);
+}

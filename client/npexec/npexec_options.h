@@ -1,0 +1,105 @@
+/*
+ * The command line of npexec, parsed; nothing is connected or read here but the files of -f.
+ */
+#ifndef NP_EXEC_OPTIONS_H
+#define NP_EXEC_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/error.h"
+
+enum npexec_mode {
+	NPEXEC_COMMAND, /* the arguments: one command */
+	NPEXEC_LIST,    /* -e and -f: several, in one request */
+	NPEXEC_LINES,   /* standard input: one command a line, each a request */
+	NPEXEC_SHELL,   /* the login shell */
+	NPEXEC_CONFIG   /* -c: configuration lines */
+};
+
+#define NPEXEC_PARALLEL 32 /* requests at once, of several devices, without -P */
+#define NPEXEC_PARALLEL_MAX 1000
+#define NPEXEC_WINDOW (128 * 1024)                 /* output of one of several devices that may be on its way */
+#define NPEXEC_TEXT_MAX ((size_t)16 * 1024 * 1024) /* of configuration lines: what the broker takes */
+
+/* Long options that only say yes; they are params of the request as well. */
+enum npexec_flag {
+	NPEXEC_FRESH,
+	NPEXEC_ENABLE,
+	NPEXEC_PROVE, /* this one and the next: not for configurations */
+	NPEXEC_RAW,
+	NPEXEC_SAVE, /* this one and the rest: only for configurations */
+	NPEXEC_KEEP_GOING,
+	NPEXEC_DRY_RUN,
+	NPEXEC_FLAGS
+};
+
+/* An argument of -e or -f. */
+struct npexec_source {
+	char option;
+	const char *arg;
+};
+
+enum npexec_parsed {
+	NPEXEC_PARSED,
+	NPEXEC_HELP,
+	NPEXEC_VERSION,
+	NPEXEC_USAGE /* err says what is wrong */
+};
+
+struct npexec_options {
+	enum npexec_mode mode;
+	const char *device;
+	bool several;    /* device stands for several, or their output is gathered */
+	size_t parallel; /* requests at once */
+	char *command;   /* NPEXEC_COMMAND, NPEXEC_CONFIG: the arguments joined by spaces */
+	char **commands; /* NPEXEC_LIST */
+	size_t commands_count;
+	struct npexec_source *sources;
+	size_t sources_count;
+	struct buf text; /* NPEXEC_CONFIG: all lines, each with its newline */
+	int confirm_minutes;
+	cJSON *overrides; /* each NULL when not used */
+	cJSON *env;
+	cJSON *answers;
+	const char *socket;
+	double timeout, idle_timeout; /* seconds; negative: not given */
+	int tty;                      /* -1: -T; 1: -t; 2: -tt */
+	bool want_pty;                /* what follows from tty and from standard input */
+	bool pty_refused;             /* -t without a terminal: people are told */
+	bool json, no_stdin, subsystem, quiet, verbose, no_start, gather, config;
+	bool flags[NPEXEC_FLAGS];
+};
+
+/* What the options mean depends on it; tests say it themselves. */
+struct npexec_world {
+	bool stdin_is_tty;
+	bool stdin_has_data; /* it is a pipe, a file or a socket */
+};
+void npexec_world_look(struct npexec_world *world);
+
+/* Fills *o; npexec_options_finish() frees it whatever the result. */
+enum npexec_parsed npexec_options_parse(int argc, char **argv, const struct npexec_world *world,
+    struct npexec_options *o, struct np_error *err) NP_MUST_CHECK;
+void npexec_options_finish(struct npexec_options *o);
+/* "OPTION: what is wrong with it" into err; -1. */
+int npexec_usage(struct np_error *err, const char *option, const char *what);
+
+/* term, cols, rows: of the terminal, for a pty. */
+struct npexec_terminal {
+	const char *term;
+	int cols, rows; /* 0: unknown */
+	bool interactive;
+	const char *agent_socket;
+};
+/* The method that the mode asks for, and its params for this device and command (NULL: as the mode says). */
+const char *npexec_method(const struct npexec_options *o);
+cJSON *npexec_params(const struct npexec_options *o, const char *device, const char *command, size_t size,
+    const struct npexec_terminal *t) NP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Where the socket is, and whether its directory can be trusted.  Shared by the daemon and the clients; libc only.
+ */
+#ifndef NP_PATHS_H
+#define NP_PATHS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+
+/*
+ * The socket's path: explicit (option -S) if not NULL, else $NETPULSE_SOCKET, else
+ * $XDG_RUNTIME_DIR/netpulse/broker.sock, else /tmp/netpulse-UID/broker.sock.  -1 when it does not fit
+ * sockaddr_un.sun_path, naming the limit and what to do.
+ */
+int paths_socket(const char *explicit_path, char *out, size_t size, struct np_error *err) NP_MUST_CHECK;
+
+/*
+ * Judges the directory that holds socket_path: owned by us or root, not a symbolic link, not writable by group or
+ * others. 0 when it can be trusted; -1 with err (reason denied; connect_failed when it does not exist).
+ */
+int paths_check_dir(const char *socket_path, struct np_error *err) NP_MUST_CHECK;
+/* Creates it 0700 when it is missing (parents are not created), then checks as above and that it is 0700 where it is
+ * ours alone to use. */
+int paths_make_dir(const char *socket_path, struct np_error *err) NP_MUST_CHECK;
+
+/* The uid at the other end of a connected Unix socket (SO_PEERCRED or getpeereid); pid may be NULL, 0 where unknown. */
+int paths_peer(int fd, uid_t *uid, pid_t *pid, struct np_error *err) NP_MUST_CHECK;
+
+/* "~" and "~/x" with the home directory from $HOME, else the password file; other strings are copied.  Caller frees. */
+char *paths_expand_home(const char *path) NP_MALLOC;
+/* $XDG_STATE_HOME/netpulse/netpulsed.log or ~/.local/state/...; creates the directories 0700.  Caller frees; NULL with
+ * err. */
+char *paths_log_file(struct np_error *err);
+
+#endif

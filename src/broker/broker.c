@@ -1,0 +1,455 @@
+/*
+ * The broker's life and its peers: creation, the turn of the loop, accepting clients, stopping.
+ *
+ * Owns every list in struct broker.  Nothing is freed inside a call that somebody else's object made: requests that
+ * have ended are collected and freed at the end of the turn.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+
+#define TICK_SECONDS 5.0
+
+uint64_t
+broker_next_id(struct broker *b)
+{
+	return ++b->next_id;
+}
+
+/* ---- sending ---- */
+
+void
+broker_peer_send(struct broker_peer *bp, char *json, const void *data, size_t size)
+{
+	peer_send(bp->peer, json, strlen(json), data, size);
+	cJSON_free(json);
+}
+
+void
+broker_peer_result(struct broker_peer *bp, const struct message_id *id, cJSON *result)
+{
+	char *json = message_make_result(id, result);
+	struct np_error err;
+
+	if (strlen(json) <= FRAME_JSON_MAX) {
+		broker_peer_send(bp, json, NULL, 0);
+		return;
+	}
+	cJSON_free(json);
+	error_set(&err, REASON_OUTPUT_LIMIT, "the answer exceeds a frame (1 MiB): ask for it by `page`");
+	broker_peer_error(bp, id, &err, NULL);
+}
+
+void
+broker_peer_error(struct broker_peer *bp, const struct message_id *id, const struct np_error *err, const char *device)
+{
+	cJSON *extra = NULL;
+
+	if (device != NULL) {
+		extra = cJSON_CreateObject();
+		cJSON_AddStringToObject(extra, "device", device);
+	}
+	broker_peer_send(bp, message_make_error(id, err, extra), NULL, 0);
+}
+
+void
+broker_peer_notify(struct broker_peer *bp, const char *method, cJSON *params)
+{
+	broker_peer_send(bp, message_make_notification(method, params), NULL, 0);
+}
+
+/* ---- peers ---- */
+
+static void
+on_peer_frame(struct peer *peer NP_UNUSED, const struct frame *frame, void *arg)
+{
+	broker_dispatch(arg, frame);
+}
+
+static void
+on_peer_drained(struct peer *peer NP_UNUSED, void *arg)
+{
+	request_drained(arg);
+	broker_watch_drained(arg);
+}
+
+static void
+on_peer_violated(struct peer *peer, const struct np_error *err, void *arg)
+{
+	struct message_id none = {.kind = MESSAGE_ID_NULL};
+
+	log_warning("peer", "client %llu (pid %ld) broke the protocol: %s", (unsigned long long)peer_id(peer),
+	    (long)peer_pid(peer), err->text);
+	broker_peer_error(arg, &none, err, NULL);
+}
+
+static void
+on_peer_closed(struct peer *peer, void *arg)
+{
+	struct broker_peer *bp = arg;
+	struct broker *b = bp->broker;
+	struct request *r, *next;
+
+	broker_shell_peer_left(b, bp);
+	log_debug("peer", "client %llu left with %d requests", (unsigned long long)peer_id(peer), bp->requests_count);
+	TAILQ_FOREACH_SAFE (r, &bp->requests, peer_link, next) {
+		request_cancel(r, false);
+	}
+	broker_event_peer_left(bp);
+	broker_shows_peer_left(bp);
+	broker_waits_note(b); /* his have nobody to be told any more */
+	TAILQ_REMOVE(&b->peers, bp, link);
+	b->peers_count--;
+	free(bp);
+}
+
+struct broker_peer *
+broker_peer_by_id(struct broker *b, uint64_t id)
+{
+	struct broker_peer *bp;
+
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (peer_id(bp->peer) == id)
+			return bp;
+	}
+	return NULL;
+}
+
+static const struct peer_events peer_callbacks = {
+    .frame = on_peer_frame,
+    .drained = on_peer_drained,
+    .violated = on_peer_violated,
+    .closed = on_peer_closed,
+};
+
+static void
+send_hello(struct broker_peer *bp)
+{
+	static const char *const features[] = {
+	    "exec", "open", "status", "prompt", "window", "capture", "batch", "watch", "metrics", "config", "shell"};
+	cJSON *params = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(params, "protocol", 1);
+	cJSON_AddStringToObject(params, "broker", "netpulsed " NETPULSE_VERSION);
+	cJSON_AddNumberToObject(params, "pid", (double)getpid());
+	cJSON_AddItemToObject(params, "features", cJSON_CreateStringArray(features, (int)NP_COUNT(features)));
+	broker_peer_notify(bp, "hello", params);
+}
+
+static void
+refuse_client(struct broker_peer *bp)
+{
+	struct message_id none = {.kind = MESSAGE_ID_NULL};
+	struct np_error err;
+
+	error_set(&err, REASON_QUEUE_FULL, "the broker already serves %d clients (max_clients): try again later",
+	    bp->broker->config->max_clients);
+	log_warning("broker", "client refused: %s", err.text);
+	broker_event_refused(bp, NULL, &err);
+	bp->refused = true;
+	broker_peer_error(bp, &none, &err, NULL);
+	peer_close_after_flush(bp->peer);
+}
+
+/* Who has left in this very turn, or was refused and has not read that yet, takes no other's place. */
+static bool
+too_many_clients(const struct broker *b)
+{
+	const struct broker_peer *bp;
+	int n = 0;
+
+	if (b->config->max_clients <= 0 || b->peers_count <= b->config->max_clients)
+		return false;
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (!peer_is_closing(bp->peer) || (peer_is_flushing(bp->peer) && !bp->refused))
+			n++;
+	}
+	return n > b->config->max_clients;
+}
+
+static void
+on_accept(int fd, pid_t pid, void *arg)
+{
+	struct broker *b = arg;
+	struct broker_peer *bp = xcalloc(1, sizeof(*bp));
+
+	bp->broker = b;
+	bp->since = clock_now();
+	TAILQ_INIT(&bp->requests);
+	bp->peer = peer_create(b->loop, broker_next_id(b), fd, pid, &peer_callbacks, bp);
+	broker_event_peer(bp, fd);
+	TAILQ_INSERT_TAIL(&b->peers, bp, link);
+	b->peers_count++;
+	b->idle_since = 0;
+	log_debug("peer", "client %llu (pid %ld) connected", (unsigned long long)peer_id(bp->peer), (long)pid);
+	if (too_many_clients(b))
+		refuse_client(bp);
+	else
+		send_hello(bp);
+}
+
+/* ---- the turn and the tick ---- */
+
+static void
+free_ended(struct broker *b)
+{
+	struct request *r;
+
+	while ((r = TAILQ_FIRST(&b->ended)) != NULL) {
+		TAILQ_REMOVE(&b->ended, r, link);
+		request_free(r);
+	}
+}
+
+/* Runs before the loop blocks: the one place where ended things are freed. */
+static void
+on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
+{
+	struct broker *b = w->data;
+
+	free_ended(b);
+	if (!TAILQ_EMPTY(&b->syncs))
+		broker_syncs_answer(b);
+	broker_waits_answer(b);
+	broker_stop_turn(b);
+}
+
+static bool
+has_persistent(const struct broker *b)
+{
+	for (size_t i = 0; i < b->config->devices_count; i++)
+		if (b->config->devices[i]->args.persistent)
+			return true;
+	return false;
+}
+
+static void
+check_idle_exit(struct broker *b)
+{
+	double now = clock_now();
+
+	if (b->peers_count > 0 || b->sessions_count > 0 || has_persistent(b)) {
+		b->idle_since = 0;
+		return;
+	}
+	if (b->idle_since == 0)
+		b->idle_since = now;
+	if (b->options.idle_exit > 0 && now - b->idle_since >= b->options.idle_exit) {
+		log_info("broker", "idle for %.0f s: ending", now - b->idle_since);
+		broker_stop(b, false);
+	}
+}
+
+/* Somebody has put another socket in the place of ours: nobody new will find us. */
+static void
+check_listener(struct broker *b)
+{
+	if (b->stopping || b->listener == NULL || !listener_is_lost(b->listener) || b->peers_count > 0)
+		return;
+	log_warning("broker", "another socket has taken the place of %s: ending", listener_path(b->listener));
+	broker_stop(b, false);
+}
+
+static void
+report_status(struct broker *b)
+{
+	char text[128];
+
+	if (b->options.status == NULL)
+		return;
+	snprintf(text, sizeof(text), "%d sessions, %d clients, %d requests%s", b->sessions_count, b->peers_count,
+	    b->requests_count, b->stopping ? ", draining" : "");
+	b->options.status(text, b->options.arg);
+}
+
+static void
+on_tick(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
+{
+	struct broker *b = w->data;
+
+	broker_pools_tick(b);
+	check_idle_exit(b);
+	check_listener(b);
+	report_status(b);
+}
+
+/* An idle limit below the tick must not wait for the next tick. */
+void
+broker_note_idle(struct broker *b)
+{
+	check_idle_exit(b);
+	if (b->options.idle_exit > 0 && b->options.idle_exit < TICK_SECONDS && b->idle_since != 0) {
+		b->tick.repeat = b->options.idle_exit / 2 > 0.05 ? b->options.idle_exit / 2 : 0.05;
+		ev_timer_again(b->loop, &b->tick);
+	}
+}
+
+/* ---- life ---- */
+
+struct broker *
+broker_create(struct ev_loop *loop, struct config *config, const struct broker_options *options)
+{
+	struct broker *b = xcalloc(1, sizeof(*b));
+
+	b->loop = loop;
+	b->config = config;
+	b->options = *options;
+	b->options.config_file = xstrdup_null(options->config_file);
+	b->options.socket_path = xstrdup_null(options->socket_path);
+	b->options.agent_socket = xstrdup_null(options->agent_socket);
+	b->started = clock_now();
+	b->platforms = broker_platforms_load(config);
+	b->recognised = broker_detect_load();
+	b->random = (uint32_t)time(NULL) ^ ((uint32_t)getpid() << 16);
+	TAILQ_INIT(&b->pools);
+	TAILQ_INIT(&b->peers);
+	TAILQ_INIT(&b->prompts);
+	TAILQ_INIT(&b->requests);
+	TAILQ_INIT(&b->ended);
+	TAILQ_INIT(&b->syncs);
+	TAILQ_INIT(&b->waits);
+	steer_rules_init(&b->rules);
+	TAILQ_INIT(&b->shows);
+	b->events = broker_events_create(loop);
+	broker_audit_configure(b, config->audit_log);
+	broker_event_started(b);
+	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &broker_connector_events, b);
+	double tick =
+	    options->idle_exit > 0 && options->idle_exit / 2 < TICK_SECONDS ? options->idle_exit / 2 : TICK_SECONDS;
+	ev_timer_init(&b->tick, on_tick, 0, tick > 0.05 ? tick : 0.05);
+	b->tick.data = b;
+	ev_timer_again(loop, &b->tick);
+	ev_init(&b->drain, NULL);
+	ev_prepare_init(&b->turn, on_turn);
+	b->turn.data = b;
+	ev_prepare_start(loop, &b->turn);
+	broker_pools_tick(b);
+	return b;
+}
+
+int
+broker_listen(struct broker *b, struct np_error *err)
+{
+	b->listener = listener_create(b->loop, b->options.socket_path, on_accept, b, err);
+	if (b->listener == NULL)
+		return -1;
+	listener_tell_refused(b->listener, broker_event_stranger);
+	return 0;
+}
+
+int
+broker_listen_fd(struct broker *b, int fd, struct np_error *err)
+{
+	b->listener = listener_adopt(b->loop, fd, on_accept, b, err);
+	if (b->listener == NULL)
+		return -1;
+	listener_tell_refused(b->listener, broker_event_stranger);
+	return 0;
+}
+
+const char *
+broker_path(const struct broker *b)
+{
+	return listener_path(b->listener);
+}
+
+static int
+reload(struct broker *b, int *changed, struct np_error *err)
+{
+	struct config *config = config_load(b->options.config_file, err);
+
+	*changed = 0;
+	if (config == NULL) {
+		broker_audit_reopen(b); /* who rotates logs need not know of bad files */
+		broker_event_reloaded(b, 0, err);
+		log_error("config", "reload refused, the former configuration stays in force: %s", err->text);
+		return -1;
+	}
+	for (size_t i = 0; i < config->warnings_count; i++)
+		log_warning("config", "%s", config->warnings[i]);
+	struct platforms *platforms = broker_platforms_load(config);
+	broker_pools_reload(b, config, platforms, changed);
+	platforms_unref(b->platforms);
+	b->platforms = platforms;
+	config_unref(b->config);
+	b->config = config;
+	if (config->log_level_given && !b->options.fixed_log_level)
+		log_set_level(config->log_level);
+	broker_audit_configure(b, config->audit_log);
+	broker_event_reloaded(b, *changed, NULL);
+	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
+	broker_pools_tick(b);
+	return 0;
+}
+
+int
+broker_reload(struct broker *b, int *changed, struct np_error *err)
+{
+	bool tell = !b->stopping; /* READY=1 would take the STOPPING=1 back */
+	int rc;
+
+	if (tell && b->options.reloading != NULL)
+		b->options.reloading(b->options.arg);
+	log_reopen();
+	rc = reload(b, changed, err);
+	if (tell && b->options.reloaded != NULL)
+		b->options.reloaded(rc == -1 ? err : NULL, b->options.arg);
+	return rc;
+}
+
+/* ---- the end ---- */
+
+/* Who has not read by now what was said to him never will. */
+static void
+drop_peers(struct broker *b)
+{
+	struct broker_peer *bp;
+
+	if (b->peers_count == 0)
+		return;
+	TAILQ_FOREACH (bp, &b->peers, link)
+		peer_close(bp->peer);
+	ev_run(b->loop, EVRUN_NOWAIT);
+}
+
+/* Everything that is left gets a second to say goodbye; then the process ends without it. */
+void
+broker_destroy(struct broker *b)
+{
+	double deadline = clock_now() + 1.0;
+	struct broker_pool *pool;
+
+	b->stopping = b->finished = true;
+	ev_timer_stop(b->loop, &b->drain);
+	b->tick.repeat = 0.05; /* the loop must wake to see the deadline */
+	ev_timer_again(b->loop, &b->tick);
+	broker_end_everything(b, deadline - 0.5);
+	while ((b->sessions_count > 0 || b->peers_count > 0) && clock_now() < deadline)
+		ev_run(b->loop, EVRUN_ONCE);
+	drop_peers(b);
+	free_ended(b);
+	connector_destroy(b->connector);
+	broker_shows_free(b);
+	while ((pool = TAILQ_FIRST(&b->pools)) != NULL)
+		broker_pool_free(pool);
+	broker_waits_finish(b);
+	steer_rules_finish(&b->rules);
+	ev_timer_stop(b->loop, &b->tick);
+	ev_prepare_stop(b->loop, &b->turn);
+	listener_destroy(b->listener);
+	broker_events_destroy(b->events);
+	platforms_unref(b->platforms);
+	cJSON_Delete(b->recognised);
+	config_unref(b->config);
+	free((char *)(uintptr_t)b->options.config_file);
+	free((char *)(uintptr_t)b->options.socket_path);
+	free((char *)(uintptr_t)b->options.agent_socket);
+	free(b);
+}

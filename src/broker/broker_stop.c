@@ -1,0 +1,193 @@
+/*
+ * The end: a drain that waits for what runs, and what is done when nothing more may be waited for.
+ */
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#define DRAIN_POLL_SECONDS 0.02
+#define GOODBYE_SECONDS 0.3 /* for shells to log out, all of them together */
+
+/* ---- a drain ---- */
+
+/* Requests that a drain waits for; leases of jump hosts live as long as the sessions behind them and do not count. */
+static int
+commands_left(const struct broker *b)
+{
+	const struct request *r;
+	int count = 0;
+
+	TAILQ_FOREACH (r, &b->requests, link) {
+		if (r->kind == REQUEST_EXEC || r->kind == REQUEST_CONFIG)
+			count++;
+	}
+	return count;
+}
+
+/* What has been said but not read: a drain waits for it as well, as long as drain_timeout allows.  Not for watchers. */
+static bool
+output_left(const struct broker *b)
+{
+	const struct broker_peer *bp;
+
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (peer_out_pending(bp->peer) > 0 && (bp->watches == 0 || bp->requests_count > 0))
+			return true;
+	}
+	return false;
+}
+
+/* The listener goes last, so that who asks while we drain gets an answer and not a second broker. */
+static void
+finish(struct broker *b)
+{
+	if (b->finished)
+		return;
+	b->finished = true;
+	listener_stop(b->listener);
+	log_info("broker", "ended after %.0f s", clock_now() - b->started);
+	b->options.finished(b->options.arg);
+}
+
+static void
+finish_when_read(struct broker *b)
+{
+	if (!output_left(b)) {
+		finish(b);
+		return;
+	}
+	if (b->tick.repeat > DRAIN_POLL_SECONDS) {
+		b->tick.repeat = DRAIN_POLL_SECONDS; /* no event tells when the last byte has left */
+		ev_timer_again(b->loop, &b->tick);
+	}
+}
+
+void
+broker_stop_turn(struct broker *b)
+{
+	if (b->stopping && !b->finished && commands_left(b) == 0)
+		finish_when_read(b);
+}
+
+static void
+fail_waiting(struct broker *b, const struct np_error *err)
+{
+	struct request *r, *next;
+
+	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
+		if ((r->state == REQUEST_QUEUED || r->state == REQUEST_GATHERING) && r->kind != REQUEST_FORWARD)
+			request_fail(r, err);
+	}
+}
+
+/* What ends or drains opens nothing for persistent devices any more. */
+static void
+release_persistent(struct broker *b)
+{
+	struct broker_pool *pool;
+
+	TAILQ_FOREACH (pool, &b->pools, link)
+		pool->policy.persistent_wanted = false;
+}
+
+static void
+on_drain_over(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
+{
+	struct broker *b = w->data;
+
+	log_warning("broker", "%d requests did not end within drain_timeout (%.0f s): ending without them",
+	    b->requests_count, b->config->drain_timeout);
+	finish(b);
+}
+
+void
+broker_stop(struct broker *b, bool now)
+{
+	struct np_error err;
+
+	if (b->finished)
+		return;
+	if (!b->stopping)
+		b->options.stopping(b->options.arg);
+	broker_event_stopping(b, b->stopping || now);
+	release_persistent(b);
+	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
+	fail_waiting(b, &err);
+	broker_shell_unhold_all(b);
+	if (b->stopping || now) {
+		b->stopping = b->at_once = true;
+		log_info("broker", "ending now");
+		finish(b);
+		return;
+	}
+	b->stopping = true;
+	log_info("broker", "draining: %d commands run", commands_left(b));
+	if (b->config->drain_timeout > 0) {
+		ev_timer_init(&b->drain, on_drain_over, b->config->drain_timeout, 0);
+		b->drain.data = b;
+		ev_timer_start(b->loop, &b->drain);
+	}
+}
+
+/* ---- what is left ---- */
+
+static int
+shells_leaving(const struct broker *b)
+{
+	const struct broker_pool *pool;
+	struct pool_entry *e;
+	int leaving = 0;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		TAILQ_FOREACH (e, &pool->policy.entries, link)
+			leaving += broker_shell_is_leaving(broker_entry_session(e));
+	}
+	return leaving;
+}
+
+/* Devices keep the line of a shell that went without a word for some time, and have few. */
+static void
+log_out_shells(struct broker *b, double deadline)
+{
+	struct broker_pool *pool;
+	struct pool_entry *e, *next;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		TAILQ_FOREACH_SAFE (e, &pool->policy.entries, link, next)
+			(void)broker_shell_say_goodbye(broker_entry_session(e), "the broker ends");
+	}
+	while (shells_leaving(b) > 0 && clock_now() < deadline)
+		ev_run(b->loop, EVRUN_ONCE);
+}
+
+static void
+end_sessions(struct broker *b)
+{
+	struct broker_pool *pool;
+	struct pool_entry *e, *next;
+
+	release_persistent(b); /* a drain may have been followed by a reload */
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		TAILQ_FOREACH_SAFE (e, &pool->policy.entries, link, next) {
+			broker_session_end(broker_entry_session(e), REASON_SHUTTING_DOWN, "the broker ends");
+		}
+	}
+}
+
+/* What ran is told so by its channel's end, in a later turn, and watchers of every session's; only then the clients are
+ * let go. */
+void
+broker_end_everything(struct broker *b, double deadline)
+{
+	struct broker_peer *bp;
+
+	if (!b->at_once)
+		log_out_shells(b, clock_now() + GOODBYE_SECONDS);
+	end_sessions(b);
+	while ((commands_left(b) > 0 || (b->sessions_count > 0 && !TAILQ_EMPTY(&b->events->watches))) &&
+	       clock_now() < deadline)
+		ev_run(b->loop, EVRUN_ONCE);
+	TAILQ_FOREACH (bp, &b->peers, link)
+		peer_close_after_flush(bp->peer);
+}

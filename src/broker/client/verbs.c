@@ -1,0 +1,253 @@
+/*
+ * The verbs: one function a method of the protocol, in one table.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+/* ---- exec and open ---- */
+
+static int
+refuse_new(const struct broker *b, struct np_error *err)
+{
+	if (b->stopping)
+		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
+	return 0;
+}
+
+static int
+count_queued(const struct broker *b)
+{
+	const struct request *r;
+	int n = 0;
+
+	TAILQ_FOREACH (r, &b->requests, link) {
+		if (r->state == REQUEST_QUEUED && r->kind != REQUEST_FORWARD)
+			n++;
+	}
+	return n;
+}
+
+/* A device that nobody waits for takes one more: thousands who wait for a dead one must not hold up the others. */
+static int
+refuse_queue(const struct broker *b, const struct broker_pool *pool, struct np_error *err)
+{
+	if (b->config->max_queue == 0 || pool->policy.waiters_count == 0 || count_queued(b) < b->config->max_queue)
+		return 0;
+	return error_set(
+	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->config->max_queue);
+}
+
+int
+broker_request_make(struct broker_peer *bp, const struct message *m, enum request_kind kind, struct exec_params *params,
+    struct request **made, struct np_error *err)
+{
+	struct broker *b = bp->broker;
+	struct broker_pool *pool;
+	struct request *r;
+
+	if (refuse_new(b, err) == -1)
+		return -1;
+	pool = broker_pool_get(b, &params->device, broker_want_of(kind, params), err);
+	if (pool == NULL || broker_steer_admit(pool, err) == -1 || refuse_queue(b, pool, err) == -1 ||
+	    broker_check_params(pool, params, err) == -1)
+		return -1;
+	r = request_create(b, kind, bp, &m->id);
+	r->params = *params;
+	memset(params, 0, sizeof(*params));
+	r->window_left = r->params.window;
+	r->pool = pool;
+	*made = r;
+	return 0;
+}
+
+/* The same, and its place in the queue. */
+static int
+submit(struct broker_peer *bp, const struct message *m, enum request_kind kind, struct exec_params *params,
+    struct np_error *err)
+{
+	struct request *r;
+
+	if (broker_request_make(bp, m, kind, params, &r, err) == -1)
+		return -1;
+	r->opens = kind == REQUEST_OPEN;
+	if (r->opens)
+		broker_pool_unblock(r->pool, false);
+	request_submit(r);
+	return 0;
+}
+
+static int
+verb_exec(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	struct exec_params params;
+	int rc = exec_params_parse(m->params, &params, err);
+
+	if (rc == 0)
+		rc = submit(bp, m, REQUEST_EXEC, &params, err);
+	exec_params_finish(&params);
+	return rc;
+}
+
+static int
+verb_open(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	struct exec_params params;
+	int rc = open_params_parse(m->params, &params, err);
+
+	if (rc == 0)
+		rc = submit(bp, m, REQUEST_OPEN, &params, err);
+	exec_params_finish(&params);
+	return rc;
+}
+
+/* ---- the broker itself ---- */
+
+static int
+verb_ping(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	cJSON *result;
+
+	if (params_only(m->params, NULL, 0, err) == -1)
+		return -1;
+	result = cJSON_CreateObject();
+	cJSON_AddStringToObject(result, "version", NETPULSE_VERSION);
+	cJSON_AddNumberToObject(result, "pid", (double)getpid());
+	cJSON_AddNumberToObject(result, "uptime", (double)(long)(clock_now() - bp->broker->started));
+	broker_peer_result(bp, &m->id, result);
+	return 0;
+}
+
+static int
+verb_reload(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	struct broker *b = bp->broker;
+	cJSON *result;
+	int changed;
+
+	if (params_only(m->params, NULL, 0, err) == -1)
+		return -1;
+	broker_event_steered(bp, "reload", NULL, 0, 0, NULL);
+	if (broker_reload(b, &changed, err) == -1)
+		return -1;
+	result = cJSON_CreateObject();
+	cJSON_AddNumberToObject(result, "devices", (double)b->config->devices_count);
+	cJSON_AddNumberToObject(result, "changed", changed);
+	cJSON_AddItemToObject(result, "warnings", broker_strings(b->config->warnings, b->config->warnings_count));
+	broker_peer_result(bp, &m->id, result);
+	return 0;
+}
+
+static int
+verb_stop(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	static const char *const names[] = {"now"};
+	bool now = false;
+
+	if (params_only(m->params, names, NP_COUNT(names), err) == -1 || params_bool(m->params, "now", &now, err) == -1)
+		return -1;
+	broker_event_steered(bp, now ? "stop --now" : "stop", NULL, 0, 0, NULL);
+	broker_peer_result(bp, &m->id, cJSON_CreateObject());
+	if (now || !bp->broker->stopping)
+		broker_stop(bp->broker, now);
+	return 0;
+}
+
+/* ---- sync ---- */
+
+static int
+verb_sync(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	struct broker_sync *sync;
+
+	if (params_only(m->params, NULL, 0, err) == -1 || broker_wait_room(bp, err) == -1)
+		return -1;
+	sync = xcalloc(1, sizeof(*sync));
+	sync->peer_id = peer_id(bp->peer);
+	sync->id = m->id;
+	TAILQ_INSERT_TAIL(&bp->broker->syncs, sync, link);
+	return 0;
+}
+
+/* Something is on its way out: a closed client, a session that was told to end. */
+static bool
+anything_closing(struct broker *b)
+{
+	const struct broker_peer *bp;
+	struct broker_pool *pool;
+	struct pool_entry *e;
+
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (peer_is_closing(bp->peer))
+			return true;
+	}
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (ev_is_pending(&pool->kick))
+			return true;
+		TAILQ_FOREACH (e, &pool->policy.entries, link) {
+			struct broker_session *s = broker_entry_session(e);
+			if (s->closing)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Called at the end of each turn while somebody waits: answered once everything received before has had its effect. */
+void
+broker_syncs_answer(struct broker *b)
+{
+	struct broker_sync *sync;
+
+	if (anything_closing(b))
+		return;
+	while ((sync = TAILQ_FIRST(&b->syncs)) != NULL) {
+		struct broker_peer *bp = broker_peer_by_id(b, sync->peer_id);
+		TAILQ_REMOVE(&b->syncs, sync, link);
+		if (bp != NULL)
+			broker_peer_result(bp, &sync->id, cJSON_CreateObject());
+		free(sync);
+	}
+}
+
+const struct verb *
+broker_verb(const char *name)
+{
+	static const struct verb verbs[] = {
+	    {"exec", verb_exec},
+	    {"config", verb_config},
+	    {"record", verb_record},
+	    {"platform_test", verb_platform_test},
+	    {"open", verb_open},
+	    {"close", broker_verb_close},
+	    {"kill", broker_verb_kill},
+	    {"pause", broker_verb_steer},
+	    {"resume", broker_verb_steer},
+	    {"disable", broker_verb_steer},
+	    {"enable", broker_verb_steer},
+	    {"drain", broker_verb_steer},
+	    {"reconnect", broker_verb_steer},
+	    {"status", broker_verb_status},
+	    {"test", broker_verb_test},
+	    {"devices", verb_devices},
+	    {"ping", verb_ping},
+	    {"sync", verb_sync},
+	    {"reload", verb_reload},
+	    {"stop", verb_stop},
+	    {"config_show", broker_verb_config_show},
+	    {"platforms", broker_verb_platforms},
+	    {"watch", broker_verb_watch},
+	    {"metrics", broker_verb_metrics},
+	};
+
+	for (size_t i = 0; i < NP_COUNT(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}

@@ -1,0 +1,185 @@
+/*
+ * Which driver a device gets: a channel for each command, or an interactive shell that a platform definition explains;
+ * and the set of those definitions.
+ *
+ *   driver: exec             channels, whatever the device_type says
+ *   driver: cli              shells of the platform that device_type names
+ *   neither, no device_type  channels (also for `linux')
+ *   neither, a device_type   shells, unless its platform prefers channels and the request needs no privilege
+ *
+ * A device that is used both ways has two pools, which share its max_connections.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_impl.h"
+#include "base/log.h"
+#include "platform/platform_dirs.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+struct platforms *
+broker_platforms_load(const struct config *config)
+{
+	struct platforms *set = platform_dirs_load(config->platform_path);
+
+	for (size_t i = 0; i < set->errors_count; i++)
+		log_warning("config", "platform refused: %s", set->errors[i]);
+	log_debug("config", "%zu platforms", set->count);
+	return set;
+}
+
+static bool
+has_secret(const struct device_conf *d)
+{
+	return d->secret != NULL || d->secret_file != NULL || d->secret_command != NULL;
+}
+
+static int
+find_platform(const struct broker *b, const struct platforms *set, const struct device_conf *device,
+    struct platform **platform, struct np_error *err)
+{
+	bool detect = strcmp(device->device_type, BROKER_AUTODETECT) == 0;
+	const char *known = device->device_type, *near;
+	char shown[64];
+
+	if (detect)
+		known = b != NULL ? broker_detect_known(b, device->name) : NULL;
+	*platform = known != NULL ? platforms_find(set, known) : NULL;
+	if (*platform == NULL && detect)
+		*platform = platforms_find(set, BROKER_AUTODETECT);
+	if (*platform != NULL)
+		return 0;
+	near = platforms_nearest(set, device->device_type);
+	text_vis_into(shown, sizeof(shown), device->device_type);
+	return error_set(err, REASON_INVALID_PARAMS, "%s: no platform is called `%s`%s%s%s (npctl platform list)",
+	    device->name, shown, near != NULL ? ": did you mean `" : "", near != NULL ? near : "",
+	    near != NULL ? "`?" : "");
+}
+
+/*
+ * 0 with *platform set (no reference taken), NULL: channels; or -1 when the device cannot do what is wanted.  b may be
+ * NULL: nothing was detected.
+ */
+int
+broker_driver_choose(const struct broker *b, const struct platforms *set, const struct device_conf *device,
+    enum broker_want want, struct platform **platform, struct np_error *err)
+{
+	bool plain = device->device_type == NULL || strcmp(device->device_type, "linux") == 0;
+
+	*platform = NULL;
+	if (want == WANT_CHANNEL)
+		return 0;
+	if (device->driver == DRIVER_EXEC || (device->driver == DRIVER_DEFAULT && plain)) {
+		if (want == WANT_ANY)
+			return 0;
+		return error_set(err, REASON_INVALID_PARAMS, "%s has no command line with modes: %s", device->name,
+		    device->driver == DRIVER_EXEC ? "it is configured as `driver: exec`"
+						  : "configure its `device_type`, or give it with --type");
+	}
+	if (device->device_type == NULL)
+		return error_set(err, REASON_INVALID_PARAMS,
+		    "%s: `driver: cli` needs a `device_type`: a platform's name (npctl platform list), or autodetect",
+		    device->name);
+	if (find_platform(b, set, device, platform, err) == -1)
+		return -1;
+	if (want == WANT_ANY && device->driver == DRIVER_DEFAULT && (*platform)->exec == PLATFORM_EXEC_PREFERRED &&
+	    !has_secret(device))
+		*platform = NULL;
+	return 0;
+}
+
+/* What a platform says about the sessions of its devices: one shell each, and no more than it has lines for. */
+void
+broker_driver_apply(struct device_conf *device, const struct platform *platform)
+{
+	struct conn_args *args = &device->args;
+
+	if (platform == NULL)
+		return;
+	args->max_channels = 1;
+	if (!args->max_connections_given && platform->max_sessions > 0 &&
+	    args->max_connections > platform->max_sessions)
+		args->max_connections = platform->max_sessions;
+}
+
+enum broker_want
+broker_want_of(enum request_kind kind, const struct exec_params *params)
+{
+	switch (kind) {
+	case REQUEST_CONFIG:
+		return WANT_SHELL;
+	case REQUEST_FORWARD:
+		return WANT_CHANNEL;
+	case REQUEST_OPEN:
+	case REQUEST_TEST:
+		return WANT_ANY;
+	case REQUEST_EXEC:
+		break;
+	}
+	if (params->kind != EXEC_COMMAND)
+		return WANT_CHANNEL;
+	return params->enable || params->record || params->trial ? WANT_SHELL : WANT_ANY;
+}
+
+/* What one of the drivers understands and the other cannot do: refused rather than ignored. */
+int
+broker_check_params(const struct broker_pool *pool, const struct exec_params *params, struct np_error *err)
+{
+	const char *name = params->answers_count > 0 ? "answers" : params->prove ? "prove" : NULL;
+
+	if (pool->platform == NULL && name != NULL)
+		return error_set(err, REASON_INVALID_PARAMS,
+		    "`%s` concerns interactive command lines; %s is driven by exec channels", name, pool->device->name);
+	if (pool->platform != NULL && params->env != NULL)
+		return error_set(
+		    err, REASON_INVALID_PARAMS, "`env`: the command line of %s has no environment", pool->device->name);
+	return 0;
+}
+
+/*
+ * After a reload: the platform that the pool's new device has, under the driver that the pool has.  0 with *platform
+ * (no reference taken), or -1 when the new configuration does not allow that driver any more.
+ */
+int
+broker_driver_again(const struct platforms *set, const struct broker_pool *pool, const struct device_conf *device,
+    struct platform **platform, struct np_error *err)
+{
+	return broker_driver_choose(
+	    pool->broker, set, device, pool->platform != NULL ? WANT_SHELL : WANT_CHANNEL, platform, err);
+}
+
+/* Whether requests that leave the driver open go to this one: decided anew, what was learned is forgotten. */
+bool
+broker_driver_is_default(const struct broker *b, const struct platforms *set, const struct device_conf *device,
+    const struct platform *platform)
+{
+	struct platform *usual;
+	struct np_error err;
+
+	return broker_driver_choose(b, set, device, WANT_ANY, &usual, &err) == 0 && usual == platform;
+}
+
+/*
+ * The server runs no commands on channels although its platform prefers them: from now on the device's requests go to
+ * shells.  True when r was moved there; nothing of it had been sent.
+ */
+bool
+broker_fall_back_to_shell(struct request *r)
+{
+	struct broker_pool *pool = r->pool, *shells;
+	struct np_error err;
+
+	if (r->kind != REQUEST_EXEC || broker_want_of(r->kind, &r->params) != WANT_ANY ||
+	    pool->device->device_type == NULL || pool->device->driver == DRIVER_EXEC || r->params.env != NULL)
+		return false;
+	shells = broker_pool_get(r->broker, &pool->ref, WANT_SHELL, &err);
+	if (shells == NULL)
+		return false;
+	if (pool->is_default)
+		log_info("pool", "%s: its server runs no commands on channels: shells from now on", pool->device->name);
+	pool->is_default = false;
+	shells->is_default = true;
+	r->pool = shells;
+	return true;
+}

@@ -1,0 +1,304 @@
+/*
+ * Questions that connectors ask people: relayed to the client at a terminal that waits, answered once, never kept.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+
+/* Whoever tests is asked himself, and nobody else. */
+static struct request *
+trial_audience(const struct broker_session *s)
+{
+	return s->test != NULL && s->test->peer != NULL && s->test->params.interactive ? s->test : NULL;
+}
+
+/* Somebody at a terminal who waits for a session of this pool, or for one behind it. */
+static struct request *
+find_audience(struct broker_pool *pool, int depth)
+{
+	struct pool_waiter *w;
+
+	TAILQ_FOREACH (w, &pool->policy.waiters, link) {
+		struct request *r = request_by_waiter(w);
+		if (r->kind == REQUEST_FORWARD && r->dependent != NULL && depth < BROKER_JUMPS_MAX) {
+			struct request *behind = r->dependent->entry.trial
+						     ? trial_audience(r->dependent)
+						     : find_audience(r->dependent->pool, depth + 1);
+			if (behind != NULL)
+				return behind;
+		} else if (r->peer != NULL && r->params.interactive)
+			return r;
+	}
+	return NULL;
+}
+
+static const char *
+prompt_kind_name(enum prompt_kind kind)
+{
+	switch (kind) {
+	case PROMPT_PASSWORD:
+		return "password";
+	case PROMPT_PASSPHRASE:
+		return "passphrase";
+	case PROMPT_KEYBOARD_INTERACTIVE:
+		return "keyboard-interactive";
+	case PROMPT_HOST_KEY:
+		return "host_key";
+	case PROMPT_SECRET:
+		return "secret";
+	case PROMPT_QUESTION:
+		break;
+	}
+	return "question";
+}
+
+/* Whether a person is being asked something that this pool's waiters wait for. */
+static bool
+pool_asks(const struct broker_pool *pool, int depth)
+{
+	const struct broker_prompt *p;
+	struct pool_entry *e;
+
+	TAILQ_FOREACH (p, &pool->broker->prompts, link) {
+		if (p->pool == pool && p->asker == NULL && !p->trial)
+			return true;
+	}
+	TAILQ_FOREACH (e, &pool->policy.entries, link) {
+		const struct request *forward = broker_entry_session(e)->forward;
+		if (forward != NULL && forward->state == REQUEST_QUEUED && depth < BROKER_JUMPS_MAX &&
+		    pool_asks(forward->pool, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+static void
+stop_clock(struct request *r, double now)
+{
+	r->queue_left = r->waiter.deadline > 0 ? r->waiter.deadline - now : 0;
+	r->waiter.deadline = 0;
+	r->clock_stopped = true;
+}
+
+static void
+start_clock(struct request *r, double now)
+{
+	r->waiter.deadline = r->queue_left > 0 ? now + r->queue_left : 0;
+	r->clock_stopped = false;
+}
+
+/* Queue limits do not run while a question is open.  Called whenever one opens or closes. */
+static void
+update_clocks(struct broker *b)
+{
+	struct broker_pool *pool;
+	struct pool_waiter *w;
+	double now = clock_now();
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		pool->asking = pool_asks(pool, 0);
+		TAILQ_FOREACH (w, &pool->policy.waiters, link) {
+			struct request *r = request_by_waiter(w);
+			if (pool->asking && !r->clock_stopped)
+				stop_clock(r, now);
+			else if (!pool->asking && r->clock_stopped)
+				start_clock(r, now);
+		}
+		broker_pool_kick(pool);
+	}
+}
+
+static void
+prompt_free(struct broker_prompt *p)
+{
+	struct broker *b = p->pool->broker;
+
+	ev_timer_stop(b->loop, &p->timer);
+	TAILQ_REMOVE(&b->prompts, p, link);
+	update_clocks(b);
+	free(p->text);
+	free(p);
+}
+
+static void
+prompt_close(struct broker_prompt *p, const char *value)
+{
+	struct request *asker = p->asker;
+
+	if (asker == NULL)
+		connector_answer(p->pool->broker->connector, p->job_id, p->prompt_id, value);
+	prompt_free(p);
+	if (asker != NULL)
+		request_cli_answer(asker, value);
+}
+
+static void
+on_prompt_timeout(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
+{
+	struct broker_prompt *p = w->data;
+
+	log_info("session", "%s: nobody answered within prompt_timeout", p->pool->device->name);
+	prompt_close(p, NULL);
+}
+
+static void
+prompt_send(struct broker_prompt *p, struct request *r)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	p->request_uid = r->uid;
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddNumberToObject(params, "prompt_id", (double)p->prompt_id);
+	cJSON_AddStringToObject(params, "device", p->pool->device->name);
+	cJSON_AddStringToObject(params, "kind", prompt_kind_name(p->kind));
+	cJSON_AddStringToObject(params, "text", p->text);
+	cJSON_AddBoolToObject(params, "echo", p->echo);
+	broker_peer_notify(r->peer, "prompt", params);
+}
+
+static struct broker_prompt *
+prompt_create(struct broker_pool *pool, enum prompt_kind kind, const char *text, bool echo)
+{
+	struct broker_prompt *p = xcalloc(1, sizeof(*p));
+	struct broker *b = pool->broker;
+
+	p->pool = pool;
+	p->kind = kind;
+	p->echo = echo;
+	p->text = xstrdup(text);
+	ev_timer_init(&p->timer, on_prompt_timeout, pool->device->args.prompt_timeout, 0);
+	p->timer.data = p;
+	if (pool->device->args.prompt_timeout > 0)
+		ev_timer_start(b->loop, &p->timer);
+	TAILQ_INSERT_TAIL(&b->prompts, p, link);
+	return p;
+}
+
+/*
+ * Asks the person behind r, whose command waits for it (the caller has seen that there is one); the answer goes to
+ * request_cli_answer(), NULL when none came.
+ */
+void
+broker_question_ask(struct request *r, enum prompt_kind kind, const char *text, bool echo)
+{
+	struct broker_prompt *p = prompt_create(r->pool, kind, text, echo);
+
+	p->asker = r;
+	/* Apart from the connectors' own numbers. */
+	p->prompt_id = (UINT64_C(1) << 48) + broker_next_id(r->broker);
+	prompt_send(p, r);
+}
+
+/* The command asks no longer: it ended, or the device went on by itself. */
+void
+broker_question_drop(struct request *r)
+{
+	struct broker_prompt *p, *next;
+
+	TAILQ_FOREACH_SAFE (p, &r->broker->prompts, link, next) {
+		if (p->asker == r)
+			prompt_free(p);
+	}
+}
+
+void
+broker_prompt_ask(const struct connect_prompt *prompt, void *arg)
+{
+	struct broker *b = arg;
+	struct broker_pool *pool = broker_pool_by_job(b, prompt->job_id);
+	struct broker_session *s = broker_session_by_job(b, prompt->job_id);
+	bool trial = s != NULL && s->entry.trial;
+	struct request *r = trial ? trial_audience(s) : pool != NULL ? find_audience(pool, 0) : NULL;
+	struct broker_prompt *p;
+
+	if (pool != NULL && !trial)
+		pool->prompted = true;
+	if (r == NULL) {
+		connector_answer(b->connector, prompt->job_id, prompt->prompt_id, NULL);
+		return;
+	}
+	p = prompt_create(pool, prompt->kind, prompt->text, prompt->echo);
+	p->job_id = prompt->job_id;
+	p->trial = trial;
+	p->prompt_id = prompt->prompt_id;
+	update_clocks(b);
+	prompt_send(p, r);
+}
+
+/* The person who was asked has left: ask the next one who waits, or give up. */
+void
+broker_prompts_reassign(struct broker *b, uint64_t request_uid)
+{
+	struct broker_prompt *p, *next;
+
+	TAILQ_FOREACH_SAFE (p, &b->prompts, link, next) {
+		struct request *r;
+		if (p->request_uid != request_uid || p->asker != NULL)
+			continue;
+		r = p->trial ? NULL : find_audience(p->pool, 0);
+		if (r != NULL)
+			prompt_send(p, r);
+		else
+			prompt_close(p, NULL);
+	}
+}
+
+bool
+broker_prompt_answer(struct broker *b, struct request *r, uint64_t prompt_id, const char *value)
+{
+	struct broker_prompt *p;
+
+	TAILQ_FOREACH (p, &b->prompts, link) {
+		if (p->prompt_id == prompt_id && p->request_uid == r->uid) {
+			prompt_close(p, value);
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+broker_prompts_drop(struct broker_pool *pool)
+{
+	struct broker_prompt *p, *next;
+
+	TAILQ_FOREACH_SAFE (p, &pool->broker->prompts, link, next) {
+		if (p->pool == pool)
+			prompt_close(p, NULL);
+	}
+}
+
+/* Who asked has gone (the server closed the connection, the attempt was given up): nobody wants the answer. */
+void
+broker_prompts_drop_job(struct broker *b, uint64_t job_id)
+{
+	struct broker_prompt *p, *next;
+
+	TAILQ_FOREACH_SAFE (p, &b->prompts, link, next) {
+		if (p->asker == NULL && p->job_id == job_id)
+			prompt_free(p);
+	}
+}
+
+void
+broker_connector_notice(uint64_t job_id, const char *text, void *arg)
+{
+	struct broker_pool *pool = broker_pool_by_job(arg, job_id);
+	struct broker_session *s = broker_session_by_job(arg, job_id);
+	struct pool_waiter *w;
+
+	if (pool == NULL)
+		return;
+	log_info("session", "%s: %s", pool->device->name, text);
+	if (s != NULL && s->entry.trial) {
+		if (s->test != NULL)
+			request_notice(s->test, text);
+		return;
+	}
+	TAILQ_FOREACH (w, &pool->policy.waiters, link)
+		request_notice(request_by_waiter(w), text);
+}

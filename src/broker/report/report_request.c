@@ -1,0 +1,246 @@
+/*
+ * The hooks that tell of requests and their commands; see broker_event.h.
+ */
+#include <stdlib.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+
+static const char *
+kind_word(const struct request *r)
+{
+	switch (r->kind) {
+	case REQUEST_OPEN:
+		return "open";
+	case REQUEST_CONFIG:
+		return "config";
+	case REQUEST_FORWARD:
+		return "forward";
+	case REQUEST_TEST:
+		return "test";
+	case REQUEST_EXEC:
+		break;
+	}
+	switch (r->params.kind) {
+	case EXEC_SHELL:
+		return "shell";
+	case EXEC_SUBSYSTEM:
+		return "subsystem";
+	case EXEC_COMMAND:
+		break;
+	}
+	return "exec";
+}
+
+static void
+name_request(struct event *e, const struct request *r)
+{
+	broker_event_name_pool(e, r->pool);
+	e->who = &r->who;
+	e->request = r->uid;
+	e->session = r->ran_on.id;
+	e->what = kind_word(r);
+}
+
+static bool
+is_internal(const struct request *r)
+{
+	return r->kind == REQUEST_FORWARD || r->pool == NULL;
+}
+
+/* How many commands, or lines of configuration, and how many of them failed. */
+static void
+add_counts(struct event *e, const struct request *r)
+{
+	if (r->kind == REQUEST_CONFIG) {
+		e->count = (int64_t)r->cli.lines_count;
+		e->failed = (int64_t)r->cli.result.lines_failed;
+	} else if (r->kind == REQUEST_EXEC) {
+		if (r->params.batch)
+			e->count = (int64_t)r->params.commands_count;
+		e->failed = (int64_t)r->failed;
+	}
+}
+
+/* Bytes since the last time that we told. */
+static void
+take_bytes(struct event *e, struct request *r)
+{
+	e->bytes_in = (int64_t)(r->bytes_in - r->told_in);
+	e->bytes_out = (int64_t)(r->bytes_out - r->told_out);
+	r->told_in = r->bytes_in;
+	r->told_out = r->bytes_out;
+}
+
+void
+broker_event_request_made(struct request *r)
+{
+	if (r->peer == NULL)
+		return;
+	broker_event_name_program(r->peer);
+	r->who = r->peer->who;
+}
+
+void
+broker_event_request_queued(struct request *r)
+{
+	struct event e;
+
+	if (is_internal(r))
+		return;
+	event_init(&e, EVENT_REQUEST_QUEUED);
+	name_request(&e, r);
+	add_counts(&e, r);
+	e.failed = -1;
+	broker_event_emit(r->broker, &e);
+}
+
+/* What a request that has a session has cost so far, as its results tell it. */
+static void
+add_times(struct event *e, const struct request *r)
+{
+	if (r->ran_on.id == 0)
+		return;
+	e->reused = r->ran_on.reused;
+	e->connect = r->ran_on.reused ? 0 : r->ran_on.connect_seconds;
+	e->queue = r->assigned - r->received - e->connect;
+	if (e->queue < 0)
+		e->queue = 0;
+}
+
+void
+broker_event_request_started(struct request *r)
+{
+	struct event e;
+
+	if (is_internal(r))
+		return;
+	event_init(&e, EVENT_REQUEST_STARTED);
+	name_request(&e, r);
+	add_times(&e, r);
+	broker_event_emit(r->broker, &e);
+}
+
+/* For the audit log, which masks it; the caller frees what e->command then is. */
+static char *
+add_command(struct event *e, const struct request *r)
+{
+	const struct command *c = r->index < r->params.commands_count ? &r->params.commands[r->index] : NULL;
+	const char *text = c != NULL ? c->text : NULL;
+	char *shown;
+
+	e->command_size = c != NULL ? c->size : 0;
+	if (r->kind == REQUEST_CONFIG) {
+		text = r->cli.text.len > 0 ? (const char *)buf_head(&r->cli.text) : NULL;
+		e->command_size = r->cli.text.len;
+	}
+	if (r->params.batch)
+		e->index = (int64_t)r->index;
+	shown = broker_audit_command(r, text, e->command_size);
+	e->command = shown;
+	return shown;
+}
+
+static struct np_error
+cancellation(const struct request *r)
+{
+	struct np_error err;
+
+	error_set(&err, REASON_CANCELLED, "%s",
+	    r->killed         ? "killed by the operator (npctl kill)"
+	    : r->peer == NULL ? "the client has left"
+			      : "cancelled by the client");
+	return err;
+}
+
+void
+broker_event_command_ended(struct request *r)
+{
+	struct np_error cancelled = cancellation(r);
+	struct event e;
+	char *shown;
+
+	if (is_internal(r))
+		return;
+	r->told_command = true;
+	event_init(&e, EVENT_COMMAND_ENDED);
+	name_request(&e, r);
+	shown = add_command(&e, r);
+	e.ended = true;
+	e.err = r->cancelled ? &cancelled : request_command_error(r);
+	e.has_status = e.err == NULL && r->end.has_status;
+	e.status = r->end.status;
+	e.signal = r->end.signal;
+	if (r->started > 0)
+		e.duration = clock_now() - r->started;
+	if (r->index == 0)
+		add_times(&e, r);
+	if (r->kind == REQUEST_CONFIG)
+		add_counts(&e, r);
+	take_bytes(&e, r);
+	broker_event_emit(r->broker, &e);
+	free(shown);
+}
+
+void
+broker_event_command_not_run(struct request *r, const struct np_error *why)
+{
+	struct event e;
+	char *shown;
+
+	if (is_internal(r))
+		return;
+	event_init(&e, EVENT_COMMAND_ENDED);
+	name_request(&e, r);
+	shown = add_command(&e, r);
+	e.ended = true;
+	e.err = why;
+	broker_event_emit(r->broker, &e);
+	free(shown);
+}
+
+static void
+tell_request_ended(struct request *r, const struct np_error *err)
+{
+	struct event e;
+	char *shown = NULL;
+
+	if (is_internal(r) || r->told_end)
+		return;
+	r->told_end = true;
+	event_init(&e, EVENT_REQUEST_ENDED);
+	name_request(&e, r);
+	e.untold = !r->told_command;
+	if (e.untold)
+		shown = add_command(&e, r);
+	e.index = -1;
+	e.ended = true;
+	e.err = err;
+	e.has_status = err == NULL && !r->params.batch && r->end.has_status;
+	e.status = r->end.status;
+	e.signal = r->params.batch ? NULL : r->end.signal;
+	add_counts(&e, r);
+	add_times(&e, r);
+	e.duration = clock_now() - r->received;
+	if (r->kind != REQUEST_OPEN) {
+		e.bytes_in = (int64_t)r->bytes_in;
+		e.bytes_out = (int64_t)r->bytes_out;
+	}
+	broker_event_emit(r->broker, &e);
+	free(shown);
+}
+
+void
+broker_event_request_failed(struct request *r, const struct np_error *err)
+{
+	tell_request_ended(r, err);
+}
+
+void
+broker_event_request_ended(struct request *r)
+{
+	struct np_error cancelled = cancellation(r);
+	const struct np_error *err = r->params.batch ? NULL : request_command_error(r);
+
+	tell_request_ended(r, r->cancelled ? &cancelled : err);
+}

@@ -1,0 +1,462 @@
+/*
+ * The verb `status`: what the broker holds, all at once or page by page.  What a device, a session, a client and a
+ * request show is broker_status_json.c's.
+ *
+ * Everything stands in one row: devices as configured, hosts that are merely in use, clients, requests, each by a
+ * number that only grows.  A page ends where a frame would become too large, and says after which of them the next one
+ * goes on: what comes and goes meanwhile neither repeats anything nor hides it.
+ */
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "broker/broker_impl.h"
+#include "broker/report/report_status.h"
+#include "base/clock.h"
+#include "base/operand.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+/* To a multiple of 1/per_unit, for numbers that people read. */
+double
+broker_round(double x, double per_unit)
+{
+	long long scaled = (long long)(x * per_unit + (x < 0 ? -0.5 : 0.5));
+
+	return (double)scaled / per_unit;
+}
+
+/* A list of strings as JSON. */
+cJSON *
+broker_strings(char *const *v, size_t n)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (size_t i = 0; i < n; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(v[i]));
+	return list;
+}
+
+static double
+tenths(double x)
+{
+	return broker_round(x, 10);
+}
+
+/* Resident memory in KiB: from /proc where there is one, else the largest ever. */
+double
+broker_memory_kb(void)
+{
+	struct rusage usage;
+	FILE *f = fopen("/proc/self/statm", "re");
+	long size = 0, resident = 0;
+	int n = 0;
+
+	if (f != NULL) {
+		n = fscanf(f, "%ld %ld", &size, &resident);
+		fclose(f);
+	}
+	if (n == 2)
+		return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1024;
+	getrusage(RUSAGE_SELF, &usage);
+	return (double)usage.ru_maxrss;
+}
+
+const char *
+broker_program(pid_t pid, char *out, size_t size)
+{
+	char path[64], name[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
+	f = fopen(path, "re");
+	if (f != NULL) {
+		if (fgets(name, sizeof(name), f) == NULL)
+			name[0] = '\0';
+		fclose(f);
+	}
+	name[strcspn(name, "\n")] = '\0';
+	return text_vis_into(out, size, name);
+}
+
+pid_t
+broker_parent(pid_t pid)
+{
+	char path[64], text[256] = "", *end;
+	long parent = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (fgets(text, sizeof(text), f) == NULL)
+		text[0] = '\0';
+	fclose(f);
+	end = strrchr(text, ')'); /* behind the program's name, which may hold anything */
+	return end != NULL && sscanf(end, ") %*c %ld", &parent) == 1 ? (pid_t)parent : 0;
+}
+
+static void
+add_broker(struct broker *b, cJSON *o, double now)
+{
+	int running, waiting;
+
+	connector_counts(b->connector, &running, &waiting);
+	cJSON_AddStringToObject(o, "version", NETPULSE_VERSION);
+	cJSON_AddNumberToObject(o, "pid", (double)getpid());
+	cJSON_AddNumberToObject(o, "uptime", tenths(now - b->started));
+	cJSON_AddStringToObject(o, "socket", b->options.socket_path != NULL ? b->options.socket_path : "");
+	cJSON_AddItemToObject(o, "config", broker_strings(b->config->files, b->config->files_count));
+	cJSON_AddStringToObject(o, "state", b->stopping ? "draining" : "serving");
+	cJSON_AddNumberToObject(o, "event_id", (double)broker_events_last(b));
+	cJSON_AddNumberToObject(o, "peers", b->peers_count);
+	cJSON_AddNumberToObject(o, "sessions", b->sessions_count);
+	cJSON_AddNumberToObject(o, "requests", b->requests_count);
+	cJSON_AddNumberToObject(o, "connecting", running + waiting);
+	cJSON_AddNumberToObject(o, "logins", (double)b->logins);
+	cJSON_AddNumberToObject(o, "failures", (double)b->failures);
+	cJSON_AddNumberToObject(o, "max_sessions", b->config->max_sessions);
+	cJSON_AddNumberToObject(o, "max_clients", b->config->max_clients);
+	cJSON_AddNumberToObject(o, "memory_kb", broker_memory_kb());
+}
+
+/* ---- pages ---- */
+
+#define PAGE_BYTES (512u * 1024u) /* of objects; one more of them always fits the frame beside it */
+#define PAGE_ITEMS_MAX 100000
+
+/* The last object of a page: `p:7` a client, `r:9` a request, `d:INDEX:POOL:SESSION` a device up to that session. */
+struct cursor {
+	char section;
+	unsigned long at[3];
+};
+
+struct page {
+	cJSON *result;
+	cJSON *list;
+	struct cursor from; /* what was on the pages before */
+	struct cursor last;
+	size_t bytes, bytes_max;
+	size_t items, items_max;
+	bool brief;
+	bool full;
+	double now;
+};
+
+static bool
+cursor_parse(const char *text, struct cursor *c)
+{
+	size_t parts = text[0] == 'd' ? 3 : 1;
+	char number[24];
+
+	memset(c, 0, sizeof(*c));
+	if (text[0] == '\0')
+		return true;
+	if (strchr("dpr", text[0]) == NULL)
+		return false;
+	c->section = text[0];
+	text++;
+	for (size_t i = 0; i < parts; i++) {
+		size_t n = text[0] == ':' ? strcspn(text + 1, ":") : sizeof(number);
+		if (n >= sizeof(number))
+			return false;
+		memcpy(number, text + 1, n);
+		number[n] = '\0';
+		if (!text_parse_ulong(number, ULONG_MAX, &c->at[i]))
+			return false;
+		text += 1 + n;
+	}
+	return text[0] == '\0';
+}
+
+static void
+cursor_print(const struct cursor *c, char *text, size_t size)
+{
+	if (c->section == 'd')
+		snprintf(text, size, "d:%lu:%lu:%lu", c->at[0], c->at[1], c->at[2]);
+	else
+		snprintf(text, size, "%c:%lu", c->section, c->at[0]);
+}
+
+/* Whether another object fits; if not, the page ends after the last one. */
+static bool
+page_has_room(struct page *p)
+{
+	if (p->bytes >= p->bytes_max || p->items >= p->items_max)
+		p->full = true;
+	return !p->full;
+}
+
+/* Adds to list as text, so that its size is known and nothing is printed twice; takes item over. */
+static void
+page_add(struct page *p, cJSON *list, cJSON *item)
+{
+	char *text = cJSON_PrintUnformatted(item);
+
+	cJSON_Delete(item);
+	if (text == NULL)
+		return;
+	p->bytes += strlen(text);
+	cJSON_AddItemToArray(list, cJSON_CreateRaw(text));
+	cJSON_free(text);
+}
+
+/* ---- devices ---- */
+
+#define INDEX_ADHOC (ULONG_MAX - 1)
+#define POOL_NONE (ULONG_MAX - 1)
+
+struct row {
+	unsigned long index;  /* in the configuration, or INDEX_ADHOC */
+	unsigned long serial; /* of the pool, or POOL_NONE */
+	struct broker_pool *pool;
+	const struct device_conf *device; /* when there is no pool */
+};
+
+struct rows {
+	struct row *v;
+	size_t count;
+};
+
+static int
+compare_pools(const void *a, const void *b)
+{
+	const struct broker_pool *x = *(struct broker_pool *const *)a, *y = *(struct broker_pool *const *)b;
+	int by_name = strcmp(x->device->name, y->device->name);
+
+	return by_name != 0 ? by_name : (x->serial > y->serial) - (x->serial < y->serial);
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->index != y->index)
+		return (x->index > y->index) - (x->index < y->index);
+	return (x->serial > y->serial) - (x->serial < y->serial);
+}
+
+/* Those whose device is not configured keep the index that they have. */
+static size_t
+index_pools(struct rows *rows, size_t pools, const char *name, unsigned long index)
+{
+	size_t low = 0, high = pools, found = 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(rows->v[middle].pool->device->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < pools && strcmp(rows->v[low].pool->device->name, name) == 0; low++, found++)
+		rows->v[low].index = index;
+	return found;
+}
+
+static void
+add_pool_rows(struct broker *b, struct rows *rows, const struct selection *s)
+{
+	struct broker_pool **sorted = xcalloc((size_t)b->pools_count + 1, sizeof(*sorted)), *pool;
+	size_t n = 0;
+
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		if (s == NULL || selection_has(s, pool))
+			sorted[n++] = pool;
+	}
+	if (n > 1)
+		qsort(sorted, n, sizeof(*sorted), compare_pools);
+	for (size_t i = 0; i < n; i++)
+		rows->v[rows->count++] =
+		    (struct row){.index = INDEX_ADHOC, .serial = sorted[i]->serial, .pool = sorted[i]};
+	free(sorted);
+}
+
+static struct rows
+list_rows(struct broker *b, const struct selection *s)
+{
+	struct rows rows = {.v = xcalloc((size_t)b->pools_count + b->config->devices_count + 1, sizeof(struct row))};
+
+	add_pool_rows(b, &rows, s);
+	size_t pools = rows.count;
+	for (size_t i = 0; i < b->config->devices_count; i++) {
+		const struct device_conf *d = b->config->devices[i];
+		if ((s != NULL && !selection_has_name(s, d->name)) || index_pools(&rows, pools, d->name, i) > 0)
+			continue;
+		rows.v[rows.count++] = (struct row){.index = i, .serial = POOL_NONE, .device = d};
+	}
+	if (rows.count > 1)
+		qsort(rows.v, rows.count, sizeof(rows.v[0]), compare_rows);
+	return rows;
+}
+
+/* The sessions of a device after the given one; those that do not fit are left for the next page. */
+static void
+add_sessions(struct page *p, cJSON *device, struct broker_pool *pool, unsigned long after)
+{
+	cJSON *list = cJSON_AddArrayToObject(device, "list");
+	struct pool_entry *e;
+
+	if (pool == NULL)
+		return;
+	TAILQ_FOREACH (e, &pool->policy.entries, link) {
+		if (e->id <= after)
+			continue;
+		if (p->bytes >= p->bytes_max) {
+			p->full = true;
+			return;
+		}
+		page_add(p, list, status_session(broker_entry_session(e), p->now));
+		p->last.at[2] = e->id;
+	}
+	p->last.at[2] = ULONG_MAX;
+}
+
+static void
+add_device(struct page *p, struct broker *b, const struct row *row, unsigned long after)
+{
+	cJSON *o = row->pool != NULL ? status_pool(row->pool, p->brief, p->now) : status_unused(b, row->device);
+
+	p->last = (struct cursor){'d', {row->index, row->serial, ULONG_MAX}};
+	if (after > 0)
+		cJSON_AddTrueToObject(o, "continued");
+	if (!p->brief)
+		add_sessions(p, o, row->pool, after);
+	page_add(p, p->list, o);
+	p->items++;
+}
+
+static void
+add_devices(struct page *p, struct broker *b, const struct selection *s)
+{
+	struct rows rows = list_rows(b, s);
+	const struct row from = {.index = p->from.at[0], .serial = p->from.at[1]};
+
+	p->list = cJSON_AddArrayToObject(p->result, "devices");
+	for (size_t i = 0; i < rows.count && p->from.section != 'p' && p->from.section != 'r' && !p->full; i++) {
+		const struct row *row = &rows.v[i];
+		int order = p->from.section == 'd' ? compare_rows(row, &from) : 1;
+		if (order < 0 || (order == 0 && p->from.at[2] == ULONG_MAX))
+			continue;
+		if (page_has_room(p))
+			add_device(p, b, row, order == 0 ? p->from.at[2] : 0);
+	}
+	free(rows.v);
+}
+
+/* ---- clients and requests ---- */
+
+static bool
+asks_for(const struct broker_peer *bp, const struct selection *s)
+{
+	const struct request *r;
+
+	TAILQ_FOREACH (r, &bp->requests, peer_link) {
+		if (r->pool != NULL && selection_has(s, r->pool))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_peers(struct page *p, struct broker *b, const struct selection *s)
+{
+	unsigned long after = p->from.section == 'p' ? p->from.at[0] : 0;
+	struct broker_peer *bp;
+
+	p->list = cJSON_AddArrayToObject(p->result, "peers");
+	TAILQ_FOREACH (bp, &b->peers, link) {
+		if (p->from.section == 'r' || peer_id(bp->peer) <= after || (s != NULL && !asks_for(bp, s)))
+			continue;
+		if (p->full || !page_has_room(p))
+			return;
+		page_add(p, p->list, status_peer(bp, p->now));
+		p->items++;
+		p->last = (struct cursor){'p', {peer_id(bp->peer)}};
+	}
+}
+
+static void
+add_requests(struct page *p, struct broker *b, const struct selection *s)
+{
+	unsigned long after = p->from.section == 'r' ? p->from.at[0] : 0;
+	const struct request *r;
+
+	p->list = cJSON_AddArrayToObject(p->result, "requests");
+	TAILQ_FOREACH (r, &b->requests, link) {
+		if (r->uid <= after || (s != NULL && (r->pool == NULL || !selection_has(s, r->pool))))
+			continue;
+		if (p->full || !page_has_room(p))
+			return;
+		page_add(p, p->list, status_request(r, p->now));
+		p->items++;
+		p->last = (struct cursor){'r', {r->uid}};
+	}
+}
+
+/* ---- the verb ---- */
+
+static cJSON *
+make_page(struct page *p, struct broker *b, const struct selection *s)
+{
+	char next[80];
+
+	p->result = cJSON_CreateObject();
+	p->now = clock_now();
+	add_broker(b, cJSON_AddObjectToObject(p->result, "broker"), p->now);
+	add_devices(p, b, s);
+	if (!p->brief) {
+		add_peers(p, b, s);
+		add_requests(p, b, s);
+	}
+	if (p->full) {
+		cursor_print(&p->last, next, sizeof(next));
+		cJSON_AddStringToObject(p->result, "next", next);
+	}
+	return p->result;
+}
+
+static int
+read_page(const cJSON *params, struct page *p, struct np_error *err)
+{
+	const char *from = NULL;
+	double limit = 0;
+
+	if (params_bool(params, "brief", &p->brief, err) == -1 || params_string(params, "page", &from, err) == -1 ||
+	    params_number(params, "limit", 1, PAGE_ITEMS_MAX, &limit, err) == -1)
+		return -1;
+	p->bytes_max = from != NULL ? PAGE_BYTES : SIZE_MAX;
+	p->items_max = limit >= 1 ? (size_t)limit : SIZE_MAX;
+	if (from == NULL && limit >= 1)
+		return error_set(err, REASON_INVALID_PARAMS, "`limit` goes with `page`");
+	if (from != NULL && !cursor_parse(from, &p->from))
+		return error_set(
+		    err, REASON_INVALID_PARAMS, "`page` must be \"\" or what `next` of the page before is");
+	return 0;
+}
+
+int
+broker_verb_status(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	static const char *const names[] = {"brief", "device", "devices", "all", "page", "limit"};
+	struct page p = {.brief = false};
+	struct selection s;
+	bool selected = false;
+
+	if (params_only(m->params, names, NP_COUNT(names), err) == -1 || read_page(m->params, &p, err) == -1)
+		return -1;
+	for (size_t i = 1; i < 4; i++)
+		selected |= cJSON_GetObjectItemCaseSensitive(m->params, names[i]) != NULL;
+	if (selected && selection_read(bp->broker, m->params, &s, err) == -1)
+		return -1;
+	broker_peer_result(bp, &m->id, make_page(&p, bp->broker, selected ? &s : NULL));
+	if (selected)
+		selection_finish(&s);
+	return 0;
+}

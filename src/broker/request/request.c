@@ -1,0 +1,363 @@
+/*
+ * Requests as objects: created, found, answered, ended, freed.  What they run is broker_exec.c's.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define CAPTURED_TEXT_MAX (448u * 1024u) /* as JSON text; more goes as base64, which is 342 KiB at most */
+
+struct request *
+request_by_waiter(struct pool_waiter *w)
+{
+	return NP_CONTAINER(w, struct request, waiter);
+}
+
+struct request *
+request_find(struct broker_peer *bp, const struct message_id *id)
+{
+	struct request *r;
+
+	TAILQ_FOREACH (r, &bp->requests, peer_link) {
+		if (message_id_equal(&r->id, id))
+			return r;
+	}
+	return NULL;
+}
+
+const char *
+request_device(const struct request *r)
+{
+	return r->pool != NULL ? r->pool->device->name : NULL;
+}
+
+/* ---- life ---- */
+
+struct request *
+request_create(struct broker *b, enum request_kind kind, struct broker_peer *peer, const struct message_id *id)
+{
+	struct request *r = xcalloc(1, sizeof(*r));
+
+	r->broker = b;
+	r->uid = broker_next_id(b);
+	r->kind = kind;
+	r->state = REQUEST_QUEUED;
+	r->peer = peer;
+	r->id = *id;
+	r->received = clock_now();
+	r->params.queue_timeout = r->params.timeout = -1;
+	r->params.first_byte_timeout = r->params.idle_timeout = -1;
+	for (int i = 0; i < 2; i++) {
+		buf_init(&r->tails[i], REQUEST_TAIL_MAX);
+		buf_init(&r->captured[i], PARAMS_CAPTURE_MAX);
+	}
+	buf_init(&r->cli.text, 0);
+	TAILQ_INSERT_TAIL(&b->requests, r, link);
+	b->requests_count++;
+	if (peer != NULL) {
+		TAILQ_INSERT_TAIL(&peer->requests, r, peer_link);
+		peer->requests_count++;
+	}
+	broker_event_request_made(r);
+	return r;
+}
+
+void
+request_detach_peer(struct request *r)
+{
+	if (r->peer == NULL)
+		return;
+	TAILQ_REMOVE(&r->peer->requests, r, peer_link);
+	r->peer->requests_count--;
+	r->peer = NULL;
+}
+
+void
+request_release_lease(struct request *r)
+{
+	if (r->session == NULL)
+		return;
+	if (r->pool->platform != NULL) {
+		if (r->session->sh.runner == r)
+			broker_shell_lease_end(r->session, r);
+		r->session = NULL;
+		return;
+	}
+	broker_session_refresh(r->session);
+	if (r->waiter.slotless)
+		pool_release_carried(&r->session->entry, clock_now());
+	else
+		pool_release(&r->session->entry, clock_now());
+	broker_pool_kick(r->session->pool);
+	broker_pools_kick_room(r->broker);
+	r->session = NULL;
+}
+
+/* The last thing that happens to a request; it is freed at the end of the turn. */
+void
+request_ended(struct request *r)
+{
+	struct broker *b = r->broker;
+
+	if (r->state == REQUEST_ENDED)
+		return;
+	r->state = REQUEST_ENDED;
+	ev_timer_stop(b->loop, &r->clock);
+	pool_unwait(&r->waiter);
+	if (r->held) {
+		TAILQ_REMOVE(&r->pool->held, r, held_link);
+		r->held = false;
+	}
+	broker_question_drop(r);
+	request_release_lease(r);
+	request_detach_peer(r);
+	broker_event_request_ended(r);
+	if (r->pool != NULL) {
+		r->pool->last_used = clock_now();
+		r->pool->requests_done++;
+	}
+	broker_prompts_reassign(b, r->uid);
+	broker_waits_note(b);
+	TAILQ_REMOVE(&b->requests, r, link);
+	b->requests_count--;
+	TAILQ_INSERT_TAIL(&b->ended, r, link);
+}
+
+void
+request_free(struct request *r)
+{
+	for (int i = 0; i < 2; i++) {
+		free(r->heads[i]);
+		buf_free(&r->tails[i]);
+		buf_free(&r->captured[i]);
+	}
+	exec_params_finish(&r->params);
+	request_cli_free(r);
+	free(r);
+}
+
+/* ---- answers ---- */
+
+/* Commands before this one have had their results: what stopped the rest is the result of the next. */
+static void
+fail_rest(struct request *r, const struct np_error *err)
+{
+	r->abort = *err;
+	memset(&r->end, 0, sizeof(r->end));
+	buf_free(&r->captured[0]);
+	buf_free(&r->captured[1]);
+	r->cli.prompt[0] = r->cli.mode[0] = r->cli.device_error[0] = '\0';
+	r->failed++;
+	broker_event_command_ended(r);
+	request_send_result(r);
+	request_send_not_run(r);
+	request_send_response(r);
+}
+
+void
+request_fail(struct request *r, const struct np_error *err)
+{
+	if (r->state == REQUEST_ENDED)
+		return;
+	if (r->kind == REQUEST_FORWARD)
+		broker_forward_failed(r, err);
+	else if (r->index > 0)
+		fail_rest(r, err);
+	else if (r->peer != NULL)
+		broker_peer_error(r->peer, &r->id, err, request_device(r));
+	log_info("request", "%s: request %llu: %s: %s", request_device(r) != NULL ? request_device(r) : "?",
+	    (unsigned long long)r->uid, reason_name(err->reason), err->text);
+	broker_event_request_failed(r, err);
+	request_ended(r);
+}
+
+void
+request_notice(struct request *r, const char *text)
+{
+	cJSON *params;
+
+	if (r->peer == NULL)
+		return;
+	params = cJSON_CreateObject();
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddStringToObject(params, "text", text);
+	broker_peer_notify(r->peer, "notice", params);
+}
+
+static void
+add_ms(cJSON *o, const char *name, double seconds)
+{
+	cJSON_AddNumberToObject(o, name, broker_round(seconds * 1000, 10));
+}
+
+/*
+ * A result must fit a frame with both streams in it, and JSON takes six bytes for a control byte.  A NUL cannot be said
+ * in cJSON's strings at all.
+ */
+static bool
+fits_as_text(const struct buf *b)
+{
+	const uint8_t *p = buf_head(b);
+	size_t size = 0;
+
+	for (size_t i = 0; i < b->len; i++) {
+		if (p[i] == 0)
+			return false;
+		size += p[i] < ' ' ? 6 : p[i] == '"' || p[i] == '\\' ? 2 : 1;
+	}
+	return size <= CAPTURED_TEXT_MAX;
+}
+
+static void
+add_captured(cJSON *o, const char *name, const struct buf *b)
+{
+	char key[16];
+	char *text;
+
+	if (text_is_utf8(buf_head(b), b->len) && fits_as_text(b)) {
+		text = xstrndup(b->len > 0 ? (const char *)buf_head(b) : "", b->len);
+		cJSON_AddStringToObject(o, name, text);
+	} else {
+		snprintf(key, sizeof(key), "%s_base64", name);
+		text = text_base64(buf_head(b), b->len);
+		cJSON_AddStringToObject(o, key, text);
+	}
+	free(text);
+}
+
+void
+request_add_session(cJSON *o, const struct request *r)
+{
+	cJSON_AddStringToObject(o, "device", request_device(r));
+	if (r->ran_on.id == 0)
+		return;
+	double connect = r->ran_on.reused ? 0 : r->ran_on.connect_seconds;
+	double queued = r->assigned - r->received - connect;
+	cJSON_AddNumberToObject(o, "session", (double)r->ran_on.id);
+	cJSON_AddBoolToObject(o, "reused", r->ran_on.reused);
+	add_ms(o, "queue_ms", queued > 0 ? queued : 0);
+	add_ms(o, "connect_ms", connect);
+}
+
+/* What goes wrong with a command: the reason we gave it up for, else what the channel says. */
+const struct np_error *
+request_command_error(const struct request *r)
+{
+	if (r->abort.reason != REASON_NONE)
+		return &r->abort;
+	return r->end.err.reason != REASON_NONE ? &r->end.err : NULL;
+}
+
+bool
+request_command_failed(const struct request *r)
+{
+	return request_command_error(r) != NULL || !r->end.has_status || r->end.status != 0;
+}
+
+static void
+add_shell_fields(cJSON *o, const struct request *r)
+{
+	if (r->cli.prompt[0] != '\0')
+		cJSON_AddStringToObject(o, "prompt", r->cli.prompt);
+	if (r->cli.mode[0] != '\0')
+		cJSON_AddStringToObject(o, "mode", r->cli.mode);
+	if (r->cli.device_error[0] != '\0')
+		cJSON_AddStringToObject(o, "device_error", r->cli.device_error);
+}
+
+static void
+add_result_fields(cJSON *o, const struct request *r)
+{
+	const struct np_error *err = request_command_error(r);
+
+	if (err == NULL && r->end.has_status)
+		cJSON_AddNumberToObject(o, "exit_status", r->end.status);
+	else
+		cJSON_AddNullToObject(o, "exit_status");
+	if (r->end.signal[0] != '\0')
+		cJSON_AddStringToObject(o, "exit_signal", r->end.signal);
+	request_add_session(o, r);
+	add_ms(o, "duration_ms", r->started > 0 ? clock_now() - r->started : 0);
+	if (r->pool->platform != NULL)
+		add_shell_fields(o, r);
+	if (r->params.capture) {
+		add_captured(o, "stdout", &r->captured[0]);
+		add_captured(o, "stderr", &r->captured[1]);
+	}
+	if (err != NULL)
+		cJSON_AddItemToObject(o, "error", message_error_object(err, NULL));
+}
+
+cJSON *
+request_note_params(const struct request *r)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	if (r->params.batch)
+		cJSON_AddNumberToObject(params, "index", (double)r->index);
+	return params;
+}
+
+void
+request_send_result(struct request *r)
+{
+	cJSON *params;
+
+	if (r->peer == NULL)
+		return;
+	params = request_note_params(r);
+	add_result_fields(params, r);
+	broker_peer_notify(r->peer, "result", params);
+}
+
+void
+request_send_response(struct request *r)
+{
+	cJSON *result;
+
+	if (r->peer == NULL)
+		return;
+	if (r->cancelled) {
+		struct np_error err;
+		error_set(&err, REASON_CANCELLED, "%s",
+		    r->killed ? "killed by the operator (npctl kill)" : "cancelled by the client");
+		broker_peer_error(r->peer, &r->id, &err, request_device(r));
+		return;
+	}
+	result = cJSON_CreateObject();
+	if (r->kind == REQUEST_CONFIG) {
+		request_config_fields(result, r);
+	} else {
+		cJSON_AddNumberToObject(result, "count", r->params.batch ? (double)r->params.commands_count : 1);
+		cJSON_AddNumberToObject(result, "failed", (double)r->failed);
+	}
+	if (!r->params.batch)
+		add_result_fields(result, r);
+	broker_peer_result(r->peer, &r->id, result);
+}
+
+void
+request_send_not_run(struct request *r)
+{
+	for (r->index++; r->index < r->params.commands_count; r->index++) {
+		struct np_error err;
+		cJSON *params = request_note_params(r);
+		error_set(&err, REASON_NOT_RUN, "not run: an earlier command failed");
+		broker_event_command_not_run(r, &err);
+		cJSON_AddNullToObject(params, "exit_status");
+		cJSON_AddStringToObject(params, "device", request_device(r));
+		cJSON_AddItemToObject(params, "error", message_error_object(&err, NULL));
+		if (r->peer != NULL)
+			broker_peer_notify(r->peer, "result", params);
+		else
+			cJSON_Delete(params);
+		r->failed++;
+	}
+}

@@ -1,0 +1,388 @@
+/*
+ * Requests on interactive shells: one command after the other on the lease, each through the device's privileged mode
+ * if that is wished, their output, their questions, their ends.  The driver (cli.h) says what happens; request states
+ * are those of broker_exec.c.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define FIRST_BYTE_DEFAULT 60.0
+#define IDLE_DEFAULT 60.0
+
+static struct cli *
+driver_of(const struct request *r)
+{
+	struct shell *sh = r->session != NULL ? r->session->sh.shell : NULL;
+
+	return sh != NULL ? shell_cli(sh) : NULL;
+}
+
+static double
+first_given(double own, double device, double otherwise)
+{
+	return own >= 0 ? own : device >= 0 ? device : otherwise;
+}
+
+static struct cli_limits
+limits_of(const struct request *r)
+{
+	const struct conn_args *args = &r->pool->device->args;
+
+	return (struct cli_limits){
+	    .first_byte = first_given(r->params.first_byte_timeout, args->first_byte_timeout, FIRST_BYTE_DEFAULT),
+	    .idle = first_given(r->params.idle_timeout, args->idle_timeout, IDLE_DEFAULT),
+	    .total = first_given(r->params.timeout, args->timeout, 0)};
+}
+
+static const struct cli_answer *
+answers_of(struct request *r)
+{
+	const struct exec_params *p = &r->params;
+
+	if (p->answers_count == 0 || r->cli.answers != NULL)
+		return r->cli.answers;
+	r->cli.answers = xcalloc(p->answers_count, sizeof(r->cli.answers[0]));
+	for (size_t i = 0; i < p->answers_count; i++)
+		r->cli.answers[i] = (struct cli_answer){.match = p->answers[i].match, .text = p->answers[i].text};
+	return r->cli.answers;
+}
+
+/* ---- beginning ---- */
+
+/* It could not be begun, or ended before anything was sent: the same as a command that failed. */
+static void
+fail_command(struct request *r, const struct np_error *err)
+{
+	r->abort = *err;
+	request_command_done(r);
+}
+
+static void
+start_command(struct request *r, struct cli *cli)
+{
+	const struct command *c = &r->params.commands[r->index];
+	struct cli_command command = {.text = c->text,
+	    .size = c->size,
+	    .answers = answers_of(r),
+	    .answers_count = r->params.answers_count,
+	    .limits = limits_of(r),
+	    .raw = r->params.raw,
+	    .prove = r->params.prove || r->pool->platform->prove,
+	    .interactive = r->params.interactive && r->peer != NULL};
+	struct np_error err;
+
+	if (cli_run(cli, &command, clock_now(), &err) == -1) {
+		fail_command(r, &err);
+		return;
+	}
+	broker_record_command(r);
+	if (r->params.trial)
+		broker_trial_command(r);
+	r->session->commands++;
+	r->pool->commands++;
+	shell_wake(r->session->sh.shell);
+}
+
+static void
+start_config(struct request *r, struct cli *cli)
+{
+	struct cli_config config = {.lines = r->cli.lines,
+	    .count = r->cli.lines_count,
+	    .answers = answers_of(r),
+	    .answers_count = r->params.answers_count,
+	    .limits = limits_of(r),
+	    .keep_going = r->params.keep_going,
+	    .dry_run = r->params.dry_run,
+	    .save = r->params.save,
+	    .confirm_minutes = r->params.confirm_minutes};
+	struct np_error err;
+
+	if (cli_configure(cli, &config, clock_now(), &err) == -1) {
+		request_fail(r, &err);
+		return;
+	}
+	r->session->commands++;
+	shell_wake(r->session->sh.shell);
+}
+
+static void
+start_operation(struct request *r, struct cli *cli)
+{
+	if (r->kind == REQUEST_CONFIG)
+		start_config(r, cli);
+	else
+		start_command(r, cli);
+}
+
+static void
+start_enable(struct request *r, struct cli *cli, const char *secret)
+{
+	struct np_error err;
+
+	if (cli_enable(cli, secret, clock_now(), &err) == -1)
+		request_fail(r, &err);
+	else
+		shell_wake(r->session->sh.shell);
+}
+
+/* Configuration begins in the privileged mode; a command runs there when the request says so. */
+static bool
+must_enable(const struct request *r, const struct cli *cli)
+{
+	const struct platform_mode *mode = cli_mode(cli), *base = r->pool->platform->base_mode;
+
+	if (r->kind != REQUEST_CONFIG && !r->params.enable)
+		return false;
+	return mode == NULL || !platform_mode_inside(mode, base);
+}
+
+/* The next command of r, which has the lease of its session's shell. */
+void
+request_cli_start(struct request *r)
+{
+	struct cli *cli = driver_of(r);
+	struct np_error err;
+
+	request_begin_command(r);
+	r->cli.prompt[0] = r->cli.device_error[0] = '\0';
+	r->cli.mode[0] = '\0';
+	if (cli == NULL || cli_state(cli) == CLI_CLOSED) {
+		error_set(&err, REASON_OUTCOME_UNKNOWN, "the shell has ended");
+		if (!request_try_again(r, &err, false))
+			fail_command(r, &err);
+	} else if (must_enable(r, cli))
+		start_enable(r, cli, NULL);
+	else
+		start_operation(r, cli);
+}
+
+/* ---- output ---- */
+
+/* Moves what the client takes now; the rest stays with the driver, which stops reading from the device. */
+void
+request_cli_pump(struct request *r)
+{
+	struct shell *sh = r->session != NULL ? r->session->sh.shell : NULL;
+	const struct buf *out = sh != NULL ? shell_output(sh) : NULL;
+
+	if (out == NULL || r->session->sh.runner != r)
+		return;
+	if (out->len > 0) {
+		r->got_output = true;
+		r->last_activity = clock_now();
+	}
+	if (r->params.record && r->session->sh.transcript != NULL) {
+		transcript_output(r->session->sh.transcript, buf_head(out), out->len);
+		shell_consume(sh, out->len);
+	}
+	if (r->params.trial) {
+		broker_trial_seen(r->session, buf_head(out), out->len);
+		shell_consume(sh, out->len);
+	}
+	while (out->len > 0) {
+		size_t n = request_stream(r, 0, buf_head(out), out->len);
+		if (n == 0)
+			return;
+		shell_consume(sh, n);
+	}
+}
+
+/* What is left belongs to this command and not to the next: it waits for the client with the request. */
+static void
+keep_rest(struct request *r)
+{
+	struct shell *sh = r->session != NULL ? r->session->sh.shell : NULL;
+	const struct buf *out = sh != NULL ? shell_output(sh) : NULL;
+
+	request_cli_pump(r);
+	if (out == NULL || out->len == 0)
+		return;
+	request_keep_tail(r, 0, buf_head(out), out->len);
+	shell_consume(sh, out->len);
+}
+
+/* ---- ends ---- */
+
+static void
+secret_wanted(struct request *r)
+{
+	char *text = xasprintf("Enable password for %s: ", r->pool->device->name);
+
+	r->cli.asked_secret = r->cli.waits_secret = true;
+	broker_question_ask(r, PROMPT_SECRET, text, false);
+	free(text);
+}
+
+/* No secret is configured, and a person may know it. */
+static bool
+may_ask_secret(const struct request *r, const struct np_error *err)
+{
+	const struct device_conf *d = r->pool->device;
+	bool configured = d->secret != NULL || d->secret_file != NULL || d->secret_command != NULL;
+
+	return err->reason == REASON_PRIVILEGE_FAILED && !configured && !r->cli.asked_secret && r->peer != NULL &&
+	       r->params.interactive && !r->cancelled;
+}
+
+static void
+enabled(struct request *r, const struct cli_result *result)
+{
+	struct cli *cli = driver_of(r);
+
+	if (r->cancelled || r->peer == NULL)
+		request_command_done(r);
+	else if (result->err.reason == REASON_NONE && cli != NULL)
+		start_operation(r, cli);
+	else if (may_ask_secret(r, &result->err))
+		secret_wanted(r);
+	else if (!request_try_again(r, &result->err, false)) /* the command itself has not been sent */
+		request_fail(r, &result->err);
+}
+
+/* Limits and refusals end a command as on a channel; a shell that died under it leaves the outcome unknown. */
+static void
+take_error(struct request *r, const struct np_error *err)
+{
+	if (err->reason == REASON_OUTCOME_UNKNOWN || err->reason == REASON_PROMPT_NOT_FOUND)
+		r->end.err = *err;
+	else if (r->abort.reason == REASON_NONE)
+		r->abort = *err;
+}
+
+/* Where the shell stands now.  Privilege that the request asks for is found again on any other shell. */
+void
+request_cli_mode(struct request *r, const char *mode)
+{
+	const char *base = r->pool->platform->base_mode->name;
+
+	snprintf(r->cli.mode, sizeof(r->cli.mode), "%s", mode != NULL ? mode : "");
+	r->cli.moved =
+	    mode != NULL && strcmp(r->cli.mode, r->cli.began) != 0 && !(r->params.enable && strcmp(mode, base) == 0);
+}
+
+/* The lease of the request begins. */
+void
+request_cli_begin(struct request *r)
+{
+	const struct cli *cli = driver_of(r);
+	const struct platform_mode *mode = cli != NULL ? cli_mode(cli) : NULL;
+
+	snprintf(r->cli.began, sizeof(r->cli.began), "%s", mode != NULL ? mode->name : "");
+	r->cli.moved = false;
+}
+
+static void
+take_result(struct request *r, const struct cli_result *result)
+{
+	memcpy(r->cli.prompt, result->prompt, sizeof(r->cli.prompt));
+	memcpy(r->cli.device_error, result->error_line, sizeof(r->cli.device_error));
+	request_cli_mode(r, result->mode);
+	r->end.sent = result->sent;
+	if (result->err.reason != REASON_NONE) {
+		take_error(r, &result->err);
+		return;
+	}
+	r->end.has_status = true;
+	r->end.status = result->device_error ? 1 : 0;
+}
+
+/* The driver has ended what it was asked for. */
+void
+request_cli_result(struct request *r, const struct cli_result *result)
+{
+	broker_question_drop(r);
+	if (r->state != REQUEST_RUNNING)
+		return;
+	keep_rest(r);
+	if (r->state != REQUEST_RUNNING) /* its output exceeded a limit just now */
+		return;
+	if (result->op == CLI_OP_ENABLE) {
+		enabled(r, result);
+		return;
+	}
+	if (result->err.reason != REASON_NONE && request_try_again(r, &result->err, result->sent))
+		return;
+	if (r->kind == REQUEST_CONFIG) {
+		request_config_result(r, result);
+		return;
+	}
+	if (r->params.trial && broker_trial_result(r, result))
+		return;
+	take_result(r, result);
+	broker_record_result(r, result);
+	request_command_done(r);
+}
+
+/* The client asks for the end, or has left: the driver interrupts, or undoes, and says when that is done. */
+void
+request_cli_cancel(struct request *r)
+{
+	struct cli *cli = driver_of(r);
+
+	broker_question_drop(r);
+	if (cli == NULL || r->session->sh.runner != r) {
+		request_command_done(r);
+		return;
+	}
+	if (r->cli.waits_secret) { /* between two steps: nothing runs that could be ended */
+		r->cli.waits_secret = false;
+		request_command_done(r);
+		return;
+	}
+	/* At rest its result is on the way, and is that of this command: the next one must not begin before it. */
+	cli_cancel(cli, clock_now());
+	shell_wake(r->session->sh.shell);
+}
+
+/* ---- questions ---- */
+
+void
+request_cli_question(struct request *r, const struct cli_event *event)
+{
+	broker_question_drop(r); /* the device went on from the one before: its answer would be one to this */
+	if (r->peer == NULL || !r->params.interactive || r->cancelled)
+		cli_answer(driver_of(r), NULL, clock_now());
+	else
+		broker_question_ask(r, PROMPT_QUESTION, event->text, !event->hidden);
+}
+
+/* What the person said; NULL: nothing. */
+void
+request_cli_answer(struct request *r, const char *value)
+{
+	struct cli *cli = driver_of(r);
+	struct np_error err;
+
+	if (cli == NULL || r->session->sh.runner != r)
+		return;
+	if (cli_state(cli) == CLI_QUESTION) {
+		cli_answer(cli, value, clock_now());
+		shell_wake(r->session->sh.shell);
+		return;
+	}
+	if (!r->cli.waits_secret)
+		return; /* the device went on by itself meanwhile: what was said is not for what it does now */
+	r->cli.waits_secret = false;
+	if (value != NULL) {
+		start_enable(r, cli, value);
+	} else {
+		error_set(&err, REASON_PRIVILEGE_FAILED,
+		    "nobody gave the enable password: configure `secret`, `secret_file` or `secret_command`");
+		request_fail(r, &err);
+	}
+}
+
+void
+request_cli_free(struct request *r)
+{
+	free(r->cli.answers);
+	free(r->cli.lines);
+	buf_wipe(&r->cli.text); /* configuration may hold secrets */
+}

@@ -1,0 +1,525 @@
+/*
+ * Requests for sessions: commands, their bytes, their limits and their results.
+ *
+ *   QUEUED -> RUNNING (one command after the other) -> FLUSHING (output waits for the client) -> ENDED
+ *
+ * At most once: a command whose channel ended before its request was sent goes back to the head of the queue; one that
+ * was sent never runs again, whatever became of it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+
+/* A stream frame smaller than this is not worth sending while the client's socket is nearly full. */
+#define STREAM_MIN 4096u
+/* Credit for standard input is not worth a message of its own while less has left and more is to follow. */
+#define STDIN_GRANT (64u * 1024u)
+
+static void command_finish(struct request *r);
+
+/* ---- output ---- */
+
+static void
+make_heads(struct request *r)
+{
+	static const char *const methods[] = {"stdout", "stderr"};
+
+	for (int i = 0; i < 2; i++) {
+		char *json = message_make_notification(methods[i], request_note_params(r));
+		free(r->heads[i]);
+		r->heads[i] = xstrdup(json);
+		cJSON_free(json);
+	}
+}
+
+static void pump_output(struct request *r);
+
+void
+request_keep_tail(struct request *r, int which, const void *p, size_t n)
+{
+	if (n > 0 && buf_append(&r->tails[which], p, n) == -1)
+		log_error("request", "%s: %zu bytes of output lost: the channel gave more than its limit",
+		    request_device(r), n);
+}
+
+static void
+save_tails(struct request *r, struct chan *ch)
+{
+	for (int which = 0; which < 2; which++) {
+		const struct buf *out = chan_output(ch, which);
+		request_keep_tail(r, which, buf_head(out), out->len);
+	}
+}
+
+/* What the command has said up to now belongs to the client, also when a limit ends it: abandoning a channel drops it.
+ */
+static void
+keep_output(struct request *r)
+{
+	pump_output(r);
+	save_tails(r, r->chan);
+	for (int which = 0; which < 2; which++)
+		chan_consume(r->chan, which, chan_output(r->chan, which)->len);
+}
+
+void
+request_give_up(struct request *r, enum np_reason reason, const char *text)
+{
+	if (r->abort.reason != REASON_NONE || r->state != REQUEST_RUNNING)
+		return;
+	if (r->pool->platform != NULL) {
+		error_set(&r->abort, reason, "%s", text);
+		request_cli_cancel(r);
+		return;
+	}
+	if (r->chan == NULL)
+		return;
+	if (reason != REASON_OUTPUT_LIMIT)
+		keep_output(r);
+	error_set(&r->abort, reason, "%s", text);
+	chan_abandon(r->chan);
+}
+
+/* Moves what fits of p[0..n) to the client (or its capture); returns how much was taken. */
+size_t
+request_stream(struct request *r, int which, const uint8_t *p, size_t n)
+{
+	size_t room;
+
+	if (r->peer == NULL || r->cancelled || r->abort.reason == REASON_OUTPUT_LIMIT)
+		return n;
+	if (r->params.capture) {
+		if (buf_append(&r->captured[which], p, n) == -1)
+			request_give_up(r, REASON_OUTPUT_LIMIT,
+			    "the command printed more than 256 KiB, the most that `capture` holds: let it stream "
+			    "instead");
+		else
+			r->bytes_out += n;
+		return n;
+	}
+	room = peer_stream_room(r->peer->peer);
+	if (r->params.window > 0 && r->window_left < room)
+		room = (size_t)r->window_left;
+	else if (room < STREAM_MIN && room < n)
+		return 0;
+	if (n > room)
+		n = room;
+	if (n > FRAME_DATA_MAX)
+		n = FRAME_DATA_MAX;
+	if (n == 0)
+		return 0;
+	peer_send(r->peer->peer, r->heads[which], strlen(r->heads[which]), p, n);
+	if (r->params.window > 0)
+		r->window_left -= n;
+	r->bytes_out += n;
+	return n;
+}
+
+static void
+pump_output(struct request *r)
+{
+	for (int which = 0; which < 2 && r->chan != NULL; which++) {
+		const struct buf *out = chan_output(r->chan, which);
+		while (out->len > 0) {
+			size_t n = request_stream(r, which, buf_head(out), out->len);
+			if (n == 0)
+				break;
+			chan_consume(r->chan, which, n);
+		}
+	}
+}
+
+static bool
+pump_tails(struct request *r)
+{
+	for (int which = 0; which < 2; which++) {
+		struct buf *tail = &r->tails[which];
+		while (tail->len > 0) {
+			size_t n = request_stream(r, which, buf_head(tail), tail->len);
+			if (n == 0)
+				return false;
+			buf_consume(tail, n);
+		}
+	}
+	return true;
+}
+
+/* Results may be large (`capture`) or many (`commands`): they wait for a slow client as streams do. */
+static bool
+result_has_room(const struct request *r)
+{
+	return r->peer == NULL || r->cancelled || peer_stream_room(r->peer->peer) > 0;
+}
+
+void
+request_pump(struct request *r)
+{
+	if (r->state == REQUEST_RUNNING && r->pool->platform != NULL)
+		request_cli_pump(r);
+	else if (r->state == REQUEST_RUNNING)
+		pump_output(r);
+	else if (r->state == REQUEST_FLUSHING && pump_tails(r) && result_has_room(r))
+		command_finish(r);
+}
+
+/* The client has read: whoever streams to it may go on, in turn, or one that floods would keep the others out. */
+void
+request_drained(struct broker_peer *bp)
+{
+	struct request *r;
+
+	for (int n = bp->requests_count; n > 0 && peer_stream_room(bp->peer) > 0; n--) {
+		r = TAILQ_FIRST(&bp->requests);
+		if (r == NULL)
+			return;
+		TAILQ_REMOVE(&bp->requests, r, peer_link);
+		TAILQ_INSERT_TAIL(&bp->requests, r, peer_link);
+		request_pump(r);
+	}
+}
+
+void
+request_credit(struct request *r, uint64_t bytes)
+{
+	if (r->params.window == 0)
+		return;
+	r->window_left = r->window_left > UINT64_MAX / 2 ? r->window_left : r->window_left + bytes;
+	request_pump(r);
+}
+
+/* ---- one command on a channel ---- */
+
+void
+request_grant_stdin(struct request *r, size_t n)
+{
+	cJSON *params;
+
+	r->stdin_granted += n;
+	if (r->peer == NULL)
+		return;
+	params = cJSON_CreateObject();
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddNumberToObject(params, "bytes", (double)n);
+	broker_peer_notify(r->peer, "credit", params);
+}
+
+static void
+on_started(struct chan *ch, void *arg)
+{
+	struct request *r = arg;
+
+	r->session->commands++;
+	r->pool->commands++;
+	r->requeues = 0;
+	r->last_activity = clock_now();
+	if (r->params.batch)
+		chan_eof(ch);
+	else if (!r->stdin_ended)
+		request_grant_stdin(r, BROKER_STDIN_WINDOW);
+}
+
+static void
+on_output(struct chan *ch NP_UNUSED, void *arg)
+{
+	struct request *r = arg;
+
+	r->got_output = true;
+	r->last_activity = clock_now();
+	pump_output(r);
+}
+
+static void
+on_wrote(struct chan *ch, size_t n, void *arg)
+{
+	struct request *r = arg;
+
+	r->last_activity = clock_now();
+	r->stdin_owed += n;
+	if (r->stdin_ended || (r->stdin_owed < STDIN_GRANT && chan_write_room(ch) < CHANNEL_BUFFER_MAX))
+		return;
+	n = r->stdin_owed;
+	r->stdin_owed = 0;
+	if (n > 0)
+		request_grant_stdin(r, n);
+}
+
+/* Back to its place in the queue, before its next command has been sent. */
+static void
+go_back(struct request *r)
+{
+	ev_timer_stop(r->broker->loop, &r->clock);
+	request_release_lease(r);
+	r->ran_on.id = 0;
+	r->started = 0;
+	r->state = REQUEST_QUEUED;
+	broker_pool_wait_again(r->pool, r);
+}
+
+/*
+ * A request the server refused (RFC 4254 section 5.4: it answers each) was not run either; where the platform prefers
+ * channels, its shells may do what they could not.
+ */
+static bool
+refused_channel(struct request *r, const struct np_error *why)
+{
+	if (why->reason != REASON_EXEC_REFUSED || r->pool->platform != NULL)
+		return false;
+	request_release_lease(r);
+	return broker_fall_back_to_shell(r);
+}
+
+/* What ends a shell, rather than a command on it. */
+static bool
+shell_is_lost(const struct np_error *why)
+{
+	return why->reason == REASON_OUTCOME_UNKNOWN || why->reason == REASON_PROMPT_NOT_FOUND;
+}
+
+/* The command was never sent: another session may carry it, unless that goes wrong again and again. */
+bool
+request_try_again(struct request *r, const struct np_error *why, bool sent)
+{
+	if (r->cancelled || r->abort.reason != REASON_NONE || r->peer == NULL || r->broker->stopping)
+		return false;
+	if (refused_channel(r, why)) {
+		go_back(r);
+		return true;
+	}
+	if (sent || (r->pool->platform != NULL && !shell_is_lost(why)))
+		return false;
+	if (why->reason == REASON_EXEC_REFUSED || why->reason == REASON_INVALID_PARAMS || r->cli.moved)
+		return false;
+	if (++r->requeues > BROKER_REQUEUES_MAX)
+		return false;
+	log_info("request", "%s: request %llu was not sent (%s): it goes to another session", request_device(r),
+	    (unsigned long long)r->uid, why->text);
+	go_back(r);
+	return true;
+}
+
+static void
+on_done(struct chan *ch, const struct chan_end *end, void *arg)
+{
+	struct request *r = arg;
+
+	pump_output(r);
+	save_tails(r, ch);
+	r->chan = NULL;
+	if (request_try_again(r, &end->err, end->sent))
+		return;
+	ev_timer_stop(r->broker->loop, &r->clock);
+	r->end = *end;
+	r->state = REQUEST_FLUSHING;
+	request_pump(r);
+}
+
+static const struct chan_events chan_callbacks = {
+    .started = on_started,
+    .output = on_output,
+    .wrote = on_wrote,
+    .done = on_done,
+};
+
+static const char *const *
+merged_env(struct request *r, char ***list)
+{
+	size_t n = 0, count = r->session->target->set_env.n;
+
+	for (char **e = r->params.env; e != NULL && *e != NULL; e++)
+		count++;
+	*list = NULL;
+	if (count == 0)
+		return NULL;
+	*list = xcalloc(count + 1, sizeof(**list));
+	for (size_t i = 0; i < r->session->target->set_env.n; i++)
+		(*list)[n++] = r->session->target->set_env.v[i];
+	for (char **e = r->params.env; e != NULL && *e != NULL; e++)
+		(*list)[n++] = *e;
+	return (const char *const *)*list;
+}
+
+/* A new command: nothing of the one before it counts any more. */
+void
+request_begin_command(struct request *r)
+{
+	r->state = REQUEST_RUNNING;
+	r->started = r->last_activity = clock_now();
+	r->got_output = false;
+	memset(&r->end, 0, sizeof(r->end));
+	error_clear(&r->abort);
+	buf_free(&r->captured[0]);
+	buf_free(&r->captured[1]);
+	make_heads(r);
+}
+
+static void
+command_on_channel(struct request *r)
+{
+	static const enum chan_kind kinds[] = {
+	    [EXEC_COMMAND] = CHANNEL_EXEC, [EXEC_SHELL] = CHANNEL_SHELL, [EXEC_SUBSYSTEM] = CHANNEL_SUBSYSTEM};
+	const struct command *c = r->index < r->params.commands_count ? &r->params.commands[r->index] : NULL;
+	char **env;
+	struct chan_spec spec = {.kind = kinds[r->params.kind],
+	    .command = c != NULL ? c->text : NULL,
+	    .command_size = c != NULL ? c->size : 0,
+	    .pty = r->params.pty,
+	    .term = r->params.term,
+	    .cols = r->params.cols,
+	    .rows = r->params.rows,
+	    .env = merged_env(r, &env)};
+
+	request_begin_command(r);
+	r->chan = chan_start(r->session->session, &spec, &chan_callbacks, r);
+	free(env);
+	if (r->stdin_ended)
+		chan_eof(r->chan);
+	request_start_limits(r);
+}
+
+static void
+command_start(struct request *r)
+{
+	if (r->pool->platform != NULL) {
+		broker_shell_lease(r->session, r);
+		request_cli_start(r);
+	} else
+		command_on_channel(r);
+}
+
+static bool
+stops_on_error(const struct request *r)
+{
+	bool usual = r->pool->platform != NULL; /* on a command line, what follows depends on what was before */
+
+	return r->params.on_error == ON_ERROR_STOP || (r->params.on_error == ON_ERROR_DEFAULT && usual);
+}
+
+/* Another command of the batch follows this one, as far as is known now. */
+static bool
+another_follows(const struct request *r)
+{
+	bool lost = r->end.err.reason != REASON_NONE && r->abort.reason == REASON_NONE;
+
+	return r->params.batch && !r->cancelled && r->peer != NULL && !lost &&
+	       !(stops_on_error(r) && request_command_failed(r)) && r->index + 1 < r->params.commands_count;
+}
+
+/* On a shell: the driver is done with the command.  The shell need not wait for a client that reads slowly. */
+void
+request_command_done(struct request *r)
+{
+	r->state = REQUEST_FLUSHING;
+	if (!another_follows(r)) {
+		broker_record_end(r);
+		request_release_lease(r);
+	}
+	request_pump(r);
+	if (r->state == REQUEST_FLUSHING && r->session != NULL)
+		broker_shell_pause(r->session);
+}
+
+/*
+ * The shell was lost between two commands, or given to others meanwhile: the next one may run on another shell, unless
+ * it counts on the mode that the last one led to.
+ */
+static void
+go_elsewhere(struct request *r)
+{
+	struct np_error err;
+
+	if (!r->cli.moved) {
+		go_back(r);
+		return;
+	}
+	error_set(&err, REASON_NOT_RUN,
+	    "not run: the shell was lost, or went to others who had waited for 5 s, in mode `%s', where another shell "
+	    "does not stand",
+	    r->cli.mode);
+	request_fail(r, &err);
+}
+
+/* All output has reached the client (or nobody wants it): the result, then the next command or the end. */
+static void
+command_finish(struct request *r)
+{
+	bool more = another_follows(r);
+
+	if (request_command_failed(r))
+		r->failed++;
+	log_info("request", "%s: request %llu: %s in %.0f ms", request_device(r), (unsigned long long)r->uid,
+	    request_command_error(r) != NULL ? reason_name(request_command_error(r)->reason) : "done",
+	    (clock_now() - r->started) * 1000);
+	broker_event_command_ended(r);
+	if (!r->cancelled && r->kind == REQUEST_EXEC)
+		request_send_result(r);
+	if (more) {
+		r->index++;
+		if (r->session != NULL)
+			command_start(r);
+		else
+			go_elsewhere(r);
+		return;
+	}
+	if (r->params.batch && !r->cancelled && r->peer != NULL)
+		request_send_not_run(r);
+	request_send_response(r);
+	request_ended(r);
+}
+
+/* ---- from the pool ---- */
+
+void
+request_submit(struct request *r)
+{
+	broker_event_request_queued(r);
+	if (r->pool->platform == NULL || !broker_shell_resume(r))
+		broker_pool_wait(r->pool, r);
+}
+
+static void
+open_finish(struct request *r)
+{
+	cJSON *result = cJSON_CreateObject();
+
+	request_add_session(result, r);
+	if (r->peer != NULL)
+		broker_peer_result(r->peer, &r->id, result);
+	else
+		cJSON_Delete(result);
+	request_ended(r);
+}
+
+/* The pool gives a lease. */
+void
+request_assigned(struct request *r, struct broker_session *s)
+{
+	r->session = s;
+	r->assigned = clock_now();
+	r->ran_on.id = s->id;
+	r->ran_on.reused = s->entry.ready_since <= r->received; /* it was warm before the request came */
+	r->ran_on.connect_seconds = s->connect_seconds;
+	request_cli_begin(r);
+	broker_event_request_started(r);
+	switch (r->kind) {
+	case REQUEST_EXEC:
+	case REQUEST_CONFIG:
+		command_start(r);
+		break;
+	case REQUEST_OPEN:
+		if (r->pool->platform != NULL) /* its lease ends as others do */
+			broker_shell_lease(s, r);
+		open_finish(r);
+		break;
+	case REQUEST_FORWARD:
+		r->state = REQUEST_RUNNING;
+		broker_forward_start(r);
+		break;
+	case REQUEST_TEST:
+		break; /* waits in no pool */
+	}
+}

@@ -1,0 +1,108 @@
+/*
+ * The time limits of a running command: all of it, its first byte, its silence.  One timer a request, moved only when
+ * it fires: activity costs a store, not a system call.
+ */
+#include <stdio.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+
+static double
+first_byte_limit(const struct request *r)
+{
+	double own = r->params.first_byte_timeout, device = r->pool->device->args.first_byte_timeout;
+
+	return own >= 0 ? own : device >= 0 ? device : 0;
+}
+
+static double
+idle_limit(const struct request *r)
+{
+	double own = r->params.idle_timeout, device = r->pool->device->args.idle_timeout;
+
+	return own >= 0 ? own : device >= 0 ? device : 0;
+}
+
+static double
+total_limit(const struct request *r)
+{
+	return r->params.timeout >= 0 ? r->params.timeout : r->pool->device->args.timeout;
+}
+
+static bool
+output_waits(const struct request *r)
+{
+	return r->chan != NULL && (chan_output(r->chan, 0)->len > 0 || chan_output(r->chan, 1)->len > 0);
+}
+
+struct limit {
+	enum np_reason reason;
+	double at; /* clock_now(); 0: no limit */
+	double seconds;
+};
+
+static void
+earlier(struct limit *best, enum np_reason reason, double from, double seconds)
+{
+	if (seconds > 0 && (best->at == 0 || from + seconds < best->at))
+		*best = (struct limit){reason, from + seconds, seconds};
+}
+
+static struct limit
+next_limit(const struct request *r)
+{
+	struct limit best = {REASON_NONE, 0, 0};
+
+	earlier(&best, REASON_COMMAND_TIMEOUT, r->started, total_limit(r));
+	if (!r->got_output)
+		earlier(&best, REASON_FIRST_BYTE_TIMEOUT, r->started, first_byte_limit(r));
+	/* Output that waits for the client is not the device's silence. */
+	earlier(&best, REASON_IDLE_TIMEOUT, output_waits(r) ? clock_now() : r->last_activity, idle_limit(r));
+	return best;
+}
+
+static void
+limit_reached(struct request *r, const struct limit *limit)
+{
+	char text[96];
+
+	if (limit->reason == REASON_COMMAND_TIMEOUT)
+		snprintf(text, sizeof(text), "the command did not end within %g s (timeout)", limit->seconds);
+	else if (limit->reason == REASON_FIRST_BYTE_TIMEOUT)
+		snprintf(text, sizeof(text), "no output within %g s (first_byte_timeout)", limit->seconds);
+	else
+		snprintf(text, sizeof(text), "nothing was sent or received for %g s (idle_timeout)", limit->seconds);
+	request_give_up(r, limit->reason, text);
+}
+
+static void
+on_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
+{
+	struct request *r = w->data;
+	struct limit limit = next_limit(r);
+	double left = limit.at - clock_now();
+
+	if (limit.at == 0 || r->state != REQUEST_RUNNING)
+		return;
+	if (left <= 0) {
+		limit_reached(r, &limit);
+		return;
+	}
+	/* There was activity meanwhile: the timer is moved only now, not at each byte. */
+	ev_timer_init(&r->clock, on_clock, left, 0);
+	ev_timer_start(r->broker->loop, &r->clock);
+}
+
+void
+request_start_limits(struct request *r)
+{
+	struct limit limit;
+
+	ev_timer_stop(r->broker->loop, &r->clock);
+	limit = next_limit(r);
+	if (limit.at == 0)
+		return;
+	ev_timer_init(&r->clock, on_clock, limit.at - clock_now(), 0);
+	r->clock.data = r;
+	ev_timer_start(r->broker->loop, &r->clock);
+}

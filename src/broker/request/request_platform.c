@@ -1,0 +1,201 @@
+/*
+ * The verb `platform_test`: tries a device's platform definition on the device, on a shell of its own: login,
+ * preparation, an empty command, the command by which it is recognised, the way into configuration mode and out again.
+ * What matched and what did not is told in words; nothing is changed on the device.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define SEEN_MAX (256u * 1024u)
+
+static void NP_PRINTF(3, 4) say(struct request *r, const char *what, const char *fmt, ...)
+{
+	char *text, *shown, *line;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	shown = text_vis(text, strlen(text), false);
+	line = xasprintf("%-10s %s\n", what, shown);
+	request_keep_tail(r, 0, line, strlen(line));
+	free(line);
+	free(shown);
+	secret_free(text);
+}
+
+int
+verb_platform_test(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	struct exec_params params;
+	struct request *r;
+	int rc = trial_params_parse(m->params, &params, err);
+
+	if (rc == 0)
+		rc = broker_request_make(bp, m, REQUEST_EXEC, &params, &r, err);
+	exec_params_finish(&params);
+	if (rc == -1)
+		return -1;
+	broker_request_add_command(r, "");
+	if (r->pool->platform->detect_command != NULL)
+		broker_request_add_command(r, r->pool->platform->detect_command);
+	request_submit(r);
+	return 0;
+}
+
+/* ---- what was seen ---- */
+
+/* Lines of s->sh.seen that the platform takes for errors: said one by one; how many. */
+static int
+say_errors(struct request *r, const char *what)
+{
+	const struct platform *p = r->pool->platform;
+	const struct buf *seen = &r->session->sh.seen;
+	const char *line = (const char *)buf_head(seen), *end = line + seen->len;
+	int count = 0;
+
+	while (line < end) {
+		const char *newline = memchr(line, '\n', (size_t)(end - line));
+		size_t size = (size_t)((newline != NULL ? newline : end) - line);
+		size_t shown = size > 0 && line[size - 1] == '\r' ? size - 1 : size;
+
+		if (pattern_list_matches(&p->errors, line, shown) && !pattern_list_matches(&p->ignore, line, shown)) {
+			say(r, what, "the device refused a step: %.*s", (int)(shown < 160 ? shown : 160), line);
+			count++;
+		}
+		line += size + 1;
+	}
+	return count;
+}
+
+static void
+forget_seen(struct broker_session *s)
+{
+	buf_free(&s->sh.seen);
+	buf_init(&s->sh.seen, SEEN_MAX);
+}
+
+void
+broker_trial_seen(struct broker_session *s, const void *bytes, size_t size)
+{
+	size_t room = buf_room(&s->sh.seen), n = size < room ? size : room; /* the rest would say nothing more */
+
+	if (n > 0 && buf_append(&s->sh.seen, bytes, n) == -1)
+		log_debug("platform", "%s: not all of it was seen", s->pool->device->name);
+}
+
+static void
+say_login(struct request *r)
+{
+	const struct platform *p = r->pool->platform;
+	const struct broker_session *s = r->session;
+	const struct platform_mode *mode = cli_mode(shell_cli(s->sh.shell));
+
+	say(r, "platform", "%s (%s, %s), read from %s", p->name, p->title != NULL ? p->title : p->name,
+	    platform_origin_name(p->origin), p->file);
+	say(r, "login", "at a prompt of mode `%s' after %.0f ms", mode->name, s->connect_seconds * 1000);
+	if (s->sh.secret_given && mode != p->base_mode)
+		say(r, "login", "a secret is configured, but mode `%s' was not reached", p->base_mode->name);
+	if (p->prepare.count > 0 && say_errors(r, "prepare") == 0)
+		say(r, "prepare", "%zu steps, none was refused", p->prepare.count);
+}
+
+/* The next command of a trial begins; before the first one, the login is told. */
+void
+broker_trial_command(struct request *r)
+{
+	if (r->index == 0)
+		say_login(r);
+	forget_seen(r->session);
+}
+
+static void
+say_recognised(struct request *r)
+{
+	const struct buf *seen = &r->session->sh.seen;
+	const struct platform *found = platforms_guess(r->broker->platforms, (const char *)buf_head(seen), seen->len);
+
+	if (found == r->pool->platform)
+		say(r, "detect", "its answer is recognised as %s", found->name);
+	else if (found != NULL)
+		say(r, "detect", "its answer is that of %s: is `device_type` right?", found->name);
+	else
+		say(r, "detect", "its answer is not recognised, or as several platforms: autodetect would not work");
+}
+
+static void
+say_command(struct request *r, const struct cli_result *result)
+{
+	const struct command *c = &r->params.commands[r->index];
+	const struct buf *seen = &r->session->sh.seen;
+	size_t lines = 0;
+
+	for (size_t i = 0; i < seen->len; i++)
+		lines += buf_head(seen)[i] == '\n';
+	if (result->err.reason != REASON_NONE) {
+		say(r, "command", "`%s': %s: %s", c->text, reason_name(result->err.reason), result->err.text);
+		return;
+	}
+	say(r, "command", "`%s': %zu lines in %.0f ms, prompt `%s', mode `%s'%s%s%s", c->text, lines,
+	    result->duration * 1000, result->prompt, result->mode != NULL ? result->mode : "?",
+	    result->echo_absent ? ", not echoed" : "", result->device_error ? ", error line: " : "",
+	    result->device_error ? result->error_line : "");
+	if (r->index > 0)
+		say_recognised(r);
+}
+
+/* ---- configuration mode, without a line ---- */
+
+static bool
+try_config(struct request *r)
+{
+	const struct platform *p = r->pool->platform;
+	struct cli_config config = {.dry_run = p->config.candidate};
+	struct cli *cli = shell_cli(r->session->sh.shell);
+	const struct platform_mode *mode = cli_mode(cli);
+	struct np_error err;
+
+	if (!p->config.given) {
+		say(r, "config", "the platform has no configuration mode");
+		return false;
+	}
+	if (mode == NULL || !platform_mode_inside(mode, p->base_mode)) {
+		say(r, "config", "not tried: it begins in mode `%s', which needs a secret", p->base_mode->name);
+		return false;
+	}
+	if (p->config.candidate && p->config.check.count == 0) {
+		say(r, "config", "not tried: this platform cannot check without a commit");
+		return false;
+	}
+	if (cli_configure(cli, &config, clock_now(), &err) == -1) {
+		say(r, "config", "%s", err.text);
+		return false;
+	}
+	shell_wake(r->session->sh.shell);
+	return true;
+}
+
+/* An operation of a trial has ended; true when another one was begun by this function. */
+bool
+broker_trial_result(struct request *r, const struct cli_result *result)
+{
+	bool last = r->index + 1 == r->params.commands_count;
+
+	if (result->op == CLI_OP_CONFIG) {
+		if (result->err.reason == REASON_NONE)
+			say(r, "config", "entered and left in %.0f ms, prompt `%s'", result->duration * 1000,
+			    result->prompt);
+		else
+			say(r, "config", "%s", result->err.text);
+		return false;
+	}
+	say_command(r, result);
+	return last && result->err.reason == REASON_NONE && r->session != NULL && try_config(r);
+}

@@ -1,0 +1,348 @@
+/*
+ * The verb `test`: a dry connection to a device, told step by step, of which nothing is kept.
+ *
+ * It is made as sessions are, through jump hosts and up to the prompt of a command line, and counts as one; but no
+ * request waits for it and none gets it.  What the operator has said about the device does not concern it: he is the
+ * one who asks.  The promise about lockouts does: where log-ins are barred, or one is under way that must show whether
+ * the credentials are right, the test ends before its own, unless it was asked for.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define RESOLVE_TIMEOUT 15.0
+
+/* ---- telling ---- */
+
+static const char *
+outcome_word(enum step_outcome outcome)
+{
+	switch (outcome) {
+	case STEP_OK:
+		return "ok";
+	case STEP_REFUSED:
+		return "refused";
+	case STEP_FAILED:
+		return "failed";
+	case STEP_SKIPPED:
+		return "skipped";
+	}
+	return "?";
+}
+
+static void
+tell(struct request *r, const struct connect_step *step)
+{
+	cJSON *params;
+
+	r->test.since = clock_now();
+	r->test.failed_told |= step->outcome == STEP_FAILED;
+	if (r->peer == NULL)
+		return;
+	params = cJSON_CreateObject();
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddStringToObject(params, "step", step->name);
+	cJSON_AddStringToObject(params, "outcome", outcome_word(step->outcome));
+	cJSON_AddNumberToObject(params, "ms", broker_round(step->seconds * 1000, 10));
+	cJSON_AddStringToObject(params, "text", step->text);
+	broker_peer_notify(r->peer, "step", params);
+}
+
+/* A step that was done on the loop: its time began with the end of the one before. */
+void
+broker_test_step(struct request *r, const char *name, enum step_outcome outcome, const char *text)
+{
+	struct connect_step step = {
+	    .name = name, .outcome = outcome, .seconds = clock_now() - r->test.since, .text = text};
+
+	tell(r, &step);
+}
+
+void
+broker_test_connector_step(uint64_t job, const struct connect_step *step, void *broker)
+{
+	struct broker_session *s = broker_session_by_job(broker, job);
+	struct connect_step barred = *step;
+
+	if (s == NULL || s->test == NULL)
+		return;
+	if (step->outcome == STEP_SKIPPED)
+		barred.text = s->test->test.barred.text;
+	tell(s->test, &barred);
+}
+
+/* ---- the command line ---- */
+
+static const char *
+cli_step_name(int state)
+{
+	switch ((enum cli_state)state) {
+	case CLI_LOGIN:
+		return "shell";
+	case CLI_LEARN:
+		return "prompt";
+	case CLI_ENABLE:
+		return "privilege";
+	case CLI_PREPARE:
+		return "paging";
+	case CLI_IDLE:
+	case CLI_RUNNING:
+	case CLI_QUESTION:
+	case CLI_RESYNC:
+	case CLI_LOGOUT:
+	case CLI_CLOSED:
+		break;
+	}
+	return NULL;
+}
+
+/* Looks where the command line is now: each state that it has left behind was a step. */
+void
+broker_test_shell(struct broker_session *s)
+{
+	struct request *r = s->test;
+	struct cli *cli = shell_cli(s->sh.shell);
+	int state = (int)cli_state(cli);
+	const char *name = cli_step_name(r->test.cli);
+	char text[96];
+
+	if (state == r->test.cli || state == CLI_CLOSED)
+		return;
+	snprintf(text, sizeof(text), "%s%s", cli_mode(cli) != NULL ? "mode " : "",
+	    cli_mode(cli) != NULL ? cli_mode(cli)->name : "");
+	if (name != NULL)
+		broker_test_step(r, name, STEP_OK, text);
+	r->test.cli = state;
+}
+
+/* ---- the end ---- */
+
+/* The session goes its way, or is ended by the pool: it is a trial. */
+static void
+let_go(struct request *r)
+{
+	if (r->test.session != NULL)
+		r->test.session->test = NULL;
+	r->test.session = NULL;
+}
+
+void
+broker_test_passed(struct broker_session *s)
+{
+	struct request *r = s->test;
+	cJSON *result = cJSON_CreateObject();
+
+	let_go(r);
+	cJSON_AddStringToObject(result, "device", request_device(r));
+	cJSON_AddNumberToObject(result, "ms", broker_round((clock_now() - r->received) * 1000, 10));
+	cJSON_AddStringToObject(result, "auth", s->auth != NULL ? s->auth : "none");
+	if (r->peer != NULL)
+		broker_peer_result(r->peer, &r->id, result);
+	else
+		cJSON_Delete(result);
+	request_ended(r);
+}
+
+/* Where it failed, as far as the connector did not say so. */
+static const char *
+failed_step(const struct broker_session *s, const struct np_error *err)
+{
+	bool made = s->connect_seconds > 0; /* by the connector: the rest is the command line's */
+	const char *name = made ? cli_step_name(s->test->test.cli) : NULL;
+
+	if (name != NULL)
+		return name;
+	return err->reason == REASON_JUMP_FAILED ? "jump host" : "connect";
+}
+
+void
+broker_test_failed(struct broker_session *s, const struct np_error *err)
+{
+	struct request *r = s->test;
+	struct np_error why =
+	    r->test.barred.reason != REASON_NONE && err->reason == REASON_CANCELLED ? r->test.barred : *err;
+
+	if (!r->test.failed_told && r->test.barred.reason == REASON_NONE)
+		broker_test_step(r, failed_step(s, err), STEP_FAILED, err->text);
+	let_go(r);
+	request_fail(r, &why);
+}
+
+/* The client asks for the end, or has left. */
+void
+broker_test_cancel(struct request *r)
+{
+	struct broker_session *s = r->test.session;
+
+	if (r->test.job != 0)
+		connector_cancel(r->broker->connector, r->test.job, REASON_CANCELLED, "the test was cancelled");
+	r->test.job = 0;
+	let_go(r);
+	request_send_response(r);
+	request_ended(r);
+	if (s != NULL)
+		broker_session_end(s, REASON_CANCELLED, "the test was cancelled");
+}
+
+/* ---- the beginning ---- */
+
+static bool
+is_dialling(const struct broker_pool *pool)
+{
+	const struct pool_entry *e;
+
+	TAILQ_FOREACH (e, &pool->policy.entries, link) {
+		if (e->ready_since == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether this test may log in; if not, r->test.barred says why. */
+static void
+judge_login(struct request *r)
+{
+	const struct pool *p = &r->pool->policy;
+
+	if (p->block == POOL_AUTH && !r->test.login)
+		error_set(&r->test.barred, REASON_AUTH_BACKOFF,
+		    "no login is tried since one failed %.0f s ago: %.360s; npctl test --login tries one all the same",
+		    clock_now() - p->failed_at, p->last_error.text);
+	else if ((!p->proven || p->failures > 0) && is_dialling(r->pool))
+		error_set(&r->test.barred, REASON_BACKOFF,
+		    "another login is under way, and until one has succeeded they are made one at a time: try again "
+		    "when it has ended");
+}
+
+static void
+tell_target(struct request *r, const struct target *t)
+{
+	char *text = xasprintf("%s@%s port %d%s%s", t->user, t->host, t->port,
+	    t->proxy_jump != NULL ? ", through " : "", t->proxy_jump != NULL ? t->proxy_jump : "");
+	char *shown = text_vis(text, strlen(text), false);
+
+	broker_test_step(r, "configuration", STEP_OK, shown);
+	free(shown);
+	free(text);
+	for (size_t i = 0; i < t->notices.n; i++)
+		request_notice(r, t->notices.v[i]);
+}
+
+/* Where the device is has been found out: the answer is this test's, and no other's. */
+static void
+begin(struct request *r, struct target *target)
+{
+	struct pool_room room = broker_pool_room(r->pool);
+	struct np_error err;
+
+	tell_target(r, target);
+	if (room.device <= 0 || room.global <= 0) {
+		error_set(&err, REASON_QUEUE_FULL,
+		    "there is no room for another session of it (%s): close one with npctl close",
+		    room.device <= 0 ? "max_connections" : "max_sessions");
+		broker_test_step(r, "connect", STEP_FAILED, err.text);
+		request_fail(r, &err);
+		return;
+	}
+	judge_login(r);
+	broker_session_try(r, target);
+}
+
+static struct request *
+find_by_job(struct broker *b, uint64_t job)
+{
+	struct request *r;
+
+	TAILQ_FOREACH (r, &b->requests, link) {
+		if (r->kind == REQUEST_TEST && r->test.job == job)
+			return r;
+	}
+	return NULL;
+}
+
+/* True when the job was a test's. */
+bool
+broker_test_resolved(struct broker *b, struct connect_result *result)
+{
+	struct request *r = find_by_job(b, result->id);
+
+	if (r == NULL)
+		return false;
+	r->test.job = 0;
+	if (result->ok) {
+		begin(r, result->target);
+		return true;
+	}
+	broker_test_step(r, "configuration", STEP_FAILED, result->err.text);
+	request_fail(r, &result->err);
+	return true;
+}
+
+static int
+read_params(const cJSON *params, struct exec_params *p, bool *login, struct np_error *err)
+{
+	static const char *const names[] = {"device", "overrides", "interactive", "agent_socket", "login"};
+	cJSON *rest;
+	int rc;
+
+	memset(p, 0, sizeof(*p));
+	if (params_only(params, names, NP_COUNT(names), err) == -1 || params_bool(params, "login", login, err) == -1)
+		return -1;
+	rest = cJSON_Duplicate(params, true);
+	cJSON_DeleteItemFromObjectCaseSensitive(rest, "login");
+	rc = open_params_parse(rest, p, err);
+	params_wipe(rest);
+	cJSON_Delete(rest);
+	return rc;
+}
+
+static void
+start(struct broker_peer *bp, const struct message *m, struct broker_pool *pool, struct exec_params *params, bool login)
+{
+	struct broker *b = bp->broker;
+	struct request *r = request_create(b, REQUEST_TEST, bp, &m->id);
+	struct connect_request request = {.kind = CONNECT_RESOLVE,
+	    .device = pool->device,
+	    .default_ssh_config = b->config->ssh_config,
+	    .ready_fd = -1,
+	    .timeout = RESOLVE_TIMEOUT};
+
+	r->params = *params;
+	memset(params, 0, sizeof(*params));
+	r->pool = pool;
+	r->state = REQUEST_RUNNING;
+	r->assigned = r->received;
+	r->test.login = login;
+	r->test.since = clock_now();
+	r->test.cli = CLI_LOGIN;
+	log_info("request", "%s: request %llu: test", request_device(r), (unsigned long long)r->uid);
+	broker_event_request_queued(r);
+	r->test.job = connector_submit(b->connector, &request);
+}
+
+int
+broker_verb_test(struct broker_peer *bp, const struct message *m, struct np_error *err)
+{
+	struct broker *b = bp->broker;
+	struct broker_pool *pool = NULL;
+	struct exec_params params;
+	bool login = false;
+	int rc = -1;
+
+	if (b->stopping)
+		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down");
+	if (read_params(m->params, &params, &login, err) == 0 && broker_wait_room(bp, err) == 0)
+		pool = broker_pool_get(b, &params.device, WANT_ANY, err);
+	if (pool != NULL) {
+		start(bp, m, pool, &params, login);
+		rc = 0;
+	}
+	exec_params_finish(&params);
+	return rc;
+}

@@ -1,0 +1,122 @@
+/*
+ * Steering: what an operator has said about devices, kept apart from their pools, which come and go; and who waits for
+ * what he asked for to be done.  Included by broker*.c only; main thread only.
+ *
+ *   broker_select.c   which devices are meant
+ *   broker_rules.c    what was said about them
+ *   broker_steer.c    the verbs that say it: pause, resume, disable, enable, drain, reconnect
+ *   broker_close.c    the verbs that end something: close, kill
+ *   broker_wait.c     answers that come when the old sessions are gone
+ */
+#ifndef NP_BROKER_STEER_H
+#define NP_BROKER_STEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+#include "wire/message.h"
+#include "base/queue.h"
+
+#define STEER_TEXT_MAX 160 /* bytes of the operator's text, with its NUL: as pool.disabled_text */
+
+struct broker;
+struct broker_peer;
+struct broker_pool;
+struct broker_session;
+
+/* ---- which devices ---- */
+
+/* The devices that a request names.  Names are sorted, none is there twice; also with `all` they are all there. */
+struct selection {
+	bool all;
+	char **names;
+	size_t count;
+	int patterns; /* read so far */
+};
+
+/*
+ * Reads one of `device` (a list as of devlist.h), `devices` (an array of such) and `all` (true) from params.  0, or -1
+ * with err: invalid_params, or unknown_device for what names nothing; then nothing is selected.  On 0 the caller calls
+ * selection_finish().
+ */
+int selection_read(
+    const struct broker *b, const cJSON *params, struct selection *s, struct np_error *err) NP_MUST_CHECK;
+void selection_finish(struct selection *s);
+bool selection_has(const struct selection *s, const struct broker_pool *pool);
+bool selection_has_name(const struct selection *s, const char *name);
+
+/* ---- what was said ---- */
+
+enum steer_pause { PAUSE_UNSAID, PAUSE_OFF, PAUSE_ON };
+enum steer_door {
+	DOOR_UNSAID,
+	DOOR_OPEN,
+	DOOR_DRAINING, /* what has been taken in is still served, what comes is refused */
+	DOOR_SHUT      /* what waits and what comes is refused */
+};
+
+/* About one device, or about all.  UNSAID: what is said about all holds. */
+struct steer_rule {
+	char *name;
+	char *device; /* of a name USER@DEVICE, else NULL: what is said about the device holds for all its users */
+	enum steer_pause pause;
+	enum steer_door door;
+	char text[STEER_TEXT_MAX]; /* why the door is not open; may be empty */
+};
+
+/* Owned by struct broker. */
+struct steer_rules {
+	struct steer_rule all;   /* never UNSAID */
+	struct steer_rule *list; /* sorted by name */
+	size_t count;
+};
+
+void steer_rules_init(struct steer_rules *rules);
+void steer_rules_finish(struct steer_rules *rules);
+/* Says it about the selected devices; UNSAID members of what are left as they are.  Returns how many it changed. */
+int steer_rules_say(
+    struct steer_rules *rules, const struct config *config, const struct selection *s, const struct steer_rule *what);
+/* What holds for a device of that name; other: its second name, or NULL.  Nothing in it is UNSAID; name and device are
+ * NULL. */
+struct steer_rule steer_rules_about(const struct steer_rules *rules, const char *name, const char *other);
+/* Whether something was said about the device of that name in particular. */
+bool steer_rules_know(const struct steer_rules *rules, const char *name);
+/* Whether any device is draining. */
+bool steer_rules_drain(const struct steer_rules *rules);
+
+/* Tells the pool's policy what holds for its device. */
+void broker_steer_apply(struct broker_pool *pool);
+/* Whether a new request may come in: 0, or -1 with err (disabled, with the operator's text). */
+int broker_steer_admit(const struct broker_pool *pool, struct np_error *err) NP_MUST_CHECK;
+/* Drains a session, and those that it carries as a jump host: they would hold it otherwise. */
+void broker_session_drain(struct broker_session *s, const char *why);
+
+/* ---- answers that wait ---- */
+
+struct steer_wait;
+TAILQ_HEAD(steer_waits, steer_wait);
+
+/* Whether one more answer of this client may wait (wait, sync, config_show, test): 0, or -1 with err (queue_full). */
+int broker_wait_room(const struct broker_peer *bp, struct np_error *err);
+/*
+ * Answers the request with result (taken over) once the sessions of the selected pools that there are now, with those
+ * behind them, are gone; empty: once those pools have neither sessions nor requests.
+ */
+void broker_wait_for(
+    struct broker_peer *bp, const struct message_id *id, const struct selection *s, bool empty, cJSON *result);
+/* A session or a request has ended: looked at when the turn ends. */
+void broker_waits_note(struct broker *b);
+/* Whether an answer to this id of the client waits. */
+bool broker_wait_has(const struct broker_peer *bp, const struct message_id *id);
+/* It does not wait any longer: the answer is that it was cancelled; what was steered stays so. */
+void broker_wait_cancel(struct broker_peer *bp, const struct message_id *id);
+/* At the end of a turn. */
+void broker_waits_answer(struct broker *b);
+void broker_waits_finish(struct broker *b);
+
+#endif

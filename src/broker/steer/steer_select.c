@@ -1,0 +1,201 @@
+/*
+ * Which devices a verb of the operator means: lists, groups and patterns as everywhere (devlist.h), but only what is
+ * configured, in use, or was spoken about before.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_impl.h"
+#include "conf/devlist.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define SELECT_WORDS_MAX 10000
+#define SELECT_PATTERNS_MAX 64 /* each looks at every device there is */
+
+/* The names of what is in use, sorted.  They belong to the pools. */
+struct in_use {
+	const char **names;
+	size_t count;
+};
+
+static void
+add_name(struct selection *s, const char *name)
+{
+	s->names = xreallocarray(s->names, s->count + 1, sizeof(s->names[0]));
+	s->names[s->count++] = xstrdup(name);
+}
+
+static void
+add_all(const struct broker *b, struct selection *s)
+{
+	const struct broker_pool *pool;
+
+	for (size_t i = 0; i < b->config->devices_count; i++)
+		add_name(s, b->config->devices[i]->name);
+	TAILQ_FOREACH (pool, &b->pools, link)
+		add_name(s, pool->device->name);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static struct in_use
+look_around(const struct broker *b)
+{
+	const struct broker_pool *pool;
+	struct in_use u = {0};
+	size_t pools = 0;
+
+	TAILQ_FOREACH (pool, &b->pools, link)
+		pools++;
+	u.names = xcalloc(2 * pools + 1, sizeof(u.names[0]));
+	TAILQ_FOREACH (pool, &b->pools, link) {
+		u.names[u.count++] = pool->device->name;
+		u.names[u.count++] = pool->device_name;
+	}
+	qsort(u.names, u.count, sizeof(u.names[0]), compare_names);
+	return u;
+}
+
+static bool
+is_known(const struct broker *b, const struct in_use *u, const char *name)
+{
+	return config_device(b->config, name) != NULL || steer_rules_know(&b->rules, name) ||
+	       bsearch(&name, u->names, u->count, sizeof(u->names[0]), compare_names) != NULL;
+}
+
+static int
+unknown(const struct broker *b, const char *word, struct np_error *err)
+{
+	const char **names = xcalloc(b->config->devices_count + 1, sizeof(*names)), *near;
+	char shown[128], shown_near[128];
+
+	for (size_t i = 0; i < b->config->devices_count; i++)
+		names[i] = b->config->devices[i]->name;
+	near = text_nearest(word, names, b->config->devices_count);
+	text_vis_into(shown, sizeof(shown), word);
+	if (near != NULL)
+		error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`: did you mean `%s`?", shown,
+		    text_vis_into(shown_near, sizeof(shown_near), near));
+	else
+		error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`: see npctl status", shown);
+	free(names);
+	return -1;
+}
+
+static void
+sort_names(struct selection *s)
+{
+	size_t kept = 0;
+
+	if (s->count > 1)
+		qsort(s->names, s->count, sizeof(s->names[0]), compare_names);
+	for (size_t i = 0; i < s->count; i++) {
+		if (kept > 0 && strcmp(s->names[kept - 1], s->names[i]) == 0)
+			free(s->names[i]);
+		else
+			s->names[kept++] = s->names[i];
+	}
+	s->count = kept;
+}
+
+/* A name comes before a pattern: hosts may be written [::1]:22. */
+static int
+add_word(const struct broker *b, const struct in_use *u, const char *word, struct selection *s, struct np_error *err)
+{
+	struct devlist list;
+	int rc = 0;
+
+	if (is_known(b, u, word)) {
+		add_name(s, word);
+		return 0;
+	}
+	if (strpbrk(word, "@,*?[") == NULL)
+		return unknown(b, word, err);
+	if (++s->patterns > SELECT_PATTERNS_MAX)
+		return error_set(err, REASON_INVALID_PARAMS,
+		    "more than %d lists, groups and patterns: give one for all of them", SELECT_PATTERNS_MAX);
+	rc = devlist_expand(b->config, word, &list, err);
+	for (size_t i = 0; rc == 0 && i < list.count; i++) {
+		if (is_known(b, u, list.names[i]))
+			add_name(s, list.names[i]);
+		else
+			rc = unknown(b, list.names[i], err);
+	}
+	devlist_finish(&list);
+	sort_names(s); /* patterns may mean the same many times */
+	return rc;
+}
+
+static int
+read_list(const struct broker *b, const struct in_use *u, const cJSON *list, struct selection *s, struct np_error *err)
+{
+	const cJSON *word;
+
+	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) < 1 || cJSON_GetArraySize(list) > SELECT_WORDS_MAX)
+		return error_set(
+		    err, REASON_INVALID_PARAMS, "`devices` must be an array of 1 to %d strings", SELECT_WORDS_MAX);
+	cJSON_ArrayForEach (word, list) {
+		if (!cJSON_IsString(word))
+			return error_set(err, REASON_INVALID_PARAMS, "`devices` must be an array of strings");
+		if (add_word(b, u, word->valuestring, s, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+selection_read(const struct broker *b, const cJSON *params, struct selection *s, struct np_error *err)
+{
+	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(params, "devices");
+	const char *device = NULL;
+	struct in_use u;
+	int rc = 0;
+
+	memset(s, 0, sizeof(*s));
+	if (params_string(params, "device", &device, err) == -1 || params_bool(params, "all", &s->all, err) == -1)
+		return -1;
+	if ((device != NULL) + (devices != NULL) + s->all != 1)
+		return error_set(err, REASON_INVALID_PARAMS, "give one of `device`, `devices` and `all`");
+	if (s->all) {
+		add_all(b, s);
+		sort_names(s);
+		return 0;
+	}
+	u = look_around(b);
+	if (device != NULL)
+		rc = add_word(b, &u, device, s, err);
+	else
+		rc = read_list(b, &u, devices, s, err);
+	free(u.names);
+	if (rc == -1)
+		selection_finish(s);
+	else
+		sort_names(s);
+	return rc;
+}
+
+void
+selection_finish(struct selection *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->names[i]);
+	free(s->names);
+	memset(s, 0, sizeof(*s));
+}
+
+bool
+selection_has_name(const struct selection *s, const char *name)
+{
+	return s->count > 0 && bsearch(&name, s->names, s->count, sizeof(s->names[0]), compare_names) != NULL;
+}
+
+bool
+selection_has(const struct selection *s, const struct broker_pool *pool)
+{
+	return s->all || selection_has_name(s, pool->device->name) || selection_has_name(s, pool->device_name);
+}

@@ -1,0 +1,329 @@
+/*
+ * What stands at the tail and is no prompt: pagers, and questions.
+ *
+ * The driver answers by itself only what the platform's own recipes foresee; a command's question is answered by the
+ * request's answers or by a person, never by a guess.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli_impl.h"
+
+#define QUIET_QUESTION 0.2 /* a known question: it may yet turn out to be the middle of a line */
+
+const struct platform_question *
+cli_find_question(const struct platform_questions *list, const char *tail, size_t size)
+{
+	for (size_t i = 0; list != NULL && i < list->count; i++) {
+		if (pattern_matches(list->items[i].match, tail, size))
+			return &list->items[i];
+	}
+	return NULL;
+}
+
+/* --- the same tail is answered once --- */
+
+/* Whether the tail still begins with what was asked last. */
+static bool
+still_asks(const struct cli *cli, const struct platform_view *view)
+{
+	const struct cli_job *job = &cli->job;
+
+	return job->asked_size > 0 && job->asked_lines == cli->terminal.lines && view->size >= job->asked_size &&
+	       memcmp(view->tail, job->asked_tail, job->asked_size) == 0;
+}
+
+struct platform_view
+cli_unasked(const struct cli *cli)
+{
+	struct platform_view view = cli_view(cli);
+
+	if (!still_asks(cli, &view))
+		return view;
+	view.tail += cli->job.asked_size;
+	view.size -= cli->job.asked_size;
+	if (prompt_trim(view.tail, view.size) == 0)
+		view.size = 0;
+	return view;
+}
+
+void
+cli_note_asked(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+	struct platform_view view = cli_view(cli);
+
+	job->asked_size = view.size < sizeof(job->asked_tail) ? prompt_trim(view.tail, view.size) : 0;
+	memcpy(job->asked_tail, view.tail, job->asked_size);
+	job->asked_lines = cli->terminal.lines;
+	cli->changes++;
+}
+
+/* --- replies of dialogues --- */
+
+static int
+reply_hidden(struct cli *cli, const struct platform_question *q, const char *tail, size_t size, struct np_error *err)
+{
+	bool secret = q->reply == PLATFORM_SECRET;
+	const char *value = !secret ? cli->password : cli->lent != NULL ? cli->lent : cli->secret;
+	bool *used = secret ? &cli->secret_used : &cli->password_used;
+	enum np_reason reason = secret ? REASON_PRIVILEGE_FAILED : REASON_AUTH_FAILED;
+
+	if (cli->platform->passwords.count > 0 && !pattern_list_matches(&cli->platform->passwords, tail, size))
+		return error_set(
+		    err, REASON_INTERNAL, "%s: a secret is only sent at one of `passwords`", cli->platform->file);
+	if (value == NULL)
+		return error_set(err, reason, "the device asks for %s, and none is configured",
+		    secret ? "an enable secret (key `secret`, or --enable)"
+			   : "a password inside the shell (key `password`)");
+	if (*used)
+		return error_set(err, reason, "the device did not accept the %s%s%s",
+		    secret ? "enable secret" : "password", cli->job.error_line[0] != '\0' ? ": " : "",
+		    cli->job.error_line);
+	*used = true;
+	cli_type(cli, value, strlen(value));
+	return 0;
+}
+
+int
+cli_reply(struct cli *cli, const struct platform_question *q, const char *tail, size_t size, struct np_error *err)
+{
+	switch (q->reply) {
+	case PLATFORM_TEXT:
+		cli_type(cli, q->text, strlen(q->text));
+		return 0;
+	case PLATFORM_KEYS:
+		cli_type_keys(cli, q->text);
+		return 0;
+	case PLATFORM_USERNAME:
+		if (cli->username == NULL)
+			return error_set(err, REASON_AUTH_FAILED,
+			    "the device asks for a user name inside the shell, and none is configured (key "
+			    "`username`)");
+		cli_type(cli, cli->username, strlen(cli->username));
+		return 0;
+	case PLATFORM_PASSWORD:
+	case PLATFORM_SECRET:
+		break;
+	}
+	return reply_hidden(cli, q, tail, size, err);
+}
+
+/* --- pagers --- */
+
+static bool
+turn_page(struct cli *cli, const struct platform_view *view)
+{
+	const struct platform_question *q = cli_find_question(&cli->platform->pager, view->tail, view->size);
+	struct cli_job *job = &cli->job;
+	struct platform_view whole;
+	struct np_error err = {0};
+
+	if (q == NULL)
+		return false;
+	cli_note_asked(cli);
+	if (++job->pages > CLI_PAGES_MAX) {
+		if (cli->platform->pager_quit != NULL)
+			cli_type_keys(cli, cli->platform->pager_quit);
+		error_set(&err, REASON_OUTPUT_LIMIT, "more than %d pages of output", CLI_PAGES_MAX);
+		cli_job_end(cli, &err);
+		return true;
+	}
+	whole = cli_view(cli);
+	job->pager_size = whole.size < sizeof(job->pager) ? whole.size : 0;
+	memcpy(job->pager, whole.tail, job->pager_size);
+	if (cli_reply(cli, q, view->tail, view->size, &err) < 0)
+		cli_job_end(cli, &err);
+	return true;
+}
+
+/* --- questions --- */
+
+static bool
+too_many(struct cli *cli)
+{
+	struct np_error err = {0};
+
+	if (++cli->job.questions_asked <= CLI_QUESTIONS_MAX)
+		return false;
+	error_set(&err, REASON_WAITING_FOR_INPUT, "the device asked more than %d questions", CLI_QUESTIONS_MAX);
+	cli_job_end(cli, &err);
+	return true;
+}
+
+static bool
+answer_by_recipe(struct cli *cli, const struct platform_view *view)
+{
+	const struct platform_question *q = cli_find_question(cli->job.questions, view->tail, view->size);
+	struct np_error err = {0};
+
+	if (q == NULL)
+		return false;
+	cli_note_asked(cli);
+	if (!too_many(cli) && cli_reply(cli, q, view->tail, view->size, &err) < 0)
+		cli_job_end(cli, &err);
+	return true;
+}
+
+static char
+last_char(const struct platform_view *view)
+{
+	size_t size = prompt_trim(view->tail, view->size);
+
+	return size > 0 ? view->tail[size - 1] : ' ';
+}
+
+static bool
+is_question_like(const struct platform_view *view)
+{
+	return strchr("?:])>", last_char(view)) != NULL;
+}
+
+/* Text that does not end as questions do may be the middle of a line that happens to match: it must stand a while. */
+static bool
+answer_by_request(struct cli *cli, const struct platform_view *view, bool known)
+{
+	const struct cli_job *job = &cli->job;
+	double quiet = cli_quiet(cli), need = known || is_question_like(view) ? 0 : CLI_QUIET_TYPED;
+
+	for (size_t i = 0; i < job->answers_count; i++) {
+		const struct cli_answer *a = &job->answers[i];
+
+		if (!pattern_matches(a->match, view->tail, view->size))
+			continue;
+		if (quiet < need) {
+			cli_wake_in(cli, need - quiet);
+			return false;
+		}
+		cli_note_asked(cli);
+		if (!too_many(cli))
+			cli_type(cli, a->text, strlen(a->text));
+		return true;
+	}
+	return false;
+}
+
+static void
+relay(struct cli *cli, const char *question, bool hidden)
+{
+	struct cli_event event = {.kind = CLI_EVENT_QUESTION, .hidden = hidden};
+
+	snprintf(event.text, sizeof(event.text), "%s", question);
+	cli_set_state(cli, CLI_QUESTION);
+	cli_emit(cli, &event);
+}
+
+/* Nobody has answered: a person may, or the job ends. */
+static void
+ask_person(struct cli *cli, const struct platform_view *view, bool hidden)
+{
+	struct np_error err = {0};
+	char question[256];
+
+	cli_show(cli, view->tail, view->size, question, sizeof(question));
+	if (cli->job.kind == CLI_JOB_COMMAND && cli->job.interactive && cli->op != CLI_OP_NONE) {
+		cli_note_asked(cli);
+		cli->job.asked_hidden = hidden;
+		if (!too_many(cli))
+			relay(cli, question, hidden);
+		return;
+	}
+	error_set(&err, REASON_WAITING_FOR_INPUT, "the device asks `%s`%s", question,
+	    cli->job.kind == CLI_JOB_COMMAND ? " (answer it with --answer REGEX=TEXT)"
+					     : ", which the platform's own steps do not answer");
+	cli_job_end(cli, &err);
+}
+
+/* The platform's prompts for passwords, and what else speaks of a secret: the answer is not to be seen again. */
+static bool
+is_hidden(const struct cli *cli, const struct platform_view *view)
+{
+	static const char *const words[] = {"passw", "passphrase", "passcode", "secret", "private key", "pin code"};
+	char tail[160];
+	size_t size = view->size < sizeof(tail) ? view->size : sizeof(tail) - 1;
+
+	if (pattern_list_matches(&cli->platform->passwords, view->tail, view->size))
+		return true;
+	if (last_char(view) != ':' && last_char(view) != '?')
+		return false;
+	memcpy(tail, view->tail + view->size - size, size);
+	tail[size] = '\0';
+	for (size_t i = 0; i < NP_COUNT(words); i++) {
+		if (strcasestr(tail, words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+bool
+cli_ask(struct cli *cli)
+{
+	struct platform_view view = cli_unasked(cli);
+	const struct platform *p = cli->platform;
+	double quiet = cli_quiet(cli), need;
+	bool hidden, known;
+
+	if (view.size == 0 || view.size > PROMPT_MAX)
+		return false;
+	hidden = is_hidden(cli, &view);
+	known = hidden || pattern_list_matches(&p->questions, view.tail, view.size);
+	if (turn_page(cli, &view) || answer_by_recipe(cli, &view) || answer_by_request(cli, &view, known))
+		return true;
+	if (known)
+		need = QUIET_QUESTION;
+	else if (is_question_like(&view))
+		need = cli->job.interactive || last_char(&view) == '?' ? CLI_QUIET_STALL : CLI_QUIET_DOUBT;
+	else
+		return false;
+	if (quiet < need) {
+		cli_wake_in(cli, need - quiet);
+		return false;
+	}
+	ask_person(cli, &view, hidden);
+	return true;
+}
+
+void
+cli_question_look(struct cli *cli)
+{
+	struct platform_view view = cli_view(cli);
+
+	if (still_asks(cli, &view))
+		return;
+	cli_set_state(cli, CLI_RUNNING);
+	cli_job_look(cli);
+}
+
+static size_t
+text_size(const char *text)
+{
+	size_t n = 0;
+
+	while ((unsigned char)text[n] >= ' ' && text[n] != 0x7f)
+		n++;
+	return n;
+}
+
+void
+cli_answer(struct cli *cli, const char *text, double now)
+{
+	struct np_error err = {0};
+
+	if (cli->state != CLI_QUESTION)
+		return;
+	cli->now = now;
+	/* The clocks stood still while the person thought. */
+	cli->job.sent_at += now - cli->last_rx;
+	cli->last_rx = now;
+	cli_set_state(cli, CLI_RUNNING);
+	if (text == NULL) {
+		error_set(&err, REASON_WAITING_FOR_INPUT, "the device asked, and nobody answered");
+		cli_job_end(cli, &err);
+	} else {
+		if (cli->job.asked_hidden)
+			redact_add(&cli->redact, text, false);
+		/* A key among it ends it: what follows might be meant for no question. */
+		cli_type(cli, text, text_size(text));
+	}
+	cli_tick(cli, now);
+}

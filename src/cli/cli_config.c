@@ -1,0 +1,459 @@
+/*
+ * The configuration transaction: enter, prove the mode, one line at a time, then commit or undo, leave, save.
+ *
+ *   ENTER -> LINES -> COMMIT -> (SAVE_INSIDE) -> LEAVE -> (SAVE) -> DONE
+ *     |        |  \-> CHECK (dry run) -> ABORT
+ *     |        v         |
+ *     +----> ABORT <-----+  (a candidate, or a sub-mode that can be thrown away)  -> LEAVE -> DONE
+ *
+ * The law: nothing is committed or saved after a line failed (unless --keep-going was asked for), and configuration
+ * mode is left whatever happens; when that fails the shell is given up, which frees the device's lock.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli_impl.h"
+#include "base/xalloc.h"
+
+static void config_next(struct cli *cli);
+
+static void
+set_phase(struct cli *cli, enum cli_config_phase phase)
+{
+	cli->phase = phase;
+	cli->step = 0;
+}
+
+void
+cli_config_begin(struct cli *cli)
+{
+	memset(&cli->tally, 0, sizeof(cli->tally));
+	error_clear(&cli->config_err);
+	cli->config_cancelled = false;
+	cli->config_failed = false;
+	cli->abort_failed = false;
+	cli->leaving = false;
+	cli->config_line = 0;
+	cli->config_taken = 0;
+	cli_nonce(cli, cli->config_tag);
+	set_phase(cli, CLI_CONFIG_ENTER);
+	if (cli->prompt.mode != cli->platform->base_mode) {
+		error_set(&cli->config_err, REASON_PRIVILEGE_FAILED,
+		    "configuration begins in mode %s, and the shell is in %s: configure `secret`, or use --enable",
+		    cli->platform->base_mode->name, cli->prompt.mode->name);
+		cli->phase = CLI_CONFIG_DONE;
+	}
+	config_next(cli);
+}
+
+/* --- failing --- */
+
+/* The first failure is the one that is told. */
+static void NP_PRINTF(3, 4) fail(struct cli *cli, enum np_reason reason, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	cli->config_failed = true;
+	if (cli->config_err.reason == REASON_NONE)
+		error_set(&cli->config_err, reason, "%s", text);
+}
+
+/* What undoes: the candidate is thrown away; elsewhere a sub-mode that has not been ended yet. */
+static void
+undo(struct cli *cli)
+{
+	const struct platform_config *c = &cli->platform->config;
+	bool inside = cli->prompt.mode->config && cli->prompt.mode != cli->platform->base_mode;
+	bool begun = c->candidate && cli->phase != CLI_CONFIG_ENTER;
+
+	if (c->abort.count > 0 && (inside || begun))
+		set_phase(cli, CLI_CONFIG_ABORT);
+	else
+		set_phase(cli, CLI_CONFIG_LEAVE);
+}
+
+/* --- lines --- */
+
+static bool
+is_empty(const struct cli_line *line)
+{
+	for (size_t i = 0; i < line->size; i++) {
+		if (line->text[i] != ' ' && line->text[i] != '\t' && line->text[i] != '\r' && line->text[i] != '\n')
+			return false;
+	}
+	return true;
+}
+
+static void
+report_line(struct cli *cli, size_t index, enum cli_line_status status, const char *text)
+{
+	struct cli_event event = {.kind = CLI_EVENT_LINE, .line = index, .status = status};
+
+	snprintf(event.text, sizeof(event.text), "%s", text);
+	cli_emit(cli, &event);
+	switch (status) {
+	case CLI_LINE_OK:
+		cli->tally.lines_ok++;
+		break;
+	case CLI_LINE_FAILED:
+		cli->tally.lines_failed++;
+		break;
+	case CLI_LINE_NOT_RUN:
+		cli->tally.lines_not_run++;
+		break;
+	}
+}
+
+static void
+report_taken(struct cli *cli, enum cli_line_status status, const char *text)
+{
+	for (; cli->config_taken > 0; cli->config_taken--, cli->config_line++)
+		report_line(cli, cli->config_line, status, text);
+}
+
+static void
+report_rest(struct cli *cli)
+{
+	for (; cli->config_line < cli->config.count; cli->config_line++) {
+		if (!is_empty(&cli->config.lines[cli->config_line]))
+			report_line(cli, cli->config_line, CLI_LINE_NOT_RUN, "");
+	}
+}
+
+/* The text that ends a block that this line begins; NULL: it begins none. */
+static char *
+block_end(const struct cli *cli, const struct cli_line *line)
+{
+	const struct pattern_list *blocks = &cli->platform->config.blocks;
+
+	for (size_t i = 0; i < blocks->count; i++) {
+		struct pattern_span end;
+
+		if (pattern_find(blocks->items[i], line->text, line->size, NULL, &end) != PATTERN_YES)
+			continue;
+		/* The end may be implied by the command: then the block is named after it. */
+		return end.size > 0 ? xstrndup(line->text + end.start, end.size) : xstrdup("EOF");
+	}
+	return NULL;
+}
+
+/* How many lines from `at` on belong together. */
+static size_t
+lines_together(const struct cli *cli, size_t at)
+{
+	const struct cli_config *c = &cli->config;
+	char *end = block_end(cli, &c->lines[at]);
+	size_t n = 1;
+
+	if (end == NULL)
+		return 1;
+	while (at + n < c->count) {
+		const struct cli_line *line = &c->lines[at + n++];
+
+		if (memmem(line->text, line->size, end, strlen(end)) != NULL)
+			break;
+	}
+	free(end);
+	return n;
+}
+
+static void
+send_lines(struct cli *cli)
+{
+	const struct cli_config *c = &cli->config;
+	struct cli_command command = {.answers = c->answers, .answers_count = c->answers_count, .limits = c->limits};
+	struct cli_job_spec spec = {.kind = CLI_JOB_COMMAND, .command = &command, .expects_mode = true};
+	struct buf text;
+
+	cli->config_taken = lines_together(cli, cli->config_line);
+	buf_init(&text, SIZE_MAX / 2);
+	for (size_t i = 0; i < cli->config_taken; i++) {
+		const struct cli_line *line = &c->lines[cli->config_line + i];
+		size_t size = line->size;
+
+		while (size > 0 && (line->text[size - 1] == '\n' || line->text[size - 1] == '\r'))
+			size--;
+		if ((i > 0 && buf_append(&text, "\n", 1) < 0) || buf_append(&text, line->text, size) < 0)
+			break;
+	}
+	spec.text = (const char *)buf_head(&text);
+	spec.size = text.len;
+	cli_job_start(cli, &spec);
+	buf_wipe(&text);
+}
+
+/* All lines were sent, or no more will be. */
+static void
+lines_done(struct cli *cli)
+{
+	const struct platform_mode *mode = cli->prompt.mode;
+
+	report_rest(cli);
+	if (!cli->config_failed && cli->platform->config.enter.count == 0 && mode != cli->platform->base_mode)
+		fail(cli, REASON_CONFIG_REJECTED, "the lines end inside mode %s: what they began there is thrown away",
+		    mode->name);
+	if (cli->config_failed)
+		undo(cli);
+	else if (cli->config.dry_run)
+		set_phase(cli, CLI_CONFIG_CHECK);
+	else if (cli->platform->config.candidate)
+		set_phase(cli, CLI_CONFIG_COMMIT);
+	else
+		set_phase(cli, CLI_CONFIG_SAVE_INSIDE);
+}
+
+/* The next line; true when one is in flight. */
+static bool
+next_line(struct cli *cli)
+{
+	const struct cli_config *c = &cli->config;
+
+	if (cli->config_cancelled)
+		fail(cli, REASON_CANCELLED, "cancelled");
+	while (!cli->config_failed && cli->config_line < c->count) {
+		if (is_empty(&c->lines[cli->config_line])) {
+			cli->config_line++;
+			continue;
+		}
+		if (!cli->prompt.mode->config) {
+			fail(cli, REASON_CONFIG_REJECTED,
+			    "line %zu left configuration mode, and further lines would run as commands",
+			    cli->config_line);
+			break;
+		}
+		send_lines(cli);
+		return true;
+	}
+	lines_done(cli);
+	return false;
+}
+
+static void
+line_done(struct cli *cli, const struct np_error *err)
+{
+	size_t number = cli->config_line + 1;
+
+	if (err != NULL) {
+		report_taken(cli, CLI_LINE_FAILED, err->text);
+		fail(cli, err->reason, "line %zu: %s", number, err->text);
+	} else if (cli->job.device_error) {
+		report_taken(cli, CLI_LINE_FAILED, cli->job.error_line);
+		if (!cli->config.keep_going)
+			fail(cli, REASON_CONFIG_REJECTED, "line %zu: %s", number, cli->job.error_line);
+		else if (cli->config_err.reason == REASON_NONE)
+			error_set(
+			    &cli->config_err, REASON_CONFIG_REJECTED, "line %zu: %s", number, cli->job.error_line);
+	} else {
+		report_taken(cli, CLI_LINE_OK, "");
+	}
+}
+
+/* --- the steps around them --- */
+
+static const struct platform_steps *
+steps_of(const struct cli *cli)
+{
+	static const struct platform_steps none;
+	const struct platform_config *c = &cli->platform->config;
+	bool at_base = cli->prompt.mode == cli->platform->base_mode;
+	bool save = cli->config.save && cli->config_err.reason == REASON_NONE && !cli->config.dry_run;
+
+	switch (cli->phase) {
+	case CLI_CONFIG_ENTER:
+		return &c->enter;
+	case CLI_CONFIG_CHECK:
+		return &c->check;
+	case CLI_CONFIG_COMMIT:
+		return cli->config.confirm_minutes > 0 ? &c->confirmed : &c->commit;
+	case CLI_CONFIG_ABORT:
+		return &c->abort;
+	case CLI_CONFIG_SAVE_INSIDE:
+		return save && c->save_inside ? &c->save : &none;
+	case CLI_CONFIG_LEAVE:
+		return at_base ? &none : &c->leave;
+	case CLI_CONFIG_SAVE:
+		return save && !c->save_inside ? &c->save : &none;
+	case CLI_CONFIG_LINES:
+	case CLI_CONFIG_DONE:
+		break;
+	}
+	return &none;
+}
+
+static void
+entered(struct cli *cli)
+{
+	if (cli->config_failed) {
+		report_rest(cli);
+		undo(cli);
+	} else if (!cli->prompt.mode->config) {
+		fail(cli, REASON_CONFIG_REJECTED,
+		    "configuration mode was not entered%s%s: the prompt is that of mode %s",
+		    cli->job.error_line[0] != '\0' ? ": " : "", cli->job.error_line, cli->prompt.mode->name);
+		report_rest(cli);
+		set_phase(cli, CLI_CONFIG_LEAVE);
+	} else {
+		set_phase(cli, CLI_CONFIG_LINES);
+	}
+}
+
+/* All steps of the phase were run. */
+static void
+phase_done(struct cli *cli)
+{
+	switch (cli->phase) {
+	case CLI_CONFIG_ENTER:
+		entered(cli);
+		break;
+	case CLI_CONFIG_CHECK:
+		undo(cli);
+		break;
+	case CLI_CONFIG_COMMIT:
+		if (cli->config_failed) {
+			undo(cli);
+			break;
+		}
+		cli->tally.committed = true;
+		set_phase(cli, CLI_CONFIG_SAVE_INSIDE);
+		break;
+	case CLI_CONFIG_ABORT:
+		cli->tally.aborted = cli->platform->config.candidate && !cli->abort_failed;
+		set_phase(cli, CLI_CONFIG_LEAVE);
+		break;
+	case CLI_CONFIG_SAVE_INSIDE:
+		if (cli->config.save && cli->platform->config.save_inside)
+			cli->tally.saved = !cli->config_failed;
+		set_phase(cli, CLI_CONFIG_LEAVE);
+		break;
+	case CLI_CONFIG_LEAVE:
+		set_phase(cli, CLI_CONFIG_SAVE);
+		break;
+	case CLI_CONFIG_SAVE:
+		if (steps_of(cli)->count > 0)
+			cli->tally.saved = true;
+		cli->phase = CLI_CONFIG_DONE;
+		break;
+	case CLI_CONFIG_LINES:
+	case CLI_CONFIG_DONE:
+		break;
+	}
+}
+
+/* A step's answer was no success: what that means depends on the phase. */
+static void
+step_failed(struct cli *cli, const struct np_error *err)
+{
+	static const char *const what[] = {"entering configuration mode", "a line", "the check", "the commit",
+	    "the abort", "saving", "leaving configuration mode", "saving", ""};
+	enum np_reason reason = err != NULL ? err->reason : REASON_CONFIG_REJECTED;
+	const char *words = err != NULL ? err->text : cli->job.error_line;
+
+	if (words[0] == '\0')
+		words = "the device did not say that it worked";
+	fail(cli, reason, "%s failed: %s", what[cli->phase], words);
+	if (cli->phase == CLI_CONFIG_ABORT)
+		cli->abort_failed = true;
+	cli->step = steps_of(cli)->count;
+	if (cli->phase == CLI_CONFIG_SAVE)
+		cli->phase = CLI_CONFIG_DONE;
+}
+
+static void
+step_done(struct cli *cli, const struct np_error *err)
+{
+	const struct platform_steps *steps = steps_of(cli);
+	const struct platform_step *step =
+	    cli->step > 0 && cli->step <= steps->count ? &steps->items[cli->step - 1] : NULL;
+	bool unproven = cli->job.ok != NULL && !cli->job.ok_seen;
+
+	if (err != NULL || ((cli->job.device_error || unproven) && step != NULL && !step->optional))
+		step_failed(cli, err);
+}
+
+/* --- the end --- */
+
+static void
+config_done(struct cli *cli)
+{
+	const struct platform_mode *base = cli->platform->base_mode;
+	bool live = !cli->platform->config.candidate && cli->tally.lines_ok + cli->tally.lines_failed > 0;
+
+	cli->tally.live = live;
+	if (cli->config_err.reason == REASON_CONFIG_REJECTED && live && cli->tally.lines_ok > 0)
+		error_prefix(&cli->config_err, "%zu lines are live, nothing was saved", cli->tally.lines_ok);
+	if (cli->prompt.mode != base && !platform_mode_inside(base, cli->prompt.mode)) {
+		/* Still inside: closing the shell is what frees the device. */
+		fail(cli, REASON_CONFIG_REJECTED, "configuration mode could not be left");
+		cli_die(cli, cli->config_err.reason, "%s", cli->config_err.text);
+		return;
+	}
+	cli_op_end(cli, cli->config_err.reason != REASON_NONE ? &cli->config_err : NULL, false);
+}
+
+/* The platform's steps were not enough: out by the modes' own ways.  True when a step is in flight. */
+static bool
+walk_out(struct cli *cli)
+{
+	struct np_error err = {0};
+	int r;
+
+	if (cli->phase != CLI_CONFIG_LEAVE || !cli->prompt.mode->config)
+		return false;
+	if (!cli->leaving)
+		cli_walk_begin(cli, cli->platform->base_mode);
+	cli->leaving = true;
+	r = cli_walk(cli, &err);
+	if (r < 0)
+		fail(cli, err.reason, "%s", err.text);
+	return r == 0;
+}
+
+/* Runs what comes next until a line is in flight or all is done. */
+static void
+config_next(struct cli *cli)
+{
+	while (cli->phase != CLI_CONFIG_DONE) {
+		const struct platform_steps *steps = steps_of(cli);
+
+		if (cli->phase == CLI_CONFIG_LINES) {
+			if (next_line(cli))
+				return;
+		} else if (cli->step < steps->count) {
+			cli_job_step(cli, &steps->items[cli->step++]);
+			return;
+		} else if (walk_out(cli)) {
+			return;
+		} else {
+			phase_done(cli);
+		}
+	}
+	config_done(cli);
+}
+
+void
+cli_config_lost(struct cli *cli, const char *why)
+{
+	report_taken(cli, CLI_LINE_FAILED, why);
+	report_rest(cli);
+	cli->tally.live = !cli->platform->config.candidate && cli->tally.lines_ok > 0;
+}
+
+void
+cli_config_job_done(struct cli *cli, const struct np_error *err)
+{
+	bool was_running = cli->job.text != NULL; /* else it comes back from a resync */
+
+	if (was_running && cli->phase == CLI_CONFIG_LINES)
+		line_done(cli, err);
+	else if (was_running)
+		step_done(cli, err);
+	if (err != NULL)
+		cli_resync_begin(cli, false);
+	else
+		config_next(cli);
+}

@@ -1,0 +1,352 @@
+/*
+ * What the cli*.c files share; for them only.
+ *
+ *   cli.c         life, states, events, bytes in
+ *   cli_line.c    lines of the terminal: echo, output, errors
+ *   cli_job.c     one line sent and answered: its beginning, its end, its limits
+ *   cli_look.c    the tail of a line in flight: has it ended, and how sure is that
+ *   cli_ask.c     what is no prompt at the tail: pagers and questions
+ *   cli_login.c   login dialogue, learning, the way to IDLE; the way between modes
+ *   cli_op.c      operations: run, enable, keep-alive, reset, logout
+ *   cli_config.c  the configuration transaction
+ *   cli_resync.c  interrupt and prove, or give up
+ */
+#ifndef NP_CLI_IMPL_H
+#define NP_CLI_IMPL_H
+
+#include "cli/cli.h"
+#include "cli/echo.h"
+#include "platform/prompt.h"
+#include "base/queue.h"
+#include "secret/redact.h"
+#include "cli/terminal.h"
+
+#define CLI_HELD_MAX (64u * 1024u) /* lines kept while the echo has not come */
+
+/* How long silence must last before it means something, in seconds. */
+#define CLI_QUIET_MODE 0.03  /* a prompt of another mode */
+#define CLI_QUIET_PAINT 0.15 /* a prompt before any output, where the line editor paints one and erases it */
+#define CLI_QUIET_JOINED 0.3 /* a prompt behind text on the same line; another host's prompt */
+#define CLI_QUIET_SILENT 0.5 /* a log message hides the prompt */
+#define CLI_QUIET_ECHO 1.0   /* no echo: there will be none */
+#define CLI_QUIET_STALL 3.0  /* text that looks like a question, or like the end of a prompt */
+#define CLI_QUIET_DOUBT 10.0 /* text that may be a question, or the beginning of slow output */
+#define CLI_QUIET_TYPED 0.5  /* the echo of a part of a long line does not come as it was typed */
+#define CLI_QUIET_NUDGE 2.0  /* no prompt at login: an empty line may help */
+#define CLI_STEP_IDLE 30.0   /* limits of the driver's own lines */
+#define CLI_STEP_TOTAL 60.0
+#define CLI_QUESTIONS_MAX 30 /* answers that one line may need */
+#define CLI_PAGES_MAX 200000
+
+enum cli_job_kind {
+	CLI_JOB_STEP,    /* a line of the driver's own recipes: output is not passed on */
+	CLI_JOB_COMMAND, /* the user's */
+	CLI_JOB_PROBE    /* an empty line: learning, keep-alive */
+};
+
+enum cli_proof { CLI_PROOF_NONE, CLI_PROOF_SENT, CLI_PROOF_ECHOED };
+
+/* One line sent and what comes back. */
+struct cli_job {
+	bool active;
+	enum cli_job_kind kind;
+	char *text; /* all of it; lines of a block are sent one by one */
+	size_t size;
+	size_t line_at, line_size; /* the line in flight */
+	size_t typed;              /* bytes of it; less than line_size: the newline too is still to come */
+	const struct platform_questions *questions;
+	const struct cli_answer *answers;
+	size_t answers_count;
+	struct pattern *ok;
+	bool ok_seen;
+	bool raw, prove, interactive;
+	bool expects_mode; /* the prompt of another mode is no surprise */
+	bool expects_host; /* nor is another name in it */
+	bool inside;       /* it was sent in a configuration mode: another name is the same device all the same */
+	struct cli_limits limits;
+
+	double sent_at;
+	double typed_at;  /* the last part of it */
+	double output_at; /* first output behind the echo; 0: none yet */
+	struct echo echo;
+	bool echo_seen, echo_absent;
+	bool echo_bare;       /* no prompt stood before it: that may yet be painted */
+	bool answered_once;   /* a question was answered: lines may follow without echo */
+	bool received;        /* any byte since sending */
+	bool literal;         /* it ended at the very prompt that was known */
+	bool mid_line;        /* the beginning of this line was passed on */
+	uint64_t lines_since; /* finished lines since sending */
+	struct buf held;      /* lines that may turn out to be nothing: before the echo, or in split_size's way */
+	size_t split_size;    /* the first line held is so much of the prompt: a log message may have cut it in two */
+	bool split_logged;    /* log messages are held behind it */
+	double
+	    passed_quiet; /* a line began with the prompt, so the next may be hidden: so long a silence tells; or 0 */
+	double passed_at; /* when the first such line came, with nothing but log messages since */
+	enum cli_proof proof;
+	uint64_t proof_rx; /* bytes received when it was sent */
+	bool proof_passed; /* the prompt came behind its echo, and log messages behind that */
+	char proof_text[80];
+	bool proof_bare; /* its echo may stand without a prompt: none was at the tail when it was sent */
+
+	bool device_error;
+	char error_line[256];
+	int questions_asked;
+	unsigned pages;
+	char asked_tail[PROMPT_MAX]; /* the tail that was answered: not to be answered again while it stands */
+	size_t asked_size;
+	uint64_t asked_lines;
+	bool asked_hidden; /* of a person */
+	char pager[128];   /* text of a pager that may be left on the line */
+	size_t pager_size;
+};
+
+/* What the driver does with the end of a job. */
+enum cli_flow {
+	CLI_FLOW_NONE,
+	CLI_FLOW_LOGIN,
+	CLI_FLOW_COMMAND,
+	CLI_FLOW_ENABLE,
+	CLI_FLOW_KEEPALIVE,
+	CLI_FLOW_RESET,
+	CLI_FLOW_CONFIG
+};
+
+enum cli_config_phase {
+	CLI_CONFIG_ENTER,
+	CLI_CONFIG_LINES,
+	CLI_CONFIG_CHECK,
+	CLI_CONFIG_COMMIT,
+	CLI_CONFIG_ABORT,
+	CLI_CONFIG_SAVE_INSIDE,
+	CLI_CONFIG_LEAVE,
+	CLI_CONFIG_SAVE,
+	CLI_CONFIG_DONE
+};
+
+struct cli_event_item {
+	TAILQ_ENTRY(cli_event_item) link;
+	struct cli_event event;
+};
+
+/* An operation that waits for IDLE. */
+struct cli_pending {
+	enum cli_op op;
+	struct cli_command command; /* its text copied */
+	struct cli_config config;
+	char *secret;
+};
+
+struct cli {
+	struct platform *platform;
+	char *name;
+	char *username, *password, *secret;
+	char *lent; /* a secret that a person gave for the operation that runs, in place of `secret'; never kept */
+	bool password_used, secret_used;
+	enum cli_state state;
+	struct cli_stats stats;
+	uint64_t random;
+	char tag[16]; /* "np-" and eight digits: this shell's own */
+
+	struct terminal terminal;
+	struct prompt prompt;
+	struct redact redact;
+	struct buf send, output, banner;
+	TAILQ_HEAD(, cli_event_item) events;
+	double now;     /* of the call in progress */
+	double last_rx; /* last byte */
+	bool drained;   /* since the last byte */
+	double rtt;     /* smoothed, from sending to the first byte */
+	/* The tail as it was when a prompt was accepted: the prompt, but perhaps more than it, or only its end. */
+	char rest[PROMPT_MAX];
+	size_t rest_size;
+	double wake_at;
+	/* Lines just before the tail that may belong to the prompt, oldest first. */
+	char context[PLATFORM_CONTEXT_MAX][PROMPT_MAX];
+	size_t context_size[PLATFORM_CONTEXT_MAX];
+	size_t context_count;
+
+	struct cli_job job;
+	enum cli_flow flow;
+	enum cli_op op;
+	double op_began;
+	bool op_sent; /* something of it was typed */
+	struct cli_pending pending;
+	const struct platform_mode *home; /* where the shell belongs */
+	char home_shown[PROMPT_MAX];      /* its prompt */
+	size_t home_shown_size;
+	char home_context[PROMPT_MAX]; /* and the line before it, of prompts that have several */
+	size_t home_context_size;
+	bool renamed;                     /* the name in the prompt was changed by a line of configuration */
+	const struct platform_mode *goal; /* of a walk between modes */
+	int walk_steps;
+	char walk_from[PROMPT_MAX]; /* the prompt before the last step: a step that leads nowhere ends it */
+	size_t walk_from_size;
+	size_t step;      /* index into the steps being run */
+	bool dirty;       /* IDLE, but something came that was not expected: prove before anything is sent */
+	unsigned changes; /* counts moves, so that timers are looked at again after one */
+	bool foreign;     /* the prompt of another host was accepted: never reused */
+
+	/* LOGIN */
+	double login_deadline;
+	int nudges, learns;
+	bool prepared;
+
+	/* RESYNC */
+	int sync_attempts;
+	double sync_deadline;
+	bool sync_sent, sync_echoed;
+	uint64_t sync_rx; /* bytes received when it was sent */
+	bool sync_gentle; /* nothing runs that we know of: ask before interrupting */
+	char sync_text[80];
+
+	/* CONFIG */
+	struct cli_config config;
+	enum cli_config_phase phase;
+	struct cli_result tally;
+	struct np_error config_err;
+	bool config_cancelled;
+	size_t config_line;  /* the next one, index */
+	size_t config_taken; /* lines in flight */
+	bool abort_failed;
+	bool leaving;       /* LEAVE goes on mode by mode */
+	bool config_failed; /* what was done is to be undone, where that is possible */
+	char config_tag[16];
+
+	double logout_deadline;
+	struct np_error dead;
+};
+
+/* --- cli.c --- */
+
+/* The one mover: checks, logs, and says READY and DEAD. */
+void cli_set_state(struct cli *cli, enum cli_state state);
+void cli_emit(struct cli *cli, const struct cli_event *event);
+/* Sends text and the platform's newline. */
+void cli_type(struct cli *cli, const char *text, size_t size);
+/* Without the newline. */
+void cli_type_part(struct cli *cli, const char *text, size_t size);
+void cli_type_keys(struct cli *cli, const char *keys);
+/* A fresh "np-xxxxxxxx". */
+void cli_nonce(struct cli *cli, char out[16]);
+/* The tail with its context lines. */
+struct platform_view cli_view(const struct cli *cli);
+/* Judges the tail as it is now. */
+struct prompt_match cli_look(const struct cli *cli);
+/* Seconds since the last byte. */
+double cli_quiet(const struct cli *cli);
+/* Asks to be ticked in so many seconds (or earlier). */
+void cli_wake_in(struct cli *cli, double seconds);
+/* A copy for people: without secrets and control bytes, cut to size. */
+void cli_show(const struct cli *cli, const char *text, size_t size, char *out, size_t out_size);
+/* The shell is of no use any more. */
+void cli_die(struct cli *cli, enum np_reason reason, const char *fmt, ...) NP_PRINTF(3, 4);
+
+/* Remembers the tail, which was taken for a prompt; view: that prompt, which is learned. */
+void cli_settle(struct cli *cli, const struct platform_view *view, const struct platform_mode *mode);
+/* Whether the tail is still as it was then, or empty, or the prompt again. */
+bool cli_is_settled(const struct cli *cli);
+
+/* --- cli_line.c --- */
+
+terminal_line_fn cli_on_line;
+/* Passes text on as output; end: with a newline. */
+void cli_output_line(struct cli *cli, const char *text, size_t size, bool end);
+/* Passes on the context lines, which belong to no prompt. */
+void cli_context_flush(struct cli *cli);
+void cli_context_clear(struct cli *cli);
+/* The lines that were held are output after all. */
+void cli_held_flush(struct cli *cli);
+
+/* --- cli_job.c --- */
+
+struct cli_job_spec {
+	enum cli_job_kind kind;
+	const char *text;
+	size_t size;
+	const struct platform_step *step;  /* questions, ok, timeout; or NULL */
+	const struct cli_command *command; /* likewise */
+	bool expects_mode;
+};
+void cli_job_start(struct cli *cli, const struct cli_job_spec *spec);
+/* A step of a recipe; its placeholders are filled. */
+void cli_job_step(struct cli *cli, const struct platform_step *step);
+/* An empty line. */
+void cli_job_probe(struct cli *cli);
+/* Types the line that begins at `at`, or as much of it as may be in flight. */
+void cli_job_type_line(struct cli *cli, size_t at);
+/* The rest of it, likewise. */
+void cli_job_type_rest(struct cli *cli);
+/* Sends the sentinel; false when the platform has none.  bare: its echo may stand without a prompt. */
+bool cli_job_prove(struct cli *cli, bool bare);
+/* Ends at this prompt; before: bytes of the view in front of it, which are output. */
+void cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before);
+/* The limits and the quiet times. */
+void cli_job_tick(struct cli *cli);
+/* Ends it; err NULL: at a proven prompt.  The flow goes on. */
+void cli_job_end(struct cli *cli, const struct np_error *err);
+/* The operation ends under it: what came of its output is passed on. */
+void cli_job_abandon(struct cli *cli);
+void cli_job_clear(struct cli *cli);
+
+/* --- cli_look.c --- */
+
+/* Looks at the tail: may end the job. */
+void cli_job_look(struct cli *cli);
+
+/* --- cli_ask.c --- */
+
+/* The tail without what was already answered on this line; an empty view when nothing was added since. */
+struct platform_view cli_unasked(const struct cli *cli);
+/* The tail was answered: it is not answered again while it stands. */
+void cli_note_asked(struct cli *cli);
+
+/* Deals with a tail that is no prompt: pager, question; true when it did something or ended the job. */
+bool cli_ask(struct cli *cli);
+/* While a person is asked: the device may go on by itself. */
+void cli_question_look(struct cli *cli);
+/* Finds the question of this list that the tail asks, or NULL. */
+const struct platform_question *cli_find_question(const struct platform_questions *list, const char *tail, size_t size);
+/* Sends the reply of a dialogue; -1 with err when it may not or cannot. */
+int cli_reply(struct cli *cli, const struct platform_question *q, const char *tail, size_t size, struct np_error *err);
+
+/* --- cli_login.c --- */
+
+void cli_login_begin(struct cli *cli);
+void cli_login_look(struct cli *cli);
+void cli_login_tick(struct cli *cli);
+void cli_login_job_done(struct cli *cli, const struct np_error *err);
+void cli_walk_begin(struct cli *cli, const struct platform_mode *goal);
+/* Moves one step toward the goal: 1 when it is there, 0 when a step was started, -1 with err. */
+int cli_walk(struct cli *cli, struct np_error *err) NP_MUST_CHECK;
+
+/* --- cli_op.c --- */
+
+/* A job ended: what the flow does next. */
+void cli_flow_next(struct cli *cli, const struct np_error *err);
+/* The result of the operation; then IDLE, or RESYNC when dirty. */
+void cli_op_end(struct cli *cli, const struct np_error *err, bool dirty);
+void cli_pending_start(struct cli *cli);
+void cli_pending_clear(struct cli *cli);
+/* The prompt as it is now is where the shell belongs. */
+void cli_home_learn(struct cli *cli);
+/* 0 when every line of the text can be typed. */
+int cli_check_text(const char *text, size_t size, struct np_error *err) NP_MUST_CHECK;
+void cli_logout_look(struct cli *cli);
+void cli_logout_tick(struct cli *cli);
+
+/* --- cli_config.c --- */
+
+void cli_config_begin(struct cli *cli);
+/* The shell is gone: what became of the lines. */
+void cli_config_lost(struct cli *cli, const char *why);
+void cli_config_job_done(struct cli *cli, const struct np_error *err);
+
+/* --- cli_resync.c --- */
+
+/* gentle: ask for the prompt first, interrupt only when it does not come. */
+void cli_resync_begin(struct cli *cli, bool gentle);
+void cli_resync_line(struct cli *cli, const char *line, size_t size);
+void cli_resync_look(struct cli *cli);
+void cli_resync_tick(struct cli *cli);
+
+#endif

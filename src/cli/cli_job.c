@@ -1,0 +1,297 @@
+/*
+ * One line typed and answered: its beginning, the ways it can end, its limits.  Not here: what the tail tells
+ * (cli_look.c), what the lines are (cli_line.c).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli_impl.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+
+#define PROBE_IDLE 5.0
+
+void
+cli_job_clear(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+	struct buf held = job->held;
+
+	buf_wipe(&held);
+	if (job->text != NULL)
+		secret_free(job->text);
+	secret_wipe(job, sizeof(*job));
+	job->held = held;
+}
+
+/* --- sending --- */
+
+void
+cli_job_type_rest(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+	const char *next = job->text + job->line_at + job->typed;
+	size_t left = job->line_size - job->typed, most = (size_t)cli->platform->window;
+
+	cli->changes++;
+	job->typed_at = cli->now;
+	if (left > most) {
+		job->typed += most;
+		cli_type_part(cli, next, most);
+	} else {
+		job->typed = job->line_size;
+		cli_type(cli, next, left);
+	}
+}
+
+void
+cli_job_type_line(struct cli *cli, size_t at)
+{
+	struct cli_job *job = &cli->job;
+	const char *end = memchr(job->text + at, '\n', job->size - at);
+
+	job->line_at = at;
+	job->line_size = end != NULL ? (size_t)(end - (job->text + at)) : job->size - at;
+	job->typed = 0;
+	job->echo_seen = false;
+	echo_init(&job->echo, job->text + at, job->line_size);
+	cli_job_type_rest(cli);
+}
+
+/* A tab would be taken as the wish to complete a word. */
+static char *
+typed_text(const char *text, size_t size)
+{
+	char *copy = xmalloc(size + 1);
+
+	for (size_t i = 0; i < size; i++)
+		copy[i] = text[i] == '\t' ? ' ' : text[i];
+	copy[size] = '\0';
+	return copy;
+}
+
+void
+cli_job_start(struct cli *cli, const struct cli_job_spec *spec)
+{
+	const struct platform_step *step = spec->step;
+	const struct platform_mode *mode = cli->prompt.mode;
+	struct cli_job *job = &cli->job;
+
+	cli_job_clear(cli);
+	cli_context_clear(cli);
+	job->active = true;
+	job->kind = spec->kind;
+	job->text = typed_text(spec->text, spec->size);
+	job->size = spec->size;
+	job->limits.idle = CLI_STEP_IDLE;
+	job->limits.total = CLI_STEP_TOTAL;
+	if (step != NULL) {
+		job->questions = &step->questions;
+		job->ok = step->ok;
+		if (step->timeout > 0)
+			job->limits.idle = job->limits.total = step->timeout;
+	}
+	if (spec->command != NULL) {
+		job->answers = spec->command->answers;
+		job->answers_count = spec->command->answers_count;
+		job->limits = spec->command->limits;
+		job->raw = spec->command->raw;
+		job->interactive = spec->command->interactive;
+		job->prove = spec->command->prove || cli->platform->prove;
+	}
+	job->expects_host =
+	    spec->expects_mode || pattern_list_matches(&cli->platform->mode_change, spec->text, spec->size);
+	job->expects_mode = job->expects_host || (mode != NULL && mode->config);
+	job->inside = mode != NULL && mode->config && mode != cli->platform->base_mode;
+	job->sent_at = cli->now;
+	cli->op_sent = true;
+	cli->changes++;
+	for (size_t i = 0; i < job->answers_count; i++) {
+		if (job->answers[i].hidden)
+			redact_add(&cli->redact, job->answers[i].text, false);
+	}
+	cli_job_type_line(cli, 0);
+}
+
+void
+cli_job_step(struct cli *cli, const struct platform_step *step)
+{
+	char minutes[16], cols[16];
+	char *a, *b, *c;
+	struct cli_job_spec spec = {.kind = CLI_JOB_STEP, .step = step, .expects_mode = true};
+
+	snprintf(minutes, sizeof(minutes), "%d", cli->config.confirm_minutes);
+	snprintf(cols, sizeof(cols), "%d", cli->platform->cols);
+	a = platform_expand(step->send, "nonce", cli->op == CLI_OP_CONFIG ? cli->config_tag : cli->tag);
+	b = platform_expand(a, "minutes", minutes);
+	c = platform_expand(b, "cols", cols);
+	spec.text = c;
+	spec.size = strlen(c);
+	if (cli->op == CLI_OP_CONFIG && cli->phase == CLI_CONFIG_CHECK)
+		spec.kind = CLI_JOB_COMMAND; /* a dry run shows what the check says */
+	cli_job_start(cli, &spec);
+	free(a);
+	free(b);
+	free(c);
+}
+
+void
+cli_job_probe(struct cli *cli)
+{
+	struct cli_job_spec spec = {.kind = CLI_JOB_PROBE, .text = "", .expects_mode = true};
+
+	cli_job_start(cli, &spec);
+	cli->job.limits.idle = PROBE_IDLE;
+}
+
+/* --- ending --- */
+
+void
+cli_job_abandon(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+	struct platform_view view = cli_view(cli);
+
+	if (!job->active || job->kind != CLI_JOB_COMMAND || !job->echo_seen || job->raw || job->proof != CLI_PROOF_NONE)
+		return;
+	cli_held_flush(cli);
+	cli_context_flush(cli);
+	if (view.size > 0 && cli_look(cli).tier != PROMPT_LITERAL)
+		cli_output_line(cli, view.tail, view.size, false);
+}
+
+void
+cli_job_end(struct cli *cli, const struct np_error *err)
+{
+	struct cli_job *job = &cli->job;
+
+	if (err != NULL)
+		cli_job_abandon(cli);
+	job->active = false;
+	cli->changes++;
+	cli_flow_next(cli, err);
+}
+
+/* The device took less than was typed: what it did is not what was asked for. */
+static void
+note_cut_echo(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+
+	if (job->kind != CLI_JOB_COMMAND || job->echo.at == 0 || job->echo.at >= job->echo.size || job->device_error)
+		return;
+	job->device_error = true;
+	snprintf(job->error_line, sizeof(job->error_line), "the device repeated only the first %zu of %zu characters",
+	    job->echo.at, job->echo.size);
+}
+
+void
+cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before)
+{
+	struct cli_job *job = &cli->job;
+
+	if (!job->echo_seen) {
+		job->echo_absent = true;
+		job->echo_seen = true;
+		note_cut_echo(cli);
+	}
+	/* Lines that were held are output, unless they are the beginning of this prompt, or it and log messages. */
+	if (view->tail != cli->prompt.shown &&
+	    !(job->split_logged && job->split_size == cli->prompt.shown_size && match->tier == PROMPT_LITERAL))
+		cli_held_flush(cli);
+	if (before > 0) {
+		cli_context_flush(cli);
+		cli_output_line(cli, view->tail, before, false);
+		view->tail += before;
+		view->size -= before;
+	}
+	job->literal = match->tier == PROMPT_LITERAL;
+	if (match->tier == PROMPT_SHAPE && job->inside)
+		cli->renamed = true;
+	else if (match->tier == PROMPT_SHAPE && job->kind == CLI_JOB_COMMAND && !job->expects_host)
+		cli->foreign = true;
+	cli_settle(cli, view, match->mode);
+	cli_job_end(cli, NULL); /* the lines of its prompt stay: they tell the mode while it is at rest */
+}
+
+bool
+cli_job_prove(struct cli *cli, bool bare)
+{
+	struct cli_job *job = &cli->job;
+	char nonce[16];
+	char *text;
+
+	if (cli->platform->sentinel == NULL)
+		return false;
+	cli_nonce(cli, nonce);
+	text = platform_expand(cli->platform->sentinel, "nonce", nonce);
+	snprintf(job->proof_text, sizeof(job->proof_text), "%s", text);
+	free(text);
+	job->proof = CLI_PROOF_SENT;
+	job->proof_bare = bare;
+	job->proof_rx = cli->stats.bytes_in;
+	job->proof_passed = false;
+	job->typed_at = cli->now;
+	cli->changes++;
+	cli_type(cli, job->proof_text, strlen(job->proof_text));
+	return true;
+}
+
+/* --- limits --- */
+
+static void
+expire(struct cli *cli, enum np_reason reason, const char *what, double limit)
+{
+	struct platform_view view = cli_view(cli);
+	struct np_error err = {0};
+	char tail[128];
+
+	cli_show(cli, view.tail, view.size, tail, sizeof(tail));
+	error_set(&err, reason, "%s (%g s); the last line is `%s`", what, limit, tail);
+	cli_job_end(cli, &err);
+}
+
+/* A device that repeats nothing sends nothing to look at while a long line is typed: its silence must do. */
+static void
+type_into_silence(struct cli *cli)
+{
+	double need = CLI_QUIET_TYPED + cli->rtt, quiet = cli_quiet(cli);
+
+	if (cli->drained || cli->job.typed == cli->job.line_size)
+		return;
+	if (quiet >= need)
+		cli_job_type_rest(cli);
+	else
+		cli_wake_in(cli, need - quiet);
+}
+
+void
+cli_job_tick(struct cli *cli)
+{
+	const struct cli_job *job = &cli->job;
+	const struct cli_limits *limits = &job->limits;
+	double idle_since = cli->last_rx > job->sent_at ? cli->last_rx : job->sent_at;
+
+	if (limits->total > 0 && cli->now - job->sent_at >= limits->total) {
+		expire(cli, REASON_COMMAND_TIMEOUT, "the command took longer than its limit", limits->total);
+		return;
+	}
+	if (job->output_at == 0 && limits->first_byte > 0 && cli->now - job->sent_at >= limits->first_byte) {
+		expire(cli, REASON_FIRST_BYTE_TIMEOUT, "no output came within the limit", limits->first_byte);
+		return;
+	}
+	/* Silence before the first byte is the other limit's business, where there is one. */
+	if (limits->idle > 0 && (job->output_at > 0 || limits->first_byte <= 0) &&
+	    cli->now - idle_since >= limits->idle) {
+		expire(cli, REASON_IDLE_TIMEOUT, "output stopped for longer than the limit", limits->idle);
+		return;
+	}
+	type_into_silence(cli);
+	if (limits->total > 0)
+		cli_wake_in(cli, job->sent_at + limits->total - cli->now);
+	if (job->output_at == 0 && limits->first_byte > 0)
+		cli_wake_in(cli, job->sent_at + limits->first_byte - cli->now);
+	else if (limits->idle > 0)
+		cli_wake_in(cli, idle_since + limits->idle - cli->now);
+}

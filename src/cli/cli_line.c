@@ -1,0 +1,435 @@
+/*
+ * The cli driver's lines: which is echo, which belongs to the prompt, which is output, and whether one is an error.
+ */
+#include <string.h>
+
+#include "cli/cli_impl.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+
+#define ERROR_LOOK 512 /* bytes of a line that error expressions see */
+
+/* --- context: lines that may belong to a prompt --- */
+
+void
+cli_context_clear(struct cli *cli)
+{
+	cli->context_count = 0;
+}
+
+static void
+context_shift(struct cli *cli)
+{
+	cli->context_count--;
+	memmove(cli->context[0], cli->context[1], cli->context_count * sizeof(cli->context[0]));
+	memmove(cli->context_size, cli->context_size + 1, cli->context_count * sizeof(cli->context_size[0]));
+}
+
+void
+cli_context_flush(struct cli *cli)
+{
+	for (size_t i = 0; i < cli->context_count; i++)
+		cli_output_line(cli, cli->context[i], cli->context_size[i], true);
+	cli->context_count = 0;
+}
+
+/* Keeps the line back when it may belong to a prompt. */
+static bool
+context_take(struct cli *cli, const char *text, size_t size, bool output)
+{
+	size_t max = (size_t)cli->platform->prompt_lines - 1;
+
+	if (max == 0 || size > PROMPT_MAX || !pattern_list_matches(&cli->platform->prompt_context, text, size))
+		return false;
+	if (cli->context_count == max) {
+		if (output)
+			cli_output_line(cli, cli->context[0], cli->context_size[0], true);
+		context_shift(cli);
+	}
+	memcpy(cli->context[cli->context_count], text, size);
+	cli->context_size[cli->context_count++] = size;
+	return true;
+}
+
+/* --- output --- */
+
+static void
+judge_line(struct cli *cli, const char *text, size_t size)
+{
+	const struct platform *p = cli->platform;
+	struct cli_job *job = &cli->job;
+	size_t n = size < ERROR_LOOK ? size : ERROR_LOOK;
+
+	if (job->ok != NULL && !job->ok_seen)
+		job->ok_seen = pattern_matches(job->ok, text, n);
+	if (job->device_error || p->errors.count == 0 || !pattern_list_matches(&p->errors, text, n) ||
+	    pattern_list_matches(&p->ignore, text, n))
+		return;
+	job->device_error = true;
+	cli_show(cli, text, size, job->error_line, sizeof(job->error_line));
+}
+
+/* end: and a newline. */
+static void
+write_output(struct cli *cli, const char *text, size_t size, bool end)
+{
+	uint8_t *to;
+
+	if (cli->redact.count == 0 && (to = buf_reserve(&cli->output, size + 1)) != NULL) {
+		memcpy(to, text, size);
+		to[size] = '\n';
+		buf_commit(&cli->output, size + (end ? 1 : 0));
+	} else if (redact_write(&cli->redact, &cli->output, text, size) < 0 ||
+		   (end && redact_write(&cli->redact, &cli->output, "\n", 1) < 0)) {
+		log_warning("cli", "%s: output lost", cli->name);
+	}
+}
+
+/* --- lines that are kept until it is known what they are --- */
+
+static int
+hold(struct cli *cli, const char *text, size_t size, bool end)
+{
+	struct buf *held = &cli->job.held;
+
+	if (buf_room(held) < size + 1)
+		return -1;
+	return buf_append(held, text, size) < 0 || (end && buf_append(held, "\n", 1) < 0) ? -1 : 0;
+}
+
+void
+cli_held_flush(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+	struct buf held = job->held;
+	const char *p = (const char *)buf_head(&held), *stop = p + held.len;
+
+	job->split_size = 0;
+	job->split_logged = false;
+	if (held.len == 0)
+		return;
+	buf_init(&job->held, CLI_HELD_MAX);
+	while (p < stop) {
+		const char *end = memchr(p, '\n', (size_t)(stop - p));
+
+		cli_output_line(cli, p, (size_t)((end != NULL ? end : stop) - p), end != NULL);
+		p = end != NULL ? end + 1 : stop;
+	}
+	buf_wipe(&held);
+}
+
+static bool
+is_log(const struct cli *cli, const char *line, size_t size)
+{
+	return pattern_list_matches(&cli->platform->async, line, size);
+}
+
+/*
+ * A log message may cut the prompt in two: its beginning then stands as a line, the message follows, and what the tail
+ * shows in the end is the rest.  Or it follows a prompt that is whole, and the device paints that anew below.  True
+ * when the line is kept for that reason.
+ */
+static bool
+split_take(struct cli *cli, const char *line, size_t size)
+{
+	const struct prompt *p = &cli->prompt;
+	struct cli_job *job = &cli->job;
+	bool whole = p->shown_size > 0 && prompt_same(p, line, size, p->shown, p->shown_size);
+
+	if (job->split_size > 0) {
+		bool log = is_log(cli, line, size), again = whole && job->split_size == p->shown_size;
+
+		if ((log || again || prompt_trim(line, size) == 0) && hold(cli, line, size, true) == 0) {
+			job->split_logged = job->split_logged || log;
+			return true;
+		}
+		cli_context_flush(cli);
+		cli_held_flush(cli);
+	}
+	if (cli->platform->async.count == 0 || prompt_trim(line, size) == 0)
+		return false;
+	if (!whole && (size >= p->shown_size || memcmp(line, p->shown, size) != 0))
+		return false;
+	if (hold(cli, line, size, true) < 0)
+		return false;
+	job->split_size = whole ? p->shown_size : size;
+	return true;
+}
+
+void
+cli_output_line(struct cli *cli, const char *text, size_t size, bool end)
+{
+	struct cli_job *job = &cli->job;
+
+	if (job->output_at == 0)
+		job->output_at = cli->now;
+	if (!job->mid_line)
+		judge_line(cli, text, size);
+	job->mid_line = !end;
+	if (job->kind != CLI_JOB_COMMAND || job->raw)
+		return;
+	write_output(cli, text, size, end);
+}
+
+/* --- a job's lines --- */
+
+/* The prompt at the beginning of a line, as it was shown last, or with what stood before it there. */
+static size_t
+known_prompt(const struct cli *cli, const char *line, size_t size)
+{
+	size_t known = prompt_prefix(&cli->prompt, line, size);
+
+	if (known == 0 && cli->rest_size > 0 && size >= cli->rest_size && memcmp(line, cli->rest, cli->rest_size) == 0)
+		return cli->rest_size;
+	return known;
+}
+
+/* How much of the line is a prompt in front of something else: the known one, or any before the text that was typed. */
+static size_t
+prompt_before(const struct cli *cli, const char *line, size_t size, const char *typed, size_t typed_size)
+{
+	size_t known = known_prompt(cli, line, size);
+	struct platform_view view = cli_view(cli);
+
+	if (known > 0 || typed_size == 0 || size <= typed_size ||
+	    memcmp(line + size - typed_size, typed, typed_size) != 0)
+		return known;
+	view.tail = line;
+	view.size = size - typed_size;
+	return view.size <= PROMPT_MAX && platform_mode_of(cli->platform, &view, NULL) != NULL ? view.size : 0;
+}
+
+/* A pager that was answered and not erased stands before the text that followed; true: nothing else is on the line. */
+static bool
+strip_pager(struct cli_job *job, const char **text, size_t *size)
+{
+	bool alone;
+
+	if (job->pager_size == 0)
+		return false;
+	alone = *size >= job->pager_size && memcmp(*text, job->pager, job->pager_size) == 0;
+	if (alone) {
+		*text += job->pager_size;
+		*size -= job->pager_size;
+	}
+	job->pager_size = 0;
+	return alone && prompt_trim(*text, *size) == 0;
+}
+
+/* Where in a line that ends with the sentinel the prompt before it begins; size when there is none. */
+static size_t
+prompt_at(const struct cli *cli, const char *line, size_t size)
+{
+	const struct prompt *p = &cli->prompt;
+
+	for (size_t at = size > PROMPT_MAX ? size - PROMPT_MAX : 0; at < size; at++) {
+		if (prompt_same(p, line + at, size - at, p->shown, p->shown_size))
+			return at;
+	}
+	return size;
+}
+
+/*
+ * While a sentinel is on its way: true when the line is none of the command's output.  "textR1#! np-1": the text
+ * without a newline is output.
+ */
+static bool
+proof_line(struct cli *cli, const char *line, size_t size)
+{
+	struct cli_job *job = &cli->job;
+	size_t typed, prompt, text;
+	struct echo echo;
+
+	if (job->proof == CLI_PROOF_NONE)
+		return false;
+	if (job->proof == CLI_PROOF_ECHOED) {
+		prompt = prompt_prefix(&cli->prompt, line, size);
+		text = size - prompt;
+		if (prompt > 0 && (prompt_trim(line + prompt, text) == 0 || is_log(cli, line + prompt, text)))
+			job->proof_passed = true;
+		return true;
+	}
+	typed = strlen(job->proof_text);
+	echo_init(&echo, job->proof_text, typed);
+	if (size >= typed && memcmp(line + size - typed, job->proof_text, typed) == 0) {
+		prompt = size - typed;
+	} else {
+		prompt = prompt_prefix(&cli->prompt, line, size);
+		if (!echo_is_repeated(&echo, line + prompt, size - prompt))
+			return false;
+	}
+	text = prompt_at(cli, line, prompt);
+	if (text == prompt && prompt_before(cli, line, size, job->proof_text, typed) == prompt)
+		text = 0;
+	if (text > 0 && job->echo_seen) {
+		cli_held_flush(cli);
+		cli_context_flush(cli);
+		cli_output_line(cli, line, text, false);
+	}
+	/* Typed ahead into a running command it is echoed bare, and proves nothing. */
+	if (text < prompt || job->proof_bare) {
+		job->proof = CLI_PROOF_ECHOED;
+		cli_context_clear(cli);
+	}
+	return true;
+}
+
+/* No echo, or not yet: kept, for without one all of it is output. */
+static void
+hold_line(struct cli *cli, const char *line, size_t size, bool end)
+{
+	struct cli_job *job = &cli->job;
+
+	if (hold(cli, line, size, end) == 0)
+		return;
+	/* More than any noise before an echo: there is none. */
+	job->echo_seen = true;
+	job->echo_absent = true;
+	cli_held_flush(cli);
+	cli_output_line(cli, line, size, end);
+}
+
+/* A line before the echo was complete. */
+static void
+echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
+{
+	struct cli_job *job = &cli->job;
+	const char *typed = job->text + job->line_at;
+	size_t before = prompt_before(cli, line, size, typed, job->line_size);
+
+	if (!end) {
+		hold_line(cli, line, size, false);
+		return;
+	}
+	line += before;
+	size -= before;
+	switch (echo_line(&job->echo, line, size, before > 0)) {
+	case ECHO_WHOLE:
+		job->echo_seen = true;
+		job->echo_absent = false;
+		job->echo_bare = before == 0 && job->line_size > 0;
+		buf_wipe(&job->held);
+		cli_context_clear(cli);
+		return;
+	case ECHO_PART:
+		return;
+	case ECHO_OTHER:
+		break;
+	}
+	/* A prompt that was left over is nothing to keep, nor is a log message. */
+	if (before > 0 && prompt_trim(line, size) == 0)
+		return;
+	cli->stats.async++;
+	if (!is_log(cli, line, size))
+		hold_line(cli, line, size, true);
+}
+
+/* A line between echo and prompt: true when it is no output all the same. */
+static bool
+is_paint(struct cli *cli, const char *line, size_t size)
+{
+	struct cli_job *job = &cli->job;
+	size_t before = prompt_prefix(&cli->prompt, line, size);
+	const char *rest = line + before;
+	bool blank, log;
+
+	if (before == 0) {
+		/* What hides a prompt is log messages and empty lines only. */
+		if (job->passed_quiet > 0 && prompt_trim(line, size) > 0 && !is_log(cli, line, size))
+			job->passed_quiet = 0;
+		return false;
+	}
+	size -= before;
+	blank = prompt_trim(rest, size) == 0;
+	if (job->output_at == 0 && job->line_size > 0 && echo_is_repeated(&job->echo, rest, size))
+		return true;
+	if (job->output_at == 0 && blank && cli->platform->repaint)
+		return true;
+	log = !blank && is_log(cli, rest, size);
+	if (log)
+		cli->stats.async++;
+	if (job->passed_quiet == 0)
+		job->passed_at = cli->now;
+	job->passed_quiet = blank || log ? CLI_QUIET_SILENT : CLI_QUIET_STALL;
+	return log;
+}
+
+static void
+job_line(struct cli *cli, const char *line, size_t size, bool end)
+{
+	struct cli_job *job = &cli->job;
+
+	if (end)
+		job->lines_since++;
+	if (strip_pager(job, &line, &size) && end)
+		return;
+	if (end && proof_line(cli, line, size))
+		return;
+	if (!job->echo_seen) {
+		echo_wait_line(cli, line, size, end);
+		return;
+	}
+	if (!job->mid_line && end) {
+		if (is_paint(cli, line, size) || split_take(cli, line, size) || context_take(cli, line, size, true))
+			return;
+	} else if (job->split_size > 0) {
+		cli_held_flush(cli);
+	}
+	cli_context_flush(cli);
+	cli_output_line(cli, line, size, end);
+}
+
+/* --- lines outside jobs --- */
+
+static void
+idle_line(struct cli *cli, const char *line, size_t size)
+{
+	const struct prompt *p = &cli->prompt;
+	size_t before = known_prompt(cli, line, size);
+
+	if (context_take(cli, line, size, false))
+		return;
+	if (prompt_trim(line + before, size - before) == 0 || is_log(cli, line + before, size - before) ||
+	    prompt_same(p, line, size, p->shown, p->shown_size)) {
+		cli->stats.async++; /* and the prompt, with the lines before it, is the same as ever */
+		return;
+	}
+	cli_context_clear(cli);
+	cli->stats.late++;
+	cli->dirty = true;
+}
+
+/* Kept as a string, without secrets that the device repeats; a banner cut short is no loss. */
+static void
+banner_line(struct cli *cli, const char *line, size_t size)
+{
+	char *clean = redact_text(&cli->redact, line, size, false);
+	uint8_t *end;
+
+	if (buf_room(&cli->banner) > strlen(clean) + 2 && buf_append_str(&cli->banner, clean) == 0 &&
+	    buf_append(&cli->banner, "\n", 1) == 0) {
+		end = buf_reserve(&cli->banner, 1);
+		if (end != NULL)
+			*end = '\0';
+	}
+	secret_free(clean);
+}
+
+void
+cli_on_line(void *arg, const uint8_t *text, size_t size, bool end)
+{
+	struct cli *cli = arg;
+	const char *line = (const char *)text;
+
+	if (cli->job.active) {
+		job_line(cli, line, size, end);
+	} else if (cli->state == CLI_IDLE) {
+		idle_line(cli, line, size);
+	} else if (cli->state == CLI_RESYNC) {
+		cli_resync_line(cli, line, size);
+	} else if (!context_take(cli, line, size, false)) {
+		cli_context_clear(cli);
+	}
+	if (cli->state == CLI_LOGIN)
+		banner_line(cli, line, size);
+}

@@ -1,0 +1,257 @@
+/*
+ * From the first byte to IDLE: the login dialogue, learning the prompt, the way to the mode where commands run, the
+ * preparation.  And the way between modes, which others walk too.
+ */
+#include <string.h>
+
+#include "cli/cli_impl.h"
+
+#define LEARNS_MAX 6
+#define NUDGES_MAX 3
+#define WALK_MAX 10
+#define LOOK_AHEAD 0.05 /* a candidate must stand this long: banners come in pieces */
+
+void
+cli_login_begin(struct cli *cli)
+{
+	cli->state = CLI_LOGIN;
+	cli->flow = CLI_FLOW_LOGIN;
+}
+
+/* --- the way between modes --- */
+
+void
+cli_walk_begin(struct cli *cli, const struct platform_mode *goal)
+{
+	cli->goal = goal;
+	cli->walk_steps = 0;
+	cli->walk_from_size = 0;
+	cli->secret_used = false;
+}
+
+/* The step that leads nearer: into a mode that holds the goal, or out of the present one. */
+static const struct platform_step *
+next_step(const struct cli *cli)
+{
+	const struct platform_mode *mode = cli->prompt.mode, *next = cli->goal;
+
+	if (!platform_mode_inside(cli->goal, mode))
+		return mode->leave;
+	while (next->parent != mode)
+		next = next->parent;
+	return next->enter;
+}
+
+int
+cli_walk(struct cli *cli, struct np_error *err)
+{
+	const struct platform_mode *mode = cli->prompt.mode;
+	const struct prompt *p = &cli->prompt;
+	const struct platform_step *step;
+
+	if (mode == cli->goal)
+		return 1;
+	if (cli->walk_from_size == p->shown_size && memcmp(cli->walk_from, p->shown, p->shown_size) == 0)
+		return error_set(err, REASON_PRIVILEGE_FAILED, "the device stays in mode %s on the way to %s%s%s",
+		    mode->name, cli->goal->name, cli->job.error_line[0] != '\0' ? ": " : "", cli->job.error_line);
+	step = next_step(cli);
+	if (step == NULL || ++cli->walk_steps > WALK_MAX)
+		return error_set(err, REASON_PRIVILEGE_FAILED, "platform %s knows no way from mode %s to %s",
+		    cli->platform->name, mode->name, cli->goal->name);
+	memcpy(cli->walk_from, p->shown, p->shown_size);
+	cli->walk_from_size = p->shown_size;
+	cli_job_step(cli, step);
+	return 0;
+}
+
+/* --- looking for a prompt --- */
+
+/* A question of the login, or a pager in a long banner; true when it was answered. */
+static bool
+login_reply(struct cli *cli)
+{
+	struct platform_view view = cli_unasked(cli);
+	const struct platform_question *q = cli_find_question(&cli->platform->login, view.tail, view.size);
+	struct np_error err = {0};
+
+	if (view.size == 0 || view.size > PROMPT_MAX)
+		return false;
+	if (q == NULL)
+		q = cli_find_question(&cli->platform->pager, view.tail, view.size);
+	if (q == NULL)
+		return false;
+	/* A secret is for a question that stands, not for a banner that speaks of passwords. */
+	if ((q->reply == PLATFORM_PASSWORD || q->reply == PLATFORM_SECRET) && cli_quiet(cli) < LOOK_AHEAD) {
+		cli_wake_in(cli, LOOK_AHEAD - cli_quiet(cli));
+		return true;
+	}
+	cli_note_asked(cli);
+	if (++cli->job.questions_asked > CLI_QUESTIONS_MAX)
+		cli_die(cli, REASON_PROMPT_NOT_FOUND, "the login asked more than %d questions", CLI_QUESTIONS_MAX);
+	else if (cli_reply(cli, q, view.tail, view.size, &err) < 0)
+		cli_die(cli, err.reason, "%s", err.text);
+	return true;
+}
+
+void
+cli_login_look(struct cli *cli)
+{
+	struct platform_view view = cli_view(cli);
+	struct prompt_match match;
+
+	if (view.size == 0 || login_reply(cli))
+		return;
+	match = cli_look(cli);
+	if (match.tier == PROMPT_NONE)
+		return;
+	if (cli_quiet(cli) < LOOK_AHEAD) {
+		cli_wake_in(cli, LOOK_AHEAD - cli_quiet(cli));
+		return;
+	}
+	cli_settle(cli, &view, match.mode);
+	cli_set_state(cli, CLI_LEARN);
+	cli_job_probe(cli);
+}
+
+void
+cli_login_tick(struct cli *cli)
+{
+	struct platform_view view = cli_view(cli);
+	char tail[128];
+
+	if (cli->now >= cli->login_deadline) {
+		cli_show(cli, view.tail, view.size, tail, sizeof(tail));
+		cli_die(cli, REASON_PROMPT_NOT_FOUND,
+		    "no prompt of platform %s within the limit (in %s); the last line is `%s`: is device_type "
+		    "right, and connection_timeout long enough?",
+		    cli->platform->name, cli_state_name(cli->state), tail);
+		return;
+	}
+	cli_wake_in(cli, cli->login_deadline - cli->now);
+	if (cli->state != CLI_LOGIN || cli->nudges >= NUDGES_MAX)
+		return;
+	if (cli_quiet(cli) < CLI_QUIET_NUDGE) {
+		cli_wake_in(cli, CLI_QUIET_NUDGE - cli_quiet(cli));
+		return;
+	}
+	/* A text without a newline stands before the prompt, or it waits for a key. */
+	cli->nudges++;
+	cli->last_rx = cli->now;
+	cli_type(cli, "", 0);
+	cli_wake_in(cli, CLI_QUIET_NUDGE);
+}
+
+/* --- the stations --- */
+
+static void
+fail(struct cli *cli, const struct np_error *err)
+{
+	cli_die(cli, err->reason, "%s", err->text);
+}
+
+static void
+finish(struct cli *cli)
+{
+	cli->flow = CLI_FLOW_NONE;
+	cli->prepared = true;
+	cli->home = cli->prompt.mode;
+	cli_home_learn(cli);
+	cli_set_state(cli, CLI_IDLE);
+}
+
+/* The next step of the preparation, or the end of it. */
+static void
+prepare_next(struct cli *cli)
+{
+	const struct platform_steps *steps = &cli->platform->prepare;
+
+	cli_set_state(cli, CLI_PREPARE);
+	if (cli->step < steps->count)
+		cli_job_step(cli, &steps->items[cli->step++]);
+	else
+		finish(cli);
+}
+
+static void
+enable_next(struct cli *cli)
+{
+	struct np_error err = {0};
+	int r;
+
+	cli_set_state(cli, CLI_ENABLE);
+	r = cli_walk(cli, &err);
+	if (r < 0) {
+		fail(cli, &err);
+	} else if (r > 0) {
+		cli->step = 0;
+		prepare_next(cli);
+	}
+}
+
+/* The prompt came again: is it where commands run? */
+static void
+learned(struct cli *cli)
+{
+	const struct platform_mode *mode = cli->prompt.mode;
+
+	if (mode->login != NULL && cli->learns < LEARNS_MAX) {
+		cli->learns++;
+		cli_job_step(cli, mode->login);
+		return;
+	}
+	cli_walk_begin(cli, cli->secret != NULL ? cli->platform->base_mode : mode);
+	enable_next(cli);
+}
+
+static void
+learn_again(struct cli *cli)
+{
+	if (++cli->learns > LEARNS_MAX) {
+		cli_die(
+		    cli, REASON_PROMPT_NOT_FOUND, "no prompt of platform %s came twice the same", cli->platform->name);
+		return;
+	}
+	cli_job_probe(cli);
+}
+
+static void
+learn_done(struct cli *cli, const struct np_error *err)
+{
+	bool was_probe = cli->job.kind == CLI_JOB_PROBE;
+
+	if (err != NULL) {
+		/* What looked like a prompt was none: part of a banner. */
+		if (++cli->learns > LEARNS_MAX)
+			fail(cli, err);
+		else
+			cli_set_state(cli, CLI_LOGIN);
+	} else if (was_probe && cli->job.literal) {
+		learned(cli);
+	} else {
+		learn_again(cli);
+	}
+}
+
+static void
+prepare_done(struct cli *cli)
+{
+	const struct platform_step *step = &cli->platform->prepare.items[cli->step - 1];
+
+	if (cli->job.device_error && !step->optional)
+		cli_die(cli, REASON_PROMPT_NOT_FOUND, "the device refuses `%s`: %s", step->send, cli->job.error_line);
+	else
+		prepare_next(cli);
+}
+
+void
+cli_login_job_done(struct cli *cli, const struct np_error *err)
+{
+	if (cli->state == CLI_LEARN)
+		learn_done(cli, err);
+	else if (err != NULL)
+		fail(cli, err);
+	else if (cli->state == CLI_ENABLE)
+		enable_next(cli);
+	else
+		prepare_done(cli);
+}

@@ -1,0 +1,352 @@
+/*
+ * The tail of a line in flight: the prompt that ends it, another prompt, or something else.
+ *
+ * The tail is judged only here (and while nothing runs, in cli_login.c, cli_resync.c and cli.c), and only when the
+ * channel is drained.  The surer the prompt, the less silence it needs; what is not sure is proven by the sentinel,
+ * where the platform has one.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli_impl.h"
+#include "base/log.h"
+
+#define TYPED_END 4 /* characters at the end of what was typed that its echo must show */
+
+/* Whether silence has lasted so long; else sees to it that somebody looks again. */
+static bool
+quiet_for(struct cli *cli, double seconds)
+{
+	double quiet = cli_quiet(cli);
+
+	if (quiet >= seconds)
+		return true;
+	cli_wake_in(cli, seconds - quiet);
+	return false;
+}
+
+/* --- before the echo --- */
+
+/* Whether the tail ends as what was typed so far does: its echo has caught up. */
+static bool
+shows_typed(const struct cli_job *job, const struct platform_view *view)
+{
+	const char *typed = job->text + job->line_at;
+	size_t t = job->typed, i = view->size, same = 0;
+
+	while (same < TYPED_END) {
+		while (t > 0 && typed[t - 1] == ' ')
+			t--;
+		while (i > 0 && view->tail[i - 1] == ' ')
+			i--;
+		if (t == 0)
+			return true;
+		if (i == 0 || view->tail[i - 1] != typed[t - 1])
+			return false;
+		t--;
+		i--;
+		same++;
+	}
+	return true;
+}
+
+/* A long line is typed in parts, each when the one before was echoed: what a device cannot take in time it drops. */
+static void
+look_while_typing(struct cli *cli, const struct platform_view *view)
+{
+	if (shows_typed(&cli->job, view) || quiet_for(cli, CLI_QUIET_TYPED + cli->rtt))
+		cli_job_type_rest(cli);
+}
+
+/* Without an echo not even a newline stands between two prompts, or between one and the output: "R1#R1#". */
+static bool
+skip_old_prompt(const struct cli *cli, struct platform_view *view)
+{
+	const struct prompt *p = &cli->prompt;
+	bool found = false;
+
+	while (p->shown_size > 0 && view->size > p->shown_size && memcmp(view->tail, p->shown, p->shown_size) == 0) {
+		view->tail += p->shown_size;
+		view->size -= p->shown_size;
+		found = true;
+	}
+	return found;
+}
+
+/* The prompt is there, but the echo is not. */
+static void
+look_without_echo(struct cli *cli, struct platform_view *view, struct prompt_match match)
+{
+	struct cli_job *job = &cli->job;
+	bool again = false;
+
+	if (!job->received)
+		return;
+	if (match.tier == PROMPT_NONE && skip_old_prompt(cli, view)) {
+		match = prompt_test(&cli->prompt, view, terminal_tail_is_whole(&cli->terminal), true);
+		again = match.tier != PROMPT_NONE;
+	}
+	if (match.tier != PROMPT_NONE && !cli->platform->echo && (job->lines_since > 0 || again)) {
+		cli_job_accept(cli, view, &match, 0);
+		return;
+	}
+	if (!quiet_for(cli, CLI_QUIET_ECHO + cli->rtt))
+		return;
+	if (match.tier == PROMPT_NONE) {
+		cli_ask(cli);
+		return;
+	}
+	if (!job->echo_absent)
+		log_debug("cli", "%s: no echo", cli->name);
+	job->echo_absent = true;
+	if (cli_job_prove(cli, false) || (job->lines_since == 0 && !again))
+		return;
+	cli_job_accept(cli, view, &match, 0);
+}
+
+/* The text of several lines: the next one, unless the device is back at its prompt. */
+static void
+look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
+{
+	struct cli_job *job = &cli->job;
+	double need = CLI_QUIET_MODE;
+
+	if (match->tier >= PROMPT_HOST) {
+		job->device_error = true;
+		if (job->error_line[0] == '\0')
+			snprintf(job->error_line, sizeof(job->error_line),
+			    "the device took only the first lines of a text of several");
+		cli_job_accept(cli, view, match, 0);
+		return;
+	}
+	/* The first line may yet be refused, and then the others would be commands. */
+	if (job->line_at == 0)
+		need = job->output_at > 0 || view->size > 0 ? CLI_QUIET_JOINED : CLI_QUIET_STALL;
+	if (quiet_for(cli, need + 2 * cli->rtt))
+		cli_job_type_line(cli, job->line_at + job->line_size + 1);
+}
+
+/* --- prompts, from the surest down --- */
+
+static void
+look_at_literal(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
+{
+	struct cli_job *job = &cli->job;
+
+	if (job->prove && cli_job_prove(cli, false))
+		return;
+	/* It may be the one that is painted before the output and erased: no silence tells how long that takes. */
+	if ((cli->platform->repaint || job->echo_bare) && job->kind == CLI_JOB_COMMAND && job->output_at == 0 &&
+	    (!quiet_for(cli, CLI_QUIET_PAINT) || cli_job_prove(cli, false)))
+		return;
+	cli_job_accept(cli, view, match, 0);
+}
+
+/* The prompts of a device end alike: this one's blank may be still to come. */
+static bool
+lacks_blank(const struct prompt *p, const struct platform_view *view)
+{
+	return prompt_trim(p->shown, p->shown_size) < p->shown_size &&
+	       prompt_trim(view->tail, view->size) == view->size;
+}
+
+/* The same host in another mode, or the known prompt without its last blank. */
+static void
+look_at_host(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
+{
+	const struct prompt *p = &cli->prompt;
+	double need = 2 * cli->rtt > CLI_QUIET_MODE ? 2 * cli->rtt : CLI_QUIET_MODE;
+	bool cut = match->mode == p->mode && prompt_same(p, view->tail, view->size, p->shown, p->shown_size);
+
+	if (cut)
+		need = CLI_QUIET_JOINED;
+	else if (cli->job.expects_mode)
+		need = lacks_blank(p, view) ? CLI_QUIET_MODE : 0;
+	if (need > 0 && !quiet_for(cli, need))
+		return;
+	if (cli->job.prove && cli_job_prove(cli, false))
+		return;
+	cli_job_accept(cli, view, match, 0);
+}
+
+static void
+look_at_shape(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
+{
+	if (!cli->job.expects_host) {
+		if (!quiet_for(cli, CLI_QUIET_JOINED) || cli_job_prove(cli, false) || !quiet_for(cli, CLI_QUIET_ECHO))
+			return;
+	} else if (lacks_blank(&cli->prompt, view) && !quiet_for(cli, CLI_QUIET_MODE)) {
+		return;
+	}
+	cli_job_accept(cli, view, match, 0);
+}
+
+/* --- no prompt, or not only --- */
+
+static bool
+ends_with_prompt(const struct cli *cli, const struct platform_view *view, size_t before)
+{
+	const struct prompt *p = &cli->prompt;
+
+	return prompt_same(p, view->tail + before, view->size - before, p->shown, p->shown_size);
+}
+
+/* The known prompt's last character: what else its end may look like is told by a longer silence. */
+static bool
+ends_like_prompt(const struct cli *cli, const struct platform_view *view)
+{
+	const struct prompt *p = &cli->prompt;
+	size_t a = prompt_trim(p->shown, p->shown_size), b = prompt_trim(view->tail, view->size);
+
+	return a > 0 && b > 0 && p->shown[a - 1] == view->tail[b - 1] &&
+	       !pattern_list_matches(&cli->platform->false_prompts, view->tail, view->size);
+}
+
+/* Text without a newline, and the prompt behind it on the same line: how much of it is text; 0: it is not so. */
+static size_t
+joined_text(const struct cli *cli, const struct platform_view *view)
+{
+	const struct prompt *p = &cli->prompt;
+	size_t size = view->size;
+
+	if (p->mode == NULL || !ends_like_prompt(cli, view))
+		return 0;
+	if (cli->platform->mask.count == 0)
+		return size > p->shown_size && ends_with_prompt(cli, view, size - p->shown_size) ? size - p->shown_size
+												 : 0;
+	/* With parts that change by themselves its size is not known: the longest end that is the prompt. */
+	for (size_t before = size > PROMPT_MAX ? size - PROMPT_MAX : 1; before < size; before++) {
+		if (ends_with_prompt(cli, view, before))
+			return before;
+	}
+	return 0;
+}
+
+/* A line began with the prompt, and the tail is empty: whether log messages may be hiding the next one. */
+static bool
+hides_prompt(struct cli *cli)
+{
+	const struct cli_job *job = &cli->job;
+
+	if (job->passed_quiet == 0)
+		return false;
+	/* Messages without end: there will be no silence. */
+	if (job->passed_quiet <= CLI_QUIET_SILENT && cli->now - job->passed_at >= CLI_QUIET_STALL)
+		return true;
+	return quiet_for(cli, job->passed_quiet + cli->rtt);
+}
+
+static void
+look_at_no_prompt(struct cli *cli, struct platform_view *view)
+{
+	struct prompt_match match = {PROMPT_LITERAL, cli->prompt.mode};
+	size_t before;
+
+	if (view->size == 0) {
+		if (hides_prompt(cli))
+			cli_job_prove(cli, true);
+		return;
+	}
+	before = joined_text(cli, view);
+	if (before > 0) {
+		if (!quiet_for(cli, CLI_QUIET_JOINED) || cli_job_prove(cli, false))
+			return;
+		if (quiet_for(cli, CLI_QUIET_ECHO))
+			cli_job_accept(cli, view, &match, before);
+		return;
+	}
+	if (cli_ask(cli) || !ends_like_prompt(cli, view))
+		return;
+	if (quiet_for(cli, CLI_QUIET_STALL))
+		cli_job_prove(cli, true);
+}
+
+/* The sentinel is on its way or was seen. */
+static void
+look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match match)
+{
+	struct cli_job *job = &cli->job;
+
+	if (view->size == 0 && job->proof_passed) {
+		view->tail = cli->prompt.shown;
+		view->size = cli->prompt.shown_size;
+		match = (struct prompt_match){PROMPT_LITERAL, cli->prompt.mode};
+	}
+	if (match.tier == PROMPT_NONE && job->echo_absent && skip_old_prompt(cli, view))
+		match = prompt_test(&cli->prompt, view, terminal_tail_is_whole(&cli->terminal), true);
+	if (match.tier == PROMPT_NONE) {
+		if (view->size > 0)
+			cli_ask(cli);
+		return;
+	}
+	/* Where the command had no echo the sentinel has none either: an answer and silence must do. */
+	if (job->proof == CLI_PROOF_ECHOED ||
+	    (job->echo_absent && cli->stats.bytes_in > job->proof_rx && quiet_for(cli, CLI_QUIET_ECHO + cli->rtt)))
+		cli_job_accept(cli, view, &match, 0);
+}
+
+/* --- all of it --- */
+
+/* A log message cut the prompt in two: "R", the message, "1#". */
+static bool
+join_split(const struct cli *cli, struct platform_view *view)
+{
+	const struct prompt *p = &cli->prompt;
+	const struct cli_job *job = &cli->job;
+	size_t rest = p->shown_size - job->split_size;
+
+	if (job->split_size == 0 || rest == 0 || !job->split_logged || view->size != rest ||
+	    memcmp(view->tail, p->shown + job->split_size, rest) != 0)
+		return false;
+	view->tail = p->shown;
+	view->size = p->shown_size;
+	return true;
+}
+
+static struct prompt_match
+judge(const struct cli *cli, struct platform_view *view)
+{
+	const struct cli_job *job = &cli->job;
+	struct prompt_match match;
+
+	if (job->pager_size > 0 && view->size > job->pager_size &&
+	    memcmp(view->tail, job->pager, job->pager_size) == 0) {
+		view->tail += job->pager_size;
+		view->size -= job->pager_size;
+	}
+	if (join_split(cli, view))
+		return (struct prompt_match){PROMPT_LITERAL, cli->prompt.mode};
+	match = prompt_test(&cli->prompt, view, terminal_tail_is_whole(&cli->terminal), true);
+	/* "textR1#" may look like another host's prompt. */
+	if (match.tier == PROMPT_SHAPE && job->echo_seen && joined_text(cli, view) > 0)
+		match.tier = PROMPT_NONE;
+	return match;
+}
+
+void
+cli_job_look(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+	struct platform_view view = cli_view(cli);
+	struct prompt_match match;
+
+	if (job->typed < job->line_size) {
+		look_while_typing(cli, &view);
+		return;
+	}
+	match = judge(cli, &view);
+	if (job->proof != CLI_PROOF_NONE)
+		look_for_proof(cli, &view, match);
+	else if (!job->echo_seen)
+		look_without_echo(cli, &view, match);
+	else if (job->line_at + job->line_size < job->size)
+		look_in_block(cli, &view, &match);
+	else if (match.tier == PROMPT_LITERAL)
+		look_at_literal(cli, &view, &match);
+	else if (match.tier == PROMPT_HOST)
+		look_at_host(cli, &view, &match);
+	else if (match.tier == PROMPT_SHAPE)
+		look_at_shape(cli, &view, &match);
+	else
+		look_at_no_prompt(cli, &view);
+}

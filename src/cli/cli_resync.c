@@ -1,0 +1,151 @@
+/*
+ * Back to a proven prompt after anything that went wrong: interrupt, wait for silence, type a sentinel that no output
+ * can hold, and require its echo and a prompt behind it.  Three attempts, then the shell is given up.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli_impl.h"
+
+#define ATTEMPTS_MAX 3
+#define ATTEMPT_TIME 2.0 /* seconds, and four round trips */
+#define GENTLE_TIME 5.0
+#define QUIET_BEFORE 0.1
+
+static void
+send_sentinel(struct cli *cli)
+{
+	char nonce[16];
+	char *text;
+
+	cli_nonce(cli, nonce);
+	text = platform_expand(cli->platform->sentinel, "nonce", nonce);
+	snprintf(cli->sync_text, sizeof(cli->sync_text), "%s", text);
+	free(text);
+	cli->sync_sent = true;
+	cli->sync_echoed = false;
+	cli->sync_rx = cli->stats.bytes_in;
+	cli_context_clear(cli);
+	cli_type(cli, cli->sync_text, strlen(cli->sync_text));
+}
+
+/* A pager takes an interrupt for a key like any other. */
+static void
+leave_pager(struct cli *cli)
+{
+	struct platform_view view = cli_view(cli);
+
+	if (cli->platform->pager_quit != NULL && cli_find_question(&cli->platform->pager, view.tail, view.size) != NULL)
+		cli_type_keys(cli, cli->platform->pager_quit);
+}
+
+static void
+attempt(struct cli *cli)
+{
+	bool gentle = cli->sync_gentle && cli->sync_attempts == 0;
+
+	cli->changes++;
+	if (++cli->sync_attempts > ATTEMPTS_MAX) {
+		cli_die(cli, REASON_PROMPT_NOT_FOUND, "the shell could not be brought back to its prompt");
+		return;
+	}
+	cli->sync_sent = false;
+	cli->sync_deadline = cli->now + (gentle ? GENTLE_TIME : ATTEMPT_TIME) + 4 * cli->rtt;
+	if (gentle) {
+		send_sentinel(cli);
+		return;
+	}
+	leave_pager(cli);
+	cli_type_keys(cli, cli->platform->interrupt);
+	cli->last_rx = cli->now; /* the answer to the interrupt comes first */
+}
+
+void
+cli_resync_begin(struct cli *cli, bool gentle)
+{
+	cli_job_clear(cli);
+	cli->stats.resyncs++;
+	cli->sync_attempts = 0;
+	cli->sync_gentle = gentle;
+	cli_set_state(cli, CLI_RESYNC);
+	if (cli->platform->sentinel == NULL)
+		cli_die(cli, REASON_PROMPT_NOT_FOUND,
+		    "the shell is not at a known prompt, and platform %s has no sentinel to prove one",
+		    cli->platform->name);
+	else
+		attempt(cli);
+}
+
+void
+cli_resync_line(struct cli *cli, const char *line, size_t size)
+{
+	size_t typed = strlen(cli->sync_text);
+
+	if (cli->sync_sent && size >= typed && memcmp(line + size - typed, cli->sync_text, typed) == 0) {
+		cli->sync_echoed = true;
+		cli_context_clear(cli);
+		return;
+	}
+	/* Lines that may belong to the prompt are kept by the caller's caller only in other states. */
+	if (cli->sync_echoed && cli->platform->prompt_lines > 1 && size <= PROMPT_MAX &&
+	    pattern_list_matches(&cli->platform->prompt_context, line, size) &&
+	    cli->context_count < (size_t)cli->platform->prompt_lines - 1) {
+		memcpy(cli->context[cli->context_count], line, size);
+		cli->context_size[cli->context_count++] = size;
+	}
+}
+
+/* Proven: the operation that was interrupted goes on, or the shell is at rest. */
+static void
+synced(struct cli *cli)
+{
+	if (cli->op == CLI_OP_CONFIG) {
+		cli_set_state(cli, CLI_RUNNING);
+		cli_config_job_done(cli, NULL);
+		return;
+	}
+	cli_set_state(cli, CLI_IDLE);
+}
+
+void
+cli_resync_look(struct cli *cli)
+{
+	struct platform_view view = cli_view(cli);
+	struct prompt_match match = cli_look(cli);
+
+	if (match.tier == PROMPT_NONE || !cli->sync_sent)
+		return;
+	if (!cli->sync_echoed) {
+		/* Where nothing is repeated, an answer and silence must do. */
+		if (cli->platform->echo || cli->stats.bytes_in == cli->sync_rx)
+			return;
+		if (cli_quiet(cli) < CLI_QUIET_ECHO) {
+			cli_wake_in(cli, CLI_QUIET_ECHO - cli_quiet(cli));
+			return;
+		}
+	}
+	if (match.tier == PROMPT_SHAPE && cli->prompt.mode != NULL)
+		cli->foreign = true;
+	cli_settle(cli, &view, match.mode);
+	synced(cli);
+}
+
+void
+cli_resync_tick(struct cli *cli)
+{
+	if (cli->now >= cli->sync_deadline) {
+		attempt(cli);
+		if (cli->state != CLI_RESYNC)
+			return;
+	}
+	if (!cli->sync_sent) {
+		double need = QUIET_BEFORE + cli->rtt, quiet = cli_quiet(cli);
+
+		if (quiet >= need)
+			send_sentinel(cli);
+		else
+			cli_wake_in(cli, need - quiet);
+	}
+	cli_wake_in(cli, cli->sync_deadline - cli->now);
+}

@@ -1,0 +1,349 @@
+/*
+ * The configuration as a whole: which files, how they lie over each other, what is global.
+ *
+ * Not here: keys of devices (conf_device.c), values (conf_key.c), errors of reading (conf_read.c).
+ */
+#include "conf/conf.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf_key.h"
+#include "base/paths.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define SYSTEM_FILE "/etc/netpulse/config.yaml"
+#define FILES_MAX 2
+#define FILE_NODES_MAX 1000000
+
+_Static_assert(sizeof(enum log_level) == sizeof(int), "CONF_WORD keys are set as int");
+
+static const struct conf_word level_words[] = {{"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING},
+    {"info", LOG_LEVEL_INFO}, {"debug", LOG_LEVEL_DEBUG}, {NULL, 0}};
+
+#define GLOBAL(member) .offset = offsetof(struct config, member)
+
+static const struct conf_key global_keys[] = {
+    {.name = "audit_log", GLOBAL(audit_log), .type = CONF_PATH, .flags = CONF_MAY_BE_JOURNAL},
+    {.name = "devices", GLOBAL(devices), .type = CONF_BLOCK},
+    {.name = "drain_timeout", GLOBAL(drain_timeout), .type = CONF_SECONDS, .min = 0, .max = CONF_SECONDS_MAX},
+    {.name = "log_level",
+	GLOBAL(log_level),
+	.type = CONF_WORD,
+	.words = level_words,
+	.also = offsetof(struct config, log_level_given)},
+    {.name = "long_connection", GLOBAL(defaults), .type = CONF_BLOCK},
+    {.name = "max_clients", GLOBAL(max_clients), .type = CONF_INT, .min = 1, .max = 1000000},
+    {.name = "max_queue", GLOBAL(max_queue), .type = CONF_INT, .min = 1, .max = 1000000},
+    {.name = "max_sessions", GLOBAL(max_sessions), .type = CONF_INT, .min = 1, .max = 1000000},
+    {.name = "platform_path", GLOBAL(platform_path), .type = CONF_PATH, .flags = CONF_PATH_LIST},
+    {.name = "ssh_config", GLOBAL(ssh_config), .type = CONF_PATH, .flags = CONF_MAY_BE_NONE},
+};
+
+const struct conf_table *
+conf_global_table(void)
+{
+	static const struct conf_table table = {"at the top level", global_keys, NP_COUNT(global_keys)};
+
+	return &table;
+}
+
+static struct config *
+config_create(void)
+{
+	struct config *config = xcalloc(1, sizeof(*config));
+
+	config->refs = 1;
+	conf_args_defaults(&config->defaults);
+	config->max_sessions = 1000;
+	config->max_clients = 1024;
+	config->max_queue = 1000;
+	config->drain_timeout = 30;
+	config->log_level = LOG_LEVEL_INFO;
+	return config;
+}
+
+static void
+config_destroy(struct config *config)
+{
+	for (size_t i = 0; i < config->devices_count; i++)
+		device_conf_free(config->devices[i]);
+	for (size_t i = 0; i < config->files_count; i++)
+		free(config->files[i]);
+	for (size_t i = 0; i < config->warnings_count; i++)
+		free(config->warnings[i]);
+	free(config->devices);
+	free(config->by_name);
+	free(config->files);
+	free(config->warnings);
+	conf_table_free(conf_global_table(), config);
+	conf_origins_finish(&config->origins);
+	free(config);
+}
+
+struct config *
+config_ref(struct config *config)
+{
+	config->refs++;
+	return config;
+}
+
+void
+config_unref(struct config *config)
+{
+	if (config != NULL && --config->refs == 0)
+		config_destroy(config);
+}
+
+/* --- devices by name --- */
+
+static int
+compare_devices(const void *a, const void *b)
+{
+	const struct device_conf *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static int
+compare_name(const void *name, const void *device)
+{
+	const struct device_conf *const *d = device;
+
+	return strcmp(name, (*d)->name);
+}
+
+static void
+index_devices(struct config *config)
+{
+	free(config->by_name);
+	config->by_name = NULL;
+	if (config->devices_count == 0)
+		return;
+	config->by_name = xmemdup(config->devices, config->devices_count * sizeof(struct device_conf *));
+	qsort(config->by_name, config->devices_count, sizeof(struct device_conf *), compare_devices);
+}
+
+static struct device_conf *
+find_device(const struct config *config, size_t count, const char *name)
+{
+	struct device_conf **found = NULL;
+
+	if (count > 0)
+		found = bsearch(name, config->by_name, count, sizeof(struct device_conf *), compare_name);
+	return found != NULL ? *found : NULL;
+}
+
+const struct device_conf *
+config_device(const struct config *config, const char *name)
+{
+	return find_device(config, config->devices_count, name);
+}
+
+/* --- reading --- */
+
+static void
+add_text(char ***list, size_t *count, char *text)
+{
+	*list = xreallocarray(*list, *count + 1, sizeof(char *));
+	(*list)[(*count)++] = text;
+}
+
+static int
+read_globals(struct config *config, const struct conf_source *source, struct np_error *err)
+{
+	const struct conf_table *others[] = {conf_args_table(), conf_device_table(), NULL};
+	const struct yamldoc *doc = source->doc;
+	struct conf_origins *origins = &config->origins;
+
+	if (doc->root == NULL || yamldoc_is_nothing(doc->root))
+		return 0;
+	if (doc->root->kind != YAMLDOC_MAPPING)
+		return yamldoc_error(doc, doc->root, err, "a configuration is a mapping of keys to values, not %s",
+		    yamldoc_kind_name(doc->root));
+	if (conf_table_read(conf_global_table(), others, source, doc->root, config, origins, err) < 0 ||
+	    conf_args_read("long_connection", source, yamldoc_get(doc->root, "long_connection"), &config->defaults,
+		origins, err) < 0)
+		return -1;
+	config->defaults.max_connections_given = false; /* said for all devices, not for one */
+	return 0;
+}
+
+static void
+warn_of_password(struct config *config, const struct yamldoc *doc, const struct yamldoc_node *entry)
+{
+	static const char *const keys[] = {"password", "secret"};
+
+	if (entry->kind != YAMLDOC_MAPPING)
+		return;
+	for (size_t i = 0; i < NP_COUNT(keys); i++) {
+		const struct yamldoc_node *node = yamldoc_get(entry, keys[i]);
+
+		if (node == NULL || yamldoc_is_nothing(node))
+			continue;
+		add_text(&config->warnings, &config->warnings_count,
+		    xasprintf("%s:%d: `%s` in a file that others can read: chmod go-r %s", doc->name, node->line,
+			keys[i], doc->name));
+	}
+}
+
+/* Adds a device; one of the same name among those of earlier files is replaced whole and keeps its place. */
+static void
+put_device(struct config *config, size_t indexed, struct device_conf *device)
+{
+	struct device_conf *old = find_device(config, indexed, device->name);
+	size_t count = config->devices_count;
+
+	if (old != NULL) {
+		struct device_conf former = *old;
+
+		*old = *device;
+		*device = former;
+		device_conf_free(device);
+		return;
+	}
+	if ((count & (count - 1)) == 0)
+		config->devices =
+		    xreallocarray(config->devices, count == 0 ? 1 : count * 2, sizeof(struct device_conf *));
+	config->devices[config->devices_count++] = device;
+}
+
+static int
+read_devices(struct config *config, const struct conf_source *source, bool is_private, struct np_error *err)
+{
+	const struct yamldoc *doc = source->doc;
+	const struct yamldoc_node *node = doc->root != NULL ? yamldoc_get(doc->root, "devices") : NULL;
+	size_t indexed = config->devices_count;
+
+	if (node == NULL || yamldoc_is_nothing(node))
+		return 0;
+	if (node->kind != YAMLDOC_MAPPING)
+		return yamldoc_error(
+		    doc, node, err, "`devices` must be a mapping of names to devices, not %s", yamldoc_kind_name(node));
+	for (size_t i = 0; i < node->count; i++) {
+		struct device_conf *device =
+		    conf_device_read(&config->defaults, source, node->keys[i], node->items[i], err);
+
+		if (device == NULL)
+			return -1;
+		put_device(config, indexed, device);
+		if (!is_private)
+			warn_of_password(config, doc, node->items[i]);
+	}
+	index_devices(config);
+	return 0;
+}
+
+/* Everything that devices inherit first, from all files, then the devices. */
+static int
+read_docs(struct config *config, struct yamldoc *const *docs, const struct conf_file *files, size_t count,
+    struct np_error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (read_globals(config, &(struct conf_source){docs[i], (unsigned)i}, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct conf_source source = {docs[i], (unsigned)i};
+
+		if (read_devices(config, &source, files[i].is_private, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct config *
+config_from_files(const struct conf_file *files, size_t count, struct np_error *err)
+{
+	struct config *config = config_create();
+	struct yamldoc **docs = xcalloc(count + 1, sizeof(*docs));
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		docs[i] = yamldoc_parse(files[i].text, files[i].size, files[i].path, true, FILE_NODES_MAX, err);
+		r = docs[i] != NULL ? 0 : -1;
+		add_text(&config->files, &config->files_count, xstrdup(files[i].path));
+	}
+	if (r == 0)
+		r = read_docs(config, docs, files, count, err);
+	for (size_t i = 0; i < count; i++)
+		yamldoc_destroy(docs[i]);
+	free(docs);
+	if (r < 0) {
+		config_unref(config);
+		return NULL;
+	}
+	return config;
+}
+
+struct config *
+config_parse(const char *text, size_t size, const char *name, struct np_error *err)
+{
+	struct conf_file file = {.exists = true, .is_private = true, .size = size};
+	struct config *config;
+
+	file.path = xstrdup(name);
+	file.text = xmalloc(size + 1); /* not xstrndup(): a NUL byte inside is to be seen and refused */
+	memcpy(file.text, text, size);
+	file.text[size] = '\0';
+	config = config_from_files(&file, 1, err);
+	conf_file_finish(&file);
+	return config;
+}
+
+/* --- files --- */
+
+/* The user's file; named by hand, it must exist. */
+static char *
+user_file(bool *must_exist)
+{
+	const char *named = getenv("NETPULSE_CONFIG");
+	const char *base = getenv("XDG_CONFIG_HOME");
+
+	*must_exist = named != NULL && named[0] != '\0';
+	if (*must_exist)
+		return xstrdup(named);
+	if (base != NULL && base[0] == '/')
+		return xasprintf("%s/netpulse/config.yaml", base);
+	return paths_expand_home("~/.config/netpulse/config.yaml");
+}
+
+/* Reads a file into files[*count] unless it is missing. */
+static int
+add_file(struct conf_file *files, size_t *count, const char *path, bool must_exist, struct np_error *err)
+{
+	if (conf_file_read(path, must_exist, &files[*count], err) < 0)
+		return -1;
+	if (files[*count].exists)
+		(*count)++;
+	else
+		conf_file_finish(&files[*count]);
+	return 0;
+}
+
+struct config *
+config_load(const char *only_file, struct np_error *err)
+{
+	struct conf_file files[FILES_MAX];
+	struct config *config = NULL;
+	size_t count = 0;
+	bool must_exist;
+	char *user = user_file(&must_exist);
+	int r;
+
+	if (only_file != NULL) {
+		r = add_file(files, &count, only_file, true, err);
+	} else {
+		r = add_file(files, &count, SYSTEM_FILE, false, err);
+		if (r == 0)
+			r = add_file(files, &count, user, must_exist, err);
+	}
+	if (r == 0)
+		config = config_from_files(files, count, err);
+	for (size_t i = 0; i < count; i++)
+		conf_file_finish(&files[i]);
+	free(user);
+	return config;
+}

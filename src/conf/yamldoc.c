@@ -1,0 +1,465 @@
+/*
+ * The tree of a YAML document, built from libyaml's events.
+ *
+ * Not here: what the keys mean (conf_key.c and its tables).  Events rather than libyaml's own document tree, because
+ * that one resolves aliases, keeps duplicate keys and has no bound on nesting.
+ */
+#include "conf/yamldoc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#include "base/text.h"
+#include "base/xalloc.h"
+
+struct builder {
+	yaml_parser_t parser;
+	yaml_event_t event; /* the present one */
+	const struct yamldoc *doc;
+	const char *text;
+	size_t size;
+	size_t nodes_left;
+	struct np_error *err;
+};
+
+static void
+node_destroy(struct yamldoc_node *node)
+{
+	if (node == NULL)
+		return;
+	for (size_t i = 0; i < node->count; i++) {
+		if (node->keys != NULL)
+			node_destroy(node->keys[i]);
+		node_destroy(node->items[i]);
+	}
+	free(node->keys);
+	free(node->items);
+	secret_free(node->text);
+	free(node);
+}
+
+void
+yamldoc_destroy(struct yamldoc *doc)
+{
+	if (doc == NULL)
+		return;
+	node_destroy(doc->root);
+	free(doc->name);
+	free(doc);
+}
+
+static int NP_PRINTF(4, 5)
+    error_at_line(const struct yamldoc *doc, int line, struct np_error *err, const char *fmt, ...)
+{
+	char text[sizeof(err->text)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (doc->lines)
+		return error_set(err, REASON_INVALID_PARAMS, "%s:%d: %s", doc->name, line, text);
+	return error_set(err, REASON_INVALID_PARAMS, "%s: %s", doc->name, text);
+}
+
+int
+yamldoc_error(const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err, const char *fmt, ...)
+{
+	char text[sizeof(err->text)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return error_at_line(doc, node != NULL ? node->line : 1, err, "%s", text);
+}
+
+int
+yamldoc_error_at(const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err)
+{
+	if (doc->lines)
+		return error_prefix(err, "%s:%d", doc->name, node != NULL ? node->line : 1);
+	return error_prefix(err, "%s", doc->name);
+}
+
+/* --- scanning --- */
+
+static int
+line_of_offset(const struct builder *b, size_t offset)
+{
+	int line = 1;
+
+	for (size_t i = 0; i < offset && i < b->size; i++) {
+		if (b->text[i] == '\n')
+			line++;
+	}
+	return line;
+}
+
+/* What most often stands behind a message of libyaml's scanner. */
+static const char *
+problem_hint(const char *problem)
+{
+	if (strstr(problem, "cannot start any token") != NULL)
+		return " (indent with spaces, not tabs; put text that begins with a special character in quotes)";
+	if (strstr(problem, "tab character") != NULL)
+		return " (indent with spaces)";
+	if (strstr(problem, "mapping values are not allowed") != NULL)
+		return " (check the indentation; put text that holds `: ` in quotes)";
+	if (strstr(problem, "find expected key") != NULL)
+		return " (check the indentation and the quotes)";
+	if (strstr(problem, "Unicode character escape") != NULL)
+		return " (write the character itself instead of \\u escapes)";
+	if (strstr(problem, "alphabetic or numeric") != NULL)
+		return " (put text that begins with & or * in quotes)";
+	if (strstr(problem, "find expected ':'") != NULL)
+		return " (is a `:` missing behind the key?)";
+	return "";
+}
+
+static int
+builder_problem(struct builder *b)
+{
+	const yaml_parser_t *p = &b->parser;
+	const char *problem = p->problem != NULL ? p->problem : "out of memory";
+	char context[128] = "";
+	int line = (int)p->problem_mark.line + 1;
+
+	if (p->error == YAML_READER_ERROR)
+		line = line_of_offset(b, p->problem_offset);
+	else if (p->context != NULL && p->context_mark.line != p->problem_mark.line)
+		snprintf(context, sizeof(context), " %s that begins in line %zu", p->context, p->context_mark.line + 1);
+	return error_at_line(
+	    b->doc, line, b->err, "%s%s%s", problem, b->doc->lines ? context : "", problem_hint(problem));
+}
+
+static void
+builder_event_clear(struct builder *b)
+{
+	if (b->event.type == YAML_SCALAR_EVENT)
+		secret_wipe(b->event.data.scalar.value, b->event.data.scalar.length);
+	yaml_event_delete(&b->event);
+}
+
+/* Moves on to the next event. */
+static int
+builder_next(struct builder *b)
+{
+	builder_event_clear(b);
+	if (!yaml_parser_parse(&b->parser, &b->event))
+		return builder_problem(b);
+	return 0;
+}
+
+static int
+builder_line(const struct builder *b)
+{
+	return (int)b->event.start_mark.line + 1;
+}
+
+/* --- building --- */
+
+static int
+event_refuse_extras(struct builder *b, const yaml_char_t *anchor, const yaml_char_t *tag)
+{
+	char shown[64];
+
+	if (anchor != NULL) {
+		text_vis_into(shown, sizeof(shown), (const char *)anchor);
+		return error_at_line(b->doc, builder_line(b), b->err,
+		    "YAML anchors (`&%s`) are not supported: if text is meant, put it in quotes", shown);
+	}
+	if (tag != NULL) {
+		text_vis_into(shown, sizeof(shown), (const char *)tag);
+		return error_at_line(b->doc, builder_line(b), b->err,
+		    "YAML tags (`%s`) are not supported: if text is meant, put it in quotes", shown);
+	}
+	return 0;
+}
+
+static struct yamldoc_node *
+node_create(struct builder *b, enum yamldoc_kind kind)
+{
+	struct yamldoc_node *node;
+
+	if (b->nodes_left == 0) {
+		error_at_line(b->doc, builder_line(b), b->err, "too many values");
+		return NULL;
+	}
+	b->nodes_left--;
+	node = xcalloc(1, sizeof(*node));
+	node->kind = kind;
+	node->line = builder_line(b);
+	return node;
+}
+
+static struct yamldoc_node *
+build_scalar(struct builder *b)
+{
+	const char *value = (const char *)b->event.data.scalar.value;
+	size_t length = b->event.data.scalar.length;
+	struct yamldoc_node *node;
+
+	if (event_refuse_extras(b, b->event.data.scalar.anchor, b->event.data.scalar.tag) < 0)
+		return NULL;
+	if (memchr(value, '\0', length) != NULL) {
+		error_at_line(b->doc, builder_line(b), b->err, "a NUL byte in text");
+		return NULL;
+	}
+	node = node_create(b, YAMLDOC_SCALAR);
+	if (node == NULL)
+		return NULL;
+	node->text = xstrndup(value, length);
+	node->plain = b->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	return node;
+}
+
+/* Doubles an array whenever its count reaches a power of two. */
+static struct yamldoc_node **
+array_room(struct yamldoc_node **array, size_t count)
+{
+	if ((count & (count - 1)) != 0)
+		return array;
+	return xreallocarray(array, count == 0 ? 1 : count * 2, sizeof(struct yamldoc_node *));
+}
+
+static struct yamldoc_node *build_node(struct builder *b, int depth);
+
+static int
+build_elements(struct builder *b, struct yamldoc_node *node, int depth)
+{
+	for (;;) {
+		struct yamldoc_node *item;
+
+		if (builder_next(b) < 0)
+			return -1;
+		if (b->event.type == YAML_SEQUENCE_END_EVENT)
+			return 0;
+		item = build_node(b, depth + 1);
+		if (item == NULL)
+			return -1;
+		node->items = array_room(node->items, node->count);
+		node->items[node->count++] = item;
+	}
+}
+
+static int
+build_pair(struct builder *b, struct yamldoc_node *node, int depth)
+{
+	struct yamldoc_node *key, *value;
+
+	if (b->event.type != YAML_SCALAR_EVENT)
+		return error_at_line(b->doc, builder_line(b), b->err, "a key must be text, not %s",
+		    b->event.type == YAML_ALIAS_EVENT ? "an alias" : "a list or a mapping");
+	key = build_scalar(b);
+	if (key == NULL)
+		return -1;
+	if (builder_next(b) < 0 || (value = build_node(b, depth + 1)) == NULL) {
+		node_destroy(key);
+		return -1;
+	}
+	node->keys = array_room(node->keys, node->count);
+	node->items = array_room(node->items, node->count);
+	node->keys[node->count] = key;
+	node->items[node->count++] = value;
+	return 0;
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const struct yamldoc_node *const *x = a, *const *y = b;
+	int order = strcmp((*x)->text, (*y)->text);
+
+	return order != 0 ? order : (*x)->line - (*y)->line;
+}
+
+static int
+refuse_duplicates(struct builder *b, const struct yamldoc_node *node)
+{
+	struct yamldoc_node **sorted;
+	char shown[64];
+	int r = 0;
+
+	if (node->count < 2)
+		return 0;
+	sorted = xmemdup(node->keys, node->count * sizeof(struct yamldoc_node *));
+	qsort(sorted, node->count, sizeof(struct yamldoc_node *), compare_keys);
+	for (size_t i = 1; i < node->count && r == 0; i++) {
+		if (strcmp(sorted[i - 1]->text, sorted[i]->text) != 0)
+			continue;
+		text_vis_into(shown, sizeof(shown), sorted[i]->text);
+		r = b->doc->lines ? error_at_line(b->doc, sorted[i]->line, b->err,
+					"key `%s` appears a second time (first in line %d): remove one", shown,
+					sorted[i - 1]->line)
+				  : error_at_line(b->doc, 0, b->err, "key `%s` appears twice: remove one", shown);
+	}
+	free(sorted);
+	return r;
+}
+
+static int
+build_pairs(struct builder *b, struct yamldoc_node *node, int depth)
+{
+	for (;;) {
+		if (builder_next(b) < 0)
+			return -1;
+		if (b->event.type == YAML_MAPPING_END_EVENT)
+			return refuse_duplicates(b, node);
+		if (build_pair(b, node, depth) < 0)
+			return -1;
+	}
+}
+
+static struct yamldoc_node *
+build_collection(struct builder *b, enum yamldoc_kind kind, int depth)
+{
+	struct yamldoc_node *node;
+	int r;
+
+	if (depth >= YAMLDOC_DEPTH_MAX) {
+		error_at_line(b->doc, builder_line(b), b->err, "nested deeper than %d levels", YAMLDOC_DEPTH_MAX);
+		return NULL;
+	}
+	node = node_create(b, kind);
+	if (node == NULL)
+		return NULL;
+	r = kind == YAMLDOC_MAPPING ? build_pairs(b, node, depth) : build_elements(b, node, depth);
+	if (r < 0) {
+		node_destroy(node);
+		return NULL;
+	}
+	return node;
+}
+
+/* The node that begins with the present event; when done, the present event is its last one. */
+static struct yamldoc_node *
+build_node(struct builder *b, int depth)
+{
+	char shown[64];
+
+	switch (b->event.type) {
+	case YAML_SCALAR_EVENT:
+		return build_scalar(b);
+	case YAML_SEQUENCE_START_EVENT:
+		if (event_refuse_extras(b, b->event.data.sequence_start.anchor, b->event.data.sequence_start.tag) < 0)
+			return NULL;
+		return build_collection(b, YAMLDOC_SEQUENCE, depth);
+	case YAML_MAPPING_START_EVENT:
+		if (event_refuse_extras(b, b->event.data.mapping_start.anchor, b->event.data.mapping_start.tag) < 0)
+			return NULL;
+		return build_collection(b, YAMLDOC_MAPPING, depth);
+	case YAML_ALIAS_EVENT:
+		text_vis_into(shown, sizeof(shown), (const char *)b->event.data.alias.anchor);
+		error_at_line(b->doc, builder_line(b), b->err,
+		    "YAML aliases (`*%s`) are not supported: if text is meant, put it in quotes", shown);
+		return NULL;
+	case YAML_NO_EVENT:
+	case YAML_STREAM_START_EVENT:
+	case YAML_STREAM_END_EVENT:
+	case YAML_DOCUMENT_START_EVENT:
+	case YAML_DOCUMENT_END_EVENT:
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		break;
+	}
+	error_at_line(b->doc, builder_line(b), b->err, "not valid YAML");
+	return NULL;
+}
+
+/* Stream start, at most one document, stream end. */
+static int
+build_stream(struct builder *b, struct yamldoc *doc)
+{
+	if (builder_next(b) < 0 || builder_next(b) < 0)
+		return -1;
+	if (b->event.type == YAML_STREAM_END_EVENT)
+		return 0;
+	if (builder_next(b) < 0)
+		return -1;
+	doc->root = build_node(b, 0);
+	if (doc->root == NULL)
+		return -1;
+	if (builder_next(b) < 0 || builder_next(b) < 0)
+		return -1;
+	if (b->event.type != YAML_STREAM_END_EVENT)
+		return error_at_line(doc, builder_line(b), b->err, "a second document: put everything into one");
+	return 0;
+}
+
+/* libyaml frees its buffers as they are; they held whatever secrets the text holds. */
+static void
+parser_finish(yaml_parser_t *p)
+{
+	secret_wipe(p->raw_buffer.start, (size_t)(p->raw_buffer.end - p->raw_buffer.start));
+	secret_wipe(p->buffer.start, (size_t)(p->buffer.end - p->buffer.start));
+	yaml_parser_delete(p);
+}
+
+struct yamldoc *
+yamldoc_parse(const char *text, size_t size, const char *name, bool lines, size_t max_nodes, struct np_error *err)
+{
+	struct yamldoc *doc = xcalloc(1, sizeof(*doc));
+	struct builder b = {.doc = doc, .text = text, .size = size, .nodes_left = max_nodes, .err = err};
+	int r = -1;
+
+	doc->name = xstrdup(name);
+	doc->lines = lines;
+	if (size > YAMLDOC_SIZE_MAX) {
+		error_set(err, REASON_INVALID_PARAMS, "%s: larger than %d MiB", name, YAMLDOC_SIZE_MAX >> 20);
+	} else if (!yaml_parser_initialize(&b.parser)) {
+		error_set(err, REASON_INTERNAL, "%s: out of memory", name);
+	} else {
+		yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
+		yaml_parser_set_input_string(&b.parser, (const unsigned char *)text, size);
+		r = build_stream(&b, doc);
+		builder_event_clear(&b);
+		parser_finish(&b.parser);
+	}
+	if (r < 0) {
+		yamldoc_destroy(doc);
+		return NULL;
+	}
+	return doc;
+}
+
+/* --- reading --- */
+
+const char *
+yamldoc_kind_name(const struct yamldoc_node *node)
+{
+	switch (node->kind) {
+	case YAMLDOC_MAPPING:
+		return "a mapping";
+	case YAMLDOC_SEQUENCE:
+		return "a list";
+	case YAMLDOC_SCALAR:
+		break;
+	}
+	if (!node->plain)
+		return "text in quotes";
+	return yamldoc_is_nothing(node) ? "nothing" : "a value";
+}
+
+bool
+yamldoc_is_nothing(const struct yamldoc_node *node)
+{
+	return node->kind == YAMLDOC_SCALAR && node->plain &&
+	       (node->text[0] == '\0' || yamldoc_text_is_null(node->text));
+}
+
+const struct yamldoc_node *
+yamldoc_get(const struct yamldoc_node *mapping, const char *key)
+{
+	if (mapping->kind != YAMLDOC_MAPPING)
+		return NULL;
+	for (size_t i = 0; i < mapping->count; i++) {
+		if (strcmp(mapping->keys[i]->text, key) == 0)
+			return mapping->items[i];
+	}
+	return NULL;
+}

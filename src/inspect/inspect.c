@@ -1,0 +1,295 @@
+/*
+ * Checking and showing without a broker; see inspect.h.
+ */
+#include "inspect/inspect.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "broker/broker_impl.h"
+#include "conf/conf.h"
+#include "inspect/conf_effective.h"
+#include "inspect/conf_lint.h"
+#include "conf/conf_show.h"
+#include "wire/message.h"
+#include "platform/platform_dirs.h"
+#include "platform/platform_show.h"
+#include "login/resolve.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+/* ---- words ---- */
+
+static void
+say(const char *text)
+{
+	char *shown = text_vis(text, strlen(text), false);
+
+	fprintf(stderr, "%s\n", shown);
+	free(shown);
+}
+
+/* Behind "FILE:LINE: " of a remark, or its beginning. */
+static const char *
+behind_place(const char *text)
+{
+	for (const char *p = text; (p = strchr(p, ':')) != NULL; p++) {
+		size_t digits = strspn(p + 1, "0123456789");
+
+		if (digits > 0 && strncmp(p + 1 + digits, ": ", 2) == 0)
+			return p + digits + 3;
+	}
+	return text;
+}
+
+/* What has no place in a file. */
+static void
+say_failed(const struct np_error *err)
+{
+	fputs("netpulsed: ", stderr);
+	say(err->text);
+}
+
+static void
+say_warning(const char *text)
+{
+	const char *rest = behind_place(text);
+	char *line = xasprintf("%.*swarning: %s", (int)(rest - text), text, rest);
+
+	say(line);
+	free(line);
+}
+
+static int
+print_json(cJSON *json)
+{
+	char *text = message_print(json);
+	int printed = puts(text);
+
+	free(text);
+	cJSON_Delete(json);
+	return printed == EOF || fflush(stdout) == EOF;
+}
+
+static struct config *
+load_config(const char *config_file)
+{
+	struct np_error err;
+	struct config *config = config_load(config_file, &err);
+
+	if (config == NULL)
+		say(err.text);
+	return config;
+}
+
+/* ---- checking ---- */
+
+static bool
+say_remarks(const struct config *config, const struct platforms *set)
+{
+	struct conf_remarks remarks = conf_lint(config, set);
+	bool good = true;
+
+	for (size_t i = 0; i < remarks.count; i++) {
+		if (remarks.items[i].is_error) {
+			say(remarks.items[i].text);
+			good = false;
+		} else {
+			say_warning(remarks.items[i].text);
+		}
+	}
+	conf_remarks_finish(&remarks);
+	return good;
+}
+
+static void
+say_good(const struct config *config, const struct platforms *set)
+{
+	for (size_t i = 0; i < config->files_count; i++)
+		printf("%s%s", i > 0 ? ", " : "", config->files[i]);
+	if (config->files_count == 0)
+		fputs("no configuration file", stdout);
+	printf(": good, %zu device%s; %zu platforms\n", config->devices_count, config->devices_count == 1 ? "" : "s",
+	    set->count);
+}
+
+int
+inspect_check(const char *config_file)
+{
+	struct config *config = load_config(config_file);
+	struct platforms *set;
+	bool good;
+
+	if (config == NULL)
+		return 1;
+	set = platform_dirs_load(config->platform_path);
+	for (size_t i = 0; i < config->warnings_count; i++)
+		say_warning(config->warnings[i]);
+	for (size_t i = 0; i < set->errors_count; i++)
+		say(set->errors[i]);
+	good = say_remarks(config, set) && set->errors_count == 0;
+	if (good)
+		say_good(config, set);
+	platforms_unref(set);
+	config_unref(config);
+	return good ? 0 : 1;
+}
+
+/* Names that other definitions have already: the file is good by itself, but would be refused or shadow another. */
+static void
+warn_of_names(const struct platform *p, const struct platforms *set)
+{
+	for (size_t i = 0; i < p->aliases_count; i++) {
+		const struct platform *other = platforms_find(set, p->aliases[i]);
+		char *line;
+
+		if (other == NULL || strcmp(other->name, p->name) == 0)
+			continue;
+		line = xasprintf(
+		    "%s:1: alias `%s` means %s already: remove one of them", p->file, p->aliases[i], other->file);
+		say_warning(line);
+		free(line);
+	}
+}
+
+/* Where a file that is checked finds what it extends, and what it must not clash with. */
+struct surroundings {
+	char **dirs;
+	size_t count;
+	struct platforms *set;
+};
+
+static int
+check_platform(const char *path, const struct surroundings *at)
+{
+	struct np_error err;
+	struct platform *p = platforms_load_file(path, (const char *const *)at->dirs, at->count, &err);
+
+	if (p == NULL) {
+		say(err.text);
+		return 1;
+	}
+	for (size_t i = 0; i < p->warnings_count; i++)
+		say_warning(p->warnings[i]);
+	warn_of_names(p, at->set);
+	printf("%s: good, platform %s (%s), %zu mode%s\n", path, p->name, platform_origin_name(p->origin),
+	    p->modes_count, p->modes_count == 1 ? "" : "s");
+	platform_unref(p);
+	return 0;
+}
+
+int
+inspect_check_platforms(const char *config_file, const char *first, char *const *more)
+{
+	struct config *config = load_config(config_file);
+	struct surroundings at;
+	int status;
+
+	if (config == NULL)
+		return 1;
+	at.count = platform_dirs(config->platform_path, &at.dirs);
+	at.set = platforms_load((const char *const *)at.dirs, at.count);
+	status = check_platform(first, &at);
+	for (; *more != NULL; more++)
+		status |= check_platform(*more, &at);
+	platforms_unref(at.set);
+	platform_dirs_free(at.dirs, at.count);
+	config_unref(config);
+	return status;
+}
+
+/* ---- showing ---- */
+
+/* Resolving needs somebody who can be told to stop; here it is only limited by its own time. */
+static void
+keep_fd(int fd, int how NP_UNUSED, void *arg)
+{
+	int *kept = arg;
+
+	if (*kept != -1)
+		close(*kept);
+	*kept = fd;
+}
+
+static double
+no_limit(struct np_error *err NP_UNUSED, void *arg NP_UNUSED)
+{
+	return INFINITY;
+}
+
+static struct target *
+resolve(const struct config *config, const struct device_conf *device, struct np_error *err)
+{
+	int kept = -1;
+	const struct dial_hooks hooks = {.watch_fd = keep_fd, .left = no_limit, .arg = &kept};
+
+	return resolve_target(device, config->ssh_config, &hooks, NULL, err);
+}
+
+static int
+show_device(struct config *config, const struct platforms *set, const char *name)
+{
+	struct conf_parts parts;
+	struct target *target;
+	struct np_error err;
+	int status;
+
+	if (broker_conf_parts(&parts, NULL, config, set, name, &err) == -1) {
+		say_failed(&err);
+		return 1;
+	}
+	parts.target = target = resolve(config, parts.device, &err);
+	if (target == NULL)
+		parts.problem = err;
+	status = print_json(conf_effective(&parts));
+	target_unref(target);
+	conf_parts_finish(&parts);
+	return status;
+}
+
+int
+inspect_config(const char *config_file, const char *device)
+{
+	struct config *config = load_config(config_file);
+	struct platforms *set;
+	int status;
+
+	if (config == NULL)
+		return 1;
+	if (device == NULL) {
+		status = print_json(conf_effective_globals(config));
+	} else {
+		set = platform_dirs_load(config->platform_path);
+		status = show_device(config, set, device);
+		platforms_unref(set);
+	}
+	config_unref(config);
+	return status;
+}
+
+int
+inspect_platforms(const char *config_file, const char *name)
+{
+	struct config *config = load_config(config_file);
+	struct platforms *set;
+	struct np_error err;
+	cJSON *json;
+	int status = 1;
+
+	if (config == NULL)
+		return 1;
+	set = platform_dirs_load(config->platform_path);
+	json = name == NULL ? platform_show_list(set) : platform_show_named(set, name, &err);
+	if (json != NULL)
+		status = print_json(json);
+	else
+		say_failed(&err);
+	platforms_unref(set);
+	config_unref(config);
+	return status;
+}

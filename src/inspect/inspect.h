@@ -1,0 +1,23 @@
+/*
+ * What netpulsed does without serving: check the configuration or one platform file, show what would be used.  Reads
+ * the same files in the same way as the broker, and blocks; for main() only.
+ */
+#ifndef NP_INSPECT_H
+#define NP_INSPECT_H
+
+#include "base/compiler.h"
+
+/*
+ * netpulsed -t: the configuration (config_file alone, or NULL: the usual files), the device types that it names, and
+ * all platform files; "FILE:LINE: text" on stderr for what is wrong, "FILE:LINE: warning: text" for what is unwise, and
+ * a line on stdout when all is well.  Returns the exit status: 0, or 1 when something is wrong.
+ */
+int inspect_check(const char *config_file) NP_MUST_CHECK;
+/* netpulsed -t -P FILE ...: the same for platform files that need not be installed; more: further ones, up to NULL. */
+int inspect_check_platforms(const char *config_file, const char *first, char *const *more) NP_MUST_CHECK;
+/* netpulsed -T [DEVICE]: one line of JSON, see conf_effective.h; device NULL: the global settings. */
+int inspect_config(const char *config_file, const char *device) NP_MUST_CHECK;
+/* netpulsed -L [NAME]: one line of JSON, see platform_show.h; name NULL: all platforms. */
+int inspect_platforms(const char *config_file, const char *name) NP_MUST_CHECK;
+
+#endif

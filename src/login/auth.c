@@ -1,0 +1,396 @@
+/* Authentication: the order of methods and the words for its end; see auth.h. */
+#include "login/auth.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "login/auth_impl.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "login/wake.h"
+#include "base/xalloc.h"
+
+/* More rounds of partial success than any server asks for. */
+#define STAGES_MAX 8
+#define BANNER_MAX 4096
+/* RFC 4253 section 11.1 */
+#define DISCONNECT_PROTOCOL_ERROR 2
+#define DISCONNECT_NO_MORE_AUTH_METHODS 14
+
+static int
+call_libssh(struct auth *a, enum auth_step step, const char *password, ssh_key key)
+{
+	switch (step) {
+	case STEP_NONE:
+		return ssh_userauth_none(a->session, NULL);
+	case STEP_PASSWORD:
+		return ssh_userauth_password(a->session, NULL, password);
+	case STEP_KBDINT:
+		return ssh_userauth_kbdint(a->session, NULL, NULL);
+	case STEP_AGENT:
+		return ssh_userauth_agent(a->session, NULL);
+	case STEP_TRY_KEY:
+		return ssh_userauth_try_publickey(a->session, NULL, key);
+	case STEP_SIGN:
+		return ssh_userauth_publickey(a->session, NULL, key);
+	}
+	return SSH_AUTH_ERROR;
+}
+
+/*
+ * Whether the server is still there to get a secret.  It may have gone while a person thought or a command ran; then
+ * the secret was never offered, and the end of the connection is no verdict on it.
+ */
+static bool
+still_there(struct auth *a)
+{
+	struct pollfd p = {.fd = a->params->fd, .events = WAKE_EVENTS};
+	ssh_event event;
+
+	if (poll(&p, 1, 0) <= 0)
+		return true;
+	/* libssh reads what the server said at last, and the end. */
+	event = ssh_event_new();
+	if (event != NULL && ssh_event_add_session(event, a->session) == SSH_OK) {
+		while (ssh_is_connected(a->session) && ssh_event_dopoll(event, 0) == SSH_OK)
+			;
+		ssh_event_remove_session(event, a->session);
+	}
+	ssh_event_free(event);
+	return false;
+}
+
+/*
+ * libssh is asked without blocking and the waiting is done here: in blocking mode it does not notice a disconnect
+ * message of the server and waits on a closed descriptor until its time is over.
+ */
+int
+auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key)
+{
+	const struct dial_hooks *hooks = a->params->hooks;
+	struct pollfd p = {.fd = a->params->fd};
+	double left;
+	int rc;
+
+	if (a->has_secret && !still_there(a))
+		return SSH_AUTH_ERROR;
+	a->secret_sent = a->has_secret;
+	a->has_secret = false;
+	for (;;) {
+		left = hooks->left(a->err, hooks->arg);
+		if (left < 0)
+			return SSH_AUTH_AGAIN;
+		rc = call_libssh(a, step, password, key);
+		if (rc != SSH_AUTH_AGAIN)
+			return rc;
+		if (!ssh_is_connected(a->session))
+			return SSH_AUTH_ERROR;
+		p.events = POLLIN;
+		if ((ssh_get_poll_flags(a->session) & SSH_WRITE_PENDING) != 0)
+			p.events |= POLLOUT;
+		poll(&p, 1, wake_poll_ms(clock_now() + left));
+	}
+}
+
+static void append_text(char *text, size_t size, const char *fmt, va_list ap) NP_PRINTF(3, 0);
+
+static void
+append_text(char *text, size_t size, const char *fmt, va_list ap)
+{
+	size_t used = strlen(text);
+
+	if (used > 0 && used + 3 < size) {
+		memcpy(text + used, ", ", 3);
+		used += 2;
+	}
+	vsnprintf(text + used, size - used, fmt, ap);
+}
+
+/* The method that was tried last was not the one. */
+static void
+tell_refused(struct auth *a)
+{
+	if (a->trying[0] != '\0')
+		dial_step(a->params->hooks, "authentication", STEP_REFUSED, "%s: refused", a->trying);
+	a->trying[0] = '\0';
+}
+
+void
+auth_note_tried(struct auth *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	tell_refused(a);
+	va_start(ap, fmt);
+	append_text(a->tried, sizeof(a->tried), fmt, ap);
+	va_end(ap);
+	va_start(ap, fmt);
+	vsnprintf(a->trying, sizeof(a->trying), fmt, ap);
+	va_end(ap);
+}
+
+void
+auth_note_success(struct auth *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	append_text(a->method_text, sizeof(a->method_text), fmt, ap);
+	va_end(ap);
+	va_start(ap, fmt);
+	vsnprintf(a->trying, sizeof(a->trying), fmt, ap);
+	va_end(ap);
+	dial_step(a->params->hooks, "authentication", STEP_OK, "%s: accepted", a->trying);
+	a->trying[0] = '\0';
+}
+
+void
+auth_note_problem(struct auth *a, const char *text)
+{
+	if (a->note[0] == '\0')
+		snprintf(a->note, sizeof(a->note), "%.*s", (int)sizeof(a->note) - 1, text);
+	a->params->hooks->notice(text, a->params->hooks->arg);
+}
+
+void
+auth_watch(struct auth *a)
+{
+	const struct dial_hooks *hooks = a->params->hooks;
+
+	hooks->watch_fd(fcntl(a->params->fd, F_DUPFD_CLOEXEC, 0), SHUT_RD, hooks->arg);
+}
+
+char *
+auth_ask(struct auth *a, enum prompt_kind kind, const char *text, bool echo)
+{
+	char *answer = NULL;
+
+	if (!a->target->batch_mode)
+		answer = a->params->hooks->ask(kind, text, echo, a->params->hooks->arg);
+	if (answer == NULL)
+		a->nobody = true;
+	else
+		a->result->needed_person = true;
+	return answer;
+}
+
+static void
+methods_text(int methods, char *text, size_t size)
+{
+	static const struct {
+		int bit;
+		const char *name;
+	} names[] = {
+	    {SSH_AUTH_METHOD_PUBLICKEY, "publickey"},
+	    {SSH_AUTH_METHOD_PASSWORD, "password"},
+	    {SSH_AUTH_METHOD_INTERACTIVE, "keyboard-interactive"},
+	    {SSH_AUTH_METHOD_HOSTBASED, "hostbased"},
+	    {SSH_AUTH_METHOD_GSSAPI_MIC, "gssapi-with-mic"},
+	};
+	size_t i, used = 0;
+
+	snprintf(text, size, "no method that this client knows");
+	for (i = 0; i < NP_COUNT(names) && used < size; i++)
+		if ((methods & names[i].bit) != 0)
+			used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? "," : "", names[i].name);
+}
+
+static const char *
+choose_hint(const struct auth *a)
+{
+	bool wants_secret = (a->methods & (SSH_AUTH_METHOD_PASSWORD | SSH_AUTH_METHOD_INTERACTIVE)) != 0;
+
+	if (a->hint != NULL)
+		return a->hint;
+	if (a->password_used)
+		return "correct the configured password";
+	if (wants_secret && a->nobody)
+		return "run it on a terminal to be asked, or set password_command for the device";
+	if (wants_secret)
+		return "check the user name, or set a key or password for the device";
+	return "load a key into the agent with ssh-add, or set key_file, and have its public half on the device";
+}
+
+static enum auth_outcome
+fail_denied(struct auth *a)
+{
+	char offered[128];
+
+	/* A question that a cancel or the limit ended looks like one that nobody answered. */
+	if (a->params->hooks->left(a->err, a->params->hooks->arg) < 0) {
+		error_prefix(a->err, "logging in as %s", a->target->user);
+		return AUTH_OUTCOME_FAILED;
+	}
+	methods_text(a->methods, offered, sizeof(offered));
+	error_set(a->err, REASON_AUTH_FAILED, "%s@%s: login refused; tried %s; the server offers %s%s%s; %s",
+	    a->target->user, a->target->host, a->tried, offered, a->note[0] != '\0' ? "; " : "", a->note,
+	    choose_hint(a));
+	return AUTH_OUTCOME_FAILED;
+}
+
+/*
+ * The connection ended.  It is the login that failed, not the network, where the server says so, has refused something
+ * before (some just hang up after the last allowed attempt), or holds a secret of ours unanswered: trying that again by
+ * itself could lock the account.
+ */
+static enum auth_outcome
+fail_lost(struct auth *a)
+{
+	char text[256];
+	const char *raw = ssh_get_error(a->session), *prefix = "Received SSH_MSG_DISCONNECT: ";
+	int code = 0;
+	bool refused;
+
+	if (a->params->hooks->left(a->err, a->params->hooks->arg) < 0) {
+		error_prefix(a->err, "logging in as %s", a->target->user);
+		return AUTH_OUTCOME_FAILED;
+	}
+	if (strncmp(raw, prefix, strlen(prefix)) == 0) {
+		raw += strlen(prefix);
+		code = atoi(raw);
+		raw += strspn(raw, "0123456789:");
+	}
+	text_vis_into(text, sizeof(text), raw);
+	refused = code == DISCONNECT_PROTOCOL_ERROR || code == DISCONNECT_NO_MORE_AUTH_METHODS || a->denials > 0 ||
+		  a->secret_sent;
+	if (strstr(text, "Too many authentication failures") != NULL)
+		a->hint = "the agent holds more keys than the server lets you try: set IdentityFile and "
+			  "IdentitiesOnly yes for it";
+	if (refused)
+		error_set(a->err, REASON_AUTH_FAILED, "%s@%s: the server ended the login (%s); tried %s%s%s; %s",
+		    a->target->user, a->target->host, text, a->tried, a->note[0] != '\0' ? "; " : "", a->note,
+		    choose_hint(a));
+	else
+		error_set(a->err, REASON_CONNECT_FAILED, "%s: connection lost during the login as %s: %s",
+		    a->target->host, a->target->user, text);
+	return AUTH_OUTCOME_FAILED;
+}
+
+enum auth_outcome
+auth_outcome(struct auth *a, int rc)
+{
+	switch (rc) {
+	case SSH_AUTH_SUCCESS:
+		a->secret_sent = false;
+		return AUTH_OUTCOME_DONE;
+	case SSH_AUTH_PARTIAL:
+		a->secret_sent = false;
+		a->methods = ssh_userauth_list(a->session, NULL);
+		return AUTH_OUTCOME_PARTIAL;
+	case SSH_AUTH_DENIED:
+		a->secret_sent = false;
+		a->denials++;
+		a->methods = ssh_userauth_list(a->session, NULL);
+		return AUTH_OUTCOME_DENIED;
+	case SSH_AUTH_AGAIN:
+		error_prefix(a->err, "%s: logging in as %s", a->target->host, a->target->user);
+		return AUTH_OUTCOME_FAILED;
+	default:
+		/* An error that leaves the connection alive (a key that cannot sign) is a refusal of that one try. */
+		if (ssh_is_connected(a->session))
+			return AUTH_OUTCOME_DENIED;
+		return fail_lost(a);
+	}
+}
+
+/* The text that a server shows before a login (RFC 4252 section 5.4), once. */
+static void
+show_banner(struct auth *a)
+{
+	char *banner = ssh_get_issue_banner(a->session), *text;
+
+	if (banner == NULL)
+		return;
+	text = text_vis(banner, strnlen(banner, BANNER_MAX), true);
+	if (text[0] != '\0')
+		a->params->hooks->notice(text, a->params->hooks->arg);
+	free(text);
+	ssh_string_free_char(banner);
+}
+
+static enum auth_outcome
+auth_none(struct auth *a)
+{
+	enum auth_outcome outcome;
+	char offered[128];
+
+	outcome = auth_outcome(a, auth_step(a, STEP_NONE, NULL, NULL));
+	a->denials = 0; /* this one is the protocol's way of asking for the methods */
+	if (outcome == AUTH_OUTCOME_DONE)
+		auth_note_success(a, "none");
+	if (outcome == AUTH_OUTCOME_DENIED && a->methods == 0)
+		return fail_denied(a);
+	if (outcome == AUTH_OUTCOME_DENIED) {
+		methods_text(a->methods, offered, sizeof(offered));
+		dial_step(a->params->hooks, "authentication", STEP_REFUSED, "none: the server offers %s", offered);
+	}
+	return outcome;
+}
+
+/* Each method that the server offers now, in the order of ssh. */
+static enum auth_outcome
+run_stage(struct auth *a)
+{
+	const struct target *t = a->target;
+	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
+
+	if ((a->methods & SSH_AUTH_METHOD_PUBLICKEY) != 0 && t->pubkey_auth)
+		outcome = auth_pubkey(a);
+	if (outcome != AUTH_OUTCOME_DENIED)
+		return outcome;
+	/* A configured password is offered once; when it is refused, nothing else is: accounts get locked. */
+	if (auth_has_configured_password(a) && !a->password_used)
+		return auth_configured_password(a);
+	if ((a->methods & SSH_AUTH_METHOD_INTERACTIVE) != 0 && t->kbdint_auth)
+		outcome = auth_kbdint(a, NULL);
+	if (outcome == AUTH_OUTCOME_DENIED && (a->methods & SSH_AUTH_METHOD_PASSWORD) != 0 && t->password_auth)
+		outcome = auth_typed_password(a);
+	return outcome;
+}
+
+static enum auth_outcome
+run_stages(struct auth *a)
+{
+	enum auth_outcome outcome = auth_none(a);
+	int stage;
+
+	show_banner(a);
+	if (outcome == AUTH_OUTCOME_DENIED)
+		outcome = AUTH_OUTCOME_PARTIAL;
+	for (stage = 0; outcome == AUTH_OUTCOME_PARTIAL && stage < STAGES_MAX; stage++)
+		outcome = run_stage(a);
+	if (outcome == AUTH_OUTCOME_DENIED || outcome == AUTH_OUTCOME_PARTIAL)
+		return fail_denied(a);
+	return outcome;
+}
+
+int
+auth_run(const struct auth_params *params, struct auth_result *result, struct np_error *err)
+{
+	struct auth a = {.params = params,
+	    .target = params->target,
+	    .session = params->session,
+	    .err = err,
+	    .result = result,
+	    .tried = "none"};
+	enum auth_outcome outcome;
+	size_t i;
+
+	*result = (struct auth_result){.method = NULL};
+	ssh_set_blocking(a.session, 0);
+	outcome = run_stages(&a);
+	ssh_set_blocking(a.session, 1);
+	if (outcome != AUTH_OUTCOME_DONE && err->reason == REASON_AUTH_FAILED)
+		tell_refused(&a);
+	if (outcome == AUTH_OUTCOME_DONE)
+		result->method = xstrdup(a.method_text);
+	if (a.keys_loaded)
+		identities_finish(&a.ids);
+	for (i = 0; i < a.used_count; i++)
+		keyblob_finish(&a.used[i]);
+	return outcome == AUTH_OUTCOME_DONE ? 0 : -1;
+}

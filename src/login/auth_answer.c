@@ -1,0 +1,191 @@
+/* Authentication with secrets: passwords and keyboard-interactive, configured or typed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "login/auth_impl.h"
+#include "base/buf.h"
+#include "login/credential.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+/* Bounds for what a server may put before a person. */
+#define ROUNDS_MAX 16
+#define PROMPTS_MAX 16
+#define QUESTION_MAX 8192
+
+bool
+auth_has_configured_password(const struct auth *a)
+{
+	const struct device_conf *d = a->target->device;
+
+	return d->password != NULL || d->password_command != NULL || d->password_file != NULL || d->credential != NULL;
+}
+
+static enum auth_outcome
+send_password(struct auth *a, const char *password, const char *how)
+{
+	enum auth_outcome outcome;
+
+	auth_note_tried(a, "password (%s)", how);
+	a->has_secret = true;
+	outcome = auth_outcome(a, auth_step(a, STEP_PASSWORD, password, NULL));
+	if (outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL)
+		auth_note_success(a, "password (%s)", how);
+	return outcome;
+}
+
+enum auth_outcome
+auth_configured_password(struct auth *a)
+{
+	bool by_password = (a->methods & SSH_AUTH_METHOD_PASSWORD) != 0 && a->target->password_auth;
+	bool by_kbdint = (a->methods & SSH_AUTH_METHOD_INTERACTIVE) != 0 && a->target->kbdint_auth;
+	enum auth_outcome outcome;
+	char *password;
+	int rc;
+
+	if (!by_password && !by_kbdint)
+		return AUTH_OUTCOME_DENIED;
+	rc = credential_password(a->target->device, a->params->hooks, &password, a->err);
+	auth_watch(a);
+	if (rc == -1)
+		return AUTH_OUTCOME_FAILED;
+	if (by_password) {
+		a->password_used = true;
+		outcome = send_password(a, password, "configured");
+	} else {
+		outcome = auth_kbdint(a, password);
+	}
+	secret_free(password);
+	return outcome;
+}
+
+enum auth_outcome
+auth_typed_password(struct auth *a)
+{
+	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
+	char *text, *password;
+	int i;
+
+	for (i = 0; i < a->target->password_prompts && outcome == AUTH_OUTCOME_DENIED; i++) {
+		text = xasprintf("%sPassword for %s@%s: ", i > 0 ? "Refused, please try again. " : "", a->target->user,
+		    a->target->host);
+		password = auth_ask(a, PROMPT_PASSWORD, text, false);
+		free(text);
+		if (password == NULL)
+			break;
+		outcome = send_password(a, password, "typed");
+		secret_free(password);
+		if ((a->methods & SSH_AUTH_METHOD_PASSWORD) == 0)
+			break;
+	}
+	return outcome;
+}
+
+/* "NAME\nINSTRUCTION\nPROMPT" of what the server says, harmless and bounded. */
+static char *
+question_text(struct auth *a, const char *prompt)
+{
+	const char *parts[3] = {
+	    ssh_userauth_kbdint_getname(a->session), ssh_userauth_kbdint_getinstruction(a->session), prompt};
+	struct buf raw;
+	char *text;
+	size_t i;
+	int rc = 0;
+
+	buf_init(&raw, QUESTION_MAX);
+	for (i = 0; i < NP_COUNT(parts) && rc == 0; i++) {
+		if (parts[i] == NULL || parts[i][0] == '\0')
+			continue;
+		if (raw.len > 0)
+			rc = buf_append_str(&raw, "\n");
+		/* What does not fit is left out: the prompt itself comes last and is the shortest. */
+		if (rc == 0 && strlen(parts[i]) < QUESTION_MAX / 4)
+			rc = buf_append_str(&raw, parts[i]);
+	}
+	text = raw.len > 0 ? text_vis(buf_head(&raw), raw.len, true) : xstrdup("");
+	buf_free(&raw);
+	return text;
+}
+
+static char *
+ask_kbdint(struct auth *a, const char *prompt, bool echo)
+{
+	char *question = question_text(a, prompt), *text, *answer;
+
+	text = xasprintf("(%s@%s) %s", a->target->user, a->target->host, question);
+	answer = auth_ask(a, PROMPT_KEYBOARD_INTERACTIVE, text, echo);
+	free(text);
+	free(question);
+	return answer;
+}
+
+/* Answers one round of prompts.  False when one of them got no answer. */
+static bool
+answer_round(struct auth *a, const char *password)
+{
+	int i, n = ssh_userauth_kbdint_getnprompts(a->session), rc;
+	const char *prompt;
+	char echo, *answer;
+
+	if (n > PROMPTS_MAX)
+		return false;
+	for (i = 0; i < n; i++) {
+		prompt = ssh_userauth_kbdint_getprompt(a->session, (unsigned)i, &echo);
+		if (password != NULL && n == 1 && echo == 0 && !a->password_used) {
+			a->password_used = true;
+			answer = xstrdup(password);
+		} else {
+			answer = ask_kbdint(a, prompt, echo != 0);
+		}
+		if (answer == NULL)
+			return false;
+		rc = ssh_userauth_kbdint_setanswer(a->session, (unsigned)i, answer);
+		secret_free(answer);
+		if (rc != 0)
+			return false;
+		a->has_secret = true;
+	}
+	return true;
+}
+
+/* One conversation, from the request to the server's verdict.  *answered: something was asked and answered. */
+static enum auth_outcome
+converse(struct auth *a, const char *password, bool *answered)
+{
+	int round, rc;
+
+	for (round = 0; round < ROUNDS_MAX; round++) {
+		rc = auth_step(a, STEP_KBDINT, NULL, NULL);
+		if (rc != SSH_AUTH_INFO)
+			return auth_outcome(a, rc);
+		a->secret_sent = false;
+		if (ssh_userauth_kbdint_getnprompts(a->session) > 0)
+			*answered = true;
+		if (!answer_round(a, password))
+			break;
+	}
+	*answered = false;
+	return AUTH_OUTCOME_DENIED;
+}
+
+enum auth_outcome
+auth_kbdint(struct auth *a, const char *password)
+{
+	int i, attempts = password != NULL ? 1 : a->target->password_prompts;
+	const char *how = password != NULL ? " (configured)" : "";
+	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
+	bool answered = true;
+
+	for (i = 0; i < attempts && outcome == AUTH_OUTCOME_DENIED && answered; i++) {
+		answered = false;
+		outcome = converse(a, password, &answered);
+		if (answered || i == 0)
+			auth_note_tried(a, "keyboard-interactive%s", how);
+		if ((a->methods & SSH_AUTH_METHOD_INTERACTIVE) == 0)
+			break;
+	}
+	if (outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL)
+		auth_note_success(a, "keyboard-interactive%s", how);
+	return outcome;
+}

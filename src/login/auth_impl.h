@@ -1,0 +1,69 @@
+/* What the parts of authentication share (auth.c, auth_pubkey.c, auth_answer.c); nobody else includes this. */
+#ifndef NP_AUTH_IMPL_H
+#define NP_AUTH_IMPL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "login/auth.h"
+#include "base/compiler.h"
+#include "login/identity.h"
+
+enum auth_outcome {
+	AUTH_OUTCOME_DONE,    /* logged in */
+	AUTH_OUTCOME_PARTIAL, /* accepted, but the server wants more */
+	AUTH_OUTCOME_DENIED,  /* not this way; others may be tried */
+	AUTH_OUTCOME_FAILED   /* the end: err is set */
+};
+
+struct auth {
+	const struct auth_params *params;
+	const struct target *target;
+	ssh_session session;
+	struct np_error *err;
+	struct auth_result *result;
+	int methods;           /* SSH_AUTH_METHOD_*: what the server offers now */
+	char tried[200];       /* for the error's text */
+	char trying[128];      /* the last of it: to be told as a step when its outcome is known */
+	char method_text[256]; /* methods that succeeded, for status */
+	const char *hint;      /* static text, or NULL */
+	char note[160];        /* why a key was not used, for the error's text */
+	int denials;
+	bool has_secret;    /* the next step carries a password or answer */
+	bool secret_sent;   /* one is with the server, its verdict is not with us */
+	bool nobody;        /* a question found nobody to answer it */
+	bool password_used; /* the configured password was offered */
+	bool keys_loaded;
+	struct identities ids;
+	struct keyblob used[8]; /* keys that the server has accepted in part */
+	size_t used_count;
+};
+
+/* The calls to libssh that wait for the server. */
+enum auth_step { STEP_NONE, STEP_PASSWORD, STEP_KBDINT, STEP_AGENT, STEP_TRY_KEY, STEP_SIGN };
+/*
+ * Makes one of them, to its end; password and key where the step has one.  Returns SSH_AUTH_*; SSH_AUTH_AGAIN: there
+ * was no time left or a cancel, err is set.
+ */
+int auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key);
+/* What its result means; sets err when it is the end.  SSH_AUTH_INFO is the caller's to handle. */
+enum auth_outcome auth_outcome(struct auth *a, int rc);
+/* Adds to the list of what was tried. */
+void auth_note_tried(struct auth *a, const char *fmt, ...) NP_PRINTF(2, 3);
+/* Remembers the method that has just succeeded, wholly or in part. */
+void auth_note_success(struct auth *a, const char *fmt, ...) NP_PRINTF(2, 3);
+/* Tells the person and keeps it for the error. */
+void auth_note_problem(struct auth *a, const char *text);
+/* Has a cancel shut the session down again, after a wait for something else. */
+void auth_watch(struct auth *a);
+/* Asks a person; NULL when nobody answers (a->nobody) or in batch mode. Caller: secret_free(). */
+char *auth_ask(struct auth *a, enum prompt_kind kind, const char *text, bool echo);
+
+enum auth_outcome auth_pubkey(struct auth *a);
+/* The configured password, by the one method that fits. */
+enum auth_outcome auth_configured_password(struct auth *a);
+enum auth_outcome auth_typed_password(struct auth *a);
+enum auth_outcome auth_kbdint(struct auth *a, const char *password);
+bool auth_has_configured_password(const struct auth *a);
+
+#endif

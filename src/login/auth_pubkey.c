@@ -1,0 +1,416 @@
+/*
+ * Authentication with public keys, in ssh's order: certificates on disk, the agent's keys that the configuration names,
+ * the agent's other keys (not with IdentitiesOnly), key files that no agent holds.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "login/agent.h"
+#include "login/agentproxy.h"
+#include "login/auth_impl.h"
+#include "base/clock.h"
+#include "login/credential.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define AGENT_SECONDS 5.0
+#define PASSPHRASE_TRIES 3
+
+/* What may be shown to the server through the agent, in order. */
+struct offers {
+	struct agent_offer *v;
+	size_t n;
+	size_t room;
+};
+
+static void
+offers_finish(struct offers *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n; i++) {
+		keyblob_finish(&o->v[i].shown);
+		keyblob_finish(&o->v[i].signer);
+	}
+	free(o->v);
+}
+
+static bool
+offers_have(const struct offers *o, const struct keyblob *shown)
+{
+	size_t i;
+
+	for (i = 0; i < o->n; i++)
+		if (keyblob_equal(&o->v[i].shown, shown))
+			return true;
+	return false;
+}
+
+static bool
+was_used(const struct auth *a, const struct keyblob *blob)
+{
+	size_t i;
+
+	for (i = 0; i < a->used_count; i++)
+		if (keyblob_equal(&a->used[i], blob))
+			return true;
+	return false;
+}
+
+static void
+note_used(struct auth *a, const struct keyblob *blob)
+{
+	if (a->used_count < NP_COUNT(a->used) && blob->data != NULL)
+		a->used[a->used_count++] = keyblob_copy(blob->data, blob->size);
+}
+
+/* libssh ends its walk through an agent's keys at the first that it does not know: such are never shown to it. */
+static void
+offers_add(struct auth *a, struct offers *o, const struct keyblob *shown, const struct keyblob *signer)
+{
+	ssh_key key;
+
+	if (o->n == o->room || offers_have(o, shown) || was_used(a, shown))
+		return;
+	key = identity_public(shown);
+	if (key == NULL)
+		return;
+	ssh_key_free(key);
+	o->v[o->n].shown = keyblob_copy(shown->data, shown->size);
+	o->v[o->n].signer = keyblob_copy(signer->data, signer->size);
+	o->n++;
+}
+
+static const struct agent_key *
+agent_find(const struct agent_keys *keys, const struct keyblob *blob)
+{
+	size_t i;
+
+	for (i = 0; i < keys->n; i++)
+		if (keyblob_equal(&keys->v[i].blob, blob))
+			return &keys->v[i];
+	return NULL;
+}
+
+/* The agent's certificates for one of our key files. */
+static void
+add_agent_certificates(struct auth *a, struct offers *o, const struct agent_keys *keys, const struct keyblob *pub)
+{
+	struct keyblob plain;
+	size_t i;
+
+	for (i = 0; i < keys->n; i++) {
+		if (!keyblob_is_cert(&keys->v[i].blob))
+			continue;
+		plain = keyblob_plain(&keys->v[i].blob);
+		if (keyblob_equal(&plain, pub))
+			offers_add(a, o, &keys->v[i].blob, &keys->v[i].blob);
+		keyblob_finish(&plain);
+	}
+}
+
+static void
+offers_make(struct auth *a, const struct agent_keys *keys, struct offers *o)
+{
+	const struct identities *ids = &a->ids;
+	const struct agent_key *key;
+	size_t i;
+
+	o->n = 0;
+	o->room = keys->n + ids->certs_count;
+	o->v = xcalloc(o->room + 1, sizeof(o->v[0]));
+	for (i = 0; i < ids->certs_count; i++) {
+		key = agent_find(keys, &ids->certs[i].plain);
+		if (key != NULL)
+			offers_add(a, o, &ids->certs[i].blob, &key->blob);
+	}
+	for (i = 0; i < ids->keys_count; i++) {
+		add_agent_certificates(a, o, keys, &ids->keys[i].pub);
+		key = agent_find(keys, &ids->keys[i].pub);
+		if (key != NULL)
+			offers_add(a, o, &key->blob, &key->blob);
+	}
+	for (i = 0; i < keys->n && !a->target->identities_only; i++)
+		offers_add(a, o, &keys->v[i].blob, &keys->v[i].blob);
+}
+
+/* One walk of libssh's through what the proxy shows. */
+static enum auth_outcome
+walk(struct auth *a, struct agent_proxy *proxy, const struct offers *o, int *signer, bool *refused)
+{
+	enum auth_outcome outcome;
+	char fingerprint[64];
+
+	outcome = auth_outcome(a, auth_step(a, STEP_AGENT, NULL, NULL));
+	*signer = agent_proxy_signer(proxy, refused);
+	if ((outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL) && *signer >= 0) {
+		identity_fingerprint(&o->v[*signer].shown, fingerprint, sizeof(fingerprint));
+		auth_note_success(a, "publickey (agent: %s)", fingerprint);
+		note_used(a, &o->v[*signer].shown);
+	}
+	return outcome;
+}
+
+static enum auth_outcome
+try_offers(struct auth *a, int agent_fd, const struct offers *o)
+{
+	double left = a->params->hooks->left(a->err, a->params->hooks->arg);
+	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
+	struct agent_proxy *proxy;
+	size_t from = 0;
+	bool refused = false;
+	int signer = -1;
+
+	if (left < 0) {
+		close(agent_fd);
+		return AUTH_OUTCOME_FAILED;
+	}
+	proxy = agent_proxy_start(agent_fd, o->v, o->n, a->params->fd, clock_now() + left, a->err);
+	if (proxy == NULL)
+		return AUTH_OUTCOME_FAILED;
+	auth_note_tried(a, "publickey (%zu agent key%s)", o->n, o->n == 1 ? "" : "s");
+	ssh_set_agent_socket(a->session, agent_proxy_socket(proxy));
+	while (outcome == AUTH_OUTCOME_DENIED && from < o->n) {
+		outcome = walk(a, proxy, o, &signer, &refused);
+		/* A key that the server takes and the agent then will not use ends libssh's walk, not ours. */
+		if (outcome != AUTH_OUTCOME_DENIED || !refused || signer < 0)
+			break;
+		auth_note_problem(a, "the agent refused to sign with a key that the server would accept");
+		from = (size_t)signer + 1;
+		agent_proxy_skip(proxy, from);
+	}
+	ssh_set_agent_socket(a->session, -1);
+	agent_proxy_stop(proxy);
+	return outcome;
+}
+
+/* Connects and lists; -1 without an error when there is no agent: the other ways remain. */
+static int
+open_agent(struct auth *a, struct agent_keys *keys)
+{
+	char *path = agent_choose_path(a->target, a->params->agent_socket);
+	double left = a->params->hooks->left(a->err, a->params->hooks->arg), deadline;
+	struct np_error problem;
+	int fd;
+
+	if (path == NULL || left < 0) {
+		free(path);
+		return -1;
+	}
+	deadline = clock_now() + (left < AGENT_SECONDS ? left : AGENT_SECONDS);
+	fd = agent_connect(path, deadline, a->params->fd, &problem);
+	if (fd != -1 && agent_list(fd, deadline, a->params->fd, keys, &problem) == -1) {
+		close(fd);
+		fd = -1;
+	}
+	free(path);
+	/* A socket that is gone is no news: ssh says nothing of it either.  One that hangs costs the person time. */
+	if (fd == -1 && problem.reason == REASON_CONNECT_TIMEOUT)
+		auth_note_problem(a, problem.text);
+	else if (fd == -1 && a->note[0] == '\0')
+		snprintf(a->note, sizeof(a->note), "%.*s", (int)sizeof(a->note) - 1, problem.text);
+	else if (fd != -1)
+		a->result->agent_keys_hash = keys->hash;
+	return fd;
+}
+
+static enum auth_outcome
+try_agent(struct auth *a, const struct agent_keys *keys, int fd)
+{
+	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
+	struct offers offers;
+
+	offers_make(a, keys, &offers);
+	if (offers.n > 0)
+		outcome = try_offers(a, fd, &offers);
+	else
+		close(fd);
+	offers_finish(&offers);
+	return outcome;
+}
+
+/* A passphrase from passphrase_command (at the first try) or from a person; NULL: none to be had. */
+static char *
+get_passphrase(struct auth *a, const char *path, int tries, enum auth_outcome *failed)
+{
+	const char *command = a->target->device->passphrase_command;
+	char *text, *passphrase = NULL;
+
+	if (command != NULL && tries > 0) {
+		error_set(a->err, REASON_CREDENTIAL_FAILED,
+		    "passphrase_command gave a passphrase that does not open %s", path);
+		*failed = AUTH_OUTCOME_FAILED;
+		return NULL;
+	}
+	if (command != NULL) {
+		if (credential_run("passphrase_command", command, a->params->hooks, &passphrase, a->err) == -1)
+			*failed = AUTH_OUTCOME_FAILED;
+		auth_watch(a);
+		return passphrase;
+	}
+	text =
+	    xasprintf("%sPassphrase for key %s: ", tries > 0 ? "That does not open it, please try again. " : "", path);
+	passphrase = tries < PASSPHRASE_TRIES ? auth_ask(a, PROMPT_PASSPHRASE, text, false) : NULL;
+	free(text);
+	if (passphrase == NULL)
+		auth_note_problem(a, tries > 0 ? "no passphrase opened the key"
+					       : "the server accepts a key file whose passphrase nobody gave; load it "
+						 "with ssh-add or set passphrase_command");
+	return passphrase;
+}
+
+/* The private key, with a passphrase where needed.  *failed stays DENIED unless the login is to end. */
+static ssh_key
+open_private(struct auth *a, const char *path, enum auth_outcome *failed)
+{
+	enum identity_result result;
+	struct np_error problem;
+	char *passphrase;
+	ssh_key key;
+	int tries;
+
+	*failed = AUTH_OUTCOME_DENIED;
+	result = identity_private(path, NULL, &key, &problem);
+	for (tries = 0; result == IDENTITY_ENCRYPTED; tries++) {
+		passphrase = get_passphrase(a, path, tries, failed);
+		if (passphrase == NULL)
+			return NULL;
+		result = identity_private(path, passphrase, &key, &problem);
+		secret_free(passphrase);
+	}
+	if (result == IDENTITY_OK)
+		return key;
+	auth_note_problem(a, problem.text);
+	return NULL;
+}
+
+static bool
+is_encrypted(const char *path)
+{
+	struct np_error ignored;
+	ssh_key key;
+	bool encrypted = identity_private(path, NULL, &key, &ignored) == IDENTITY_ENCRYPTED;
+
+	ssh_key_free(key);
+	return encrypted;
+}
+
+/* Whether the server would accept the public half: asked before a passphrase is. */
+static enum auth_outcome
+ask_server(struct auth *a, const struct keyblob *pub)
+{
+	ssh_key key = identity_public(pub);
+	enum auth_outcome outcome;
+
+	if (key == NULL)
+		return AUTH_OUTCOME_DENIED;
+	outcome = auth_outcome(a, auth_step(a, STEP_TRY_KEY, NULL, key));
+	ssh_key_free(key);
+	return outcome;
+}
+
+/* Signs with a key file, as itself or as the certificate says. */
+static enum auth_outcome
+sign(struct auth *a, const char *path, const struct keyblob *pub, const struct certificate *cert)
+{
+	enum auth_outcome outcome;
+	ssh_key key = open_private(a, path, &outcome), with_cert = NULL;
+
+	if (key == NULL)
+		return outcome;
+	if (cert != NULL)
+		with_cert = identity_with_certificate(key, &cert->blob);
+	if (cert != NULL && with_cert == NULL)
+		outcome = AUTH_OUTCOME_DENIED;
+	else
+		outcome = auth_outcome(a, auth_step(a, STEP_SIGN, NULL, cert != NULL ? with_cert : key));
+	if (outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL) {
+		auth_note_success(a, "publickey (%s)", cert != NULL ? cert->path : path);
+		note_used(a, cert != NULL ? &cert->blob : pub);
+	}
+	ssh_key_free(with_cert);
+	ssh_key_free(key);
+	return outcome;
+}
+
+static enum auth_outcome
+try_file(struct auth *a, const char *path, const struct keyblob *pub, const struct certificate *cert)
+{
+	const struct keyblob *shown = cert != NULL ? &cert->blob : pub;
+	enum auth_outcome outcome;
+
+	auth_note_tried(a, "publickey (%s)", cert != NULL ? cert->path : path);
+	if (shown->data != NULL && is_encrypted(path)) {
+		outcome = ask_server(a, shown);
+		if (outcome != AUTH_OUTCOME_DONE) /* here: the server would accept it */
+			return outcome;
+	}
+	return sign(a, path, pub, cert);
+}
+
+/* Certificates whose private keys are files. */
+static enum auth_outcome
+try_file_certificates(struct auth *a, const struct agent_keys *keys)
+{
+	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
+	const struct identity *id;
+	size_t i;
+
+	for (i = 0; i < a->ids.certs_count && outcome == AUTH_OUTCOME_DENIED; i++) {
+		const struct certificate *cert = &a->ids.certs[i];
+
+		id = identities_find(&a->ids, &cert->plain);
+		if (id == NULL || id->missing || id->public_only || was_used(a, &cert->blob) ||
+		    agent_find(keys, &cert->plain) != NULL)
+			continue;
+		outcome = try_file(a, id->path, &id->pub, cert);
+	}
+	return outcome;
+}
+
+static enum auth_outcome
+try_files(struct auth *a, const struct agent_keys *keys)
+{
+	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
+	size_t i;
+
+	for (i = 0; i < a->ids.keys_count && outcome == AUTH_OUTCOME_DENIED; i++) {
+		const struct identity *id = &a->ids.keys[i];
+
+		if (id->missing && a->target->explicit_key) {
+			error_set(a->err, REASON_CREDENTIAL_FAILED, "key_file: %s does not exist", id->path);
+			return AUTH_OUTCOME_FAILED;
+		}
+		if (id->missing || id->public_only || agent_find(keys, &id->pub) != NULL || was_used(a, &id->pub))
+			continue;
+		outcome = try_file(a, id->path, &id->pub, NULL);
+	}
+	return outcome;
+}
+
+enum auth_outcome
+auth_pubkey(struct auth *a)
+{
+	struct agent_keys keys = {.v = NULL};
+	enum auth_outcome outcome;
+	int fd;
+
+	if (!a->keys_loaded)
+		identities_load(a->target, &a->ids);
+	a->keys_loaded = true;
+	fd = open_agent(a, &keys);
+	outcome = try_file_certificates(a, &keys);
+	if (outcome == AUTH_OUTCOME_DENIED && fd != -1) {
+		outcome = try_agent(a, &keys, fd);
+		fd = -1;
+	}
+	if (outcome == AUTH_OUTCOME_DENIED)
+		outcome = try_files(a, &keys);
+	if (fd != -1)
+		close(fd);
+	agent_keys_finish(&keys);
+	return outcome;
+}

@@ -1,0 +1,431 @@
+/* Child processes; see child.h. */
+#include "login/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "login/wake.h"
+#include "base/xalloc.h"
+
+#define LOG_MAX 4096
+/* Where the kernel cannot tell of a child's end by a descriptor, its end is looked for so often. */
+#define REAP_POLL_MS 10
+
+extern char **environ;
+
+struct running {
+	pid_t pid;
+	int pid_fd; /* readable when the child has ended; -1 where the kernel has no such thing */
+	int out_fd, err_fd;
+	struct buf out, err;
+	bool ended;
+};
+
+/*
+ * The program's file by $PATH, NULL when there is none: looked for here because posix_spawn(3) may tell of a program
+ * that it cannot start by exit status 127 alone.  Caller frees.
+ */
+static char *
+find_program(const char *name)
+{
+	const char *path = getenv("PATH");
+	char *copy, *rest, *dir, *file = NULL;
+
+	if (strchr(name, '/') != NULL)
+		return access(name, X_OK) == 0 ? xstrdup(name) : NULL;
+	copy = rest = xstrdup(path != NULL ? path : "/usr/bin:/bin");
+	while (file == NULL && (dir = strsep(&rest, ":")) != NULL) {
+		file = xasprintf("%s/%s", dir[0] != '\0' ? dir : ".", name);
+		if (access(file, X_OK) == -1) {
+			free(file);
+			file = NULL;
+		}
+	}
+	free(copy);
+	return file;
+}
+
+/* What every child gets: default signals, its own group, three descriptors and no other. */
+static int
+child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
+{
+	static const int reset[] = {
+	    SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t set;
+	char *program = find_program(argv[0]);
+	size_t i;
+	int rc;
+
+	if (program == NULL)
+		return ENOENT;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+	/* Ours are all CLOEXEC, but libraries open files without it. */
+	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+#endif
+	posix_spawnattr_init(&attr);
+	sigemptyset(&set);
+	posix_spawnattr_setsigmask(&attr, &set);
+	for (i = 0; i < NP_COUNT(reset); i++)
+		sigaddset(&set, reset[i]);
+	posix_spawnattr_setsigdefault(&attr, &set);
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+
+	/* The prototype's missing const is historical: nothing is changed. */
+	rc = posix_spawn(pid, program, &actions, &attr, (char *const *)(uintptr_t)argv, environ);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	free(program);
+	return rc;
+}
+
+static int
+open_null(void)
+{
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+static int
+pid_descriptor(pid_t pid)
+{
+#ifdef SYS_pidfd_open
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+#else
+	(void)pid;
+	return -1;
+#endif
+}
+
+/* 0, or an errno; on success the child runs and r is complete. */
+static int
+run_begin(struct running *r, const char *const *argv, const struct child_limits *limits)
+{
+	int out[2] = {-1, -1}, err[2] = {-1, -1}, null = -1, rc;
+
+	*r = (struct running){.pid = 0, .pid_fd = -1, .out_fd = -1, .err_fd = -1};
+	buf_init(&r->out, limits->out_max);
+	buf_init(&r->err, limits->err_max);
+	null = open_null();
+	if (null == -1 || pipe2(out, O_CLOEXEC) == -1 || pipe2(err, O_CLOEXEC) == -1)
+		rc = errno;
+	else
+		rc = child_start(argv, null, out[1], err[1], &r->pid);
+	if (null != -1)
+		close(null);
+	if (out[1] != -1)
+		close(out[1]);
+	if (err[1] != -1)
+		close(err[1]);
+	if (rc != 0) {
+		if (out[0] != -1)
+			close(out[0]);
+		if (err[0] != -1)
+			close(err[0]);
+		return rc;
+	}
+	r->out_fd = out[0];
+	r->err_fd = err[0];
+	fcntl(r->out_fd, F_SETFL, O_NONBLOCK);
+	fcntl(r->err_fd, F_SETFL, O_NONBLOCK);
+	r->pid_fd = pid_descriptor(r->pid);
+	return 0;
+}
+
+/* Reads what is there.  False when the buffer is full and more came, unless drop says that this is fine. */
+static bool
+run_read(int *fd, struct buf *b, bool drop)
+{
+	char chunk[4096];
+	ssize_t n;
+	bool fits = true;
+
+	while (*fd != -1 && fits) {
+		n = read(*fd, chunk, sizeof(chunk));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN)
+			break;
+		if (n <= 0) {
+			close(*fd);
+			*fd = -1;
+		} else if ((size_t)n <= buf_room(b)) {
+			fits = buf_append(b, chunk, (size_t)n) == 0;
+		} else if (drop) {
+			fits = buf_append(b, chunk, buf_room(b)) == 0;
+		} else {
+			fits = false;
+		}
+	}
+	secret_wipe(chunk, sizeof(chunk));
+	return fits;
+}
+
+static bool
+run_has_ended(struct running *r, int *status)
+{
+	if (!r->ended && waitpid(r->pid, status, WNOHANG) == r->pid)
+		r->ended = true;
+	return r->ended;
+}
+
+static enum child_end
+run_loop(struct running *r, const struct child_limits *limits, double deadline, int *status)
+{
+	struct pollfd fds[4];
+	bool ended;
+	int ms;
+
+	for (;;) {
+		/* First the child's end, then the last read: so that nothing it wrote is missed. */
+		ended = run_has_ended(r, status);
+		if (!run_read(&r->out_fd, &r->out, false))
+			return CHILD_TOO_MUCH;
+		run_read(&r->err_fd, &r->err, true);
+		if (ended)
+			return CHILD_EXITED;
+		ms = wake_poll_ms(deadline);
+		if (ms == 0)
+			return CHILD_TIMED_OUT;
+		if (r->pid_fd == -1 && (ms == -1 || ms > REAP_POLL_MS))
+			ms = REAP_POLL_MS;
+		fds[0] = (struct pollfd){.fd = r->out_fd, .events = POLLIN};
+		fds[1] = (struct pollfd){.fd = r->err_fd, .events = POLLIN};
+		fds[2] = (struct pollfd){.fd = r->pid_fd, .events = POLLIN};
+		fds[3] = (struct pollfd){.fd = limits->cancel_fd, .events = WAKE_EVENTS};
+		if (poll(fds, 4, ms) > 0 && fds[3].revents != 0)
+			return CHILD_CANCELLED;
+	}
+}
+
+/* Moves a buffer's bytes into a string of its own and wipes the buffer. */
+static char *
+take_text(struct buf *b, size_t *size)
+{
+	char *text = xmalloc(b->len + 1);
+
+	if (b->len > 0)
+		memcpy(text, buf_head(b), b->len);
+	text[b->len] = '\0';
+	*size = b->len;
+	buf_wipe(b);
+	buf_free(b);
+	return text;
+}
+
+enum child_end
+child_run(const char *const *argv, const struct child_limits *limits, struct child_output *output)
+{
+	struct running r;
+	enum child_end end;
+	double deadline = clock_now() + limits->seconds;
+
+	*output = (struct child_output){.out = NULL};
+	output->error_number = run_begin(&r, argv, limits);
+	if (output->error_number != 0) {
+		end = CHILD_FAILED;
+	} else {
+		end = run_loop(&r, limits, deadline, &output->status);
+		/* Also after its end: what it left in the background holds our pipes and nobody's interest. */
+		kill(-r.pid, SIGKILL);
+		while (!r.ended && waitpid(r.pid, &output->status, 0) == -1 && errno == EINTR)
+			;
+		if (r.out_fd != -1)
+			close(r.out_fd);
+		if (r.err_fd != -1)
+			close(r.err_fd);
+		if (r.pid_fd != -1)
+			close(r.pid_fd);
+	}
+	output->out = take_text(&r.out, &output->out_size);
+	output->err = take_text(&r.err, &output->err_size);
+	return end;
+}
+
+void
+child_output_finish(struct child_output *output)
+{
+	if (output->out != NULL)
+		secret_wipe(output->out, output->out_size);
+	if (output->err != NULL)
+		secret_wipe(output->err, output->err_size);
+	free(output->out);
+	free(output->err);
+	*output = (struct child_output){.out = NULL};
+}
+
+/* What a program wrote for people: lines without the carriage returns that ssh puts there, made harmless. */
+static char *
+harmless(const char *raw, size_t size)
+{
+	char *copy = xmalloc(size + 1), *text;
+	size_t i, n = 0;
+
+	for (i = 0; i < size; i++)
+		if (raw[i] != '\r')
+			copy[n++] = raw[i];
+	text = text_vis(copy, n, true);
+	free(copy);
+	return text;
+}
+
+char *
+child_error_text(const struct child_output *output)
+{
+	return harmless(output->err, output->err_size);
+}
+
+/* Its last words: the last line that is not empty. */
+static const char *
+last_line(char *text)
+{
+	size_t n = strlen(text);
+	char *line;
+
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+	line = strrchr(text, '\n');
+	return line != NULL ? line + 1 : text;
+}
+
+void
+child_describe(
+    enum child_end end, const struct child_limits *limits, const struct child_output *output, char *text, size_t size)
+{
+	char *words = child_error_text(output);
+	const char *line = last_line(words);
+	const char *colon = line[0] != '\0' ? ": " : "";
+
+	switch (end) {
+	case CHILD_EXITED:
+		if (WIFSIGNALED(output->status))
+			snprintf(text, size, "was killed by signal %d%s%s", WTERMSIG(output->status), colon, line);
+		else
+			snprintf(text, size, "exited with status %d%s%s", WEXITSTATUS(output->status), colon, line);
+		break;
+	case CHILD_TIMED_OUT:
+		snprintf(text, size, "was killed: it did not end within %g s%s%s", limits->seconds, colon, line);
+		break;
+	case CHILD_CANCELLED:
+		snprintf(text, size, "was killed: the login was cancelled");
+		break;
+	case CHILD_TOO_MUCH:
+		snprintf(text, size, "was killed: it wrote more than %zu bytes", limits->out_max);
+		break;
+	case CHILD_FAILED:
+		snprintf(text, size, "could not be started: %s", strerror(output->error_number));
+		break;
+	}
+	free(words);
+}
+
+/*
+ * A place for a child's standard error that cannot grow: writes beyond its end fail, the child neither blocks nor dies
+ * of it, and nobody needs to read.
+ */
+static int
+open_log(void)
+{
+#if defined(MFD_ALLOW_SEALING) && defined(F_SEAL_GROW)
+	int fd = memfd_create("proxy-stderr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd != -1 && (ftruncate(fd, LOG_MAX) == -1 || fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) == -1)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+#else
+	return -1;
+#endif
+}
+
+int
+child_stream_start(const char *command, struct child_stream *child, struct np_error *err)
+{
+	char *line = xasprintf("exec %s", command);
+	const char *argv[] = {"sh", "-c", line, NULL};
+	int pair[2] = {-1, -1}, null = -1, rc = 0;
+
+	child->pid = 0;
+	child->fd = -1;
+	child->log_fd = open_log();
+	if (child->log_fd == -1)
+		null = open_null();
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		rc = errno;
+	else
+		rc = child_start(argv, pair[1], pair[1], child->log_fd != -1 ? child->log_fd : null, &child->pid);
+	if (null != -1)
+		close(null);
+	if (pair[1] != -1)
+		close(pair[1]);
+	free(line);
+	if (rc == 0) {
+		child->fd = pair[0];
+		return 0;
+	}
+	if (pair[0] != -1)
+		close(pair[0]);
+	if (child->log_fd != -1)
+		close(child->log_fd);
+	child->log_fd = -1;
+	errno = rc;
+	return error_set_errno(err, REASON_CONNECT_FAILED, "cannot start the ProxyCommand");
+}
+
+char *
+child_log_text(int log_fd)
+{
+	char raw[LOG_MAX];
+	ssize_t n = log_fd == -1 ? 0 : pread(log_fd, raw, sizeof(raw), 0);
+	size_t size = n > 0 ? strnlen(raw, (size_t)n) : 0;
+
+	while (size > 0 && (raw[size - 1] == '\n' || raw[size - 1] == '\r'))
+		size--;
+	return harmless(raw, size);
+}
+
+void
+child_kill(pid_t pid)
+{
+	double give_up = clock_now() + 0.5;
+	int pid_fd = pid_descriptor(pid), status, ms;
+	struct pollfd p = {.fd = pid_fd, .events = POLLIN};
+
+	kill(-pid, SIGTERM);
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		ms = wake_poll_ms(give_up);
+		if (ms == 0) {
+			kill(-pid, SIGKILL);
+			while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+				;
+			break;
+		}
+		poll(&p, 1, pid_fd == -1 && ms > REAP_POLL_MS ? REAP_POLL_MS : ms);
+	}
+	kill(-pid, SIGKILL);
+	if (pid_fd != -1)
+		close(pid_fd);
+}

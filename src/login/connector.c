@@ -1,0 +1,464 @@
+/*
+ * Connectors, the loop's half: jobs in the order of their lane, their limits, their ends; see connector.h.
+ *
+ *   WAITING -> RUNNING -> (gone)          RUNNING -> ENDING -> (gone, or its thread abandoned)
+ */
+#include "login/connector.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "login/connector_job.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+
+/* How long a cancelled thread may take before it is given up. */
+#define GRACE 0.5
+/* Abandoned log-ins, all in name look-ups, that may exist beside max_logins; more of them count like running ones. */
+#define ABANDONED_FREE 64
+/* ssh -G takes milliseconds, but seconds where it waits for a name server, and so does an agent that hangs. */
+#define LOOKUPS_MAX 64
+
+/* Log-ins wait for devices that may not answer; what is done before that does not wait behind them. */
+enum lane_use { LANE_LOGIN, LANE_LOOKUP, LANES };
+
+struct lane {
+	struct jobs waiting;
+	int running_count, waiting_count, max;
+};
+
+struct connector {
+	struct ev_loop *loop;
+	struct connector_events events;
+	void *arg;
+	struct mailbox *mailbox;
+	struct lane lanes[LANES];
+	struct jobs running;
+	int abandoned_count;
+	uint64_t next_id;
+};
+
+static struct lane *
+lane_of(struct connector *c, const struct job *job)
+{
+	return &c->lanes[job->kind == CONNECT_DIAL ? LANE_LOGIN : LANE_LOOKUP];
+}
+
+static struct job *
+find_job(struct connector *c, uint64_t id)
+{
+	struct job *job;
+	int i;
+
+	TAILQ_FOREACH (job, &c->running, link)
+		if (job->id == id)
+			return job;
+	for (i = 0; i < LANES; i++)
+		TAILQ_FOREACH (job, &c->lanes[i].waiting, link)
+			if (job->id == id)
+				return job;
+	return NULL;
+}
+
+static void
+set_timer(struct job *job, enum timer_use use, double seconds)
+{
+	ev_timer_stop(job->connector->loop, &job->timer);
+	job->timer_use = use;
+	if (seconds <= 0)
+		return;
+	ev_timer_set(&job->timer, seconds, 0.);
+	ev_timer_start(job->connector->loop, &job->timer);
+}
+
+/* Posts the end of a job whose thread will not do so. */
+static void
+post_failure(struct job *job, const struct np_error *err)
+{
+	struct message *m = message_new(MESSAGE_DONE, job->id);
+
+	m->result.kind = job->kind;
+	m->result.err = *err;
+	pthread_mutex_lock(&job->mailbox->lock);
+	job->finished = true;
+	mailbox_post(job->mailbox, m);
+	pthread_mutex_unlock(&job->mailbox->lock);
+}
+
+static bool
+has_room(const struct connector *c, const struct lane *lane)
+{
+	int over = lane == &c->lanes[LANE_LOGIN] ? c->abandoned_count - ABANDONED_FREE : 0;
+
+	return lane->running_count + (over > 0 ? over : 0) < lane->max;
+}
+
+/* The next to run: not one that was cancelled meanwhile and whose end is on the way. */
+static struct job *
+first_waiting(const struct lane *lane)
+{
+	struct job *job;
+
+	TAILQ_FOREACH (job, &lane->waiting, link)
+		if (!job->cancelled)
+			return job;
+	return NULL;
+}
+
+static void
+start_lane(struct connector *c, struct lane *lane)
+{
+	struct np_error err;
+	struct job *job;
+	int rc;
+
+	while (has_room(c, lane) && (job = first_waiting(lane)) != NULL) {
+		rc = job_start(job);
+		if (rc == EAGAIN && !TAILQ_EMPTY(&c->running))
+			break; /* out of threads for now: again when one of ours has ended */
+		if (rc != 0) {
+			error_set(&err, REASON_INTERNAL, "cannot start a thread: %s", strerror(rc));
+			connector_cancel(c, job->id, err.reason, err.text);
+			break;
+		}
+		TAILQ_REMOVE(&lane->waiting, job, link);
+		lane->waiting_count--;
+		TAILQ_INSERT_TAIL(&c->running, job, link);
+		lane->running_count++;
+		job->state = JOB_RUNNING;
+		set_timer(job, TIMER_LIMIT, job->timeout);
+	}
+}
+
+static void
+start_jobs(struct connector *c)
+{
+	int i;
+
+	for (i = 0; i < LANES; i++)
+		start_lane(c, &c->lanes[i]);
+}
+
+/* Takes a job off its list; the loop's reference is dropped. */
+static void
+remove_job(struct connector *c, struct job *job)
+{
+	struct lane *lane = lane_of(c, job);
+
+	ev_timer_stop(c->loop, &job->timer);
+	if (job->state == JOB_WAITING) {
+		TAILQ_REMOVE(&lane->waiting, job, link);
+		lane->waiting_count--;
+	} else {
+		TAILQ_REMOVE(&c->running, job, link);
+		lane->running_count--;
+	}
+	job_release(job);
+}
+
+/* Who cancelled a job is not given its fruits, even if they came at the same moment. */
+static void
+override_result(const struct job *job, struct connect_result *r)
+{
+	struct connect_result empty = {
+	    .id = r->id, .kind = r->kind, .session_fd = -1, .duration = r->duration, .err = job->cancel_err};
+
+	if (job->state != JOB_ENDING || !r->ok)
+		return;
+	result_finish(r);
+	*r = empty;
+}
+
+static void
+deliver_done(struct connector *c, struct job *job, struct message *m)
+{
+	bool has_thread = job->state != JOB_WAITING && !job->abandoned;
+
+	override_result(job, &m->result);
+	if (has_thread)
+		pthread_join(job->thread, NULL); /* it posted this as its last act */
+	remove_job(c, job);
+	c->events.done(&m->result, c->arg);
+	start_jobs(c);
+}
+
+static void
+deliver_prompt(struct connector *c, struct job *job, struct message *m)
+{
+	if (job->state != JOB_RUNNING)
+		return;
+	/* The limit stands still while a person thinks. */
+	job->limit_left = 0;
+	if (ev_is_active(&job->timer)) {
+		job->limit_left = ev_timer_remaining(c->loop, &job->timer);
+		if (job->limit_left < 0.001)
+			job->limit_left = 0.001; /* 0 would mean that there is none */
+	}
+	job->prompt_id = m->prompt.prompt_id;
+	set_timer(job, TIMER_PROMPT, job->prompt_timeout);
+	c->events.prompt(&m->prompt, c->arg);
+}
+
+static void
+deliver(struct connector *c, struct message *m)
+{
+	struct job *job = find_job(c, m->result.id);
+
+	switch (m->kind) {
+	case MESSAGE_DONE:
+		if (job != NULL)
+			deliver_done(c, job, m);
+		break;
+	case MESSAGE_PROMPT:
+		if (job != NULL)
+			deliver_prompt(c, job, m);
+		break;
+	case MESSAGE_NOTICE:
+		if (job != NULL)
+			c->events.notice(m->result.id, m->text, c->arg);
+		break;
+	case MESSAGE_STEP:
+		if (job != NULL && c->events.step != NULL)
+			c->events.step(m->result.id, &m->step, c->arg);
+		break;
+	case MESSAGE_GONE:
+		c->abandoned_count--;
+		start_jobs(c);
+		break;
+	}
+	message_free(m);
+}
+
+static void
+async_fired(struct ev_loop *loop, struct ev_async *w, int revents)
+{
+	struct connector *c = w->data;
+	struct mailbox *box = c->mailbox;
+	struct messages taken = TAILQ_HEAD_INITIALIZER(taken);
+	struct message *m;
+
+	(void)loop;
+	(void)revents;
+	pthread_mutex_lock(&box->lock);
+	TAILQ_CONCAT(&taken, &box->queue, link);
+	pthread_mutex_unlock(&box->lock);
+	while ((m = TAILQ_FIRST(&taken)) != NULL) {
+		TAILQ_REMOVE(&taken, m, link);
+		deliver(c, m);
+	}
+}
+
+/* Gives up a thread that does not react: it is in a name look-up, which nothing can end. */
+static void
+abandon(struct connector *c, struct job *job)
+{
+	struct mailbox *box = job->mailbox;
+	bool finished;
+
+	pthread_mutex_lock(&box->lock);
+	finished = job->finished;
+	job->abandoned = !finished;
+	pthread_mutex_unlock(&box->lock);
+	if (finished)
+		return; /* its message is on the way */
+	pthread_detach(job->thread);
+	c->abandoned_count++;
+	log_warning("connector", "job %llu: its thread does not end (a name look-up?) and is abandoned",
+	    (unsigned long long)job->id);
+	post_failure(job, &job->cancel_err);
+}
+
+static void
+timer_fired(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct job *job = w->data;
+	struct connector *c = job->connector;
+	struct np_error err;
+
+	(void)loop;
+	(void)revents;
+	switch (job->timer_use) {
+	case TIMER_LIMIT:
+		error_set(&err, REASON_CONNECT_TIMEOUT, "not done within %g s (connection_timeout)", job->timeout);
+		connector_cancel(c, job->id, err.reason, err.text);
+		break;
+	case TIMER_PROMPT:
+		c->events.notice(job->id, "nobody answered in time (prompt_timeout)", c->arg);
+		connector_answer(c, job->id, job->prompt_id, NULL);
+		break;
+	case TIMER_GRACE:
+		abandon(c, job);
+		break;
+	}
+}
+
+struct connector *
+connector_create(struct ev_loop *loop, int max_logins, const struct connector_events *events, void *arg)
+{
+	struct connector *c = xcalloc(1, sizeof(*c));
+	struct mailbox *box = mailbox_create(loop);
+	int i;
+
+	ev_async_init(&box->async, async_fired);
+	box->async.data = c;
+	ev_async_start(loop, &box->async);
+	c->loop = loop;
+	c->events = *events;
+	c->arg = arg;
+	c->mailbox = box;
+	c->lanes[LANE_LOGIN].max = max_logins > 0 ? max_logins : 1;
+	c->lanes[LANE_LOOKUP].max = LOOKUPS_MAX;
+	for (i = 0; i < LANES; i++)
+		TAILQ_INIT(&c->lanes[i].waiting);
+	TAILQ_INIT(&c->running);
+	return c;
+}
+
+uint64_t
+connector_submit(struct connector *c, const struct connect_request *request)
+{
+	struct job *job = job_create(c->mailbox, ++c->next_id, request);
+	struct lane *lane = lane_of(c, job);
+
+	job->connector = c;
+	ev_init(&job->timer, timer_fired);
+	job->timer.data = job;
+	TAILQ_INSERT_TAIL(&lane->waiting, job, link);
+	lane->waiting_count++;
+	start_jobs(c);
+	return job->id;
+}
+
+static void
+cancel_job(struct job *job)
+{
+	pthread_mutex_lock(&job->mailbox->lock);
+	job->cancelled = true;
+	if (job->watch_fd != -1)
+		shutdown(job->watch_fd, job->watch_how);
+	pthread_cond_signal(&job->answer_came);
+	pthread_mutex_unlock(&job->mailbox->lock);
+}
+
+void
+connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const char *text)
+{
+	struct job *job = find_job(c, id);
+	struct np_error err;
+
+	if (job == NULL || job->cancelled)
+		return;
+	error_set(&err, reason, "%s", text);
+	pthread_mutex_lock(&job->mailbox->lock);
+	job->cancel_err = err;
+	pthread_mutex_unlock(&job->mailbox->lock);
+	cancel_job(job);
+	if (job->state == JOB_WAITING) {
+		post_failure(job, &err);
+		return;
+	}
+	job->state = JOB_ENDING;
+	set_timer(job, TIMER_GRACE, GRACE);
+}
+
+bool
+connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, const char *value)
+{
+	struct job *job = find_job(c, job_id);
+	bool taken = false;
+
+	if (job == NULL || job->state != JOB_RUNNING)
+		return false;
+	pthread_mutex_lock(&job->mailbox->lock);
+	if (job->asking != 0 && job->asking == prompt_id && !job->answered) {
+		job->answer = xstrdup_null(value);
+		job->answered = taken = true;
+		pthread_cond_signal(&job->answer_came);
+	}
+	pthread_mutex_unlock(&job->mailbox->lock);
+	if (taken)
+		set_timer(job, TIMER_LIMIT, job->limit_left);
+	return taken;
+}
+
+void
+connector_counts(const struct connector *c, int *running, int *waiting)
+{
+	int i;
+
+	*running = *waiting = 0;
+	for (i = 0; i < LANES; i++) {
+		*running += c->lanes[i].running_count;
+		*waiting += c->lanes[i].waiting_count;
+	}
+}
+
+/* Waits at most a second until all threads have posted their last message. */
+static void
+wait_for_threads(struct mailbox *box)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	pthread_mutex_lock(&box->lock);
+	while (box->threads > 0 && pthread_cond_timedwait(&box->ended, &box->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&box->lock);
+}
+
+static void
+leave_job(struct connector *c, struct job *job)
+{
+	bool finished, abandoned;
+
+	if (job->state != JOB_WAITING) {
+		pthread_mutex_lock(&job->mailbox->lock);
+		abandoned = job->abandoned;
+		finished = job->finished;
+		job->abandoned = true;
+		pthread_mutex_unlock(&job->mailbox->lock);
+		if (abandoned)
+			; /* detached already */
+		else if (finished)
+			pthread_join(job->thread, NULL);
+		else
+			pthread_detach(job->thread);
+	}
+	remove_job(c, job);
+}
+
+void
+connector_destroy(struct connector *c)
+{
+	struct mailbox *box;
+	struct job *job;
+	int i;
+
+	if (c == NULL)
+		return;
+	box = c->mailbox;
+	pthread_mutex_lock(&box->lock);
+	box->closed = true;
+	pthread_mutex_unlock(&box->lock);
+	ev_async_stop(c->loop, &box->async);
+	TAILQ_FOREACH (job, &c->running, link) {
+		pthread_mutex_lock(&box->lock);
+		if (job->cancel_err.reason == REASON_NONE)
+			error_set(&job->cancel_err, REASON_SHUTTING_DOWN, "the broker ends");
+		pthread_mutex_unlock(&box->lock);
+		cancel_job(job);
+	}
+	wait_for_threads(box);
+	while ((job = TAILQ_FIRST(&c->running)) != NULL)
+		leave_job(c, job);
+	for (i = 0; i < LANES; i++)
+		while ((job = TAILQ_FIRST(&c->lanes[i].waiting)) != NULL)
+			leave_job(c, job);
+	pthread_mutex_lock(&box->lock);
+	mailbox_leave(box);
+	free(c);
+}

@@ -1,0 +1,128 @@
+/*
+ * Connectors: the only threads.  Each job (resolve a target, dial it, list an agent's keys) runs libssh and everything
+ * else that can block in a thread of its own, capped in number; the answer comes back to the loop by id.
+ *
+ * All functions here are for the loop's thread.  A job owns all that it touches; nothing of the broker is shared with
+ * it.
+ */
+#ifndef NP_CONNECTOR_H
+#define NP_CONNECTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ev.h>
+#include <libssh/libssh.h>
+
+#include "base/compiler.h"
+#include "conf/conf.h"
+#include "base/error.h"
+#include "target/target.h"
+
+enum connect_kind {
+	CONNECT_RESOLVE,   /* ssh -G: in: device; out: target */
+	CONNECT_DIAL,      /* in: target; out: an authenticated session */
+	CONNECT_AGENT_KEYS /* in: target, agent_socket; out: agent_keys_hash */
+};
+
+/* How one step of a dial went.  REFUSED: not this way, others may be tried. */
+enum step_outcome { STEP_OK, STEP_REFUSED, STEP_FAILED, STEP_SKIPPED };
+
+/* One step of a dial, as `npctl test` shows it.  Texts have passed text_vis(). */
+struct connect_step {
+	const char *name; /* "resolve", "connect", ... */
+	enum step_outcome outcome;
+	double seconds; /* since the step before, prompts excepted */
+	const char *text;
+};
+
+/* What the loop gives.  Everything is copied or taken over. */
+struct connect_request {
+	enum connect_kind kind;
+	const struct device_conf *device; /* CONNECT_RESOLVE: copied */
+	const char *default_ssh_config;   /* CONNECT_RESOLVE: the configuration's ssh_config, or NULL: copied */
+	struct target *target;            /* the others: a reference is taken */
+	const char *agent_socket;         /* the client's SSH_AUTH_SOCK, or NULL: copied */
+	const char *login_suffix;         /* CONNECT_DIAL: goes behind the user name, or NULL: copied */
+	int ready_fd;   /* CONNECT_DIAL: an open stream to talk SSH over (jump host), taken over; or -1 */
+	double timeout; /* seconds for all of it, prompts excepted; 0 = no limit */
+	double prompt_timeout;
+	bool for_shell; /* CONNECT_DIAL: fetch what the login of an interactive shell may need, too */
+	bool steps;     /* CONNECT_DIAL: tell each step */
+	bool no_login;  /* CONNECT_DIAL: end before the login, with REASON_CANCELLED */
+};
+
+/* What comes back.  The callback takes what it wants and sets it to NULL / -1; the rest is freed after it returned. */
+struct connect_result {
+	uint64_t id;
+	enum connect_kind kind;
+	bool ok;
+	struct np_error err;      /* when !ok */
+	struct target *target;    /* CONNECT_RESOLVE */
+	struct file_stamps read;  /* CONNECT_RESOLVE, when !ok: the files whose change may mend it */
+	ssh_session session;      /* CONNECT_DIAL */
+	int session_fd;           /* dup of its descriptor, CLOEXEC: to watch and to shut down */
+	pid_t proxy_pid;          /* the ProxyCommand's process, or 0: to be reaped by the session's owner */
+	bool needed_person;       /* a person answered: no reconnect by itself */
+	char *auth_method;        /* "publickey (agent: SHA256:..)", for status */
+	char *secret;             /* for_shell: the configured one (caller: secret_free()), or NULL */
+	char *password;           /* for_shell: likewise, unless the server has had it already */
+	uint64_t agent_keys_hash; /* of the key list seen at a failed login or by CONNECT_AGENT_KEYS; 0: no agent */
+	double duration;          /* seconds, prompts excepted */
+};
+
+enum prompt_kind {
+	PROMPT_PASSWORD,
+	PROMPT_PASSPHRASE,
+	PROMPT_KEYBOARD_INTERACTIVE,
+	PROMPT_HOST_KEY,
+	PROMPT_SECRET,  /* not by connectors: what leads to the privileged mode of a command line */
+	PROMPT_QUESTION /* nor this: a question of a command */
+};
+
+/* A question to a person.  Texts have passed text_vis(). */
+struct connect_prompt {
+	uint64_t job_id;
+	uint64_t prompt_id; /* never repeats in a process */
+	enum prompt_kind kind;
+	const char *text;
+	bool echo;
+};
+
+struct connector_events {
+	/* A job ended, also when it was cancelled.  Called once for each submitted id, never from inside another
+	 * function here. */
+	void (*done)(struct connect_result *result, void *arg);
+	/* A job waits for an answer; the broker must call connector_answer(), at once or later. */
+	void (*prompt)(const struct connect_prompt *prompt, void *arg);
+	/* Something the person should know ("host key of r1 added"). */
+	void (*notice)(uint64_t job_id, const char *text, void *arg);
+	/* A step of a job that was submitted with `steps` is done.  May be NULL. */
+	void (*step)(uint64_t job_id, const struct connect_step *step, void *arg);
+};
+
+struct connector;
+
+/*
+ * max_logins bounds the dials that run at once; further ones wait in order.  Other jobs have threads of their own: they
+ * do not wait behind devices that do not answer.
+ */
+struct connector *connector_create(
+    struct ev_loop *loop, int max_logins, const struct connector_events *events, void *arg) NP_MALLOC;
+/* Cancels everything, waits at most a second for threads, abandons the rest. */
+void connector_destroy(struct connector *c);
+
+/* Starts a job and returns its id, never 0. */
+uint64_t connector_submit(struct connector *c, const struct connect_request *request);
+/*
+ * Ends a job early with that reason and text: the thread is woken by shutting its descriptors down; a thread stuck in
+ * a name look-up is abandoned (its late result is dropped).  done() still comes, soon.  Unknown ids are ignored.
+ */
+void connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const char *text);
+/* Answers a prompt; value NULL: nobody can or will answer.  The value is copied and wiped after use.  False for unknown
+ * ids. */
+bool connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, const char *value);
+/* Jobs running and waiting, for status. */
+void connector_counts(const struct connector *c, int *running, int *waiting);
+
+#endif

@@ -1,0 +1,193 @@
+/* Configured secrets; see credential.h. */
+#include "login/credential.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "login/child.h"
+#include "base/paths.h"
+#include "login/wake.h"
+#include "base/xalloc.h"
+
+#define COMMAND_SECONDS 30.0
+#define SECRET_MAX (64u * 1024u)
+
+/* The first line of text as a string of its own; NULL when it is empty or holds a NUL. */
+static char *
+first_line(const char *text, size_t size)
+{
+	const char *end = memchr(text, '\n', size);
+	size_t n = end != NULL ? (size_t)(end - text) : size;
+
+	if (n > 0 && text[n - 1] == '\r')
+		n--;
+	if (n == 0 || memchr(text, '\0', n) != NULL)
+		return NULL;
+	return xstrndup(text, n);
+}
+
+static int
+check_file(const char *key, const char *path, int fd, bool strict, struct np_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return error_set_errno(err, REASON_CREDENTIAL_FAILED, "%s: %s", key, path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, REASON_CREDENTIAL_FAILED, "%s: %s is not a regular file", key, path);
+	if (!strict)
+		return 0;
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return error_set(err, REASON_CREDENTIAL_FAILED,
+		    "%s: %s belongs to another user (uid %lu); it must be yours or root's", key, path,
+		    (unsigned long)st.st_uid);
+	if ((st.st_mode & 077) != 0)
+		return error_set(err, REASON_CREDENTIAL_FAILED,
+		    "%s: others can read or write %s (mode %04o); run: chmod 600 %s", key, path,
+		    (unsigned)st.st_mode & 07777, path);
+	return 0;
+}
+
+int
+credential_read_file(const char *key, const char *path, bool strict, char **secret, struct np_error *err)
+{
+	char text[4096];
+	size_t used = 0;
+	ssize_t n;
+	int fd, rc;
+
+	*secret = NULL;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd == -1)
+		return error_set_errno(err, REASON_CREDENTIAL_FAILED, "%s: %s", key, path);
+	rc = check_file(key, path, fd, strict, err);
+	while (rc == 0 && used < sizeof(text) && (n = read(fd, text + used, sizeof(text) - used)) != 0) {
+		if (n > 0)
+			used += (size_t)n;
+		else if (errno != EINTR)
+			rc = error_set_errno(err, REASON_CREDENTIAL_FAILED, "%s: %s", key, path);
+	}
+	if (rc == 0 && used == sizeof(text) && memchr(text, '\n', used) == NULL) {
+		rc = error_set(err, REASON_CREDENTIAL_FAILED, "%s: the first line of %s is too long", key, path);
+	} else if (rc == 0) {
+		*secret = first_line(text, used);
+		if (*secret == NULL)
+			rc = error_set(err, REASON_CREDENTIAL_FAILED, "%s: the first line of %s is empty", key, path);
+	}
+	secret_wipe(text, sizeof(text));
+	close(fd);
+	return rc;
+}
+
+/* What a command's end means; sets *secret or err. */
+static int
+take_output(const char *key, enum child_end end, const struct child_limits *limits, const struct child_output *output,
+    char **secret, struct np_error *err)
+{
+	char words[400];
+
+	if (end != CHILD_EXITED || !WIFEXITED(output->status) || WEXITSTATUS(output->status) != 0) {
+		child_describe(end, limits, output, words, sizeof(words));
+		return error_set(err, REASON_CREDENTIAL_FAILED, "%s %s", key, words);
+	}
+	*secret = first_line(output->out, output->out_size);
+	if (*secret == NULL)
+		return error_set(
+		    err, REASON_CREDENTIAL_FAILED, "%s printed nothing on the first line of its output", key);
+	return 0;
+}
+
+int
+credential_run(
+    const char *key, const char *command, const struct dial_hooks *hooks, char **secret, struct np_error *err)
+{
+	const char *argv[] = {"sh", "-c", command, NULL};
+	struct child_limits limits = {.out_max = SECRET_MAX, .err_max = 4096, .seconds = COMMAND_SECONDS};
+	struct child_output output;
+	double left = hooks->left(err, hooks->arg);
+	enum child_end end;
+	int rc;
+
+	*secret = NULL;
+	if (left < 0)
+		return -1;
+	if (left < limits.seconds)
+		limits.seconds = left;
+	limits.cancel_fd = wake_open(hooks, err);
+	if (limits.cancel_fd == -1)
+		return -1;
+	end = child_run(argv, &limits, &output);
+	wake_close(hooks, limits.cancel_fd);
+	rc = take_output(key, end, &limits, &output, secret, err);
+	child_output_finish(&output);
+	/* A cancel or the connection's own limit is the better reason where that was what ended the command. */
+	if ((end == CHILD_CANCELLED || end == CHILD_TIMED_OUT) && hooks->left(err, hooks->arg) < 0)
+		error_prefix(err, "waiting for %s", key);
+	return rc;
+}
+
+static int
+read_systemd_credential(const char *name, char **secret, struct np_error *err)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	char *path;
+	int rc;
+
+	if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL)
+		return error_set(err, REASON_CREDENTIAL_FAILED, "credential: \"%s\" is not a credential's name", name);
+	if (dir == NULL)
+		return error_set(err, REASON_CREDENTIAL_FAILED,
+		    "credential: %s: CREDENTIALS_DIRECTORY is not set; start netpulsed as a systemd service with "
+		    "LoadCredential=%s:FILE",
+		    name, name);
+	path = xasprintf("%s/%s", dir, name);
+	rc = credential_read_file("credential", path, false, secret, err);
+	free(path);
+	return rc;
+}
+
+int
+credential_password(
+    const struct device_conf *device, const struct dial_hooks *hooks, char **secret, struct np_error *err)
+{
+	char *path;
+	int rc = 0;
+
+	*secret = NULL;
+	if (device->password != NULL) {
+		*secret = xstrdup(device->password);
+	} else if (device->password_command != NULL) {
+		rc = credential_run("password_command", device->password_command, hooks, secret, err);
+	} else if (device->password_file != NULL) {
+		path = paths_expand_home(device->password_file);
+		rc = credential_read_file("password_file", path, true, secret, err);
+		free(path);
+	} else if (device->credential != NULL) {
+		rc = read_systemd_credential(device->credential, secret, err);
+	}
+	return rc;
+}
+
+int
+credential_secret(const struct device_conf *device, const struct dial_hooks *hooks, char **secret, struct np_error *err)
+{
+	char *path;
+	int rc = 0;
+
+	*secret = NULL;
+	if (device->secret != NULL) {
+		*secret = xstrdup(device->secret);
+	} else if (device->secret_command != NULL) {
+		rc = credential_run("secret_command", device->secret_command, hooks, secret, err);
+	} else if (device->secret_file != NULL) {
+		path = paths_expand_home(device->secret_file);
+		rc = credential_read_file("secret_file", path, true, secret, err);
+		free(path);
+	}
+	return rc;
+}

@@ -1,0 +1,434 @@
+/*
+ * The dial; see dial.h.  One descriptor goes through it: owned by us until ssh_connect() has taken it into the session,
+ * by libssh from then on.
+ */
+#include "login/dial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <libssh/callbacks.h>
+
+#include "login/agent.h"
+#include "login/auth.h"
+#include "login/child.h"
+#include "login/hostkey.h"
+#include "login/netconn.h"
+#include "base/text.h"
+#include "login/wake.h"
+#include "base/xalloc.h"
+
+#define AGENT_HASH_SECONDS 2.0
+#define LEGACY_RSA_BITS 768
+
+struct dialing {
+	const char *stage; /* the step under way */
+	const struct dial_in *in;
+	const struct target *target;
+	const struct dial_hooks *hooks;
+	struct np_error *err;
+	ssh_session session;
+	int fd;       /* not yet libssh's, or -1 */
+	int watch_fd; /* dup, ours */
+	struct child_stream proxy;
+};
+
+void
+dial_step(const struct dial_hooks *hooks, const char *name, enum step_outcome outcome, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	if (hooks->step == NULL)
+		return;
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	hooks->step(name, outcome, text, hooks->arg);
+	free(text);
+}
+
+static int
+set_list(struct dialing *d, enum ssh_options_e option, const char *key, const char *list)
+{
+	if (list == NULL || ssh_options_set(d->session, option, list) == 0)
+		return 0;
+	return error_set(d->err, REASON_CONNECT_FAILED, "%s: libssh supports none of \"%s\"", key, list);
+}
+
+/* Every result is checked: libssh keeps its own defaults, silently, when it does not like a value. */
+static int
+set_algorithms(struct dialing *d)
+{
+	const struct target *t = d->target;
+	char *host_keys = hostkey_algorithms(t);
+	const char *compression = t->compression ? "yes" : "none";
+	int bits = LEGACY_RSA_BITS, rc;
+
+	rc = set_list(d, SSH_OPTIONS_HOSTKEYS, "host_key_algorithms", host_keys);
+	free(host_keys);
+	if (rc == -1 || set_list(d, SSH_OPTIONS_KEY_EXCHANGE, "kex", t->kex) == -1 ||
+	    set_list(d, SSH_OPTIONS_CIPHERS_C_S, "ciphers", t->ciphers) == -1 ||
+	    set_list(d, SSH_OPTIONS_CIPHERS_S_C, "ciphers", t->ciphers) == -1 ||
+	    set_list(d, SSH_OPTIONS_HMAC_C_S, "macs", t->macs) == -1 ||
+	    set_list(d, SSH_OPTIONS_HMAC_S_C, "macs", t->macs) == -1 ||
+	    set_list(d, SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, "pubkey_algorithms", t->pubkey_algorithms) == -1 ||
+	    set_list(d, SSH_OPTIONS_COMPRESSION, "Compression", compression) == -1)
+		return -1;
+	if (t->device->legacy_algorithms && ssh_options_set(d->session, SSH_OPTIONS_RSA_MIN_SIZE, &bits) != 0)
+		return error_set(d->err, REASON_INTERNAL, "libssh refuses RSA keys of %d bits", bits);
+	return 0;
+}
+
+static int
+set_user(struct dialing *d)
+{
+	const char *suffix = d->in->login_suffix != NULL ? d->in->login_suffix : "";
+	char *user = xasprintf("%s%s", d->target->user, suffix);
+	int rc = ssh_options_set(d->session, SSH_OPTIONS_USER, user);
+
+	free(user);
+	return rc;
+}
+
+/*
+ * What keeps libssh from looking into files of its own: no configuration, no known_hosts, no ~/.ssh.  The host is a
+ * mere word to it: the connection is made already, and known_hosts are ours.
+ */
+static int
+set_basics(struct dialing *d)
+{
+	bool process_config = false;
+	int level = SSH_LOG_NONE;
+
+	if (ssh_options_set(d->session, SSH_OPTIONS_LOG_VERBOSITY, &level) != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_PROCESS_CONFIG, &process_config) != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_HOST, "device") != 0 || set_user(d) != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_SSH_DIR, "/dev/null") != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") != 0 ||
+	    ssh_options_set(d->session, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") != 0)
+		return error_set(d->err, REASON_INTERNAL, "libssh refuses an option: %s", ssh_get_error(d->session));
+	return 0;
+}
+
+static int
+set_timeout(struct dialing *d)
+{
+	double left = d->hooks->left(d->err, d->hooks->arg);
+	long seconds, microseconds;
+
+	if (left < 0)
+		return -1;
+	if (left > 86400)
+		left = 86400;
+	seconds = (long)left;
+	microseconds = (long)((left - (double)seconds) * 1e6);
+	if (seconds == 0 && microseconds < 10000)
+		microseconds = 10000; /* zero would mean libssh's default */
+	if (ssh_options_set(d->session, SSH_OPTIONS_TIMEOUT, &seconds) == 0 &&
+	    ssh_options_set(d->session, SSH_OPTIONS_TIMEOUT_USEC, &microseconds) == 0)
+		return 0;
+	return error_set(d->err, REASON_INTERNAL, "libssh refuses a timeout of %g s", left);
+}
+
+/* Unacknowledged data may be as old as keep-alives would let a silent device live. */
+static unsigned int
+user_timeout_ms(const struct conn_args *args)
+{
+	double seconds = args->keepalive_interval * args->keepalive_count_max;
+
+	if (!args->keepalive || seconds <= 0 || seconds > 86400)
+		return 0;
+	return seconds < 10 ? 10000u : (unsigned int)(seconds * 1000);
+}
+
+static int
+open_stream(struct dialing *d)
+{
+	const struct target *t = d->target;
+	struct netconn_params params = {.host = t->host,
+	    .port = t->port,
+	    .family = t->address_family,
+	    .bind_address = t->bind_address,
+	    .user_timeout_ms = user_timeout_ms(&t->device->args)};
+
+	if (d->in->ready_fd != -1)
+		return 0;
+	/* Never around a jump host: what is behind it is not meant to be reached from here. */
+	if (t->proxy_jump != NULL)
+		return error_set(d->err, REASON_JUMP_FAILED, "%s: no stream through %s", t->host, t->proxy_jump);
+	if (t->proxy_command == NULL)
+		return netconn_open(&params, d->hooks, &d->fd, d->err);
+	d->stage = "proxy command";
+	if (child_stream_start(t->proxy_command, &d->proxy, d->err) == -1)
+		return -1;
+	d->fd = d->proxy.fd;
+	dial_step(d->hooks, d->stage, STEP_OK, "started");
+	return 0;
+}
+
+/*
+ * No call of libssh must wait in the kernel: a descriptor shut down for reading does not wake a send() to a server that
+ * does not read, and libssh makes its own blocking as soon as it is connected.  What it tells of its progress comes
+ * after that; it sends after POLLOUT alone, so it meets no EAGAIN.  libssh keeps the callbacks as long as the session,
+ * so they cannot be the dial's: the descriptor is the thread's.
+ */
+static _Thread_local int handshake_fd = -1;
+
+static void
+on_progress(void *arg NP_UNUSED, float status NP_UNUSED)
+{
+	int flags = handshake_fd != -1 ? fcntl(handshake_fd, F_GETFL) : -1;
+
+	if (flags != -1)
+		(void)fcntl(handshake_fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+static struct ssh_callbacks_struct progress_callbacks = {
+    .size = sizeof(progress_callbacks), .connect_status_function = on_progress};
+
+/* A dup for the loop and one for the canceller: libssh closes its own inside any call. */
+static int
+watch_stream(struct dialing *d)
+{
+	int fd;
+
+	d->watch_fd = fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
+	fd = d->watch_fd == -1 ? -1 : fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd == -1)
+		return error_set_errno(d->err, REASON_INTERNAL, "dup");
+	d->hooks->watch_fd(fd, SHUT_RD, d->hooks->arg);
+	return 0;
+}
+
+/* The key of a device entry that decides on what libssh's message is about. */
+static const char *
+mismatch_key(const char *message)
+{
+	if (strstr(message, "method kex algos") != NULL)
+		return "kex";
+	if (strstr(message, "method server host key algo") != NULL)
+		return "host_key_algorithms";
+	if (strstr(message, "method encryption") != NULL)
+		return "ciphers";
+	if (strstr(message, "method mac algo") != NULL)
+		return "macs";
+	return "Compression";
+}
+
+/* libssh: "kex error : no match for method WHAT: server [LIST], client [LIST]" */
+static bool
+explain_mismatch(struct dialing *d, const char *message)
+{
+	const char *key, *start = strstr(message, "server ["), *end;
+	char raw[320], offer[320];
+
+	if (strstr(message, "no match for method") == NULL || start == NULL)
+		return false;
+	key = mismatch_key(message);
+	start += strlen("server [");
+	end = strchr(start, ']');
+	snprintf(raw, sizeof(raw), "%.*s", end != NULL ? (int)(end - start) : (int)strlen(start), start);
+	text_vis_into(offer, sizeof(offer), raw);
+	error_set(d->err, REASON_CONNECT_FAILED,
+	    "%s: no algorithm in common (%s): the server offers only %s; if that is what this device can do, set "
+	    "legacy_algorithms: true for it, or %s: +NAME",
+	    d->target->host, key, offer, key);
+	return true;
+}
+
+static void
+explain_handshake(struct dialing *d)
+{
+	const char *message = ssh_get_error(d->session), *prefix = "Received SSH_MSG_DISCONNECT: ";
+	char text[300];
+
+	if (d->hooks->left(d->err, d->hooks->arg) < 0) {
+		error_prefix(d->err, "%s: in the SSH handshake", d->target->host);
+		return;
+	}
+	if (explain_mismatch(d, message))
+		return;
+	if (strncmp(message, prefix, strlen(prefix)) == 0) {
+		message += strlen(prefix);
+		message += strspn(message, "0123456789:");
+		text_vis_into(text, sizeof(text), message);
+		error_set(
+		    d->err, REASON_CONNECT_FAILED, "%s: the server ended the connection: %s", d->target->host, text);
+	} else if (strstr(message, "Timeout connecting") != NULL) {
+		error_set(d->err, REASON_CONNECT_TIMEOUT,
+		    "%s: the server stays silent in the SSH handshake, not done within %g s (connection_timeout)",
+		    d->target->host, d->target->connection_timeout);
+	} else if (strncmp(message, "Socket error", 12) == 0 || strcmp(message, strerror(0)) == 0) {
+		/* libssh's text behind that, or all of it, is of an errno that has changed meanwhile. */
+		error_set(d->err, REASON_CONNECT_FAILED,
+		    "%s: the server closed the connection in the SSH handshake (often: too many connections, or this "
+		    "address is not allowed)",
+		    d->target->host);
+	} else {
+		text_vis_into(text, sizeof(text), message);
+		error_set(d->err, REASON_CONNECT_FAILED, "%s: SSH handshake: %s", d->target->host, text);
+	}
+}
+
+/* What a ProxyCommand wrote to its standard error tells more than the end of its stream. */
+static void
+add_proxy_words(struct dialing *d)
+{
+	char *words = child_log_text(d->proxy.log_fd);
+
+	if (d->err->reason == REASON_CONNECT_FAILED && words[0] != '\0')
+		error_prefix(d->err, "ProxyCommand: %.300s", words);
+	free(words);
+}
+
+static int
+shake_hands(struct dialing *d)
+{
+	int rc;
+
+	if (set_timeout(d) == -1)
+		return error_prefix(d->err, "%s: before the SSH handshake", d->target->host);
+	if (ssh_options_set(d->session, SSH_OPTIONS_FD, &d->fd) != 0 ||
+	    ssh_set_callbacks(d->session, &progress_callbacks) != SSH_OK)
+		return error_set(d->err, REASON_INTERNAL, "libssh refuses the connection");
+	/* From here on the descriptor is libssh's: with the options above nothing can fail before it is taken. */
+	d->fd = -1;
+	handshake_fd = d->watch_fd;
+	rc = ssh_connect(d->session);
+	handshake_fd = -1;
+	if (rc == SSH_OK)
+		return 0;
+	explain_handshake(d);
+	return -1;
+}
+
+static int
+log_in(struct dialing *d, struct dial_out *out)
+{
+	struct auth_params params = {.session = d->session,
+	    .fd = d->watch_fd,
+	    .target = d->target,
+	    .agent_socket = d->in->agent_socket,
+	    .hooks = d->hooks};
+	struct auth_result result;
+	int rc = auth_run(&params, &result, d->err);
+
+	out->auth_method = result.method;
+	out->needed_person = result.needed_person;
+	out->agent_keys_hash = result.agent_keys_hash;
+	/* Who waits for the agent's list to change must know it as it was, also when the login never came to it. */
+	if (rc == -1 && out->agent_keys_hash == 0)
+		out->agent_keys_hash = agent_keys_hash(d->target, d->in->agent_socket, AGENT_HASH_SECONDS, -1);
+	return rc;
+}
+
+static const char *
+known(const char *name, const char *otherwise)
+{
+	return name != NULL ? name : otherwise;
+}
+
+/* What the server is, and what was agreed on. */
+static void
+tell_handshake(struct dialing *d)
+{
+	ssh_session s = d->session;
+
+	/* libssh names no group exchange. */
+	dial_step(d->hooks, d->stage, STEP_OK, "%s: %s, %s, %s", known(ssh_get_serverbanner(s), "no banner"),
+	    known(ssh_get_kex_algo(s), "diffie-hellman-group-exchange"), known(ssh_get_cipher_out(s), "no cipher"),
+	    known(ssh_get_hmac_out(s), "no MAC"));
+}
+
+static int
+stop_before_login(struct dialing *d)
+{
+	dial_step(d->hooks, d->stage, STEP_SKIPPED, "not tried");
+	return error_set(d->err, REASON_CANCELLED, "%s: ended before the login, as was asked", d->target->host);
+}
+
+static int
+dial_steps(struct dialing *d, struct dial_out *out)
+{
+	d->stage = "connect";
+	if (open_stream(d) == -1 || watch_stream(d) == -1)
+		return -1;
+	d->stage = "key exchange";
+	d->session = ssh_new();
+	if (d->session == NULL)
+		return error_set(d->err, REASON_INTERNAL, "libssh cannot make a session");
+	if (set_basics(d) == -1 || set_algorithms(d) == -1 || shake_hands(d) == -1)
+		return -1;
+	tell_handshake(d);
+	d->stage = "host key";
+	if (hostkey_check(d->session, d->target, d->hooks, d->err) == -1)
+		return -1;
+	d->stage = "authentication";
+	if (d->in->no_login)
+		return stop_before_login(d);
+	return log_in(d, out);
+}
+
+/* A name without an address never came to a connection. */
+static void
+tell_failure(struct dialing *d)
+{
+	const char *stage = d->err->reason == REASON_RESOLVE_FAILED ? "resolve" : d->stage;
+
+	if (!d->in->no_login || strcmp(d->stage, "authentication") != 0)
+		dial_step(d->hooks, stage, STEP_FAILED, "%s", d->err->text);
+}
+
+static void
+give_up(struct dialing *d)
+{
+	if (d->session != NULL) {
+		ssh_silent_disconnect(d->session);
+		ssh_free(d->session);
+	}
+	if (d->fd != -1)
+		close(d->fd);
+	if (d->watch_fd != -1)
+		close(d->watch_fd);
+	if (d->proxy.pid != 0) {
+		child_kill(d->proxy.pid);
+		add_proxy_words(d);
+	}
+}
+
+int
+dial(const struct dial_in *in, const struct dial_hooks *hooks, struct dial_out *out, struct np_error *err)
+{
+	struct dialing d = {.in = in,
+	    .target = in->target,
+	    .hooks = hooks,
+	    .err = err,
+	    .fd = in->ready_fd,
+	    .watch_fd = -1,
+	    .proxy = {.pid = 0, .fd = -1, .log_fd = -1}};
+	int rc;
+
+	*out = (struct dial_out){.fd = -1};
+	rc = dial_steps(&d, out);
+	hooks->watch_fd(-1, 0, hooks->arg);
+	if (rc == 0) {
+		out->session = d.session;
+		out->fd = d.watch_fd;
+		out->proxy_pid = d.proxy.pid;
+	} else {
+		give_up(&d);
+		tell_failure(&d);
+		free(out->auth_method);
+		out->auth_method = NULL;
+	}
+	if (d.proxy.log_fd != -1)
+		close(d.proxy.log_fd);
+	return rc;
+}

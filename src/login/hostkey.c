@@ -1,0 +1,249 @@
+/* The host key's judgement; see hostkey.h. */
+#include "login/hostkey.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "login/knownhosts.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define LIST_MAX 4096
+#define QUESTIONS_MAX 3
+
+static void notice(const struct dial_hooks *hooks, const char *fmt, ...) NP_PRINTF(2, 3);
+
+static void
+notice(const struct dial_hooks *hooks, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	hooks->notice(text, hooks->arg);
+	free(text);
+}
+
+/* Whether a host key algorithm is used with keys of that type: rsa-sha2-512 with ssh-rsa keys. */
+static bool
+algorithm_fits(const char *algorithm, const char *type)
+{
+	if (strcmp(type, "ssh-rsa") == 0 && strncmp(algorithm, "rsa-sha2-", 9) == 0)
+		return true;
+	return strcmp(algorithm, type) == 0;
+}
+
+static bool
+is_known_type(const char *algorithm, const struct strings *types)
+{
+	size_t i;
+
+	for (i = 0; i < types->n; i++)
+		if (algorithm_fits(algorithm, types->v[i]))
+			return true;
+	return false;
+}
+
+/* Appends those of the list whose keys are known (or not). */
+static int
+append_algorithms(struct buf *out, const char *list, const struct strings *types, bool known)
+{
+	char *copy = xstrdup(list), *rest = copy, *name;
+	int rc = 0;
+
+	while (rc == 0 && (name = strsep(&rest, ",")) != NULL)
+		if (name[0] != '\0' && is_known_type(name, types) == known)
+			rc = buf_printf(out, "%s%s", out->len > 0 ? "," : "", name);
+	free(copy);
+	return rc;
+}
+
+char *
+hostkey_algorithms(const struct target *target)
+{
+	struct known_answer answer;
+	struct buf out;
+	char *list;
+
+	if (target->host_key_algorithms == NULL)
+		return NULL;
+	known_hosts_look_up(target, NULL, &answer);
+	buf_init(&out, LIST_MAX);
+	if (append_algorithms(&out, target->host_key_algorithms, &answer.types, true) == 0 &&
+	    append_algorithms(&out, target->host_key_algorithms, &answer.types, false) == 0 && out.len > 0)
+		list = xstrndup((const char *)buf_head(&out), out.len);
+	else
+		list = xstrdup(target->host_key_algorithms);
+	buf_free(&out);
+	known_answer_finish(&answer);
+	return list;
+}
+
+/* The judgement of one key; what the functions below share. */
+struct check {
+	const struct target *target;
+	const struct dial_hooks *hooks;
+	ssh_key key;
+	const char *type;
+	char fingerprint[FINGERPRINT_SIZE];
+	struct known_answer answer;
+};
+
+static int
+refuse_changed(const struct check *c, struct np_error *err)
+{
+	return error_set(err, REASON_HOST_KEY_CHANGED,
+	    "HOST KEY OF %s HAS CHANGED: it shows the %s key %s, but %s:%u has %s. Either the device got a new key or "
+	    "somebody answers in its place; nothing was sent. If you know that the change is right, run: "
+	    "ssh-keygen -f '%s' -R '%s'",
+	    c->target->known_as, c->type, c->fingerprint, c->answer.file, c->answer.line, c->answer.fingerprint,
+	    c->answer.file, c->target->known_as);
+}
+
+static int
+refuse_revoked(const struct check *c, struct np_error *err)
+{
+	return error_set(err, REASON_HOST_KEY_CHANGED,
+	    "the %s key %s that %s shows is revoked (%s:%u); nothing was sent. The device needs a new key", c->type,
+	    c->fingerprint, c->target->known_as, c->answer.file, c->answer.line);
+}
+
+static int
+refuse_unknown(const struct check *c, const char *why, struct np_error *err)
+{
+	const struct target *t = c->target;
+	char command[200], port[16] = "";
+
+	if (t->port != 22)
+		snprintf(port, sizeof(port), "-p %d ", t->port);
+	snprintf(command, sizeof(command), "ssh %s%.80s%s%s%.80s", t->proxy_jump != NULL ? "-J " : "",
+	    t->proxy_jump != NULL ? t->proxy_jump : "", t->proxy_jump != NULL ? " " : "", port, t->host);
+	return error_set(err, REASON_HOST_KEY_UNKNOWN,
+	    "%s is not in known_hosts: it shows the %s key %s%s%s%s. Compare that with the device's own, then run "
+	    "`%s` once and answer yes, or set StrictHostKeyChecking accept-new",
+	    t->known_as, c->type, c->fingerprint, why[0] != '\0' ? " (" : "", why, why[0] != '\0' ? ")" : "", command);
+}
+
+static void
+add_key(const struct check *c)
+{
+	struct np_error err;
+	const char *file;
+
+	if (known_hosts_add(c->target, c->key, &file, &err) == 0)
+		notice(c->hooks, "the %s host key of %s (%s) was added to %s", c->type, c->target->known_as,
+		    c->fingerprint, file);
+	else
+		notice(c->hooks, "the %s host key of %s (%s) is accepted for this session only: %s", c->type,
+		    c->target->known_as, c->fingerprint, err.text);
+}
+
+static char *
+question_text(const struct check *c)
+{
+	const struct target *t = c->target;
+	bool alias = strcmp(t->known_as, t->host) != 0;
+
+	return xasprintf("%s%s%s%s is not in known_hosts%s. It shows the %s key\n%s\n%sTrust it "
+			 "(yes/no/fingerprint)? ",
+	    t->known_as, alias ? " (" : "", alias ? t->host : "", alias ? ")" : "",
+	    c->answer.state == KNOWN_OTHER_TYPE ? " with a key of this type, only with others" : "", c->type,
+	    c->fingerprint, c->answer.cert_authority ? "(@cert-authority lines are not honoured.)\n" : "");
+}
+
+/* 1 = trusted, 0 = refused, -1 = nobody there to answer. */
+static int
+ask_person(const struct check *c)
+{
+	char *text = question_text(c), *answer;
+	int i, verdict = 0;
+
+	for (i = 0; i < QUESTIONS_MAX; i++) {
+		answer = c->hooks->ask(PROMPT_HOST_KEY, text, true, c->hooks->arg);
+		if (answer == NULL) {
+			verdict = i == 0 ? -1 : 0;
+			break;
+		}
+		verdict = strcasecmp(answer, "yes") == 0 || strcmp(answer, c->fingerprint) == 0;
+		i = verdict == 1 || strcasecmp(answer, "no") == 0 ? QUESTIONS_MAX : i;
+		secret_free(answer);
+	}
+	free(text);
+	return verdict;
+}
+
+static int
+judge_unknown(const struct check *c, struct np_error *err)
+{
+	int verdict;
+
+	switch (c->target->strict) {
+	case STRICT_YES:
+		return refuse_unknown(c, "StrictHostKeyChecking is yes", err);
+	case STRICT_ASK:
+		if (c->target->batch_mode)
+			return refuse_unknown(c, "BatchMode is on", err);
+		verdict = ask_person(c);
+		if (c->hooks->left(err, c->hooks->arg) < 0)
+			return error_prefix(err, "asking about the host key of %s", c->target->known_as);
+		if (verdict == 0)
+			return refuse_unknown(c, "and the answer was no", err);
+		if (verdict == -1)
+			return refuse_unknown(c, "", err);
+		break;
+	case STRICT_ACCEPT_NEW:
+	case STRICT_OFF:
+		break;
+	}
+	add_key(c);
+	dial_step(c->hooks, "host key", STEP_OK, "%s %s, accepted as new", c->type, c->fingerprint);
+	return 0;
+}
+
+static int
+judge(struct check *c, struct np_error *err)
+{
+	known_hosts_look_up(c->target, c->key, &c->answer);
+	switch (c->answer.state) {
+	case KNOWN_MATCH:
+		dial_step(c->hooks, "host key", STEP_OK, "%s %s, known (%s:%u)", c->type, c->fingerprint,
+		    c->answer.file, c->answer.line);
+		return 0;
+	case KNOWN_CHANGED:
+		return refuse_changed(c, err);
+	case KNOWN_REVOKED:
+		return refuse_revoked(c, err);
+	case KNOWN_NOT:
+	case KNOWN_OTHER_TYPE:
+		break;
+	}
+	if (c->answer.cert_authority)
+		notice(c->hooks,
+		    "known_hosts names a @cert-authority for %s: host certificates are not supported, its plain host "
+		    "key is what counts",
+		    c->target->known_as);
+	return judge_unknown(c, err);
+}
+
+int
+hostkey_check(ssh_session session, const struct target *target, const struct dial_hooks *hooks, struct np_error *err)
+{
+	struct check c = {.target = target, .hooks = hooks};
+	int rc;
+
+	if (ssh_get_server_publickey(session, &c.key) != SSH_OK)
+		return error_set(err, REASON_CONNECT_FAILED, "libssh cannot tell the server's host key");
+	c.type = ssh_key_type_to_char(ssh_key_type(c.key));
+	known_hosts_fingerprint(c.key, c.fingerprint);
+	rc = judge(&c, err);
+	known_answer_finish(&c.answer);
+	ssh_key_free(c.key);
+	return rc;
+}

@@ -1,0 +1,374 @@
+/* Resolving; see resolve.h. */
+#include "login/resolve.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <libssh/libssh.h>
+
+#include "base/buf.h"
+#include "login/child.h"
+#include "base/operand.h"
+#include "base/paths.h"
+#include "sshconf/sshconf.h"
+#include "login/wake.h"
+#include "base/xalloc.h"
+
+#define SSH_SECONDS 5.0
+#define SSH_OUTPUT_MAX (1024u * 1024u)
+
+/* What ssh is asked. */
+struct question {
+	char *host;
+	char *user; /* NULL: ssh's configuration decides */
+	int port;   /* 0: likewise */
+	char *file; /* -F; NULL: the usual files; "none" */
+};
+
+static void
+question_finish(struct question *q)
+{
+	free(q->host);
+	free(q->user);
+	free(q->file);
+}
+
+static int
+question_make(
+    const struct device_conf *device, const char *default_ssh_config, struct question *q, struct np_error *err)
+{
+	const char *file = device->ssh_config != NULL ? device->ssh_config : default_ssh_config;
+	struct operand op;
+
+	if (operand_parse(device->host != NULL ? device->host : device->name, &op, err) == -1)
+		return -1;
+	if (device->username != NULL && operand_check_user(device->username, err) == -1) {
+		operand_finish(&op);
+		return -1;
+	}
+	q->host = xstrdup(op.host);
+	q->user = xstrdup_null(device->username != NULL ? device->username : op.user);
+	q->port = device->port != 0 ? device->port : op.port;
+	q->file = file == NULL ? NULL : paths_expand_home(file);
+	operand_finish(&op);
+	return 0;
+}
+
+/* The per-user configuration file where ssh itself looks for it: the home directory of the password file. */
+static char *
+user_config_path(void)
+{
+	struct passwd pw, *found = NULL;
+	char space[4096];
+
+	if (getpwuid_r(getuid(), &pw, space, sizeof(space), &found) != 0 || found == NULL)
+		return NULL;
+	return xasprintf("%s/.ssh/config", found->pw_dir);
+}
+
+static void
+add_missing(struct strings *files, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < files->n; i++)
+		if (strcmp(files->v[i], path) == 0)
+			return;
+	strings_add(files, path);
+}
+
+/* Files that ssh looked for and did not find are watched too: creating one changes the answer. */
+static void
+add_expected_files(struct strings *files, const char *file)
+{
+	char *user_path;
+
+	if (file != NULL) {
+		if (strcmp(file, "none") != 0)
+			add_missing(files, file);
+		return;
+	}
+	user_path = user_config_path();
+	if (user_path != NULL)
+		add_missing(files, user_path);
+	free(user_path);
+	add_missing(files, "/etc/ssh/ssh_config");
+}
+
+static enum child_end
+run_ssh(const struct question *q, const struct child_limits *limits, struct child_output *output)
+{
+	const char *argv[12];
+	char port[16];
+	size_t n = 0;
+
+	argv[n++] = "ssh";
+	argv[n++] = "-vG";
+	if (q->file != NULL) {
+		argv[n++] = "-F";
+		argv[n++] = q->file;
+	}
+	if (q->user != NULL) {
+		argv[n++] = "-l";
+		argv[n++] = q->user;
+	}
+	if (q->port != 0) {
+		snprintf(port, sizeof(port), "%d", q->port);
+		argv[n++] = "-p";
+		argv[n++] = port;
+	}
+	argv[n++] = "--";
+	argv[n++] = q->host;
+	argv[n] = NULL;
+	return child_run(argv, limits, output);
+}
+
+/* ssh's complaint without the debug lines around it, made harmless and cut. */
+static void
+ssh_words(const struct child_output *output, char *text, size_t size)
+{
+	char *words = child_error_text(output);
+	char *line, *rest = words;
+	size_t used = 0;
+	int n;
+
+	text[0] = '\0';
+	while ((line = strsep(&rest, "\n")) != NULL && used < size) {
+		if (line[0] == '\0' || strncmp(line, "debug", 5) == 0 || strncmp(line, "OpenSSH_", 8) == 0)
+			continue;
+		n = snprintf(text + used, size - used, "%s%s", used > 0 ? "; " : "", line);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	free(words);
+}
+
+static int
+ssh_failed(enum child_end end, const struct child_limits *limits, const struct child_output *output,
+    const struct question *q, struct np_error *err)
+{
+	char words[500];
+
+	if (end == CHILD_EXITED && WIFEXITED(output->status)) {
+		ssh_words(output, words, sizeof(words));
+		if (words[0] != '\0')
+			return error_set(
+			    err, REASON_RESOLVE_FAILED, "ssh refuses its configuration for %s: %s", q->host, words);
+	}
+	child_describe(end, limits, output, words, sizeof(words));
+	return error_set(err, REASON_RESOLVE_FAILED, "ssh -G %s %s", q->host, words);
+}
+
+static char *
+option_text(ssh_session s, enum ssh_options_e option)
+{
+	char *value = NULL, *copy = NULL;
+
+	if (ssh_options_get(s, option, &value) == SSH_OK && value != NULL)
+		copy = xstrdup(value);
+	ssh_string_free_char(value);
+	return copy;
+}
+
+static int
+add_line(struct buf *b, const char *key, const char *value)
+{
+	return value == NULL ? 0 : buf_printf(b, "%s %s\n", key, value);
+}
+
+/* What libssh's reader understood, in the words of ssh -G, so that one parser and one set of defaults serve both. */
+static int
+libssh_words(ssh_session s, struct buf *text)
+{
+	char *host = option_text(s, SSH_OPTIONS_HOST), *user = option_text(s, SSH_OPTIONS_USER);
+	char *key = option_text(s, SSH_OPTIONS_IDENTITY), *proxy = option_text(s, SSH_OPTIONS_PROXYCOMMAND);
+	char *known = option_text(s, SSH_OPTIONS_KNOWNHOSTS), *global = option_text(s, SSH_OPTIONS_GLOBAL_KNOWNHOSTS);
+	unsigned int port = 22;
+	int rc = 0;
+
+	ssh_options_get_port(s, &port);
+	rc |= add_line(text, "hostname", host);
+	rc |= add_line(text, "user", user);
+	rc |= buf_printf(text, "port %u\n", port);
+	rc |= add_line(text, "identityfile", key);
+	rc |= add_line(text, "identityfile", "~/.ssh/id_rsa");
+	rc |= add_line(text, "identityfile", "~/.ssh/id_ecdsa");
+	rc |= add_line(text, "identityfile", "~/.ssh/id_ed25519");
+	rc |= add_line(text, "proxycommand", proxy);
+	rc |= add_line(text, "userknownhostsfile", known != NULL ? known : "~/.ssh/known_hosts");
+	rc |= add_line(text, "globalknownhostsfile", global != NULL ? global : "/etc/ssh/ssh_known_hosts");
+	rc |= buf_append_str(text, "stricthostkeychecking ask\npubkeyauthentication true\n"
+				   "passwordauthentication yes\nkbdinteractiveauthentication yes\n"
+				   "numberofpasswordprompts 3\naddressfamily any\n");
+	free(host);
+	free(user);
+	free(key);
+	free(proxy);
+	free(known);
+	free(global);
+	return rc;
+}
+
+static int
+libssh_ask(ssh_session s, const struct question *q, struct buf *text, struct np_error *err)
+{
+	bool parse_nothing = false;
+
+	if (ssh_options_set(s, SSH_OPTIONS_HOST, q->host) != 0 ||
+	    (q->user != NULL && ssh_options_set(s, SSH_OPTIONS_USER, q->user) != 0) ||
+	    (q->port != 0 && ssh_options_set(s, SSH_OPTIONS_PORT, &q->port) != 0) ||
+	    ssh_options_set(s, SSH_OPTIONS_PROCESS_CONFIG, &parse_nothing) != 0)
+		return error_set(err, REASON_RESOLVE_FAILED, "libssh refuses the host %s", q->host);
+	if (q->file != NULL && strcmp(q->file, "none") == 0) {
+		/* Nothing to read. */
+	} else if (ssh_options_parse_config(s, q->file) != 0) {
+		return error_set(err, REASON_RESOLVE_FAILED,
+		    "libssh cannot read ssh's configuration for %s; install the OpenSSH client, or set ssh_config: "
+		    "none",
+		    q->host);
+	}
+	if (libssh_words(s, text) != 0)
+		return error_set(err, REASON_RESOLVE_FAILED, "ssh's configuration for %s is too long", q->host);
+	return 0;
+}
+
+/* Without an ssh client: libssh's own reader.  Returns ssh -G like text, or NULL with err. */
+static char *
+ask_libssh(const struct question *q, struct np_error *err)
+{
+	ssh_session s = ssh_new();
+	struct buf text;
+	char *copy = NULL;
+
+	if (s == NULL) {
+		error_set(err, REASON_INTERNAL, "libssh cannot make a session");
+		return NULL;
+	}
+	buf_init(&text, SSH_OUTPUT_MAX);
+	if (libssh_ask(s, q, &text, err) == 0)
+		copy = xstrndup((const char *)buf_head(&text), text.len);
+	buf_free(&text);
+	ssh_free(s);
+	return copy;
+}
+
+static struct target *
+make_target(const struct device_conf *device, const struct question *q, const char *words, const char *log,
+    const char *notice, struct np_error *err)
+{
+	struct sshconf conf = {.port = 0};
+	struct strings files = {NULL, 0};
+	struct target *target = NULL;
+
+	if (sshconf_parse(words, &conf, err) == 0) {
+		if (notice != NULL)
+			strings_add(&conf.unsupported, notice);
+		sshconf_files(log, &files);
+		add_expected_files(&files, q->file);
+		target = target_make(device, &conf, &files, err);
+	}
+	sshconf_finish(&conf);
+	strings_finish(&files);
+	return target;
+}
+
+static bool
+has_stamp(const struct file_stamps *set, const char *path)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (strcmp(set->v[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+static void
+add_stamps(struct file_stamps *set, const struct strings *files)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (!has_stamp(set, files->v[i]))
+			file_stamps_add(set, files->v[i]);
+}
+
+/* As they are before ssh reads them. */
+static void
+stamp_expected(struct file_stamps *read, const struct question *q)
+{
+	struct strings files = {NULL, 0};
+
+	add_expected_files(&files, q->file);
+	add_stamps(read, &files);
+	strings_finish(&files);
+}
+
+/* Those that ssh says it has read, until it met with something that it does not understand. */
+static void
+stamp_read(struct file_stamps *read, const char *log)
+{
+	struct strings files = {NULL, 0};
+
+	if (log != NULL)
+		sshconf_files(log, &files);
+	add_stamps(read, &files);
+	strings_finish(&files);
+}
+
+static struct target *
+ask_ssh(const struct device_conf *device, const struct question *q, const struct child_limits *limits,
+    const struct dial_hooks *hooks, struct file_stamps *read, struct np_error *err)
+{
+	struct child_output output;
+	struct target *target = NULL;
+	enum child_end end = run_ssh(q, limits, &output);
+	char *words;
+
+	if (end == CHILD_EXITED && WIFEXITED(output.status) && WEXITSTATUS(output.status) == 0) {
+		target = make_target(device, q, output.out, output.err, NULL, err);
+	} else if (end == CHILD_FAILED && output.error_number == ENOENT) {
+		words = ask_libssh(q, err);
+		if (words != NULL)
+			target = make_target(device, q, words, "",
+			    "no ssh client is installed: IdentitiesOnly, CertificateFile, HostKeyAlias, IdentityAgent, "
+			    "StrictHostKeyChecking, ProxyJump and some others of ssh_config are not honoured",
+			    err);
+		free(words);
+	} else if ((end != CHILD_CANCELLED && end != CHILD_TIMED_OUT) || hooks->left(err, hooks->arg) >= 0) {
+		ssh_failed(end, limits, &output, q, err);
+	}
+	if (target == NULL)
+		stamp_read(read, output.err);
+	child_output_finish(&output);
+	return target;
+}
+
+struct target *
+resolve_target(const struct device_conf *device, const char *default_ssh_config, const struct dial_hooks *hooks,
+    struct file_stamps *read, struct np_error *err)
+{
+	struct child_limits limits = {.out_max = SSH_OUTPUT_MAX, .err_max = SSH_OUTPUT_MAX, .seconds = SSH_SECONDS};
+	struct question q = {.host = NULL};
+	struct file_stamps stamps = {0};
+	struct target *target = NULL;
+	double left = hooks->left(err, hooks->arg);
+
+	if (left < 0 || question_make(device, default_ssh_config, &q, err) == -1)
+		return NULL;
+	if (left < limits.seconds)
+		limits.seconds = left;
+	limits.cancel_fd = wake_open(hooks, err);
+	if (limits.cancel_fd != -1) {
+		stamp_expected(&stamps, &q);
+		target = ask_ssh(device, &q, &limits, hooks, &stamps, err);
+		wake_close(hooks, limits.cancel_fd);
+	}
+	question_finish(&q);
+	if (target == NULL && read != NULL)
+		*read = stamps;
+	else
+		file_stamps_finish(&stamps);
+	return target;
+}

@@ -1,0 +1,430 @@
+/*
+ * What makes a platform definition usable beyond being well written: every name it refers to exists, every mode proves
+ * itself by samples that no other mode takes for its own, no prompt matches ordinary text, no expression is costly.
+ *
+ * Errors refuse the file; warnings are kept in the platform for `npctl platform check`.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/platform_impl.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define TORTURE_SIZE 1500
+
+struct lint {
+	struct platform *p;
+	const struct yamldoc *doc;
+	struct np_error *err;
+};
+
+/* Where a key stands, or the beginning when it came from a base. */
+static const struct yamldoc_node *
+where(const struct lint *l, const char *key)
+{
+	const struct yamldoc_node *node = yamldoc_get(l->doc->root, key);
+
+	return node != NULL ? node : l->doc->root;
+}
+
+static const struct yamldoc_node *
+where_mode(const struct lint *l, const struct platform_mode *mode)
+{
+	const struct yamldoc_node *modes = yamldoc_get(l->doc->root, "modes");
+
+	for (size_t i = 0; modes != NULL && modes->kind == YAMLDOC_MAPPING && i < modes->count; i++) {
+		if (strcmp(modes->keys[i]->text, mode->name) == 0)
+			return modes->keys[i];
+	}
+	return l->doc->root;
+}
+
+static void NP_PRINTF(3, 4) warn(const struct lint *l, const struct yamldoc_node *node, const char *fmt, ...)
+{
+	struct platform *p = l->p;
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = xvasprintf(fmt, ap);
+	va_end(ap);
+	p->warnings = xreallocarray(p->warnings, p->warnings_count + 1, sizeof(char *));
+	p->warnings[p->warnings_count++] = xasprintf("%s:%d: %s", l->doc->name, node != NULL ? node->line : 1, text);
+	free(text);
+}
+
+/* --- names --- */
+
+static bool
+is_name(const char *s)
+{
+	return s[0] != '\0' && strlen(s) <= 64 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(s);
+}
+
+static int
+check_name(const struct lint *l)
+{
+	const char *file = strrchr(l->p->file, '/');
+	char *expected;
+	int r = 0;
+
+	if (l->p->name == NULL)
+		return yamldoc_error(l->doc, l->doc->root, l->err, "`name` is missing");
+	if (!is_name(l->p->name))
+		return yamldoc_error(l->doc, where(l, "name"), l->err,
+		    "`name` must be small letters, digits and underscores, at most 64");
+	file = file != NULL ? file + 1 : l->p->file;
+	expected = xasprintf("%s.yaml", l->p->name);
+	if (strcmp(file, expected) != 0)
+		r = yamldoc_error(l->doc, where(l, "name"), l->err, "`name` is `%s`: the file must be called %s",
+		    l->p->name, expected);
+	free(expected);
+	return r;
+}
+
+static int
+unknown_mode(const struct lint *l, const struct yamldoc_node *node, const char *key, const char *name)
+{
+	const char **names = xcalloc(l->p->modes_count + 1, sizeof(char *));
+	const char *nearest;
+
+	for (size_t i = 0; i < l->p->modes_count; i++)
+		names[i] = l->p->modes[i]->name;
+	nearest = text_nearest(name, names, l->p->modes_count);
+	free(names);
+	return yamldoc_error(l->doc, node, l->err, "`%s` names the mode `%s`, which `modes` does not define%s%s%s", key,
+	    name, nearest != NULL ? ": did you mean `" : "", nearest != NULL ? nearest : "",
+	    nearest != NULL ? "`?" : "");
+}
+
+static int
+resolve_modes(const struct lint *l)
+{
+	struct platform *p = l->p;
+
+	if (p->modes_count == 0)
+		return yamldoc_error(
+		    l->doc, l->doc->root, l->err, "`modes` is missing: at least one prompt must be known");
+	for (size_t i = 0; i < p->modes_count; i++) {
+		struct platform_mode *mode = p->modes[i];
+
+		mode->parent = NULL;
+		if (mode->parent_name == NULL)
+			continue;
+		mode->parent = platform_mode(p, mode->parent_name);
+		if (mode->parent == NULL)
+			return unknown_mode(l, where_mode(l, mode), "parent", mode->parent_name);
+	}
+	for (size_t i = 0; i < p->modes_count; i++) {
+		const struct platform_mode *mode = p->modes[i];
+
+		for (int depth = 0; mode != NULL; mode = mode->parent) {
+			if (++depth > PLATFORM_DEPTH_MAX)
+				return yamldoc_error(l->doc, where_mode(l, p->modes[i]), l->err,
+				    "the parents of mode `%s` lead in a circle or deeper than %d", p->modes[i]->name,
+				    PLATFORM_DEPTH_MAX);
+		}
+	}
+	if (p->base_mode_name == NULL)
+		return yamldoc_error(
+		    l->doc, l->doc->root, l->err, "`base_mode` is missing: the mode that commands run in");
+	p->base_mode = platform_mode(p, p->base_mode_name);
+	if (p->base_mode == NULL)
+		return unknown_mode(l, where(l, "base_mode"), "base_mode", p->base_mode_name);
+	return 0;
+}
+
+/* --- samples --- */
+
+/* Splits "context\ncontext\nprompt" into a view of it. */
+static void
+view_of_sample(const char *sample, struct platform_view *view)
+{
+	const char *line = strrchr(sample, '\n'), *end;
+
+	memset(view, 0, sizeof(*view));
+	view->tail = line != NULL ? line + 1 : sample;
+	view->size = strlen(view->tail);
+	while (line != NULL && view->context_count < PLATFORM_CONTEXT_MAX) {
+		end = line;
+		while (line > sample && line[-1] != '\n')
+			line--;
+		view->context[view->context_count] = line;
+		view->context_size[view->context_count++] = (size_t)(end - line);
+		line = line > sample ? line - 1 : NULL;
+	}
+}
+
+static int
+check_sample(const struct lint *l, const struct platform_mode *mode, const char *sample)
+{
+	const struct yamldoc_node *node = where_mode(l, mode);
+	struct platform_view view;
+	const struct platform_mode *found;
+
+	view_of_sample(sample, &view);
+	found = platform_mode_of(l->p, &view, NULL);
+	if (found == NULL)
+		return yamldoc_error(l->doc, node, l->err, "sample `%s` of mode `%s` does not match its own prompt",
+		    view.tail, mode->name);
+	for (size_t i = 0; i < l->p->modes_count; i++) {
+		const struct platform_mode *other = l->p->modes[i];
+
+		if (other == mode)
+			continue;
+		if (found == other ||
+		    (pattern_matches(other->prompt, view.tail, view.size) &&
+			(other->context == NULL) == (mode->context == NULL) && other->context == NULL))
+			return yamldoc_error(l->doc, node, l->err,
+			    "sample `%s` of mode `%s` also matches mode `%s`: make one of the expressions stricter",
+			    view.tail, mode->name, other->name);
+	}
+	if (view.context_count + 1 > (size_t)l->p->prompt_lines)
+		return yamldoc_error(l->doc, node, l->err, "sample of mode `%s` has %zu lines, `prompt_lines` is %d",
+		    mode->name, view.context_count + 1, l->p->prompt_lines);
+	for (size_t i = 0; i < view.context_count; i++) {
+		if (!pattern_list_matches(&l->p->prompt_context, view.context[i], view.context_size[i]))
+			return yamldoc_error(l->doc, node, l->err,
+			    "sample of mode `%s`: its line `%.*s` does not match `prompt_context`", mode->name,
+			    (int)view.context_size[i], view.context[i]);
+	}
+	return 0;
+}
+
+/* Lines of ordinary output, none of which may pass for a prompt. */
+static int
+check_ordinary_text(const struct lint *l, const struct platform_mode *mode)
+{
+	static const char *const lines[] = {" ", "#", ">", "$", "# ", "###########", "Building configuration...",
+	    "interface GigabitEthernet0/1", "# this is a comment", "! Last configuration change at 10:00:00",
+	    "Password: ", "login: ", "--More--", "Are you sure? [y/n]:", "Proceed? [confirm]", "100%", "10.0.0.0/8",
+	    "                ", "Press any key to continue", "* 10.0.0.1 via 10.0.0.2 >"};
+
+	for (size_t i = 0; i < NP_COUNT(lines); i++) {
+		if (pattern_matches(mode->prompt, lines[i], strlen(lines[i])))
+			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
+			    "the prompt of mode `%s` also matches the ordinary line `%s`: make it stricter", mode->name,
+			    lines[i]);
+	}
+	return 0;
+}
+
+static int
+check_modes(const struct lint *l)
+{
+	for (size_t i = 0; i < l->p->modes_count; i++) {
+		const struct platform_mode *mode = l->p->modes[i];
+
+		if (mode->samples_count == 0)
+			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
+			    "mode `%s` needs `samples`: prompts as the device shows them", mode->name);
+		for (size_t k = 0; k < mode->samples_count; k++) {
+			if (check_sample(l, mode, mode->samples[k]) < 0)
+				return -1;
+		}
+		if (check_ordinary_text(l, mode) < 0)
+			return -1;
+		if (!pattern_has_group(mode->prompt))
+			warn(l, where_mode(l, mode),
+			    "the prompt of mode `%s` has no (?<host>...): another device's prompt in the output could "
+			    "pass "
+			    "for it",
+			    mode->name);
+	}
+	return 0;
+}
+
+/* --- costly expressions --- */
+
+/* The unit again and again.  By copies: a division for every byte would cost more than the matching. */
+static void
+repeat_unit(char *text, size_t size, const char *unit)
+{
+	size_t have = strlen(unit);
+
+	memcpy(text, unit, have);
+	for (; have < size; have *= 2)
+		memcpy(text + have, text, have < size - have ? have : size - have);
+}
+
+static bool
+is_costly(const struct pattern *pattern)
+{
+	static const char *const units[] = {
+	    "a", " ", "-", "#", "0", "a ", "a.", "a-", "(a)", "[a]", "a/", "1 ", "\t", "=", "a@", "*", "% "};
+	char *text = xmalloc(TORTURE_SIZE + 128);
+	bool costly = false;
+
+	/* With every character behind, too: else the search for one that must come ends most matches before they begin.
+	 */
+	for (size_t i = 0; i < NP_COUNT(units) && !costly; i++) {
+		repeat_unit(text, TORTURE_SIZE, units[i]);
+		for (size_t k = 0; k < 127; k++)
+			text[TORTURE_SIZE + k] = (char)(k + 1);
+		costly = pattern_find(pattern, text, TORTURE_SIZE + 1, NULL, NULL) == PATTERN_COSTLY ||
+			 pattern_find(pattern, text, TORTURE_SIZE + 127, NULL, NULL) == PATTERN_COSTLY;
+	}
+	free(text);
+	return costly;
+}
+
+static int
+refuse_costly(const struct lint *l, const struct yamldoc_node *node, const char *key, const struct pattern *pattern)
+{
+	if (pattern == NULL || !is_costly(pattern))
+		return 0;
+	return yamldoc_error(l->doc, node, l->err,
+	    "`%s`: the expression `%s` takes too long on long lines: avoid nested repetitions", key,
+	    pattern_text(pattern));
+}
+
+static int
+check_questions_cost(const struct lint *l, const char *key, const struct platform_questions *questions)
+{
+	for (size_t i = 0; i < questions->count; i++) {
+		if (refuse_costly(l, where(l, key), key, questions->items[i].match) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+check_steps_cost(const struct lint *l, const char *key, const struct platform_steps *steps)
+{
+	for (size_t i = 0; i < steps->count; i++) {
+		if (check_questions_cost(l, key, &steps->items[i].questions) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+check_lists_cost(const struct lint *l)
+{
+	struct platform *p = l->p;
+	const struct {
+		const char *key;
+		const struct pattern_list *list;
+	} lists[] = {{"prompt_context", &p->prompt_context}, {"false_prompts", &p->false_prompts}, {"mask", &p->mask},
+	    {"mode_change", &p->mode_change}, {"passwords", &p->passwords}, {"questions", &p->questions},
+	    {"errors", &p->errors}, {"ignore", &p->ignore}, {"async", &p->async}, {"redact", &p->redact},
+	    {"config", &p->config.blocks}, {"detect", &p->detect}};
+
+	for (size_t i = 0; i < NP_COUNT(lists); i++) {
+		for (size_t k = 0; k < lists[i].list->count; k++) {
+			if (refuse_costly(l, where(l, lists[i].key), lists[i].key, lists[i].list->items[k]) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+check_cost(const struct lint *l)
+{
+	struct platform *p = l->p;
+
+	for (size_t i = 0; i < p->modes_count; i++) {
+		const struct platform_mode *mode = p->modes[i];
+
+		if (refuse_costly(l, where_mode(l, mode), "prompt", mode->prompt) < 0 ||
+		    refuse_costly(l, where_mode(l, mode), "context", mode->context) < 0)
+			return -1;
+	}
+	if (check_lists_cost(l) < 0 || check_questions_cost(l, "login", &p->login) < 0 ||
+	    check_questions_cost(l, "pager", &p->pager) < 0 || check_steps_cost(l, "prepare", &p->prepare) < 0 ||
+	    check_steps_cost(l, "logout", &p->logout) < 0 || check_steps_cost(l, "config", &p->config.commit) < 0 ||
+	    check_steps_cost(l, "config", &p->config.save) < 0)
+		return -1;
+	return 0;
+}
+
+/* --- the rest --- */
+
+/* A secret may only be sent at a prompt that asks for something hidden. */
+static int
+check_secrets(const struct lint *l)
+{
+	for (size_t i = 0; i < l->p->modes_count; i++) {
+		const struct platform_mode *mode = l->p->modes[i];
+
+		if (mode->enter != NULL && mode->parent == NULL)
+			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
+			    "mode `%s` has `enter` but no `parent`: from where is it entered?", mode->name);
+		if (mode->leave != NULL && mode->parent == NULL)
+			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
+			    "mode `%s` has `leave` but no `parent`: where does it lead?", mode->name);
+	}
+	return 0;
+}
+
+static int
+check_config(const struct lint *l)
+{
+	const struct platform_config *c = &l->p->config;
+	bool any = false;
+
+	if (!c->given) {
+		warn(l, l->doc->root, "no `config`: npexec -c will be refused");
+		return 0;
+	}
+	for (size_t i = 0; i < l->p->modes_count; i++)
+		any = any || l->p->modes[i]->config;
+	if (!any)
+		return yamldoc_error(l->doc, where(l, "config"), l->err,
+		    "`config` is given, but no mode says `config: true`: where may lines run?");
+	if (c->candidate && (c->commit.count == 0 || c->abort.count == 0))
+		return yamldoc_error(l->doc, where(l, "config"), l->err, "a candidate needs both `commit` and `abort`");
+	if (c->enter.count > 0 && c->leave.count == 0)
+		return yamldoc_error(l->doc, where(l, "config"), l->err, "`enter` without `leave`");
+	return 0;
+}
+
+static int
+check_rest(const struct lint *l)
+{
+	struct platform *p = l->p;
+
+	if (p->newline[0] == '\0' || strlen(p->newline) > 2)
+		return yamldoc_error(
+		    l->doc, where(l, "newline"), l->err, "`newline` must be \"\\n\", \"\\r\" or \"\\r\\n\"");
+	if (p->sentinel != NULL && strstr(p->sentinel, "{nonce}") == NULL)
+		return yamldoc_error(l->doc, where(l, "sentinel"), l->err, "`sentinel` must hold {nonce}");
+	if (p->prove && p->sentinel == NULL)
+		return yamldoc_error(l->doc, where(l, "prove"), l->err, "`prove` needs a `sentinel`");
+	if (p->prompt_lines > 1 && p->prompt_context.count == 0)
+		return yamldoc_error(
+		    l->doc, where(l, "prompt_lines"), l->err, "`prompt_lines` above 1 needs `prompt_context`");
+	if (p->prompt_lines == 1 && p->prompt_context.count > 0)
+		return yamldoc_error(
+		    l->doc, where(l, "prompt_context"), l->err, "`prompt_context` needs `prompt_lines` above 1");
+	if (p->idle > 0 && p->keepalive_cli >= p->idle)
+		return yamldoc_error(l->doc, where(l, "keepalive_cli"), l->err,
+		    "`keepalive_cli` must be below `idle`, or the device closes first");
+	for (size_t i = 0; i < p->config.blocks.count; i++) {
+		if (!pattern_has_group(p->config.blocks.items[i]))
+			return yamldoc_error(l->doc, where(l, "config"), l->err,
+			    "each of `blocks` needs a group (?<end>...): the text that ends the block");
+	}
+	if (p->errors.count == 0)
+		warn(l, l->doc->root, "no `errors`: rejected commands will look successful");
+	if (p->logout.count == 0)
+		warn(l, l->doc->root,
+		    "no `logout`: shells are closed without a word, which some devices keep as a used line");
+	if (p->sentinel == NULL)
+		warn(l, l->doc->root,
+		    "no `sentinel`: shells cannot be proven after an interrupt and are closed instead");
+	return 0;
+}
+
+int
+platform_lint(struct platform *p, const struct yamldoc *doc, struct np_error *err)
+{
+	struct lint l = {p, doc, err};
+
+	if (check_name(&l) < 0 || resolve_modes(&l) < 0 || check_secrets(&l) < 0 || check_modes(&l) < 0 ||
+	    check_config(&l) < 0 || check_rest(&l) < 0 || check_cost(&l) < 0)
+		return -1;
+	return 0;
+}

@@ -1,0 +1,73 @@
+/*
+ * What the parts of the pool's policy share.  pool.c takes in what happened; pool_next() answers what to do, from rules
+ * in three files, each of which may fill in one action:
+ *
+ *   pool_entry.c  what time does to sessions: answers that failed to come, age, idleness
+ *   pool_next.c   who is not to wait any longer; who is told what he waits for
+ *   pool_serve.c  sessions for waiters in the order of the queue: a free channel, a sign of life, a new session
+ *
+ * A rule whose time has not come says when that is (look_due()), by the same expression by which it will judge then: so
+ * the broker wakes neither too late nor in vain.
+ */
+#ifndef NP_POOL_IMPL_H
+#define NP_POOL_IMPL_H
+
+#include "pool/pool.h"
+
+/* A dial that has not come to an end, also one that nobody wants any longer: the server may count it as an attempt. */
+static inline bool
+pool_entry_dials(const struct pool_entry *e)
+{
+	return e->ready_since == 0;
+}
+
+/* Serves shared waiters, now or after a sign of life. */
+static inline bool
+pool_entry_is_live(const struct pool_entry *e)
+{
+	return !e->private_use && (e->state == POOL_READY || e->state == POOL_PROBING);
+}
+
+/* Wants a session that nobody else uses. */
+static inline bool
+pool_waiter_is_private(const struct pool *p, const struct pool_waiter *w)
+{
+	return w->fresh || !p->args->enabled;
+}
+
+static inline bool
+pool_is_host_key_failure(enum np_reason reason)
+{
+	return reason == REASON_HOST_KEY_UNKNOWN || reason == REASON_HOST_KEY_CHANGED;
+}
+
+/* One look at the pool. */
+struct look {
+	struct pool *p;
+	const struct pool_room *room;
+	double now;
+	double wake_at;
+	bool wants_room;
+	struct pool_action *action;
+};
+
+/* True once t has come; until then it is remembered for wake_at. */
+bool look_due(struct look *l, double t);
+/* Fills in POOL_CLOSE; returns true. */
+bool look_close(struct look *l, struct pool_entry *e, enum np_reason reason, const char *fmt, ...) NP_PRINTF(4, 5);
+
+/* Whether sessions may be asked for a sign of life: there are devices that do not bear it. */
+bool pool_may_probe(const struct pool *p);
+/* Whether e was asked for a sign of life and gave none for too long to make anybody wait for it. */
+bool entry_is_suspect(const struct look *l, const struct pool_entry *e);
+int pool_live_entries(const struct pool *p);
+int pool_dialling(const struct pool *p);
+/* Whether a session that there is, or an attempt under way, may come to serve w. */
+bool waiter_has_hope(const struct pool *p, const struct pool_waiter *w);
+struct pool_waiter *pool_first_private(const struct pool *p);
+
+/* The rules.  True: the action is filled in. */
+bool look_at_entries(struct look *l);
+bool look_at_service(struct look *l);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * The listening socket: made without a race, in a directory that only its owner can use, one broker a path.
+ * Main thread only.
+ */
+#ifndef NP_LISTENER_H
+#define NP_LISTENER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <ev.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+
+struct listener;
+
+/* A connection of a process of our own uid was accepted; the callee owns fd (non-blocking, CLOEXEC). */
+typedef void listener_accept_fn(int fd, pid_t pid, void *arg);
+/* A connection of another user was turned away; not called for each of very many. */
+typedef void listener_refused_fn(uid_t uid, pid_t pid, void *arg);
+
+/*
+ * Listens at path: takes PATH.lock (held for life), judges the directory, removes a stale socket only when connecting
+ * to it is refused, binds under a temporary name with mode 0600 and renames it into place.  A name that somebody
+ * removes later is made again.  NULL with err: denied (directory), connect_failed ("another broker (pid N) serves
+ * ..."), internal.
+ */
+struct listener *listener_create(struct ev_loop *loop, const char *path, listener_accept_fn *accepted, void *arg,
+    struct np_error *err) NP_MUST_CHECK;
+/* Serves a socket that the service manager has made (LISTEN_FDS); it is never unlinked by us. */
+struct listener *listener_adopt(
+    struct ev_loop *loop, int fd, listener_accept_fn *accepted, void *arg, struct np_error *err) NP_MUST_CHECK;
+/* From now on tells of those who are turned away, with the arg of accepted. */
+void listener_tell_refused(struct listener *l, listener_refused_fn *refused);
+/* Stops accepting and removes the socket from the file system (when it is still ours); connected peers live on. */
+void listener_stop(struct listener *l);
+/*
+ * Another broker serves our path now (somebody had removed the socket, or the service manager has bound its own): no
+ * client can reach us any longer.  The owner had better end when its work is done.
+ */
+bool listener_is_lost(const struct listener *l);
+/* NULL is fine. */
+void listener_destroy(struct listener *l);
+const char *listener_path(const struct listener *l);
+
+#endif

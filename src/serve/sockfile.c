@@ -1,0 +1,232 @@
+/*
+ * The socket's name in the file system.  Owns the descriptor that listens and the lock; knows no loop.  Main thread
+ * only.
+ *
+ * One broker a path: PATH.lock is held (flock) for life and never removed, so that nobody can lock a file that is no
+ * longer there for others.  Under the lock the socket is bound with mode 0600 to a name of the same length (so that it
+ * fits sun_path as well), listens, and is renamed into place: a client finds no socket or a working one.
+ */
+#include "serve/sockfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+static void
+sockfile_address(struct sockaddr_un *sun, const char *path)
+{
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	snprintf(sun->sun_path, sizeof(sun->sun_path), "%s", path);
+}
+
+/* The process id in the lock file, for the message; 0 when there is none. */
+static long
+lock_holder(int fd)
+{
+	char text[32];
+	unsigned long pid;
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return text_parse_ulong(text, 0x7fffffff, &pid) ? (long)pid : 0;
+}
+
+static int
+lock_take(int fd, const char *path, struct np_error *err)
+{
+	char text[32];
+	long pid;
+	int n;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return error_set_errno(err, REASON_INTERNAL, "cannot lock %s.lock", path);
+		pid = lock_holder(fd);
+		if (pid > 0)
+			return error_set(err, REASON_CONNECT_FAILED, "another broker (pid %ld) serves %s", pid, path);
+		return error_set(err, REASON_CONNECT_FAILED, "another broker serves %s", path);
+	}
+	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	/* The number is for messages only: a full disk must not keep a broker from starting. */
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
+		log_warning("listener", "cannot write %s.lock: %s", path, strerror(errno));
+	return 0;
+}
+
+static int
+lock_open(const char *path, struct np_error *err)
+{
+	char *name = xasprintf("%s.lock", path);
+	struct stat st;
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+	if (fd < 0) {
+		error_set_errno(err, REASON_INTERNAL, "cannot open %s", name);
+	} else if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		error_set(err, REASON_DENIED, "%s is not a regular file: remove it", name);
+		close(fd);
+		fd = -1;
+	} else if (lock_take(fd, path, err) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	free(name);
+	return fd;
+}
+
+/*
+ * 0 when nothing stands at path, or a socket that nobody serves.  Only a refused connection proves the latter: a
+ * time-out or a shortage of descriptors says nothing about the other side.
+ */
+static int
+sockfile_check_name(const char *path, struct np_error *err)
+{
+	struct sockaddr_un sun;
+	struct stat st;
+	int fd, r;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : error_set_errno(err, REASON_INTERNAL, "cannot look at %s", path);
+	if (!S_ISSOCK(st.st_mode))
+		return error_set(err, REASON_DENIED,
+		    "%s exists and is not a socket: remove it or choose another path with -S", path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return error_set_errno(err, REASON_INTERNAL, "socket");
+	sockfile_address(&sun, path);
+	r = connect(fd, (const struct sockaddr *)(const void *)&sun, sizeof(sun));
+	if (r == 0 || errno == EAGAIN || errno == EINPROGRESS)
+		r = error_set(err, REASON_CONNECT_FAILED, "another broker serves %s", path);
+	else if (errno == ECONNREFUSED || errno == ENOENT)
+		r = 0;
+	else
+		r = error_set_errno(err, REASON_INTERNAL, "cannot tell whether a broker serves %s", path);
+	close(fd);
+	return r;
+}
+
+/* A name beside path that is as long: it fits wherever path does. */
+static void
+temporary_name(char *out, const char *path)
+{
+	size_t last = strlen(path) - 1;
+
+	strcpy(out, path);
+	out[last] = path[last] == '~' ? '#' : '~';
+}
+
+static int
+sockfile_bind(int fd, const char *temporary, struct np_error *err)
+{
+	struct sockaddr_un sun;
+	struct stat st;
+
+	if (lstat(temporary, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(temporary); /* left by a broker that was killed between bind and rename; we hold its lock */
+	sockfile_address(&sun, temporary);
+	/* On Linux the mode of the unbound socket is the mode of the name that bind(2) makes: never wider than 0600. */
+	(void)fchmod(fd, 0600);
+	if (bind(fd, (const struct sockaddr *)(const void *)&sun, sizeof(sun)) < 0)
+		return error_set_errno(err, REASON_INTERNAL, "cannot make the socket %s", temporary);
+	if (chmod(temporary, 0600) < 0 || listen(fd, SOCKFILE_BACKLOG) < 0) {
+		error_set_errno(err, REASON_INTERNAL, "cannot listen at %s", temporary);
+		unlink(temporary);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+sockfile_make(struct sockfile *f, struct np_error *err)
+{
+	char temporary[sizeof(f->path)];
+	struct stat st;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return error_set_errno(err, REASON_INTERNAL, "socket");
+	temporary_name(temporary, f->path);
+	if (sockfile_bind(fd, temporary, err) < 0) {
+		close(fd);
+		return -1;
+	}
+	if (lstat(temporary, &st) < 0 || rename(temporary, f->path) < 0) {
+		error_set_errno(err, REASON_INTERNAL, "cannot rename %s to %s", temporary, f->path);
+		unlink(temporary);
+		close(fd);
+		return -1;
+	}
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+	return fd;
+}
+
+int
+sockfile_init(struct sockfile *f, const char *path, struct np_error *err)
+{
+	size_t n = strlen(path);
+
+	memset(f, 0, sizeof(*f));
+	f->fd = f->lock_fd = -1;
+	if (n == 0 || n >= sizeof(f->path) || path[n - 1] == '/')
+		return error_set(err, REASON_INVALID_PARAMS,
+		    "`%s` cannot be the path of a socket: it has 1 to %zu bytes", path, sizeof(f->path) - 1);
+	memcpy(f->path, path, n + 1);
+	return 0;
+}
+
+int
+sockfile_open(struct sockfile *f, struct np_error *err)
+{
+	int lock_fd, fd;
+
+	if (paths_make_dir(f->path, err) < 0)
+		return -1;
+	lock_fd = lock_open(f->path, err);
+	if (lock_fd < 0)
+		return -1;
+	fd = sockfile_check_name(f->path, err) < 0 ? -1 : sockfile_make(f, err);
+	if (fd < 0) {
+		close(lock_fd);
+		return -1;
+	}
+	f->lock_fd = lock_fd;
+	f->fd = fd;
+	return 0;
+}
+
+bool
+sockfile_is_ours(const struct sockfile *f)
+{
+	struct stat st;
+
+	return f->lock_fd >= 0 && lstat(f->path, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino;
+}
+
+void
+sockfile_close(struct sockfile *f)
+{
+	/* First the name, then the lock: a broker that starts now finds either us or a free place. */
+	if (sockfile_is_ours(f))
+		unlink(f->path);
+	if (f->fd >= 0)
+		close(f->fd);
+	if (f->lock_fd >= 0)
+		close(f->lock_fd);
+	f->fd = f->lock_fd = -1;
+}

@@ -1,0 +1,39 @@
+/*
+ * A Unix socket that listens under a name in the file system: made without a race, with a lock against a second broker,
+ * removed only when it is still ours.  Main thread only.
+ */
+#ifndef NP_SOCKFILE_H
+#define NP_SOCKFILE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+
+/* Connections that wait to be accepted; the kernel may allow fewer (net.core.somaxconn). */
+#define SOCKFILE_BACKLOG 1024
+
+struct sockfile {
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int fd;      /* non-blocking, CLOEXEC; -1 while closed */
+	int lock_fd; /* PATH.lock; -1: the name is not ours to make or remove */
+	dev_t dev;   /* of the name that we made */
+	ino_t ino;
+};
+
+/* Closed, with a path that is fit for a socket; -1 with err (invalid_params) when it is not. */
+int sockfile_init(struct sockfile *f, const char *path, struct np_error *err) NP_MUST_CHECK;
+/*
+ * Directory, lock, name, socket: all that makes us the broker of this path; nothing is left behind on failure but the
+ * lock file.  -1 with err: denied (directory; something else stands at path), connect_failed ("another broker (pid N)
+ * serves PATH"), internal.
+ */
+int sockfile_open(struct sockfile *f, struct np_error *err) NP_MUST_CHECK;
+/* Whether the name in the file system still is the one that we made. */
+bool sockfile_is_ours(const struct sockfile *f);
+/* Removes the name if it is ours, and lets socket and lock go.  It can be opened again. */
+void sockfile_close(struct sockfile *f);
+
+#endif

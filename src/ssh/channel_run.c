@@ -1,0 +1,258 @@
+/*
+ * Channels that run: what is read, what is written, how wide the window is, and how it ends.  Part of the channels'
+ * side of libssh (channel_ssh.c); main thread.
+ */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "ssh/session_impl.h"
+
+/*
+ * What one packet carries where the server takes 16 KiB of data at a time; two of them fill one of OpenSSH's and
+ * Dropbear's 32 KiB.  libssh keeps ten bytes of a packet for itself: 32 KiB would leave as a full packet and one of ten
+ * bytes, which costs the server as much.
+ */
+#define PACKET_FILL (16u * 1024u - 10u)
+#define WRITE_CHUNK (4u * PACKET_FILL)
+
+/* libssh's window is 1.25 MiB; a long path needs more to stay full. */
+#define WINDOW_MAX (6u * 1024u * 1024u)
+#define WINDOW_RATE 200e6 /* bytes a second that shall fit */
+
+/* Takes all that libssh keeps unread of a stream. */
+static bool
+take_held(struct chan *ch, int stream)
+{
+	struct buf *out = &ch->output[stream];
+	bool moved = false;
+
+	if (out->max < out->len + ch->held[stream])
+		out->max = out->len + ch->held[stream];
+	while (ch->held[stream] > 0) {
+		uint8_t *dst = buf_reserve(out, ch->held[stream]);
+		int rc = dst != NULL ? ssh_channel_read(ch->ssh, dst, (uint32_t)ch->held[stream], stream) : SSH_ERROR;
+
+		if (rc <= 0) {
+			ch->held[stream] = 0; /* the session is dead: libssh gives it no more */
+			break;
+		}
+		buf_commit(out, (size_t)rc);
+		ch->held[stream] -= (size_t)rc;
+		ch->bytes_in += (size_t)rc;
+		ch->has_news = true;
+		moved = true;
+	}
+	return moved;
+}
+
+/*
+ * Once the reader had to be waited for, libssh keeps what comes until everything here has been read, and then it is
+ * taken at once.  Neither in small portions nor one stream without the other: each read may open the window as a whole
+ * again, so that a slow reader would let libssh gather far more than a window.  This way it is one window there and one
+ * here.
+ */
+static bool
+resume(struct chan *ch)
+{
+	bool moved = false;
+
+	if (!ch->clogged || ch->output[0].len > 0 || ch->output[1].len > 0)
+		return false;
+	ch->clogged = false;
+	for (int i = 0; i < CHAN_STREAMS; i++)
+		if (take_held(ch, i))
+			moved = true;
+	return moved;
+}
+
+/*
+ * Widens the window where the round trip is long: libssh refills its own only when half of 1.25 MiB is used, which is
+ * 12 MB/s at 50 ms.  Asking for many bytes of standard error, which never blocks here, makes it announce that many.
+ * Only while the reader keeps up, since what is announced may have to be kept.
+ */
+static void
+widen_window(struct chan *ch)
+{
+	double wanted = session_rtt_guess(ch->session) * WINDOW_RATE;
+	uint32_t size;
+	void *scratch;
+	int rc;
+
+	if (wanted <= CHAN_WINDOW)
+		return;
+	size = wanted < WINDOW_MAX ? (uint32_t)wanted : WINDOW_MAX;
+	if (ch->bytes_in - ch->grown_at < size / 4 || ch->clogged || ch->output[0].len > 0 || ch->output[1].len > 0)
+		return;
+	scratch = malloc(size); /* never touched but by what arrives in this very call */
+	if (scratch == NULL)
+		return;
+	ch->grown_at = ch->bytes_in;
+	rc = ssh_channel_read(ch->ssh, scratch, size, 1);
+	if (rc > 0) {
+		if (buf_append(&ch->output[1], scratch, (size_t)rc) < 0)
+			session_violated(ch->session, "it sent more standard error than one packet may hold");
+		ch->held[1] -= (size_t)rc < ch->held[1] ? (size_t)rc : ch->held[1];
+		ch->bytes_in += (size_t)rc;
+		ch->has_news = true;
+	}
+	free(scratch);
+}
+
+static bool
+send_signals(struct chan *ch)
+{
+	bool moved = false;
+
+	if (ch->want_resize) {
+		ch->want_resize = false;
+		if (ch->pty)
+			(void)ssh_channel_change_pty_size(ch->ssh, ch->cols, ch->rows);
+		moved = true;
+	}
+	for (int i = 0; i < ch->signals_count; i++) {
+		(void)ssh_channel_request_send_signal(ch->ssh, ch->signals[i]);
+		moved = true;
+	}
+	ch->signals_count = 0;
+	return moved;
+}
+
+/* How much of n waiting bytes goes now: whole packets, what is left over can be part of the next. */
+static size_t
+write_size(const struct chan *ch, size_t n)
+{
+	uint32_t window = ssh_channel_window_size(ch->ssh);
+
+	if (n > WRITE_CHUNK)
+		n = WRITE_CHUNK;
+	if (n > window)
+		n = window;
+	return n > PACKET_FILL ? n - n % PACKET_FILL : n;
+}
+
+/* Only while libssh's own output buffer is empty: it takes a whole window at once, and would send it in one call. */
+static bool
+send_input(struct chan *ch)
+{
+	bool moved = false;
+	size_t n = ch->input.len;
+	int rc;
+
+	if (n > 0 && (ssh_get_status(ch->session->ssh) & SSH_WRITE_PENDING) == 0) {
+		n = write_size(ch, n);
+		rc = n > 0 ? ssh_channel_write(ch->ssh, buf_head(&ch->input), (uint32_t)n) : 0;
+		if (rc < 0 && session_alive(ch->session)) /* the server takes no more: as a closed pipe */
+			rc = (int)ch->input.len;
+		if (rc > 0) {
+			buf_consume(&ch->input, (size_t)rc);
+			ch->wrote += (size_t)rc;
+			moved = true;
+		}
+	}
+	if (ch->want_eof && ch->input.len == 0 && !ch->eof_sent) {
+		ch->eof_sent = true;
+		(void)ssh_channel_send_eof(ch->ssh);
+		moved = true;
+	}
+	return moved;
+}
+
+/* The server closed the channel: that is the end, whatever the reader has not read yet. */
+void
+chan_finish(struct chan *ch)
+{
+	const char *name = ch->session->name;
+
+	/*
+	 * All that libssh holds, however slow the reader is: libssh gives nothing back when the connection ends, as
+	 * that of many devices does right now.
+	 */
+	for (int i = 0; i < CHAN_STREAMS; i++)
+		(void)take_held(ch, i);
+	if (!ch->end.sent)
+		chan_end_set(
+		    ch, REASON_CHANNEL_REFUSED, "%s: the server closed the channel before the command was sent", name);
+	else if (ch->end.has_status || ch->end.signal[0] != '\0' || ch->kind == CHANNEL_FORWARD)
+		chan_end_set(ch, REASON_NONE, "ended");
+	else
+		chan_end_set(ch, REASON_OUTCOME_UNKNOWN,
+		    "%s: the server closed the channel and did not say how the command ended", name);
+	ch->state = CHAN_CLOSING;
+}
+
+/* ---- channels that hold too much, see CHAN_HELD_PAUSE ---- */
+
+static size_t
+held_bytes(const struct chan *ch)
+{
+	return ch->abandoned || ch->state == CHAN_CLOSING ? 0 : ch->held[0] + ch->held[1];
+}
+
+/* Nobody else would be harmed if the session was not read. */
+static bool
+is_alone(const struct chan *ch)
+{
+	const struct chan *other;
+
+	TAILQ_FOREACH (other, &ch->session->chans, link) {
+		if (other != ch && other->has_user)
+			return false;
+	}
+	return true;
+}
+
+static void
+overflow(struct chan *ch)
+{
+	chan_end_set(ch, REASON_OUTPUT_LIMIT,
+	    "%s: %zu MiB of the command's output are unread, and others use the session: read faster, join the streams "
+	    "(2>&1), or give it a session of its own (fresh)",
+	    ch->session->name, ch->session->held_max / 1024 / 1024);
+	ch->held[0] = ch->held[1] = 0;
+	(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
+	ch->state = CHAN_CLOSING;
+	session_wake(ch->session);
+}
+
+void
+chans_check_held(struct session *s)
+{
+	bool hoarded = s->hoards;
+	struct chan *ch;
+
+	s->hoards = s->paused = false;
+	TAILQ_FOREACH (ch, &s->chans, link) {
+		if (held_bytes(ch) <= s->held_pause)
+			continue;
+		if (is_alone(ch))
+			s->paused = true;
+		else if (held_bytes(ch) > s->held_max)
+			overflow(ch);
+		s->hoards |= held_bytes(ch) > s->held_pause;
+	}
+	if (s->hoards != hoarded) {
+		s->slots_changed = true;
+		log_debug("session", "%s: a reader is slow: %s", s->name,
+		    s->hoards ? "no further commands here" : "not any more");
+	}
+}
+
+bool
+chan_service_running(struct chan *ch)
+{
+	bool moved;
+
+	if (ch->abandoned) {
+		if (ch->kind != CHANNEL_FORWARD)
+			(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
+		ch->state = CHAN_CLOSING;
+		return true;
+	}
+	moved = resume(ch);
+	if (send_signals(ch))
+		moved = true;
+	if (send_input(ch))
+		moved = true;
+	widen_window(ch);
+	return moved;
+}

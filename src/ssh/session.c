@@ -1,0 +1,479 @@
+/*
+ * A session on the loop: adoption, the pump, the end.  Owns everything in struct session (session_impl.h).  Main
+ * thread.
+ *
+ * The pump is the only place that calls libssh.  It reads and dispatches, lets every channel make its next step,
+ * repeats while anything moves and the budget of the turn lasts, then hands on what has come together.  Any libssh call
+ * may read the socket and so serve other channels, and no readiness follows: hence the repetition, and a wake-up
+ * whenever a turn ends with work left.
+ */
+#include "ssh/session.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libssh/server.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ssh/session_impl.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define PUMP_ROUNDS 64 /* of at most 4 KiB read each, then others have their turn */
+#define STALLED_OUTPUT_MAX (32u * 1024u * 1024u)
+#define CLOSE_PATIENCE 10.0 /* seconds for a server to confirm the close of a channel */
+#define PROXY_POLL 0.02
+#define ACK_POLL 0.05
+
+/* ---- what others ask ---- */
+
+uint64_t
+session_id(const struct session *s)
+{
+	return s->id;
+}
+
+const char *
+session_name(const struct session *s)
+{
+	return s->name;
+}
+
+double
+session_last_rx(const struct session *s)
+{
+	return s->last_rx;
+}
+
+int
+session_slots_used(const struct session *s)
+{
+	const struct chan *ch;
+	int n = 0;
+
+	TAILQ_FOREACH (ch, &s->chans, link) {
+		if (chan_counts(ch) && ch != s->spare)
+			n++;
+	}
+	return n;
+}
+
+int
+session_slots_max(const struct session *s)
+{
+	return s->slots_max;
+}
+
+bool
+session_has_slot(const struct session *s)
+{
+	return s->state == SESSION_LIVE && !s->hoards && session_slots_used(s) < s->slots_max;
+}
+
+int
+session_confirmed(const struct session *s)
+{
+	const struct chan *ch;
+	int n = 0;
+
+	TAILQ_FOREACH (ch, &s->chans, link) {
+		if (chan_counts(ch) && (ch->opened || (ch->ssh != NULL && ssh_channel_is_open(ch->ssh))))
+			n++;
+	}
+	return n;
+}
+
+uint64_t
+session_bytes_in(const struct session *s)
+{
+	return s->socket_count.in_bytes;
+}
+
+uint64_t
+session_bytes_out(const struct session *s)
+{
+	return s->socket_count.out_bytes;
+}
+
+const char *
+session_banner(const struct session *s)
+{
+	return s->banner;
+}
+
+bool
+session_is_openssh(const struct session *s)
+{
+	return s->is_openssh;
+}
+
+const char *
+session_algorithms(const struct session *s)
+{
+	return s->algorithms;
+}
+
+void
+session_wake(struct session *s)
+{
+	ev_idle_start(s->loop, &s->wake);
+}
+
+bool
+session_alive(const struct session *s)
+{
+	return ssh_is_connected(s->ssh) && (ssh_get_status(s->ssh) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0;
+}
+
+void
+session_learn(struct session *s, int limit)
+{
+	if (limit < 1)
+		limit = 1;
+	if (limit < s->peak)
+		s->peak = limit;
+	if (limit >= s->slots_max)
+		return;
+	log_info("session", "%s: the server bears %d channel%s at a time", s->name, limit, limit == 1 ? "" : "s");
+	s->slots_max = limit;
+	s->slots_changed = true;
+}
+
+/* ---- the pump ---- */
+
+static void
+session_free(struct session *s)
+{
+	ev_idle_stop(s->loop, &s->wake);
+	ev_timer_stop(s->loop, &s->timer);
+	free(s->name);
+	free(s->banner);
+	free(s->algorithms);
+	free(s);
+}
+
+static void
+deliver_channels(struct session *s, bool last)
+{
+	struct chan *ch, *next;
+
+	s->deliver_now = false;
+	TAILQ_FOREACH_SAFE (ch, &s->chans, link, next) {
+		chan_deliver(ch, last);
+	}
+}
+
+static void
+deliver_rest(struct session *s)
+{
+	if (s->slots_changed) {
+		s->slots_changed = false;
+		if (s->events.slots != NULL)
+			s->events.slots(s, s->arg);
+	}
+	session_probe_deliver(s);
+}
+
+/*
+ * Opens the next channel ahead of its command, which saves that a round trip: in the same flight as the command before,
+ * and never in the way of one.
+ */
+static bool
+service_spare(struct session *s)
+{
+	const struct chan *ch;
+
+	if (!s->spares || s->spare != NULL || session_slots_used(s) >= s->slots_max)
+		return false;
+	TAILQ_FOREACH (ch, &s->chans, link) {
+		if (ch->state == CHAN_OPENING || (ch->state == CHAN_STARTING && !ch->end.sent))
+			return false;
+	}
+	s->spare = chan_create(s);
+	s->spare->is_spare = true;
+	return true;
+}
+
+static bool
+session_service(struct session *s, bool drained)
+{
+	uint64_t packets = s->raw_count.in_packets;
+	struct chan *ch, *next;
+	bool moved = false;
+
+	TAILQ_FOREACH_SAFE (ch, &s->chans, link, next) {
+		if (s->state == SESSION_LIVE && chan_service(ch))
+			moved = true;
+	}
+	if (s->state == SESSION_LIVE && session_probe_service(s, drained))
+		moved = true;
+	if (s->state == SESSION_LIVE && service_spare(s))
+		moved = true;
+	return moved || s->raw_count.in_packets != packets;
+}
+
+/*
+ * A server that makes us answer but hardly reads would grow libssh's output buffer without end.  While output waits for
+ * the socket, what was added to it may exceed what has left by a bound; our own data waits for the socket anyway.
+ */
+static void
+check_stalled(struct session *s)
+{
+	bool pending = (ssh_get_status(s->ssh) & SSH_WRITE_PENDING) != 0;
+	uint64_t added = s->raw_count.out_bytes - s->stalled_raw;
+	uint64_t left = s->socket_count.out_bytes - s->stalled_wire;
+
+	if (!pending || !s->stalled) {
+		s->stalled = pending;
+		s->stalled_wire = s->socket_count.out_bytes;
+		s->stalled_raw = s->raw_count.out_bytes;
+	} else if (added > left + STALLED_OUTPUT_MAX) {
+		session_violated(s, "it does not read what it asks for");
+	}
+}
+
+/*
+ * Channels whose close the server does not confirm keep their slots, there as well as here.  They are borne while there
+ * are others; when they leave none and nothing runs, only a new session helps.
+ */
+static void
+check_stuck(struct session *s)
+{
+	double now = clock_now();
+	const struct chan *ch;
+	char text[128];
+	int stuck = 0;
+
+	if (session_slots_used(s) < s->slots_max)
+		return;
+	TAILQ_FOREACH (ch, &s->chans, link) {
+		if (ch->has_user)
+			return;
+		if (ch->leaving_since > 0 && now - ch->leaving_since >= CLOSE_PATIENCE)
+			stuck++;
+	}
+	if (stuck == 0)
+		return;
+	(void)snprintf(text, sizeof text, "the server has not confirmed the close of %d channel%s for %.0f s", stuck,
+	    stuck == 1 ? "" : "s", CLOSE_PATIENCE);
+	s->farewell = true;
+	session_end(s, REASON_CHANNEL_REFUSED, text);
+}
+
+/* Reads and dispatches 4 KiB, and sends what waits for the socket. */
+static int
+read_some(struct session *s)
+{
+	chans_check_held(s);
+	if (s->paused && (ssh_get_status(s->ssh) & SSH_WRITE_PENDING) == 0)
+		return SSH_AGAIN;
+	return ssh_event_dopoll(s->event, 0);
+}
+
+static void
+pump_live(struct session *s)
+{
+	bool more = true;
+
+	for (int i = 0; i < PUMP_ROUNDS && more && s->state == SESSION_LIVE; i++) {
+		int rc = read_some(s);
+
+		if (rc == SSH_ERROR || !session_alive(s)) {
+			session_probe_note(s);
+			session_lost(s);
+			return;
+		}
+		more = session_service(s, rc == SSH_AGAIN) || rc != SSH_AGAIN;
+		if (s->deliver_now)
+			deliver_channels(s, false);
+	}
+	if (s->state == SESSION_LIVE && !session_alive(s))
+		session_lost(s);
+	if (s->state != SESSION_LIVE)
+		return;
+	session_probe_note(s);
+	check_stalled(s);
+	if (more)
+		session_wake(s);
+	deliver_channels(s, false);
+	deliver_rest(s);
+	if (s->state == SESSION_LIVE)
+		check_stuck(s);
+}
+
+/* Tells every channel, then the owner; true when s is gone. */
+static bool
+pump_reaping(struct session *s)
+{
+	deliver_channels(s, true);
+	deliver_rest(s);
+	if (!TAILQ_EMPTY(&s->chans)) { /* started meanwhile, by who does not know yet */
+		session_wake(s);
+		return false;
+	}
+	if (!session_proxy_reaped(s))
+		return false;
+	s->state = SESSION_GONE;
+	s->events.closed(s, &s->why, s->arg);
+	session_free(s);
+	return true;
+}
+
+/* When to look again though nothing arrives. */
+static double
+next_look(const struct session *s)
+{
+	double at = 0, now = clock_now();
+	const struct chan *ch;
+
+	if (s->state == SESSION_REAPING)
+		return PROXY_POLL;
+	if (s->probing && (s->probe_by_ack || s->paused) && !s->probe_wanted)
+		return ACK_POLL;
+	TAILQ_FOREACH (ch, &s->chans, link) {
+		if (ch->leaving_since <= 0 || now - ch->leaving_since >= CLOSE_PATIENCE)
+			continue;
+		if (at <= 0 || ch->leaving_since + CLOSE_PATIENCE < at)
+			at = ch->leaving_since + CLOSE_PATIENCE;
+	}
+	return at > 0 ? at - now + 0.001 : 0;
+}
+
+/* The one place where the watchers are set, from what libssh and the channels want now. */
+static void
+session_watch(struct session *s)
+{
+	double after = next_look(s);
+
+	ev_timer_stop(s->loop, &s->timer);
+	if (after > 0) {
+		ev_timer_set(&s->timer, after, 0.0);
+		ev_timer_start(s->loop, &s->timer);
+	}
+	if (s->state == SESSION_LIVE) {
+		int mask =
+		    (s->paused ? 0 : EV_READ) | ((ssh_get_poll_flags(s->ssh) & SSH_WRITE_PENDING) != 0 ? EV_WRITE : 0);
+
+		if (mask != s->watched) {
+			s->watched = mask;
+			ev_io_stop(s->loop, &s->io);
+			ev_io_set(&s->io, s->fd, mask);
+			ev_io_start(s->loop, &s->io);
+		}
+	}
+}
+
+static void
+session_pump(struct session *s)
+{
+	ev_idle_stop(s->loop, &s->wake);
+	if (s->state == SESSION_LIVE)
+		pump_live(s);
+	if (s->state == SESSION_ENDING)
+		session_take_down(s);
+	if (s->state == SESSION_REAPING && pump_reaping(s))
+		return;
+	session_watch(s);
+}
+
+static void
+on_io(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
+{
+	session_pump(w->data);
+}
+
+static void
+on_wake(struct ev_loop *loop NP_UNUSED, ev_idle *w, int revents NP_UNUSED)
+{
+	session_pump(w->data);
+}
+
+static void
+on_timer(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
+{
+	session_pump(w->data);
+}
+
+/* ---- adoption ---- */
+
+/*
+ * What the server asks of us (channels, port forwardings) is refused by libssh when this returns 1; without it, libssh
+ * would keep the requests in a list without end.
+ */
+static int
+on_message(ssh_session session NP_UNUSED, ssh_message message NP_UNUSED, void *arg NP_UNUSED)
+{
+	return 1;
+}
+
+static void
+describe(struct session *s)
+{
+	const char *banner = ssh_get_serverbanner(s->ssh);
+	const char *kex = ssh_get_kex_algo(s->ssh);
+	const char *cipher = ssh_get_cipher_out(s->ssh);
+
+	s->banner = banner != NULL ? text_vis(banner, strlen(banner), false) : xstrdup("");
+	/* libssh names no group exchange. */
+	s->algorithms = xasprintf(
+	    "%s %s", kex != NULL ? kex : "diffie-hellman-group-exchange", cipher != NULL ? cipher : "unknown");
+	s->is_openssh = ssh_get_openssh_version(s->ssh) != 0;
+}
+
+/* libssh leaves its descriptor blocking in the kernel: one stalled server would hold the whole loop. */
+static void
+enter_loop(struct session *s)
+{
+	int fd = ssh_get_fd(s->ssh);
+	int flags = fcntl(fd, F_GETFL);
+
+	ssh_set_blocking(s->ssh, 0);
+	if (flags != -1)
+		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	ssh_set_counters(s->ssh, &s->socket_count, &s->raw_count);
+	ssh_set_message_callback(s->ssh, on_message, NULL);
+	s->event = ssh_event_new();
+	if (flags == -1 || s->event == NULL || ssh_event_add_session(s->event, s->ssh) != SSH_OK)
+		session_lost(s);
+}
+
+static void
+init_watchers(struct session *s)
+{
+	ev_init(&s->io, on_io);
+	ev_idle_init(&s->wake, on_wake);
+	ev_set_priority(&s->wake, EV_MAXPRI); /* due in every turn, also when descriptors of others are busy */
+	ev_init(&s->timer, on_timer);
+	s->io.data = s->wake.data = s->timer.data = s;
+}
+
+struct session *
+session_adopt(struct ev_loop *loop, const struct session_params *params, const struct session_events *events, void *arg)
+{
+	struct session *s = xcalloc(1, sizeof *s);
+
+	s->loop = loop;
+	s->events = *events;
+	s->arg = arg;
+	s->id = params->id;
+	s->name = xasprintf("%s#%llu", params->name, (unsigned long long)params->id);
+	s->ssh = params->ssh;
+	s->fd = params->fd;
+	s->proxy_pid = params->proxy_pid;
+	s->slots_max = params->max_channels > 0 ? params->max_channels : 1;
+	s->held_pause = CHAN_HELD_PAUSE;
+	s->held_max = CHAN_HELD_MAX;
+	s->srtt = s->open_rtt = -1;
+	s->last_rx = clock_now();
+	TAILQ_INIT(&s->chans);
+	init_watchers(s);
+	describe(s);
+	s->spares = params->spare_channels && s->is_openssh;
+	enter_loop(s);
+	session_wake(s);
+	log_debug("session", "%s: on the loop: %s, %s", s->name, s->banner, s->algorithms);
+	return s;
+}

@@ -1,0 +1,88 @@
+/*
+ * A session: one authenticated SSH connection (RFC 4253, 4254) on the loop, its channels, its keep-alive probes.
+ *
+ * Owns the ssh_session, one ssh_event, one watcher on a dup of its descriptor.  Main thread only.  libssh callbacks
+ * only record facts and copy bytes; one guarded pump per session, run after every libssh call, computes state and acts.
+ * Nothing here frees what its caller still holds: session_close() marks, the session is gone after events->closed(),
+ * which comes from the pump's own turn of the loop, never from inside a function called by the owner.
+ */
+#ifndef NP_SESSION_H
+#define NP_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <ev.h>
+#include <libssh/libssh.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+
+struct session;
+struct chan;
+
+struct session_events {
+	/*
+	 * The session has ended; why->text says it.  Every channel has had its own last event before.  The session is
+	 * freed when this returns.
+	 */
+	void (*closed)(struct session *s, const struct np_error *why, void *arg);
+	/* A probe asked for by session_probe() was answered after rtt seconds (any received packet counts as an
+	 * answer). */
+	void (*probed)(struct session *s, double rtt, void *arg);
+	/* The number of usable channel slots changed: a channel was freed, or the server's limit was learned. */
+	void (*slots)(struct session *s, void *arg);
+};
+
+struct session_params {
+	uint64_t id;         /* shown to people, never repeats */
+	const char *name;    /* device name, for the log; copied */
+	ssh_session ssh;     /* taken over */
+	int fd;              /* dup of its descriptor; taken over */
+	pid_t proxy_pid;     /* taken over: ended and reaped with the session */
+	int max_channels;    /* configured limit; the server may teach a lower one */
+	bool spare_channels; /* keep one opened channel ready where the server's banner is OpenSSH's */
+};
+
+/* Takes an authenticated session onto the loop. */
+struct session *session_adopt(struct ev_loop *loop, const struct session_params *params,
+    const struct session_events *events, void *arg) NP_MUST_CHECK;
+
+/*
+ * Begins the end: no new channels; what runs is told outcome_unknown (or the reason given, before its command was
+ * sent); SSH_MSG_DISCONNECT is sent if that can be done without waiting.  closed() follows soon.  A second call changes
+ * nothing.
+ */
+void session_close(struct session *s, enum np_reason reason, const char *fmt, ...) NP_PRINTF(3, 4);
+
+/* Sends keepalive@openssh.com and reports the reply by probed().  At most one is in flight; false when one already is.
+ */
+bool session_probe(struct session *s);
+/* Whether a probe is in flight, and since when (clock_now()). */
+bool session_probing(const struct session *s, double *since);
+
+uint64_t session_id(const struct session *s);
+const char *session_name(const struct session *s); /* "core1#4" */
+/* clock_now() of the last packet received; liveness is any packet. */
+double session_last_rx(const struct session *s);
+/* Seconds, smoothed over the probes' replies as TCP does (RFC 6298); negative when never measured. */
+double session_rtt(const struct session *s);
+/*
+ * Channels that hold a slot of the server, also those that are closing, and how many it bears as far as is known.  The
+ * spare is not counted: it yields to whoever needs its slot.  Nor are forwarded connections: servers do not limit them
+ * so.
+ */
+int session_slots_used(const struct session *s);
+int session_slots_max(const struct session *s);
+/* Whether a channel could be started now without exceeding the limit. */
+bool session_has_slot(const struct session *s);
+uint64_t session_bytes_in(const struct session *s);
+uint64_t session_bytes_out(const struct session *s);
+/* The server's identification string (RFC 4253 section 4.2), made harmless. */
+const char *session_banner(const struct session *s);
+bool session_is_openssh(const struct session *s);
+/* "curve25519-sha256 aes128-gcm@openssh.com": for status. */
+const char *session_algorithms(const struct session *s);
+
+#endif

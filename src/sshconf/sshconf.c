@@ -1,0 +1,407 @@
+/*
+ * The output of `ssh -G`, parsed by one table of keywords.
+ *
+ * Not here: running ssh (the resolver does), expanding tokens (sshconf_expand.c), what a device entry overrides
+ * (target.c).
+ */
+#include "sshconf/sshconf.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define STRINGS_MAX 1000 /* of one list; more is no configuration that a person wrote */
+
+/* --- lists of strings --- */
+
+void
+strings_add(struct strings *s, const char *value)
+{
+	if (s->n >= STRINGS_MAX)
+		return;
+	s->v = xreallocarray(s->v, s->n + 1, sizeof(char *));
+	s->v[s->n++] = xstrdup(value);
+}
+
+void
+strings_finish(struct strings *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->v[i]);
+	free(s->v);
+	s->v = NULL;
+	s->n = 0;
+}
+
+bool
+strings_equal(const struct strings *a, const struct strings *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* --- keywords that we honour --- */
+
+enum kind {
+	KIND_STRING, /* "none" is nothing */
+	KIND_TEXT,   /* "none" is a name like any other */
+	KIND_BOOL,   /* anything but no and false is true: pubkeyauthentication also says unbound and host-bound */
+	KIND_INT,    /* "none" is 0 */
+	KIND_APPEND, /* one value a line */
+	KIND_FILES,  /* all in one line */
+	KIND_FAMILY,
+	KIND_STRICT
+};
+
+static const struct keyword {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+} keywords[] = {
+    {"addressfamily", KIND_FAMILY, offsetof(struct sshconf, address_family)},
+    {"batchmode", KIND_BOOL, offsetof(struct sshconf, batch_mode)},
+    {"bindaddress", KIND_STRING, offsetof(struct sshconf, bind_address)},
+    {"certificatefile", KIND_APPEND, offsetof(struct sshconf, certificate_files)},
+    {"ciphers", KIND_STRING, offsetof(struct sshconf, ciphers)},
+    {"compression", KIND_BOOL, offsetof(struct sshconf, compression)},
+    {"connecttimeout", KIND_INT, offsetof(struct sshconf, connect_timeout)},
+    {"globalknownhostsfile", KIND_FILES, offsetof(struct sshconf, global_known_hosts)},
+    {"hashknownhosts", KIND_BOOL, offsetof(struct sshconf, hash_known_hosts)},
+    {"hostkeyalgorithms", KIND_STRING, offsetof(struct sshconf, host_key_algorithms)},
+    {"hostkeyalias", KIND_TEXT, offsetof(struct sshconf, host_key_alias)},
+    {"hostname", KIND_TEXT, offsetof(struct sshconf, hostname)},
+    {"identitiesonly", KIND_BOOL, offsetof(struct sshconf, identities_only)},
+    {"identityagent", KIND_TEXT, offsetof(struct sshconf, identity_agent)},
+    {"identityfile", KIND_APPEND, offsetof(struct sshconf, identity_files)},
+    {"kbdinteractiveauthentication", KIND_BOOL, offsetof(struct sshconf, kbdint_auth)},
+    {"kexalgorithms", KIND_STRING, offsetof(struct sshconf, kex)},
+    {"macs", KIND_STRING, offsetof(struct sshconf, macs)},
+    {"numberofpasswordprompts", KIND_INT, offsetof(struct sshconf, password_prompts)},
+    {"passwordauthentication", KIND_BOOL, offsetof(struct sshconf, password_auth)},
+    {"port", KIND_INT, offsetof(struct sshconf, port)},
+    {"preferredauthentications", KIND_STRING, offsetof(struct sshconf, preferred_authentications)},
+    {"proxycommand", KIND_STRING, offsetof(struct sshconf, proxy_command)},
+    {"proxyjump", KIND_STRING, offsetof(struct sshconf, proxy_jump)},
+    {"pubkeyacceptedalgorithms", KIND_STRING, offsetof(struct sshconf, pubkey_algorithms)},
+    {"pubkeyacceptedkeytypes", KIND_STRING, offsetof(struct sshconf, pubkey_algorithms)}, /* before 8.5 */
+    {"pubkeyauthentication", KIND_BOOL, offsetof(struct sshconf, pubkey_auth)},
+    {"setenv", KIND_APPEND, offsetof(struct sshconf, set_env)},
+    {"stricthostkeychecking", KIND_STRICT, offsetof(struct sshconf, strict)},
+    {"user", KIND_TEXT, offsetof(struct sshconf, user)},
+    {"userknownhostsfile", KIND_FILES, offsetof(struct sshconf, user_known_hosts)},
+};
+
+/*
+ * Said things that matter to safety or function and that we do not honour, with the values that change nothing.  Not
+ * GSSAPIAuthentication: Debian's ssh_config says it to everybody, and a login that fails for want of it names it.
+ */
+static const struct unsupported {
+	const char *name;
+	const char *harmless[3];
+} unsupported[] = {
+    {"bindinterface", {"none"}},
+    {"dynamicforward", {NULL}},
+    {"forwardagent", {"no", "false"}},
+    {"forwardx11", {"no", "false"}},
+    {"hostbasedauthentication", {"no", "false"}},
+    {"knownhostscommand", {"none"}},
+    {"localforward", {NULL}},
+    {"nohostauthenticationforlocalhost", {"no", "false"}},
+    {"pkcs11provider", {"none"}},
+    {"proxyusefdpass", {"no", "false"}},
+    {"rekeylimit", {"0 0"}},
+    {"remotecommand", {"none"}},
+    {"remoteforward", {NULL}},
+    {"requiredrsasize", {"1024"}},
+    {"revokedhostkeys", {"none"}},
+    {"tunnel", {"no", "false"}},
+    {"verifyhostkeydns", {"no", "false"}},
+};
+
+static bool
+says_no(const char *value)
+{
+	/* ssh without zlib says "compression UNKNOWN" */
+	return strcasecmp(value, "no") == 0 || strcasecmp(value, "false") == 0 || strcasecmp(value, "off") == 0 ||
+	       strcasecmp(value, "unknown") == 0;
+}
+
+static bool
+says_none(const char *value)
+{
+	return strcasecmp(value, "none") == 0;
+}
+
+static void
+set_string(char **field, const char *value)
+{
+	free(*field);
+	*field = xstrdup_null(value);
+}
+
+static int
+parse_family(const char *value)
+{
+	if (strcasecmp(value, "inet") == 0)
+		return AF_INET;
+	return strcasecmp(value, "inet6") == 0 ? AF_INET6 : AF_UNSPEC;
+}
+
+static enum strict_checking
+parse_strict(const char *value)
+{
+	if (says_no(value))
+		return STRICT_OFF;
+	if (strcasecmp(value, "accept-new") == 0)
+		return STRICT_ACCEPT_NEW;
+	return strcasecmp(value, "ask") == 0 ? STRICT_ASK : STRICT_YES;
+}
+
+static bool
+begins_file_name(const char *piece)
+{
+	return piece[0] != '\0' && strchr("/~%$", piece[0]) != NULL;
+}
+
+/*
+ * ssh separates file names by a space and does not quote those that hold one.  It has made them absolute, so a piece
+ * that cannot begin a file name belongs to the piece before it.
+ */
+static void
+add_files(struct strings *files, const char *value)
+{
+	char *copy = xstrdup(value);
+	char *rest = copy, *name = NULL;
+
+	for (char *piece; (piece = strsep(&rest, " ")) != NULL;) {
+		if (name != NULL && begins_file_name(name) && !begins_file_name(piece)) {
+			piece[-1] = ' ';
+			continue;
+		}
+		if (name != NULL)
+			strings_add(files, name);
+		name = piece[0] != '\0' ? piece : NULL;
+	}
+	if (name != NULL)
+		strings_add(files, name);
+	free(copy);
+}
+
+static int
+set_int(int *field, const char *name, const char *value, struct np_error *err)
+{
+	unsigned long number = 0;
+
+	if (!says_none(value) && !text_parse_ulong(value, 1000000000, &number))
+		return error_set(err, REASON_INVALID_PARAMS, "ssh -G said `%s` without a usable number", name);
+	*field = (int)number;
+	return 0;
+}
+
+static int
+set_keyword(struct sshconf *c, const struct keyword *k, const char *value, struct np_error *err)
+{
+	void *field = (char *)c + k->offset;
+
+	switch (k->kind) {
+	case KIND_STRING:
+		set_string(field, says_none(value) ? NULL : value);
+		break;
+	case KIND_TEXT:
+		set_string(field, value);
+		break;
+	case KIND_BOOL:
+		*(bool *)field = !says_no(value);
+		break;
+	case KIND_INT:
+		return set_int(field, k->name, value, err);
+	case KIND_APPEND:
+		if (!says_none(value))
+			strings_add(field, value);
+		break;
+	case KIND_FILES:
+		if (!says_none(value))
+			add_files(field, value);
+		break;
+	case KIND_FAMILY:
+		*(int *)field = parse_family(value);
+		break;
+	case KIND_STRICT:
+		*(enum strict_checking *)field = parse_strict(value);
+		break;
+	}
+	return 0;
+}
+
+static void
+add_unsupported(struct sshconf *c, const char *line)
+{
+	char shown[256], *text;
+
+	text = xasprintf("ssh's configuration: `%s` is not honoured", text_vis_into(shown, sizeof(shown), line));
+	strings_add(&c->unsupported, text);
+	free(text);
+}
+
+static void
+note_unsupported(struct sshconf *c, const char *name, const char *value, const char *line)
+{
+	for (size_t i = 0; i < NP_COUNT(unsupported); i++) {
+		const struct unsupported *u = &unsupported[i];
+
+		if (strcasecmp(u->name, name) != 0)
+			continue;
+		for (size_t j = 0; j < NP_COUNT(u->harmless) && u->harmless[j] != NULL; j++) {
+			if (strcasecmp(u->harmless[j], value) == 0)
+				return;
+		}
+		add_unsupported(c, line);
+		return;
+	}
+}
+
+/* Pairs of keywords that say together what neither says alone; either may come first. */
+struct pairs {
+	bool local_permitted; /* LocalCommand does nothing unless PermitLocalCommand allows it */
+	char *local_command;
+	bool challenge_response; /* before 8.7 this one, too, switched keyboard-interactive on */
+};
+
+static void
+note_pairs(struct pairs *pairs, const char *name, const char *value, const char *line)
+{
+	if (strcasecmp(name, "permitlocalcommand") == 0)
+		pairs->local_permitted = !says_no(value);
+	else if (strcasecmp(name, "localcommand") == 0 && !says_none(value))
+		set_string(&pairs->local_command, line);
+	else if (strcasecmp(name, "challengeresponseauthentication") == 0)
+		pairs->challenge_response = !says_no(value);
+}
+
+static void
+finish_pairs(struct pairs *pairs, struct sshconf *c)
+{
+	if (pairs->local_permitted && pairs->local_command != NULL)
+		add_unsupported(c, pairs->local_command);
+	if (pairs->challenge_response)
+		c->kbdint_auth = true;
+	free(pairs->local_command);
+}
+
+static int
+parse_line(struct sshconf *c, struct pairs *pairs, char *line, struct np_error *err)
+{
+	char *whole = xstrdup(line);
+	char *value = line + strcspn(line, " ");
+	int r = 0;
+
+	if (*value == ' ')
+		*value++ = '\0';
+	if (*value != '\0') {
+		note_unsupported(c, line, value, whole);
+		note_pairs(pairs, line, value, whole);
+		for (size_t i = 0; i < NP_COUNT(keywords); i++) {
+			if (strcasecmp(keywords[i].name, line) == 0)
+				r = set_keyword(c, &keywords[i], value, err);
+		}
+	}
+	free(whole);
+	return r;
+}
+
+static int
+check_complete(const struct sshconf *c, struct np_error *err)
+{
+	const char *missing = c->hostname == NULL ? "hostname" : c->user == NULL ? "user" : "port";
+
+	if (c->hostname != NULL && c->user != NULL && c->port >= 1 && c->port <= 65535)
+		return 0;
+	return error_set(err, REASON_INVALID_PARAMS, "ssh -G named no usable `%s`: is ssh on PATH OpenSSH's?", missing);
+}
+
+int
+sshconf_parse(const char *text, struct sshconf *c, struct np_error *err)
+{
+	struct pairs pairs = {0};
+	char *copy = xstrdup(text);
+	char *rest = copy;
+	int r = 0;
+
+	/* ssh's own defaults, for versions that do not say them */
+	*c = (struct sshconf){.pubkey_auth = true, .password_auth = true, .kbdint_auth = true, .password_prompts = 3};
+	c->address_family = AF_UNSPEC;
+	c->strict = STRICT_ASK;
+	while (r == 0 && rest != NULL && *rest != '\0') {
+		char *line = strsep(&rest, "\n");
+
+		line[strcspn(line, "\r")] = '\0';
+		r = parse_line(c, &pairs, line, err);
+	}
+	finish_pairs(&pairs, c);
+	free(copy);
+	if (r == 0)
+		r = check_complete(c, err);
+	if (r < 0)
+		sshconf_finish(c);
+	return r;
+}
+
+void
+sshconf_finish(struct sshconf *c)
+{
+	for (size_t i = 0; i < NP_COUNT(keywords); i++) {
+		void *field = (char *)c + keywords[i].offset;
+
+		switch (keywords[i].kind) {
+		case KIND_STRING:
+		case KIND_TEXT:
+			set_string(field, NULL);
+			break;
+		case KIND_APPEND:
+		case KIND_FILES:
+			strings_finish(field);
+			break;
+		case KIND_BOOL:
+		case KIND_INT:
+		case KIND_FAMILY:
+		case KIND_STRICT:
+			break;
+		}
+	}
+	strings_finish(&c->unsupported);
+}
+
+void
+sshconf_files(const char *stderr_text, struct strings *files)
+{
+	static const char said[] = "Reading configuration data ";
+
+	for (const char *line = stderr_text; *line != '\0';) {
+		size_t length = strcspn(line, "\r\n");
+		const char *at = memmem(line, length, said, sizeof(said) - 1);
+
+		if (strncmp(line, "debug", 5) == 0 && at != NULL) {
+			const char *name = at + sizeof(said) - 1;
+			char *copy = xstrndup(name, length - (size_t)(name - line));
+			bool known = false;
+
+			for (size_t i = 0; i < files->n; i++)
+				known = known || strcmp(files->v[i], copy) == 0;
+			if (!known && copy[0] != '\0')
+				strings_add(files, copy);
+			free(copy);
+		}
+		line += length;
+		line += strspn(line, "\r\n");
+	}
+}

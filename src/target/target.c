@@ -1,0 +1,387 @@
+/*
+ * A device entry and ssh's configuration, joined: the entry wins over ssh -G, which wins over defaults.
+ *
+ * Not here: running ssh -G (the resolver), file stamps (target_stamp.c), names of algorithms (algorithm.c).
+ */
+#include "target/target.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sshconf/algorithm.h"
+#include "base/operand.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+static void
+copy_strings(struct strings *to, const struct strings *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		strings_add(to, from->v[i]);
+}
+
+static void
+lower_case(char *s)
+{
+	for (; *s != '\0'; s++)
+		*s = (char)tolower((unsigned char)*s);
+}
+
+static void
+add_notice(struct target *t, char *text)
+{
+	strings_add(&t->notices, text);
+	free(text);
+}
+
+/* The name that known_hosts has, as ssh writes it there. */
+static char *
+make_known_as(const char *alias, const char *host, int port)
+{
+	char *name;
+
+	if (alias != NULL)
+		name = xstrdup(alias);
+	else if (port == 22)
+		name = xstrdup(host);
+	else
+		name = xasprintf("[%s]:%d", host, port);
+	lower_case(name);
+	return name;
+}
+
+static void
+take_address(struct target *t, const struct sshconf *ssh)
+{
+	const struct device_conf *device = t->device;
+
+	t->name = xstrdup(device->name);
+	t->host = xstrdup(ssh->hostname);
+	t->port = device->port != 0 ? device->port : ssh->port;
+	t->user = xstrdup(device->username != NULL ? device->username : ssh->user);
+	t->known_as = make_known_as(ssh->host_key_alias, t->host, t->port);
+	t->bind_address = xstrdup_null(ssh->bind_address);
+	t->address_family = ssh->address_family;
+}
+
+/* Methods that PreferredAuthentications leaves out are not tried; our own order stays. */
+static bool
+is_preferred(const struct sshconf *ssh, const char *method)
+{
+	size_t length = strlen(method);
+
+	if (ssh->preferred_authentications == NULL)
+		return true;
+	for (const char *p = ssh->preferred_authentications; *p != '\0';) {
+		size_t n = strcspn(p, ",");
+
+		if (n == length && strncmp(p, method, n) == 0)
+			return true;
+		p += n;
+		p += *p == ',';
+	}
+	return false;
+}
+
+static void
+take_settings(struct target *t, const struct sshconf *ssh)
+{
+	double ours = t->device->args.connection_timeout;
+	double theirs = ssh->connect_timeout;
+
+	/* 0 is no limit on either side */
+	t->connection_timeout = ours > 0 && (theirs <= 0 || ours < theirs) ? ours : theirs;
+	t->identities_only = ssh->identities_only;
+	t->pubkey_auth = ssh->pubkey_auth && is_preferred(ssh, "publickey");
+	t->password_auth = ssh->password_auth && is_preferred(ssh, "password");
+	t->kbdint_auth = ssh->kbdint_auth && is_preferred(ssh, "keyboard-interactive");
+	t->hash_known_hosts = ssh->hash_known_hosts;
+	t->batch_mode = ssh->batch_mode;
+	t->compression = ssh->compression;
+	t->password_prompts = ssh->password_prompts;
+	t->strict = ssh->strict;
+	copy_strings(&t->set_env, &ssh->set_env);
+	copy_strings(&t->notices, &ssh->unsupported);
+}
+
+static int
+expand_files(struct strings *to, const struct strings *from, const char *keyword, const struct sshconf_tokens *tokens,
+    struct np_error *err)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		char *file = sshconf_expand(from->v[i], tokens, true, err);
+
+		if (file == NULL)
+			return error_prefix(err, "ssh's %s", keyword);
+		strings_add(to, file);
+		free(file);
+	}
+	return 0;
+}
+
+static int
+take_keys(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
+{
+	const struct device_conf *device = t->device;
+
+	if (device->key_file != NULL) {
+		strings_add(&t->identity_files, device->key_file);
+		t->identities_only = true;
+		t->explicit_key = true;
+	} else if (expand_files(&t->identity_files, &ssh->identity_files, "IdentityFile", tokens, err) < 0) {
+		return -1;
+	}
+	if (device->certificate_file != NULL) {
+		strings_add(&t->certificate_files, device->certificate_file);
+		return 0;
+	}
+	return expand_files(&t->certificate_files, &ssh->certificate_files, "CertificateFile", tokens, err);
+}
+
+static int
+take_known_hosts(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
+{
+	if (expand_files(&t->user_known_hosts, &ssh->user_known_hosts, "UserKnownHostsFile", tokens, err) < 0)
+		return -1;
+	return expand_files(&t->global_known_hosts, &ssh->global_known_hosts, "GlobalKnownHostsFile", tokens, err);
+}
+
+/* IdentityAgent: a path, "none", "SSH_AUTH_SOCK" or "$NAME" of the broker's environment. */
+static int
+take_agent(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
+{
+	const char *said = ssh->identity_agent;
+
+	t->use_agent = t->device->use_agent != 0;
+	if (said == NULL || strcmp(said, "SSH_AUTH_SOCK") == 0)
+		return 0;
+	if (said[0] == '$' && said[1] != '{') {
+		const char *value = getenv(said + 1);
+
+		if (value == NULL)
+			add_notice(t, xasprintf("identityagent %s (not set in the broker's environment)", said));
+		t->agent_path = xstrdup(value != NULL && value[0] != '\0' ? value : "none");
+	} else {
+		t->agent_path = sshconf_expand(said, tokens, true, err);
+		if (t->agent_path == NULL)
+			return error_prefix(err, "ssh's IdentityAgent");
+	}
+	if (strcmp(t->agent_path, "none") == 0)
+		t->use_agent = false;
+	return 0;
+}
+
+/* A jump host of the entry takes the place of both of ssh's ways; "none" is a direct connection. */
+static int
+take_proxy(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
+{
+	const char *jump = t->device->proxy_jump != NULL ? t->device->proxy_jump : ssh->proxy_jump;
+
+	if (jump != NULL && strcmp(jump, "none") != 0)
+		t->proxy_jump = xstrdup(jump);
+	if (jump != NULL || ssh->proxy_command == NULL)
+		return 0;
+	t->proxy_command = sshconf_expand(ssh->proxy_command, tokens, false, err);
+	return t->proxy_command != NULL ? 0 : error_prefix(err, "ssh's ProxyCommand");
+}
+
+static int
+take_algorithms(struct target *t, const struct sshconf *ssh, struct np_error *err)
+{
+	const struct device_conf *device = t->device;
+	const struct {
+		enum algorithm_kind kind;
+		const char *ssh, *wanted;
+		char **list;
+	} all[] = {
+	    {ALGORITHM_KEX, ssh->kex, device->kex, &t->kex},
+	    {ALGORITHM_HOST_KEY, ssh->host_key_algorithms, device->host_key_algorithms, &t->host_key_algorithms},
+	    {ALGORITHM_CIPHER, ssh->ciphers, device->ciphers, &t->ciphers},
+	    {ALGORITHM_MAC, ssh->macs, device->macs, &t->macs},
+	    {ALGORITHM_PUBKEY, ssh->pubkey_algorithms, device->pubkey_algorithms, &t->pubkey_algorithms},
+	};
+
+	for (size_t i = 0; i < NP_COUNT(all); i++) {
+		struct algorithm_wish wish = {all[i].ssh, all[i].wanted, device->legacy_algorithms};
+		struct strings dropped = {0};
+
+		*all[i].list = algorithm_list(all[i].kind, &wish, &dropped, err);
+		for (size_t j = 0; j < dropped.n; j++)
+			add_notice(
+			    t, xasprintf("%s: %s is not supported", algorithm_kind_key(all[i].kind), dropped.v[j]));
+		strings_finish(&dropped);
+		if (*all[i].list == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- stamps --- */
+
+static void
+add_credential_stamp(struct target *t, const char *path)
+{
+	if (path != NULL)
+		file_stamps_add(&t->credential_files, path);
+}
+
+static void
+take_stamps(struct target *t, const struct strings *files)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+
+	for (size_t i = 0; files != NULL && i < files->n; i++)
+		file_stamps_add(&t->config_files, files->v[i]);
+	for (size_t i = 0; i < t->identity_files.n; i++)
+		add_credential_stamp(t, t->identity_files.v[i]);
+	for (size_t i = 0; i < t->certificate_files.n; i++)
+		add_credential_stamp(t, t->certificate_files.v[i]);
+	add_credential_stamp(t, t->device->password_file);
+	add_credential_stamp(t, t->device->secret_file);
+	if (t->device->credential != NULL && directory != NULL) {
+		char *path = xasprintf("%s/%s", directory, t->device->credential);
+
+		add_credential_stamp(t, path);
+		free(path);
+	}
+}
+
+/* --- the whole --- */
+
+/* What ssh would have been given as its operand, %n: an ad-hoc device is named by user, host and port. */
+static char *
+make_operand(const struct device_conf *device)
+{
+	struct operand op;
+	char *host;
+
+	if (device->host != NULL || operand_parse(device->name, &op, NULL) < 0)
+		return xstrdup(device->host != NULL ? device->host : device->name);
+	host = xstrdup(op.host);
+	operand_finish(&op);
+	return host;
+}
+
+static int
+take_all(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
+{
+	if (take_keys(t, ssh, tokens, err) < 0 || take_known_hosts(t, ssh, tokens, err) < 0 ||
+	    take_agent(t, ssh, tokens, err) < 0 || take_proxy(t, ssh, tokens, err) < 0 ||
+	    take_algorithms(t, ssh, err) < 0)
+		return error_prefix(err, "%s", t->name);
+	return 0;
+}
+
+struct target *
+target_make(
+    const struct device_conf *device, const struct sshconf *ssh, const struct strings *files, struct np_error *err)
+{
+	struct target *t = xcalloc(1, sizeof(*t));
+	char *operand = make_operand(device);
+	int r;
+
+	atomic_init(&t->refs, 1);
+	t->device = device_conf_copy(device);
+	take_address(t, ssh);
+	take_settings(t, ssh);
+	r = take_all(t, ssh,
+	    &(struct sshconf_tokens){.operand = operand,
+		.hostname = t->host,
+		.user = t->user,
+		.host_key_alias = ssh->host_key_alias,
+		.port = t->port},
+	    err);
+	free(operand);
+	if (r < 0) {
+		target_unref(t);
+		return NULL;
+	}
+	take_stamps(t, files);
+	return t;
+}
+
+struct target *
+target_ref(struct target *target)
+{
+	atomic_fetch_add(&target->refs, 1);
+	return target;
+}
+
+static void
+target_destroy(struct target *t)
+{
+	struct strings *const lists[] = {&t->identity_files, &t->certificate_files, &t->user_known_hosts,
+	    &t->global_known_hosts, &t->set_env, &t->notices};
+	char *const texts[] = {t->name, t->host, t->user, t->known_as, t->proxy_jump, t->proxy_command, t->agent_path,
+	    t->bind_address, t->kex, t->host_key_algorithms, t->ciphers, t->macs, t->pubkey_algorithms};
+
+	for (size_t i = 0; i < NP_COUNT(lists); i++)
+		strings_finish(lists[i]);
+	for (size_t i = 0; i < NP_COUNT(texts); i++)
+		free(texts[i]);
+	file_stamps_finish(&t->config_files);
+	file_stamps_finish(&t->credential_files);
+	device_conf_free(t->device);
+	free(t);
+}
+
+void
+target_unref(struct target *target)
+{
+	if (target != NULL && atomic_fetch_sub(&target->refs, 1) == 1)
+		target_destroy(target);
+}
+
+/* --- comparing --- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
+same_address(const struct target *a, const struct target *b)
+{
+	return same_text(a->name, b->name) && same_text(a->host, b->host) && a->port == b->port &&
+	       same_text(a->user, b->user) && same_text(a->known_as, b->known_as) &&
+	       same_text(a->proxy_jump, b->proxy_jump) && same_text(a->proxy_command, b->proxy_command) &&
+	       same_text(a->bind_address, b->bind_address) && a->address_family == b->address_family;
+}
+
+static bool
+same_settings(const struct target *a, const struct target *b)
+{
+	return same_text(a->agent_path, b->agent_path) && a->identities_only == b->identities_only &&
+	       a->use_agent == b->use_agent && a->pubkey_auth == b->pubkey_auth &&
+	       a->password_auth == b->password_auth && a->kbdint_auth == b->kbdint_auth &&
+	       a->hash_known_hosts == b->hash_known_hosts && a->batch_mode == b->batch_mode &&
+	       a->compression == b->compression && a->explicit_key == b->explicit_key &&
+	       a->password_prompts == b->password_prompts && a->strict == b->strict;
+}
+
+static bool
+same_lists(const struct target *a, const struct target *b)
+{
+	return strings_equal(&a->identity_files, &b->identity_files) &&
+	       strings_equal(&a->certificate_files, &b->certificate_files) &&
+	       strings_equal(&a->user_known_hosts, &b->user_known_hosts) &&
+	       strings_equal(&a->global_known_hosts, &b->global_known_hosts) && strings_equal(&a->set_env, &b->set_env);
+}
+
+static bool
+same_algorithms(const struct target *a, const struct target *b)
+{
+	return same_text(a->kex, b->kex) && same_text(a->host_key_algorithms, b->host_key_algorithms) &&
+	       same_text(a->ciphers, b->ciphers) && same_text(a->macs, b->macs) &&
+	       same_text(a->pubkey_algorithms, b->pubkey_algorithms);
+}
+
+/* connection_timeout is one of connection_args: it decides how a session is made, not which. */
+bool
+target_same_login(const struct target *a, const struct target *b)
+{
+	return same_address(a, b) && same_settings(a, b) && same_lists(a, b) && same_algorithms(a, b) &&
+	       device_conf_same_login(a->device, b->device);
+}

@@ -1,0 +1,167 @@
+#!/bin/sh
+# npexec -c: lines are checked one by one, candidates are all or nothing, configuration mode is always left, nothing is
+# saved unasked; what holds afterwards is said and true.
+. "$(dirname "$0")/../kit/lib.sh"
+need jq
+
+start_simdev core1 --scenario ios.txt --listen 127.0.3.1
+start_simdev core2 --scenario ios.txt --listen 127.0.3.2
+start_simdev core3 --scenario ios.txt --listen 127.0.3.3
+start_simdev mx1 --scenario junos.txt --listen 127.0.3.4
+ios='device_type: cisco_ios, username: admin, password: admin-pw'
+start_broker "
+devices:
+  core1: {$ios, secret: enable-pw, groups: [core]}
+  core2: {$ios, secret: enable-pw, groups: [core]}
+  core3: {$ios}
+  mx1: {device_type: juniper_junos, username: ops, password: ops-pw}
+"
+
+running()
+{
+	case $1 in
+	mx*) npexec "$1" 'show configuration' ;;
+	*) npexec "$1" 'show running-config' ;;
+	esac
+}
+
+# How often a device was sent this line.
+typed()
+{
+	grep -c "^line [0-9.]* $2\$" "$T/$1/events"
+}
+
+# ---- live configuration ----
+
+printf 'interface GigabitEthernet0/1\r\n description uplink\r\n' >"$T/lines"
+run npexec -c -f "$T/lines" core1
+is "$status:$out" 0: "all lines taken"
+is "$err" "npexec: core1: 2 of 2 lines taken, 0 refused, 0 not run; live, not saved" "one line says what holds"
+like "$(running core1)" '^ description uplink$' "and it does"
+is "$(npexec -j core1 'show clock' | jq -r .mode)" priv "configuration mode was left"
+unlike "$(npexec core1 'show startup-config')" uplink "nothing was saved"
+run npexec -c core1 hostname  renamed
+is "$status:$err" "0:npexec: core1: 1 of 1 lines taken, 0 refused, 0 not run; live, not saved" "a line of arguments; it renames the device"
+run npexec -c -q -e 'hostname R1' -e 'ip route 0.0.0.0 0.0.0.0 192.0.2.1' core1
+is "$status:$err" 0: "-e, several; -q says nothing when all is well"
+
+{
+	echo 'interface GigabitEthernet0/2'
+	echo ' description first'
+	echo ' bogus 1.2.3.4'
+	echo ' description second'
+	echo ' shutdown'
+} >"$T/lines"
+run npexec -c core1 <"$T/lines"
+is "$status" 1 "a refused line: status 1"
+is "$err" "npexec: core1: line 3: ' bogus 1.2.3.4': % Invalid input detected at '^' marker.
+npexec: core1: 2 of 5 lines taken, 1 refused, 2 not run; live, not saved" "it is shown with the device's words, and what holds"
+like "$(running core1)" '^ description first$' "the lines before are live"
+is "$(typed core1 ' *description second')" 0 "the lines behind were not typed"
+is "$(npexec -j core1 'show clock' | jq -r .mode)" priv "configuration mode was left"
+run npexec -c --save core1 <"$T/lines"
+is "$status" 1 "--save with a refused line"
+unlike "$(npexec core1 'show startup-config')" 'uplink|first' "saves nothing"
+run npexec -c --keep-going core1 <"$T/lines"
+is "$status" 1 "--keep-going: status 1 as well"
+like "$err" '4 of 5 lines taken, 1 refused, 0 not run; live, not saved$' "but the others are taken"
+like "$(running core1)" '^ description second$' "and live"
+run npexec -c --save core1 'ntp server 192.0.2.7'
+is "$status:$err" "0:npexec: core1: 1 of 1 lines taken, 0 refused, 0 not run; live and saved" "--save"
+like "$(npexec core1 'show startup-config')" '^ntp server 192.0.2.7$' "saves"
+run npexec -c --dry-run core1 'ntp server 192.0.2.8'
+is "$status" 255 "--dry-run where there is no candidate"
+like "$err" 'npexec: core1: invalid_params: .*dry run' "is refused"
+unlike "$(running core1)" '192.0.2.8' "and nothing was done"
+
+# ---- a candidate ----
+
+npexec -c mx1 'set system domain-name lab' 2>"$T/err"
+is "$?:$(cat "$T/err")" "0:npexec: mx1: 1 of 1 lines taken, 0 refused, 0 not run; committed" "a candidate is committed"
+like "$(running mx1)" 'domain-name lab' "and live"
+printf 'set system one\nset bogus two\nset system three\n' >"$T/lines"
+run npexec -c -f "$T/lines" mx1
+is "$status" 1 "a refused line"
+is "$err" "npexec: mx1: line 2: 'set bogus two': syntax error.
+npexec: mx1: 1 of 3 lines taken, 1 refused, 1 not run; discarded: nothing was changed" "discards all"
+unlike "$(running mx1)" 'system one' "indeed"
+run npexec -c mx1 'set system fail-commit'
+is "$status" 1 "a commit that fails"
+like "$err" '^npexec: mx1: config_rejected: .*commit' "is said"
+like "$err" '1 of 1 lines taken, .*; discarded: nothing was changed$' "and discards"
+run npexec -c --dry-run mx1 'set system domain-name other'
+is "$status" 0 "--dry-run"
+like "$out" 'set system domain-name other' "shows the difference on standard output"
+like "$err" '; discarded, as a dry run is$' "and discards it"
+unlike "$(running mx1)" 'domain-name other' "indeed"
+run npexec -c --confirm 7 mx1 'set system domain-name soon'
+is "$status" 0 "--confirm"
+like "$err" 'committed, to be undone unless confirmed in time$' "is said"
+ok "to the device as well" grep -q 'commit confirmed 7' "$T/mx1/events"
+is "$(grep '^line' "$T/mx1/events" | tail -n 1 | cut -d' ' -f3-)" 'exit configuration-mode' "configuration mode was left"
+
+# ---- JSON ----
+
+npexec -j -c -e 'hostname R1' -e 'bogus x' -e 'hostname R3' core1 >"$T/json" 2>"$T/err"
+is "$?" 1 "-j: the status"
+is "$(jq -c '[.device, .command, .index, .status, .text]' "$T/json" | head -n 3)" \
+	"[\"core1\",\"hostname R1\",0,\"ok\",null]
+[\"core1\",\"bogus x\",1,\"failed\",\"% Invalid input detected at '^' marker.\"]
+[\"core1\",\"hostname R3\",2,\"not_run\",null]" "-j: one object a line"
+is "$(jq -c 'select(.count) | [.device, .count, .ok, .failed, .not_run, .live, .saved, .committed, (.error.data.reason // .error.reason)]' "$T/json")" \
+	'["core1",3,1,1,1,true,false,false,"config_rejected"]' "and one for all of it"
+
+# ---- several devices ----
+
+run npexec -c -e 'hostname R1' -e 'logging host 192.0.2.9' @core
+is "$status" 0 "the same lines for several devices"
+is "$(echo "$err" | sort)" "npexec: core1: 2 of 2 lines taken, 0 refused, 0 not run; live, not saved
+npexec: core2: 2 of 2 lines taken, 0 refused, 0 not run; live, not saved" "each says what holds"
+like "$(running core2)" '^logging host 192.0.2.9$' "and it does"
+
+# ---- privilege, nobody there, too late ----
+
+run npexec -c core3 'hostname x'
+is "$status" 255 "without a secret and a person"
+like "$err" '^npexec: core3: privilege_failed: ' "privilege_failed"
+run ptyrun -e 'assword' -s 'enable-pw\r' npexec -c core3 'hostname R1'
+is "$status" 0 "a person at the terminal is asked"
+like "$out" 'core3: 1 of 1 lines taken, .* live, not saved' "and it is done"
+unlike "$out" 'enable-pw' "the secret is not shown"
+run npexec -c nosuchhost.invalid 'hostname x'
+is "$status" 255 "a device that cannot be reached"
+
+# Lines whose end never comes are never begun: a client that still reads, and one that has sent.
+before=$(typed core1 'configure terminal')
+mkfifo "$T/lines.fifo"
+npexec -c core1 <"$T/lines.fifo" >"$T/out" 2>&1 &
+pid=$!
+exec 4>"$T/lines.fifo"
+echo 'hostname never' >&4
+kill -KILL $pid
+wait_for $pid 2>/dev/null
+exec 4>&-
+cat >"$T/rpc" <<'END'
+{"jsonrpc":"2.0","id":1,"method":"config","params":{"device":"core1"}}
+!wait "method":"credit"
+!data hostname never\n
+{"jsonrpc":"2.0","method":"stdin","params":{"id":1}}
+!close
+END
+nprpc <"$T/rpc" >"$T/out"
+like "$(cat "$T/out")" '"method":"credit"' "credit is granted at once"
+npctl sync
+is "$(typed core1 'configure terminal')" "$before" "a client that leaves before the end of its lines has changed nothing"
+
+# One that is killed in the middle: the line in flight ends, then the mode is left.
+npexec -c -e 'hostname R1' -e 'sim wait go' -e 'hostname late' core1 >"$T/out" 2>&1 &
+pid=$!
+ok "a configuration in its middle" wait_until "[ \"\$(typed core1 'sim wait go')\" -eq 1 ]"
+kill -KILL $pid
+wait_for $pid 2>/dev/null
+device core1 'go go'
+is "$(npexec -j core1 'show clock' | jq -r .mode)" priv "is left when its client has gone"
+is "$(typed core1 'hostname late')" 0 "the rest was not typed"
+
+ok "the broker ends well" stop_broker
+done_testing

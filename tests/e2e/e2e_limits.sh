@@ -1,0 +1,154 @@
+#!/bin/sh
+# Every wait is bounded, and the error says by which limit.
+. "$(dirname "$0")/../kit/lib.sh"
+need jq
+
+start_sshd dev
+start_simdev mute --silent
+start_simdev drip --drip
+start_simdev slow --any-key --auth-delay 100
+start_relay gone dev
+for alias in queue command calm idle talk first later; do
+	add_host $alias "$port_dev"
+done
+# Where a limit must not be met it is some seconds: a machine may stop for more than one.
+start_broker '
+long_connection:
+  connection_timeout: 20
+  retry_delay: 0.1
+  retry_max: 0.2
+devices:
+  dev: {}
+  mute: {connection_args: {connection_timeout: 1}}
+  drip: {connection_args: {connection_timeout: 1}}
+  slow: {connection_args: {connection_timeout: 1}}
+  queue: {connection_args: {max_connections: 1, max_channels: 1, queue_timeout: 1}}
+  command: {connection_args: {timeout: 1}}
+  calm: {connection_args: {timeout: 10}}
+  idle: {connection_args: {idle_timeout: 1}}
+  talk: {connection_args: {idle_timeout: 3}}
+  first: {connection_args: {first_byte_timeout: 1}}
+  later: {connection_args: {first_byte_timeout: 3}}
+  gone: {connection_args: {retry_delay: 300, retry_max: 300, queue_timeout: 20}}
+'
+
+# timed MAXIMUM_MS COMMAND...: $status, $out, $err, and whether it took at most so long.
+timed()
+{
+	_max=$1
+	shift
+	_begin=$(now_ms)
+	run "$@"
+	took=$(($(now_ms) - _begin))
+	[ "$took" -le "$_max" ] || diag "took $took ms"
+	[ "$took" -le "$_max" ]
+}
+
+# ---- connection_timeout ----
+
+for server in mute drip slow; do
+	ok "connection_timeout 1 ends a login at a server that is $server" timed 60000 npexec $server true
+	is "$status" 255 "$server: exits 255"
+	like "$err" "^npexec: $server: connect_timeout: .*1 s" "$server: and says which limit it was"
+done
+
+# ---- queue_timeout ----
+
+# It dies of its closed output: OpenSSH passes no signal to what runs as root, and keeps the channel until it has ended.
+npexec -o queue_timeout=20 queue 'while echo up; do sleep 0.1; done' >"$T/up" </dev/null &
+holder=$!
+ok "somebody holds the only channel" wait_until '[ -s "$T/up" ]'
+ok "queue_timeout 1 ends the wait" timed 60000 npexec queue true
+is "$status" 255 "exit status 255"
+like "$err" '^npexec: queue: queue_timeout: ' "reason queue_timeout"
+kill -KILL $holder
+ok "the next gets the channel of the client that died" npexec -o queue_timeout=20 queue true
+
+# ---- timeout, idle_timeout, first_byte_timeout ----
+
+ok "timeout 1 ends a command" timed 60000 npexec command 'while :; do echo x; sleep 0.2; done'
+is "$status" 124 "exit status 124"
+like "$err" '^npexec: command: command_timeout: .*1 s' "reason command_timeout"
+like "$out" x "what it said before has arrived"
+ok "timeout 10: a short command is not touched" npexec calm 'sleep 0.3'
+
+ok "idle_timeout 1 ends a command that falls silent" timed 60000 npexec idle 'echo x; sleep 100'
+is "$status" 124 "exit status 124"
+like "$err" '^npexec: idle: idle_timeout: ' "reason idle_timeout"
+ok "idle_timeout 3: not one that keeps talking" npexec talk 'for i in 1 2 3 4 5 6 7; do echo $i; sleep 0.5; done'
+
+ok "first_byte_timeout 1 ends a command that says nothing" timed 60000 npexec first 'sleep 100'
+is "$status" 124 "exit status 124"
+like "$err" '^npexec: first: first_byte_timeout: ' "reason first_byte_timeout"
+ok "first_byte_timeout 3: later silence is allowed" npexec later 'echo x; sleep 3.2'
+
+timed 60000 npexec --timeout 1 dev 'sleep 100'
+is "$status" 124 "--timeout"
+like "$err" '^npexec: dev: command_timeout: ' "--timeout: reason command_timeout"
+timed 60000 npexec --idle-timeout 1 dev 'echo x; sleep 100'
+like "$err" '^npexec: dev: idle_timeout: ' "--idle-timeout"
+run npexec -o timeout=1 dev 'sleep 100'
+like "$err" '^npexec: dev: command_timeout: ' "-o timeout=1"
+is "$(npexec -j --timeout 1 dev 'sleep 100' 2>/dev/null | jq -r '.error.data.reason // .error.reason')" command_timeout \
+	"the reason is in JSON as well"
+ok "the session of ended commands still works" npexec dev true
+
+# ---- back-off ----
+
+relay gone refuse
+run npexec gone true
+is "$status" 255 "a refused connection exits 255"
+like "$err" '^npexec: gone: connect_failed: .*refused' "and says so"
+ok "retry_delay 300 beyond queue_timeout 20: the next fails at once" timed 60000 npexec gone true
+like "$err" '^npexec: gone: backoff: .*refused' "with the original error"
+relay gone accept
+ok "npctl open lifts the back-off" npctl open gone
+ok "then commands run" npexec gone true
+
+start_relay flap dev
+write_config '
+devices:
+  flap: {connection_args: {retry_delay: 1, retry_max: 1, queue_timeout: 60}}
+'
+npctl reload >/dev/null
+relay flap refuse
+run npexec flap true
+like "$err" 'connect_failed' "retry_delay 1: the first fails"
+relay flap accept
+run npexec flap true
+is "$status" 0 "retry_delay 1 within queue_timeout 60: the next waits and succeeds"
+
+# ---- max_queue, max_clients ----
+
+stop_broker
+start_broker '
+max_queue: 2
+max_clients: 5
+devices:
+  queue: {connection_args: {max_connections: 1, max_channels: 1}}
+'
+npexec queue 'while echo up; do sleep 0.1; done' >"$T/up" 2>&1 </dev/null &
+pids=$!
+ok "one runs" wait_until '[ -s "$T/up" ]'
+for _ in 1 2; do
+	npexec queue true </dev/null >/dev/null 2>&1 &
+	pids="$pids $!"
+done
+ok "two wait" wait_until '[ "$(status ".devices[0].queued")" = 2 ]'
+run npexec queue true
+like "$err" '^npexec: queue: queue_full: ' "max_queue 2: the next is refused"
+for i in 1 2; do
+	echo '!hold' | nprpc >"$T/held$i" &
+	pids="$pids $!"
+	# Before somebody asks who is there, and takes the last place.
+	wait_until "grep -q hello $T/held$i"
+done
+ok "max_clients 5: with five clients there is no sixth" wait_until '! npctl ping' 5
+run npexec dev true
+is "$status" 255 "it exits 255"
+like "$err" 'max_clients' "which names the limit"
+# shellcheck disable=SC2086
+kill -KILL $pids
+
+ok "the broker ends well" stop_broker
+done_testing

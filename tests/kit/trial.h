@@ -1,0 +1,102 @@
+/*
+ * A trial: a private server, a loop and one session on it, with recorders of all events; for the tests of session,
+ * channel and relay.  Nothing here sleeps: trial_until() runs the loop until a fact is there or a deadline fails the
+ * test.
+ */
+#ifndef NP_TRIAL_H
+#define NP_TRIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <ev.h>
+
+#include "base/buf.h"
+#include "ssh/channel.h"
+#include "ssh/session.h"
+#include "kit/testsshd.h"
+
+#define TRIAL_SECONDS 60 /* generous: sanitizers, valgrind, busy machines */
+
+/* What a channel told us. */
+struct record {
+	struct chan *chan; /* NULL after done() */
+	struct buf out[2];
+	bool paused;     /* leave the output where it is */
+	bool count_only; /* consume it without keeping it */
+	size_t received; /* bytes of both streams */
+	size_t step;     /* consume at most so many bytes at a time; 0: all */
+	bool started, done;
+	int outputs; /* calls of output() */
+	int events_after_done;
+	bool ended_seen; /* chan_output_ended() was true in output() before done() */
+	size_t wrote;
+	struct chan_end end;
+	struct session *session_in_done;
+
+	/* Called at the end of done(), when not NULL. */
+	void (*then)(struct record *r);
+	void *then_arg;
+
+	/* A source of standard input: `feed_left` bytes of trial_byte(feed_at...) are kept flowing. */
+	size_t feed_left, feed_at;
+	bool feed_eof;
+};
+
+struct trial {
+	struct ev_loop *loop;
+	struct testsshd *server;
+	struct session *session; /* NULL after closed() */
+	bool closed;
+	struct np_error why;
+	int closes, probes, slot_events;
+	int descriptors; /* open when it began: trial_stop() expects as many */
+	double probe_rtt;
+};
+
+/* Options of a session; zero is a good default. */
+struct trial_options {
+	const char *sshd; /* extra configuration */
+	bool dropbear;
+	bool spares;
+	int max_channels; /* 0: 10 */
+	pid_t proxy_pid;
+};
+
+/* Starts all of it; skips the test when there is no server to be had. */
+void trial_start(struct trial *t, const struct trial_options *options);
+/* Another session of the same server into t->session; the former must be gone. */
+void trial_login(struct trial *t, const struct trial_options *options);
+/* The same over a stream that is taken over. */
+void trial_login_fd(struct trial *t, const struct trial_options *options, int fd);
+/* A session with some other server on that port of 127.0.0.1 that lets everybody in. */
+void trial_login_none(struct trial *t, int port);
+/* Closes what is open and checks that closed() came once. */
+void trial_stop(struct trial *t);
+
+/* Runs the loop until fact(arg) or fails the test after TRIAL_SECONDS. */
+#define trial_until(t, fact, arg) trial_until_(t, fact, arg, #fact, __FILE__, __LINE__)
+void trial_until_(struct trial *t, bool (*fact)(void *arg), void *arg, const char *what, const char *file, int line);
+/* Runs the loop for so many seconds, for what must not happen. */
+void trial_run(struct trial *t, double seconds);
+
+bool record_done(void *record);
+bool record_started(void *record);
+bool trial_closed(void *trial);
+bool trial_probed(void *trial);
+
+/* Starts a channel with a recorder. */
+void record_start(struct record *r, struct session *s, const struct chan_spec *spec);
+void record_exec(struct record *r, struct session *s, const char *command);
+/* Takes up reading again. */
+void record_resume(struct record *r);
+/* Keeps standard input flowing. */
+void record_feed(struct record *r, size_t bytes, bool eof);
+void record_free(struct record *r);
+/* The text of a stream, NUL-terminated; lives until the next call. */
+const char *record_text(struct record *r, int stream);
+
+/* A stream of bytes that repeats after a long, odd period. */
+unsigned char trial_byte(size_t at);
+
+#endif

@@ -1,0 +1,220 @@
+/* Tests of src/secret/redact.c: known secrets in a stream, at every split. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "secret/redact.h"
+
+static void
+check(const char *const *secrets, const char *in, const char *expected)
+{
+	size_t size = strlen(in);
+
+	for (size_t piece = 1; piece <= size + 1; piece++) {
+		struct redact r;
+		struct buf out;
+
+		redact_init(&r);
+		for (size_t i = 0; secrets[i] != NULL; i++)
+			redact_add(&r, secrets[i], false);
+		buf_init(&out, 10000);
+		for (size_t at = 0; at < size; at += piece)
+			assert_int_equal(redact_write(&r, &out, in + at, size - at < piece ? size - at : piece), 0);
+		assert_int_equal(redact_flush(&r, &out), 0);
+		if (out.len != strlen(expected) || memcmp(buf_head(&out), expected, out.len) != 0)
+			fail_msg("pieces of %zu: `%.*s', not `%s'", piece, (int)out.len, (const char *)buf_head(&out),
+			    expected);
+		buf_free(&out);
+		redact_finish(&r);
+	}
+}
+
+static void
+test_secrets_vanish_in_whatever_pieces_they_come(void **state)
+{
+	static const char *const secrets[] = {"hunter22", "swordfish", NULL};
+	(void)state;
+
+	check(secrets, "enable secret hunter22 and swordfish\n", "enable secret ******** and ********\n");
+	check(secrets, "hunter2", "hunter2");
+	check(secrets, "hunhunter22er22", "hun********er22");
+	check(secrets, "hunter22hunter22", "****************");
+	check(secrets, "nothing of that", "nothing of that");
+	check(secrets, "", "");
+}
+
+static void
+test_a_secret_that_holds_another_vanishes_as_a_whole(void **state)
+{
+	static const char *const secrets[] = {"pass", "password1", NULL};
+	(void)state;
+
+	check(secrets, "x pass y", "x ******** y");
+	check(secrets, "passpass", "****************");
+}
+
+static void
+test_secrets_that_repeat_themselves_are_found(void **state)
+{
+	static const char *const secrets[] = {"aabaab", NULL};
+	(void)state;
+
+	check(secrets, "aabaabaab", "********aab");
+	check(secrets, "aaabaab", "a********");
+	check(secrets, "aabaaaabaab", "aabaa********");
+}
+
+static void
+test_short_secrets_blot_out_nothing(void **state)
+{
+	static const char *const secrets[] = {"lab", "", NULL};
+	(void)state;
+
+	check(secrets, "interface label", "interface label");
+}
+
+static void
+test_bytes_are_held_only_while_they_may_begin_a_secret(void **state)
+{
+	struct redact r;
+	struct buf out;
+	(void)state;
+
+	redact_init(&r);
+	redact_add(&r, "secret", false);
+	buf_init(&out, 100);
+	assert_int_equal(redact_write(&r, &out, "abc se", 6), 0);
+	assert_int_equal(out.len, 4);
+	assert_int_equal(redact_write(&r, &out, "t", 1), 0);
+	assert_int_equal(out.len, 7);
+	redact_finish(&r);
+	buf_free(&out);
+}
+
+static void
+test_a_full_output_is_told(void **state)
+{
+	struct redact r;
+	struct buf out;
+	(void)state;
+
+	redact_init(&r);
+	redact_add(&r, "secret", false);
+	buf_init(&out, 4);
+	assert_int_equal(redact_write(&r, &out, "abcdefgh", 8), -1);
+	redact_finish(&r);
+	buf_free(&out);
+}
+
+static void
+test_what_a_terminal_paints_between_hides_no_secret(void **state)
+{
+	static const char *const secrets[] = {"hunter22", "swordfish", NULL};
+	(void)state;
+
+	check(secrets, "key hunt\r\ner22 x", "key ********\n x");
+	check(secrets, "key hun\033[0;1mter22 x", "key ******** x");
+	check(secrets, "key h\033[Kunter2 \r2 x", "key ******** x");
+	check(secrets, "key hunter2 \b2 x", "key ******** x");
+	check(secrets, "s\nw\no\nr\nd\nfish", "********\n");
+	check(secrets, "hunter 22", "hunter 22");
+	check(secrets, "hunter2\033", "hunter2\033");
+	check(secrets, "h\n\n\nh\n", "h\n\n\nh\n");
+}
+
+static void
+test_a_longer_secret_is_waited_for(void **state)
+{
+	static const char *const secrets[] = {"pass1", "pass1234", NULL};
+	(void)state;
+
+	check(secrets, "pass1234", "********");
+	check(secrets, "pass123", "********23");
+	check(secrets, "pass1", "********");
+}
+
+static void
+test_noise_without_an_end_is_not_held(void **state)
+{
+	struct redact r;
+	struct buf out;
+	(void)state;
+
+	redact_init(&r);
+	redact_add(&r, "secret", false);
+	buf_init(&out, 10000);
+	assert_int_equal(redact_write(&r, &out, "s", 1), 0);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(redact_write(&r, &out, "\n", 1), 0);
+	assert_true(out.len > 900);
+	assert_int_equal(redact_flush(&r, &out), 0);
+	assert_int_equal(out.len, 1001);
+	redact_finish(&r);
+	buf_free(&out);
+}
+
+static void
+test_the_oldest_of_too_many_secrets_leaves_but_none_that_is_kept(void **state)
+{
+	char secret[32];
+	struct redact r;
+	char *text;
+	(void)state;
+
+	redact_init(&r);
+	redact_add(&r, "secret-1-", false);
+	redact_add(&r, "secret-1-", true);
+	for (int i = 0; i < REDACT_SECRETS_MAX + 1; i++) {
+		snprintf(secret, sizeof(secret), "secret-%d-", i);
+		redact_add(&r, secret, false);
+		redact_add(&r, secret, false);
+	}
+	assert_int_equal(r.count, REDACT_SECRETS_MAX);
+	text = redact_text(&r, "secret-0- secret-1- secret-8- secre", 35, false);
+	assert_string_equal(text, "secret-0- ******** ******** secre");
+	free(text);
+	redact_finish(&r);
+}
+
+static void
+test_a_text_that_is_cut_does_not_end_with_the_beginning_of_a_secret(void **state)
+{
+	struct redact r;
+	char *text;
+	(void)state;
+
+	redact_init(&r);
+	redact_add(&r, "secret", true);
+	text = redact_text(&r, "my secre", 8, true);
+	assert_string_equal(text, "my ");
+	free(text);
+	text = redact_text(&r, "my secre", 8, false);
+	assert_string_equal(text, "my secre");
+	free(text);
+	redact_finish(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_secrets_vanish_in_whatever_pieces_they_come),
+	    cmocka_unit_test(test_a_secret_that_holds_another_vanishes_as_a_whole),
+	    cmocka_unit_test(test_secrets_that_repeat_themselves_are_found),
+	    cmocka_unit_test(test_short_secrets_blot_out_nothing),
+	    cmocka_unit_test(test_bytes_are_held_only_while_they_may_begin_a_secret),
+	    cmocka_unit_test(test_a_full_output_is_told),
+	    cmocka_unit_test(test_what_a_terminal_paints_between_hides_no_secret),
+	    cmocka_unit_test(test_a_longer_secret_is_waited_for),
+	    cmocka_unit_test(test_noise_without_an_end_is_not_held),
+	    cmocka_unit_test(test_the_oldest_of_too_many_secrets_leaves_but_none_that_is_kept),
+	    cmocka_unit_test(test_a_text_that_is_cut_does_not_end_with_the_beginning_of_a_secret),
+	};
+
+	return cmocka_run_group_tests_name("redact", tests, NULL, NULL);
+}
