@@ -26,29 +26,29 @@ broker_next_id(struct broker *b)
 /* ---- sending ---- */
 
 void
-broker_peer_send(struct broker_peer *bp, char *json, const void *data, size_t size)
+client_send(struct client *client, char *json, const void *data, size_t size)
 {
-	peer_send(bp->peer, json, strlen(json), data, size);
+	peer_send(client->peer, json, strlen(json), data, size);
 	cJSON_free(json);
 }
 
 void
-broker_peer_result(struct broker_peer *bp, const struct message_id *id, cJSON *result)
+client_result(struct client *client, const struct message_id *id, cJSON *result)
 {
 	char *json = message_make_result(id, result);
 	struct np_error err;
 
 	if (strlen(json) <= FRAME_JSON_MAX) {
-		broker_peer_send(bp, json, NULL, 0);
+		client_send(client, json, NULL, 0);
 		return;
 	}
 	cJSON_free(json);
 	error_set(&err, REASON_OUTPUT_LIMIT, "the answer exceeds a frame (1 MiB): ask for it by `page`");
-	broker_peer_error(bp, id, &err, NULL);
+	client_error(client, id, &err, NULL);
 }
 
 void
-broker_peer_error(struct broker_peer *bp, const struct message_id *id, const struct np_error *err, const char *device)
+client_error(struct client *client, const struct message_id *id, const struct np_error *err, const char *device)
 {
 	cJSON *extra = NULL;
 
@@ -56,13 +56,13 @@ broker_peer_error(struct broker_peer *bp, const struct message_id *id, const str
 		extra = cJSON_CreateObject();
 		cJSON_AddStringToObject(extra, "device", device);
 	}
-	broker_peer_send(bp, message_make_error(id, err, extra), NULL, 0);
+	client_send(client, message_make_error(id, err, extra), NULL, 0);
 }
 
 void
-broker_peer_notify(struct broker_peer *bp, const char *method, cJSON *params)
+client_notify(struct client *client, const char *method, cJSON *params)
 {
-	broker_peer_send(bp, message_make_notification(method, params), NULL, 0);
+	client_send(client, message_make_notification(method, params), NULL, 0);
 }
 
 /* ---- peers ---- */
@@ -77,7 +77,7 @@ static void
 on_peer_drained(struct peer *peer NP_UNUSED, void *arg)
 {
 	request_drained(arg);
-	broker_watch_drained(arg);
+	watch_drained(arg);
 }
 
 static void
@@ -87,37 +87,38 @@ on_peer_violated(struct peer *peer, const struct np_error *err, void *arg)
 
 	log_warning("peer", "client %llu (pid %ld) broke the protocol: %s", (unsigned long long)peer_id(peer),
 	    (long)peer_pid(peer), err->text);
-	broker_peer_error(arg, &none, err, NULL);
+	client_error(arg, &none, err, NULL);
 }
 
 static void
 on_peer_closed(struct peer *peer, void *arg)
 {
-	struct broker_peer *bp = arg;
-	struct broker *b = bp->broker;
+	struct client *client = arg;
+	struct broker *b = client->broker;
 	struct request *r, *next;
 
-	broker_shell_peer_left(b, bp);
-	log_debug("peer", "client %llu left with %d requests", (unsigned long long)peer_id(peer), bp->requests_count);
-	TAILQ_FOREACH_SAFE (r, &bp->requests, peer_link, next) {
+	link_shell_peer_left(b, client);
+	log_debug(
+	    "peer", "client %llu left with %d requests", (unsigned long long)peer_id(peer), client->requests_count);
+	TAILQ_FOREACH_SAFE (r, &client->requests, peer_link, next) {
 		request_cancel(r, false);
 	}
-	broker_event_peer_left(bp);
-	broker_shows_peer_left(bp);
+	report_peer_left(client);
+	broker_shows_peer_left(client);
 	broker_waits_note(b); /* his have nobody to be told any more */
-	TAILQ_REMOVE(&b->peers, bp, link);
+	TAILQ_REMOVE(&b->clients, client, link);
 	b->peers_count--;
-	free(bp);
+	free(client);
 }
 
-struct broker_peer *
-broker_peer_by_id(struct broker *b, uint64_t id)
+struct client *
+client_by_id(struct broker *b, uint64_t id)
 {
-	struct broker_peer *bp;
+	struct client *client;
 
-	TAILQ_FOREACH (bp, &b->peers, link) {
-		if (peer_id(bp->peer) == id)
-			return bp;
+	TAILQ_FOREACH (client, &b->clients, link) {
+		if (peer_id(client->peer) == id)
+			return client;
 	}
 	return NULL;
 }
@@ -130,7 +131,7 @@ static const struct peer_events peer_callbacks = {
 };
 
 static void
-send_hello(struct broker_peer *bp)
+send_hello(struct client *client)
 {
 	static const char *const features[] = {
 	    "exec", "open", "status", "prompt", "window", "capture", "batch", "watch", "metrics", "config", "shell"};
@@ -140,35 +141,35 @@ send_hello(struct broker_peer *bp)
 	cJSON_AddStringToObject(params, "broker", "netpulsed " NETPULSE_VERSION);
 	cJSON_AddNumberToObject(params, "pid", (double)getpid());
 	cJSON_AddItemToObject(params, "features", cJSON_CreateStringArray(features, (int)NP_COUNT(features)));
-	broker_peer_notify(bp, "hello", params);
+	client_notify(client, "hello", params);
 }
 
 static void
-refuse_client(struct broker_peer *bp)
+refuse_client(struct client *client)
 {
 	struct message_id none = {.kind = MESSAGE_ID_NULL};
 	struct np_error err;
 
 	error_set(&err, REASON_QUEUE_FULL, "the broker already serves %d clients (max_clients): try again later",
-	    bp->broker->config->max_clients);
+	    client->broker->config->max_clients);
 	log_warning("broker", "client refused: %s", err.text);
-	broker_event_refused(bp, NULL, &err);
-	bp->refused = true;
-	broker_peer_error(bp, &none, &err, NULL);
-	peer_close_after_flush(bp->peer);
+	report_refused(client, NULL, &err);
+	client->refused = true;
+	client_error(client, &none, &err, NULL);
+	peer_close_after_flush(client->peer);
 }
 
 /* Who has left in this very turn, or was refused and has not read that yet, takes no other's place. */
 static bool
 too_many_clients(const struct broker *b)
 {
-	const struct broker_peer *bp;
+	const struct client *client;
 	int n = 0;
 
 	if (b->config->max_clients <= 0 || b->peers_count <= b->config->max_clients)
 		return false;
-	TAILQ_FOREACH (bp, &b->peers, link) {
-		if (!peer_is_closing(bp->peer) || (peer_is_flushing(bp->peer) && !bp->refused))
+	TAILQ_FOREACH (client, &b->clients, link) {
+		if (!peer_is_closing(client->peer) || (peer_is_flushing(client->peer) && !client->refused))
 			n++;
 	}
 	return n > b->config->max_clients;
@@ -178,21 +179,21 @@ static void
 on_accept(int fd, pid_t pid, void *arg)
 {
 	struct broker *b = arg;
-	struct broker_peer *bp = xcalloc(1, sizeof(*bp));
+	struct client *client = xcalloc(1, sizeof(*client));
 
-	bp->broker = b;
-	bp->since = clock_now();
-	TAILQ_INIT(&bp->requests);
-	bp->peer = peer_create(b->loop, broker_next_id(b), fd, pid, &peer_callbacks, bp);
-	broker_event_peer(bp, fd);
-	TAILQ_INSERT_TAIL(&b->peers, bp, link);
+	client->broker = b;
+	client->since = clock_now();
+	TAILQ_INIT(&client->requests);
+	client->peer = peer_create(b->loop, broker_next_id(b), fd, pid, &peer_callbacks, client);
+	report_peer(client, fd);
+	TAILQ_INSERT_TAIL(&b->clients, client, link);
 	b->peers_count++;
 	b->idle_since = 0;
-	log_debug("peer", "client %llu (pid %ld) connected", (unsigned long long)peer_id(bp->peer), (long)pid);
+	log_debug("peer", "client %llu (pid %ld) connected", (unsigned long long)peer_id(client->peer), (long)pid);
 	if (too_many_clients(b))
-		refuse_client(bp);
+		refuse_client(client);
 	else
-		send_hello(bp);
+		send_hello(client);
 }
 
 /* ---- the turn and the tick ---- */
@@ -274,7 +275,7 @@ on_tick(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 {
 	struct broker *b = w->data;
 
-	broker_pools_tick(b);
+	devices_tick(b);
 	check_idle_exit(b);
 	check_listener(b);
 	report_status(b);
@@ -306,10 +307,10 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	b->options.agent_socket = xstrdup_null(options->agent_socket);
 	b->started = clock_now();
 	b->platforms = broker_platforms_load(config);
-	b->recognised = broker_detect_load();
+	b->recognised = link_detect_load();
 	b->random = (uint32_t)time(NULL) ^ ((uint32_t)getpid() << 16);
-	TAILQ_INIT(&b->pools);
-	TAILQ_INIT(&b->peers);
+	TAILQ_INIT(&b->devices);
+	TAILQ_INIT(&b->clients);
 	TAILQ_INIT(&b->prompts);
 	TAILQ_INIT(&b->requests);
 	TAILQ_INIT(&b->ended);
@@ -317,9 +318,9 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->waits);
 	steer_rules_init(&b->rules);
 	TAILQ_INIT(&b->shows);
-	b->events = broker_events_create(loop);
+	b->events = reports_create(loop);
 	broker_audit_configure(b, config->audit_log);
-	broker_event_started(b);
+	report_started(b);
 	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &broker_connector_events, b);
 	double tick =
 	    options->idle_exit > 0 && options->idle_exit / 2 < TICK_SECONDS ? options->idle_exit / 2 : TICK_SECONDS;
@@ -330,7 +331,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	ev_prepare_init(&b->turn, on_turn);
 	b->turn.data = b;
 	ev_prepare_start(loop, &b->turn);
-	broker_pools_tick(b);
+	devices_tick(b);
 	return b;
 }
 
@@ -340,7 +341,7 @@ broker_listen(struct broker *b, struct np_error *err)
 	b->listener = listener_create(b->loop, b->options.socket_path, on_accept, b, err);
 	if (b->listener == NULL)
 		return -1;
-	listener_tell_refused(b->listener, broker_event_stranger);
+	listener_tell_refused(b->listener, report_stranger);
 	return 0;
 }
 
@@ -350,7 +351,7 @@ broker_listen_fd(struct broker *b, int fd, struct np_error *err)
 	b->listener = listener_adopt(b->loop, fd, on_accept, b, err);
 	if (b->listener == NULL)
 		return -1;
-	listener_tell_refused(b->listener, broker_event_stranger);
+	listener_tell_refused(b->listener, report_stranger);
 	return 0;
 }
 
@@ -368,14 +369,14 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	*changed = 0;
 	if (config == NULL) {
 		broker_audit_reopen(b); /* who rotates logs need not know of bad files */
-		broker_event_reloaded(b, 0, err);
+		report_reloaded(b, 0, err);
 		log_error("config", "reload refused, the former configuration stays in force: %s", err->text);
 		return -1;
 	}
 	for (size_t i = 0; i < config->warnings_count; i++)
 		log_warning("config", "%s", config->warnings[i]);
 	struct platforms *platforms = broker_platforms_load(config);
-	broker_pools_reload(b, config, platforms, changed);
+	devices_reload(b, config, platforms, changed);
 	platforms_unref(b->platforms);
 	b->platforms = platforms;
 	config_unref(b->config);
@@ -383,9 +384,9 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	if (config->log_level_given && !b->options.fixed_log_level)
 		log_set_level(config->log_level);
 	broker_audit_configure(b, config->audit_log);
-	broker_event_reloaded(b, *changed, NULL);
+	report_reloaded(b, *changed, NULL);
 	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
-	broker_pools_tick(b);
+	devices_tick(b);
 	return 0;
 }
 
@@ -410,12 +411,12 @@ broker_reload(struct broker *b, int *changed, struct np_error *err)
 static void
 drop_peers(struct broker *b)
 {
-	struct broker_peer *bp;
+	struct client *client;
 
 	if (b->peers_count == 0)
 		return;
-	TAILQ_FOREACH (bp, &b->peers, link)
-		peer_close(bp->peer);
+	TAILQ_FOREACH (client, &b->clients, link)
+		peer_close(client->peer);
 	ev_run(b->loop, EVRUN_NOWAIT);
 }
 
@@ -424,7 +425,7 @@ void
 broker_destroy(struct broker *b)
 {
 	double deadline = clock_now() + 1.0;
-	struct broker_pool *pool;
+	struct device *dev;
 
 	b->stopping = b->finished = true;
 	ev_timer_stop(b->loop, &b->drain);
@@ -437,14 +438,14 @@ broker_destroy(struct broker *b)
 	free_ended(b);
 	connector_destroy(b->connector);
 	broker_shows_free(b);
-	while ((pool = TAILQ_FIRST(&b->pools)) != NULL)
-		broker_pool_free(pool);
+	while ((dev = TAILQ_FIRST(&b->devices)) != NULL)
+		device_free(dev);
 	broker_waits_finish(b);
 	steer_rules_finish(&b->rules);
 	ev_timer_stop(b->loop, &b->tick);
 	ev_prepare_stop(b->loop, &b->turn);
 	listener_destroy(b->listener);
-	broker_events_destroy(b->events);
+	reports_destroy(b->events);
 	platforms_unref(b->platforms);
 	cJSON_Delete(b->recognised);
 	config_unref(b->config);

@@ -29,10 +29,10 @@ commands_left(const struct broker *b)
 static bool
 output_left(const struct broker *b)
 {
-	const struct broker_peer *bp;
+	const struct client *client;
 
-	TAILQ_FOREACH (bp, &b->peers, link) {
-		if (peer_out_pending(bp->peer) > 0 && (bp->watches == 0 || bp->requests_count > 0))
+	TAILQ_FOREACH (client, &b->clients, link) {
+		if (peer_out_pending(client->peer) > 0 && (client->watches == 0 || client->requests_count > 0))
 			return true;
 	}
 	return false;
@@ -85,10 +85,10 @@ fail_waiting(struct broker *b, const struct np_error *err)
 static void
 release_persistent(struct broker *b)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 
-	TAILQ_FOREACH (pool, &b->pools, link)
-		pool->policy.persistent_wanted = false;
+	TAILQ_FOREACH (dev, &b->devices, link)
+		dev->policy.persistent_wanted = false;
 }
 
 static void
@@ -110,11 +110,11 @@ broker_stop(struct broker *b, bool now)
 		return;
 	if (!b->stopping)
 		b->options.stopping(b->options.arg);
-	broker_event_stopping(b, b->stopping || now);
+	report_stopping(b, b->stopping || now);
 	release_persistent(b);
 	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
 	fail_waiting(b, &err);
-	broker_shell_unhold_all(b);
+	link_shell_unhold_all(b);
 	if (b->stopping || now) {
 		b->stopping = b->at_once = true;
 		log_info("broker", "ending now");
@@ -135,13 +135,13 @@ broker_stop(struct broker *b, bool now)
 static int
 shells_leaving(const struct broker *b)
 {
-	const struct broker_pool *pool;
+	const struct device *dev;
 	struct pool_entry *e;
 	int leaving = 0;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		TAILQ_FOREACH (e, &pool->policy.entries, link)
-			leaving += broker_shell_is_leaving(broker_entry_session(e));
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		TAILQ_FOREACH (e, &dev->policy.entries, link)
+			leaving += link_shell_is_leaving(link_of_entry(e));
 	}
 	return leaving;
 }
@@ -150,12 +150,12 @@ shells_leaving(const struct broker *b)
 static void
 log_out_shells(struct broker *b, double deadline)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 	struct pool_entry *e, *next;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		TAILQ_FOREACH_SAFE (e, &pool->policy.entries, link, next)
-			(void)broker_shell_say_goodbye(broker_entry_session(e), "the broker ends");
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		TAILQ_FOREACH_SAFE (e, &dev->policy.entries, link, next)
+			(void)link_shell_say_goodbye(link_of_entry(e), "the broker ends");
 	}
 	while (shells_leaving(b) > 0 && clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
@@ -164,13 +164,13 @@ log_out_shells(struct broker *b, double deadline)
 static void
 end_sessions(struct broker *b)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 	struct pool_entry *e, *next;
 
 	release_persistent(b); /* a drain may have been followed by a reload */
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		TAILQ_FOREACH_SAFE (e, &pool->policy.entries, link, next) {
-			broker_session_end(broker_entry_session(e), REASON_SHUTTING_DOWN, "the broker ends");
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		TAILQ_FOREACH_SAFE (e, &dev->policy.entries, link, next) {
+			link_end(link_of_entry(e), REASON_SHUTTING_DOWN, "the broker ends");
 		}
 	}
 }
@@ -180,7 +180,7 @@ end_sessions(struct broker *b)
 void
 broker_end_everything(struct broker *b, double deadline)
 {
-	struct broker_peer *bp;
+	struct client *client;
 
 	if (!b->at_once)
 		log_out_shells(b, clock_now() + GOODBYE_SECONDS);
@@ -188,6 +188,6 @@ broker_end_everything(struct broker *b, double deadline)
 	while ((commands_left(b) > 0 || (b->sessions_count > 0 && !TAILQ_EMPTY(&b->events->watches))) &&
 	       clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
-	TAILQ_FOREACH (bp, &b->peers, link)
-		peer_close_after_flush(bp->peer);
+	TAILQ_FOREACH (client, &b->clients, link)
+		peer_close_after_flush(client->peer);
 }

@@ -46,15 +46,15 @@ broker_conf_parts(struct conf_parts *parts, const struct broker *b, struct confi
 static const struct target *
 known_target(const struct broker *b, const char *name)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (pool->retired || pool->ref.operand == NULL || pool->ref.overrides != NULL ||
-		    strcmp(pool->ref.operand, name) != 0)
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (dev->retired || dev->ref.operand == NULL || dev->ref.overrides != NULL ||
+		    strcmp(dev->ref.operand, name) != 0)
 			continue;
-		broker_pool_freshen(pool);
-		if (pool->policy.resolved)
-			return pool->target;
+		device_freshen(dev);
+		if (dev->policy.resolved)
+			return dev->target;
 	}
 	return NULL;
 }
@@ -62,9 +62,9 @@ known_target(const struct broker *b, const char *name)
 /* ---- config_show ---- */
 
 static void
-ask_ssh(struct broker_peer *bp, const struct message *m, struct conf_parts *parts)
+ask_ssh(struct client *client, const struct message *m, struct conf_parts *parts)
 {
-	struct broker *b = bp->broker;
+	struct broker *b = client->broker;
 	struct broker_show *show = xcalloc(1, sizeof(*show));
 	const struct connect_request request = {.kind = CONNECT_RESOLVE,
 	    .device = parts->device,
@@ -72,7 +72,7 @@ ask_ssh(struct broker_peer *bp, const struct message *m, struct conf_parts *part
 	    .ready_fd = -1,
 	    .timeout = RESOLVE_TIMEOUT};
 
-	show->peer_id = peer_id(bp->peer);
+	show->peer_id = peer_id(client->peer);
 	show->id = m->id;
 	show->parts = *parts;
 	TAILQ_INSERT_TAIL(&b->shows, show, link);
@@ -106,20 +106,20 @@ broker_shows_of(const struct broker *b, uint64_t peer)
 }
 
 static struct broker_show *
-show_find(const struct broker_peer *bp, const struct message_id *id)
+show_find(const struct client *client, const struct message_id *id)
 {
 	struct broker_show *show;
 
-	TAILQ_FOREACH (show, &bp->broker->shows, link)
-		if (show->peer_id == peer_id(bp->peer) && message_id_equal(&show->id, id))
+	TAILQ_FOREACH (show, &client->broker->shows, link)
+		if (show->peer_id == peer_id(client->peer) && message_id_equal(&show->id, id))
 			return show;
 	return NULL;
 }
 
 bool
-broker_show_has(const struct broker_peer *bp, const struct message_id *id)
+broker_show_has(const struct client *client, const struct message_id *id)
 {
-	return show_find(bp, id) != NULL;
+	return show_find(client, id) != NULL;
 }
 
 /* Nobody is to be told any more; it is freed when the job has ended, which is soon. */
@@ -131,33 +131,33 @@ abandon_show(struct broker *b, struct broker_show *show)
 }
 
 void
-broker_show_cancel(struct broker_peer *bp, const struct message_id *id)
+broker_show_cancel(struct client *client, const struct message_id *id)
 {
-	struct broker_show *show = show_find(bp, id);
+	struct broker_show *show = show_find(client, id);
 	struct np_error err;
 
 	if (show == NULL)
 		return;
 	error_set(&err, REASON_CANCELLED, "cancelled by the client");
-	broker_peer_error(bp, id, &err, NULL);
-	abandon_show(bp->broker, show);
+	client_error(client, id, &err, NULL);
+	abandon_show(client->broker, show);
 }
 
 void
-broker_shows_peer_left(const struct broker_peer *bp)
+broker_shows_peer_left(const struct client *client)
 {
 	struct broker_show *show;
 
-	TAILQ_FOREACH (show, &bp->broker->shows, link)
-		if (show->peer_id == peer_id(bp->peer))
-			abandon_show(bp->broker, show);
+	TAILQ_FOREACH (show, &client->broker->shows, link)
+		if (show->peer_id == peer_id(client->peer))
+			abandon_show(client->broker, show);
 }
 
 bool
 broker_show_done(struct broker *b, const struct connect_result *result)
 {
 	struct broker_show *show;
-	struct broker_peer *bp;
+	struct client *client;
 
 	TAILQ_FOREACH (show, &b->shows, link) {
 		if (show->job == result->id)
@@ -165,21 +165,21 @@ broker_show_done(struct broker *b, const struct connect_result *result)
 	}
 	if (show == NULL)
 		return false;
-	bp = broker_peer_by_id(b, show->peer_id);
+	client = client_by_id(b, show->peer_id);
 	show->parts.target = result->target;
 	if (!result->ok)
 		show->parts.problem = result->err;
-	if (bp != NULL)
-		broker_peer_result(bp, &show->id, conf_effective(&show->parts));
+	if (client != NULL)
+		client_result(client, &show->id, conf_effective(&show->parts));
 	free_show(b, show);
 	return true;
 }
 
 int
-broker_verb_config_show(struct broker_peer *bp, const struct message *m, struct np_error *err)
+broker_verb_config_show(struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"device"};
-	struct broker *b = bp->broker;
+	struct broker *b = client->broker;
 	const char *device = NULL;
 	struct conf_parts parts;
 
@@ -187,17 +187,18 @@ broker_verb_config_show(struct broker_peer *bp, const struct message *m, struct 
 	    params_string(m->params, "device", &device, err) == -1)
 		return -1;
 	if (device == NULL) {
-		broker_peer_result(bp, &m->id, conf_effective_globals(b->config));
+		client_result(client, &m->id, conf_effective_globals(b->config));
 		return 0;
 	}
-	if (broker_wait_room(bp, err) == -1 || broker_conf_parts(&parts, b, b->config, b->platforms, device, err) == -1)
+	if (broker_wait_room(client, err) == -1 ||
+	    broker_conf_parts(&parts, b, b->config, b->platforms, device, err) == -1)
 		return -1;
 	parts.target = known_target(b, device);
 	if (parts.target == NULL) {
-		ask_ssh(bp, m, &parts);
+		ask_ssh(client, m, &parts);
 		return 0;
 	}
-	broker_peer_result(bp, &m->id, conf_effective(&parts));
+	client_result(client, &m->id, conf_effective(&parts));
 	conf_parts_finish(&parts);
 	return 0;
 }
@@ -205,7 +206,7 @@ broker_verb_config_show(struct broker_peer *bp, const struct message *m, struct 
 /* ---- platforms ---- */
 
 int
-broker_verb_platforms(struct broker_peer *bp, const struct message *m, struct np_error *err)
+broker_verb_platforms(struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"name"};
 	const char *name = NULL;
@@ -214,10 +215,10 @@ broker_verb_platforms(struct broker_peer *bp, const struct message *m, struct np
 	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
 	    params_string(m->params, "name", &name, err) == -1)
 		return -1;
-	result = name == NULL ? platform_show_list(bp->broker->platforms)
-			      : platform_show_named(bp->broker->platforms, name, err);
+	result = name == NULL ? platform_show_list(client->broker->platforms)
+			      : platform_show_named(client->broker->platforms, name, err);
 	if (result == NULL)
 		return -1;
-	broker_peer_result(bp, &m->id, result);
+	client_result(client, &m->id, result);
 	return 0;
 }

@@ -45,10 +45,10 @@ copy_selection(const struct selection *s)
 }
 
 int
-broker_wait_room(const struct broker_peer *bp, struct np_error *err)
+broker_wait_room(const struct client *client, struct np_error *err)
 {
-	const struct broker *b = bp->broker;
-	uint64_t id = peer_id(bp->peer);
+	const struct broker *b = client->broker;
+	uint64_t id = peer_id(client->peer);
 	const struct steer_wait *w;
 	const struct broker_sync *sync;
 	const struct request *r;
@@ -58,7 +58,7 @@ broker_wait_room(const struct broker_peer *bp, struct np_error *err)
 		pending += w->peer_id == id;
 	TAILQ_FOREACH (sync, &b->syncs, link)
 		pending += sync->peer_id == id;
-	TAILQ_FOREACH (r, &bp->requests, peer_link)
+	TAILQ_FOREACH (r, &client->requests, peer_link)
 		pending += r->kind == REQUEST_TEST;
 	if (pending < PENDING_MAX)
 		return 0;
@@ -68,12 +68,12 @@ broker_wait_room(const struct broker_peer *bp, struct np_error *err)
 
 void
 broker_wait_for(
-    struct broker_peer *bp, const struct message_id *id, const struct selection *s, bool empty, cJSON *result)
+    struct client *client, const struct message_id *id, const struct selection *s, bool empty, cJSON *result)
 {
-	struct broker *b = bp->broker;
+	struct broker *b = client->broker;
 	struct steer_wait *w = xcalloc(1, sizeof(*w));
 
-	w->peer_id = peer_id(bp->peer);
+	w->peer_id = peer_id(client->peer);
 	w->id = *id;
 	w->result = result;
 	w->selection = copy_selection(s);
@@ -84,33 +84,33 @@ broker_wait_for(
 }
 
 static struct steer_wait *
-wait_find(const struct broker_peer *bp, const struct message_id *id)
+wait_find(const struct client *client, const struct message_id *id)
 {
 	struct steer_wait *w;
 
-	TAILQ_FOREACH (w, &bp->broker->waits, link)
-		if (w->peer_id == peer_id(bp->peer) && message_id_equal(&w->id, id))
+	TAILQ_FOREACH (w, &client->broker->waits, link)
+		if (w->peer_id == peer_id(client->peer) && message_id_equal(&w->id, id))
 			return w;
 	return NULL;
 }
 
 bool
-broker_wait_has(const struct broker_peer *bp, const struct message_id *id)
+broker_wait_has(const struct client *client, const struct message_id *id)
 {
-	return wait_find(bp, id) != NULL;
+	return wait_find(client, id) != NULL;
 }
 
 void
-broker_wait_cancel(struct broker_peer *bp, const struct message_id *id)
+broker_wait_cancel(struct client *client, const struct message_id *id)
 {
-	struct steer_wait *w = wait_find(bp, id);
+	struct steer_wait *w = wait_find(client, id);
 	struct np_error err;
 
 	if (w == NULL)
 		return;
 	error_set(&err, REASON_CANCELLED, "cancelled by the client: it goes on, nobody waits for it");
-	broker_peer_error(bp, id, &err, NULL);
-	TAILQ_REMOVE(&bp->broker->waits, w, link);
+	client_error(client, id, &err, NULL);
+	TAILQ_REMOVE(&client->broker->waits, w, link);
 	wait_free(w);
 }
 
@@ -124,14 +124,14 @@ broker_waits_note(struct broker *b)
 static bool
 is_over(struct broker *b, const struct steer_wait *w)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 	struct pool_entry *e;
 	struct request *r;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (!selection_has(&w->selection, pool))
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (!selection_has(&w->selection, dev))
 			continue;
-		TAILQ_FOREACH (e, &pool->policy.entries, link) {
+		TAILQ_FOREACH (e, &dev->policy.entries, link) {
 			if (e->id <= w->last)
 				return false;
 		}
@@ -139,7 +139,7 @@ is_over(struct broker *b, const struct steer_wait *w)
 	if (!w->empty)
 		return true;
 	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->pool != NULL && selection_has(&w->selection, r->pool))
+		if (r->dev != NULL && selection_has(&w->selection, r->dev))
 			return false;
 	}
 	return true;
@@ -155,11 +155,11 @@ broker_waits_answer(struct broker *b)
 	b->waits_due = false;
 	broker_drains_follow(b);
 	TAILQ_FOREACH_SAFE (w, &b->waits, link, next) {
-		struct broker_peer *bp = broker_peer_by_id(b, w->peer_id);
-		if (bp != NULL && !is_over(b, w))
+		struct client *client = client_by_id(b, w->peer_id);
+		if (client != NULL && !is_over(b, w))
 			continue;
-		if (bp != NULL) {
-			broker_peer_result(bp, &w->id, w->result);
+		if (client != NULL) {
+			client_result(client, &w->id, w->result);
 			w->result = NULL;
 		}
 		TAILQ_REMOVE(&b->waits, w, link);

@@ -11,20 +11,20 @@
 /* ---- notifications ---- */
 
 static void
-note_stdin(struct broker_peer *bp, struct request *r, const struct message *m NP_UNUSED, const struct frame *frame)
+note_stdin(struct client *client, struct request *r, const struct message *m NP_UNUSED, const struct frame *frame)
 {
 	struct np_error err;
 	struct message_id none = {.kind = MESSAGE_ID_NULL};
 
 	if (request_stdin(r, frame->data, frame->data_size, &err) == 0)
 		return;
-	log_warning("peer", "client %llu closed: %s", (unsigned long long)peer_id(bp->peer), err.text);
-	broker_peer_error(bp, &none, &err, NULL);
-	peer_close_after_flush(bp->peer);
+	log_warning("peer", "client %llu closed: %s", (unsigned long long)peer_id(client->peer), err.text);
+	client_error(client, &none, &err, NULL);
+	peer_close_after_flush(client->peer);
 }
 
 static void
-note_eof(struct broker_peer *bp NP_UNUSED, struct request *r, const struct message *m NP_UNUSED,
+note_eof(struct client *client NP_UNUSED, struct request *r, const struct message *m NP_UNUSED,
     const struct frame *frame NP_UNUSED)
 {
 	request_eof(r);
@@ -41,7 +41,7 @@ is_signal_name(const char *name)
 
 static void
 note_signal(
-    struct broker_peer *bp NP_UNUSED, struct request *r, const struct message *m, const struct frame *frame NP_UNUSED)
+    struct client *client NP_UNUSED, struct request *r, const struct message *m, const struct frame *frame NP_UNUSED)
 {
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(m->params, "name");
 
@@ -51,7 +51,7 @@ note_signal(
 
 static void
 note_resize(
-    struct broker_peer *bp NP_UNUSED, struct request *r, const struct message *m, const struct frame *frame NP_UNUSED)
+    struct client *client NP_UNUSED, struct request *r, const struct message *m, const struct frame *frame NP_UNUSED)
 {
 	double cols = 0, rows = 0;
 
@@ -61,26 +61,26 @@ note_resize(
 }
 
 static void
-note_cancel(struct broker_peer *bp NP_UNUSED, struct request *r, const struct message *m NP_UNUSED,
+note_cancel(struct client *client NP_UNUSED, struct request *r, const struct message *m NP_UNUSED,
     const struct frame *frame NP_UNUSED)
 {
 	request_cancel(r, true);
 }
 
 static void
-note_answer(struct broker_peer *bp, struct request *r, const struct message *m, const struct frame *frame NP_UNUSED)
+note_answer(struct client *client, struct request *r, const struct message *m, const struct frame *frame NP_UNUSED)
 {
 	double prompt_id = 0;
 	const cJSON *value = cJSON_GetObjectItemCaseSensitive(m->params, "value");
 
 	if (params_number(m->params, "prompt_id", 1, MESSAGE_INT_MAX, &prompt_id, NULL) == -1)
 		return;
-	broker_prompt_answer(bp->broker, r, (uint64_t)prompt_id, cJSON_IsString(value) ? value->valuestring : NULL);
+	broker_prompt_answer(client->broker, r, (uint64_t)prompt_id, cJSON_IsString(value) ? value->valuestring : NULL);
 }
 
 static void
 note_credit(
-    struct broker_peer *bp NP_UNUSED, struct request *r, const struct message *m, const struct frame *frame NP_UNUSED)
+    struct client *client NP_UNUSED, struct request *r, const struct message *m, const struct frame *frame NP_UNUSED)
 {
 	double bytes = 0;
 
@@ -90,7 +90,7 @@ note_credit(
 
 static const struct {
 	const char *name;
-	void (*run)(struct broker_peer *bp, struct request *r, const struct message *m, const struct frame *frame);
+	void (*run)(struct client *client, struct request *r, const struct message *m, const struct frame *frame);
 } notifications[] = {
     {"stdin", note_stdin},
     {"eof", note_eof},
@@ -103,24 +103,24 @@ static const struct {
 
 /* Unknown notifications are ignored, and so are those for a request that has just ended: the client could not know. */
 static void
-dispatch_notification(struct broker_peer *bp, const struct message *m, const struct frame *frame)
+dispatch_notification(struct client *client, const struct message *m, const struct frame *frame)
 {
 	struct message_id id;
 	struct request *r;
 
 	if (!message_id_from_json(cJSON_GetObjectItemCaseSensitive(m->params, "id"), &id))
 		return;
-	r = request_find(bp, &id);
+	r = request_find(client, &id);
 	if (r == NULL && strcmp(m->method, "cancel") == 0) {
-		broker_watch_cancel(bp, &id);
-		broker_wait_cancel(bp, &id);
-		broker_show_cancel(bp, &id);
+		watch_cancel(client, &id);
+		broker_wait_cancel(client, &id);
+		broker_show_cancel(client, &id);
 	}
 	if (r == NULL)
 		return;
 	for (size_t i = 0; i < NP_COUNT(notifications); i++) {
 		if (strcmp(m->method, notifications[i].name) == 0) {
-			notifications[i].run(bp, r, m, frame);
+			notifications[i].run(client, r, m, frame);
 			return;
 		}
 	}
@@ -129,7 +129,7 @@ dispatch_notification(struct broker_peer *bp, const struct message *m, const str
 /* ---- requests ---- */
 
 static int
-dispatch_request(struct broker_peer *bp, const struct message *m, const struct frame *frame, struct np_error *err)
+dispatch_request(struct client *client, const struct message *m, const struct frame *frame, struct np_error *err)
 {
 	const struct verb *verb = broker_verb(m->method);
 	char shown[64];
@@ -140,14 +140,14 @@ dispatch_request(struct broker_peer *bp, const struct message *m, const struct f
 	}
 	if (frame->data_size > 0)
 		return error_set(err, REASON_INVALID_REQUEST, "a request carries no attached data: send it as stdin");
-	if (request_find(bp, &m->id) != NULL || broker_watch_has(bp, &m->id) || broker_wait_has(bp, &m->id) ||
-	    broker_show_has(bp, &m->id))
+	if (request_find(client, &m->id) != NULL || watch_has(client, &m->id) || broker_wait_has(client, &m->id) ||
+	    broker_show_has(client, &m->id))
 		return error_set(err, REASON_INVALID_REQUEST, "this id is still in use: ids in flight must be unique");
-	return verb->run(bp, m, err);
+	return verb->run(client, m, err);
 }
 
 void
-broker_dispatch(struct broker_peer *bp, const struct frame *frame)
+broker_dispatch(struct client *client, const struct frame *frame)
 {
 	struct message m;
 	struct message_id none = {.kind = MESSAGE_ID_NULL};
@@ -155,24 +155,24 @@ broker_dispatch(struct broker_peer *bp, const struct frame *frame)
 
 	if (message_parse(frame->json, frame->json_size, &m, &err) == -1) {
 		bool broken = err.reason == REASON_PARSE_ERROR;
-		broker_event_refused(bp, NULL, &err);
-		log_warning("peer", "client %llu: %s", (unsigned long long)peer_id(bp->peer), err.text);
-		broker_peer_error(bp, broken || m.id.kind == MESSAGE_ID_NONE ? &none : &m.id, &err, NULL);
+		report_refused(client, NULL, &err);
+		log_warning("peer", "client %llu: %s", (unsigned long long)peer_id(client->peer), err.text);
+		client_error(client, broken || m.id.kind == MESSAGE_ID_NONE ? &none : &m.id, &err, NULL);
 		if (broken)
-			peer_close_after_flush(bp->peer);
+			peer_close_after_flush(client->peer);
 		secret_wipe((void *)(uintptr_t)frame->json, frame->json_size);
 		return;
 	}
 	switch (m.kind) {
 	case MESSAGE_REQUEST:
-		log_debug("peer", "client %llu: %s", (unsigned long long)peer_id(bp->peer), m.method);
-		if (dispatch_request(bp, &m, frame, &err) == -1) {
-			broker_event_refused(bp, &m, &err);
-			broker_peer_error(bp, &m.id, &err, NULL);
+		log_debug("peer", "client %llu: %s", (unsigned long long)peer_id(client->peer), m.method);
+		if (dispatch_request(client, &m, frame, &err) == -1) {
+			report_refused(client, &m, &err);
+			client_error(client, &m.id, &err, NULL);
 		}
 		break;
 	case MESSAGE_NOTIFICATION:
-		dispatch_notification(bp, &m, frame);
+		dispatch_notification(client, &m, frame);
 		break;
 	case MESSAGE_RESULT:
 	case MESSAGE_ERROR:

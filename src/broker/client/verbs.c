@@ -36,73 +36,73 @@ count_queued(const struct broker *b)
 
 /* A device that nobody waits for takes one more: thousands who wait for a dead one must not hold up the others. */
 static int
-refuse_queue(const struct broker *b, const struct broker_pool *pool, struct np_error *err)
+refuse_queue(const struct broker *b, const struct device *dev, struct np_error *err)
 {
-	if (b->config->max_queue == 0 || pool->policy.waiters_count == 0 || count_queued(b) < b->config->max_queue)
+	if (b->config->max_queue == 0 || dev->policy.waiters_count == 0 || count_queued(b) < b->config->max_queue)
 		return 0;
 	return error_set(
 	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->config->max_queue);
 }
 
 int
-broker_request_make(struct broker_peer *bp, const struct message *m, enum request_kind kind, struct exec_params *params,
+broker_request_make(struct client *client, const struct message *m, enum request_kind kind, struct exec_params *params,
     struct request **made, struct np_error *err)
 {
-	struct broker *b = bp->broker;
-	struct broker_pool *pool;
+	struct broker *b = client->broker;
+	struct device *dev;
 	struct request *r;
 
 	if (refuse_new(b, err) == -1)
 		return -1;
-	pool = broker_pool_get(b, &params->device, broker_want_of(kind, params), err);
-	if (pool == NULL || broker_steer_admit(pool, err) == -1 || refuse_queue(b, pool, err) == -1 ||
-	    broker_check_params(pool, params, err) == -1)
+	dev = device_get(b, &params->device, broker_want_of(kind, params), err);
+	if (dev == NULL || broker_steer_admit(dev, err) == -1 || refuse_queue(b, dev, err) == -1 ||
+	    broker_check_params(dev, params, err) == -1)
 		return -1;
-	r = request_create(b, kind, bp, &m->id);
+	r = request_create(b, kind, client, &m->id);
 	r->params = *params;
 	memset(params, 0, sizeof(*params));
 	r->window_left = r->params.window;
-	r->pool = pool;
+	r->dev = dev;
 	*made = r;
 	return 0;
 }
 
 /* The same, and its place in the queue. */
 static int
-submit(struct broker_peer *bp, const struct message *m, enum request_kind kind, struct exec_params *params,
+submit(struct client *client, const struct message *m, enum request_kind kind, struct exec_params *params,
     struct np_error *err)
 {
 	struct request *r;
 
-	if (broker_request_make(bp, m, kind, params, &r, err) == -1)
+	if (broker_request_make(client, m, kind, params, &r, err) == -1)
 		return -1;
 	r->opens = kind == REQUEST_OPEN;
 	if (r->opens)
-		broker_pool_unblock(r->pool, false);
+		device_unblock(r->dev, false);
 	request_submit(r);
 	return 0;
 }
 
 static int
-verb_exec(struct broker_peer *bp, const struct message *m, struct np_error *err)
+verb_exec(struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
 	int rc = exec_params_parse(m->params, &params, err);
 
 	if (rc == 0)
-		rc = submit(bp, m, REQUEST_EXEC, &params, err);
+		rc = submit(client, m, REQUEST_EXEC, &params, err);
 	exec_params_finish(&params);
 	return rc;
 }
 
 static int
-verb_open(struct broker_peer *bp, const struct message *m, struct np_error *err)
+verb_open(struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
 	int rc = open_params_parse(m->params, &params, err);
 
 	if (rc == 0)
-		rc = submit(bp, m, REQUEST_OPEN, &params, err);
+		rc = submit(client, m, REQUEST_OPEN, &params, err);
 	exec_params_finish(&params);
 	return rc;
 }
@@ -110,7 +110,7 @@ verb_open(struct broker_peer *bp, const struct message *m, struct np_error *err)
 /* ---- the broker itself ---- */
 
 static int
-verb_ping(struct broker_peer *bp, const struct message *m, struct np_error *err)
+verb_ping(struct client *client, const struct message *m, struct np_error *err)
 {
 	cJSON *result;
 
@@ -119,59 +119,59 @@ verb_ping(struct broker_peer *bp, const struct message *m, struct np_error *err)
 	result = cJSON_CreateObject();
 	cJSON_AddStringToObject(result, "version", NETPULSE_VERSION);
 	cJSON_AddNumberToObject(result, "pid", (double)getpid());
-	cJSON_AddNumberToObject(result, "uptime", (double)(long)(clock_now() - bp->broker->started));
-	broker_peer_result(bp, &m->id, result);
+	cJSON_AddNumberToObject(result, "uptime", (double)(long)(clock_now() - client->broker->started));
+	client_result(client, &m->id, result);
 	return 0;
 }
 
 static int
-verb_reload(struct broker_peer *bp, const struct message *m, struct np_error *err)
+verb_reload(struct client *client, const struct message *m, struct np_error *err)
 {
-	struct broker *b = bp->broker;
+	struct broker *b = client->broker;
 	cJSON *result;
 	int changed;
 
 	if (params_only(m->params, NULL, 0, err) == -1)
 		return -1;
-	broker_event_steered(bp, "reload", NULL, 0, 0, NULL);
+	report_steered(client, "reload", NULL, 0, 0, NULL);
 	if (broker_reload(b, &changed, err) == -1)
 		return -1;
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "devices", (double)b->config->devices_count);
 	cJSON_AddNumberToObject(result, "changed", changed);
 	cJSON_AddItemToObject(result, "warnings", broker_strings(b->config->warnings, b->config->warnings_count));
-	broker_peer_result(bp, &m->id, result);
+	client_result(client, &m->id, result);
 	return 0;
 }
 
 static int
-verb_stop(struct broker_peer *bp, const struct message *m, struct np_error *err)
+verb_stop(struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"now"};
 	bool now = false;
 
 	if (params_only(m->params, names, NP_COUNT(names), err) == -1 || params_bool(m->params, "now", &now, err) == -1)
 		return -1;
-	broker_event_steered(bp, now ? "stop --now" : "stop", NULL, 0, 0, NULL);
-	broker_peer_result(bp, &m->id, cJSON_CreateObject());
-	if (now || !bp->broker->stopping)
-		broker_stop(bp->broker, now);
+	report_steered(client, now ? "stop --now" : "stop", NULL, 0, 0, NULL);
+	client_result(client, &m->id, cJSON_CreateObject());
+	if (now || !client->broker->stopping)
+		broker_stop(client->broker, now);
 	return 0;
 }
 
 /* ---- sync ---- */
 
 static int
-verb_sync(struct broker_peer *bp, const struct message *m, struct np_error *err)
+verb_sync(struct client *client, const struct message *m, struct np_error *err)
 {
 	struct broker_sync *sync;
 
-	if (params_only(m->params, NULL, 0, err) == -1 || broker_wait_room(bp, err) == -1)
+	if (params_only(m->params, NULL, 0, err) == -1 || broker_wait_room(client, err) == -1)
 		return -1;
 	sync = xcalloc(1, sizeof(*sync));
-	sync->peer_id = peer_id(bp->peer);
+	sync->peer_id = peer_id(client->peer);
 	sync->id = m->id;
-	TAILQ_INSERT_TAIL(&bp->broker->syncs, sync, link);
+	TAILQ_INSERT_TAIL(&client->broker->syncs, sync, link);
 	return 0;
 }
 
@@ -179,20 +179,20 @@ verb_sync(struct broker_peer *bp, const struct message *m, struct np_error *err)
 static bool
 anything_closing(struct broker *b)
 {
-	const struct broker_peer *bp;
-	struct broker_pool *pool;
+	const struct client *client;
+	struct device *dev;
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (bp, &b->peers, link) {
-		if (peer_is_closing(bp->peer))
+	TAILQ_FOREACH (client, &b->clients, link) {
+		if (peer_is_closing(client->peer))
 			return true;
 	}
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (ev_is_pending(&pool->kick))
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (ev_is_pending(&dev->kick))
 			return true;
-		TAILQ_FOREACH (e, &pool->policy.entries, link) {
-			struct broker_session *s = broker_entry_session(e);
-			if (s->closing)
+		TAILQ_FOREACH (e, &dev->policy.entries, link) {
+			struct link *link = link_of_entry(e);
+			if (link->closing)
 				return true;
 		}
 	}
@@ -208,10 +208,10 @@ broker_syncs_answer(struct broker *b)
 	if (anything_closing(b))
 		return;
 	while ((sync = TAILQ_FIRST(&b->syncs)) != NULL) {
-		struct broker_peer *bp = broker_peer_by_id(b, sync->peer_id);
+		struct client *client = client_by_id(b, sync->peer_id);
 		TAILQ_REMOVE(&b->syncs, sync, link);
-		if (bp != NULL)
-			broker_peer_result(bp, &sync->id, cJSON_CreateObject());
+		if (client != NULL)
+			client_result(client, &sync->id, cJSON_CreateObject());
 		free(sync);
 	}
 }

@@ -1,7 +1,7 @@
 /*
  * Pools as the broker has them: found by key, resolved, told what happened, and asked what to do next.
  *
- * The decisions are pool.c's; here they are executed.  Every event that could matter calls broker_pool_kick(), and the
+ * The decisions are pool.c's; here they are executed.  Every event that could matter calls device_kick(), and the
  * policy is asked once before the loop blocks again.
  */
 #include <stdio.h>
@@ -26,10 +26,10 @@ broker_hash(const char *s)
 	return h;
 }
 
-struct broker_session *
-broker_entry_session(struct pool_entry *e)
+struct link *
+link_of_entry(struct pool_entry *e)
 {
-	return NP_CONTAINER(e, struct broker_session, entry);
+	return NP_CONTAINER(e, struct link, entry);
 }
 
 /* ---- the device behind a reference ---- */
@@ -61,7 +61,7 @@ apply_overrides(struct device_conf *device, const char *overrides, struct np_err
 
 /* The device entry that ref means under config, or NULL with err. */
 struct device_conf *
-broker_device_make(const struct config *config, const struct device_ref *ref, struct np_error *err)
+device_make_conf(const struct config *config, const struct device_ref *ref, struct np_error *err)
 {
 	const struct device_conf *known;
 	struct device_conf *device;
@@ -89,7 +89,7 @@ broker_device_make(const struct config *config, const struct device_ref *ref, st
 /* The device that this name means as one of its users, or at all: host[:port]; NULL when it is a device's own name. The
  * caller frees it. */
 char *
-broker_device_of(const struct config *config, const char *name)
+device_of_user(const struct config *config, const char *name)
 {
 	struct operand op;
 	char *device;
@@ -108,7 +108,7 @@ broker_device_of(const struct config *config, const char *name)
 static char *
 device_budget_name(const struct config *config, const struct device_ref *ref, const struct device_conf *device)
 {
-	char *name = ref->operand != NULL ? broker_device_of(config, ref->operand) : NULL;
+	char *name = ref->operand != NULL ? device_of_user(config, ref->operand) : NULL;
 
 	if (name == NULL && ref->operand != NULL && config_device(config, ref->operand) == NULL)
 		name = xstrdup(ref->operand);
@@ -118,24 +118,24 @@ device_budget_name(const struct config *config, const struct device_ref *ref, co
 /* ---- actions ---- */
 
 static void
-start_resolve(struct broker_pool *pool)
+start_resolve(struct device *dev)
 {
 	struct connect_request request = {.kind = CONNECT_RESOLVE,
-	    .device = pool->device,
-	    .default_ssh_config = pool->broker->config->ssh_config,
+	    .device = dev->conf,
+	    .default_ssh_config = dev->broker->config->ssh_config,
 	    .ready_fd = -1,
 	    .timeout = RESOLVE_TIMEOUT};
 
-	pool_resolve_started(&pool->policy);
-	pool->resolve_job = connector_submit(pool->broker->connector, &request);
+	pool_resolve_started(&dev->policy);
+	dev->resolve_job = connector_submit(dev->broker->connector, &request);
 }
 
 static bool
-has_closing(const struct broker_pool *pool)
+has_closing(const struct device *dev)
 {
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
 		if (e->state == POOL_CLOSING)
 			return true;
 	}
@@ -144,39 +144,39 @@ has_closing(const struct broker_pool *pool)
 
 /* The idle session of the pool, if it is unused for longer than best (NULL: none yet), else best. */
 struct pool_entry *
-broker_pool_longer_unused(const struct broker_pool *pool, struct pool_entry *best)
+device_longer_unused(const struct device *dev, struct pool_entry *best)
 {
-	struct pool_entry *e = pool_idle_entry(&pool->policy);
+	struct pool_entry *e = pool_idle_entry(&dev->policy);
 
 	return e != NULL && (best == NULL || e->last_used < best->last_used) ? e : best;
 }
 
 static struct pool_entry *
-least_used_elsewhere(struct broker_pool *pool, bool same_device)
+least_used_elsewhere(struct device *dev, bool same_device)
 {
 	struct pool_entry *best = NULL;
-	struct broker_pool *other;
+	struct device *other;
 
-	TAILQ_FOREACH (other, &pool->broker->pools, link) {
-		if (other == pool || (same_device && strcmp(other->device_name, pool->device_name) != 0))
+	TAILQ_FOREACH (other, &dev->broker->devices, link) {
+		if (other == dev || (same_device && strcmp(other->device_name, dev->device_name) != 0))
 			continue;
 		if (has_closing(other))
 			return NULL; /* room is being made already */
-		best = broker_pool_longer_unused(other, best);
+		best = device_longer_unused(other, best);
 	}
 	return best;
 }
 
 static void
-make_room(struct broker_pool *pool, const struct pool_room *room)
+make_room(struct device *dev, const struct pool_room *room)
 {
-	struct pool_entry *e = least_used_elsewhere(pool, room->device <= 0);
+	struct pool_entry *e = least_used_elsewhere(dev, room->device <= 0);
 
-	pool->wants_room = true;
+	dev->wants_room = true;
 	if (e != NULL)
-		broker_session_end(broker_entry_session(e), REASON_NONE, "closed to make room for another session");
+		link_end(link_of_entry(e), REASON_NONE, "closed to make room for another session");
 	else
-		broker_shells_check_hold(pool->broker, clock_now());
+		links_check_hold(dev->broker, clock_now());
 }
 
 static void
@@ -193,40 +193,40 @@ give_notice(struct pool_waiter *w, int ahead)
 
 /* Some devices hang up on SSH's own keep-alive: they are asked on their command line. */
 static void
-probe(struct broker_session *s)
+probe(struct link *link)
 {
-	const struct platform *p = s->pool->platform;
+	const struct platform *p = link->dev->platform;
 
-	if (p != NULL && (!p->keepalive_ssh || s->pool->device->args.keepalive_mode == KEEPALIVE_CLI))
-		broker_shell_keepalive(s);
+	if (p != NULL && (!p->keepalive_ssh || link->dev->conf->args.keepalive_mode == KEEPALIVE_CLI))
+		link_shell_keepalive(link);
 	else
-		session_probe(s->session);
+		session_probe(link->session);
 }
 
 static void
-execute(struct broker_pool *pool, const struct pool_action *a, const struct pool_room *room)
+execute(struct device *dev, const struct pool_action *a, const struct pool_room *room)
 {
 	switch (a->verb) {
 	case POOL_NOTHING:
 		break;
 	case POOL_ROOM:
-		make_room(pool, room);
+		make_room(dev, room);
 		break;
 	case POOL_RESOLVE:
-		start_resolve(pool);
+		start_resolve(dev);
 		break;
 	case POOL_CONNECT:
-		broker_session_connect(pool, a);
+		link_connect(dev, a);
 		break;
 	case POOL_ASSIGN:
-		request_assigned(request_by_waiter(a->waiter), broker_entry_session(a->entry));
+		request_assigned(request_by_waiter(a->waiter), link_of_entry(a->entry));
 		break;
 	case POOL_PROBE:
 	case POOL_KEEPALIVE:
-		probe(broker_entry_session(a->entry));
+		probe(link_of_entry(a->entry));
 		break;
 	case POOL_CLOSE:
-		broker_session_end(broker_entry_session(a->entry), a->why.reason, a->why.text);
+		link_end(link_of_entry(a->entry), a->why.reason, a->why.text);
 		break;
 	case POOL_FAIL:
 		request_fail(request_by_waiter(a->waiter), &a->why);
@@ -242,20 +242,20 @@ execute(struct broker_pool *pool, const struct pool_action *a, const struct pool
  * own gets no further session, but ends none of the others'.
  */
 struct pool_room
-broker_pool_room(const struct broker_pool *pool)
+device_room(const struct device *dev)
 {
-	const struct broker *b = pool->broker;
-	const struct broker_pool *other = pool;
+	const struct broker *b = dev->broker;
+	const struct device *other = dev;
 	int device = 0, lasting = 0, most = 0;
 
 	do {
 		device += other->policy.entries_count;
 		lasting += pool_lasting_entries(&other->policy);
-		if (!other->retired && other->device->args.max_connections > most)
-			most = other->device->args.max_connections;
+		if (!other->retired && other->conf->args.max_connections > most)
+			most = other->conf->args.max_connections;
 		other = other->sibling;
-	} while (other != pool);
-	return (struct pool_room){.device = pool->device->args.max_connections - device,
+	} while (other != dev);
+	return (struct pool_room){.device = dev->conf->args.max_connections - device,
 	    .global = b->config->max_sessions > 0 ? b->config->max_sessions - b->sessions_count : 1000000,
 	    .surplus = lasting > most ? lasting - most : 0};
 }
@@ -263,149 +263,149 @@ broker_pool_room(const struct broker_pool *pool)
 static void
 on_wake(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 {
-	broker_pool_kick(w->data);
+	device_kick(w->data);
 }
 
 static void
-set_wake(struct broker_pool *pool, double wake_at, double now)
+set_wake(struct device *dev, double wake_at, double now)
 {
-	ev_timer_stop(pool->broker->loop, &pool->wake);
+	ev_timer_stop(dev->broker->loop, &dev->wake);
 	if (wake_at == 0)
 		return;
 	double after = wake_at - now;
-	ev_timer_init(&pool->wake, on_wake, after > 0.001 ? after : 0.001, 0);
-	ev_timer_start(pool->broker->loop, &pool->wake);
+	ev_timer_init(&dev->wake, on_wake, after > 0.001 ? after : 0.001, 0);
+	ev_timer_start(dev->broker->loop, &dev->wake);
 }
 
 static void
 on_kick(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 {
-	struct broker_pool *pool = w->data;
+	struct device *dev = w->data;
 	double now = clock_now();
 	struct pool_entry *e;
 
-	if (pool->broker->finished)
+	if (dev->broker->finished)
 		return; /* everything is being closed: nothing is opened any more */
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
-		broker_session_refresh(broker_entry_session(e));
-		broker_shell_check_hold(broker_entry_session(e), now);
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+		link_refresh(link_of_entry(e));
+		link_shell_check_hold(link_of_entry(e), now);
 	}
-	pool->wants_room = false;
+	dev->wants_room = false;
 	for (;;) {
-		struct pool_room room = broker_pool_room(pool);
-		struct pool_action action = pool_next(&pool->policy, &room, now);
-		execute(pool, &action, &room);
+		struct pool_room room = device_room(dev);
+		struct pool_action action = pool_next(&dev->policy, &room, now);
+		execute(dev, &action, &room);
 		if (action.verb == POOL_NOTHING || action.verb == POOL_ROOM) {
-			set_wake(pool, action.wake_at, now);
-			broker_event_device(pool);
+			set_wake(dev, action.wake_at, now);
+			report_device(dev);
 			return;
 		}
 	}
 }
 
 void
-broker_pool_kick(struct broker_pool *pool)
+device_kick(struct device *dev)
 {
-	ev_feed_event(pool->broker->loop, &pool->kick, EV_CUSTOM);
+	ev_feed_event(dev->broker->loop, &dev->kick, EV_CUSTOM);
 }
 
 /* A session ended or a lease did: who waits for room outside its own pool asks again. */
 void
-broker_pools_kick_room(struct broker *b)
+devices_kick_room(struct broker *b)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (pool->wants_room)
-			broker_pool_kick(pool);
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (dev->wants_room)
+			device_kick(dev);
 	}
 }
 
 /* ---- creation and end ---- */
 
-/* The ring keeps broker_pool_room(), and with it a turn of all pools, from looking through all of them for each. */
+/* The ring keeps device_room(), and with it a turn of all pools, from looking through all of them for each. */
 static void
-join_siblings(struct broker_pool *pool)
+join_siblings(struct device *dev)
 {
-	struct broker_pool *other;
+	struct device *other;
 
-	pool->sibling = pool;
-	TAILQ_FOREACH (other, &pool->broker->pools, link) {
-		if (other != pool && strcmp(other->device_name, pool->device_name) == 0) {
-			pool->sibling = other->sibling;
-			other->sibling = pool;
+	dev->sibling = dev;
+	TAILQ_FOREACH (other, &dev->broker->devices, link) {
+		if (other != dev && strcmp(other->device_name, dev->device_name) == 0) {
+			dev->sibling = other->sibling;
+			other->sibling = dev;
 			return;
 		}
 	}
 }
 
 static void
-leave_siblings(struct broker_pool *pool)
+leave_siblings(struct device *dev)
 {
-	struct broker_pool *before = pool;
+	struct device *before = dev;
 
-	while (before->sibling != pool)
+	while (before->sibling != dev)
 		before = before->sibling;
-	before->sibling = pool->sibling;
-	pool->sibling = pool;
+	before->sibling = dev->sibling;
+	dev->sibling = dev;
 }
 
-static struct broker_pool *
+static struct device *
 pool_create(
     struct broker *b, const struct device_ref *ref, char *key, struct device_conf *device, struct platform *platform)
 {
-	struct broker_pool *pool = xcalloc(1, sizeof(*pool));
+	struct device *dev = xcalloc(1, sizeof(*dev));
 
-	pool->broker = b;
-	pool->serial = broker_next_id(b);
-	pool->key = key;
-	pool->key_hash = broker_hash(key);
-	pool->ref = device_ref_copy(ref);
-	pool->device = device;
-	pool->platform = platform != NULL ? platform_ref(platform) : NULL;
-	pool->device_name = device_budget_name(b->config, ref, device);
-	pool->last_used = clock_now();
-	TAILQ_INIT(&pool->held);
+	dev->broker = b;
+	dev->serial = broker_next_id(b);
+	dev->key = key;
+	dev->key_hash = broker_hash(key);
+	dev->ref = device_ref_copy(ref);
+	dev->conf = device;
+	dev->platform = platform != NULL ? platform_ref(platform) : NULL;
+	dev->device_name = device_budget_name(b->config, ref, device);
+	dev->last_used = clock_now();
+	TAILQ_INIT(&dev->held);
 	b->random = b->random * 1664525u + 1013904223u;
-	pool_init(&pool->policy, &device->args, b->random);
-	ev_init(&pool->wake, on_wake);
-	pool->wake.data = pool;
-	ev_prepare_init(&pool->kick, on_kick);
-	pool->kick.data = pool;
-	TAILQ_INSERT_TAIL(&b->pools, pool, link);
+	pool_init(&dev->policy, &device->args, b->random);
+	ev_init(&dev->wake, on_wake);
+	dev->wake.data = dev;
+	ev_prepare_init(&dev->kick, on_kick);
+	dev->kick.data = dev;
+	TAILQ_INSERT_TAIL(&b->devices, dev, link);
 	b->pools_count++;
-	join_siblings(pool);
-	broker_steer_apply(pool);
-	return pool;
+	join_siblings(dev);
+	broker_steer_apply(dev);
+	return dev;
 }
 
 /* Whether this pool of the right key serves what is wanted. */
 static bool
-pool_suits(const struct broker_pool *pool, enum broker_want want)
+pool_suits(const struct device *dev, enum broker_want want)
 {
 	switch (want) {
 	case WANT_ANY:
-		return pool->is_default;
+		return dev->is_default;
 	case WANT_SHELL:
-		return pool->platform != NULL;
+		return dev->platform != NULL;
 	case WANT_CHANNEL:
-		return pool->platform == NULL;
+		return dev->platform == NULL;
 	}
 	return false;
 }
 
 /* A device has at most two pools, one for each driver. */
-static struct broker_pool *
+static struct device *
 pool_make(struct broker *b, const struct device_ref *ref, const char *key, enum broker_want want, struct np_error *err)
 {
 	bool adhoc = broker_ref_is_adhoc(b->config, ref);
 	struct device_conf *device;
-	struct broker_pool *pool;
+	struct device *dev;
 	struct platform *platform;
 
-	if (adhoc && broker_pools_make_room(b, err) == -1)
+	if (adhoc && devices_make_room(b, err) == -1)
 		return NULL;
-	device = broker_device_make(b->config, ref, err);
+	device = device_make_conf(b->config, ref, err);
 	if (device == NULL)
 		return NULL;
 	if (broker_driver_choose(b, b->platforms, device, want, &platform, err) == -1) {
@@ -413,64 +413,64 @@ pool_make(struct broker *b, const struct device_ref *ref, const char *key, enum 
 		return NULL;
 	}
 	broker_driver_apply(device, platform);
-	pool = pool_create(b, ref, xstrdup(key), device, platform);
-	pool->adhoc = adhoc;
-	pool->is_default = broker_driver_is_default(b, b->platforms, device, platform);
-	return pool;
+	dev = pool_create(b, ref, xstrdup(key), device, platform);
+	dev->adhoc = adhoc;
+	dev->is_default = broker_driver_is_default(b, b->platforms, device, platform);
+	return dev;
 }
 
-struct broker_pool *
-broker_pool_get(struct broker *b, const struct device_ref *ref, enum broker_want want, struct np_error *err)
+struct device *
+device_get(struct broker *b, const struct device_ref *ref, enum broker_want want, struct np_error *err)
 {
 	char *key = device_ref_key(ref);
 	uint64_t hash = broker_hash(key);
-	struct broker_pool *pool;
+	struct device *dev;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (pool->key_hash == hash && strcmp(pool->key, key) == 0 && pool_suits(pool, want))
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (dev->key_hash == hash && strcmp(dev->key, key) == 0 && pool_suits(dev, want))
 			break;
 	}
-	if (pool == NULL)
-		pool = pool_make(b, ref, key, want, err);
+	if (dev == NULL)
+		dev = pool_make(b, ref, key, want, err);
 	secret_free(key);
-	return pool;
+	return dev;
 }
 
 /* The other driver's pool of the same device, which may have lost its requests to this one, gets them again. */
 static void
-give_back_default(const struct broker_pool *pool)
+give_back_default(const struct device *dev)
 {
-	struct broker_pool *other;
+	struct device *other;
 
-	if (!pool->is_default)
+	if (!dev->is_default)
 		return;
-	TAILQ_FOREACH (other, &pool->broker->pools, link) {
-		if (other != pool && other->key_hash == pool->key_hash && strcmp(other->key, pool->key) == 0)
+	TAILQ_FOREACH (other, &dev->broker->devices, link) {
+		if (other != dev && other->key_hash == dev->key_hash && strcmp(other->key, dev->key) == 0)
 			other->is_default = true;
 	}
 }
 
 /* Sessions and requests must be gone. */
 void
-broker_pool_free(struct broker_pool *pool)
+device_free(struct device *dev)
 {
-	struct broker *b = pool->broker;
+	struct broker *b = dev->broker;
 
-	give_back_default(pool);
-	leave_siblings(pool);
-	broker_prompts_drop(pool);
-	broker_event_device_forgotten(pool);
-	ev_timer_stop(b->loop, &pool->wake);
-	ev_clear_pending(b->loop, &pool->kick);
-	pool_finish(&pool->policy);
-	login_files_finish(&pool->tried);
-	target_unref(pool->target);
-	platform_unref(pool->platform);
-	device_conf_free(pool->device);
-	device_ref_finish(&pool->ref);
-	free(pool->device_name);
-	secret_free(pool->key);
-	TAILQ_REMOVE(&b->pools, pool, link);
+	give_back_default(dev);
+	leave_siblings(dev);
+	broker_prompts_drop(dev);
+	report_device_forgotten(dev);
+	ev_timer_stop(b->loop, &dev->wake);
+	ev_clear_pending(b->loop, &dev->kick);
+	pool_finish(&dev->policy);
+	login_files_finish(&dev->tried);
+	target_unref(dev->target);
+	platform_unref(dev->platform);
+	device_conf_free(dev->conf);
+	device_ref_finish(&dev->ref);
+	free(dev->device_name);
+	secret_free(dev->key);
+	TAILQ_REMOVE(&b->devices, dev, link);
 	b->pools_count--;
-	free(pool);
+	free(dev);
 }

@@ -44,7 +44,7 @@ find_platform(const struct broker *b, const struct platforms *set, const struct 
 	char shown[64];
 
 	if (detect)
-		known = b != NULL ? broker_detect_known(b, device->name) : NULL;
+		known = b != NULL ? link_detect_known(b, device->name) : NULL;
 	*platform = known != NULL ? platforms_find(set, known) : NULL;
 	if (*platform == NULL && detect)
 		*platform = platforms_find(set, BROKER_AUTODETECT);
@@ -124,16 +124,16 @@ broker_want_of(enum request_kind kind, const struct exec_params *params)
 
 /* What one of the drivers understands and the other cannot do: refused rather than ignored. */
 int
-broker_check_params(const struct broker_pool *pool, const struct exec_params *params, struct np_error *err)
+broker_check_params(const struct device *dev, const struct exec_params *params, struct np_error *err)
 {
 	const char *name = params->answers_count > 0 ? "answers" : params->prove ? "prove" : NULL;
 
-	if (pool->platform == NULL && name != NULL)
+	if (dev->platform == NULL && name != NULL)
 		return error_set(err, REASON_INVALID_PARAMS,
-		    "`%s` concerns interactive command lines; %s is driven by exec channels", name, pool->device->name);
-	if (pool->platform != NULL && params->env != NULL)
+		    "`%s` concerns interactive command lines; %s is driven by exec channels", name, dev->conf->name);
+	if (dev->platform != NULL && params->env != NULL)
 		return error_set(
-		    err, REASON_INVALID_PARAMS, "`env`: the command line of %s has no environment", pool->device->name);
+		    err, REASON_INVALID_PARAMS, "`env`: the command line of %s has no environment", dev->conf->name);
 	return 0;
 }
 
@@ -142,11 +142,11 @@ broker_check_params(const struct broker_pool *pool, const struct exec_params *pa
  * (no reference taken), or -1 when the new configuration does not allow that driver any more.
  */
 int
-broker_driver_again(const struct platforms *set, const struct broker_pool *pool, const struct device_conf *device,
+broker_driver_again(const struct platforms *set, const struct device *dev, const struct device_conf *device,
     struct platform **platform, struct np_error *err)
 {
 	return broker_driver_choose(
-	    pool->broker, set, device, pool->platform != NULL ? WANT_SHELL : WANT_CHANNEL, platform, err);
+	    dev->broker, set, device, dev->platform != NULL ? WANT_SHELL : WANT_CHANNEL, platform, err);
 }
 
 /* Whether requests that leave the driver open go to this one: decided anew, what was learned is forgotten. */
@@ -167,19 +167,19 @@ broker_driver_is_default(const struct broker *b, const struct platforms *set, co
 bool
 broker_fall_back_to_shell(struct request *r)
 {
-	struct broker_pool *pool = r->pool, *shells;
+	struct device *dev = r->dev, *shells;
 	struct np_error err;
 
 	if (r->kind != REQUEST_EXEC || broker_want_of(r->kind, &r->params) != WANT_ANY ||
-	    pool->device->device_type == NULL || pool->device->driver == DRIVER_EXEC || r->params.env != NULL)
+	    dev->conf->device_type == NULL || dev->conf->driver == DRIVER_EXEC || r->params.env != NULL)
 		return false;
-	shells = broker_pool_get(r->broker, &pool->ref, WANT_SHELL, &err);
+	shells = device_get(r->broker, &dev->ref, WANT_SHELL, &err);
 	if (shells == NULL)
 		return false;
-	if (pool->is_default)
-		log_info("pool", "%s: its server runs no commands on channels: shells from now on", pool->device->name);
-	pool->is_default = false;
+	if (dev->is_default)
+		log_info("pool", "%s: its server runs no commands on channels: shells from now on", dev->conf->name);
+	dev->is_default = false;
 	shells->is_default = true;
-	r->pool = shells;
+	r->dev = shells;
 	return true;
 }

@@ -16,23 +16,23 @@
 
 /* The policy compares the new limits with the old ones: those live until it has done so. */
 static void
-take_device(struct broker_pool *pool, struct device_conf *device)
+take_device(struct device *dev, struct device_conf *device)
 {
-	struct device_conf *old = pool->device;
+	struct device_conf *old = dev->conf;
 
-	pool->device = device;
-	pool_set_args(&pool->policy, &device->args);
+	dev->conf = device;
+	pool_set_args(&dev->policy, &device->args);
 	device_conf_free(old);
 }
 
 /* Where it is must be asked again; an answer that is on its way belongs to the old configuration. */
 static void
-resolve_again(struct broker_pool *pool)
+resolve_again(struct device *dev)
 {
-	if (pool->resolve_job != 0)
-		connector_cancel(pool->broker->connector, pool->resolve_job, REASON_CANCELLED, "reloaded");
-	pool->resolve_job = 0;
-	pool->policy.resolving = pool->policy.resolved = false;
+	if (dev->resolve_job != 0)
+		connector_cancel(dev->broker->connector, dev->resolve_job, REASON_CANCELLED, "reloaded");
+	dev->resolve_job = 0;
+	dev->policy.resolving = dev->policy.resolved = false;
 }
 
 static bool
@@ -43,73 +43,73 @@ same_platform(const struct platform *a, const struct platform *b)
 
 /* moved: the file that ssh's configuration is read from has changed for all who name none. */
 static void
-adopt_device(struct broker_pool *pool, struct device_conf *device, struct platform *platform, bool moved, int *changed)
+adopt_device(struct device *dev, struct device_conf *device, struct platform *platform, bool moved, int *changed)
 {
-	bool same = device_conf_same_login(pool->device, device) && same_platform(pool->platform, platform);
+	bool same = device_conf_same_login(dev->conf, device) && same_platform(dev->platform, platform);
 
-	if (!same || !device_conf_equal(pool->device, device))
+	if (!same || !device_conf_equal(dev->conf, device))
 		(*changed)++;
 	if (platform != NULL) /* what the shells that there are hold is the old one */
 		platform_ref(platform);
-	platform_unref(pool->platform);
-	pool->platform = platform;
-	take_device(pool, device);
+	platform_unref(dev->platform);
+	dev->platform = platform;
+	take_device(dev, device);
 	if (!same)
-		pool_drain_all(&pool->policy, "its configuration changed");
+		pool_drain_all(&dev->policy, "its configuration changed");
 	if (!same || moved)
-		resolve_again(pool); /* sessions drain when the answer differs */
-	if (!same || pool->policy.block != POOL_OPEN)
-		broker_pool_unblock(pool, !same);
-	broker_pool_kick(pool);
+		resolve_again(dev); /* sessions drain when the answer differs */
+	if (!same || dev->policy.block != POOL_OPEN)
+		device_unblock(dev, !same);
+	device_kick(dev);
 }
 
 /* A device that the new configuration no longer allows as it was: its sessions drain, its waiters are told. */
 static void
-retire(struct broker_pool *pool, const struct np_error *why, int *changed)
+retire(struct device *dev, const struct np_error *why, int *changed)
 {
-	struct device_conf *gone = device_conf_copy(pool->device);
+	struct device_conf *gone = device_conf_copy(dev->conf);
 	struct pool_waiter *w, *next;
 	struct request *r;
 
 	(*changed)++;
 	gone->args.persistent = false;
-	take_device(pool, gone);
-	pool_drain_all(&pool->policy, "its configuration is gone");
-	TAILQ_FOREACH_SAFE (w, &pool->policy.waiters, link, next) {
+	take_device(dev, gone);
+	pool_drain_all(&dev->policy, "its configuration is gone");
+	TAILQ_FOREACH_SAFE (w, &dev->policy.waiters, link, next) {
 		pool_unwait(w);
 		request_fail(request_by_waiter(w), why);
 	}
-	while ((r = TAILQ_FIRST(&pool->held)) != NULL)
+	while ((r = TAILQ_FIRST(&dev->held)) != NULL)
 		request_fail(r, why);
-	pool->retired = true;
-	secret_free(pool->key);
-	pool->key = xasprintf("retired %llu", (unsigned long long)broker_next_id(pool->broker));
-	pool->key_hash = broker_hash(pool->key);
-	broker_pool_kick(pool);
+	dev->retired = true;
+	secret_free(dev->key);
+	dev->key = xasprintf("retired %llu", (unsigned long long)broker_next_id(dev->broker));
+	dev->key_hash = broker_hash(dev->key);
+	device_kick(dev);
 }
 
 void
-broker_pools_reload(struct broker *b, struct config *config, struct platforms *platforms, int *changed)
+devices_reload(struct broker *b, struct config *config, struct platforms *platforms, int *changed)
 {
 	const char *before = b->config->ssh_config, *after = config->ssh_config;
 	bool moved = before == NULL || after == NULL ? before != after : strcmp(before, after) != 0;
-	struct broker_pool *pool;
+	struct device *dev;
 	struct np_error err;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (pool->retired)
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (dev->retired)
 			continue;
-		pool->adhoc = broker_ref_is_adhoc(config, &pool->ref);
-		struct device_conf *device = broker_device_make(config, &pool->ref, &err);
+		dev->adhoc = broker_ref_is_adhoc(config, &dev->ref);
+		struct device_conf *device = device_make_conf(config, &dev->ref, &err);
 		struct platform *platform = NULL;
-		if (device == NULL || broker_driver_again(platforms, pool, device, &platform, &err) == -1) {
+		if (device == NULL || broker_driver_again(platforms, dev, device, &platform, &err) == -1) {
 			device_conf_free(device);
-			retire(pool, &err, changed);
+			retire(dev, &err, changed);
 			continue;
 		}
 		broker_driver_apply(device, platform);
-		pool->is_default = broker_driver_is_default(b, platforms, device, platform);
-		adopt_device(pool, device, platform, moved, changed);
+		dev->is_default = broker_driver_is_default(b, platforms, device, platform);
+		adopt_device(dev, device, platform, moved, changed);
 	}
 }
 
@@ -121,30 +121,30 @@ open_persistent(struct broker *b)
 	for (size_t i = 0; i < b->config->devices_count; i++) {
 		const struct device_conf *device = b->config->devices[i];
 		struct device_ref ref = {.operand = device->name};
-		struct broker_pool *pool = device->args.persistent ? broker_pool_get(b, &ref, WANT_ANY, &err) : NULL;
-		if (pool != NULL)
-			broker_pool_kick(pool);
+		struct device *dev = device->args.persistent ? device_get(b, &ref, WANT_ANY, &err) : NULL;
+		if (dev != NULL)
+			device_kick(dev);
 	}
 }
 
 /* Output that waits for a slow client keeps the request of a session that has gone. */
 static bool
-has_requests(const struct broker_pool *pool)
+has_requests(const struct device *dev)
 {
 	const struct request *r;
 
-	TAILQ_FOREACH (r, &pool->broker->requests, link) {
-		if (r->pool == pool)
+	TAILQ_FOREACH (r, &dev->broker->requests, link) {
+		if (r->dev == dev)
 			return true;
 	}
 	return false;
 }
 
 static bool
-is_unused(const struct broker_pool *pool)
+is_unused(const struct device *dev)
 {
-	return TAILQ_EMPTY(&pool->policy.entries) && TAILQ_EMPTY(&pool->policy.waiters) && TAILQ_EMPTY(&pool->held) &&
-	       pool->resolve_job == 0 && pool->agent_job == 0 && !pool->asking && !has_requests(pool);
+	return TAILQ_EMPTY(&dev->policy.entries) && TAILQ_EMPTY(&dev->policy.waiters) && TAILQ_EMPTY(&dev->held) &&
+	       dev->resolve_job == 0 && dev->agent_job == 0 && !dev->asking && !has_requests(dev);
 }
 
 /*
@@ -153,16 +153,16 @@ is_unused(const struct broker_pool *pool)
  * is asked for by nobody.
  */
 static bool
-is_worth_remembering(const struct broker_pool *pool)
+is_worth_remembering(const struct device *dev)
 {
-	return !pool->retired && (pool->policy.block == POOL_AUTH || pool->policy.args->persistent);
+	return !dev->retired && (dev->policy.block == POOL_AUTH || dev->policy.args->persistent);
 }
 
 static bool
-forgettable(const struct broker_pool *pool, double now)
+forgettable(const struct device *dev, double now)
 {
-	return (pool->retired || now - pool->last_used > POOL_FORGET_SECONDS) && !is_worth_remembering(pool) &&
-	       is_unused(pool);
+	return (dev->retired || now - dev->last_used > POOL_FORGET_SECONDS) && !is_worth_remembering(dev) &&
+	       is_unused(dev);
 }
 
 /* ---- devices that the configuration does not name: anybody may ask for as many as he likes ---- */
@@ -175,23 +175,23 @@ broker_ref_is_adhoc(const struct config *config, const struct device_ref *ref)
 
 struct memory {
 	int pools, blocked;
-	struct broker_pool *oldest; /* that may be forgotten */
+	struct device *oldest; /* that may be forgotten */
 };
 
 static struct memory
 look_back(struct broker *b)
 {
 	struct memory m = {0};
-	struct broker_pool *pool;
+	struct device *dev;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (!pool->adhoc || !is_unused(pool))
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (!dev->adhoc || !is_unused(dev))
 			continue;
 		m.pools++;
-		if (is_worth_remembering(pool))
-			m.blocked += pool->policy.block == POOL_AUTH;
-		else if (m.oldest == NULL || pool->last_used < m.oldest->last_used)
-			m.oldest = pool;
+		if (is_worth_remembering(dev))
+			m.blocked += dev->policy.block == POOL_AUTH;
+		else if (m.oldest == NULL || dev->last_used < m.oldest->last_used)
+			m.oldest = dev;
 	}
 	return m;
 }
@@ -200,11 +200,11 @@ look_back(struct broker *b)
 static void
 freshen_blocked(struct broker *b)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (pool->adhoc && pool->policy.block == POOL_AUTH)
-			broker_pool_freshen(pool);
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (dev->adhoc && dev->policy.block == POOL_AUTH)
+			device_freshen(dev);
 	}
 }
 
@@ -213,7 +213,7 @@ freshen_blocked(struct broker *b)
  * were refused by all of those: 0, or -1 with err.
  */
 int
-broker_pools_make_room(struct broker *b, struct np_error *err)
+devices_make_room(struct broker *b, struct np_error *err)
 {
 	int max = b->config->max_sessions * POOLS_A_SESSION;
 	struct memory m;
@@ -233,7 +233,7 @@ broker_pools_make_room(struct broker *b, struct np_error *err)
 		    "tried: "
 		    "mend the credentials and run npctl reload",
 		    m.blocked);
-	broker_pool_free(m.oldest);
+	device_free(m.oldest);
 	return 0;
 }
 
@@ -243,10 +243,10 @@ static struct pool_entry *
 longest_unused(const struct broker *b)
 {
 	struct pool_entry *oldest = NULL;
-	struct broker_pool *pool;
+	struct device *dev;
 
-	TAILQ_FOREACH (pool, &b->pools, link)
-		oldest = broker_pool_longer_unused(pool, oldest);
+	TAILQ_FOREACH (dev, &b->devices, link)
+		oldest = device_longer_unused(dev, oldest);
 	return oldest;
 }
 
@@ -254,14 +254,14 @@ longest_unused(const struct broker *b)
 static void
 trim_sessions(struct broker *b)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 	struct pool_entry *e;
 	int surplus = -b->config->max_sessions;
 
-	TAILQ_FOREACH (pool, &b->pools, link)
-		surplus += pool_lasting_entries(&pool->policy);
+	TAILQ_FOREACH (dev, &b->devices, link)
+		surplus += pool_lasting_entries(&dev->policy);
 	for (; surplus > 0 && (e = longest_unused(b)) != NULL; surplus--)
-		broker_session_end(broker_entry_session(e), REASON_NONE, "max_sessions was lowered");
+		link_end(link_of_entry(e), REASON_NONE, "max_sessions was lowered");
 }
 
 /*
@@ -269,20 +269,20 @@ trim_sessions(struct broker *b)
  * forgotten.
  */
 void
-broker_pools_tick(struct broker *b)
+devices_tick(struct broker *b)
 {
-	struct broker_pool *pool, *next;
+	struct device *dev, *next;
 	double now = clock_now();
 
 	trim_sessions(b);
 	if (!b->stopping)
 		open_persistent(b);
-	TAILQ_FOREACH_SAFE (pool, &b->pools, link, next) {
-		if (pool->policy.persistent_wanted)
-			broker_pool_freshen(pool);
-		if (forgettable(pool, now))
-			broker_pool_free(pool);
+	TAILQ_FOREACH_SAFE (dev, &b->devices, link, next) {
+		if (dev->policy.persistent_wanted)
+			device_freshen(dev);
+		if (forgettable(dev, now))
+			device_free(dev);
 		else
-			broker_pool_kick(pool);
+			device_kick(dev);
 	}
 }

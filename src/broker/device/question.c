@@ -11,26 +11,26 @@
 
 /* Whoever tests is asked himself, and nobody else. */
 static struct request *
-trial_audience(const struct broker_session *s)
+trial_audience(const struct link *link)
 {
-	return s->test != NULL && s->test->peer != NULL && s->test->params.interactive ? s->test : NULL;
+	return link->test != NULL && link->test->client != NULL && link->test->params.interactive ? link->test : NULL;
 }
 
 /* Somebody at a terminal who waits for a session of this pool, or for one behind it. */
 static struct request *
-find_audience(struct broker_pool *pool, int depth)
+find_audience(struct device *dev, int depth)
 {
 	struct pool_waiter *w;
 
-	TAILQ_FOREACH (w, &pool->policy.waiters, link) {
+	TAILQ_FOREACH (w, &dev->policy.waiters, link) {
 		struct request *r = request_by_waiter(w);
 		if (r->kind == REQUEST_FORWARD && r->dependent != NULL && depth < BROKER_JUMPS_MAX) {
 			struct request *behind = r->dependent->entry.trial
 						     ? trial_audience(r->dependent)
-						     : find_audience(r->dependent->pool, depth + 1);
+						     : find_audience(r->dependent->dev, depth + 1);
 			if (behind != NULL)
 				return behind;
-		} else if (r->peer != NULL && r->params.interactive)
+		} else if (r->client != NULL && r->params.interactive)
 			return r;
 	}
 	return NULL;
@@ -58,19 +58,19 @@ prompt_kind_name(enum prompt_kind kind)
 
 /* Whether a person is being asked something that this pool's waiters wait for. */
 static bool
-pool_asks(const struct broker_pool *pool, int depth)
+pool_asks(const struct device *dev, int depth)
 {
 	const struct broker_prompt *p;
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (p, &pool->broker->prompts, link) {
-		if (p->pool == pool && p->asker == NULL && !p->trial)
+	TAILQ_FOREACH (p, &dev->broker->prompts, link) {
+		if (p->dev == dev && p->asker == NULL && !p->trial)
 			return true;
 	}
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
-		const struct request *forward = broker_entry_session(e)->forward;
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+		const struct request *forward = link_of_entry(e)->forward;
 		if (forward != NULL && forward->state == REQUEST_QUEUED && depth < BROKER_JUMPS_MAX &&
-		    pool_asks(forward->pool, depth + 1))
+		    pool_asks(forward->dev, depth + 1))
 			return true;
 	}
 	return false;
@@ -95,27 +95,27 @@ start_clock(struct request *r, double now)
 static void
 update_clocks(struct broker *b)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 	struct pool_waiter *w;
 	double now = clock_now();
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		pool->asking = pool_asks(pool, 0);
-		TAILQ_FOREACH (w, &pool->policy.waiters, link) {
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		dev->asking = pool_asks(dev, 0);
+		TAILQ_FOREACH (w, &dev->policy.waiters, link) {
 			struct request *r = request_by_waiter(w);
-			if (pool->asking && !r->clock_stopped)
+			if (dev->asking && !r->clock_stopped)
 				stop_clock(r, now);
-			else if (!pool->asking && r->clock_stopped)
+			else if (!dev->asking && r->clock_stopped)
 				start_clock(r, now);
 		}
-		broker_pool_kick(pool);
+		device_kick(dev);
 	}
 }
 
 static void
 prompt_free(struct broker_prompt *p)
 {
-	struct broker *b = p->pool->broker;
+	struct broker *b = p->dev->broker;
 
 	ev_timer_stop(b->loop, &p->timer);
 	TAILQ_REMOVE(&b->prompts, p, link);
@@ -130,7 +130,7 @@ prompt_close(struct broker_prompt *p, const char *value)
 	struct request *asker = p->asker;
 
 	if (asker == NULL)
-		connector_answer(p->pool->broker->connector, p->job_id, p->prompt_id, value);
+		connector_answer(p->dev->broker->connector, p->job_id, p->prompt_id, value);
 	prompt_free(p);
 	if (asker != NULL)
 		request_cli_answer(asker, value);
@@ -141,7 +141,7 @@ on_prompt_timeout(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UN
 {
 	struct broker_prompt *p = w->data;
 
-	log_info("session", "%s: nobody answered within prompt_timeout", p->pool->device->name);
+	log_info("session", "%s: nobody answered within prompt_timeout", p->dev->conf->name);
 	prompt_close(p, NULL);
 }
 
@@ -153,26 +153,26 @@ prompt_send(struct broker_prompt *p, struct request *r)
 	p->request_uid = r->uid;
 	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
 	cJSON_AddNumberToObject(params, "prompt_id", (double)p->prompt_id);
-	cJSON_AddStringToObject(params, "device", p->pool->device->name);
+	cJSON_AddStringToObject(params, "device", p->dev->conf->name);
 	cJSON_AddStringToObject(params, "kind", prompt_kind_name(p->kind));
 	cJSON_AddStringToObject(params, "text", p->text);
 	cJSON_AddBoolToObject(params, "echo", p->echo);
-	broker_peer_notify(r->peer, "prompt", params);
+	client_notify(r->client, "prompt", params);
 }
 
 static struct broker_prompt *
-prompt_create(struct broker_pool *pool, enum prompt_kind kind, const char *text, bool echo)
+prompt_create(struct device *dev, enum prompt_kind kind, const char *text, bool echo)
 {
 	struct broker_prompt *p = xcalloc(1, sizeof(*p));
-	struct broker *b = pool->broker;
+	struct broker *b = dev->broker;
 
-	p->pool = pool;
+	p->dev = dev;
 	p->kind = kind;
 	p->echo = echo;
 	p->text = xstrdup(text);
-	ev_timer_init(&p->timer, on_prompt_timeout, pool->device->args.prompt_timeout, 0);
+	ev_timer_init(&p->timer, on_prompt_timeout, dev->conf->args.prompt_timeout, 0);
 	p->timer.data = p;
-	if (pool->device->args.prompt_timeout > 0)
+	if (dev->conf->args.prompt_timeout > 0)
 		ev_timer_start(b->loop, &p->timer);
 	TAILQ_INSERT_TAIL(&b->prompts, p, link);
 	return p;
@@ -185,7 +185,7 @@ prompt_create(struct broker_pool *pool, enum prompt_kind kind, const char *text,
 void
 broker_question_ask(struct request *r, enum prompt_kind kind, const char *text, bool echo)
 {
-	struct broker_prompt *p = prompt_create(r->pool, kind, text, echo);
+	struct broker_prompt *p = prompt_create(r->dev, kind, text, echo);
 
 	p->asker = r;
 	/* Apart from the connectors' own numbers. */
@@ -209,19 +209,19 @@ void
 broker_prompt_ask(const struct connect_prompt *prompt, void *arg)
 {
 	struct broker *b = arg;
-	struct broker_pool *pool = broker_pool_by_job(b, prompt->job_id);
-	struct broker_session *s = broker_session_by_job(b, prompt->job_id);
-	bool trial = s != NULL && s->entry.trial;
-	struct request *r = trial ? trial_audience(s) : pool != NULL ? find_audience(pool, 0) : NULL;
+	struct device *dev = device_by_job(b, prompt->job_id);
+	struct link *link = link_by_job(b, prompt->job_id);
+	bool trial = link != NULL && link->entry.trial;
+	struct request *r = trial ? trial_audience(link) : dev != NULL ? find_audience(dev, 0) : NULL;
 	struct broker_prompt *p;
 
-	if (pool != NULL && !trial)
-		pool->prompted = true;
+	if (dev != NULL && !trial)
+		dev->prompted = true;
 	if (r == NULL) {
 		connector_answer(b->connector, prompt->job_id, prompt->prompt_id, NULL);
 		return;
 	}
-	p = prompt_create(pool, prompt->kind, prompt->text, prompt->echo);
+	p = prompt_create(dev, prompt->kind, prompt->text, prompt->echo);
 	p->job_id = prompt->job_id;
 	p->trial = trial;
 	p->prompt_id = prompt->prompt_id;
@@ -239,7 +239,7 @@ broker_prompts_reassign(struct broker *b, uint64_t request_uid)
 		struct request *r;
 		if (p->request_uid != request_uid || p->asker != NULL)
 			continue;
-		r = p->trial ? NULL : find_audience(p->pool, 0);
+		r = p->trial ? NULL : find_audience(p->dev, 0);
 		if (r != NULL)
 			prompt_send(p, r);
 		else
@@ -262,12 +262,12 @@ broker_prompt_answer(struct broker *b, struct request *r, uint64_t prompt_id, co
 }
 
 void
-broker_prompts_drop(struct broker_pool *pool)
+broker_prompts_drop(struct device *dev)
 {
 	struct broker_prompt *p, *next;
 
-	TAILQ_FOREACH_SAFE (p, &pool->broker->prompts, link, next) {
-		if (p->pool == pool)
+	TAILQ_FOREACH_SAFE (p, &dev->broker->prompts, link, next) {
+		if (p->dev == dev)
 			prompt_close(p, NULL);
 	}
 }
@@ -287,18 +287,18 @@ broker_prompts_drop_job(struct broker *b, uint64_t job_id)
 void
 broker_connector_notice(uint64_t job_id, const char *text, void *arg)
 {
-	struct broker_pool *pool = broker_pool_by_job(arg, job_id);
-	struct broker_session *s = broker_session_by_job(arg, job_id);
+	struct device *dev = device_by_job(arg, job_id);
+	struct link *link = link_by_job(arg, job_id);
 	struct pool_waiter *w;
 
-	if (pool == NULL)
+	if (dev == NULL)
 		return;
-	log_info("session", "%s: %s", pool->device->name, text);
-	if (s != NULL && s->entry.trial) {
-		if (s->test != NULL)
-			request_notice(s->test, text);
+	log_info("session", "%s: %s", dev->conf->name, text);
+	if (link != NULL && link->entry.trial) {
+		if (link->test != NULL)
+			request_notice(link->test, text);
 		return;
 	}
-	TAILQ_FOREACH (w, &pool->policy.waiters, link)
+	TAILQ_FOREACH (w, &dev->policy.waiters, link)
 		request_notice(request_by_waiter(w), text);
 }

@@ -19,67 +19,67 @@
 
 /* ---- finding ---- */
 
-struct broker_session *
-broker_session_by_job(struct broker *b, uint64_t job)
+struct link *
+link_by_job(struct broker *b, uint64_t job)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		TAILQ_FOREACH (e, &pool->policy.entries, link) {
-			if (broker_entry_session(e)->dial_job == job)
-				return broker_entry_session(e);
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		TAILQ_FOREACH (e, &dev->policy.entries, link) {
+			if (link_of_entry(e)->dial_job == job)
+				return link_of_entry(e);
 		}
 	}
 	return NULL;
 }
 
-struct broker_pool *
-broker_pool_by_job(struct broker *b, uint64_t job)
+struct device *
+device_by_job(struct broker *b, uint64_t job)
 {
-	struct broker_pool *pool;
-	struct broker_session *s = broker_session_by_job(b, job);
+	struct device *dev;
+	struct link *link = link_by_job(b, job);
 
-	if (s != NULL)
-		return s->pool;
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (pool->resolve_job == job || pool->agent_job == job)
-			return pool;
+	if (link != NULL)
+		return link->dev;
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (dev->resolve_job == job || dev->agent_job == job)
+			return dev;
 	}
 	return NULL;
 }
 
 /* Keeps what the policy reads about a session true; called before the policy is asked. */
 void
-broker_session_refresh(struct broker_session *s)
+link_refresh(struct link *link)
 {
-	if (s->session == NULL)
+	if (link->session == NULL)
 		return;
-	s->entry.last_rx = session_last_rx(s->session);
-	if (s->pool->platform != NULL) {
+	link->entry.last_rx = session_last_rx(link->session);
+	if (link->dev->platform != NULL) {
 		/* Its one channel is the shell, which serves one lease after the other. */
-		s->entry.slots_max = 1;
-		s->entry.slots_used = s->closing;
+		link->entry.slots_max = 1;
+		link->entry.slots_used = link->closing;
 		return;
 	}
-	s->entry.slots_used = session_slots_used(s->session);
-	s->entry.slots_max = session_slots_max(s->session);
+	link->entry.slots_used = session_slots_used(link->session);
+	link->entry.slots_max = session_slots_max(link->session);
 	/* One that is on its way out takes nobody in, although its end may take a while (a proxy's process). */
-	if (!session_has_slot(s->session) && s->entry.slots_used < s->entry.slots_max)
-		s->entry.slots_used = s->entry.slots_max;
+	if (!session_has_slot(link->session) && link->entry.slots_used < link->entry.slots_max)
+		link->entry.slots_used = link->entry.slots_max;
 }
 
 /* ---- the end ---- */
 
 /* The lease on the jump host ends with the session that it carried. */
 static void
-drop_forward(struct broker_session *s)
+drop_forward(struct link *link)
 {
-	struct request *r = s->forward;
+	struct request *r = link->forward;
 
 	if (r == NULL)
 		return;
-	s->forward = NULL;
+	link->forward = NULL;
 	r->dependent = NULL;
 	if (r->relay != NULL)
 		relay_close(r->relay);
@@ -89,58 +89,58 @@ drop_forward(struct broker_session *s)
 
 /* Requests whose output waits for a slow client outlive the session that it came from. */
 static void
-leave_requests(const struct broker_session *s)
+leave_requests(const struct link *link)
 {
 	struct request *r;
 
-	TAILQ_FOREACH (r, &s->pool->broker->requests, link) {
-		if (r->session == s)
-			r->session = NULL;
+	TAILQ_FOREACH (r, &link->dev->broker->requests, link) {
+		if (r->lease == link)
+			r->lease = NULL;
 	}
 }
 
 static void
-session_free(struct broker_session *s)
+session_free(struct link *link)
 {
-	struct broker *b = s->pool->broker;
+	struct broker *b = link->dev->broker;
 
-	leave_requests(s);
-	broker_shell_finish(s);
-	if (s->entry.pool != NULL)
-		pool_entry_remove(&s->entry);
-	drop_forward(s);
+	leave_requests(link);
+	link_shell_finish(link);
+	if (link->entry.pool != NULL)
+		pool_entry_remove(&link->entry);
+	drop_forward(link);
 	b->sessions_count--;
 	broker_waits_note(b);
-	broker_pool_kick(s->pool);
-	broker_pools_kick_room(b);
+	device_kick(link->dev);
+	devices_kick_room(b);
 	broker_note_idle(b);
-	target_unref(s->target);
-	login_files_finish(&s->tried);
-	free(s->agent_socket);
-	free(s->auth);
-	free(s);
+	target_unref(link->target);
+	login_files_finish(&link->tried);
+	free(link->agent_socket);
+	free(link->auth);
+	free(link);
 }
 
 static void
-connect_failed(struct broker_session *s, const struct np_error *err, uint64_t agent_hash)
+connect_failed(struct link *link, const struct np_error *err, uint64_t agent_hash)
 {
-	struct broker_pool *pool = s->pool;
+	struct device *dev = link->dev;
 
-	log_warning("session", "%s#%llu: %s: %s", pool->device->name, (unsigned long long)s->id,
+	log_warning("session", "%s#%llu: %s: %s", dev->conf->name, (unsigned long long)link->id,
 	    reason_name(err->reason), err->text);
 	/* What a trial does not find out about the credentials must not hide when they were last found wrong. */
-	if (!s->entry.trial || err->reason == REASON_AUTH_FAILED)
-		broker_pool_failed(pool, &s->tried, agent_hash);
-	pool_connect_failed(&pool->policy, &s->entry, err, clock_now());
+	if (!link->entry.trial || err->reason == REASON_AUTH_FAILED)
+		device_failed(dev, &link->tried, agent_hash);
+	pool_connect_failed(&dev->policy, &link->entry, err, clock_now());
 	if (err->reason != REASON_CANCELLED && err->reason != REASON_SHUTTING_DOWN) { /* those are nobody's failure */
-		pool->failures++;
-		pool->broker->failures++;
+		dev->failures++;
+		dev->broker->failures++;
 	}
-	if (!s->entry.trial || err->reason != REASON_CANCELLED)
-		broker_event_login_failed(s, err);
-	if (s->test != NULL)
-		broker_test_failed(s, err);
-	session_free(s);
+	if (!link->entry.trial || err->reason != REASON_CANCELLED)
+		report_login_failed(link, err);
+	if (link->test != NULL)
+		broker_test_failed(link, err);
+	session_free(link);
 }
 
 /*
@@ -148,23 +148,23 @@ connect_failed(struct broker_session *s, const struct np_error *err, uint64_t ag
  * command line remains an attempt until it has ended.
  */
 void
-broker_session_end(struct broker_session *s, enum np_reason reason, const char *why)
+link_end(struct link *link, enum np_reason reason, const char *why)
 {
-	s->closing = true;
-	if (s->session != NULL) {
-		if (s->entry.ready_since > 0)
-			pool_closing(&s->entry);
-		else if (s->sh.error.reason == REASON_NONE)
-			error_set(&s->sh.error, reason == REASON_NONE ? REASON_CANCELLED : reason, "%s", why);
-		if (reason != REASON_SHUTTING_DOWN && broker_shell_say_goodbye(s, why))
+	link->closing = true;
+	if (link->session != NULL) {
+		if (link->entry.ready_since > 0)
+			pool_closing(&link->entry);
+		else if (link->sh.error.reason == REASON_NONE)
+			error_set(&link->sh.error, reason == REASON_NONE ? REASON_CANCELLED : reason, "%s", why);
+		if (reason != REASON_SHUTTING_DOWN && link_shell_say_goodbye(link, why))
 			return;
-		session_close(s->session, reason, "%s", why);
-	} else if (s->dial_job != 0)
-		connector_cancel(
-		    s->pool->broker->connector, s->dial_job, reason == REASON_NONE ? REASON_CANCELLED : reason, why);
-	else if (s->forward != NULL) {
+		session_close(link->session, reason, "%s", why);
+	} else if (link->dial_job != 0)
+		connector_cancel(link->dev->broker->connector, link->dial_job,
+		    reason == REASON_NONE ? REASON_CANCELLED : reason, why);
+	else if (link->forward != NULL) {
 		struct np_error err;
-		struct request *r = s->forward;
+		struct request *r = link->forward;
 		error_set(&err, REASON_CANCELLED, "%s", why);
 		broker_forward_failed(r, &err);
 		request_cancel(r, false);
@@ -174,40 +174,40 @@ broker_session_end(struct broker_session *s, enum np_reason reason, const char *
 static void
 on_session_closed(struct session *session, const struct np_error *why, void *arg)
 {
-	struct broker_session *s = arg;
+	struct link *link = arg;
 
 	log_info("session", "%s: closed: %s", session_name(session), why->text);
-	s->pool->bytes_in += session_bytes_in(session);
-	s->pool->bytes_out += session_bytes_out(session);
-	if (s->entry.ready_since == 0 && s->entry.pool != NULL) { /* its command line was never reached */
-		s->session = NULL;
-		connect_failed(s, s->sh.error.reason != REASON_NONE ? &s->sh.error : why, 0);
+	link->dev->bytes_in += session_bytes_in(session);
+	link->dev->bytes_out += session_bytes_out(session);
+	if (link->entry.ready_since == 0 && link->entry.pool != NULL) { /* its command line was never reached */
+		link->session = NULL;
+		connect_failed(link, link->sh.error.reason != REASON_NONE ? &link->sh.error : why, 0);
 		return;
 	}
-	broker_event_session_down(s, why);
-	s->session = NULL;
-	session_free(s);
+	report_session_down(link, why);
+	link->session = NULL;
+	session_free(link);
 }
 
 static void
 on_session_probed(struct session *session NP_UNUSED, double rtt, void *arg)
 {
-	struct broker_session *s = arg;
+	struct link *link = arg;
 
-	pool_alive(&s->entry, clock_now());
-	broker_event_probed(s, rtt);
-	broker_pool_kick(s->pool);
+	pool_alive(&link->entry, clock_now());
+	report_probed(link, rtt);
+	device_kick(link->dev);
 }
 
 static void
 on_session_slots(struct session *session, void *arg)
 {
-	struct broker_session *s = arg;
+	struct link *link = arg;
 
 	/* Not compared with the entry's own number: that may have been brought up to date meanwhile. */
-	if (session_slots_max(session) < s->pool->policy.max_channels)
-		pool_learn_channels(&s->pool->policy, &s->entry, session_slots_max(session));
-	broker_pool_kick(s->pool);
+	if (session_slots_max(session) < link->dev->policy.max_channels)
+		pool_learn_channels(&link->dev->policy, &link->entry, session_slots_max(session));
+	device_kick(link->dev);
 }
 
 static const struct session_events session_callbacks = {
@@ -220,127 +220,129 @@ static const struct session_events session_callbacks = {
 
 /* The agent of the client whose request made us connect, so that its keys sign; else the daemon's own. */
 static const char *
-choose_agent(const struct broker_pool *pool, const struct pool_waiter *w)
+choose_agent(const struct device *dev, const struct pool_waiter *w)
 {
 	struct request *r;
 
 	if (w == NULL)
-		w = TAILQ_FIRST(&pool->policy.waiters);
+		w = TAILQ_FIRST(&dev->policy.waiters);
 	for (; w != NULL; w = TAILQ_NEXT(w, link)) {
 		r = request_by_waiter((struct pool_waiter *)(uintptr_t)w);
 		if (r->params.agent_socket != NULL)
 			return r->params.agent_socket;
 	}
-	return pool->broker->options.agent_socket;
+	return dev->broker->options.agent_socket;
 }
 
 /* Starts the dial of s over ready_fd (taken over), or over a connection that the dial makes itself (-1). */
 static void
-start_dial(struct broker_session *s, int ready_fd)
+start_dial(struct link *link, int ready_fd)
 {
 	struct connect_request request = {.kind = CONNECT_DIAL,
-	    .target = s->target,
-	    .agent_socket = s->agent_socket,
-	    .login_suffix = s->pool->platform != NULL ? s->pool->platform->login_suffix : NULL,
+	    .target = link->target,
+	    .agent_socket = link->agent_socket,
+	    .login_suffix = link->dev->platform != NULL ? link->dev->platform->login_suffix : NULL,
 	    .ready_fd = ready_fd,
-	    .timeout = s->target->connection_timeout,
-	    .for_shell = s->pool->platform != NULL,
-	    .steps = s->test != NULL,
-	    .no_login = s->test != NULL && s->test->test.barred.reason != REASON_NONE,
-	    .prompt_timeout = s->pool->device->args.prompt_timeout};
+	    .timeout = link->target->connection_timeout,
+	    .for_shell = link->dev->platform != NULL,
+	    .steps = link->test != NULL,
+	    .no_login = link->test != NULL && link->test->test.barred.reason != REASON_NONE,
+	    .prompt_timeout = link->dev->conf->args.prompt_timeout};
 
-	s->dial_job = connector_submit(s->pool->broker->connector, &request);
+	link->dial_job = connector_submit(link->dev->broker->connector, &request);
 }
 
 static void
-adopt(struct broker_session *s, struct connect_result *result)
+adopt(struct link *link, struct connect_result *result)
 {
-	struct broker_pool *pool = s->pool;
-	struct session_params params = {.id = s->id,
-	    .name = pool->device->name,
+	struct device *dev = link->dev;
+	struct session_params params = {.id = link->id,
+	    .name = dev->conf->name,
 	    .ssh = result->session,
 	    .fd = result->session_fd,
 	    .proxy_pid = result->proxy_pid,
-	    .max_channels = pool->device->args.max_channels,
-	    .spare_channels = pool->device->args.enabled && !s->entry.private_use && pool->platform == NULL};
+	    .max_channels = dev->conf->args.max_channels,
+	    .spare_channels = dev->conf->args.enabled && !link->entry.private_use && dev->platform == NULL};
 
 	result->session = NULL;
 	result->session_fd = -1;
 	result->proxy_pid = 0;
-	s->session = session_adopt(pool->broker->loop, &params, &session_callbacks, s);
-	s->auth = result->auth_method;
+	link->session = session_adopt(dev->broker->loop, &params, &session_callbacks, link);
+	link->auth = result->auth_method;
 	result->auth_method = NULL;
-	s->sh.secret = result->secret;
-	s->sh.password = result->password;
+	link->sh.secret = result->secret;
+	link->sh.password = result->password;
 	result->secret = result->password = NULL;
-	s->connect_seconds = clock_now() - s->entry.created;
-	log_info("session", "%s: connected as %s@%s:%d in %.0f ms by %s", session_name(s->session), s->target->user,
-	    s->target->host, s->target->port, s->connect_seconds * 1000, s->auth != NULL ? s->auth : "none");
+	link->connect_seconds = clock_now() - link->entry.created;
+	log_info("session", "%s: connected as %s@%s:%d in %.0f ms by %s", session_name(link->session),
+	    link->target->user, link->target->host, link->target->port, link->connect_seconds * 1000,
+	    link->auth != NULL ? link->auth : "none");
 }
 
 /* Requests may have it: it has been made, and where there is a command line, that is at its prompt. */
 void
-broker_session_ready(struct broker_session *s)
+link_ready(struct link *link)
 {
-	struct broker_pool *pool = s->pool;
+	struct device *dev = link->dev;
 
-	pool->agent_hashes_count = 0;
-	pool->prompted = false;
-	login_files_finish(&s->tried);
-	pool_connect_done(&pool->policy, &s->entry, s->sh.needed_person, clock_now());
-	if (s->sh.outdated)
-		pool_drain(&s->entry, "its configuration changed while it connected");
-	pool->logins++;
-	pool->broker->logins++;
-	broker_event_session_up(s);
-	if (s->test != NULL)
-		broker_test_passed(s);
-	broker_pool_kick(pool);
+	dev->agent_hashes_count = 0;
+	dev->prompted = false;
+	login_files_finish(&link->tried);
+	pool_connect_done(&dev->policy, &link->entry, link->sh.needed_person, clock_now());
+	if (link->sh.outdated)
+		pool_drain(&link->entry, "its configuration changed while it connected");
+	dev->logins++;
+	dev->broker->logins++;
+	report_session_up(link);
+	if (link->test != NULL)
+		broker_test_passed(link);
+	device_kick(dev);
 }
 
 static void
-dial_done(struct broker_session *s, struct connect_result *result)
+dial_done(struct link *link, struct connect_result *result)
 {
-	struct broker_pool *pool = s->pool;
+	struct device *dev = link->dev;
 
-	s->sh.outdated = !s->entry.trial && pool->target != s->target && !target_same_login(pool->target, s->target);
-	s->sh.needed_person = result->needed_person;
-	s->dial_job = 0;
-	free(s->agent_socket);
-	s->agent_socket = NULL;
+	link->sh.outdated =
+	    !link->entry.trial && dev->target != link->target && !target_same_login(dev->target, link->target);
+	link->sh.needed_person = result->needed_person;
+	link->dial_job = 0;
+	free(link->agent_socket);
+	link->agent_socket = NULL;
 	if (!result->ok) {
-		connect_failed(
-		    s, s->jump_error.reason != REASON_NONE ? &s->jump_error : &result->err, result->agent_keys_hash);
+		connect_failed(link, link->jump_error.reason != REASON_NONE ? &link->jump_error : &result->err,
+		    result->agent_keys_hash);
 		return;
 	}
-	adopt(s, result);
-	if (pool->platform != NULL)
-		broker_shell_open(s);
+	adopt(link, result);
+	if (dev->platform != NULL)
+		link_shell_open(link);
 	else
-		broker_session_ready(s);
+		link_ready(link);
 }
 
 static void
 on_connector_done(struct connect_result *result, void *arg)
 {
 	struct broker *b = arg;
-	struct broker_pool *pool = broker_pool_by_job(b, result->id);
-	struct broker_session *s;
+	struct device *dev = device_by_job(b, result->id);
+	struct link *link;
 
 	broker_prompts_drop_job(b, result->id);
-	if (broker_show_done(b, result) || broker_test_resolved(b, result) || pool == NULL)
+	if (broker_show_done(b, result) || broker_test_resolved(b, result) || dev == NULL)
 		return;
 	switch (result->kind) {
 	case CONNECT_RESOLVE:
-		broker_resolve_done(pool, result);
+		broker_resolve_done(dev, result);
 		break;
 	case CONNECT_AGENT_KEYS:
-		broker_agent_keys_done(pool, result);
+		broker_agent_keys_done(dev, result);
 		break;
 	case CONNECT_DIAL:
-		s = broker_session_by_job(b, result->id);
-		if (s != NULL)
-			dial_done(s, result);
+		link = link_by_job(b, result->id);
+		if (link != NULL)
+			dial_done(link, result);
 		break;
 	}
 }
@@ -352,15 +354,15 @@ on_connector_done(struct connect_result *result, void *arg)
  * for itself.  Chains longer than BROKER_JUMPS_MAX count as endless.
  */
 static bool
-is_awaited_by(const struct broker_pool *pool, const struct broker_pool *behind, int depth)
+is_awaited_by(const struct device *dev, const struct device *behind, int depth)
 {
 	const struct request *r;
 
-	if (pool == behind || depth > BROKER_JUMPS_MAX)
+	if (dev == behind || depth > BROKER_JUMPS_MAX)
 		return true;
-	TAILQ_FOREACH (r, &pool->broker->requests, link) {
-		if (r->kind == REQUEST_FORWARD && r->pool == pool && r->dependent != NULL &&
-		    is_awaited_by(r->dependent->pool, behind, depth + 1))
+	TAILQ_FOREACH (r, &dev->broker->requests, link) {
+		if (r->kind == REQUEST_FORWARD && r->dev == dev && r->dependent != NULL &&
+		    is_awaited_by(r->dependent->dev, behind, depth + 1))
 			return true;
 	}
 	return false;
@@ -395,53 +397,53 @@ jump_ref(const struct broker *b, const char *chain, const char *ssh_config)
 
 /* Who waits for the device waits for its jump host as well: a person may be asked, `npctl open` lifts blocks there. */
 static void
-inherit_wishes(struct request *r, const struct broker_session *s)
+inherit_wishes(struct request *r, const struct link *link)
 {
 	struct pool_waiter *w;
 
-	TAILQ_FOREACH (w, &s->pool->policy.waiters, link) {
+	TAILQ_FOREACH (w, &link->dev->policy.waiters, link) {
 		const struct request *behind = request_by_waiter(w);
 		r->params.interactive |= behind->params.interactive;
 		r->opens |= behind->opens;
 	}
-	if (s->test != NULL)
-		r->params.interactive |= s->test->params.interactive;
+	if (link->test != NULL)
+		r->params.interactive |= link->test->params.interactive;
 }
 
 static void
-start_jump(struct broker_session *s)
+start_jump(struct link *link)
 {
-	struct broker *b = s->pool->broker;
-	struct device_ref ref = jump_ref(b, s->target->proxy_jump, s->pool->device->ssh_config);
+	struct broker *b = link->dev->broker;
+	struct device_ref ref = jump_ref(b, link->target->proxy_jump, link->dev->conf->ssh_config);
 	struct message_id none = {.kind = MESSAGE_ID_NONE};
 	struct np_error err;
-	struct broker_pool *jump;
+	struct device *jump;
 	struct request *r;
 
-	jump = broker_pool_get(b, &ref, WANT_CHANNEL, &err);
+	jump = device_get(b, &ref, WANT_CHANNEL, &err);
 	device_ref_finish(&ref);
-	if (jump != NULL && is_awaited_by(s->pool, jump, 0)) {
+	if (jump != NULL && is_awaited_by(link->dev, jump, 0)) {
 		error_set(&err, REASON_JUMP_FAILED, "it leads back to %s, or through more than %d hops",
-		    s->pool->device->name, BROKER_JUMPS_MAX);
+		    link->dev->conf->name, BROKER_JUMPS_MAX);
 		jump = NULL;
 	}
 	if (jump != NULL && broker_steer_admit(jump, &err) == -1)
 		jump = NULL;
 	if (jump == NULL) {
 		err.reason = REASON_JUMP_FAILED;
-		error_prefix(&err, "jump host %s", s->target->proxy_jump);
-		connect_failed(s, &err, 0);
+		error_prefix(&err, "jump host %s", link->target->proxy_jump);
+		connect_failed(link, &err, 0);
 		return;
 	}
 	r = request_create(b, REQUEST_FORWARD, NULL, &none);
-	r->params.agent_socket = xstrdup_null(s->agent_socket);
-	r->params.queue_timeout = s->target->connection_timeout;
-	r->pool = jump;
-	r->dependent = s;
-	s->forward = r;
-	inherit_wishes(r, s);
+	r->params.agent_socket = xstrdup_null(link->agent_socket);
+	r->params.queue_timeout = link->target->connection_timeout;
+	r->dev = jump;
+	r->dependent = link;
+	link->forward = r;
+	inherit_wishes(r, link);
 	if (r->opens)
-		broker_pool_unblock(jump, false);
+		device_unblock(jump, false);
 	request_submit(r);
 }
 
@@ -449,17 +451,17 @@ start_jump(struct broker_session *s)
 void
 broker_forward_failed(struct request *r, const struct np_error *why)
 {
-	struct broker_session *s = r->dependent;
+	struct link *link = r->dependent;
 	struct np_error err = *why;
 
-	if (s == NULL)
+	if (link == NULL)
 		return;
 	r->dependent = NULL;
-	s->forward = NULL;
+	link->forward = NULL;
 	if (err.reason != REASON_CANCELLED && err.reason != REASON_SHUTTING_DOWN) /* those are nobody's failure */
 		err.reason = REASON_JUMP_FAILED;
-	error_prefix(&err, "jump host %s", r->pool->device->name);
-	connect_failed(s, &err, 0);
+	error_prefix(&err, "jump host %s", r->dev->conf->name);
+	connect_failed(link, &err, 0);
 }
 
 static void
@@ -472,17 +474,17 @@ static void
 on_relay_closed(struct relay *relay NP_UNUSED, const struct np_error *err, void *arg)
 {
 	struct request *r = arg;
-	struct broker_session *s = r->dependent;
+	struct link *link = r->dependent;
 
 	r->relay = NULL;
-	if (s != NULL) {
-		s->forward = NULL;
+	if (link != NULL) {
+		link->forward = NULL;
 		r->dependent = NULL;
 		/* The pair is closed, so that a dial over it ends now: what it will say is less than what we know. */
-		if (s->dial_job != 0 && err != NULL && err->reason != REASON_NONE) {
-			s->jump_error = *err;
-			s->jump_error.reason = REASON_JUMP_FAILED;
-			error_prefix(&s->jump_error, "jump host %s", r->pool->device->name);
+		if (link->dial_job != 0 && err != NULL && err->reason != REASON_NONE) {
+			link->jump_error = *err;
+			link->jump_error.reason = REASON_JUMP_FAILED;
+			error_prefix(&link->jump_error, "jump host %s", r->dev->conf->name);
 		}
 	}
 	request_ended(r);
@@ -494,11 +496,11 @@ static const struct relay_events relay_callbacks = {.opened = on_relay_opened, .
 void
 broker_forward_start(struct request *r)
 {
-	struct broker_session *s = r->dependent;
+	struct link *link = r->dependent;
 	struct np_error err;
 	int pair[2];
 
-	if (s == NULL) {
+	if (link == NULL) {
 		request_ended(r);
 		return;
 	}
@@ -509,60 +511,59 @@ broker_forward_start(struct request *r)
 		return;
 	}
 	r->relay = relay_create(
-	    r->broker->loop, r->session->session, s->target->host, s->target->port, pair[0], &relay_callbacks, r);
-	if (s->test != NULL)
-		broker_test_step(s->test, "jump host", STEP_OK, r->pool->device->name);
-	start_dial(s, pair[1]);
+	    r->broker->loop, r->lease->session, link->target->host, link->target->port, pair[0], &relay_callbacks, r);
+	if (link->test != NULL)
+		broker_test_step(link->test, "jump host", STEP_OK, r->dev->conf->name);
+	start_dial(link, pair[1]);
 }
 
-static struct broker_session *
-session_new(struct broker_pool *pool, struct target *target, const char *agent_socket)
+static struct link *
+session_new(struct device *dev, struct target *target, const char *agent_socket)
 {
-	struct broker_session *s = xcalloc(1, sizeof(*s));
+	struct link *link = xcalloc(1, sizeof(*link));
 
-	s->pool = pool;
-	s->id = broker_next_id(pool->broker);
-	s->target = target_ref(target);
-	s->agent_socket = xstrdup_null(agent_socket);
-	login_files_take(&s->tried, s->target);
-	pool->broker->sessions_count++;
-	pool->broker->idle_since = 0;
-	return s;
+	link->dev = dev;
+	link->id = broker_next_id(dev->broker);
+	link->target = target_ref(target);
+	link->agent_socket = xstrdup_null(agent_socket);
+	login_files_take(&link->tried, link->target);
+	dev->broker->sessions_count++;
+	dev->broker->idle_since = 0;
+	return link;
 }
 
 static void
-session_begin(struct broker_session *s)
+session_begin(struct link *link)
 {
-	log_debug("session", "%s#%llu: connecting to %s:%d", s->pool->device->name, (unsigned long long)s->id,
-	    s->target->host, s->target->port);
-	if (s->target->proxy_jump != NULL)
-		start_jump(s);
+	log_debug("session", "%s#%llu: connecting to %s:%d", link->dev->conf->name, (unsigned long long)link->id,
+	    link->target->host, link->target->port);
+	if (link->target->proxy_jump != NULL)
+		start_jump(link);
 	else
-		start_dial(s, -1);
+		start_dial(link, -1);
 }
 
 void
-broker_session_connect(struct broker_pool *pool, const struct pool_action *action)
+link_connect(struct device *dev, const struct pool_action *action)
 {
-	struct broker_session *s = session_new(pool, pool->target, choose_agent(pool, action->waiter));
+	struct link *link = session_new(dev, dev->target, choose_agent(dev, action->waiter));
 
-	s->entry.private_use = action->private_use;
-	s->entry.private_for = action->private_use && action->waiter != NULL ? action->waiter->id : 0;
-	pool_connect_started(&pool->policy, &s->entry, s->id, clock_now());
-	session_begin(s);
+	link->entry.private_use = action->private_use;
+	link->entry.private_for = action->private_use && action->waiter != NULL ? action->waiter->id : 0;
+	pool_connect_started(&dev->policy, &link->entry, link->id, clock_now());
+	session_begin(link);
 }
 
 void
-broker_session_try(struct request *r, struct target *target)
+link_try(struct request *r, struct target *target)
 {
 	const char *agent = r->params.agent_socket;
-	struct broker_session *s =
-	    session_new(r->pool, target, agent != NULL ? agent : r->broker->options.agent_socket);
+	struct link *link = session_new(r->dev, target, agent != NULL ? agent : r->broker->options.agent_socket);
 
-	s->test = r;
-	r->test.session = s;
-	pool_trial_started(&r->pool->policy, &s->entry, s->id, clock_now());
-	session_begin(s);
+	link->test = r;
+	r->test.session = link;
+	pool_trial_started(&r->dev->policy, &link->entry, link->id, clock_now());
+	session_begin(link);
 }
 
 const struct connector_events broker_connector_events = {

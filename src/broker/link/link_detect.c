@@ -42,7 +42,7 @@ memory_path(void)
 
 /* Reads what former brokers found out; a file that cannot be used is as none. */
 cJSON *
-broker_detect_load(void)
+link_detect_load(void)
 {
 	char *path = memory_path();
 	struct conf_file file;
@@ -98,7 +98,7 @@ save(const struct broker *b)
 
 /* The platform that a device of this name turned out to have, or NULL. */
 const char *
-broker_detect_known(const struct broker *b, const char *device)
+link_detect_known(const struct broker *b, const char *device)
 {
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(b->recognised, device);
 
@@ -117,35 +117,35 @@ remember(struct broker *b, const char *device, const char *platform)
 /* ---- finding out ---- */
 
 bool
-broker_detects(const struct broker_pool *pool)
+link_detects(const struct device *dev)
 {
-	return pool->platform != NULL && strcmp(pool->platform->name, BROKER_AUTODETECT) == 0;
+	return dev->platform != NULL && strcmp(dev->platform->name, BROKER_AUTODETECT) == 0;
 }
 
 static void
-finish(struct broker_session *s, const struct platform *found)
+finish(struct link *link, const struct platform *found)
 {
-	struct broker_pool *pool = s->pool;
-	struct broker *b = pool->broker;
-	const char *name = pool->device->name;
+	struct device *dev = link->dev;
+	struct broker *b = dev->broker;
+	const char *name = dev->conf->name;
 
 	log_info("platform", "%s: recognised as %s", name, found->name);
 	remember(b, name, found->name);
-	platform_unref(pool->platform);
-	pool->platform = platform_ref(platforms_find(b->platforms, found->name));
-	broker_driver_apply(pool->device, pool->platform);
-	pool->is_default = broker_driver_is_default(b, b->platforms, pool->device, pool->platform);
-	error_set(&s->sh.error, REASON_CANCELLED, "recognised as %s: connecting again", found->name);
-	shell_logout(s->sh.shell);
+	platform_unref(dev->platform);
+	dev->platform = platform_ref(platforms_find(b->platforms, found->name));
+	broker_driver_apply(dev->conf, dev->platform);
+	dev->is_default = broker_driver_is_default(b, b->platforms, dev->conf, dev->platform);
+	error_set(&link->sh.error, REASON_CANCELLED, "recognised as %s: connecting again", found->name);
+	shell_logout(link->sh.shell);
 }
 
 static bool
-guess(struct broker_session *s, const void *text, size_t size)
+guess(struct link *link, const void *text, size_t size)
 {
-	const struct platform *found = platforms_guess(s->pool->broker->platforms, text, size);
+	const struct platform *found = platforms_guess(link->dev->broker->platforms, text, size);
 
 	if (found != NULL)
-		finish(s, found);
+		finish(link, found);
 	return found != NULL;
 }
 
@@ -162,88 +162,89 @@ asked_before(const struct platforms *set, size_t index)
 }
 
 static void
-give_up(struct broker_session *s)
+give_up(struct link *link)
 {
 	char shown[160];
 
-	text_vis_into(shown, sizeof(shown), cli_banner(shell_cli(s->sh.shell)));
-	error_set(&s->sh.error, REASON_PROMPT_NOT_FOUND,
+	text_vis_into(shown, sizeof(shown), cli_banner(shell_cli(link->sh.shell)));
+	error_set(&link->sh.error, REASON_PROMPT_NOT_FOUND,
 	    "its platform was not recognised%s%s: set `device_type` (npctl platform list)",
 	    shown[0] != '\0' ? "; it says " : "", shown);
-	shell_logout(s->sh.shell);
+	shell_logout(link->sh.shell);
 }
 
 static void
-ask_next(struct broker_session *s)
+ask_next(struct link *link)
 {
-	const struct platforms *set = s->pool->broker->platforms;
+	const struct platforms *set = link->dev->broker->platforms;
 	struct cli_command command = {.limits = {DETECT_SECONDS, DETECT_SECONDS, DETECT_SECONDS}};
 	struct np_error err;
 
-	while (s->sh.asked < set->count &&
-	       (set->items[s->sh.asked]->detect_command == NULL || asked_before(set, s->sh.asked)))
-		s->sh.asked++;
-	if (s->sh.asked == set->count) {
-		give_up(s);
+	while (link->sh.asked < set->count &&
+	       (set->items[link->sh.asked]->detect_command == NULL || asked_before(set, link->sh.asked)))
+		link->sh.asked++;
+	if (link->sh.asked == set->count) {
+		give_up(link);
 		return;
 	}
-	command.text = set->items[s->sh.asked++]->detect_command;
+	command.text = set->items[link->sh.asked++]->detect_command;
 	command.size = strlen(command.text);
-	buf_free(&s->sh.seen);
-	if (cli_run(shell_cli(s->sh.shell), &command, clock_now(), &err) == -1)
-		give_up(s);
+	buf_free(&link->sh.seen);
+	if (cli_run(shell_cli(link->sh.shell), &command, clock_now(), &err) == -1)
+		give_up(link);
 	else
-		shell_wake(s->sh.shell);
+		shell_wake(link->sh.shell);
 }
 
 /* The shell is at something like a prompt. */
 void
-broker_detect_begin(struct broker_session *s)
+link_detect_begin(struct link *link)
 {
-	char *text = xasprintf("%s\n%s", session_banner(s->session), cli_banner(shell_cli(s->sh.shell)));
+	char *text = xasprintf("%s\n%s", session_banner(link->session), cli_banner(shell_cli(link->sh.shell)));
 
-	s->sh.detecting = true;
-	buf_free(&s->sh.seen);
-	buf_init(&s->sh.seen, DETECT_TEXT_MAX);
-	if (!guess(s, text, strlen(text)))
-		ask_next(s);
+	link->sh.detecting = true;
+	buf_free(&link->sh.seen);
+	buf_init(&link->sh.seen, DETECT_TEXT_MAX);
+	if (!guess(link, text, strlen(text)))
+		ask_next(link);
 	free(text);
 }
 
 void
-broker_detect_output(struct broker_session *s, const struct buf *out)
+link_detect_output(struct link *link, const struct buf *out)
 {
-	size_t room = buf_room(&s->sh.seen), n = out->len < room ? out->len : room;
+	size_t room = buf_room(&link->sh.seen), n = out->len < room ? out->len : room;
 
-	if (n > 0 && buf_append(&s->sh.seen, buf_head(out), n) == -1)
-		log_debug("platform", "%s: more than enough", s->pool->device->name);
+	if (n > 0 && buf_append(&link->sh.seen, buf_head(out), n) == -1)
+		log_debug("platform", "%s: more than enough", link->dev->conf->name);
 }
 
 void
-broker_detect_result(struct broker_session *s)
+link_detect_result(struct link *link)
 {
-	if (cli_state(shell_cli(s->sh.shell)) != CLI_CLOSED && !guess(s, buf_head(&s->sh.seen), s->sh.seen.len))
-		ask_next(s);
+	if (cli_state(shell_cli(link->sh.shell)) != CLI_CLOSED &&
+	    !guess(link, buf_head(&link->sh.seen), link->sh.seen.len))
+		ask_next(link);
 }
 
 /* What was remembered does not lead to a prompt: perhaps another device has taken its place. */
 void
-broker_detect_forget(struct broker_session *s)
+link_detect_forget(struct link *link)
 {
-	struct broker_pool *pool = s->pool;
-	struct broker *b = pool->broker;
-	const char *type = pool->device->device_type;
+	struct device *dev = link->dev;
+	struct broker *b = dev->broker;
+	const char *type = dev->conf->device_type;
 	struct platform *again;
 
-	if (type == NULL || strcmp(type, BROKER_AUTODETECT) != 0 || broker_detects(pool) ||
-	    s->sh.error.reason != REASON_PROMPT_NOT_FOUND)
+	if (type == NULL || strcmp(type, BROKER_AUTODETECT) != 0 || link_detects(dev) ||
+	    link->sh.error.reason != REASON_PROMPT_NOT_FOUND)
 		return;
 	again = platforms_find(b->platforms, BROKER_AUTODETECT);
 	if (again == NULL)
 		return;
-	log_info("platform", "%s: is %s no longer: to be recognised again", pool->device->name, pool->platform->name);
-	remember(b, pool->device->name, NULL);
-	platform_unref(pool->platform);
-	pool->platform = platform_ref(again);
-	broker_driver_apply(pool->device, pool->platform);
+	log_info("platform", "%s: is %s no longer: to be recognised again", dev->conf->name, dev->platform->name);
+	remember(b, dev->conf->name, NULL);
+	platform_unref(dev->platform);
+	dev->platform = platform_ref(again);
+	broker_driver_apply(dev->conf, dev->platform);
 }

@@ -24,7 +24,7 @@ static const char hold_taken[] =
 static const char hold_died[] = "the session has ended meanwhile: the command line of a new one is in its first mode";
 
 static const char *
-use_name(enum broker_shell_use use)
+use_name(enum link_use use)
 {
 	switch (use) {
 	case SHELL_LOGIN:
@@ -40,23 +40,23 @@ use_name(enum broker_shell_use use)
 }
 
 static void
-set_use(struct broker_session *s, enum broker_shell_use use)
+set_use(struct link *link, enum link_use use)
 {
-	if (s->sh.use == use)
+	if (link->sh.use == use)
 		return;
-	log_debug("shell", "%s#%llu: %s -> %s", s->pool->device->name, (unsigned long long)s->id, use_name(s->sh.use),
-	    use_name(use));
-	s->sh.use = use;
+	log_debug("shell", "%s#%llu: %s -> %s", link->dev->conf->name, (unsigned long long)link->id,
+	    use_name(link->sh.use), use_name(use));
+	link->sh.use = use;
 }
 
 /* ---- keep-alive on the command line ---- */
 
 /* Seconds of silence after which an empty command is sent; 0: never. */
 static double
-keepalive_seconds(const struct broker_session *s)
+keepalive_seconds(const struct link *link)
 {
-	const struct conn_args *args = &s->pool->device->args;
-	const struct platform *p = s->pool->platform;
+	const struct conn_args *args = &link->dev->conf->args;
+	const struct platform *p = link->dev->platform;
 
 	if (!args->keepalive)
 		return 0;
@@ -76,154 +76,154 @@ jittered(struct broker *b, double seconds)
 }
 
 static void
-start_clock(struct broker_session *s, double seconds)
+start_clock(struct link *link, double seconds)
 {
-	ev_timer_stop(s->pool->broker->loop, &s->sh.clock);
+	ev_timer_stop(link->dev->broker->loop, &link->sh.clock);
 	if (seconds <= 0)
 		return;
-	ev_timer_set(&s->sh.clock, seconds, 0);
-	ev_timer_start(s->pool->broker->loop, &s->sh.clock);
+	ev_timer_set(&link->sh.clock, seconds, 0);
+	ev_timer_start(link->dev->broker->loop, &link->sh.clock);
 }
 
 void
-broker_shell_keepalive(struct broker_session *s)
+link_shell_keepalive(struct link *link)
 {
 	struct np_error err;
 
-	if (s->sh.shell == NULL || s->sh.use != SHELL_FREE)
+	if (link->sh.shell == NULL || link->sh.use != SHELL_FREE)
 		return;
-	if (cli_keepalive(shell_cli(s->sh.shell), clock_now(), &err) == 0)
-		shell_wake(s->sh.shell);
+	if (cli_keepalive(shell_cli(link->sh.shell), clock_now(), &err) == 0)
+		shell_wake(link->sh.shell);
 }
 
 static void
 on_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 {
-	struct broker_session *s = w->data;
+	struct link *link = w->data;
 
-	if (s->sh.use == SHELL_FREE) {
-		broker_shell_keepalive(s);
-		start_clock(s, jittered(s->pool->broker, keepalive_seconds(s)));
+	if (link->sh.use == SHELL_FREE) {
+		link_shell_keepalive(link);
+		start_clock(link, jittered(link->dev->broker, keepalive_seconds(link)));
 	} else
-		broker_shell_check_hold(s, clock_now());
+		link_shell_check_hold(link, clock_now());
 }
 
 static void
-become_free(struct broker_session *s)
+become_free(struct link *link)
 {
-	set_use(s, SHELL_FREE);
-	start_clock(s, jittered(s->pool->broker, keepalive_seconds(s)));
+	set_use(link, SHELL_FREE);
+	start_clock(link, jittered(link->dev->broker, keepalive_seconds(link)));
 }
 
 /* ---- leases ---- */
 
 static void
-lease_over(struct broker_session *s)
+lease_over(struct link *link)
 {
-	s->sh.runner = NULL;
-	s->sh.holder = NULL;
-	become_free(s);
-	pool_release(&s->entry, clock_now());
-	broker_pool_kick(s->pool);
-	broker_pools_kick_room(s->pool->broker);
+	link->sh.runner = NULL;
+	link->sh.holder = NULL;
+	become_free(link);
+	pool_release(&link->entry, clock_now());
+	device_kick(link->dev);
+	devices_kick_room(link->dev->broker);
 }
 
 static void
-begin_reset(struct broker_session *s)
+begin_reset(struct link *link)
 {
 	struct np_error err;
 
-	s->sh.runner = NULL;
-	s->sh.holder = NULL;
-	start_clock(s, 0);
-	set_use(s, SHELL_RESETTING);
-	if (s->sh.shell == NULL || cli_state(shell_cli(s->sh.shell)) == CLI_CLOSED) {
-		lease_over(s); /* the session ends with its shell: nobody gets it */
+	link->sh.runner = NULL;
+	link->sh.holder = NULL;
+	start_clock(link, 0);
+	set_use(link, SHELL_RESETTING);
+	if (link->sh.shell == NULL || cli_state(shell_cli(link->sh.shell)) == CLI_CLOSED) {
+		lease_over(link); /* the session ends with its shell: nobody gets it */
 		return;
 	}
-	if (cli_reset(shell_cli(s->sh.shell), clock_now(), &err) == -1) {
-		log_error("shell", "%s#%llu: %s", s->pool->device->name, (unsigned long long)s->id, err.text);
-		pool_closing(&s->entry);
-		lease_over(s);
-		session_close(s->session, REASON_INTERNAL, "%s", err.text);
+	if (cli_reset(shell_cli(link->sh.shell), clock_now(), &err) == -1) {
+		log_error("shell", "%s#%llu: %s", link->dev->conf->name, (unsigned long long)link->id, err.text);
+		pool_closing(&link->entry);
+		lease_over(link);
+		session_close(link->session, REASON_INTERNAL, "%s", err.text);
 		return;
 	}
-	shell_wake(s->sh.shell);
+	shell_wake(link->sh.shell);
 }
 
 /* r has the lease of this session. */
 void
-broker_shell_lease(struct broker_session *s, struct request *r)
+link_shell_lease(struct link *link, struct request *r)
 {
-	start_clock(s, 0);
-	s->sh.holder = NULL;
-	s->sh.runner = r;
-	set_use(s, SHELL_LEASED);
+	start_clock(link, 0);
+	link->sh.holder = NULL;
+	link->sh.runner = r;
+	set_use(link, SHELL_LEASED);
 }
 
 /* The client may go on where it is with its next request. */
 static bool
-may_hold(const struct broker_session *s, const struct request *r)
+may_hold(const struct link *link, const struct request *r)
 {
-	return r->params.hold && r->peer != NULL && !r->cancelled && !r->broker->stopping && s->sh.shell != NULL &&
-	       cli_state(shell_cli(s->sh.shell)) != CLI_CLOSED && !s->entry.private_use;
+	return r->params.hold && r->client != NULL && !r->cancelled && !r->broker->stopping && link->sh.shell != NULL &&
+	       cli_state(shell_cli(link->sh.shell)) != CLI_CLOSED && !link->entry.private_use;
 }
 
 /* r gives its lease back. */
 void
-broker_shell_lease_end(struct broker_session *s, struct request *r)
+link_shell_lease_end(struct link *link, struct request *r)
 {
-	if (!may_hold(s, r)) {
-		begin_reset(s);
+	if (!may_hold(link, r)) {
+		begin_reset(link);
 		return;
 	}
-	s->sh.runner = NULL;
-	s->sh.holder = r->peer;
-	broker_shell_pause(s);
-	broker_pool_kick(s->pool); /* its next request may wait already */
+	link->sh.runner = NULL;
+	link->sh.holder = r->client;
+	link_shell_pause(link);
+	device_kick(link->dev); /* its next request may wait already */
 }
 
 /* The shell stands at its prompt and waits for a client: for its next request, or until it has read the last output. */
 void
-broker_shell_pause(struct broker_session *s)
+link_shell_pause(struct link *link)
 {
-	s->sh.held_since = clock_now();
-	start_clock(s, HOLD_SECONDS);
+	link->sh.held_since = clock_now();
+	start_clock(link, HOLD_SECONDS);
 }
 
 /* The lease that r's client holds on this pool, if it still does: r goes on with it.  False: r waits as others do. */
 bool
-broker_shell_resume(struct request *r)
+link_shell_resume(struct request *r)
 {
 	struct pool_entry *e;
 
-	if (r->peer == NULL)
+	if (r->client == NULL)
 		return false;
-	TAILQ_FOREACH (e, &r->pool->policy.entries, link) {
-		struct broker_session *s = broker_entry_session(e);
-		if (s->sh.holder != r->peer)
+	TAILQ_FOREACH (e, &r->dev->policy.entries, link) {
+		struct link *link = link_of_entry(e);
+		if (link->sh.holder != r->client)
 			continue;
-		request_assigned(r, s);
+		request_assigned(r, link);
 		return true;
 	}
-	if (r->peer->hold_lost != NULL && r->params.hold) {
-		request_notice(r, r->peer->hold_lost);
-		r->peer->hold_lost = NULL;
+	if (r->client->hold_lost != NULL && r->params.hold) {
+		request_notice(r, r->client->hold_lost);
+		r->client->hold_lost = NULL;
 	}
 	return false;
 }
 
 /* The holder's next request, sent before the last one had ended: it waits for nobody. */
 static bool
-holder_goes_on(struct broker_session *s)
+holder_goes_on(struct link *link)
 {
 	struct pool_waiter *w;
 
-	TAILQ_FOREACH (w, &s->pool->policy.waiters, link) {
+	TAILQ_FOREACH (w, &link->dev->policy.waiters, link) {
 		struct request *r = request_by_waiter(w);
-		if (r->peer == s->sh.holder && r->kind != REQUEST_OPEN && !r->params.fresh) {
+		if (r->client == link->sh.holder && r->kind != REQUEST_OPEN && !r->params.fresh) {
 			pool_unwait(w);
-			request_assigned(r, s);
+			request_assigned(r, link);
 			return true;
 		}
 	}
@@ -232,16 +232,16 @@ holder_goes_on(struct broker_session *s)
 
 /* Others wait for this shell, or for the room that its session takes. */
 static bool
-is_wanted(const struct broker_session *s)
+is_wanted(const struct link *link)
 {
-	const struct broker *b = s->pool->broker;
-	const struct broker_pool *pool;
+	const struct broker *b = link->dev->broker;
+	const struct device *dev;
 	bool full = b->config->max_sessions > 0 && b->sessions_count >= b->config->max_sessions;
 
-	if (s->pool->policy.waiters_count > 0)
+	if (link->dev->policy.waiters_count > 0)
 		return true;
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (pool->wants_room && (full || strcmp(pool->device_name, s->pool->device_name) == 0))
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (dev->wants_room && (full || strcmp(dev->device_name, link->dev->device_name) == 0))
 			return true;
 	}
 	return false;
@@ -249,9 +249,9 @@ is_wanted(const struct broker_session *s)
 
 /* What the shell of a batch waits for: that the client reads, before the next command is typed. */
 static struct request *
-paused_runner(const struct broker_session *s)
+paused_runner(const struct link *link)
 {
-	struct request *r = s->sh.runner;
+	struct request *r = link->sh.runner;
 
 	return r != NULL && r->state == REQUEST_FLUSHING ? r : NULL;
 }
@@ -261,61 +261,61 @@ paused_runner(const struct broker_session *s)
  * once, when the session is to end.
  */
 void
-broker_shell_check_hold(struct broker_session *s, double now)
+link_shell_check_hold(struct link *link, double now)
 {
-	struct request *r = paused_runner(s);
-	bool draining = s->entry.state == POOL_DRAINING;
-	bool late = now >= s->sh.held_since + HOLD_SECONDS - 0.001;
+	struct request *r = paused_runner(link);
+	bool draining = link->entry.state == POOL_DRAINING;
+	bool late = now >= link->sh.held_since + HOLD_SECONDS - 0.001;
 
-	if (s->sh.holder != NULL ? holder_goes_on(s) : r == NULL)
+	if (link->sh.holder != NULL ? holder_goes_on(link) : r == NULL)
 		return;
-	if (!(late && (draining || is_wanted(s))) && !(draining && r == NULL))
+	if (!(late && (draining || is_wanted(link))) && !(draining && r == NULL))
 		return;
-	log_info("shell", "%s#%llu: its lease was held for %.0f s: taken back", s->pool->device->name,
-	    (unsigned long long)s->id, now - s->sh.held_since);
+	log_info("shell", "%s#%llu: its lease was held for %.0f s: taken back", link->dev->conf->name,
+	    (unsigned long long)link->id, now - link->sh.held_since);
 	if (r != NULL)
-		r->session = NULL; /* it goes back to the queue when its client has read */
+		r->lease = NULL; /* it goes back to the queue when its client has read */
 	else
-		s->sh.holder->hold_lost = draining ? hold_died : hold_taken;
-	begin_reset(s);
+		link->sh.holder->hold_lost = draining ? hold_died : hold_taken;
+	begin_reset(link);
 }
 
 /* Room is wanted: any of them may be held where it is. */
 void
-broker_shells_check_hold(struct broker *b, double now)
+links_check_hold(struct broker *b, double now)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		TAILQ_FOREACH (e, &pool->policy.entries, link)
-			broker_shell_check_hold(broker_entry_session(e), now);
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		TAILQ_FOREACH (e, &dev->policy.entries, link)
+			link_shell_check_hold(link_of_entry(e), now);
 	}
 }
 
 static void
-unhold(struct broker *b, const struct broker_peer *bp)
+unhold(struct broker *b, const struct client *client)
 {
-	struct broker_pool *pool;
+	struct device *dev;
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		TAILQ_FOREACH (e, &pool->policy.entries, link) {
-			struct broker_session *s = broker_entry_session(e);
-			if (s->sh.holder != NULL && (bp == NULL || s->sh.holder == bp))
-				begin_reset(s);
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		TAILQ_FOREACH (e, &dev->policy.entries, link) {
+			struct link *link = link_of_entry(e);
+			if (link->sh.holder != NULL && (client == NULL || link->sh.holder == client))
+				begin_reset(link);
 		}
 	}
 }
 
 void
-broker_shell_peer_left(struct broker *b, const struct broker_peer *bp)
+link_shell_peer_left(struct broker *b, const struct client *client)
 {
-	unhold(b, bp);
+	unhold(b, client);
 }
 
 void
-broker_shell_unhold_all(struct broker *b)
+link_shell_unhold_all(struct broker *b)
 {
 	unhold(b, NULL);
 }
@@ -323,101 +323,101 @@ broker_shell_unhold_all(struct broker *b)
 /* ---- what the driver says ---- */
 
 static void
-on_ready(struct broker_session *s)
+on_ready(struct link *link)
 {
-	if (s->sh.use != SHELL_LOGIN || s->sh.detecting)
+	if (link->sh.use != SHELL_LOGIN || link->sh.detecting)
 		return;
-	if (s->test != NULL)
-		broker_test_shell(s);
-	if (broker_detects(s->pool)) {
-		broker_detect_begin(s);
+	if (link->test != NULL)
+		broker_test_shell(link);
+	if (link_detects(link->dev)) {
+		link_detect_begin(link);
 		return;
 	}
-	if (s->sh.provisional) { /* another session has found out meanwhile */
+	if (link->sh.provisional) { /* another session has found out meanwhile */
 		error_set(
-		    &s->sh.error, REASON_CANCELLED, "recognised as %s: connecting again", s->pool->platform->name);
-		shell_logout(s->sh.shell);
+		    &link->sh.error, REASON_CANCELLED, "recognised as %s: connecting again", link->dev->platform->name);
+		shell_logout(link->sh.shell);
 		return;
 	}
-	become_free(s);
-	s->connect_seconds = clock_now() - s->entry.created;
-	log_info("shell", "%s#%llu: at its prompt, mode %s, %.0f ms after the start", s->pool->device->name,
-	    (unsigned long long)s->id, cli_mode(shell_cli(s->sh.shell))->name, s->connect_seconds * 1000);
-	broker_session_ready(s);
+	become_free(link);
+	link->connect_seconds = clock_now() - link->entry.created;
+	log_info("shell", "%s#%llu: at its prompt, mode %s, %.0f ms after the start", link->dev->conf->name,
+	    (unsigned long long)link->id, cli_mode(shell_cli(link->sh.shell))->name, link->connect_seconds * 1000);
+	link_ready(link);
 }
 
 static void
-on_result(struct broker_session *s, const struct cli_result *result)
+on_result(struct link *link, const struct cli_result *result)
 {
 	switch (result->op) {
 	case CLI_OP_RESET:
-		if (s->sh.use == SHELL_RESETTING)
-			lease_over(s);
+		if (link->sh.use == SHELL_RESETTING)
+			lease_over(link);
 		break;
 	case CLI_OP_KEEPALIVE:
 		if (result->err.reason == REASON_NONE)
-			pool_alive(&s->entry, clock_now());
-		broker_pool_kick(s->pool);
+			pool_alive(&link->entry, clock_now());
+		device_kick(link->dev);
 		break;
 	case CLI_OP_NONE:
 		break;
 	case CLI_OP_RUN:
 	case CLI_OP_CONFIG:
 	case CLI_OP_ENABLE:
-		if (s->sh.detecting)
-			broker_detect_result(s);
-		else if (s->sh.runner != NULL)
-			request_cli_result(s->sh.runner, result);
+		if (link->sh.detecting)
+			link_detect_result(link);
+		else if (link->sh.runner != NULL)
+			request_cli_result(link->sh.runner, result);
 		break;
 	}
 }
 
 /* Of no further use: the session ends with it. */
 static void
-on_dead(struct broker_session *s, const struct np_error *err)
+on_dead(struct link *link, const struct np_error *err)
 {
-	if (s->sh.error.reason == REASON_NONE)
-		s->sh.error = *err;
-	if (s->sh.use == SHELL_LOGIN)
-		broker_detect_forget(s);
-	if (s->sh.holder != NULL) {
-		s->sh.holder->hold_lost = hold_died;
-		s->sh.holder = NULL;
+	if (link->sh.error.reason == REASON_NONE)
+		link->sh.error = *err;
+	if (link->sh.use == SHELL_LOGIN)
+		link_detect_forget(link);
+	if (link->sh.holder != NULL) {
+		link->sh.holder->hold_lost = hold_died;
+		link->sh.holder = NULL;
 	}
-	if (s->sh.use == SHELL_RESETTING)
-		lease_over(s);
-	if (s->session == NULL)
+	if (link->sh.use == SHELL_RESETTING)
+		lease_over(link);
+	if (link->session == NULL)
 		return;
-	if (s->sh.use != SHELL_LOGIN)
-		pool_closing(&s->entry);
-	s->closing = true;
-	session_close(s->session, err->reason, "%s", s->end_why != NULL ? s->end_why : err->text);
+	if (link->sh.use != SHELL_LOGIN)
+		pool_closing(&link->entry);
+	link->closing = true;
+	session_close(link->session, err->reason, "%s", link->end_why != NULL ? link->end_why : err->text);
 }
 
 static void
 on_event(struct shell *sh NP_UNUSED, const struct cli_event *event, void *arg)
 {
-	struct broker_session *s = arg;
+	struct link *link = arg;
 
 	switch (event->kind) {
 	case CLI_EVENT_READY:
-		on_ready(s);
+		on_ready(link);
 		break;
 	case CLI_EVENT_RESULT:
-		on_result(s, &event->result);
+		on_result(link, &event->result);
 		break;
 	case CLI_EVENT_LINE:
-		if (s->sh.runner != NULL)
-			request_config_line(s->sh.runner, event);
+		if (link->sh.runner != NULL)
+			request_config_line(link->sh.runner, event);
 		break;
 	case CLI_EVENT_QUESTION:
-		if (s->sh.runner != NULL)
-			request_cli_question(s->sh.runner, event);
+		if (link->sh.runner != NULL)
+			request_cli_question(link->sh.runner, event);
 		else
-			cli_answer(shell_cli(s->sh.shell), NULL, clock_now());
+			cli_answer(shell_cli(link->sh.shell), NULL, clock_now());
 		break;
 	case CLI_EVENT_DEAD:
-		on_dead(s, &event->err);
+		on_dead(link, &event->err);
 		break;
 	}
 }
@@ -426,41 +426,41 @@ on_event(struct shell *sh NP_UNUSED, const struct cli_event *event, void *arg)
 static void
 on_output(struct shell *sh, void *arg)
 {
-	struct broker_session *s = arg;
+	struct link *link = arg;
 
-	if (s->sh.runner != NULL) {
-		request_cli_pump(s->sh.runner);
+	if (link->sh.runner != NULL) {
+		request_cli_pump(link->sh.runner);
 		return;
 	}
-	if (s->sh.detecting)
-		broker_detect_output(s, shell_output(sh));
+	if (link->sh.detecting)
+		link_detect_output(link, shell_output(sh));
 	shell_consume(sh, shell_output(sh)->len);
 }
 
 static void
 on_ended(struct shell *sh NP_UNUSED, void *arg)
 {
-	struct broker_session *s = arg;
+	struct link *link = arg;
 
-	s->sh.shell = NULL;
-	start_clock(s, 0);
+	link->sh.shell = NULL;
+	start_clock(link, 0);
 }
 
 static void
 on_tap(struct shell *sh NP_UNUSED, bool from_device, const void *bytes, size_t size, void *arg)
 {
-	struct broker_session *s = arg;
+	struct link *link = arg;
 
-	if (s->sh.trial && s->sh.use == SHELL_LOGIN && from_device)
-		broker_trial_seen(s, bytes, size);
-	if (s->test != NULL)
-		broker_test_shell(s);
-	if (s->sh.transcript == NULL)
+	if (link->sh.trial && link->sh.use == SHELL_LOGIN && from_device)
+		broker_trial_seen(link, bytes, size);
+	if (link->test != NULL)
+		broker_test_shell(link);
+	if (link->sh.transcript == NULL)
 		return;
 	if (from_device)
-		transcript_received(s->sh.transcript, bytes, size, clock_now());
+		transcript_received(link->sh.transcript, bytes, size, clock_now());
 	else
-		transcript_sent(s->sh.transcript, bytes, size, clock_now());
+		transcript_sent(link->sh.transcript, bytes, size, clock_now());
 }
 
 static const struct shell_events shell_callbacks = {
@@ -469,82 +469,82 @@ static const struct shell_events shell_callbacks = {
 /* ---- life ---- */
 
 static void
-forget_secrets(struct broker_session *s)
+forget_secrets(struct link *link)
 {
-	secret_free(s->sh.secret);
-	secret_free(s->sh.password);
-	s->sh.secret = s->sh.password = NULL;
+	secret_free(link->sh.secret);
+	secret_free(link->sh.password);
+	link->sh.secret = link->sh.password = NULL;
 }
 
 /* The session has been made: log in on its command line. */
 void
-broker_shell_open(struct broker_session *s)
+link_shell_open(struct link *link)
 {
-	struct broker *b = s->pool->broker;
-	struct cli_options options = {.platform = s->pool->platform,
-	    .name = session_name(s->session),
-	    .username = s->target->user,
-	    .password = s->sh.password,
-	    .secret = s->sh.secret,
-	    .login_timeout = s->pool->device->args.connection_timeout,
-	    .seed = ((uint64_t)b->random << 32) ^ s->id};
+	struct broker *b = link->dev->broker;
+	struct cli_options options = {.platform = link->dev->platform,
+	    .name = session_name(link->session),
+	    .username = link->target->user,
+	    .password = link->sh.password,
+	    .secret = link->sh.secret,
+	    .login_timeout = link->dev->conf->args.connection_timeout,
+	    .seed = ((uint64_t)b->random << 32) ^ link->id};
 
-	ev_init(&s->sh.clock, on_clock);
-	s->sh.clock.data = s;
-	buf_init(&s->sh.seen, 64u * 1024u);
-	s->sh.use = SHELL_LOGIN;
-	s->sh.provisional = broker_detects(s->pool);
-	broker_record_begin(s);
-	s->sh.shell = shell_open(b->loop, s->session, &options, &shell_callbacks, s);
-	forget_secrets(s);
+	ev_init(&link->sh.clock, on_clock);
+	link->sh.clock.data = link;
+	buf_init(&link->sh.seen, 64u * 1024u);
+	link->sh.use = SHELL_LOGIN;
+	link->sh.provisional = link_detects(link->dev);
+	broker_record_begin(link);
+	link->sh.shell = shell_open(b->loop, link->session, &options, &shell_callbacks, link);
+	forget_secrets(link);
 }
 
 /* True when the shell logs out now and ends the session afterwards. */
 bool
-broker_shell_say_goodbye(struct broker_session *s, const char *why)
+link_shell_say_goodbye(struct link *link, const char *why)
 {
-	if (s->sh.shell == NULL || s->sh.use != SHELL_FREE || s->end_why != NULL ||
-	    cli_state(shell_cli(s->sh.shell)) != CLI_IDLE)
+	if (link->sh.shell == NULL || link->sh.use != SHELL_FREE || link->end_why != NULL ||
+	    cli_state(shell_cli(link->sh.shell)) != CLI_IDLE)
 		return false;
-	s->end_why = xstrdup(why);
-	start_clock(s, 0);
-	shell_logout(s->sh.shell);
+	link->end_why = xstrdup(why);
+	start_clock(link, 0);
+	shell_logout(link->sh.shell);
 	return true;
 }
 
 /* Says goodbye just now. */
 bool
-broker_shell_is_leaving(const struct broker_session *s)
+link_shell_is_leaving(const struct link *link)
 {
-	return s->sh.shell != NULL && s->end_why != NULL;
+	return link->sh.shell != NULL && link->end_why != NULL;
 }
 
 void
-broker_shell_finish(struct broker_session *s)
+link_shell_finish(struct link *link)
 {
-	start_clock(s, 0);
-	forget_secrets(s);
-	transcript_destroy(s->sh.transcript);
-	buf_free(&s->sh.seen);
-	free(s->end_why);
+	start_clock(link, 0);
+	forget_secrets(link);
+	transcript_destroy(link->sh.transcript);
+	buf_free(&link->sh.seen);
+	free(link->end_why);
 }
 
 /* For status: where it is and what it has seen; NULL: there is none. */
 cJSON *
-broker_shell_json(const struct broker_session *s)
+link_shell_json(const struct link *link)
 {
 	const struct cli_stats *stats;
 	const struct platform_mode *mode;
 	struct cli *cli;
 	cJSON *o;
 
-	if (s->sh.shell == NULL)
+	if (link->sh.shell == NULL)
 		return NULL;
-	cli = shell_cli(s->sh.shell);
+	cli = shell_cli(link->sh.shell);
 	stats = cli_stats(cli);
 	mode = cli_mode(cli);
 	o = cJSON_CreateObject();
-	cJSON_AddStringToObject(o, "use", s->sh.holder != NULL ? "held" : use_name(s->sh.use));
+	cJSON_AddStringToObject(o, "use", link->sh.holder != NULL ? "held" : use_name(link->sh.use));
 	cJSON_AddStringToObject(o, "state", cli_state_name(cli_state(cli)));
 	cJSON_AddStringToObject(o, "mode", mode != NULL ? mode->name : "");
 	cJSON_AddNumberToObject(o, "keepalives", (double)stats->keepalives);

@@ -25,7 +25,7 @@ somebody_listens(const struct broker *b)
 }
 
 int64_t
-broker_event_wall_ms(void)
+report_wall_ms(void)
 {
 	struct timespec now;
 
@@ -34,21 +34,21 @@ broker_event_wall_ms(void)
 }
 
 void
-broker_event_emit(struct broker *b, struct event *e)
+report_emit(struct broker *b, struct event *e)
 {
 	e->id = ++b->events->last_id;
 	broker_metrics_event(b->events->metrics, e);
 	if (!somebody_listens(b))
 		return;
-	e->time_ms = broker_event_wall_ms();
+	e->time_ms = report_wall_ms();
 	broker_audit_event(b, e);
-	broker_watch_event(b, e);
+	watch_event(b, e);
 }
 
-struct broker_events *
-broker_events_create(struct ev_loop *loop)
+struct reports *
+reports_create(struct ev_loop *loop)
 {
-	struct broker_events *events = xcalloc(1, sizeof(*events));
+	struct reports *events = xcalloc(1, sizeof(*events));
 
 	TAILQ_INIT(&events->watches);
 	events->metrics = broker_metrics_create(loop);
@@ -56,7 +56,7 @@ broker_events_create(struct ev_loop *loop)
 }
 
 void
-broker_events_destroy(struct broker_events *events)
+reports_destroy(struct reports *events)
 {
 	broker_audit_finish(events);
 	broker_metrics_destroy(events->metrics);
@@ -64,7 +64,7 @@ broker_events_destroy(struct broker_events *events)
 }
 
 uint64_t
-broker_events_last(const struct broker *b)
+reports_last(const struct broker *b)
 {
 	return b->events->last_id;
 }
@@ -72,35 +72,35 @@ broker_events_last(const struct broker *b)
 /* ---- clients ---- */
 
 void
-broker_event_peer(struct broker_peer *bp, int fd)
+report_peer(struct client *client, int fd)
 {
 	struct np_error err;
 
-	broker_metrics_client(bp->broker->events->metrics);
-	bp->who.peer = peer_id(bp->peer);
-	bp->who.pid = peer_pid(bp->peer);
-	if (paths_peer(fd, &bp->who.uid, NULL, &err) == -1)
-		bp->who.uid = geteuid(); /* the listener has judged it: ours, or root's and gone */
+	broker_metrics_client(client->broker->events->metrics);
+	client->who.peer = peer_id(client->peer);
+	client->who.pid = peer_pid(client->peer);
+	if (paths_peer(fd, &client->who.uid, NULL, &err) == -1)
+		client->who.uid = geteuid(); /* the listener has judged it: ours, or root's and gone */
 }
 
 void
-broker_event_peer_left(struct broker_peer *bp)
+report_peer_left(struct client *client)
 {
-	broker_metrics_client_left(bp->broker->events->metrics, bp);
-	broker_watch_leave(bp);
+	broker_metrics_client_left(client->broker->events->metrics, client);
+	watch_leave(client);
 }
 
 void
-broker_event_name_program(struct broker_peer *bp)
+report_name_program(struct client *client)
 {
-	if (bp->who.program[0] != '\0' || !somebody_listens(bp->broker))
+	if (client->who.program[0] != '\0' || !somebody_listens(client->broker))
 		return;
-	broker_program(bp->who.pid, bp->who.program, sizeof(bp->who.program));
-	broker_program(broker_parent(bp->who.pid), bp->who.parent, sizeof(bp->who.parent));
+	broker_program(client->who.pid, client->who.program, sizeof(client->who.program));
+	broker_program(broker_parent(client->who.pid), client->who.parent, sizeof(client->who.parent));
 }
 
 void
-broker_event_stranger(uid_t uid, pid_t pid, void *arg)
+report_stranger(uid_t uid, pid_t pid, void *arg)
 {
 	struct broker *b = arg;
 	struct event_who who = {.pid = pid, .uid = uid};
@@ -113,41 +113,41 @@ broker_event_stranger(uid_t uid, pid_t pid, void *arg)
 	event_init(&e, EVENT_REFUSED);
 	e.who = &who;
 	e.err = &err;
-	broker_event_emit(b, &e);
+	report_emit(b, &e);
 }
 
 void
-broker_event_refused(struct broker_peer *bp, const struct message *m, const struct np_error *err)
+report_refused(struct client *client, const struct message *m, const struct np_error *err)
 {
 	const cJSON *device = m != NULL ? cJSON_GetObjectItemCaseSensitive(m->params, "device") : NULL;
 	struct event e;
 	char method[32], shown[256];
 
 	event_init(&e, EVENT_REFUSED);
-	broker_event_name_program(bp);
-	e.who = &bp->who;
+	report_name_program(client);
+	e.who = &client->who;
 	e.err = err;
 	if (m != NULL && m->method != NULL)
 		e.what = text_vis_into(method, sizeof(method), m->method);
 	if (cJSON_IsString(device))
 		e.device = text_vis_into(shown, sizeof(shown), device->valuestring);
-	broker_event_emit(bp->broker, &e);
+	report_emit(client->broker, &e);
 }
 
 /* ---- devices and sessions ---- */
 
 void
-broker_event_name_pool(struct event *e, const struct broker_pool *pool)
+report_name_pool(struct event *e, const struct device *dev)
 {
-	e->device = pool->device->name;
-	e->alias = pool->device_name;
+	e->device = dev->conf->name;
+	e->alias = dev->device_name;
 }
 
 /* What stands in the way of the next attempt. */
 static void
-add_block(struct event *e, const struct broker_pool *pool)
+add_block(struct event *e, const struct device *dev)
 {
-	const struct pool *p = &pool->policy;
+	const struct pool *p = &dev->policy;
 	double left = p->retry_at - clock_now();
 
 	e->blocked = p->block == POOL_AUTH;
@@ -156,110 +156,110 @@ add_block(struct event *e, const struct broker_pool *pool)
 }
 
 static void
-tell_state(struct broker_pool *pool, const char *word)
+tell_state(struct device *dev, const char *word)
 {
-	const char *before = pool->told_state != NULL ? pool->told_state : "idle";
+	const char *before = dev->told_state != NULL ? dev->told_state : "idle";
 	struct event e;
 
 	if (strcmp(before, word) == 0)
 		return;
-	pool->told_state = word;
+	dev->told_state = word;
 	event_init(&e, EVENT_STATE);
-	broker_event_name_pool(&e, pool);
+	report_name_pool(&e, dev);
 	e.from = before;
 	e.to = word;
 	if (strcmp(word, "failed") == 0) {
-		e.err = &pool->policy.last_error;
-		add_block(&e, pool);
+		e.err = &dev->policy.last_error;
+		add_block(&e, dev);
 	}
-	broker_event_emit(pool->broker, &e);
+	report_emit(dev->broker, &e);
 }
 
 void
-broker_event_device(struct broker_pool *pool)
+report_device(struct device *dev)
 {
-	tell_state(pool, pool_state_word(&pool->policy));
+	tell_state(dev, pool_state_word(&dev->policy));
 }
 
 void
-broker_event_device_forgotten(struct broker_pool *pool)
+report_device_forgotten(struct device *dev)
 {
-	tell_state(pool, "idle");
+	tell_state(dev, "idle");
 }
 
 void
-broker_event_resolve_failed(struct broker_pool *pool, const struct np_error *err)
+report_resolve_failed(struct device *dev, const struct np_error *err)
 {
 	struct event e;
 
 	event_init(&e, EVENT_LOGIN_FAILED);
-	broker_event_name_pool(&e, pool);
+	report_name_pool(&e, dev);
 	e.err = err;
-	add_block(&e, pool);
-	broker_event_emit(pool->broker, &e);
+	add_block(&e, dev);
+	report_emit(dev->broker, &e);
 }
 
 static void
-add_place(struct event *e, const struct broker_session *s)
+add_place(struct event *e, const struct link *link)
 {
-	broker_event_name_pool(e, s->pool);
-	e->session = s->id;
-	e->user = s->target->user;
-	e->host = s->target->host;
-	e->port = s->target->port;
+	report_name_pool(e, link->dev);
+	e->session = link->id;
+	e->user = link->target->user;
+	e->host = link->target->host;
+	e->port = link->target->port;
 }
 
 void
-broker_event_login_failed(struct broker_session *s, const struct np_error *err)
+report_login_failed(struct link *link, const struct np_error *err)
 {
 	struct event e;
 
 	event_init(&e, EVENT_LOGIN_FAILED);
-	add_place(&e, s);
+	add_place(&e, link);
 	e.err = err;
-	e.duration = clock_now() - s->entry.created;
-	add_block(&e, s->pool);
-	broker_event_emit(s->pool->broker, &e);
+	e.duration = clock_now() - link->entry.created;
+	add_block(&e, link->dev);
+	report_emit(link->dev->broker, &e);
 }
 
 void
-broker_event_session_up(struct broker_session *s)
+report_session_up(struct link *link)
 {
 	struct event e;
 
 	event_init(&e, EVENT_SESSION_UP);
-	add_place(&e, s);
-	e.auth = s->auth != NULL ? s->auth : "none";
-	e.connect = s->connect_seconds;
-	broker_event_emit(s->pool->broker, &e);
+	add_place(&e, link);
+	e.auth = link->auth != NULL ? link->auth : "none";
+	e.connect = link->connect_seconds;
+	report_emit(link->dev->broker, &e);
 }
 
 void
-broker_event_session_down(struct broker_session *s, const struct np_error *why)
+report_session_down(struct link *link, const struct np_error *why)
 {
 	struct event e;
 
 	event_init(&e, EVENT_SESSION_DOWN);
-	broker_event_name_pool(&e, s->pool);
-	e.session = s->id;
+	report_name_pool(&e, link->dev);
+	e.session = link->id;
 	e.err = why;
-	e.age = clock_now() - s->entry.created;
-	e.commands = (int64_t)s->commands;
-	e.bytes_in = (int64_t)session_bytes_in(s->session);
-	e.bytes_out = (int64_t)session_bytes_out(s->session);
-	broker_event_emit(s->pool->broker, &e);
+	e.age = clock_now() - link->entry.created;
+	e.commands = (int64_t)link->commands;
+	e.bytes_in = (int64_t)session_bytes_in(link->session);
+	e.bytes_out = (int64_t)session_bytes_out(link->session);
+	report_emit(link->dev->broker, &e);
 }
 
 void
-broker_event_probed(struct broker_session *s, double rtt)
+report_probed(struct link *link, double rtt)
 {
-	broker_metrics_rtt(s->pool->broker->events->metrics, rtt);
+	broker_metrics_rtt(link->dev->broker->events->metrics, rtt);
 }
 
 /* ---- the broker ---- */
 
 void
-broker_event_reloaded(struct broker *b, int changed, const struct np_error *err)
+report_reloaded(struct broker *b, int changed, const struct np_error *err)
 {
 	struct event e;
 
@@ -267,42 +267,42 @@ broker_event_reloaded(struct broker *b, int changed, const struct np_error *err)
 	e.err = err;
 	if (err == NULL)
 		e.count = changed;
-	broker_event_emit(b, &e);
+	report_emit(b, &e);
 }
 
 void
-broker_event_steered(struct broker_peer *bp, const char *action, const char *device, uint64_t session, uint64_t request,
-    const char *text)
+report_steered(
+    struct client *client, const char *action, const char *device, uint64_t session, uint64_t request, const char *text)
 {
 	struct event e;
 
 	event_init(&e, EVENT_STEERING);
-	broker_event_name_program(bp);
-	e.who = &bp->who;
+	report_name_program(client);
+	e.who = &client->who;
 	e.action = action;
 	e.device = device;
 	e.session = session;
 	e.request = request;
 	e.text = text;
-	broker_event_emit(bp->broker, &e);
+	report_emit(client->broker, &e);
 }
 
 void
-broker_event_started(struct broker *b)
+report_started(struct broker *b)
 {
 	struct event e;
 
 	event_init(&e, EVENT_STARTED);
 	e.text = "netpulsed " NETPULSE_VERSION;
-	broker_event_emit(b, &e);
+	report_emit(b, &e);
 }
 
 void
-broker_event_stopping(struct broker *b, bool now)
+report_stopping(struct broker *b, bool now)
 {
 	struct event e;
 
 	event_init(&e, EVENT_STOPPING);
 	e.action = now ? "now" : "drain";
-	broker_event_emit(b, &e);
+	report_emit(b, &e);
 }

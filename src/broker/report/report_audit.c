@@ -24,7 +24,7 @@
 static void
 add_known_secrets(struct redact *secrets, const struct request *r)
 {
-	const struct device_conf *d = r->pool->device;
+	const struct device_conf *d = r->dev->conf;
 
 	redact_add(secrets, d->password, false);
 	redact_add(secrets, d->secret, false);
@@ -90,7 +90,7 @@ broker_audit_command(const struct request *r, const char *command, size_t size)
 	text = as_text(command, read);
 	redact_init(&secrets);
 	add_known_secrets(&secrets, r);
-	known = redact_by_platform(r->pool->platform, redact_text(&secrets, text, strlen(text), read < size));
+	known = redact_by_platform(r->dev->platform, redact_text(&secrets, text, strlen(text), read < size));
 	masked = mask_command(known);
 	cut(masked, COMMAND_SHOWN_MAX);
 	redact_finish(&secrets);
@@ -152,7 +152,7 @@ broker_audit_event(struct broker *b, const struct event *e)
 /* ---- the file ---- */
 
 static void
-open_audit(struct broker_events *events, const char *where)
+open_audit(struct reports *events, const char *where)
 {
 	bool journal = strcmp(where, "journal") == 0;
 
@@ -163,7 +163,7 @@ open_audit(struct broker_events *events, const char *where)
 void
 broker_audit_configure(struct broker *b, const char *where)
 {
-	struct broker_events *events = b->events;
+	struct reports *events = b->events;
 
 	if (events->audit != NULL && where != NULL && strcmp(events->audit_where, where) == 0) {
 		auditfile_reopen(events->audit);
@@ -185,7 +185,7 @@ broker_audit_reopen(struct broker *b)
 }
 
 void
-broker_audit_finish(struct broker_events *events)
+broker_audit_finish(struct reports *events)
 {
 	auditfile_destroy(events->audit, END_PATIENCE);
 	free(events->audit_where);

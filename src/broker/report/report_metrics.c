@@ -172,10 +172,10 @@ broker_metrics_client(struct broker_metrics *m)
 }
 
 void
-broker_metrics_client_left(struct broker_metrics *m, const struct broker_peer *bp)
+broker_metrics_client_left(struct broker_metrics *m, const struct client *client)
 {
-	m->client_in += peer_bytes_in(bp->peer);
-	m->client_out += peer_bytes_out(bp->peer);
+	m->client_in += peer_bytes_in(client->peer);
+	m->client_out += peer_bytes_out(client->peer);
 }
 
 /* ---- turns of the loop ---- */

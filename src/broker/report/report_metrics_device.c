@@ -20,9 +20,9 @@ struct device_sums {
 };
 
 static struct device_sums
-sum_device(struct broker_pool *const *pools, size_t count)
+sum_device(struct device *const *pools, size_t count)
 {
-	struct device_sums sum = {.name = pools[0]->device->name, .rtt = -1};
+	struct device_sums sum = {.name = pools[0]->conf->name, .rtt = -1};
 
 	for (size_t i = 0; i < count; i++) {
 		const struct pool *p = &pools[i]->policy;
@@ -31,9 +31,9 @@ sum_device(struct broker_pool *const *pools, size_t count)
 		sum.queued += p->waiters_count;
 		sum.requests += (double)pools[i]->requests_done;
 		TAILQ_FOREACH (e, &p->entries, link) {
-			struct broker_session *s = broker_entry_session(e);
-			double rtt = s->session != NULL ? session_rtt(s->session) : -1;
-			sum.sessions += s->session != NULL;
+			struct link *link = link_of_entry(e);
+			double rtt = link->session != NULL ? session_rtt(link->session) : -1;
+			sum.sessions += link->session != NULL;
 			sum.up |= e->state == POOL_READY || e->state == POOL_PROBING;
 			sum.running += e->leases;
 			if (rtt >= 0 && (sum.rtt < 0 || rtt < sum.rtt))
@@ -46,27 +46,27 @@ sum_device(struct broker_pool *const *pools, size_t count)
 static int
 by_name(const void *a, const void *b)
 {
-	const struct broker_pool *const *x = a, *const *y = b;
+	const struct device *const *x = a, *const *y = b;
 
-	return strcmp((*x)->device->name, (*y)->device->name);
+	return strcmp((*x)->conf->name, (*y)->conf->name);
 }
 
 /* The pools, by name; the caller frees the list. */
-static struct broker_pool **
+static struct device **
 sorted_pools(const struct broker *b)
 {
-	struct broker_pool **pools = xcalloc((size_t)b->pools_count + 1, sizeof(struct broker_pool *)), *pool;
+	struct device **pools = xcalloc((size_t)b->pools_count + 1, sizeof(struct device *)), *pool;
 	size_t n = 0;
 
-	TAILQ_FOREACH (pool, &b->pools, link)
+	TAILQ_FOREACH (pool, &b->devices, link)
 		pools[n++] = pool;
-	qsort(pools, n, sizeof(struct broker_pool *), by_name);
+	qsort(pools, n, sizeof(struct device *), by_name);
 	return pools;
 }
 
 /* How many of pools[0..n) have the name of the first. */
 static size_t
-count_same(struct broker_pool *const *pools, size_t n)
+count_same(struct device *const *pools, size_t n)
 {
 	size_t same = 1;
 
@@ -79,7 +79,7 @@ count_same(struct broker_pool *const *pools, size_t n)
 static struct device_sums *
 sum_devices(const struct broker *b, size_t *count, size_t *omitted)
 {
-	struct broker_pool **pools = sorted_pools(b);
+	struct device **pools = sorted_pools(b);
 	struct device_sums *sums = xcalloc(METRICS_DEVICES_MAX, sizeof(*sums));
 	size_t n = (size_t)b->pools_count, same;
 
@@ -98,12 +98,12 @@ sum_devices(const struct broker *b, size_t *count, size_t *omitted)
 int
 metrics_unused_devices(const struct broker *b)
 {
-	struct broker_pool **pools = sorted_pools(b);
+	struct device **pools = sorted_pools(b);
 	size_t n = (size_t)b->pools_count;
 	int unused = (int)b->config->devices_count;
 
 	for (size_t i = 0; i < n; i += count_same(pools + i, n - i))
-		unused -= config_device(b->config, pools[i]->device->name) != NULL;
+		unused -= config_device(b->config, pools[i]->conf->name) != NULL;
 	free(pools);
 	return unused;
 }

@@ -1,7 +1,7 @@
 /*
  * The verb `metrics`: what has been counted, and what the broker holds at this moment, as OpenMetrics text.
  *
- * Devices are no labels unless asked for (broker_metrics_device.c).
+ * Devices are no labels unless asked for (report_metrics_device.c).
  */
 #include <dirent.h>
 #include <stdlib.h>
@@ -116,23 +116,23 @@ count_state(int *counts, const char *word)
 }
 
 static void
-hold_pool(struct holdings *h, struct broker_pool *pool)
+hold_pool(struct holdings *h, struct device *dev)
 {
 	struct pool_entry *e;
 
-	count_state(h->devices, pool_state_word(&pool->policy));
-	h->blocked += pool->policy.block == POOL_AUTH;
-	h->paused += pool->policy.paused;
-	h->disabled += pool->policy.disabled;
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
-		struct broker_session *s = broker_entry_session(e);
+	count_state(h->devices, pool_state_word(&dev->policy));
+	h->blocked += dev->policy.block == POOL_AUTH;
+	h->paused += dev->policy.paused;
+	h->disabled += dev->policy.disabled;
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+		struct link *link = link_of_entry(e);
 		count_state(h->sessions, pool_entry_state_word(e));
-		if (s->session == NULL)
+		if (link->session == NULL)
 			continue;
-		h->channels_used += session_slots_used(s->session);
-		h->channels_max += session_slots_max(s->session);
-		h->ssh_in += (double)session_bytes_in(s->session);
-		h->ssh_out += (double)session_bytes_out(s->session);
+		h->channels_used += session_slots_used(link->session);
+		h->channels_max += session_slots_max(link->session);
+		h->ssh_in += (double)session_bytes_in(link->session);
+		h->ssh_out += (double)session_bytes_out(link->session);
 	}
 }
 
@@ -140,10 +140,10 @@ static struct holdings
 count_holdings(struct broker *b)
 {
 	struct holdings h = {.ssh_in = 0};
-	struct broker_pool *pool;
+	struct device *dev;
 
-	TAILQ_FOREACH (pool, &b->pools, link)
-		hold_pool(&h, pool);
+	TAILQ_FOREACH (dev, &b->devices, link)
+		hold_pool(&h, dev);
 	h.devices[0] += metrics_unused_devices(b);
 	return h;
 }
@@ -195,7 +195,7 @@ count_requests(const struct broker *b, int *queued, int *running)
 	TAILQ_FOREACH (r, &b->requests, link) {
 		if (r->kind == REQUEST_FORWARD)
 			continue;
-		if (r->session == NULL && r->state != REQUEST_FLUSHING)
+		if (r->lease == NULL && r->state != REQUEST_FLUSHING)
 			++*queued;
 		else
 			++*running;
@@ -239,11 +239,11 @@ put_clients(struct openmetrics *o, struct broker *b)
 {
 	const struct broker_metrics *m = b->events->metrics;
 	double in = (double)m->client_in, out = (double)m->client_out;
-	const struct broker_peer *bp;
+	const struct client *client;
 
-	TAILQ_FOREACH (bp, &b->peers, link) {
-		in += (double)peer_bytes_in(bp->peer);
-		out += (double)peer_bytes_out(bp->peer);
+	TAILQ_FOREACH (client, &b->clients, link) {
+		in += (double)peer_bytes_in(client->peer);
+		out += (double)peer_bytes_out(client->peer);
 	}
 	gauge(o, "netpulse_clients", NULL, "Client programs that are connected.", b->peers_count);
 	gauge(o, "netpulse_clients_limit", NULL, "Client programs that may be.", b->config->max_clients);
@@ -268,7 +268,7 @@ put_broker(struct openmetrics *o, struct broker *b)
 	openmetrics_labelled(o, "result", "done", (double)m->reloads);
 	openmetrics_labelled(o, "result", "refused", (double)m->reload_failures);
 	counter(o, "netpulse_steerings", NULL, "What operators did by npctl.", (double)m->steered);
-	counter(o, "netpulse_events", NULL, "Events, see npctl watch.", (double)broker_events_last(b));
+	counter(o, "netpulse_events", NULL, "Events, see npctl watch.", (double)reports_last(b));
 	if (b->events->audit != NULL)
 		counter(o, "netpulse_audit_lost", NULL, "Records that could not be written to the audit log.",
 		    (double)auditfile_lost(b->events->audit));
@@ -347,7 +347,7 @@ render(struct broker *b, const struct metrics_params *p, struct buf *out)
 }
 
 int
-broker_verb_metrics(struct broker_peer *bp, const struct message *m, struct np_error *err)
+broker_verb_metrics(struct client *client, const struct message *m, struct np_error *err)
 {
 	struct metrics_params p;
 	struct buf out;
@@ -356,7 +356,7 @@ broker_verb_metrics(struct broker_peer *bp, const struct message *m, struct np_e
 	if (read_params(m->params, &p, err) == -1)
 		return -1;
 	buf_init(&out, METRICS_TEXT_MAX);
-	if (render(bp->broker, &p, &out) == -1 || buf_append(&out, "", 1) == -1) {
+	if (render(client->broker, &p, &out) == -1 || buf_append(&out, "", 1) == -1) {
 		buf_free(&out);
 		return error_set(err, REASON_OUTPUT_LIMIT, "the metrics exceed %u KiB: ask without `devices`",
 		    METRICS_TEXT_MAX / 1024);
@@ -364,7 +364,7 @@ broker_verb_metrics(struct broker_peer *bp, const struct message *m, struct np_e
 	result = cJSON_CreateObject();
 	cJSON_AddStringToObject(result, "content_type", "application/openmetrics-text; version=1.0.0; charset=utf-8");
 	cJSON_AddStringToObject(result, "text", (const char *)buf_head(&out));
-	broker_peer_result(bp, &m->id, result);
+	client_result(client, &m->id, result);
 	buf_free(&out);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * The hooks that tell of requests and their commands; see broker_event.h.
+ * The hooks that tell of requests and their commands; see report.h.
  */
 #include <stdlib.h>
 
@@ -35,7 +35,7 @@ kind_word(const struct request *r)
 static void
 name_request(struct event *e, const struct request *r)
 {
-	broker_event_name_pool(e, r->pool);
+	report_name_pool(e, r->dev);
 	e->who = &r->who;
 	e->request = r->uid;
 	e->session = r->ran_on.id;
@@ -45,7 +45,7 @@ name_request(struct event *e, const struct request *r)
 static bool
 is_internal(const struct request *r)
 {
-	return r->kind == REQUEST_FORWARD || r->pool == NULL;
+	return r->kind == REQUEST_FORWARD || r->dev == NULL;
 }
 
 /* How many commands, or lines of configuration, and how many of them failed. */
@@ -73,16 +73,16 @@ take_bytes(struct event *e, struct request *r)
 }
 
 void
-broker_event_request_made(struct request *r)
+report_request_made(struct request *r)
 {
-	if (r->peer == NULL)
+	if (r->client == NULL)
 		return;
-	broker_event_name_program(r->peer);
-	r->who = r->peer->who;
+	report_name_program(r->client);
+	r->who = r->client->who;
 }
 
 void
-broker_event_request_queued(struct request *r)
+report_request_queued(struct request *r)
 {
 	struct event e;
 
@@ -92,7 +92,7 @@ broker_event_request_queued(struct request *r)
 	name_request(&e, r);
 	add_counts(&e, r);
 	e.failed = -1;
-	broker_event_emit(r->broker, &e);
+	report_emit(r->broker, &e);
 }
 
 /* What a request that has a session has cost so far, as its results tell it. */
@@ -109,7 +109,7 @@ add_times(struct event *e, const struct request *r)
 }
 
 void
-broker_event_request_started(struct request *r)
+report_request_started(struct request *r)
 {
 	struct event e;
 
@@ -118,7 +118,7 @@ broker_event_request_started(struct request *r)
 	event_init(&e, EVENT_REQUEST_STARTED);
 	name_request(&e, r);
 	add_times(&e, r);
-	broker_event_emit(r->broker, &e);
+	report_emit(r->broker, &e);
 }
 
 /* For the audit log, which masks it; the caller frees what e->command then is. */
@@ -147,14 +147,14 @@ cancellation(const struct request *r)
 	struct np_error err;
 
 	error_set(&err, REASON_CANCELLED, "%s",
-	    r->killed         ? "killed by the operator (npctl kill)"
-	    : r->peer == NULL ? "the client has left"
-			      : "cancelled by the client");
+	    r->killed           ? "killed by the operator (npctl kill)"
+	    : r->client == NULL ? "the client has left"
+				: "cancelled by the client");
 	return err;
 }
 
 void
-broker_event_command_ended(struct request *r)
+report_command_ended(struct request *r)
 {
 	struct np_error cancelled = cancellation(r);
 	struct event e;
@@ -178,12 +178,12 @@ broker_event_command_ended(struct request *r)
 	if (r->kind == REQUEST_CONFIG)
 		add_counts(&e, r);
 	take_bytes(&e, r);
-	broker_event_emit(r->broker, &e);
+	report_emit(r->broker, &e);
 	free(shown);
 }
 
 void
-broker_event_command_not_run(struct request *r, const struct np_error *why)
+report_command_not_run(struct request *r, const struct np_error *why)
 {
 	struct event e;
 	char *shown;
@@ -195,7 +195,7 @@ broker_event_command_not_run(struct request *r, const struct np_error *why)
 	shown = add_command(&e, r);
 	e.ended = true;
 	e.err = why;
-	broker_event_emit(r->broker, &e);
+	report_emit(r->broker, &e);
 	free(shown);
 }
 
@@ -226,18 +226,18 @@ tell_request_ended(struct request *r, const struct np_error *err)
 		e.bytes_in = (int64_t)r->bytes_in;
 		e.bytes_out = (int64_t)r->bytes_out;
 	}
-	broker_event_emit(r->broker, &e);
+	report_emit(r->broker, &e);
 	free(shown);
 }
 
 void
-broker_event_request_failed(struct request *r, const struct np_error *err)
+report_request_failed(struct request *r, const struct np_error *err)
 {
 	tell_request_ended(r, err);
 }
 
 void
-broker_event_request_ended(struct request *r)
+report_request_ended(struct request *r)
 {
 	struct np_error cancelled = cancellation(r);
 	const struct np_error *err = r->params.batch ? NULL : request_command_error(r);

@@ -1,6 +1,6 @@
 /*
  * The verb `status`: what the broker holds, all at once or page by page.  What a device, a session, a client and a
- * request show is broker_status_json.c's.
+ * request show is report_status_json.c's.
  *
  * Everything stands in one row: devices as configured, hosts that are merely in use, clients, requests, each by a
  * number that only grows.  A page ends where a frame would become too large, and says after which of them the next one
@@ -113,7 +113,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddStringToObject(o, "socket", b->options.socket_path != NULL ? b->options.socket_path : "");
 	cJSON_AddItemToObject(o, "config", broker_strings(b->config->files, b->config->files_count));
 	cJSON_AddStringToObject(o, "state", b->stopping ? "draining" : "serving");
-	cJSON_AddNumberToObject(o, "event_id", (double)broker_events_last(b));
+	cJSON_AddNumberToObject(o, "event_id", (double)reports_last(b));
 	cJSON_AddNumberToObject(o, "peers", b->peers_count);
 	cJSON_AddNumberToObject(o, "sessions", b->sessions_count);
 	cJSON_AddNumberToObject(o, "requests", b->requests_count);
@@ -214,7 +214,7 @@ page_add(struct page *p, cJSON *list, cJSON *item)
 struct row {
 	unsigned long index;  /* in the configuration, or INDEX_ADHOC */
 	unsigned long serial; /* of the pool, or POOL_NONE */
-	struct broker_pool *pool;
+	struct device *dev;
 	const struct device_conf *device; /* when there is no pool */
 };
 
@@ -226,8 +226,8 @@ struct rows {
 static int
 compare_pools(const void *a, const void *b)
 {
-	const struct broker_pool *x = *(struct broker_pool *const *)a, *y = *(struct broker_pool *const *)b;
-	int by_name = strcmp(x->device->name, y->device->name);
+	const struct device *x = *(struct device *const *)a, *y = *(struct device *const *)b;
+	int by_name = strcmp(x->conf->name, y->conf->name);
 
 	return by_name != 0 ? by_name : (x->serial > y->serial) - (x->serial < y->serial);
 }
@@ -250,12 +250,12 @@ index_pools(struct rows *rows, size_t pools, const char *name, unsigned long ind
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (strcmp(rows->v[middle].pool->device->name, name) < 0)
+		if (strcmp(rows->v[middle].dev->conf->name, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < pools && strcmp(rows->v[low].pool->device->name, name) == 0; low++, found++)
+	for (; low < pools && strcmp(rows->v[low].dev->conf->name, name) == 0; low++, found++)
 		rows->v[low].index = index;
 	return found;
 }
@@ -263,10 +263,10 @@ index_pools(struct rows *rows, size_t pools, const char *name, unsigned long ind
 static void
 add_pool_rows(struct broker *b, struct rows *rows, const struct selection *s)
 {
-	struct broker_pool **sorted = xcalloc((size_t)b->pools_count + 1, sizeof(*sorted)), *pool;
+	struct device **sorted = xcalloc((size_t)b->pools_count + 1, sizeof(*sorted)), *pool;
 	size_t n = 0;
 
-	TAILQ_FOREACH (pool, &b->pools, link) {
+	TAILQ_FOREACH (pool, &b->devices, link) {
 		if (s == NULL || selection_has(s, pool))
 			sorted[n++] = pool;
 	}
@@ -274,7 +274,7 @@ add_pool_rows(struct broker *b, struct rows *rows, const struct selection *s)
 		qsort(sorted, n, sizeof(*sorted), compare_pools);
 	for (size_t i = 0; i < n; i++)
 		rows->v[rows->count++] =
-		    (struct row){.index = INDEX_ADHOC, .serial = sorted[i]->serial, .pool = sorted[i]};
+		    (struct row){.index = INDEX_ADHOC, .serial = sorted[i]->serial, .dev = sorted[i]};
 	free(sorted);
 }
 
@@ -298,21 +298,21 @@ list_rows(struct broker *b, const struct selection *s)
 
 /* The sessions of a device after the given one; those that do not fit are left for the next page. */
 static void
-add_sessions(struct page *p, cJSON *device, struct broker_pool *pool, unsigned long after)
+add_sessions(struct page *p, cJSON *device, struct device *dev, unsigned long after)
 {
 	cJSON *list = cJSON_AddArrayToObject(device, "list");
 	struct pool_entry *e;
 
-	if (pool == NULL)
+	if (dev == NULL)
 		return;
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
 		if (e->id <= after)
 			continue;
 		if (p->bytes >= p->bytes_max) {
 			p->full = true;
 			return;
 		}
-		page_add(p, list, status_session(broker_entry_session(e), p->now));
+		page_add(p, list, status_session(link_of_entry(e), p->now));
 		p->last.at[2] = e->id;
 	}
 	p->last.at[2] = ULONG_MAX;
@@ -321,13 +321,13 @@ add_sessions(struct page *p, cJSON *device, struct broker_pool *pool, unsigned l
 static void
 add_device(struct page *p, struct broker *b, const struct row *row, unsigned long after)
 {
-	cJSON *o = row->pool != NULL ? status_pool(row->pool, p->brief, p->now) : status_unused(b, row->device);
+	cJSON *o = row->dev != NULL ? status_pool(row->dev, p->brief, p->now) : status_unused(b, row->device);
 
 	p->last = (struct cursor){'d', {row->index, row->serial, ULONG_MAX}};
 	if (after > 0)
 		cJSON_AddTrueToObject(o, "continued");
 	if (!p->brief)
-		add_sessions(p, o, row->pool, after);
+		add_sessions(p, o, row->dev, after);
 	page_add(p, p->list, o);
 	p->items++;
 }
@@ -353,12 +353,12 @@ add_devices(struct page *p, struct broker *b, const struct selection *s)
 /* ---- clients and requests ---- */
 
 static bool
-asks_for(const struct broker_peer *bp, const struct selection *s)
+asks_for(const struct client *client, const struct selection *s)
 {
 	const struct request *r;
 
-	TAILQ_FOREACH (r, &bp->requests, peer_link) {
-		if (r->pool != NULL && selection_has(s, r->pool))
+	TAILQ_FOREACH (r, &client->requests, peer_link) {
+		if (r->dev != NULL && selection_has(s, r->dev))
 			return true;
 	}
 	return false;
@@ -368,17 +368,17 @@ static void
 add_peers(struct page *p, struct broker *b, const struct selection *s)
 {
 	unsigned long after = p->from.section == 'p' ? p->from.at[0] : 0;
-	struct broker_peer *bp;
+	struct client *client;
 
 	p->list = cJSON_AddArrayToObject(p->result, "peers");
-	TAILQ_FOREACH (bp, &b->peers, link) {
-		if (p->from.section == 'r' || peer_id(bp->peer) <= after || (s != NULL && !asks_for(bp, s)))
+	TAILQ_FOREACH (client, &b->clients, link) {
+		if (p->from.section == 'r' || peer_id(client->peer) <= after || (s != NULL && !asks_for(client, s)))
 			continue;
 		if (p->full || !page_has_room(p))
 			return;
-		page_add(p, p->list, status_peer(bp, p->now));
+		page_add(p, p->list, status_peer(client, p->now));
 		p->items++;
-		p->last = (struct cursor){'p', {peer_id(bp->peer)}};
+		p->last = (struct cursor){'p', {peer_id(client->peer)}};
 	}
 }
 
@@ -390,7 +390,7 @@ add_requests(struct page *p, struct broker *b, const struct selection *s)
 
 	p->list = cJSON_AddArrayToObject(p->result, "requests");
 	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->uid <= after || (s != NULL && (r->pool == NULL || !selection_has(s, r->pool))))
+		if (r->uid <= after || (s != NULL && (r->dev == NULL || !selection_has(s, r->dev))))
 			continue;
 		if (p->full || !page_has_room(p))
 			return;
@@ -442,7 +442,7 @@ read_page(const cJSON *params, struct page *p, struct np_error *err)
 }
 
 int
-broker_verb_status(struct broker_peer *bp, const struct message *m, struct np_error *err)
+broker_verb_status(struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"brief", "device", "devices", "all", "page", "limit"};
 	struct page p = {.brief = false};
@@ -453,9 +453,9 @@ broker_verb_status(struct broker_peer *bp, const struct message *m, struct np_er
 		return -1;
 	for (size_t i = 1; i < 4; i++)
 		selected |= cJSON_GetObjectItemCaseSensitive(m->params, names[i]) != NULL;
-	if (selected && selection_read(bp->broker, m->params, &s, err) == -1)
+	if (selected && selection_read(client->broker, m->params, &s, err) == -1)
 		return -1;
-	broker_peer_result(bp, &m->id, make_page(&p, bp->broker, selected ? &s : NULL));
+	client_result(client, &m->id, make_page(&p, client->broker, selected ? &s : NULL));
 	if (selected)
 		selection_finish(&s);
 	return 0;

@@ -1,5 +1,5 @@
 /*
- * What broker_status.c (which objects, page by page) and broker_status_json.c (what is in them) share.
+ * What report_status.c (which objects, page by page) and report_status_json.c (what is in them) share.
  */
 #ifndef NP_BROKER_STATUS_H
 #define NP_BROKER_STATUS_H
@@ -14,11 +14,11 @@
 /* Each makes an object that the caller owns; now is clock_now(). */
 
 /* A device with what its pool holds, but its sessions; brief: without texts of errors. */
-cJSON *status_pool(struct broker_pool *pool, bool brief, double now) NP_MUST_CHECK;
+cJSON *status_pool(struct device *dev, bool brief, double now) NP_MUST_CHECK;
 /* A configured device that nobody has used yet. */
 cJSON *status_unused(const struct broker *b, const struct device_conf *d) NP_MUST_CHECK;
-cJSON *status_session(struct broker_session *s, double now) NP_MUST_CHECK;
-cJSON *status_peer(const struct broker_peer *bp, double now) NP_MUST_CHECK;
+cJSON *status_session(struct link *link, double now) NP_MUST_CHECK;
+cJSON *status_peer(const struct client *client, double now) NP_MUST_CHECK;
 cJSON *status_request(const struct request *r, double now) NP_MUST_CHECK;
 
 #endif

@@ -16,31 +16,31 @@ tenths(double x)
 }
 
 cJSON *
-status_session(struct broker_session *s, double now)
+status_session(struct link *link, double now)
 {
 	cJSON *o = cJSON_CreateObject();
 	cJSON *shell;
-	double rtt = s->session != NULL ? session_rtt(s->session) : -1;
+	double rtt = link->session != NULL ? session_rtt(link->session) : -1;
 
-	cJSON_AddNumberToObject(o, "id", (double)s->id);
-	cJSON_AddStringToObject(o, "state", pool_entry_state_word(&s->entry));
-	cJSON_AddNumberToObject(o, "age", tenths(now - s->entry.created));
-	if (s->session == NULL)
+	cJSON_AddNumberToObject(o, "id", (double)link->id);
+	cJSON_AddStringToObject(o, "state", pool_entry_state_word(&link->entry));
+	cJSON_AddNumberToObject(o, "age", tenths(now - link->entry.created));
+	if (link->session == NULL)
 		return o;
-	cJSON_AddNumberToObject(o, "last_used", s->entry.leases > 0 ? 0 : tenths(now - s->entry.last_used));
+	cJSON_AddNumberToObject(o, "last_used", link->entry.leases > 0 ? 0 : tenths(now - link->entry.last_used));
 	if (rtt >= 0)
 		cJSON_AddNumberToObject(o, "rtt_ms", broker_round(rtt * 1000, 100));
 	else
 		cJSON_AddNullToObject(o, "rtt_ms");
-	cJSON_AddNumberToObject(o, "channels_used", session_slots_used(s->session));
-	cJSON_AddNumberToObject(o, "channels_max", session_slots_max(s->session));
-	cJSON_AddNumberToObject(o, "commands", (double)s->commands);
-	cJSON_AddNumberToObject(o, "bytes_in", (double)session_bytes_in(s->session));
-	cJSON_AddNumberToObject(o, "bytes_out", (double)session_bytes_out(s->session));
-	cJSON_AddStringToObject(o, "banner", session_banner(s->session));
-	cJSON_AddStringToObject(o, "algorithms", session_algorithms(s->session));
-	cJSON_AddStringToObject(o, "auth", s->auth != NULL ? s->auth : "");
-	shell = broker_shell_json(s);
+	cJSON_AddNumberToObject(o, "channels_used", session_slots_used(link->session));
+	cJSON_AddNumberToObject(o, "channels_max", session_slots_max(link->session));
+	cJSON_AddNumberToObject(o, "commands", (double)link->commands);
+	cJSON_AddNumberToObject(o, "bytes_in", (double)session_bytes_in(link->session));
+	cJSON_AddNumberToObject(o, "bytes_out", (double)session_bytes_out(link->session));
+	cJSON_AddStringToObject(o, "banner", session_banner(link->session));
+	cJSON_AddStringToObject(o, "algorithms", session_algorithms(link->session));
+	cJSON_AddStringToObject(o, "auth", link->auth != NULL ? link->auth : "");
+	shell = link_shell_json(link);
 	if (shell != NULL)
 		cJSON_AddItemToObject(o, "shell", shell);
 	return o;
@@ -74,25 +74,25 @@ struct pool_sums {
 };
 
 static struct pool_sums
-sum_pool(struct broker_pool *pool, double now)
+sum_pool(struct device *dev, double now)
 {
 	struct pool_sums sum = {
-	    .rtt = -1, .last_used = -1, .age = -1, .bytes_in = pool->bytes_in, .bytes_out = pool->bytes_out};
+	    .rtt = -1, .last_used = -1, .age = -1, .bytes_in = dev->bytes_in, .bytes_out = dev->bytes_out};
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
-		struct broker_session *s = broker_entry_session(e);
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+		struct link *link = link_of_entry(e);
 		double idle;
 		sum.leases += e->leases;
-		if (s->session == NULL)
+		if (link->session == NULL)
 			continue;
 		sum.sessions++;
-		sum.used += session_slots_used(s->session);
-		sum.max += session_slots_max(s->session);
-		sum.bytes_in += session_bytes_in(s->session);
-		sum.bytes_out += session_bytes_out(s->session);
-		if (session_rtt(s->session) >= 0 && (sum.rtt < 0 || session_rtt(s->session) < sum.rtt))
-			sum.rtt = session_rtt(s->session);
+		sum.used += session_slots_used(link->session);
+		sum.max += session_slots_max(link->session);
+		sum.bytes_in += session_bytes_in(link->session);
+		sum.bytes_out += session_bytes_out(link->session);
+		if (session_rtt(link->session) >= 0 && (sum.rtt < 0 || session_rtt(link->session) < sum.rtt))
+			sum.rtt = session_rtt(link->session);
 		idle = e->leases > 0 ? 0 : now - e->last_used;
 		if (sum.last_used < 0 || idle < sum.last_used)
 			sum.last_used = idle;
@@ -113,10 +113,10 @@ add_number_or_null(cJSON *o, const char *name, double value, double scale)
 
 /* Where it is: as resolved, else as far as the entry says. */
 static void
-add_place(cJSON *o, const struct broker_pool *pool)
+add_place(cJSON *o, const struct device *dev)
 {
-	const struct device_conf *d = pool->device;
-	const struct target *t = pool->target;
+	const struct device_conf *d = dev->conf;
+	const struct target *t = dev->target;
 
 	cJSON_AddStringToObject(o, "user", t != NULL ? t->user : d->username != NULL ? d->username : "");
 	cJSON_AddStringToObject(o, "host", t != NULL ? t->host : d->host != NULL ? d->host : d->name);
@@ -139,35 +139,35 @@ add_steering(cJSON *o, const struct broker *b, const char *name, const char *oth
 }
 
 cJSON *
-status_pool(struct broker_pool *pool, bool brief, double now)
+status_pool(struct device *dev, bool brief, double now)
 {
-	struct pool_sums sum = sum_pool(pool, now);
+	struct pool_sums sum = sum_pool(dev, now);
 	cJSON *o = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(o, "device", pool->device->name);
-	add_place(o, pool);
-	cJSON_AddStringToObject(o, "driver", pool->platform != NULL ? "cli" : "exec");
-	if (pool->platform != NULL)
-		cJSON_AddStringToObject(o, "platform", pool->platform->name);
-	cJSON_AddStringToObject(o, "state", pool_state_word(&pool->policy));
-	cJSON_AddBoolToObject(o, "configured", config_device(pool->broker->config, pool->device->name) != NULL);
+	cJSON_AddStringToObject(o, "device", dev->conf->name);
+	add_place(o, dev);
+	cJSON_AddStringToObject(o, "driver", dev->platform != NULL ? "cli" : "exec");
+	if (dev->platform != NULL)
+		cJSON_AddStringToObject(o, "platform", dev->platform->name);
+	cJSON_AddStringToObject(o, "state", pool_state_word(&dev->policy));
+	cJSON_AddBoolToObject(o, "configured", config_device(dev->broker->config, dev->conf->name) != NULL);
 	cJSON_AddNumberToObject(o, "sessions", sum.sessions);
 	cJSON_AddNumberToObject(o, "channels_used", sum.used);
 	cJSON_AddNumberToObject(o, "channels_max", sum.max);
 	cJSON_AddNumberToObject(o, "running", sum.leases);
-	cJSON_AddNumberToObject(o, "queued", pool->policy.waiters_count);
+	cJSON_AddNumberToObject(o, "queued", dev->policy.waiters_count);
 	add_number_or_null(o, "rtt_ms", sum.rtt, 1000);
 	add_number_or_null(o, "last_used", sum.last_used, 1);
 	add_number_or_null(o, "age", sum.age, 1);
-	cJSON_AddNumberToObject(o, "requests", (double)pool->requests_done);
-	cJSON_AddNumberToObject(o, "commands", (double)pool->commands);
-	cJSON_AddNumberToObject(o, "logins", (double)pool->logins);
-	cJSON_AddNumberToObject(o, "failures", (double)pool->failures);
+	cJSON_AddNumberToObject(o, "requests", (double)dev->requests_done);
+	cJSON_AddNumberToObject(o, "commands", (double)dev->commands);
+	cJSON_AddNumberToObject(o, "logins", (double)dev->logins);
+	cJSON_AddNumberToObject(o, "failures", (double)dev->failures);
 	cJSON_AddNumberToObject(o, "bytes_in", (double)sum.bytes_in);
 	cJSON_AddNumberToObject(o, "bytes_out", (double)sum.bytes_out);
-	cJSON_AddBoolToObject(o, "persistent", pool->policy.persistent_wanted);
-	add_steering(o, pool->broker, pool->device->name, pool->device_name);
-	add_last_error(o, &pool->policy, brief, now);
+	cJSON_AddBoolToObject(o, "persistent", dev->policy.persistent_wanted);
+	add_steering(o, dev->broker, dev->conf->name, dev->device_name);
+	add_last_error(o, &dev->policy, brief, now);
 	return o;
 }
 
@@ -198,20 +198,20 @@ status_unused(const struct broker *b, const struct device_conf *d)
 }
 
 cJSON *
-status_peer(const struct broker_peer *bp, double now)
+status_peer(const struct client *client, double now)
 {
 	cJSON *o = cJSON_CreateObject();
 	char program[128];
 
-	cJSON_AddNumberToObject(o, "id", (double)peer_id(bp->peer));
-	cJSON_AddNumberToObject(o, "pid", (double)peer_pid(bp->peer));
-	cJSON_AddNumberToObject(o, "uid", (double)bp->who.uid);
-	cJSON_AddStringToObject(o, "program", broker_program(peer_pid(bp->peer), program, sizeof(program)));
-	cJSON_AddNumberToObject(o, "age", tenths(now - bp->since));
-	cJSON_AddNumberToObject(o, "requests", bp->requests_count);
-	cJSON_AddNumberToObject(o, "bytes_in", (double)peer_bytes_in(bp->peer));
-	cJSON_AddNumberToObject(o, "bytes_out", (double)peer_bytes_out(bp->peer));
-	cJSON_AddNumberToObject(o, "pending", (double)peer_out_pending(bp->peer));
+	cJSON_AddNumberToObject(o, "id", (double)peer_id(client->peer));
+	cJSON_AddNumberToObject(o, "pid", (double)peer_pid(client->peer));
+	cJSON_AddNumberToObject(o, "uid", (double)client->who.uid);
+	cJSON_AddStringToObject(o, "program", broker_program(peer_pid(client->peer), program, sizeof(program)));
+	cJSON_AddNumberToObject(o, "age", tenths(now - client->since));
+	cJSON_AddNumberToObject(o, "requests", client->requests_count);
+	cJSON_AddNumberToObject(o, "bytes_in", (double)peer_bytes_in(client->peer));
+	cJSON_AddNumberToObject(o, "bytes_out", (double)peer_bytes_out(client->peer));
+	cJSON_AddNumberToObject(o, "pending", (double)peer_out_pending(client->peer));
 	return o;
 }
 
@@ -240,8 +240,8 @@ status_request(const struct request *r, double now)
 	bool queued = r->state == REQUEST_QUEUED;
 
 	cJSON_AddNumberToObject(o, "id", (double)r->uid);
-	if (r->peer != NULL)
-		cJSON_AddNumberToObject(o, "peer", (double)peer_id(r->peer->peer));
+	if (r->client != NULL)
+		cJSON_AddNumberToObject(o, "peer", (double)peer_id(r->client->peer));
 	else
 		cJSON_AddNullToObject(o, "peer");
 	cJSON_AddStringToObject(o, "device", request_device(r));
@@ -251,8 +251,8 @@ status_request(const struct request *r, double now)
 	cJSON_AddNumberToObject(o, "queue_ms", tenths(((queued ? now : r->assigned) - r->received) * 1000));
 	cJSON_AddNumberToObject(o, "index", (double)r->index);
 	cJSON_AddNumberToObject(o, "count", (double)r->params.commands_count);
-	if (r->session != NULL)
-		cJSON_AddNumberToObject(o, "session", (double)r->session->id);
+	if (r->lease != NULL)
+		cJSON_AddNumberToObject(o, "session", (double)r->lease->id);
 	else
 		cJSON_AddNullToObject(o, "session");
 	cJSON_AddNumberToObject(o, "bytes_in", (double)r->bytes_in);

@@ -17,7 +17,7 @@
 
 struct broker_watch {
 	TAILQ_ENTRY(broker_watch) link;
-	struct broker_peer *bp;
+	struct client *client;
 	struct message_id id;
 	char *device; /* NULL: everything */
 	uint64_t missed;
@@ -32,7 +32,7 @@ send_text(struct broker_watch *w, const char *text)
 
 	cJSON_AddItemToObject(params, "id", message_id_to_json(&w->id));
 	cJSON_AddRawToObject(params, "event", text);
-	broker_peer_notify(w->bp, "event", params);
+	client_notify(w->client, "event", params);
 }
 
 static void
@@ -64,7 +64,7 @@ send_missed(struct broker_watch *w)
 static bool
 has_room(struct broker_watch *w)
 {
-	return peer_stream_room(w->bp->peer) > 0;
+	return peer_stream_room(w->client->peer) > 0;
 }
 
 /* What has no device concerns all, but for other clients' mistakes. */
@@ -79,7 +79,7 @@ concerns(const struct broker_watch *w, const struct event *e)
 }
 
 void
-broker_watch_event(struct broker *b, const struct event *e)
+watch_event(struct broker *b, const struct event *e)
 {
 	struct broker_watch *w;
 	char *text = NULL;
@@ -104,14 +104,14 @@ broker_watch_event(struct broker *b, const struct event *e)
 }
 
 void
-broker_watch_drained(struct broker_peer *bp)
+watch_drained(struct client *client)
 {
 	struct broker_watch *w;
 
-	if (bp->watches == 0)
+	if (client->watches == 0)
 		return;
-	TAILQ_FOREACH (w, &bp->broker->events->watches, link) {
-		if (w->bp == bp && w->missed > 0 && has_room(w))
+	TAILQ_FOREACH (w, &client->broker->events->watches, link) {
+		if (w->client == client && w->missed > 0 && has_room(w))
 			send_missed(w);
 	}
 }
@@ -121,53 +121,53 @@ broker_watch_drained(struct broker_peer *bp)
 static void
 watch_free(struct broker_watch *w)
 {
-	TAILQ_REMOVE(&w->bp->broker->events->watches, w, link);
-	w->bp->watches--;
+	TAILQ_REMOVE(&w->client->broker->events->watches, w, link);
+	w->client->watches--;
 	free(w->device);
 	free(w);
 }
 
 void
-broker_watch_leave(struct broker_peer *bp)
+watch_leave(struct client *client)
 {
 	struct broker_watch *w, *next;
 
-	if (bp->watches == 0)
+	if (client->watches == 0)
 		return;
-	TAILQ_FOREACH_SAFE (w, &bp->broker->events->watches, link, next) {
-		if (w->bp == bp)
+	TAILQ_FOREACH_SAFE (w, &client->broker->events->watches, link, next) {
+		if (w->client == client)
 			watch_free(w);
 	}
 }
 
 static struct broker_watch *
-watch_find(const struct broker_peer *bp, const struct message_id *id)
+watch_find(const struct client *client, const struct message_id *id)
 {
 	struct broker_watch *w;
 
-	TAILQ_FOREACH (w, &bp->broker->events->watches, link) {
-		if (w->bp == bp && message_id_equal(&w->id, id))
+	TAILQ_FOREACH (w, &client->broker->events->watches, link) {
+		if (w->client == client && message_id_equal(&w->id, id))
 			return w;
 	}
 	return NULL;
 }
 
 bool
-broker_watch_has(const struct broker_peer *bp, const struct message_id *id)
+watch_has(const struct client *client, const struct message_id *id)
 {
-	return bp->watches > 0 && watch_find(bp, id) != NULL;
+	return client->watches > 0 && watch_find(client, id) != NULL;
 }
 
 void
-broker_watch_cancel(struct broker_peer *bp, const struct message_id *id)
+watch_cancel(struct client *client, const struct message_id *id)
 {
-	struct broker_watch *w = bp->watches > 0 ? watch_find(bp, id) : NULL;
+	struct broker_watch *w = client->watches > 0 ? watch_find(client, id) : NULL;
 	struct np_error err;
 
 	if (w == NULL)
 		return;
 	error_set(&err, REASON_CANCELLED, "cancelled by the client");
-	broker_peer_error(bp, id, &err, NULL);
+	client_error(client, id, &err, NULL);
 	watch_free(w);
 }
 
@@ -176,32 +176,32 @@ broker_watch_cancel(struct broker_peer *bp, const struct message_id *id)
 static bool
 is_known(const struct broker *b, const char *device)
 {
-	const struct broker_pool *pool;
+	const struct device *dev;
 
 	if (config_device(b->config, device) != NULL)
 		return true;
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		if (strcmp(pool->device->name, device) == 0 || strcmp(pool->device_name, device) == 0)
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		if (strcmp(dev->conf->name, device) == 0 || strcmp(dev->device_name, device) == 0)
 			return true;
 	}
 	return false;
 }
 
 static int
-check(const struct broker_peer *bp, const char *device, struct np_error *err)
+check(const struct client *client, const char *device, struct np_error *err)
 {
 	char shown[128];
 
-	if (bp->watches >= WATCHES_PER_PEER)
-		return error_set(err, REASON_QUEUE_FULL, "this connection has %d watches already", bp->watches);
-	if (device != NULL && !is_known(bp->broker, device))
+	if (client->watches >= WATCHES_PER_PEER)
+		return error_set(err, REASON_QUEUE_FULL, "this connection has %d watches already", client->watches);
+	if (device != NULL && !is_known(client->broker, device))
 		return error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`: see npctl status",
 		    text_vis_into(shown, sizeof(shown), device));
 	return 0;
 }
 
 int
-broker_verb_watch(struct broker_peer *bp, const struct message *m, struct np_error *err)
+broker_verb_watch(struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"device"};
 	const char *device = NULL;
@@ -209,17 +209,17 @@ broker_verb_watch(struct broker_peer *bp, const struct message *m, struct np_err
 	struct event e;
 
 	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
-	    params_string(m->params, "device", &device, err) == -1 || check(bp, device, err) == -1)
+	    params_string(m->params, "device", &device, err) == -1 || check(client, device, err) == -1)
 		return -1;
 	w = xcalloc(1, sizeof(*w));
-	w->bp = bp;
+	w->client = client;
 	w->id = m->id;
 	w->device = xstrdup_null(device);
-	TAILQ_INSERT_TAIL(&bp->broker->events->watches, w, link);
-	bp->watches++;
+	TAILQ_INSERT_TAIL(&client->broker->events->watches, w, link);
+	client->watches++;
 	event_init(&e, EVENT_WATCHING);
-	e.id = broker_events_last(bp->broker);
-	e.time_ms = broker_event_wall_ms();
+	e.id = reports_last(client->broker);
+	e.time_ms = report_wall_ms();
 	e.device = w->device;
 	send_event(w, &e);
 	return 0;

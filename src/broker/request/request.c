@@ -1,5 +1,5 @@
 /*
- * Requests as objects: created, found, answered, ended, freed.  What they run is broker_exec.c's.
+ * Requests as objects: created, found, answered, ended, freed.  What they run is request_exec.c's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +20,11 @@ request_by_waiter(struct pool_waiter *w)
 }
 
 struct request *
-request_find(struct broker_peer *bp, const struct message_id *id)
+request_find(struct client *client, const struct message_id *id)
 {
 	struct request *r;
 
-	TAILQ_FOREACH (r, &bp->requests, peer_link) {
+	TAILQ_FOREACH (r, &client->requests, peer_link) {
 		if (message_id_equal(&r->id, id))
 			return r;
 	}
@@ -34,13 +34,13 @@ request_find(struct broker_peer *bp, const struct message_id *id)
 const char *
 request_device(const struct request *r)
 {
-	return r->pool != NULL ? r->pool->device->name : NULL;
+	return r->dev != NULL ? r->dev->conf->name : NULL;
 }
 
 /* ---- life ---- */
 
 struct request *
-request_create(struct broker *b, enum request_kind kind, struct broker_peer *peer, const struct message_id *id)
+request_create(struct broker *b, enum request_kind kind, struct client *peer, const struct message_id *id)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 
@@ -48,7 +48,7 @@ request_create(struct broker *b, enum request_kind kind, struct broker_peer *pee
 	r->uid = broker_next_id(b);
 	r->kind = kind;
 	r->state = REQUEST_QUEUED;
-	r->peer = peer;
+	r->client = peer;
 	r->id = *id;
 	r->received = clock_now();
 	r->params.queue_timeout = r->params.timeout = -1;
@@ -64,39 +64,39 @@ request_create(struct broker *b, enum request_kind kind, struct broker_peer *pee
 		TAILQ_INSERT_TAIL(&peer->requests, r, peer_link);
 		peer->requests_count++;
 	}
-	broker_event_request_made(r);
+	report_request_made(r);
 	return r;
 }
 
 void
 request_detach_peer(struct request *r)
 {
-	if (r->peer == NULL)
+	if (r->client == NULL)
 		return;
-	TAILQ_REMOVE(&r->peer->requests, r, peer_link);
-	r->peer->requests_count--;
-	r->peer = NULL;
+	TAILQ_REMOVE(&r->client->requests, r, peer_link);
+	r->client->requests_count--;
+	r->client = NULL;
 }
 
 void
 request_release_lease(struct request *r)
 {
-	if (r->session == NULL)
+	if (r->lease == NULL)
 		return;
-	if (r->pool->platform != NULL) {
-		if (r->session->sh.runner == r)
-			broker_shell_lease_end(r->session, r);
-		r->session = NULL;
+	if (r->dev->platform != NULL) {
+		if (r->lease->sh.runner == r)
+			link_shell_lease_end(r->lease, r);
+		r->lease = NULL;
 		return;
 	}
-	broker_session_refresh(r->session);
+	link_refresh(r->lease);
 	if (r->waiter.slotless)
-		pool_release_carried(&r->session->entry, clock_now());
+		pool_release_carried(&r->lease->entry, clock_now());
 	else
-		pool_release(&r->session->entry, clock_now());
-	broker_pool_kick(r->session->pool);
-	broker_pools_kick_room(r->broker);
-	r->session = NULL;
+		pool_release(&r->lease->entry, clock_now());
+	device_kick(r->lease->dev);
+	devices_kick_room(r->broker);
+	r->lease = NULL;
 }
 
 /* The last thing that happens to a request; it is freed at the end of the turn. */
@@ -111,16 +111,16 @@ request_ended(struct request *r)
 	ev_timer_stop(b->loop, &r->clock);
 	pool_unwait(&r->waiter);
 	if (r->held) {
-		TAILQ_REMOVE(&r->pool->held, r, held_link);
+		TAILQ_REMOVE(&r->dev->held, r, held_link);
 		r->held = false;
 	}
 	broker_question_drop(r);
 	request_release_lease(r);
 	request_detach_peer(r);
-	broker_event_request_ended(r);
-	if (r->pool != NULL) {
-		r->pool->last_used = clock_now();
-		r->pool->requests_done++;
+	report_request_ended(r);
+	if (r->dev != NULL) {
+		r->dev->last_used = clock_now();
+		r->dev->requests_done++;
 	}
 	broker_prompts_reassign(b, r->uid);
 	broker_waits_note(b);
@@ -154,7 +154,7 @@ fail_rest(struct request *r, const struct np_error *err)
 	buf_free(&r->captured[1]);
 	r->cli.prompt[0] = r->cli.mode[0] = r->cli.device_error[0] = '\0';
 	r->failed++;
-	broker_event_command_ended(r);
+	report_command_ended(r);
 	request_send_result(r);
 	request_send_not_run(r);
 	request_send_response(r);
@@ -169,11 +169,11 @@ request_fail(struct request *r, const struct np_error *err)
 		broker_forward_failed(r, err);
 	else if (r->index > 0)
 		fail_rest(r, err);
-	else if (r->peer != NULL)
-		broker_peer_error(r->peer, &r->id, err, request_device(r));
+	else if (r->client != NULL)
+		client_error(r->client, &r->id, err, request_device(r));
 	log_info("request", "%s: request %llu: %s: %s", request_device(r) != NULL ? request_device(r) : "?",
 	    (unsigned long long)r->uid, reason_name(err->reason), err->text);
-	broker_event_request_failed(r, err);
+	report_request_failed(r, err);
 	request_ended(r);
 }
 
@@ -182,12 +182,12 @@ request_notice(struct request *r, const char *text)
 {
 	cJSON *params;
 
-	if (r->peer == NULL)
+	if (r->client == NULL)
 		return;
 	params = cJSON_CreateObject();
 	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
 	cJSON_AddStringToObject(params, "text", text);
-	broker_peer_notify(r->peer, "notice", params);
+	client_notify(r->client, "notice", params);
 }
 
 static void
@@ -284,7 +284,7 @@ add_result_fields(cJSON *o, const struct request *r)
 		cJSON_AddStringToObject(o, "exit_signal", r->end.signal);
 	request_add_session(o, r);
 	add_ms(o, "duration_ms", r->started > 0 ? clock_now() - r->started : 0);
-	if (r->pool->platform != NULL)
+	if (r->dev->platform != NULL)
 		add_shell_fields(o, r);
 	if (r->params.capture) {
 		add_captured(o, "stdout", &r->captured[0]);
@@ -310,11 +310,11 @@ request_send_result(struct request *r)
 {
 	cJSON *params;
 
-	if (r->peer == NULL)
+	if (r->client == NULL)
 		return;
 	params = request_note_params(r);
 	add_result_fields(params, r);
-	broker_peer_notify(r->peer, "result", params);
+	client_notify(r->client, "result", params);
 }
 
 void
@@ -322,13 +322,13 @@ request_send_response(struct request *r)
 {
 	cJSON *result;
 
-	if (r->peer == NULL)
+	if (r->client == NULL)
 		return;
 	if (r->cancelled) {
 		struct np_error err;
 		error_set(&err, REASON_CANCELLED, "%s",
 		    r->killed ? "killed by the operator (npctl kill)" : "cancelled by the client");
-		broker_peer_error(r->peer, &r->id, &err, request_device(r));
+		client_error(r->client, &r->id, &err, request_device(r));
 		return;
 	}
 	result = cJSON_CreateObject();
@@ -340,7 +340,7 @@ request_send_response(struct request *r)
 	}
 	if (!r->params.batch)
 		add_result_fields(result, r);
-	broker_peer_result(r->peer, &r->id, result);
+	client_result(r->client, &r->id, result);
 }
 
 void
@@ -350,12 +350,12 @@ request_send_not_run(struct request *r)
 		struct np_error err;
 		cJSON *params = request_note_params(r);
 		error_set(&err, REASON_NOT_RUN, "not run: an earlier command failed");
-		broker_event_command_not_run(r, &err);
+		report_command_not_run(r, &err);
 		cJSON_AddNullToObject(params, "exit_status");
 		cJSON_AddStringToObject(params, "device", request_device(r));
 		cJSON_AddItemToObject(params, "error", message_error_object(&err, NULL));
-		if (r->peer != NULL)
-			broker_peer_notify(r->peer, "result", params);
+		if (r->client != NULL)
+			client_notify(r->client, "result", params);
 		else
 			cJSON_Delete(params);
 		r->failed++;

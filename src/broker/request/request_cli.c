@@ -1,7 +1,7 @@
 /*
  * Requests on interactive shells: one command after the other on the lease, each through the device's privileged mode
  * if that is wished, their output, their questions, their ends.  The driver (cli.h) says what happens; request states
- * are those of broker_exec.c.
+ * are those of request_exec.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 static struct cli *
 driver_of(const struct request *r)
 {
-	struct shell *sh = r->session != NULL ? r->session->sh.shell : NULL;
+	struct shell *sh = r->lease != NULL ? r->lease->sh.shell : NULL;
 
 	return sh != NULL ? shell_cli(sh) : NULL;
 }
@@ -33,7 +33,7 @@ first_given(double own, double device, double otherwise)
 static struct cli_limits
 limits_of(const struct request *r)
 {
-	const struct conn_args *args = &r->pool->device->args;
+	const struct conn_args *args = &r->dev->conf->args;
 
 	return (struct cli_limits){
 	    .first_byte = first_given(r->params.first_byte_timeout, args->first_byte_timeout, FIRST_BYTE_DEFAULT),
@@ -74,8 +74,8 @@ start_command(struct request *r, struct cli *cli)
 	    .answers_count = r->params.answers_count,
 	    .limits = limits_of(r),
 	    .raw = r->params.raw,
-	    .prove = r->params.prove || r->pool->platform->prove,
-	    .interactive = r->params.interactive && r->peer != NULL};
+	    .prove = r->params.prove || r->dev->platform->prove,
+	    .interactive = r->params.interactive && r->client != NULL};
 	struct np_error err;
 
 	if (cli_run(cli, &command, clock_now(), &err) == -1) {
@@ -85,9 +85,9 @@ start_command(struct request *r, struct cli *cli)
 	broker_record_command(r);
 	if (r->params.trial)
 		broker_trial_command(r);
-	r->session->commands++;
-	r->pool->commands++;
-	shell_wake(r->session->sh.shell);
+	r->lease->commands++;
+	r->dev->commands++;
+	shell_wake(r->lease->sh.shell);
 }
 
 static void
@@ -108,8 +108,8 @@ start_config(struct request *r, struct cli *cli)
 		request_fail(r, &err);
 		return;
 	}
-	r->session->commands++;
-	shell_wake(r->session->sh.shell);
+	r->lease->commands++;
+	shell_wake(r->lease->sh.shell);
 }
 
 static void
@@ -129,14 +129,14 @@ start_enable(struct request *r, struct cli *cli, const char *secret)
 	if (cli_enable(cli, secret, clock_now(), &err) == -1)
 		request_fail(r, &err);
 	else
-		shell_wake(r->session->sh.shell);
+		shell_wake(r->lease->sh.shell);
 }
 
 /* Configuration begins in the privileged mode; a command runs there when the request says so. */
 static bool
 must_enable(const struct request *r, const struct cli *cli)
 {
-	const struct platform_mode *mode = cli_mode(cli), *base = r->pool->platform->base_mode;
+	const struct platform_mode *mode = cli_mode(cli), *base = r->dev->platform->base_mode;
 
 	if (r->kind != REQUEST_CONFIG && !r->params.enable)
 		return false;
@@ -169,21 +169,21 @@ request_cli_start(struct request *r)
 void
 request_cli_pump(struct request *r)
 {
-	struct shell *sh = r->session != NULL ? r->session->sh.shell : NULL;
+	struct shell *sh = r->lease != NULL ? r->lease->sh.shell : NULL;
 	const struct buf *out = sh != NULL ? shell_output(sh) : NULL;
 
-	if (out == NULL || r->session->sh.runner != r)
+	if (out == NULL || r->lease->sh.runner != r)
 		return;
 	if (out->len > 0) {
 		r->got_output = true;
 		r->last_activity = clock_now();
 	}
-	if (r->params.record && r->session->sh.transcript != NULL) {
-		transcript_output(r->session->sh.transcript, buf_head(out), out->len);
+	if (r->params.record && r->lease->sh.transcript != NULL) {
+		transcript_output(r->lease->sh.transcript, buf_head(out), out->len);
 		shell_consume(sh, out->len);
 	}
 	if (r->params.trial) {
-		broker_trial_seen(r->session, buf_head(out), out->len);
+		broker_trial_seen(r->lease, buf_head(out), out->len);
 		shell_consume(sh, out->len);
 	}
 	while (out->len > 0) {
@@ -198,7 +198,7 @@ request_cli_pump(struct request *r)
 static void
 keep_rest(struct request *r)
 {
-	struct shell *sh = r->session != NULL ? r->session->sh.shell : NULL;
+	struct shell *sh = r->lease != NULL ? r->lease->sh.shell : NULL;
 	const struct buf *out = sh != NULL ? shell_output(sh) : NULL;
 
 	request_cli_pump(r);
@@ -213,7 +213,7 @@ keep_rest(struct request *r)
 static void
 secret_wanted(struct request *r)
 {
-	char *text = xasprintf("Enable password for %s: ", r->pool->device->name);
+	char *text = xasprintf("Enable password for %s: ", r->dev->conf->name);
 
 	r->cli.asked_secret = r->cli.waits_secret = true;
 	broker_question_ask(r, PROMPT_SECRET, text, false);
@@ -224,10 +224,10 @@ secret_wanted(struct request *r)
 static bool
 may_ask_secret(const struct request *r, const struct np_error *err)
 {
-	const struct device_conf *d = r->pool->device;
+	const struct device_conf *d = r->dev->conf;
 	bool configured = d->secret != NULL || d->secret_file != NULL || d->secret_command != NULL;
 
-	return err->reason == REASON_PRIVILEGE_FAILED && !configured && !r->cli.asked_secret && r->peer != NULL &&
+	return err->reason == REASON_PRIVILEGE_FAILED && !configured && !r->cli.asked_secret && r->client != NULL &&
 	       r->params.interactive && !r->cancelled;
 }
 
@@ -236,7 +236,7 @@ enabled(struct request *r, const struct cli_result *result)
 {
 	struct cli *cli = driver_of(r);
 
-	if (r->cancelled || r->peer == NULL)
+	if (r->cancelled || r->client == NULL)
 		request_command_done(r);
 	else if (result->err.reason == REASON_NONE && cli != NULL)
 		start_operation(r, cli);
@@ -260,7 +260,7 @@ take_error(struct request *r, const struct np_error *err)
 void
 request_cli_mode(struct request *r, const char *mode)
 {
-	const char *base = r->pool->platform->base_mode->name;
+	const char *base = r->dev->platform->base_mode->name;
 
 	snprintf(r->cli.mode, sizeof(r->cli.mode), "%s", mode != NULL ? mode : "");
 	r->cli.moved =
@@ -327,7 +327,7 @@ request_cli_cancel(struct request *r)
 	struct cli *cli = driver_of(r);
 
 	broker_question_drop(r);
-	if (cli == NULL || r->session->sh.runner != r) {
+	if (cli == NULL || r->lease->sh.runner != r) {
 		request_command_done(r);
 		return;
 	}
@@ -338,7 +338,7 @@ request_cli_cancel(struct request *r)
 	}
 	/* At rest its result is on the way, and is that of this command: the next one must not begin before it. */
 	cli_cancel(cli, clock_now());
-	shell_wake(r->session->sh.shell);
+	shell_wake(r->lease->sh.shell);
 }
 
 /* ---- questions ---- */
@@ -347,7 +347,7 @@ void
 request_cli_question(struct request *r, const struct cli_event *event)
 {
 	broker_question_drop(r); /* the device went on from the one before: its answer would be one to this */
-	if (r->peer == NULL || !r->params.interactive || r->cancelled)
+	if (r->client == NULL || !r->params.interactive || r->cancelled)
 		cli_answer(driver_of(r), NULL, clock_now());
 	else
 		broker_question_ask(r, PROMPT_QUESTION, event->text, !event->hidden);
@@ -360,11 +360,11 @@ request_cli_answer(struct request *r, const char *value)
 	struct cli *cli = driver_of(r);
 	struct np_error err;
 
-	if (cli == NULL || r->session->sh.runner != r)
+	if (cli == NULL || r->lease->sh.runner != r)
 		return;
 	if (cli_state(cli) == CLI_QUESTION) {
 		cli_answer(cli, value, clock_now());
-		shell_wake(r->session->sh.shell);
+		shell_wake(r->lease->sh.shell);
 		return;
 	}
 	if (!r->cli.waits_secret)

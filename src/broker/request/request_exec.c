@@ -72,7 +72,7 @@ request_give_up(struct request *r, enum np_reason reason, const char *text)
 {
 	if (r->abort.reason != REASON_NONE || r->state != REQUEST_RUNNING)
 		return;
-	if (r->pool->platform != NULL) {
+	if (r->dev->platform != NULL) {
 		error_set(&r->abort, reason, "%s", text);
 		request_cli_cancel(r);
 		return;
@@ -91,7 +91,7 @@ request_stream(struct request *r, int which, const uint8_t *p, size_t n)
 {
 	size_t room;
 
-	if (r->peer == NULL || r->cancelled || r->abort.reason == REASON_OUTPUT_LIMIT)
+	if (r->client == NULL || r->cancelled || r->abort.reason == REASON_OUTPUT_LIMIT)
 		return n;
 	if (r->params.capture) {
 		if (buf_append(&r->captured[which], p, n) == -1)
@@ -102,7 +102,7 @@ request_stream(struct request *r, int which, const uint8_t *p, size_t n)
 			r->bytes_out += n;
 		return n;
 	}
-	room = peer_stream_room(r->peer->peer);
+	room = peer_stream_room(r->client->peer);
 	if (r->params.window > 0 && r->window_left < room)
 		room = (size_t)r->window_left;
 	else if (room < STREAM_MIN && room < n)
@@ -113,7 +113,7 @@ request_stream(struct request *r, int which, const uint8_t *p, size_t n)
 		n = FRAME_DATA_MAX;
 	if (n == 0)
 		return 0;
-	peer_send(r->peer->peer, r->heads[which], strlen(r->heads[which]), p, n);
+	peer_send(r->client->peer, r->heads[which], strlen(r->heads[which]), p, n);
 	if (r->params.window > 0)
 		r->window_left -= n;
 	r->bytes_out += n;
@@ -153,13 +153,13 @@ pump_tails(struct request *r)
 static bool
 result_has_room(const struct request *r)
 {
-	return r->peer == NULL || r->cancelled || peer_stream_room(r->peer->peer) > 0;
+	return r->client == NULL || r->cancelled || peer_stream_room(r->client->peer) > 0;
 }
 
 void
 request_pump(struct request *r)
 {
-	if (r->state == REQUEST_RUNNING && r->pool->platform != NULL)
+	if (r->state == REQUEST_RUNNING && r->dev->platform != NULL)
 		request_cli_pump(r);
 	else if (r->state == REQUEST_RUNNING)
 		pump_output(r);
@@ -169,16 +169,16 @@ request_pump(struct request *r)
 
 /* The client has read: whoever streams to it may go on, in turn, or one that floods would keep the others out. */
 void
-request_drained(struct broker_peer *bp)
+request_drained(struct client *client)
 {
 	struct request *r;
 
-	for (int n = bp->requests_count; n > 0 && peer_stream_room(bp->peer) > 0; n--) {
-		r = TAILQ_FIRST(&bp->requests);
+	for (int n = client->requests_count; n > 0 && peer_stream_room(client->peer) > 0; n--) {
+		r = TAILQ_FIRST(&client->requests);
 		if (r == NULL)
 			return;
-		TAILQ_REMOVE(&bp->requests, r, peer_link);
-		TAILQ_INSERT_TAIL(&bp->requests, r, peer_link);
+		TAILQ_REMOVE(&client->requests, r, peer_link);
+		TAILQ_INSERT_TAIL(&client->requests, r, peer_link);
 		request_pump(r);
 	}
 }
@@ -200,12 +200,12 @@ request_grant_stdin(struct request *r, size_t n)
 	cJSON *params;
 
 	r->stdin_granted += n;
-	if (r->peer == NULL)
+	if (r->client == NULL)
 		return;
 	params = cJSON_CreateObject();
 	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
 	cJSON_AddNumberToObject(params, "bytes", (double)n);
-	broker_peer_notify(r->peer, "credit", params);
+	client_notify(r->client, "credit", params);
 }
 
 static void
@@ -213,8 +213,8 @@ on_started(struct chan *ch, void *arg)
 {
 	struct request *r = arg;
 
-	r->session->commands++;
-	r->pool->commands++;
+	r->lease->commands++;
+	r->dev->commands++;
 	r->requeues = 0;
 	r->last_activity = clock_now();
 	if (r->params.batch)
@@ -257,7 +257,7 @@ go_back(struct request *r)
 	r->ran_on.id = 0;
 	r->started = 0;
 	r->state = REQUEST_QUEUED;
-	broker_pool_wait_again(r->pool, r);
+	device_wait_again(r->dev, r);
 }
 
 /*
@@ -267,7 +267,7 @@ go_back(struct request *r)
 static bool
 refused_channel(struct request *r, const struct np_error *why)
 {
-	if (why->reason != REASON_EXEC_REFUSED || r->pool->platform != NULL)
+	if (why->reason != REASON_EXEC_REFUSED || r->dev->platform != NULL)
 		return false;
 	request_release_lease(r);
 	return broker_fall_back_to_shell(r);
@@ -284,13 +284,13 @@ shell_is_lost(const struct np_error *why)
 bool
 request_try_again(struct request *r, const struct np_error *why, bool sent)
 {
-	if (r->cancelled || r->abort.reason != REASON_NONE || r->peer == NULL || r->broker->stopping)
+	if (r->cancelled || r->abort.reason != REASON_NONE || r->client == NULL || r->broker->stopping)
 		return false;
 	if (refused_channel(r, why)) {
 		go_back(r);
 		return true;
 	}
-	if (sent || (r->pool->platform != NULL && !shell_is_lost(why)))
+	if (sent || (r->dev->platform != NULL && !shell_is_lost(why)))
 		return false;
 	if (why->reason == REASON_EXEC_REFUSED || why->reason == REASON_INVALID_PARAMS || r->cli.moved)
 		return false;
@@ -328,7 +328,7 @@ static const struct chan_events chan_callbacks = {
 static const char *const *
 merged_env(struct request *r, char ***list)
 {
-	size_t n = 0, count = r->session->target->set_env.n;
+	size_t n = 0, count = r->lease->target->set_env.n;
 
 	for (char **e = r->params.env; e != NULL && *e != NULL; e++)
 		count++;
@@ -336,8 +336,8 @@ merged_env(struct request *r, char ***list)
 	if (count == 0)
 		return NULL;
 	*list = xcalloc(count + 1, sizeof(**list));
-	for (size_t i = 0; i < r->session->target->set_env.n; i++)
-		(*list)[n++] = r->session->target->set_env.v[i];
+	for (size_t i = 0; i < r->lease->target->set_env.n; i++)
+		(*list)[n++] = r->lease->target->set_env.v[i];
 	for (char **e = r->params.env; e != NULL && *e != NULL; e++)
 		(*list)[n++] = *e;
 	return (const char *const *)*list;
@@ -374,7 +374,7 @@ command_on_channel(struct request *r)
 	    .env = merged_env(r, &env)};
 
 	request_begin_command(r);
-	r->chan = chan_start(r->session->session, &spec, &chan_callbacks, r);
+	r->chan = chan_start(r->lease->session, &spec, &chan_callbacks, r);
 	free(env);
 	if (r->stdin_ended)
 		chan_eof(r->chan);
@@ -384,8 +384,8 @@ command_on_channel(struct request *r)
 static void
 command_start(struct request *r)
 {
-	if (r->pool->platform != NULL) {
-		broker_shell_lease(r->session, r);
+	if (r->dev->platform != NULL) {
+		link_shell_lease(r->lease, r);
 		request_cli_start(r);
 	} else
 		command_on_channel(r);
@@ -394,7 +394,7 @@ command_start(struct request *r)
 static bool
 stops_on_error(const struct request *r)
 {
-	bool usual = r->pool->platform != NULL; /* on a command line, what follows depends on what was before */
+	bool usual = r->dev->platform != NULL; /* on a command line, what follows depends on what was before */
 
 	return r->params.on_error == ON_ERROR_STOP || (r->params.on_error == ON_ERROR_DEFAULT && usual);
 }
@@ -405,7 +405,7 @@ another_follows(const struct request *r)
 {
 	bool lost = r->end.err.reason != REASON_NONE && r->abort.reason == REASON_NONE;
 
-	return r->params.batch && !r->cancelled && r->peer != NULL && !lost &&
+	return r->params.batch && !r->cancelled && r->client != NULL && !lost &&
 	       !(stops_on_error(r) && request_command_failed(r)) && r->index + 1 < r->params.commands_count;
 }
 
@@ -419,8 +419,8 @@ request_command_done(struct request *r)
 		request_release_lease(r);
 	}
 	request_pump(r);
-	if (r->state == REQUEST_FLUSHING && r->session != NULL)
-		broker_shell_pause(r->session);
+	if (r->state == REQUEST_FLUSHING && r->lease != NULL)
+		link_shell_pause(r->lease);
 }
 
 /*
@@ -454,18 +454,18 @@ command_finish(struct request *r)
 	log_info("request", "%s: request %llu: %s in %.0f ms", request_device(r), (unsigned long long)r->uid,
 	    request_command_error(r) != NULL ? reason_name(request_command_error(r)->reason) : "done",
 	    (clock_now() - r->started) * 1000);
-	broker_event_command_ended(r);
+	report_command_ended(r);
 	if (!r->cancelled && r->kind == REQUEST_EXEC)
 		request_send_result(r);
 	if (more) {
 		r->index++;
-		if (r->session != NULL)
+		if (r->lease != NULL)
 			command_start(r);
 		else
 			go_elsewhere(r);
 		return;
 	}
-	if (r->params.batch && !r->cancelled && r->peer != NULL)
+	if (r->params.batch && !r->cancelled && r->client != NULL)
 		request_send_not_run(r);
 	request_send_response(r);
 	request_ended(r);
@@ -476,9 +476,9 @@ command_finish(struct request *r)
 void
 request_submit(struct request *r)
 {
-	broker_event_request_queued(r);
-	if (r->pool->platform == NULL || !broker_shell_resume(r))
-		broker_pool_wait(r->pool, r);
+	report_request_queued(r);
+	if (r->dev->platform == NULL || !link_shell_resume(r))
+		device_wait(r->dev, r);
 }
 
 static void
@@ -487,8 +487,8 @@ open_finish(struct request *r)
 	cJSON *result = cJSON_CreateObject();
 
 	request_add_session(result, r);
-	if (r->peer != NULL)
-		broker_peer_result(r->peer, &r->id, result);
+	if (r->client != NULL)
+		client_result(r->client, &r->id, result);
 	else
 		cJSON_Delete(result);
 	request_ended(r);
@@ -496,23 +496,23 @@ open_finish(struct request *r)
 
 /* The pool gives a lease. */
 void
-request_assigned(struct request *r, struct broker_session *s)
+request_assigned(struct request *r, struct link *link)
 {
-	r->session = s;
+	r->lease = link;
 	r->assigned = clock_now();
-	r->ran_on.id = s->id;
-	r->ran_on.reused = s->entry.ready_since <= r->received; /* it was warm before the request came */
-	r->ran_on.connect_seconds = s->connect_seconds;
+	r->ran_on.id = link->id;
+	r->ran_on.reused = link->entry.ready_since <= r->received; /* it was warm before the request came */
+	r->ran_on.connect_seconds = link->connect_seconds;
 	request_cli_begin(r);
-	broker_event_request_started(r);
+	report_request_started(r);
 	switch (r->kind) {
 	case REQUEST_EXEC:
 	case REQUEST_CONFIG:
 		command_start(r);
 		break;
 	case REQUEST_OPEN:
-		if (r->pool->platform != NULL) /* its lease ends as others do */
-			broker_shell_lease(s, r);
+		if (r->dev->platform != NULL) /* its lease ends as others do */
+			link_shell_lease(link, r);
 		open_finish(r);
 		break;
 	case REQUEST_FORWARD:

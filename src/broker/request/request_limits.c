@@ -10,7 +10,7 @@
 static double
 first_byte_limit(const struct request *r)
 {
-	double own = r->params.first_byte_timeout, device = r->pool->device->args.first_byte_timeout;
+	double own = r->params.first_byte_timeout, device = r->dev->conf->args.first_byte_timeout;
 
 	return own >= 0 ? own : device >= 0 ? device : 0;
 }
@@ -18,7 +18,7 @@ first_byte_limit(const struct request *r)
 static double
 idle_limit(const struct request *r)
 {
-	double own = r->params.idle_timeout, device = r->pool->device->args.idle_timeout;
+	double own = r->params.idle_timeout, device = r->dev->conf->args.idle_timeout;
 
 	return own >= 0 ? own : device >= 0 ? device : 0;
 }
@@ -26,7 +26,7 @@ idle_limit(const struct request *r)
 static double
 total_limit(const struct request *r)
 {
-	return r->params.timeout >= 0 ? r->params.timeout : r->pool->device->args.timeout;
+	return r->params.timeout >= 0 ? r->params.timeout : r->dev->conf->args.timeout;
 }
 
 static bool

@@ -32,20 +32,20 @@ static void NP_PRINTF(3, 4) say(struct request *r, const char *what, const char 
 }
 
 int
-verb_platform_test(struct broker_peer *bp, const struct message *m, struct np_error *err)
+verb_platform_test(struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
 	struct request *r;
 	int rc = trial_params_parse(m->params, &params, err);
 
 	if (rc == 0)
-		rc = broker_request_make(bp, m, REQUEST_EXEC, &params, &r, err);
+		rc = broker_request_make(client, m, REQUEST_EXEC, &params, &r, err);
 	exec_params_finish(&params);
 	if (rc == -1)
 		return -1;
 	broker_request_add_command(r, "");
-	if (r->pool->platform->detect_command != NULL)
-		broker_request_add_command(r, r->pool->platform->detect_command);
+	if (r->dev->platform->detect_command != NULL)
+		broker_request_add_command(r, r->dev->platform->detect_command);
 	request_submit(r);
 	return 0;
 }
@@ -56,8 +56,8 @@ verb_platform_test(struct broker_peer *bp, const struct message *m, struct np_er
 static int
 say_errors(struct request *r, const char *what)
 {
-	const struct platform *p = r->pool->platform;
-	const struct buf *seen = &r->session->sh.seen;
+	const struct platform *p = r->dev->platform;
+	const struct buf *seen = &r->lease->sh.seen;
 	const char *line = (const char *)buf_head(seen), *end = line + seen->len;
 	int count = 0;
 
@@ -76,32 +76,32 @@ say_errors(struct request *r, const char *what)
 }
 
 static void
-forget_seen(struct broker_session *s)
+forget_seen(struct link *link)
 {
-	buf_free(&s->sh.seen);
-	buf_init(&s->sh.seen, SEEN_MAX);
+	buf_free(&link->sh.seen);
+	buf_init(&link->sh.seen, SEEN_MAX);
 }
 
 void
-broker_trial_seen(struct broker_session *s, const void *bytes, size_t size)
+broker_trial_seen(struct link *link, const void *bytes, size_t size)
 {
-	size_t room = buf_room(&s->sh.seen), n = size < room ? size : room; /* the rest would say nothing more */
+	size_t room = buf_room(&link->sh.seen), n = size < room ? size : room; /* the rest would say nothing more */
 
-	if (n > 0 && buf_append(&s->sh.seen, bytes, n) == -1)
-		log_debug("platform", "%s: not all of it was seen", s->pool->device->name);
+	if (n > 0 && buf_append(&link->sh.seen, bytes, n) == -1)
+		log_debug("platform", "%s: not all of it was seen", link->dev->conf->name);
 }
 
 static void
 say_login(struct request *r)
 {
-	const struct platform *p = r->pool->platform;
-	const struct broker_session *s = r->session;
-	const struct platform_mode *mode = cli_mode(shell_cli(s->sh.shell));
+	const struct platform *p = r->dev->platform;
+	const struct link *link = r->lease;
+	const struct platform_mode *mode = cli_mode(shell_cli(link->sh.shell));
 
 	say(r, "platform", "%s (%s, %s), read from %s", p->name, p->title != NULL ? p->title : p->name,
 	    platform_origin_name(p->origin), p->file);
-	say(r, "login", "at a prompt of mode `%s' after %.0f ms", mode->name, s->connect_seconds * 1000);
-	if (s->sh.secret_given && mode != p->base_mode)
+	say(r, "login", "at a prompt of mode `%s' after %.0f ms", mode->name, link->connect_seconds * 1000);
+	if (link->sh.secret_given && mode != p->base_mode)
 		say(r, "login", "a secret is configured, but mode `%s' was not reached", p->base_mode->name);
 	if (p->prepare.count > 0 && say_errors(r, "prepare") == 0)
 		say(r, "prepare", "%zu steps, none was refused", p->prepare.count);
@@ -113,16 +113,16 @@ broker_trial_command(struct request *r)
 {
 	if (r->index == 0)
 		say_login(r);
-	forget_seen(r->session);
+	forget_seen(r->lease);
 }
 
 static void
 say_recognised(struct request *r)
 {
-	const struct buf *seen = &r->session->sh.seen;
+	const struct buf *seen = &r->lease->sh.seen;
 	const struct platform *found = platforms_guess(r->broker->platforms, (const char *)buf_head(seen), seen->len);
 
-	if (found == r->pool->platform)
+	if (found == r->dev->platform)
 		say(r, "detect", "its answer is recognised as %s", found->name);
 	else if (found != NULL)
 		say(r, "detect", "its answer is that of %s: is `device_type` right?", found->name);
@@ -134,7 +134,7 @@ static void
 say_command(struct request *r, const struct cli_result *result)
 {
 	const struct command *c = &r->params.commands[r->index];
-	const struct buf *seen = &r->session->sh.seen;
+	const struct buf *seen = &r->lease->sh.seen;
 	size_t lines = 0;
 
 	for (size_t i = 0; i < seen->len; i++)
@@ -156,9 +156,9 @@ say_command(struct request *r, const struct cli_result *result)
 static bool
 try_config(struct request *r)
 {
-	const struct platform *p = r->pool->platform;
+	const struct platform *p = r->dev->platform;
 	struct cli_config config = {.dry_run = p->config.candidate};
-	struct cli *cli = shell_cli(r->session->sh.shell);
+	struct cli *cli = shell_cli(r->lease->sh.shell);
 	const struct platform_mode *mode = cli_mode(cli);
 	struct np_error err;
 
@@ -178,7 +178,7 @@ try_config(struct request *r)
 		say(r, "config", "%s", err.text);
 		return false;
 	}
-	shell_wake(r->session->sh.shell);
+	shell_wake(r->lease->sh.shell);
 	return true;
 }
 
@@ -197,5 +197,5 @@ broker_trial_result(struct request *r, const struct cli_result *result)
 		return false;
 	}
 	say_command(r, result);
-	return last && result->err.reason == REASON_NONE && r->session != NULL && try_config(r);
+	return last && result->err.reason == REASON_NONE && r->lease != NULL && try_config(r);
 }

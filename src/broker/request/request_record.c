@@ -20,34 +20,35 @@ broker_request_add_command(struct request *r, const char *text)
 }
 
 int
-verb_record(struct broker_peer *bp, const struct message *m, struct np_error *err)
+verb_record(struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
 	struct request *r;
 	int rc = record_params_parse(m->params, &params, err);
 
 	if (rc == 0)
-		rc = broker_request_make(bp, m, REQUEST_EXEC, &params, &r, err);
+		rc = broker_request_make(client, m, REQUEST_EXEC, &params, &r, err);
 	exec_params_finish(&params);
 	if (rc == -1)
 		return -1;
 	if (r->params.commands_count == 0)
 		broker_request_add_command(
-		    r, r->pool->platform->detect_command != NULL ? r->pool->platform->detect_command : "");
+		    r, r->dev->platform->detect_command != NULL ? r->dev->platform->detect_command : "");
 	request_submit(r);
 	return 0;
 }
 
 /* The recording or trial for which this session is made, or NULL. */
 static const struct request *
-made_for(const struct broker_session *s)
+made_for(const struct link *link)
 {
 	const struct request *r;
 
-	if (!s->entry.private_use)
+	if (!link->entry.private_use)
 		return NULL;
-	TAILQ_FOREACH (r, &s->pool->broker->requests, link) {
-		if (r->waiter.id == s->entry.private_for && (r->params.record || r->params.trial) && r->pool == s->pool)
+	TAILQ_FOREACH (r, &link->dev->broker->requests, link) {
+		if (r->waiter.id == link->entry.private_for && (r->params.record || r->params.trial) &&
+		    r->dev == link->dev)
 			return r;
 	}
 	return NULL;
@@ -55,23 +56,23 @@ made_for(const struct broker_session *s)
 
 /* Before the shell of s is opened, and before its secrets are given away. */
 void
-broker_record_begin(struct broker_session *s)
+broker_record_begin(struct link *link)
 {
-	const struct request *r = made_for(s);
+	const struct request *r = made_for(link);
 
-	s->sh.secret_given = s->sh.secret != NULL;
+	link->sh.secret_given = link->sh.secret != NULL;
 	if (r != NULL && r->params.trial)
-		s->sh.trial = true;
+		link->sh.trial = true;
 	if (r != NULL && r->params.record)
-		s->sh.transcript = transcript_create(
-		    s->pool->platform, session_banner(s->session), s->sh.password, s->sh.secret, clock_now());
+		link->sh.transcript = transcript_create(link->dev->platform, session_banner(link->session),
+		    link->sh.password, link->sh.secret, clock_now());
 }
 
 /* The next command of r begins. */
 void
 broker_record_command(struct request *r)
 {
-	struct transcript *t = r->session->sh.transcript;
+	struct transcript *t = r->lease->sh.transcript;
 	const struct command *c = &r->params.commands[r->index];
 
 	if (r->params.record && t != NULL) {
@@ -83,7 +84,7 @@ broker_record_command(struct request *r)
 void
 broker_record_result(struct request *r, const struct cli_result *result)
 {
-	struct transcript *t = r->session != NULL ? r->session->sh.transcript : NULL;
+	struct transcript *t = r->lease != NULL ? r->lease->sh.transcript : NULL;
 	bool ok = result->err.reason == REASON_NONE;
 
 	if (!r->params.record || t == NULL)
@@ -99,7 +100,7 @@ broker_record_result(struct request *r, const struct cli_result *result)
 void
 broker_record_end(struct request *r)
 {
-	struct transcript *t = r->session != NULL ? r->session->sh.transcript : NULL;
+	struct transcript *t = r->lease != NULL ? r->lease->sh.transcript : NULL;
 	struct buf *text;
 
 	if (!r->params.record || t == NULL)

@@ -43,7 +43,7 @@ tell(struct request *r, const struct connect_step *step)
 
 	r->test.since = clock_now();
 	r->test.failed_told |= step->outcome == STEP_FAILED;
-	if (r->peer == NULL)
+	if (r->client == NULL)
 		return;
 	params = cJSON_CreateObject();
 	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
@@ -51,7 +51,7 @@ tell(struct request *r, const struct connect_step *step)
 	cJSON_AddStringToObject(params, "outcome", outcome_word(step->outcome));
 	cJSON_AddNumberToObject(params, "ms", broker_round(step->seconds * 1000, 10));
 	cJSON_AddStringToObject(params, "text", step->text);
-	broker_peer_notify(r->peer, "step", params);
+	client_notify(r->client, "step", params);
 }
 
 /* A step that was done on the loop: its time began with the end of the one before. */
@@ -67,14 +67,14 @@ broker_test_step(struct request *r, const char *name, enum step_outcome outcome,
 void
 broker_test_connector_step(uint64_t job, const struct connect_step *step, void *broker)
 {
-	struct broker_session *s = broker_session_by_job(broker, job);
+	struct link *link = link_by_job(broker, job);
 	struct connect_step barred = *step;
 
-	if (s == NULL || s->test == NULL)
+	if (link == NULL || link->test == NULL)
 		return;
 	if (step->outcome == STEP_SKIPPED)
-		barred.text = s->test->test.barred.text;
-	tell(s->test, &barred);
+		barred.text = link->test->test.barred.text;
+	tell(link->test, &barred);
 }
 
 /* ---- the command line ---- */
@@ -104,10 +104,10 @@ cli_step_name(int state)
 
 /* Looks where the command line is now: each state that it has left behind was a step. */
 void
-broker_test_shell(struct broker_session *s)
+broker_test_shell(struct link *link)
 {
-	struct request *r = s->test;
-	struct cli *cli = shell_cli(s->sh.shell);
+	struct request *r = link->test;
+	struct cli *cli = shell_cli(link->sh.shell);
 	int state = (int)cli_state(cli);
 	const char *name = cli_step_name(r->test.cli);
 	char text[96];
@@ -133,17 +133,17 @@ let_go(struct request *r)
 }
 
 void
-broker_test_passed(struct broker_session *s)
+broker_test_passed(struct link *link)
 {
-	struct request *r = s->test;
+	struct request *r = link->test;
 	cJSON *result = cJSON_CreateObject();
 
 	let_go(r);
 	cJSON_AddStringToObject(result, "device", request_device(r));
 	cJSON_AddNumberToObject(result, "ms", broker_round((clock_now() - r->received) * 1000, 10));
-	cJSON_AddStringToObject(result, "auth", s->auth != NULL ? s->auth : "none");
-	if (r->peer != NULL)
-		broker_peer_result(r->peer, &r->id, result);
+	cJSON_AddStringToObject(result, "auth", link->auth != NULL ? link->auth : "none");
+	if (r->client != NULL)
+		client_result(r->client, &r->id, result);
 	else
 		cJSON_Delete(result);
 	request_ended(r);
@@ -151,10 +151,10 @@ broker_test_passed(struct broker_session *s)
 
 /* Where it failed, as far as the connector did not say so. */
 static const char *
-failed_step(const struct broker_session *s, const struct np_error *err)
+failed_step(const struct link *link, const struct np_error *err)
 {
-	bool made = s->connect_seconds > 0; /* by the connector: the rest is the command line's */
-	const char *name = made ? cli_step_name(s->test->test.cli) : NULL;
+	bool made = link->connect_seconds > 0; /* by the connector: the rest is the command line's */
+	const char *name = made ? cli_step_name(link->test->test.cli) : NULL;
 
 	if (name != NULL)
 		return name;
@@ -162,14 +162,14 @@ failed_step(const struct broker_session *s, const struct np_error *err)
 }
 
 void
-broker_test_failed(struct broker_session *s, const struct np_error *err)
+broker_test_failed(struct link *link, const struct np_error *err)
 {
-	struct request *r = s->test;
+	struct request *r = link->test;
 	struct np_error why =
 	    r->test.barred.reason != REASON_NONE && err->reason == REASON_CANCELLED ? r->test.barred : *err;
 
 	if (!r->test.failed_told && r->test.barred.reason == REASON_NONE)
-		broker_test_step(r, failed_step(s, err), STEP_FAILED, err->text);
+		broker_test_step(r, failed_step(link, err), STEP_FAILED, err->text);
 	let_go(r);
 	request_fail(r, &why);
 }
@@ -178,7 +178,7 @@ broker_test_failed(struct broker_session *s, const struct np_error *err)
 void
 broker_test_cancel(struct request *r)
 {
-	struct broker_session *s = r->test.session;
+	struct link *link = r->test.session;
 
 	if (r->test.job != 0)
 		connector_cancel(r->broker->connector, r->test.job, REASON_CANCELLED, "the test was cancelled");
@@ -186,18 +186,18 @@ broker_test_cancel(struct request *r)
 	let_go(r);
 	request_send_response(r);
 	request_ended(r);
-	if (s != NULL)
-		broker_session_end(s, REASON_CANCELLED, "the test was cancelled");
+	if (link != NULL)
+		link_end(link, REASON_CANCELLED, "the test was cancelled");
 }
 
 /* ---- the beginning ---- */
 
 static bool
-is_dialling(const struct broker_pool *pool)
+is_dialling(const struct device *dev)
 {
 	const struct pool_entry *e;
 
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
 		if (e->ready_since == 0)
 			return true;
 	}
@@ -208,13 +208,13 @@ is_dialling(const struct broker_pool *pool)
 static void
 judge_login(struct request *r)
 {
-	const struct pool *p = &r->pool->policy;
+	const struct pool *p = &r->dev->policy;
 
 	if (p->block == POOL_AUTH && !r->test.login)
 		error_set(&r->test.barred, REASON_AUTH_BACKOFF,
 		    "no login is tried since one failed %.0f s ago: %.360s; npctl test --login tries one all the same",
 		    clock_now() - p->failed_at, p->last_error.text);
-	else if ((!p->proven || p->failures > 0) && is_dialling(r->pool))
+	else if ((!p->proven || p->failures > 0) && is_dialling(r->dev))
 		error_set(&r->test.barred, REASON_BACKOFF,
 		    "another login is under way, and until one has succeeded they are made one at a time: try again "
 		    "when it has ended");
@@ -238,7 +238,7 @@ tell_target(struct request *r, const struct target *t)
 static void
 begin(struct request *r, struct target *target)
 {
-	struct pool_room room = broker_pool_room(r->pool);
+	struct pool_room room = device_room(r->dev);
 	struct np_error err;
 
 	tell_target(r, target);
@@ -251,7 +251,7 @@ begin(struct request *r, struct target *target)
 		return;
 	}
 	judge_login(r);
-	broker_session_try(r, target);
+	link_try(r, target);
 }
 
 static struct request *
@@ -303,44 +303,44 @@ read_params(const cJSON *params, struct exec_params *p, bool *login, struct np_e
 }
 
 static void
-start(struct broker_peer *bp, const struct message *m, struct broker_pool *pool, struct exec_params *params, bool login)
+start(struct client *client, const struct message *m, struct device *dev, struct exec_params *params, bool login)
 {
-	struct broker *b = bp->broker;
-	struct request *r = request_create(b, REQUEST_TEST, bp, &m->id);
+	struct broker *b = client->broker;
+	struct request *r = request_create(b, REQUEST_TEST, client, &m->id);
 	struct connect_request request = {.kind = CONNECT_RESOLVE,
-	    .device = pool->device,
+	    .device = dev->conf,
 	    .default_ssh_config = b->config->ssh_config,
 	    .ready_fd = -1,
 	    .timeout = RESOLVE_TIMEOUT};
 
 	r->params = *params;
 	memset(params, 0, sizeof(*params));
-	r->pool = pool;
+	r->dev = dev;
 	r->state = REQUEST_RUNNING;
 	r->assigned = r->received;
 	r->test.login = login;
 	r->test.since = clock_now();
 	r->test.cli = CLI_LOGIN;
 	log_info("request", "%s: request %llu: test", request_device(r), (unsigned long long)r->uid);
-	broker_event_request_queued(r);
+	report_request_queued(r);
 	r->test.job = connector_submit(b->connector, &request);
 }
 
 int
-broker_verb_test(struct broker_peer *bp, const struct message *m, struct np_error *err)
+broker_verb_test(struct client *client, const struct message *m, struct np_error *err)
 {
-	struct broker *b = bp->broker;
-	struct broker_pool *pool = NULL;
+	struct broker *b = client->broker;
+	struct device *dev = NULL;
 	struct exec_params params;
 	bool login = false;
 	int rc = -1;
 
 	if (b->stopping)
 		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down");
-	if (read_params(m->params, &params, &login, err) == 0 && broker_wait_room(bp, err) == 0)
-		pool = broker_pool_get(b, &params.device, WANT_ANY, err);
-	if (pool != NULL) {
-		start(bp, m, pool, &params, login);
+	if (read_params(m->params, &params, &login, err) == 0 && broker_wait_room(client, err) == 0)
+		dev = device_get(b, &params.device, WANT_ANY, err);
+	if (dev != NULL) {
+		start(client, m, dev, &params, login);
 		rc = 0;
 	}
 	exec_params_finish(&params);

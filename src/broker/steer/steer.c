@@ -1,6 +1,6 @@
 /*
  * The verbs that steer: pause, resume, disable, enable, drain, reconnect.  They differ in what they say about the
- * devices (broker_rules.c) and in what becomes of the sessions that there are; nothing that runs is ever cut.
+ * devices (steer_rules.c) and in what becomes of the sessions that there are; nothing that runs is ever cut.
  */
 #include <string.h>
 
@@ -40,26 +40,26 @@ find_order(const char *verb)
 /* ---- sessions ---- */
 
 void
-broker_session_drain(struct broker_session *s, const char *why)
+link_drain(struct link *link, const char *why)
 {
 	struct request *r;
 
-	pool_drain(&s->entry, why);
-	broker_pool_kick(s->pool);
-	TAILQ_FOREACH (r, &s->pool->broker->requests, link) {
-		if (r->kind == REQUEST_FORWARD && r->session == s && r->dependent != NULL)
-			broker_session_drain(r->dependent, why);
+	pool_drain(&link->entry, why);
+	device_kick(link->dev);
+	TAILQ_FOREACH (r, &link->dev->broker->requests, link) {
+		if (r->kind == REQUEST_FORWARD && r->lease == link && r->dependent != NULL)
+			link_drain(r->dependent, why);
 	}
 }
 
 static int
-drain_pool(struct broker_pool *pool, const char *why)
+drain_pool(struct device *dev, const char *why)
 {
 	struct pool_entry *e;
 	int count = 0;
 
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
-		broker_session_drain(broker_entry_session(e), why);
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+		link_drain(link_of_entry(e), why);
 		count++;
 	}
 	return count;
@@ -74,9 +74,9 @@ broker_drains_follow(struct broker *b)
 	if (!steer_rules_drain(&b->rules))
 		return;
 	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->kind == REQUEST_FORWARD && r->pool->policy.draining && r->dependent != NULL &&
-		    r->dependent->entry.pool != NULL && r->dependent->pool->policy.waiters_count == 0)
-			broker_session_drain(r->dependent, "its jump host is drained by the operator");
+		if (r->kind == REQUEST_FORWARD && r->dev->policy.draining && r->dependent != NULL &&
+		    r->dependent->entry.pool != NULL && r->dependent->dev->policy.waiters_count == 0)
+			link_drain(r->dependent, "its jump host is drained by the operator");
 	}
 }
 
@@ -85,27 +85,27 @@ broker_drains_follow(struct broker *b)
  * have to log in, and not against a ban on log-ins.
  */
 static void
-open_anew(struct broker_pool *pool, const char *agent_socket)
+open_anew(struct device *dev, const char *agent_socket)
 {
 	struct message_id none = {.kind = MESSAGE_ID_NONE};
-	const struct pool *p = &pool->policy;
+	const struct pool *p = &dev->policy;
 	struct request *r;
 
-	if (p->needs_person || p->block != POOL_OPEN || p->paused || p->disabled || p->draining || pool->retired ||
+	if (p->needs_person || p->block != POOL_OPEN || p->paused || p->disabled || p->draining || dev->retired ||
 	    !p->args->enabled)
 		return;
-	r = request_create(pool->broker, REQUEST_OPEN, NULL, &none);
+	r = request_create(dev->broker, REQUEST_OPEN, NULL, &none);
 	r->params.agent_socket = xstrdup_null(agent_socket);
-	r->pool = pool;
+	r->dev = dev;
 	request_submit(r);
 }
 
 static bool
-is_warm(const struct broker_pool *pool)
+is_warm(const struct device *dev)
 {
 	const struct pool_entry *e;
 
-	TAILQ_FOREACH (e, &pool->policy.entries, link) {
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
 		if (!e->private_use && (e->state == POOL_READY || e->state == POOL_PROBING))
 			return true;
 	}
@@ -113,15 +113,15 @@ is_warm(const struct broker_pool *pool)
 }
 
 static int
-reconnect_pool(struct broker_pool *pool, const char *why, const char *agent_socket)
+reconnect_pool(struct device *dev, const char *why, const char *agent_socket)
 {
-	bool warm = is_warm(pool);
-	int count = drain_pool(pool, why);
+	bool warm = is_warm(dev);
+	int count = drain_pool(dev, why);
 
 	/* Whoever asks for it may have changed the credentials: one log-in shows whether they still open the door. */
-	pool->policy.proven = false;
+	dev->policy.proven = false;
 	if (warm)
-		open_anew(pool, agent_socket);
+		open_anew(dev, agent_socket);
 	return count;
 }
 
@@ -160,33 +160,33 @@ check_names(const struct order *o, const cJSON *params, struct np_error *err)
 static int
 steer_pools(struct broker *b, const struct order *o, const struct selection *s, const char *agent_socket)
 {
-	struct broker_pool *pool, *next;
+	struct device *dev, *next;
 	int sessions = 0;
 
-	TAILQ_FOREACH_SAFE (pool, &b->pools, link, next) {
-		if (!selection_has(s, pool))
+	TAILQ_FOREACH_SAFE (dev, &b->devices, link, next) {
+		if (!selection_has(s, dev))
 			continue;
 		if (o->reconnects) {
-			sessions += reconnect_pool(pool, o->drains, agent_socket);
+			sessions += reconnect_pool(dev, o->drains, agent_socket);
 			continue;
 		}
-		broker_steer_apply(pool);
+		broker_steer_apply(dev);
 		if (o->drains != NULL)
-			sessions += drain_pool(pool, o->drains);
+			sessions += drain_pool(dev, o->drains);
 	}
 	return sessions;
 }
 
 static void
-note_order(struct broker_peer *bp, const struct order *o, const struct selection *s, const struct steer_rule *what)
+note_order(struct client *client, const struct order *o, const struct selection *s, const struct steer_rule *what)
 {
 	const char *text = what->text[0] != '\0' ? what->text : NULL;
 	char shown[128];
 
 	if (s->all)
-		broker_event_steered(bp, o->verb, NULL, 0, 0, text);
+		report_steered(client, o->verb, NULL, 0, 0, text);
 	for (size_t i = 0; i < s->count && !s->all; i++)
-		broker_event_steered(bp, o->verb, s->names[i], 0, 0, text);
+		report_steered(client, o->verb, s->names[i], 0, 0, text);
 	if (s->all)
 		log_info("broker", "%s: all devices%s%s", o->verb, what->text[0] != '\0' ? ": " : "", what->text);
 	for (size_t i = 0; i < s->count && !s->all; i++)
@@ -195,14 +195,14 @@ note_order(struct broker_peer *bp, const struct order *o, const struct selection
 }
 
 static void
-carry_out(struct broker_peer *bp, const struct message *m, const struct order *o, const struct selection *s,
+carry_out(struct client *client, const struct message *m, const struct order *o, const struct selection *s,
     const struct steer_rule *what, bool wait)
 {
-	struct broker *b = bp->broker;
+	struct broker *b = client->broker;
 	const cJSON *agent = cJSON_GetObjectItemCaseSensitive(m->params, "agent_socket");
 	cJSON *result = cJSON_CreateObject();
 
-	note_order(bp, o, s, what);
+	note_order(client, o, s, what);
 	int changed = o->reconnects ? 0 : steer_rules_say(&b->rules, b->config, s, what);
 	int sessions = steer_pools(b, o, s, cJSON_IsString(agent) ? agent->valuestring : NULL);
 	cJSON_AddNumberToObject(result, "devices", (double)s->count);
@@ -213,20 +213,20 @@ carry_out(struct broker_peer *bp, const struct message *m, const struct order *o
 	if (o->door == DOOR_DRAINING)
 		broker_drains_follow(b);
 	if (wait)
-		broker_wait_for(bp, &m->id, s, o->door == DOOR_DRAINING, result);
+		broker_wait_for(client, &m->id, s, o->door == DOOR_DRAINING, result);
 	else
-		broker_peer_result(bp, &m->id, result);
+		client_result(client, &m->id, result);
 }
 
 static int
-steer(struct broker_peer *bp, const struct message *m, const struct order *o, struct np_error *err)
+steer(struct client *client, const struct message *m, const struct order *o, struct np_error *err)
 {
 	struct steer_rule what = {.pause = o->pause, .door = o->door};
 	const char *agent = NULL;
 	struct selection s;
 	bool wait = false;
 
-	if (bp->broker->stopping)
+	if (client->broker->stopping)
 		return error_set(
 		    err, REASON_SHUTTING_DOWN, "the broker is shutting down: only close, kill and stop act");
 	if (check_names(o, m->params, err) == -1 || params_bool(m->params, "wait", &wait, err) == -1 ||
@@ -234,17 +234,17 @@ steer(struct broker_peer *bp, const struct message *m, const struct order *o, st
 		return -1;
 	if (agent != NULL && agent[0] != '/')
 		return error_set(err, REASON_INVALID_PARAMS, "`agent_socket` must be an absolute path");
-	if ((wait && broker_wait_room(bp, err) == -1) || selection_read(bp->broker, m->params, &s, err) == -1)
+	if ((wait && broker_wait_room(client, err) == -1) || selection_read(client->broker, m->params, &s, err) == -1)
 		return -1;
-	carry_out(bp, m, o, &s, &what, wait);
+	carry_out(client, m, o, &s, &what, wait);
 	selection_finish(&s);
 	return 0;
 }
 
 int
-broker_verb_steer(struct broker_peer *bp, const struct message *m, struct np_error *err)
+broker_verb_steer(struct client *client, const struct message *m, struct np_error *err)
 {
 	const struct order *o = find_order(m->method);
 
-	return o != NULL ? steer(bp, m, o, err) : error_set(err, REASON_UNKNOWN_METHOD, "nothing to do");
+	return o != NULL ? steer(client, m, o, err) : error_set(err, REASON_UNKNOWN_METHOD, "nothing to do");
 }

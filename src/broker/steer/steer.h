@@ -2,11 +2,11 @@
  * Steering: what an operator has said about devices, kept apart from their pools, which come and go; and who waits for
  * what he asked for to be done.  Included by broker*.c only; main thread only.
  *
- *   broker_select.c   which devices are meant
- *   broker_rules.c    what was said about them
- *   broker_steer.c    the verbs that say it: pause, resume, disable, enable, drain, reconnect
- *   broker_close.c    the verbs that end something: close, kill
- *   broker_wait.c     answers that come when the old sessions are gone
+ *   steer_select.c   which devices are meant
+ *   steer_rules.c    what was said about them
+ *   steer.c    the verbs that say it: pause, resume, disable, enable, drain, reconnect
+ *   steer_close.c    the verbs that end something: close, kill
+ *   answer_wait.c     answers that come when the old sessions are gone
  */
 #ifndef NP_BROKER_STEER_H
 #define NP_BROKER_STEER_H
@@ -25,9 +25,9 @@
 #define STEER_TEXT_MAX 160 /* bytes of the operator's text, with its NUL: as pool.disabled_text */
 
 struct broker;
-struct broker_peer;
-struct broker_pool;
-struct broker_session;
+struct client;
+struct device;
+struct link;
 
 /* ---- which devices ---- */
 
@@ -47,7 +47,7 @@ struct selection {
 int selection_read(
     const struct broker *b, const cJSON *params, struct selection *s, struct np_error *err) NP_MUST_CHECK;
 void selection_finish(struct selection *s);
-bool selection_has(const struct selection *s, const struct broker_pool *pool);
+bool selection_has(const struct selection *s, const struct device *dev);
 bool selection_has_name(const struct selection *s, const char *name);
 
 /* ---- what was said ---- */
@@ -90,11 +90,11 @@ bool steer_rules_know(const struct steer_rules *rules, const char *name);
 bool steer_rules_drain(const struct steer_rules *rules);
 
 /* Tells the pool's policy what holds for its device. */
-void broker_steer_apply(struct broker_pool *pool);
+void broker_steer_apply(struct device *dev);
 /* Whether a new request may come in: 0, or -1 with err (disabled, with the operator's text). */
-int broker_steer_admit(const struct broker_pool *pool, struct np_error *err) NP_MUST_CHECK;
+int broker_steer_admit(const struct device *dev, struct np_error *err) NP_MUST_CHECK;
 /* Drains a session, and those that it carries as a jump host: they would hold it otherwise. */
-void broker_session_drain(struct broker_session *s, const char *why);
+void link_drain(struct link *link, const char *why);
 
 /* ---- answers that wait ---- */
 
@@ -102,21 +102,29 @@ struct steer_wait;
 TAILQ_HEAD(steer_waits, steer_wait);
 
 /* Whether one more answer of this client may wait (wait, sync, config_show, test): 0, or -1 with err (queue_full). */
-int broker_wait_room(const struct broker_peer *bp, struct np_error *err);
+int broker_wait_room(const struct client *client, struct np_error *err);
 /*
  * Answers the request with result (taken over) once the sessions of the selected pools that there are now, with those
  * behind them, are gone; empty: once those pools have neither sessions nor requests.
  */
 void broker_wait_for(
-    struct broker_peer *bp, const struct message_id *id, const struct selection *s, bool empty, cJSON *result);
+    struct client *client, const struct message_id *id, const struct selection *s, bool empty, cJSON *result);
 /* A session or a request has ended: looked at when the turn ends. */
 void broker_waits_note(struct broker *b);
 /* Whether an answer to this id of the client waits. */
-bool broker_wait_has(const struct broker_peer *bp, const struct message_id *id);
+bool broker_wait_has(const struct client *client, const struct message_id *id);
 /* It does not wait any longer: the answer is that it was cancelled; what was steered stays so. */
-void broker_wait_cancel(struct broker_peer *bp, const struct message_id *id);
+void broker_wait_cancel(struct client *client, const struct message_id *id);
 /* At the end of a turn. */
 void broker_waits_answer(struct broker *b);
 void broker_waits_finish(struct broker *b);
+
+/* ---- the verbs ---- */
+
+int verb_devices(struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_steer(struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_close(struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_kill(struct client *client, const struct message *m, struct np_error *err);
+void broker_drains_follow(struct broker *b);
 
 #endif

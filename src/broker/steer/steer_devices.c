@@ -4,7 +4,7 @@
 #include "conf/devlist.h"
 
 int
-verb_devices(struct broker_peer *bp, const struct message *m, struct np_error *err)
+verb_devices(struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"pattern"};
 	const char *pattern = NULL;
@@ -16,11 +16,11 @@ verb_devices(struct broker_peer *bp, const struct message *m, struct np_error *e
 		return -1;
 	if (pattern == NULL)
 		return error_set(err, REASON_INVALID_PARAMS, "`pattern` is missing");
-	rc = devlist_expand(bp->broker->config, pattern, &list, err);
+	rc = devlist_expand(client->broker->config, pattern, &list, err);
 	if (rc == 0) {
 		cJSON *result = cJSON_CreateObject();
 		cJSON_AddItemToObject(result, "devices", broker_strings(list.names, list.count));
-		broker_peer_result(bp, &m->id, result);
+		client_result(client, &m->id, result);
 	}
 	devlist_finish(&list);
 	return rc;

@@ -188,7 +188,7 @@ steer_rules_say(
 	int changed = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
-		char *device = broker_device_of(config, s->names[i]);
+		char *device = device_of_user(config, s->names[i]);
 		struct steer_rule before = steer_rules_about(rules, s->names[i], device), now = before;
 
 		overlay(&now, what);
@@ -199,7 +199,7 @@ steer_rules_say(
 	if (s->all)
 		overlay(&rules->all, what);
 	for (size_t i = 0; i < s->count && !s->all; i++)
-		say_about(rules, s->names[i], broker_device_of(config, s->names[i]), what);
+		say_about(rules, s->names[i], device_of_user(config, s->names[i]), what);
 	return changed;
 }
 
@@ -207,11 +207,11 @@ steer_rules_say(
 
 /* Those who wait for a way through a jump host waited for nothing they could be blamed for. */
 static void
-restart_forwards(struct broker_pool *pool)
+restart_forwards(struct device *dev)
 {
 	struct pool_waiter *w;
 
-	TAILQ_FOREACH (w, &pool->policy.waiters, link) {
+	TAILQ_FOREACH (w, &dev->policy.waiters, link) {
 		const struct request *r = request_by_waiter(w);
 		if (w->slotless && w->deadline > 0)
 			w->deadline = clock_now() + r->params.queue_timeout;
@@ -219,20 +219,20 @@ restart_forwards(struct broker_pool *pool)
 }
 
 static void
-fail_held(struct broker_pool *pool)
+fail_held(struct device *dev)
 {
 	struct np_error err;
 	struct request *r;
 
-	while (broker_steer_admit(pool, &err) == -1 && (r = TAILQ_FIRST(&pool->held)) != NULL)
+	while (broker_steer_admit(dev, &err) == -1 && (r = TAILQ_FIRST(&dev->held)) != NULL)
 		request_fail(r, &err);
 }
 
 void
-broker_steer_apply(struct broker_pool *pool)
+broker_steer_apply(struct device *dev)
 {
-	struct steer_rule about = steer_rules_about(&pool->broker->rules, pool->device->name, pool->device_name);
-	struct pool *p = &pool->policy;
+	struct steer_rule about = steer_rules_about(&dev->broker->rules, dev->conf->name, dev->device_name);
+	struct pool *p = &dev->policy;
 	bool resumed = p->paused && about.pause != PAUSE_ON;
 
 	p->paused = about.pause == PAUSE_ON;
@@ -240,16 +240,16 @@ broker_steer_apply(struct broker_pool *pool)
 	p->draining = about.door == DOOR_DRAINING;
 	snprintf(p->disabled_text, sizeof(p->disabled_text), "%s", about.text);
 	if (resumed)
-		restart_forwards(pool);
+		restart_forwards(dev);
 	if (p->disabled)
-		fail_held(pool);
-	broker_pool_kick(pool);
+		fail_held(dev);
+	device_kick(dev);
 }
 
 int
-broker_steer_admit(const struct broker_pool *pool, struct np_error *err)
+broker_steer_admit(const struct device *dev, struct np_error *err)
 {
-	const struct pool *p = &pool->policy;
+	const struct pool *p = &dev->policy;
 
 	if (!p->disabled && !p->draining)
 		return 0;

@@ -29,12 +29,12 @@ add_name(struct selection *s, const char *name)
 static void
 add_all(const struct broker *b, struct selection *s)
 {
-	const struct broker_pool *pool;
+	const struct device *dev;
 
 	for (size_t i = 0; i < b->config->devices_count; i++)
 		add_name(s, b->config->devices[i]->name);
-	TAILQ_FOREACH (pool, &b->pools, link)
-		add_name(s, pool->device->name);
+	TAILQ_FOREACH (dev, &b->devices, link)
+		add_name(s, dev->conf->name);
 }
 
 static int
@@ -46,16 +46,16 @@ compare_names(const void *a, const void *b)
 static struct in_use
 look_around(const struct broker *b)
 {
-	const struct broker_pool *pool;
+	const struct device *dev;
 	struct in_use u = {0};
 	size_t pools = 0;
 
-	TAILQ_FOREACH (pool, &b->pools, link)
+	TAILQ_FOREACH (dev, &b->devices, link)
 		pools++;
 	u.names = xcalloc(2 * pools + 1, sizeof(u.names[0]));
-	TAILQ_FOREACH (pool, &b->pools, link) {
-		u.names[u.count++] = pool->device->name;
-		u.names[u.count++] = pool->device_name;
+	TAILQ_FOREACH (dev, &b->devices, link) {
+		u.names[u.count++] = dev->conf->name;
+		u.names[u.count++] = dev->device_name;
 	}
 	qsort(u.names, u.count, sizeof(u.names[0]), compare_names);
 	return u;
@@ -195,7 +195,7 @@ selection_has_name(const struct selection *s, const char *name)
 }
 
 bool
-selection_has(const struct selection *s, const struct broker_pool *pool)
+selection_has(const struct selection *s, const struct device *dev)
 {
-	return s->all || selection_has_name(s, pool->device->name) || selection_has_name(s, pool->device_name);
+	return s->all || selection_has_name(s, dev->conf->name) || selection_has_name(s, dev->device_name);
 }

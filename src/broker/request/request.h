@@ -1,0 +1,134 @@
+/*
+ * One job of a client: its states, its commands, its end.  Main thread only.
+ */
+#ifndef NP_REQUEST_H
+#define NP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/queue.h"
+#include "cli/cli.h"
+#include "login/connector.h"
+#include "params/params.h"
+#include "pool/pool.h"
+#include "wire/message.h"
+#include <cjson/cJSON.h>
+
+struct broker;
+struct client;
+struct device;
+struct link;
+struct request;
+struct message;
+TAILQ_HEAD(request_list, request);
+
+enum request_kind { REQUEST_EXEC, REQUEST_CONFIG, REQUEST_OPEN, REQUEST_FORWARD, REQUEST_TEST };
+
+enum request_state {
+	REQUEST_GATHERING, /* config: its lines are still coming */
+	REQUEST_QUEUED,    /* waits for a session (in the pool's waiters, or held) */
+	REQUEST_RUNNING,   /* has a lease; a command is on a channel */
+	REQUEST_FLUSHING,  /* the command has ended, its output waits for the client to read */
+	REQUEST_ENDED      /* answered; freed at the end of the turn */
+};
+
+/* ---- request.c ---- */
+
+struct request *request_create(
+    struct broker *b, enum request_kind kind, struct client *peer, const struct message_id *id);
+void request_fail(struct request *r, const struct np_error *err);
+void request_ended(struct request *r);
+void request_detach_peer(struct request *r);
+void request_release_lease(struct request *r);
+void request_free(struct request *r);
+void request_notice(struct request *r, const char *text);
+struct request *request_find(struct client *client, const struct message_id *id);
+struct request *request_by_waiter(struct pool_waiter *w);
+const char *request_device(const struct request *r);
+cJSON *request_note_params(const struct request *r);
+const struct np_error *request_command_error(const struct request *r);
+bool request_command_failed(const struct request *r);
+void request_add_session(cJSON *o, const struct request *r);
+void request_send_result(struct request *r);
+void request_send_response(struct request *r);
+void request_send_not_run(struct request *r);
+
+/* ---- request_limits.c ---- */
+
+void request_start_limits(struct request *r);
+
+/* ---- request_exec.c ---- */
+
+void request_submit(struct request *r);
+void request_begin_command(struct request *r);
+size_t request_stream(struct request *r, int which, const uint8_t *p, size_t n);
+void request_keep_tail(struct request *r, int which, const void *p, size_t n);
+void request_grant_stdin(struct request *r, size_t n);
+void request_command_done(struct request *r);
+bool request_try_again(struct request *r, const struct np_error *why, bool sent);
+void request_assigned(struct request *r, struct link *link);
+void request_give_up(struct request *r, enum np_reason reason, const char *text);
+void request_drained(struct client *client);
+void request_credit(struct request *r, uint64_t bytes);
+void request_pump(struct request *r);
+
+/* ---- request_input.c ---- */
+
+void request_cancel(struct request *r, bool answer);
+int request_stdin(struct request *r, const void *data, size_t size, struct np_error *err);
+void request_eof(struct request *r);
+void request_signal(struct request *r, const char *name);
+void request_resize(struct request *r, int cols, int rows);
+
+/* ---- request_cli.c ---- */
+
+void request_cli_start(struct request *r);
+void request_cli_result(struct request *r, const struct cli_result *result);
+void request_cli_pump(struct request *r);
+void request_cli_cancel(struct request *r);
+void request_cli_question(struct request *r, const struct cli_event *event);
+void request_cli_answer(struct request *r, const char *value);
+void request_cli_free(struct request *r);
+void request_cli_mode(struct request *r, const char *mode);
+void request_cli_begin(struct request *r);
+
+/* ---- request_config.c ---- */
+
+int verb_config(struct client *client, const struct message *m, struct np_error *err);
+int request_config_lines(struct request *r, const void *data, size_t size, struct np_error *err);
+void request_config_eof(struct request *r);
+void request_config_line(struct request *r, const struct cli_event *event);
+void request_config_result(struct request *r, const struct cli_result *result);
+void request_config_fields(cJSON *o, const struct request *r);
+
+/* ---- request_record.c ---- */
+
+int verb_record(struct client *client, const struct message *m, struct np_error *err);
+void broker_record_begin(struct link *link);
+void broker_request_add_command(struct request *r, const char *text);
+void broker_record_command(struct request *r);
+void broker_record_result(struct request *r, const struct cli_result *result);
+void broker_record_end(struct request *r);
+
+/* ---- request_platform.c ---- */
+
+int verb_platform_test(struct client *client, const struct message *m, struct np_error *err);
+void broker_trial_seen(struct link *link, const void *bytes, size_t size);
+void broker_trial_command(struct request *r);
+bool broker_trial_result(struct request *r, const struct cli_result *result);
+
+/* ---- request_test.c ---- */
+
+int broker_verb_test(struct client *client, const struct message *m, struct np_error *err);
+bool broker_test_resolved(struct broker *b, struct connect_result *result);
+void broker_test_connector_step(uint64_t job, const struct connect_step *step, void *broker);
+void broker_test_step(struct request *r, const char *name, enum step_outcome outcome, const char *text);
+void broker_test_shell(struct link *link);
+void broker_test_passed(struct link *link);
+void broker_test_failed(struct link *link, const struct np_error *err);
+void broker_test_cancel(struct request *r);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * What src/broker/request alone should see of a request.
+ */
+#ifndef NP_REQUEST_IMPL_H
+#define NP_REQUEST_IMPL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/queue.h"
+#include "cli/cli.h"
+#include "params/params.h"
+#include "pool/pool.h"
+#include "report/event.h"
+#include "ssh/channel.h"
+#include "ssh/relay.h"
+#include "wire/message.h"
+#include "broker/request/request.h"
+#include <ev.h>
+
+#define BROKER_REQUEUES_MAX 8
+#define BROKER_STDIN_WINDOW CHANNEL_BUFFER_MAX
+#define BROKER_CONFIG_MAX (16u * 1024u * 1024u) /* bytes of the lines of one configuration */
+#define REQUEST_TAIL_MAX (9u * 1024u * 1024u)   /* what a lost session may leave behind, see chan_events.done */
+
+/* What a request needs on an interactive shell. */
+struct request_cli {
+	struct cli_answer *answers; /* the params' */
+	bool asked_secret;          /* a person was asked for the secret */
+	bool waits_secret;          /* and has not answered yet: nothing runs on the shell meanwhile */
+	bool moved;       /* the last command left the mode in which the lease began: the next one may count on that */
+	char began[64];   /* that mode */
+	char prompt[128]; /* of the last command: what it ended at */
+	char mode[64];    /* likewise; a copy, for the platform may be replaced before the client has read */
+	char device_error[256];
+	struct buf text;        /* config: the lines as they came */
+	struct cli_line *lines; /* config: where they are in it */
+	size_t lines_count;
+	struct cli_result result; /* config */
+};
+
+struct request {
+	TAILQ_ENTRY(request) link;      /* broker.requests, or broker.ended */
+	TAILQ_ENTRY(request) peer_link; /* client.requests */
+	TAILQ_ENTRY(request) held_link; /* device.held */
+	struct broker *broker;
+	uint64_t uid;
+	enum request_kind kind;
+	enum request_state state;
+	struct client *client; /* NULL: internal, or the client has left */
+	struct message_id id;
+	struct exec_params params;
+	struct device *dev;
+	struct pool_waiter waiter;
+	bool held;
+	double queue_left; /* of the queue limit while a prompt is open; 0 = no limit */
+	bool clock_stopped;
+	struct link *lease; /* the lease; NULL once the session has gone, though output may still wait */
+	struct {
+		uint64_t id; /* 0: none yet */
+		bool reused;
+		double connect_seconds;
+	} ran_on;   /* what results tell about the session, which may be gone by then */
+	bool opens; /* npctl open, or the way to what it opens: lifts blocks */
+	struct chan *chan;
+	int requeues;
+
+	/* exec */
+	size_t index; /* of the command that runs */
+	size_t failed;
+	double received, assigned, started; /* clock_now() */
+	double last_activity;
+	bool got_output;
+	bool cancelled;
+	bool killed;           /* by the operator: the answer says so */
+	struct np_error abort; /* why we gave the channel up: reported in place of the channel's own end */
+	ev_timer clock;        /* the earliest of the three limits */
+	size_t stdin_granted;  /* bytes the client may still send */
+	size_t stdin_owed;     /* bytes that have left and are not granted anew yet */
+	bool stdin_ended;
+	char *heads[2];      /* JSON of the stdout and stderr notifications of this command */
+	struct buf tails[2]; /* left over when the channel ended before the client had read */
+	struct buf captured[2];
+	struct chan_end end; /* of the command, while flushing */
+	uint64_t window_left;
+	uint64_t bytes_in, bytes_out; /* from and to the client */
+
+	/* what events need to know of it, see report.c */
+	struct event_who who;
+	uint64_t told_in, told_out; /* bytes of earlier commands */
+	bool told_command, told_end;
+	struct request_cli cli;
+
+	/* forward */
+	struct link *dependent; /* the session that shall run through it */
+	struct relay *relay;
+
+	/* test */
+	struct {
+		uint64_t job;           /* reads ssh's configuration, or 0 */
+		struct link *session;   /* being made, or NULL */
+		bool login;             /* also where log-ins are barred */
+		struct np_error barred; /* why it ends before the login */
+		double since;           /* the end of the last step */
+		int cli;                /* enum cli_state at that time */
+		bool failed_told;
+	} test;
+};
+
+#endif
