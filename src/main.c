@@ -226,8 +226,6 @@ start_listening(struct daemon *d, int inherited, struct np_error *err)
 		    "the service manager handed over %d sockets: the broker serves exactly one", inherited);
 	if (inherited == 1)
 		return broker_listen_fd(d->broker, NOTIFY_LISTEN_FIRST, err);
-	if (paths_make_dir(d->socket_path, err) == -1)
-		return -1;
 	return broker_listen(d->broker, err);
 }
 

@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/trust.h"
 #include "base/xalloc.h"
 
 /* A variable that holds something, or NULL. */
@@ -100,6 +101,15 @@ judge_dir(const char *dir, const struct stat *st, struct np_error *err)
 	return 0;
 }
 
+/* Who may change a directory above it can put another one in its place. */
+static int
+judge_way(const char *dir, struct np_error *err)
+{
+	if (trust_way(dir, err) == 0)
+		return 0;
+	return error_prefix(err, "socket directory %s", dir);
+}
+
 int
 paths_check_dir(const char *socket_path, struct np_error *err)
 {
@@ -108,7 +118,7 @@ paths_check_dir(const char *socket_path, struct np_error *err)
 	int r;
 
 	if (lstat(dir, &st) == 0)
-		r = judge_dir(dir, &st, err);
+		r = judge_dir(dir, &st, err) < 0 ? -1 : judge_way(dir, err);
 	else if (errno == ENOENT)
 		r = error_set(err, REASON_CONNECT_FAILED, "socket directory %s does not exist", dir);
 	else
@@ -156,12 +166,14 @@ int
 paths_make_dir(const char *socket_path, struct np_error *err)
 {
 	char *dir = directory_of(socket_path);
-	bool created = mkdir(dir, 0700) == 0;
-	int r;
+	bool created = false;
+	int r = judge_way(dir, err);
 
-	if (!created && errno != EEXIST)
+	if (r == 0)
+		created = mkdir(dir, 0700) == 0;
+	if (r == 0 && !created && errno != EEXIST)
 		r = error_set_errno(err, REASON_DENIED, "create socket directory %s", dir);
-	else
+	else if (r == 0)
 		r = settle_dir(dir, created, err);
 	free(dir);
 	return r;

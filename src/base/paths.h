@@ -20,7 +20,8 @@ int paths_socket(const char *explicit_path, char *out, size_t size, struct np_er
 
 /*
  * Judges the directory that holds socket_path: owned by us or root, not a symbolic link, not writable by group or
- * others. 0 when it can be trusted; -1 with err (reason denied; connect_failed when it does not exist).
+ * others, and not to be replaced by others either (trust.h).  0 when it can be trusted; -1 with err (reason denied;
+ * connect_failed when it does not exist).
  */
 int paths_check_dir(const char *socket_path, struct np_error *err) NP_MUST_CHECK;
 /* Creates it 0700 when it is missing (parents are not created), then checks as above and that it is 0700 where it is

@@ -10,6 +10,7 @@
 
 #include "conf/conf_key.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "base/xalloc.h"
 
 static int
@@ -64,6 +65,8 @@ read_open(int fd, struct conf_file *file, struct np_error *err)
 	}
 	if (judge(file->path, &st, err) < 0)
 		return -1;
+	if (trust_way(file->path, err) < 0)
+		return error_prefix(err, "%s", file->path);
 	file->is_private = (st.st_mode & (S_IRGRP | S_IROTH)) == 0;
 	return read_all(fd, file, (size_t)st.st_size, err);
 }

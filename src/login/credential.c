@@ -11,6 +11,7 @@
 
 #include "login/child.h"
 #include "base/paths.h"
+#include "base/trust.h"
 #include "login/wake.h"
 #include "base/xalloc.h"
 
@@ -34,6 +35,7 @@ first_line(const char *text, size_t size)
 static int
 check_file(const char *key, const char *path, int fd, bool strict, struct np_error *err)
 {
+	struct np_error way;
 	struct stat st;
 
 	if (fstat(fd, &st) == -1)
@@ -50,7 +52,9 @@ check_file(const char *key, const char *path, int fd, bool strict, struct np_err
 		return error_set(err, REASON_CREDENTIAL_FAILED,
 		    "%s: others can read or write %s (mode %04o); run: chmod 600 %s", key, path,
 		    (unsigned)st.st_mode & 07777, path);
-	return 0;
+	if (trust_way(path, &way) == 0)
+		return 0;
+	return error_set(err, REASON_CREDENTIAL_FAILED, "%s: %s: %s", key, path, way.text);
 }
 
 int

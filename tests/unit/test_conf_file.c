@@ -300,6 +300,26 @@ test_an_unreadable_file_is_an_error_not_an_empty_one(void **state)
 }
 
 static void
+test_a_file_that_others_can_replace_is_refused(void **state)
+{
+	struct world *w = *state;
+	char *path = put(w, "/c", "", 0600);
+	struct np_error err = {0};
+	struct config *config;
+
+	assert_int_equal(chmod(w->dir, 0777), 0);
+	expect_refusal(path, w->dir);
+	assert_null(config_load(path, &err));
+	assert_int_equal(err.reason, REASON_DENIED);
+	assert_non_null(strstr(err.text, "chmod go-w"));
+	assert_int_equal(chmod(w->dir, 01777), 0);
+	config = config_load(path, &err);
+	assert_non_null(config);
+	config_unref(config);
+	free(path);
+}
+
+static void
 test_a_password_that_others_can_read_is_warned_about(void **state)
 {
 	static const char text[] =
@@ -430,6 +450,7 @@ main(void)
 	    TEST(test_a_symbolic_link_is_followed),
 	    TEST(test_a_file_too_large_is_refused_unread),
 	    TEST(test_an_unreadable_file_is_an_error_not_an_empty_one),
+	    TEST(test_a_file_that_others_can_replace_is_refused),
 	    TEST(test_a_password_that_others_can_read_is_warned_about),
 	    cmocka_unit_test(test_globals_and_long_connection_are_laid_over_key_by_key),
 	    cmocka_unit_test(test_a_device_of_the_same_name_is_replaced_whole),

@@ -171,6 +171,19 @@ test_file_open_to_others_is_refused(void **state)
 }
 
 static void
+test_file_that_others_can_replace_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	kit_write(&f->kit, "secret", "hunter2\n", f->path);
+	f->device.password_file = f->path;
+	assert_int_equal(chmod(f->kit.dir, 0777), 0);
+	assert_refused(f, REASON_CREDENTIAL_FAILED, "writable by others");
+	assert_int_equal(chmod(f->kit.dir, 0700), 0);
+	assert_secret(f, "hunter2");
+}
+
+static void
 test_file_of_another_user_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -235,6 +248,7 @@ main(void)
 	    T(test_command_does_not_outlive_the_login),
 	    T(test_file_gives_its_first_line),
 	    T(test_file_open_to_others_is_refused),
+	    T(test_file_that_others_can_replace_is_refused),
 	    T(test_file_of_another_user_is_refused),
 	    T(test_files_that_hold_no_secret_are_refused),
 	    T(test_systemd_credential),

@@ -199,6 +199,27 @@ test_directory_writable_by_others_is_refused(void **state)
 }
 
 static void
+test_directory_that_others_can_replace_is_refused_and_not_made(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+	struct np_error err;
+
+	assert_int_equal(chmod(f->base, 0777), 0);
+	assert_int_equal(paths_make_dir(f->socket, &err), -1);
+	assert_int_equal(err.reason, REASON_DENIED);
+	assert_non_null(strstr(err.text, f->base));
+	assert_non_null(strstr(err.text, "chmod go-w"));
+	assert_int_equal(lstat(f->dir, &st), -1);
+	assert_int_equal(mkdir(f->dir, 0700), 0);
+	assert_int_equal(paths_check_dir(f->socket, &err), -1);
+	assert_int_equal(err.reason, REASON_DENIED);
+	assert_int_equal(chmod(f->base, 01777), 0);
+	assert_int_equal(paths_check_dir(f->socket, &err), 0);
+	assert_int_equal(paths_make_dir(f->socket, &err), 0);
+}
+
+static void
 test_readable_directory_is_trusted_and_made_private_only_if_the_brokers(void **state)
 {
 	struct fixture *f = *state;
@@ -397,6 +418,7 @@ main(void)
 	    TEST(test_made_directory_is_private_whatever_the_umask),
 	    TEST(test_parents_are_not_created),
 	    TEST(test_directory_writable_by_others_is_refused),
+	    TEST(test_directory_that_others_can_replace_is_refused_and_not_made),
 	    TEST(test_readable_directory_is_trusted_and_made_private_only_if_the_brokers),
 	    TEST(test_symlink_in_place_of_the_directory_is_refused),
 	    TEST(test_file_in_place_of_the_directory_is_refused),
