@@ -174,9 +174,9 @@ void pool_trial_started(struct pool *p, struct pool_entry *e, uint64_t id, doubl
  * Removes e.  auth_failed blocks until pool_unblock() or until another login succeeds; everything else backs off.  Who
  * waited for this very attempt, with no session or other attempt to hope for, is answered with err at once: a mistyped
  * name must not take a minute to be told.  Later requests: after auth_failed auth_backoff at once; after host_key_*
- * backoff at once until the next attempt is due; after other failures they wait for the next attempt, or get backoff at
- * once when it is too late for them.  cancelled and shutting_down are nobody's failure: nothing is blocked, nobody
- * answered.
+ * backoff at once until the next attempt is due; after other failures they wait for an attempt that is due within 2 s,
+ * or get backoff at once when it is later, or too late for them.  cancelled and shutting_down are nobody's failure:
+ * nothing is blocked, nobody answered.
  */
 void pool_connect_failed(struct pool *p, struct pool_entry *e, const struct np_error *err, double now);
 /* A request's lease ended; also after pool_entry_remove(). */

@@ -7,6 +7,8 @@
 #include "pool/pool_impl.h"
 
 #define POOL_NOTICE_AFTER 2.0 /* seconds in the queue */
+/* Seconds that a request waits for the end of a back-off: a person who is told later has no more of it. */
+#define POOL_BEARABLE 2.0
 
 /* ---- waiters who wait no longer ---- */
 
@@ -71,31 +73,25 @@ waiter_blocked(struct look *l, struct pool_waiter *w)
 {
 	const struct pool *p = l->p;
 	struct np_error *why = &l->action->why;
-	double wait = ceil(p->retry_at - l->now);
+	double wait = p->retry_at - l->now;
 
 	if (p->block == POOL_OPEN || waiter_may_hope(p, w))
 		return false;
 	if (p->block == POOL_AUTH) {
 		error_set(why, REASON_AUTH_BACKOFF,
 		    "no login is tried since one failed %.0f s ago: %.360s; lifted by a change of the configuration, "
-		    "of a "
-		    "key, password or credential file or of the agent's keys, and by npctl open",
+		    "of a key, password or credential file or of the agent's keys, and by npctl open",
 		    l->now - p->failed_at, p->last_error.text);
 		return look_fail(l, w);
 	}
-	if (l->now >= p->retry_at)
+	if (wait <= 0)
 		return false;
-	if (pool_is_host_key_failure(p->last_error.reason)) {
-		error_set(why, REASON_BACKOFF,
-		    "%.480s; the next attempt is possible in %.0f s, or after a change of known_hosts",
-		    p->last_error.text, wait);
-		return look_fail(l, w);
-	}
-	if (w->deadline == 0 || w->deadline >= p->retry_at)
+	if (wait <= POOL_BEARABLE && !pool_is_host_key_failure(p->last_error.reason) &&
+	    (w->deadline == 0 || w->deadline >= p->retry_at))
 		return false;
-	error_set(why, REASON_BACKOFF,
-	    "%.480s; the next attempt is made in %.0f s, longer than this request may wait (%.0f s)",
-	    p->last_error.text, wait, w->deadline - l->now);
+	error_set(why, REASON_BACKOFF, "%.480s; the next attempt is possible in %.0f s, or at once after %s",
+	    p->last_error.text, ceil(wait),
+	    pool_is_host_key_failure(p->last_error.reason) ? "a change of known_hosts" : "npctl open");
 	return look_fail(l, w);
 }
 

@@ -101,6 +101,7 @@ is "$status" 255 "a refused connection exits 255"
 like "$err" '^npexec: gone: connect_failed: .*refused' "and says so"
 ok "retry_delay 300 beyond queue_timeout 20: the next fails at once" timed 60000 npexec gone true
 like "$err" '^npexec: gone: backoff: .*refused' "with the original error"
+like "$err" 'the next attempt is possible in 2[0-9][0-9] s, or at once after npctl open' "and with what comes next"
 relay gone accept
 ok "npctl open lifts the back-off" npctl open gone
 ok "then commands run" npexec gone true
@@ -117,6 +118,22 @@ like "$err" 'connect_failed' "retry_delay 1: the first fails"
 relay flap accept
 run npexec flap true
 is "$status" 0 "retry_delay 1 within queue_timeout 60: the next waits and succeeds"
+
+write_config '
+devices:
+  flap: {connection_args: {retry_delay: 50, retry_max: 50, queue_timeout: 0}}
+'
+npctl reload >/dev/null
+npctl close flap >/dev/null
+relay flap refuse
+run npexec flap true
+like "$err" 'connect_failed' "retry_delay 50 and no queue_timeout: the first fails"
+ok "the next does not wait for the next attempt" timed 20000 npexec flap true
+like "$err" '^npexec: flap: backoff: .*refused.*possible in [345][0-9] s' "but is told when that is"
+relay flap accept
+printf '\n# a comment\n' >>"$T/ssh_config"
+run npexec flap true
+is "$status $err" '0 ' "a changed ssh_config ends the back-off"
 
 # ---- max_queue, max_clients ----
 

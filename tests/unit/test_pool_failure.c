@@ -196,25 +196,73 @@ test_request_waits_for_the_next_attempt_when_it_can(void **state)
 	assert_int_equal(s->pool.failures, 0);
 }
 
+/* Failed so often that the next attempt is due in 45 s at the earliest. */
 static void
-test_request_that_cannot_wait_so_long_fails_with_the_first_error(void **state)
+wear_out(struct sim *s)
 {
-	struct sim *s = *state;
-	struct sim_request *r;
-
 	for (int i = 0; i < 7; i++) {
+		s->now = fmax(s->now, s->pool.retry_at);
 		sim_request(s, 100, false);
-		while (sim_dialling(s) == NULL)
-			assert_true(sim_advance_to_wake(s, s->now + 61));
 		fail_login(s, REASON_CONNECT_FAILED, "connection refused by 192.0.2.1");
 	}
 	assert_true(s->pool.retry_at - s->now > 40);
-	r = sim_request(s, 20, false);
+}
 
-	assert_int_equal(r->why.reason, REASON_BACKOFF);
-	assert_non_null(strstr(r->why.text, "connection refused by 192.0.2.1"));
-	assert_non_null(strstr(r->why.text, "next attempt"));
-	assert_int_equal(sim_request(s, 0, false)->state, SIM_WAITING);
+static void
+test_request_that_would_wait_longer_than_a_person_fails_at_once(void **state)
+{
+	const double limits[] = {0, 20, 60, 1000};
+	struct sim *s = *state;
+	struct sim_request *r;
+
+	wear_out(s);
+	for (size_t i = 0; i < NP_COUNT(limits); i++) {
+		r = sim_request(s, limits[i], i % 2 != 0);
+		assert_int_equal(r->state, SIM_FAILED);
+		assert_int_equal(r->why.reason, REASON_BACKOFF);
+		assert_non_null(strstr(r->why.text, "connection refused by 192.0.2.1"));
+		assert_non_null(strstr(r->why.text, "next attempt is possible in "));
+		assert_non_null(strstr(r->why.text, "npctl open"));
+	}
+	s->now = s->pool.retry_at - 1.9;
+	r = sim_request(s, 60, false);
+	assert_int_equal(r->state, SIM_WAITING);
+	assert_int_equal(sim_request(s, 1, false)->why.reason, REASON_BACKOFF); /* it has not even that time */
+	assert_true(sim_advance_to_wake(s, s->now + 2));
+	sim_connected(s, sim_dialling(s));
+	assert_int_equal(r->state, SIM_RUNNING);
+}
+
+static void
+test_request_without_a_session_does_not_wait_for_a_resolve_far_away(void **state)
+{
+	struct sim *s = *state;
+	struct np_error err = {REASON_RESOLVE_FAILED, "no such name"};
+
+	s->pool.resolved = false;
+	s->args.retry_delay = 30;
+	sim_request(s, 60, false);
+	pool_resolve_done(&s->pool, &err, s->now);
+	sim_settle(s);
+	assert_int_equal(sim_request(s, 60, false)->why.reason, REASON_BACKOFF);
+	assert_int_equal(s->resolves, 1);
+}
+
+static void
+test_persistent_pool_keeps_its_pace_while_requests_fail_at_once(void **state)
+{
+	struct sim *s = *state;
+	double due;
+
+	wear_out(s);
+	s->pool.persistent_wanted = s->args.persistent = true;
+	sim_settle(s);
+	due = s->pool.retry_at;
+	assert_int_equal(sim_request(s, 0, false)->why.reason, REASON_BACKOFF);
+	assert_true(s->pool.retry_at == due);
+	assert_true(sim_advance_to_wake(s, due));
+	assert_true(s->now == due);
+	assert_int_equal(sim_count_dialling(s), 1);
 }
 
 static void
@@ -228,9 +276,8 @@ test_back_off_doubles_within_its_jitter_up_to_the_maximum(void **state)
 		s->pool.random = seed * 7919;
 		for (int i = 0; i < 10; i++) {
 			double full = i < 6 ? 1 << i : 60, delay;
+			s->now = fmax(s->now, s->pool.retry_at);
 			sim_request(s, 0, false);
-			while (sim_dialling(s) == NULL)
-				assert_true(sim_advance_to_wake(s, s->now + 61));
 			fail_login(s, REASON_CONNECT_FAILED, "refused");
 			delay = s->pool.retry_at - s->now;
 			assert_true(delay <= full && delay >= 0.75 * full);
@@ -356,9 +403,8 @@ test_zero_delays_retry_at_once_and_without_end(void **state)
 
 	s->args.retry_delay = 1;
 	for (int i = 0; i < 50; i++) {
+		s->now = fmax(s->now, s->pool.retry_at);
 		sim_request(s, 0, false);
-		while (sim_dialling(s) == NULL)
-			assert_true(sim_advance_to_wake(s, INFINITY));
 		fail_login(s, REASON_CONNECT_FAILED, "refused");
 		assert_true(isfinite(s->pool.retry_at));
 	}
@@ -815,7 +861,9 @@ main(void)
 	    T(test_cancelled_login_is_nobodys_failure),
 	    T(test_dead_device_is_told_at_once_to_who_waited_for_it),
 	    T(test_request_waits_for_the_next_attempt_when_it_can),
-	    T(test_request_that_cannot_wait_so_long_fails_with_the_first_error),
+	    T(test_request_that_would_wait_longer_than_a_person_fails_at_once),
+	    T(test_request_without_a_session_does_not_wait_for_a_resolve_far_away),
+	    T(test_persistent_pool_keeps_its_pace_while_requests_fail_at_once),
 	    T(test_back_off_doubles_within_its_jitter_up_to_the_maximum),
 	    T(test_attempts_side_by_side_that_fail_count_once),
 	    T(test_one_refused_login_among_many_fails_nobody),

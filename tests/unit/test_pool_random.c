@@ -160,7 +160,7 @@ check_rest(struct sim *s)
 	MUST(entries == p->entries_count && waiters == p->waiters_count);
 	/* Whoever waits has a reason to. */
 	if (waiters > 0 && entries == 0 && !p->paused && p->resolved)
-		MUST(p->block == POOL_BACKOFF || s->max_connections <= 0);
+		MUST((p->block == POOL_BACKOFF && p->retry_at <= s->now + 2) || s->max_connections <= 0);
 	MUST(!p->disabled || waiters == 0);
 	MUST(s->wake_at == 0 || s->wake_at > s->now);
 }
