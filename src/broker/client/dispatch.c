@@ -75,7 +75,7 @@ note_answer(struct client *client, struct request *r, const struct message *m, c
 
 	if (params_number(m->params, "prompt_id", 1, MESSAGE_INT_MAX, &prompt_id, NULL) == -1)
 		return;
-	broker_prompt_answer(client->broker, r, (uint64_t)prompt_id, cJSON_IsString(value) ? value->valuestring : NULL);
+	question_answer(client->broker, r->uid, (uint64_t)prompt_id, cJSON_IsString(value) ? value->valuestring : NULL);
 }
 
 static void

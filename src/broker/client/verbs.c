@@ -62,7 +62,7 @@ broker_request_make(struct client *client, const struct message *m, enum request
 	r->params = *params;
 	memset(params, 0, sizeof(*params));
 	r->window_left = r->params.window;
-	r->dev = dev;
+	request_enter(r, dev);
 	*made = r;
 	return 0;
 }

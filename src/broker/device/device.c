@@ -188,7 +188,7 @@ give_notice(struct pool_waiter *w, int ahead)
 		snprintf(text, sizeof(text), "queued behind %d", ahead);
 	else
 		snprintf(text, sizeof(text), "waiting for a session");
-	request_notice(request_by_waiter(w), text);
+	waiter_of(w)->ops->notice(waiter_of(w), text);
 }
 
 /* Some devices hang up on SSH's own keep-alive: they are asked on their command line. */
@@ -219,7 +219,7 @@ execute(struct device *dev, const struct pool_action *a, const struct pool_room 
 		link_connect(dev, a);
 		break;
 	case POOL_ASSIGN:
-		request_assigned(request_by_waiter(a->waiter), link_of_entry(a->entry));
+		waiter_of(a->waiter)->ops->assigned(waiter_of(a->waiter), link_of_entry(a->entry));
 		break;
 	case POOL_PROBE:
 	case POOL_KEEPALIVE:
@@ -229,7 +229,7 @@ execute(struct device *dev, const struct pool_action *a, const struct pool_room 
 		link_end(link_of_entry(a->entry), a->why.reason, a->why.text);
 		break;
 	case POOL_FAIL:
-		request_fail(request_by_waiter(a->waiter), &a->why);
+		waiter_of(a->waiter)->ops->failed(waiter_of(a->waiter), &a->why);
 		break;
 	case POOL_NOTICE:
 		give_notice(a->waiter, a->ahead);
@@ -365,6 +365,7 @@ pool_create(
 	dev->platform = platform != NULL ? platform_ref(platform) : NULL;
 	dev->device_name = device_budget_name(b->config, ref, device);
 	dev->last_used = clock_now();
+	TAILQ_INIT(&dev->users);
 	TAILQ_INIT(&dev->held);
 	b->random = b->random * 1664525u + 1013904223u;
 	pool_init(&dev->policy, &device->args, b->random);

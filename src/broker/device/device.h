@@ -15,6 +15,7 @@
 #include "platform/platform.h"
 #include "pool/pool.h"
 #include "target/target.h"
+#include "broker/device/waiter.h"
 
 #define BROKER_AUTODETECT "autodetect" /* device_type, and the definition that serves until the true one is known */
 
@@ -43,7 +44,8 @@ bool broker_driver_is_default(const struct broker *b, const struct platforms *se
     const struct platform *platform);
 enum broker_want broker_want_of(enum request_kind kind, const struct exec_params *params);
 int broker_check_params(const struct device *dev, const struct exec_params *params, struct np_error *err);
-bool broker_fall_back_to_shell(struct request *r);
+/* Its server runs no commands on channels: the device that has its shells, or NULL with err. */
+struct device *device_prefer_shells(struct device *dev, struct np_error *err);
 
 /* ---- device.c ---- */
 
@@ -60,8 +62,6 @@ struct link *link_of_entry(struct pool_entry *e);
 
 /* ---- device_access.c ---- */
 
-void device_wait(struct device *dev, struct request *r);
-void device_wait_again(struct device *dev, struct request *r);
 void device_freshen(struct device *dev);
 void device_unblock(struct device *dev, bool credentials_changed);
 void device_failed(struct device *dev, struct login_files *tried, uint64_t agent_hash);
@@ -80,11 +80,13 @@ void devices_tick(struct broker *b);
 /* ---- question.c ---- */
 
 void broker_prompt_ask(const struct connect_prompt *prompt, void *broker);
-void broker_question_ask(struct request *r, enum prompt_kind kind, const char *text, bool echo);
+void question_ask(struct waiter *w, enum prompt_kind kind, const char *text, bool echo);
+/* Who can be asked about the login of this session, or NULL. */
+struct waiter *link_audience(const struct link *link, int depth);
 void broker_connector_notice(uint64_t job_id, const char *text, void *broker);
-void broker_question_drop(struct request *r);
-void broker_prompts_reassign(struct broker *b, uint64_t request_uid);
-bool broker_prompt_answer(struct broker *b, struct request *r, uint64_t prompt_id, const char *value);
+void question_drop(struct waiter *w);
+void questions_reassign(struct broker *b, uint64_t asked);
+bool question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, const char *value);
 void broker_prompts_drop(struct device *dev);
 void broker_prompts_drop_job(struct broker *b, uint64_t job_id);
 

@@ -110,40 +110,72 @@ device_freshen(struct device *dev)
 /* ---- waiting ---- */
 
 static void
-start_queue_limit(const struct device *dev, struct request *r, double now)
+start_queue_limit(const struct device *dev, struct waiter *w, double now)
 {
-	double limit = r->params.queue_timeout >= 0 ? r->params.queue_timeout : dev->conf->args.queue_timeout;
+	double limit = w->queue_timeout >= 0 ? w->queue_timeout : dev->conf->args.queue_timeout;
 
-	r->waiter.deadline = limit > 0 ? now + limit : 0;
-	r->queue_left = limit;
-	r->clock_stopped = false;
+	w->pool.deadline = limit > 0 ? now + limit : 0;
+	w->queue_left = limit;
+	w->clock_stopped = false;
 	if (dev->asking) {
-		r->waiter.deadline = 0;
-		r->clock_stopped = true;
+		w->pool.deadline = 0;
+		w->clock_stopped = true;
 	}
 }
 
-/* Its session died, or had no channel.  What its earlier commands took is no waiting. */
 void
-device_wait_again(struct device *dev, struct request *r)
+device_enter(struct device *dev, struct waiter *w)
 {
-	if (r->index > 0 || r->clock_stopped || dev->asking)
-		start_queue_limit(dev, r, clock_now());
-	pool_wait_again(&dev->policy, &r->waiter);
+	if (w->dev != NULL)
+		TAILQ_REMOVE(&w->dev->users, w, user);
+	w->dev = dev;
+	if (dev != NULL)
+		TAILQ_INSERT_TAIL(&dev->users, w, user);
+}
+
+void
+device_wait_again(struct device *dev, struct waiter *w, bool anew)
+{
+	if (anew || w->clock_stopped || dev->asking)
+		start_queue_limit(dev, w, clock_now());
+	pool_wait_again(&dev->policy, &w->pool);
 	device_kick(dev);
 }
 
 static void
-wait_now(struct device *dev, struct request *r)
+wait_now(struct device *dev, struct waiter *w)
 {
 	double now = clock_now();
 
-	r->waiter.id = r->uid;
-	r->waiter.fresh = r->params.fresh;
-	r->waiter.slotless = r->kind == REQUEST_FORWARD;
-	start_queue_limit(dev, r, now);
-	pool_wait(&dev->policy, &r->waiter, now);
+	start_queue_limit(dev, w, now);
+	pool_wait(&dev->policy, &w->pool, now);
 	device_kick(dev);
+}
+
+static void
+leave_held(struct waiter *w)
+{
+	TAILQ_REMOVE(&w->dev->held, w, held_link);
+	w->held = false;
+}
+
+void
+device_unwait(struct waiter *w)
+{
+	pool_unwait(&w->pool);
+	if (w->held)
+		leave_held(w);
+}
+
+void
+device_fail_held(struct device *dev, const struct np_error *err)
+{
+	struct waiter *w;
+
+	while ((w = TAILQ_FIRST(&dev->held)) != NULL) {
+		leave_held(w);
+		w->ops->failed(w, err);
+	}
 }
 
 static bool
@@ -158,23 +190,23 @@ may_ask_agent(const struct device *dev)
  * agent opens the door again: the agent is asked first, in a thread, because it may take its time.
  */
 void
-device_wait(struct device *dev, struct request *r)
+device_wait(struct device *dev, struct waiter *w)
 {
 	dev->last_used = clock_now();
 	device_freshen(dev);
-	if (dev->policy.block != POOL_OPEN && r->params.interactive && dev->prompted)
+	if (dev->policy.block != POOL_OPEN && w->interactive && dev->prompted)
 		device_unblock(dev, false);
 	if (!may_ask_agent(dev)) {
-		wait_now(dev, r);
+		wait_now(dev, w);
 		return;
 	}
-	r->held = true;
-	TAILQ_INSERT_TAIL(&dev->held, r, held_link);
+	w->held = true;
+	TAILQ_INSERT_TAIL(&dev->held, w, held_link);
 	if (dev->agent_job != 0)
 		return;
 	struct connect_request request = {.kind = CONNECT_AGENT_KEYS,
 	    .target = dev->target,
-	    .agent_socket = r->params.agent_socket != NULL ? r->params.agent_socket : dev->broker->options.agent_socket,
+	    .agent_socket = w->agent_socket != NULL ? w->agent_socket : dev->broker->options.agent_socket,
 	    .ready_fd = -1,
 	    .timeout = AGENT_TIMEOUT};
 	dev->agent_job = connector_submit(dev->broker->connector, &request);
@@ -183,7 +215,7 @@ device_wait(struct device *dev, struct request *r)
 void
 broker_agent_keys_done(struct device *dev, struct connect_result *result)
 {
-	struct request *r;
+	struct waiter *w;
 
 	dev->agent_job = 0;
 	if (result->ok && result->agent_keys_hash != 0 && !agent_hash_tried(dev, result->agent_keys_hash)) {
@@ -191,10 +223,9 @@ broker_agent_keys_done(struct device *dev, struct connect_result *result)
 		    "pool", "%s: the agent holds other keys than before: log-ins are allowed again", dev->conf->name);
 		pool_unblock(&dev->policy, true);
 	}
-	while ((r = TAILQ_FIRST(&dev->held)) != NULL) {
-		TAILQ_REMOVE(&dev->held, r, held_link);
-		r->held = false;
-		wait_now(dev, r);
+	while ((w = TAILQ_FIRST(&dev->held)) != NULL) {
+		leave_held(w);
+		wait_now(dev, w);
 	}
 }
 

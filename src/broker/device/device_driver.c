@@ -160,26 +160,17 @@ broker_driver_is_default(const struct broker *b, const struct platforms *set, co
 	return broker_driver_choose(b, set, device, WANT_ANY, &usual, &err) == 0 && usual == platform;
 }
 
-/*
- * The server runs no commands on channels although its platform prefers them: from now on the device's requests go to
- * shells.  True when r was moved there; nothing of it had been sent.
- */
-bool
-broker_fall_back_to_shell(struct request *r)
+/* From now on its requests go to shells: the platform prefers channels, but this server has none for commands. */
+struct device *
+device_prefer_shells(struct device *dev, struct np_error *err)
 {
-	struct device *dev = r->dev, *shells;
-	struct np_error err;
+	struct device *shells = device_get(dev->broker, &dev->ref, WANT_SHELL, err);
 
-	if (r->kind != REQUEST_EXEC || broker_want_of(r->kind, &r->params) != WANT_ANY ||
-	    dev->conf->device_type == NULL || dev->conf->driver == DRIVER_EXEC || r->params.env != NULL)
-		return false;
-	shells = device_get(r->broker, &dev->ref, WANT_SHELL, &err);
 	if (shells == NULL)
-		return false;
+		return NULL;
 	if (dev->is_default)
 		log_info("pool", "%s: its server runs no commands on channels: shells from now on", dev->conf->name);
 	dev->is_default = false;
 	shells->is_default = true;
-	r->dev = shells;
-	return true;
+	return shells;
 }

@@ -15,7 +15,6 @@
 #include "pool/pool.h"
 #include "target/target.h"
 #include "login/connector.h"
-#include "broker/request/request.h"
 #include "broker/device/device.h"
 #include <ev.h>
 
@@ -35,11 +34,11 @@ struct login_files {
 struct broker_prompt {
 	TAILQ_ENTRY(broker_prompt) link;
 	struct device *dev;
-	struct request *asker; /* whose command asks; NULL: a connector does */
+	struct waiter *asker; /* whose command asks; NULL: a connector does */
 	uint64_t job_id;
 	uint64_t prompt_id;
-	uint64_t request_uid; /* who is asked at present */
-	bool trial;           /* by a test's session: of no concern to the pool's waiters */
+	uint64_t asked; /* who is asked at present: the id of a waiter */
+	bool trial;     /* by a test's session: of no concern to the pool's waiters */
 	enum prompt_kind kind;
 	bool echo;
 	char *text;
@@ -64,7 +63,8 @@ struct device {
 	ev_prepare kick; /* fed, never started: runs the policy before the loop blocks again */
 	uint64_t resolve_job;
 	uint64_t agent_job;
-	struct request_list held; /* wait for the agent's key list before they may wait for a session */
+	struct waiter_list users; /* whoever has to do with it */
+	struct waiter_list held;  /* wait for the agent's key list before they may wait for a session */
 	uint64_t agent_hashes[BROKER_AGENT_HASHES]; /* key lists that did not open the door */
 	int agent_hashes_count;
 	struct login_files tried; /* of the failed attempt that began last: their change lifts what blocks */

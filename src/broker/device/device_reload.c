@@ -69,7 +69,6 @@ retire(struct device *dev, const struct np_error *why, int *changed)
 {
 	struct device_conf *gone = device_conf_copy(dev->conf);
 	struct pool_waiter *w, *next;
-	struct request *r;
 
 	(*changed)++;
 	gone->args.persistent = false;
@@ -77,10 +76,9 @@ retire(struct device *dev, const struct np_error *why, int *changed)
 	pool_drain_all(&dev->policy, "its configuration is gone");
 	TAILQ_FOREACH_SAFE (w, &dev->policy.waiters, link, next) {
 		pool_unwait(w);
-		request_fail(request_by_waiter(w), why);
+		waiter_of(w)->ops->failed(waiter_of(w), why);
 	}
-	while ((r = TAILQ_FIRST(&dev->held)) != NULL)
-		request_fail(r, why);
+	device_fail_held(dev, why);
 	dev->retired = true;
 	secret_free(dev->key);
 	dev->key = xasprintf("retired %llu", (unsigned long long)broker_next_id(dev->broker));
@@ -129,22 +127,10 @@ open_persistent(struct broker *b)
 
 /* Output that waits for a slow client keeps the request of a session that has gone. */
 static bool
-has_requests(const struct device *dev)
-{
-	const struct request *r;
-
-	TAILQ_FOREACH (r, &dev->broker->requests, link) {
-		if (r->dev == dev)
-			return true;
-	}
-	return false;
-}
-
-static bool
 is_unused(const struct device *dev)
 {
-	return TAILQ_EMPTY(&dev->policy.entries) && TAILQ_EMPTY(&dev->policy.waiters) && TAILQ_EMPTY(&dev->held) &&
-	       dev->resolve_job == 0 && dev->agent_job == 0 && !dev->asking && !has_requests(dev);
+	return TAILQ_EMPTY(&dev->policy.entries) && TAILQ_EMPTY(&dev->users) && dev->resolve_job == 0 &&
+	       dev->agent_job == 0 && !dev->asking;
 }
 
 /*

@@ -10,30 +10,32 @@
 #include "base/xalloc.h"
 
 /* Whoever tests is asked himself, and nobody else. */
-static struct request *
+static struct waiter *
 trial_audience(const struct link *link)
 {
-	return link->test != NULL && link->test->client != NULL && link->test->params.interactive ? link->test : NULL;
+	struct waiter *w = link->test != NULL ? &link->test->waiter : NULL;
+
+	return w != NULL ? w->ops->audience(w, 0) : NULL;
 }
 
 /* Somebody at a terminal who waits for a session of this pool, or for one behind it. */
-static struct request *
+static struct waiter *
 find_audience(struct device *dev, int depth)
 {
 	struct pool_waiter *w;
 
 	TAILQ_FOREACH (w, &dev->policy.waiters, link) {
-		struct request *r = request_by_waiter(w);
-		if (r->kind == REQUEST_FORWARD && r->dependent != NULL && depth < BROKER_JUMPS_MAX) {
-			struct request *behind = r->dependent->entry.trial
-						     ? trial_audience(r->dependent)
-						     : find_audience(r->dependent->dev, depth + 1);
-			if (behind != NULL)
-				return behind;
-		} else if (r->client != NULL && r->params.interactive)
-			return r;
+		struct waiter *found = waiter_of(w)->ops->audience(waiter_of(w), depth);
+		if (found != NULL)
+			return found;
 	}
 	return NULL;
+}
+
+struct waiter *
+link_audience(const struct link *link, int depth)
+{
+	return link->entry.trial ? trial_audience(link) : find_audience(link->dev, depth);
 }
 
 static const char *
@@ -77,18 +79,18 @@ pool_asks(const struct device *dev, int depth)
 }
 
 static void
-stop_clock(struct request *r, double now)
+stop_clock(struct waiter *w, double now)
 {
-	r->queue_left = r->waiter.deadline > 0 ? r->waiter.deadline - now : 0;
-	r->waiter.deadline = 0;
-	r->clock_stopped = true;
+	w->queue_left = w->pool.deadline > 0 ? w->pool.deadline - now : 0;
+	w->pool.deadline = 0;
+	w->clock_stopped = true;
 }
 
 static void
-start_clock(struct request *r, double now)
+start_clock(struct waiter *w, double now)
 {
-	r->waiter.deadline = r->queue_left > 0 ? now + r->queue_left : 0;
-	r->clock_stopped = false;
+	w->pool.deadline = w->queue_left > 0 ? now + w->queue_left : 0;
+	w->clock_stopped = false;
 }
 
 /* Queue limits do not run while a question is open.  Called whenever one opens or closes. */
@@ -102,11 +104,10 @@ update_clocks(struct broker *b)
 	TAILQ_FOREACH (dev, &b->devices, link) {
 		dev->asking = pool_asks(dev, 0);
 		TAILQ_FOREACH (w, &dev->policy.waiters, link) {
-			struct request *r = request_by_waiter(w);
-			if (dev->asking && !r->clock_stopped)
-				stop_clock(r, now);
-			else if (!dev->asking && r->clock_stopped)
-				start_clock(r, now);
+			if (dev->asking && !waiter_of(w)->clock_stopped)
+				stop_clock(waiter_of(w), now);
+			else if (!dev->asking && waiter_of(w)->clock_stopped)
+				start_clock(waiter_of(w), now);
 		}
 		device_kick(dev);
 	}
@@ -127,13 +128,13 @@ prompt_free(struct broker_prompt *p)
 static void
 prompt_close(struct broker_prompt *p, const char *value)
 {
-	struct request *asker = p->asker;
+	struct waiter *asker = p->asker;
 
 	if (asker == NULL)
 		connector_answer(p->dev->broker->connector, p->job_id, p->prompt_id, value);
 	prompt_free(p);
 	if (asker != NULL)
-		request_cli_answer(asker, value);
+		asker->ops->answered(asker, value);
 }
 
 static void
@@ -146,18 +147,16 @@ on_prompt_timeout(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UN
 }
 
 static void
-prompt_send(struct broker_prompt *p, struct request *r)
+prompt_send(struct broker_prompt *p, struct waiter *w)
 {
-	cJSON *params = cJSON_CreateObject();
+	const struct question q = {.prompt_id = p->prompt_id,
+	    .device = p->dev->conf->name,
+	    .kind = prompt_kind_name(p->kind),
+	    .text = p->text,
+	    .echo = p->echo};
 
-	p->request_uid = r->uid;
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
-	cJSON_AddNumberToObject(params, "prompt_id", (double)p->prompt_id);
-	cJSON_AddStringToObject(params, "device", p->dev->conf->name);
-	cJSON_AddStringToObject(params, "kind", prompt_kind_name(p->kind));
-	cJSON_AddStringToObject(params, "text", p->text);
-	cJSON_AddBoolToObject(params, "echo", p->echo);
-	client_notify(r->client, "prompt", params);
+	p->asked = w->pool.id;
+	w->ops->ask(w, &q);
 }
 
 static struct broker_prompt *
@@ -178,29 +177,28 @@ prompt_create(struct device *dev, enum prompt_kind kind, const char *text, bool 
 	return p;
 }
 
-/*
- * Asks the person behind r, whose command waits for it (the caller has seen that there is one); the answer goes to
- * request_cli_answer(), NULL when none came.
- */
+/* Asks the person behind w, whose command waits for it (the caller has seen that there is one): see ops->answered. */
 void
-broker_question_ask(struct request *r, enum prompt_kind kind, const char *text, bool echo)
+question_ask(struct waiter *w, enum prompt_kind kind, const char *text, bool echo)
 {
-	struct broker_prompt *p = prompt_create(r->dev, kind, text, echo);
+	struct broker_prompt *p = prompt_create(w->dev, kind, text, echo);
 
-	p->asker = r;
+	p->asker = w;
 	/* Apart from the connectors' own numbers. */
-	p->prompt_id = (UINT64_C(1) << 48) + broker_next_id(r->broker);
-	prompt_send(p, r);
+	p->prompt_id = (UINT64_C(1) << 48) + broker_next_id(w->dev->broker);
+	prompt_send(p, w);
 }
 
 /* The command asks no longer: it ended, or the device went on by itself. */
 void
-broker_question_drop(struct request *r)
+question_drop(struct waiter *w)
 {
 	struct broker_prompt *p, *next;
 
-	TAILQ_FOREACH_SAFE (p, &r->broker->prompts, link, next) {
-		if (p->asker == r)
+	if (w->dev == NULL)
+		return;
+	TAILQ_FOREACH_SAFE (p, &w->dev->broker->prompts, link, next) {
+		if (p->asker == w)
 			prompt_free(p);
 	}
 }
@@ -212,12 +210,12 @@ broker_prompt_ask(const struct connect_prompt *prompt, void *arg)
 	struct device *dev = device_by_job(b, prompt->job_id);
 	struct link *link = link_by_job(b, prompt->job_id);
 	bool trial = link != NULL && link->entry.trial;
-	struct request *r = trial ? trial_audience(link) : dev != NULL ? find_audience(dev, 0) : NULL;
+	struct waiter *w = trial ? trial_audience(link) : dev != NULL ? find_audience(dev, 0) : NULL;
 	struct broker_prompt *p;
 
 	if (dev != NULL && !trial)
 		dev->prompted = true;
-	if (r == NULL) {
+	if (w == NULL) {
 		connector_answer(b->connector, prompt->job_id, prompt->prompt_id, NULL);
 		return;
 	}
@@ -226,34 +224,34 @@ broker_prompt_ask(const struct connect_prompt *prompt, void *arg)
 	p->trial = trial;
 	p->prompt_id = prompt->prompt_id;
 	update_clocks(b);
-	prompt_send(p, r);
+	prompt_send(p, w);
 }
 
 /* The person who was asked has left: ask the next one who waits, or give up. */
 void
-broker_prompts_reassign(struct broker *b, uint64_t request_uid)
+questions_reassign(struct broker *b, uint64_t asked)
 {
 	struct broker_prompt *p, *next;
 
 	TAILQ_FOREACH_SAFE (p, &b->prompts, link, next) {
-		struct request *r;
-		if (p->request_uid != request_uid || p->asker != NULL)
+		struct waiter *w;
+		if (p->asked != asked || p->asker != NULL)
 			continue;
-		r = p->trial ? NULL : find_audience(p->dev, 0);
-		if (r != NULL)
-			prompt_send(p, r);
+		w = p->trial ? NULL : find_audience(p->dev, 0);
+		if (w != NULL)
+			prompt_send(p, w);
 		else
 			prompt_close(p, NULL);
 	}
 }
 
 bool
-broker_prompt_answer(struct broker *b, struct request *r, uint64_t prompt_id, const char *value)
+question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, const char *value)
 {
 	struct broker_prompt *p;
 
 	TAILQ_FOREACH (p, &b->prompts, link) {
-		if (p->prompt_id == prompt_id && p->request_uid == r->uid) {
+		if (p->prompt_id == prompt_id && p->asked == asked) {
 			prompt_close(p, value);
 			return true;
 		}
@@ -296,9 +294,9 @@ broker_connector_notice(uint64_t job_id, const char *text, void *arg)
 	log_info("session", "%s: %s", dev->conf->name, text);
 	if (link != NULL && link->entry.trial) {
 		if (link->test != NULL)
-			request_notice(link->test, text);
+			link->test->waiter.ops->notice(&link->test->waiter, text);
 		return;
 	}
 	TAILQ_FOREACH (w, &dev->policy.waiters, link)
-		request_notice(request_by_waiter(w), text);
+		waiter_of(w)->ops->notice(waiter_of(w), text);
 }

@@ -220,16 +220,13 @@ static const struct session_events session_callbacks = {
 
 /* The agent of the client whose request made us connect, so that its keys sign; else the daemon's own. */
 static const char *
-choose_agent(const struct device *dev, const struct pool_waiter *w)
+choose_agent(const struct device *dev, struct pool_waiter *w)
 {
-	struct request *r;
+	struct pool_waiter *first = w != NULL ? w : TAILQ_FIRST(&dev->policy.waiters);
 
-	if (w == NULL)
-		w = TAILQ_FIRST(&dev->policy.waiters);
-	for (; w != NULL; w = TAILQ_NEXT(w, link)) {
-		r = request_by_waiter((struct pool_waiter *)(uintptr_t)w);
-		if (r->params.agent_socket != NULL)
-			return r->params.agent_socket;
+	for (w = first; w != NULL; w = TAILQ_NEXT(w, link)) {
+		if (waiter_of(w)->agent_socket != NULL)
+			return waiter_of(w)->agent_socket;
 	}
 	return dev->broker->options.agent_socket;
 }
@@ -402,12 +399,11 @@ inherit_wishes(struct request *r, const struct link *link)
 	struct pool_waiter *w;
 
 	TAILQ_FOREACH (w, &link->dev->policy.waiters, link) {
-		const struct request *behind = request_by_waiter(w);
-		r->params.interactive |= behind->params.interactive;
-		r->opens |= behind->opens;
+		r->params.interactive |= waiter_of(w)->interactive;
+		r->opens |= waiter_of(w)->opens;
 	}
 	if (link->test != NULL)
-		r->params.interactive |= link->test->params.interactive;
+		r->params.interactive |= link->test->waiter.interactive;
 }
 
 static void
@@ -438,7 +434,7 @@ start_jump(struct link *link)
 	r = request_create(b, REQUEST_FORWARD, NULL, &none);
 	r->params.agent_socket = xstrdup_null(link->agent_socket);
 	r->params.queue_timeout = link->target->connection_timeout;
-	r->dev = jump;
+	request_enter(r, jump);
 	r->dependent = link;
 	link->forward = r;
 	inherit_wishes(r, link);

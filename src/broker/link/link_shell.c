@@ -220,10 +220,10 @@ holder_goes_on(struct link *link)
 	struct pool_waiter *w;
 
 	TAILQ_FOREACH (w, &link->dev->policy.waiters, link) {
-		struct request *r = request_by_waiter(w);
-		if (r->client == link->sh.holder && r->kind != REQUEST_OPEN && !r->params.fresh) {
+		struct waiter *next = waiter_of(w);
+		if (next->client == link->sh.holder && next->takes_held && !w->fresh) {
 			pool_unwait(w);
-			request_assigned(r, link);
+			next->ops->assigned(next, link);
 			return true;
 		}
 	}

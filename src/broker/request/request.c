@@ -14,12 +14,6 @@
 #define CAPTURED_TEXT_MAX (448u * 1024u) /* as JSON text; more goes as base64, which is 342 KiB at most */
 
 struct request *
-request_by_waiter(struct pool_waiter *w)
-{
-	return NP_CONTAINER(w, struct request, waiter);
-}
-
-struct request *
 request_find(struct client *client, const struct message_id *id)
 {
 	struct request *r;
@@ -37,7 +31,80 @@ request_device(const struct request *r)
 	return r->dev != NULL ? r->dev->conf->name : NULL;
 }
 
+/* ---- what the device says to who waits for it ---- */
+
+static struct request *
+of_waiter(struct waiter *w)
+{
+	return NP_CONTAINER(w, struct request, waiter);
+}
+
+static void
+on_assigned(struct waiter *w, struct link *link)
+{
+	request_assigned(of_waiter(w), link);
+}
+
+static void
+on_failed(struct waiter *w, const struct np_error *err)
+{
+	request_fail(of_waiter(w), err);
+}
+
+static void
+on_notice(struct waiter *w, const char *text)
+{
+	request_notice(of_waiter(w), text);
+}
+
+static struct waiter *
+find_audience(struct waiter *w, int depth)
+{
+	const struct request *r = of_waiter(w);
+
+	if (r->kind == REQUEST_FORWARD)
+		return r->dependent != NULL && depth < BROKER_JUMPS_MAX ? link_audience(r->dependent, depth + 1) : NULL;
+	return r->client != NULL && r->params.interactive ? w : NULL;
+}
+
+static void
+on_ask(struct waiter *w, const struct question *q)
+{
+	const struct request *r = of_waiter(w);
+	cJSON *params = cJSON_CreateObject();
+
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddNumberToObject(params, "prompt_id", (double)q->prompt_id);
+	cJSON_AddStringToObject(params, "device", q->device);
+	cJSON_AddStringToObject(params, "kind", q->kind);
+	cJSON_AddStringToObject(params, "text", q->text);
+	cJSON_AddBoolToObject(params, "echo", q->echo);
+	client_notify(r->client, "prompt", params);
+}
+
+static void
+on_answered(struct waiter *w, const char *value)
+{
+	request_cli_answer(of_waiter(w), value);
+}
+
+static const struct waiter_ops waiter_callbacks = {
+    .assigned = on_assigned,
+    .failed = on_failed,
+    .notice = on_notice,
+    .audience = find_audience,
+    .ask = on_ask,
+    .answered = on_answered,
+};
+
 /* ---- life ---- */
+
+void
+request_enter(struct request *r, struct device *dev)
+{
+	r->dev = dev;
+	device_enter(dev, &r->waiter);
+}
 
 struct request *
 request_create(struct broker *b, enum request_kind kind, struct client *peer, const struct message_id *id)
@@ -45,7 +112,8 @@ request_create(struct broker *b, enum request_kind kind, struct client *peer, co
 	struct request *r = xcalloc(1, sizeof(*r));
 
 	r->broker = b;
-	r->uid = broker_next_id(b);
+	r->uid = r->waiter.pool.id = broker_next_id(b);
+	r->waiter.ops = &waiter_callbacks;
 	r->kind = kind;
 	r->state = REQUEST_QUEUED;
 	r->client = peer;
@@ -90,7 +158,7 @@ request_release_lease(struct request *r)
 		return;
 	}
 	link_refresh(r->lease);
-	if (r->waiter.slotless)
+	if (r->waiter.pool.slotless)
 		pool_release_carried(&r->lease->entry, clock_now());
 	else
 		pool_release(&r->lease->entry, clock_now());
@@ -109,12 +177,8 @@ request_ended(struct request *r)
 		return;
 	r->state = REQUEST_ENDED;
 	ev_timer_stop(b->loop, &r->clock);
-	pool_unwait(&r->waiter);
-	if (r->held) {
-		TAILQ_REMOVE(&r->dev->held, r, held_link);
-		r->held = false;
-	}
-	broker_question_drop(r);
+	device_unwait(&r->waiter);
+	question_drop(&r->waiter);
 	request_release_lease(r);
 	request_detach_peer(r);
 	report_request_ended(r);
@@ -122,7 +186,8 @@ request_ended(struct request *r)
 		r->dev->last_used = clock_now();
 		r->dev->requests_done++;
 	}
-	broker_prompts_reassign(b, r->uid);
+	questions_reassign(b, r->uid);
+	device_enter(NULL, &r->waiter);
 	broker_waits_note(b);
 	TAILQ_REMOVE(&b->requests, r, link);
 	b->requests_count--;

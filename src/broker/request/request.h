@@ -46,7 +46,8 @@ void request_release_lease(struct request *r);
 void request_free(struct request *r);
 void request_notice(struct request *r, const char *text);
 struct request *request_find(struct client *client, const struct message_id *id);
-struct request *request_by_waiter(struct pool_waiter *w);
+/* It is one of the device from now on. */
+void request_enter(struct request *r, struct device *dev);
 const char *request_device(const struct request *r);
 cJSON *request_note_params(const struct request *r);
 const struct np_error *request_command_error(const struct request *r);

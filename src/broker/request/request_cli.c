@@ -216,7 +216,7 @@ secret_wanted(struct request *r)
 	char *text = xasprintf("Enable password for %s: ", r->dev->conf->name);
 
 	r->cli.asked_secret = r->cli.waits_secret = true;
-	broker_question_ask(r, PROMPT_SECRET, text, false);
+	question_ask(&r->waiter, PROMPT_SECRET, text, false);
 	free(text);
 }
 
@@ -297,7 +297,7 @@ take_result(struct request *r, const struct cli_result *result)
 void
 request_cli_result(struct request *r, const struct cli_result *result)
 {
-	broker_question_drop(r);
+	question_drop(&r->waiter);
 	if (r->state != REQUEST_RUNNING)
 		return;
 	keep_rest(r);
@@ -326,7 +326,7 @@ request_cli_cancel(struct request *r)
 {
 	struct cli *cli = driver_of(r);
 
-	broker_question_drop(r);
+	question_drop(&r->waiter);
 	if (cli == NULL || r->lease->sh.runner != r) {
 		request_command_done(r);
 		return;
@@ -346,11 +346,11 @@ request_cli_cancel(struct request *r)
 void
 request_cli_question(struct request *r, const struct cli_event *event)
 {
-	broker_question_drop(r); /* the device went on from the one before: its answer would be one to this */
+	question_drop(&r->waiter); /* the device went on from the one before: its answer would be one to this */
 	if (r->client == NULL || !r->params.interactive || r->cancelled)
 		cli_answer(driver_of(r), NULL, clock_now());
 	else
-		broker_question_ask(r, PROMPT_QUESTION, event->text, !event->hidden);
+		question_ask(&r->waiter, PROMPT_QUESTION, event->text, !event->hidden);
 }
 
 /* What the person said; NULL: nothing. */

@@ -257,7 +257,23 @@ go_back(struct request *r)
 	r->ran_on.id = 0;
 	r->started = 0;
 	r->state = REQUEST_QUEUED;
-	device_wait_again(r->dev, r);
+	device_wait_again(r->dev, &r->waiter, r->index > 0);
+}
+
+/* True when r was moved to the device's shells; nothing of it had been sent. */
+static bool
+fall_back_to_shell(struct request *r)
+{
+	struct device *shells;
+	struct np_error err;
+
+	if (r->kind != REQUEST_EXEC || broker_want_of(r->kind, &r->params) != WANT_ANY ||
+	    r->dev->conf->device_type == NULL || r->dev->conf->driver == DRIVER_EXEC || r->params.env != NULL)
+		return false;
+	shells = device_prefer_shells(r->dev, &err);
+	if (shells != NULL)
+		request_enter(r, shells);
+	return shells != NULL;
 }
 
 /*
@@ -270,7 +286,7 @@ refused_channel(struct request *r, const struct np_error *why)
 	if (why->reason != REASON_EXEC_REFUSED || r->dev->platform != NULL)
 		return false;
 	request_release_lease(r);
-	return broker_fall_back_to_shell(r);
+	return fall_back_to_shell(r);
 }
 
 /* What ends a shell, rather than a command on it. */
@@ -476,9 +492,19 @@ command_finish(struct request *r)
 void
 request_submit(struct request *r)
 {
+	struct waiter *w = &r->waiter;
+
 	report_request_queued(r);
+	w->pool.fresh = r->params.fresh;
+	w->pool.slotless = r->kind == REQUEST_FORWARD;
+	w->interactive = r->params.interactive;
+	w->opens = r->opens;
+	w->takes_held = r->kind != REQUEST_OPEN;
+	w->client = r->client;
+	w->agent_socket = r->params.agent_socket;
+	w->queue_timeout = r->params.queue_timeout;
 	if (r->dev->platform == NULL || !link_shell_resume(r))
-		device_wait(r->dev, r);
+		device_wait(r->dev, w);
 }
 
 static void

@@ -18,6 +18,7 @@
 #include "ssh/channel.h"
 #include "ssh/relay.h"
 #include "wire/message.h"
+#include "broker/device/waiter.h"
 #include "broker/request/request.h"
 #include <ev.h>
 
@@ -45,7 +46,6 @@ struct request_cli {
 struct request {
 	TAILQ_ENTRY(request) link;      /* broker.requests, or broker.ended */
 	TAILQ_ENTRY(request) peer_link; /* client.requests */
-	TAILQ_ENTRY(request) held_link; /* device.held */
 	struct broker *broker;
 	uint64_t uid;
 	enum request_kind kind;
@@ -54,11 +54,8 @@ struct request {
 	struct message_id id;
 	struct exec_params params;
 	struct device *dev;
-	struct pool_waiter waiter;
-	bool held;
-	double queue_left; /* of the queue limit while a prompt is open; 0 = no limit */
-	bool clock_stopped;
-	struct link *lease; /* the lease; NULL once the session has gone, though output may still wait */
+	struct waiter waiter; /* waits for the lease */
+	struct link *lease;   /* the lease; NULL once the session has gone, though output may still wait */
 	struct {
 		uint64_t id; /* 0: none yet */
 		bool reused;

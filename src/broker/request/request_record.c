@@ -47,8 +47,7 @@ made_for(const struct link *link)
 	if (!link->entry.private_use)
 		return NULL;
 	TAILQ_FOREACH (r, &link->dev->broker->requests, link) {
-		if (r->waiter.id == link->entry.private_for && (r->params.record || r->params.trial) &&
-		    r->dev == link->dev)
+		if (r->uid == link->entry.private_for && (r->params.record || r->params.trial) && r->dev == link->dev)
 			return r;
 	}
 	return NULL;

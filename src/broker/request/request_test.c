@@ -315,9 +315,10 @@ start(struct client *client, const struct message *m, struct device *dev, struct
 
 	r->params = *params;
 	memset(params, 0, sizeof(*params));
-	r->dev = dev;
+	request_enter(r, dev);
 	r->state = REQUEST_RUNNING;
 	r->assigned = r->received;
+	r->waiter.interactive = r->params.interactive;
 	r->test.login = login;
 	r->test.since = clock_now();
 	r->test.cli = CLI_LOGIN;

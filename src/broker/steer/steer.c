@@ -96,7 +96,7 @@ open_anew(struct device *dev, const char *agent_socket)
 		return;
 	r = request_create(dev->broker, REQUEST_OPEN, NULL, &none);
 	r->params.agent_socket = xstrdup_null(agent_socket);
-	r->dev = dev;
+	request_enter(r, dev);
 	request_submit(r);
 }
 

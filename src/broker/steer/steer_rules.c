@@ -212,9 +212,8 @@ restart_forwards(struct device *dev)
 	struct pool_waiter *w;
 
 	TAILQ_FOREACH (w, &dev->policy.waiters, link) {
-		const struct request *r = request_by_waiter(w);
 		if (w->slotless && w->deadline > 0)
-			w->deadline = clock_now() + r->params.queue_timeout;
+			w->deadline = clock_now() + waiter_of(w)->queue_timeout;
 	}
 }
 
@@ -222,10 +221,9 @@ static void
 fail_held(struct device *dev)
 {
 	struct np_error err;
-	struct request *r;
 
-	while (broker_steer_admit(dev, &err) == -1 && (r = TAILQ_FIRST(&dev->held)) != NULL)
-		request_fail(r, &err);
+	if (broker_steer_admit(dev, &err) == -1)
+		device_fail_held(dev, &err);
 }
 
 void
