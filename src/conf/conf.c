@@ -238,8 +238,8 @@ read_devices(struct config *config, const struct conf_source *source, bool is_pr
 
 /* Everything that devices inherit first, from all files, then the devices. */
 static int
-read_docs(struct config *config, struct yamldoc *const *docs, const struct conf_file *files, size_t count,
-    struct np_error *err)
+read_docs(
+    struct config *config, struct yamldoc *const *docs, const struct docfile *files, size_t count, struct np_error *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (read_globals(config, &(struct conf_source){docs[i], (unsigned)i}, err) < 0)
@@ -255,7 +255,7 @@ read_docs(struct config *config, struct yamldoc *const *docs, const struct conf_
 }
 
 struct config *
-config_from_files(const struct conf_file *files, size_t count, struct np_error *err)
+config_from_files(const struct docfile *files, size_t count, struct np_error *err)
 {
 	struct config *config = config_create();
 	struct yamldoc **docs = xcalloc(count + 1, sizeof(*docs));
@@ -281,7 +281,7 @@ config_from_files(const struct conf_file *files, size_t count, struct np_error *
 struct config *
 config_parse(const char *text, size_t size, const char *name, struct np_error *err)
 {
-	struct conf_file file = {.exists = true, .is_private = true, .size = size};
+	struct docfile file = {.exists = true, .is_private = true, .size = size};
 	struct config *config;
 
 	file.path = xstrdup(name);
@@ -289,7 +289,7 @@ config_parse(const char *text, size_t size, const char *name, struct np_error *e
 	memcpy(file.text, text, size);
 	file.text[size] = '\0';
 	config = config_from_files(&file, 1, err);
-	conf_file_finish(&file);
+	docfile_finish(&file);
 	return config;
 }
 
@@ -312,21 +312,21 @@ user_file(bool *must_exist)
 
 /* Reads a file into files[*count] unless it is missing. */
 static int
-add_file(struct conf_file *files, size_t *count, const char *path, bool must_exist, struct np_error *err)
+add_file(struct docfile *files, size_t *count, const char *path, bool must_exist, struct np_error *err)
 {
-	if (conf_file_read(path, must_exist, &files[*count], err) < 0)
+	if (docfile_read(path, must_exist, &files[*count], err) < 0)
 		return -1;
 	if (files[*count].exists)
 		(*count)++;
 	else
-		conf_file_finish(&files[*count]);
+		docfile_finish(&files[*count]);
 	return 0;
 }
 
 struct config *
 config_load(const char *only_file, struct np_error *err)
 {
-	struct conf_file files[FILES_MAX];
+	struct docfile files[FILES_MAX];
 	struct config *config = NULL;
 	size_t count = 0;
 	bool must_exist;
@@ -343,7 +343,7 @@ config_load(const char *only_file, struct np_error *err)
 	if (r == 0)
 		config = config_from_files(files, count, err);
 	for (size_t i = 0; i < count; i++)
-		conf_file_finish(&files[i]);
+		docfile_finish(&files[i]);
 	free(user);
 	return config;
 }

@@ -1,6 +1,6 @@
 /*
  * What the conf*.c files share; for them only.  One table of keys drives everything that is done with a settings
- * struct: reading it from YAML, setting one key from text, copying, comparing, freeing.  Pure but for conf_file_read().
+ * struct: reading it from YAML, setting one key from text, copying, comparing, freeing.
  */
 #ifndef NP_CONF_KEY_H
 #define NP_CONF_KEY_H
@@ -11,7 +11,8 @@
 #include "base/compiler.h"
 #include "conf/conf.h"
 #include "base/error.h"
-#include "conf/yamldoc.h"
+#include "schema/docfile.h"
+#include "schema/yamldoc.h"
 
 #define CONF_TEXT_MAX 8192   /* bytes of one value */
 #define CONF_SECONDS_MAX 1e9 /* about 31 years */
@@ -124,23 +125,10 @@ int conf_check_credential(const char *text, struct np_error *err) NP_MUST_CHECK;
 int conf_check_jump(const char *text, struct np_error *err) NP_MUST_CHECK;
 int conf_check_group(const char *text, struct np_error *err) NP_MUST_CHECK;
 
-/* --- conf_file.c --- */
-
-struct conf_file {
-	char *path;
-	bool exists;
-	bool is_private; /* nobody but its owner can read it */
-	char *text;      /* secret: conf_file_finish() wipes it */
-	size_t size;
-};
-/* A missing file is an error only when it must exist.  Refuses what others could have written. */
-int conf_file_read(const char *path, bool must_exist, struct conf_file *file, struct np_error *err) NP_MUST_CHECK;
-void conf_file_finish(struct conf_file *file);
-
 /* --- conf.c --- */
 
 const struct conf_table *conf_global_table(void);
 /* The snapshot that these files make, later ones over earlier ones. */
-struct config *config_from_files(const struct conf_file *files, size_t count, struct np_error *err) NP_MUST_CHECK;
+struct config *config_from_files(const struct docfile *files, size_t count, struct np_error *err) NP_MUST_CHECK;
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "conf/conf_key.h"
+#include "schema/docfile.h"
 #include "platform/platform_impl.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -40,12 +40,12 @@ find_base(void *arg, const char *name, char **text, size_t *size, char **file, s
 		return error_set(err, REASON_INVALID_PARAMS, "`%s` is no platform's name", name);
 	for (size_t i = first; i < f->count; i++) {
 		char *path = xasprintf("%s/%s.yaml", f->dirs[i], name);
-		struct conf_file found;
-		int r = conf_file_read(path, false, &found, err);
+		struct docfile found;
+		int r = docfile_read(path, false, &found, err);
 
 		if (r < 0 || !found.exists) {
 			if (r == 0)
-				conf_file_finish(&found);
+				docfile_finish(&found);
 			free(path);
 			if (r < 0)
 				return -1;
@@ -57,7 +57,7 @@ find_base(void *arg, const char *name, char **text, size_t *size, char **file, s
 		free(f->name);
 		f->name = xstrdup(name);
 		f->dir = i;
-		conf_file_finish(&found);
+		docfile_finish(&found);
 		return 0;
 	}
 	return error_set(err, REASON_INVALID_PARAMS, "there is no platform `%s`", name);
@@ -67,12 +67,12 @@ static struct platform *
 load_file(const char *path, struct finder *finder, struct np_error *err)
 {
 	struct platform *p;
-	struct conf_file file;
+	struct docfile file;
 
-	if (conf_file_read(path, true, &file, err) < 0)
+	if (docfile_read(path, true, &file, err) < 0)
 		return NULL;
 	p = platform_parse(file.text, file.size, path, find_base, finder, err);
-	conf_file_finish(&file);
+	docfile_finish(&file);
 	return p;
 }
 

@@ -10,7 +10,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "platform/platform.h"
-#include "conf/yamldoc.h"
+#include "schema/yamldoc.h"
 
 enum platform_type {
 	PT_TEXT,      /* char * */

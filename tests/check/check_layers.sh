@@ -20,8 +20,9 @@ src/base         : : pthread=log
 src/wire         : : cjson
 src/secret       : :
 src/sshconf      : :
-src/conf         : src/sshconf : yaml=yamldoc cjson=conf_show
-src/platform     : src/conf : pcre2=pattern cjson=platform_show
+src/schema       : : yaml=yamldoc
+src/conf         : src/schema src/sshconf : cjson=conf_show
+src/platform     : src/schema : pcre2=pattern cjson=platform_show
 src/params       : src/platform : cjson
 src/target       : src/sshconf src/conf :
 src/cli          : src/platform src/secret :
@@ -31,7 +32,7 @@ src/ssh          : src/cli : libssh ev
 src/serve        : src/wire : ev cjson
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker : cjson
-src/broker       : src/wire src/secret src/sshconf src/conf src/platform src/params src/target src/cli src/pool src/login src/ssh src/serve src/report src/broker/answer src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/inspect : cjson ev
+src/broker       : src/wire src/secret src/schema src/sshconf src/conf src/platform src/params src/target src/cli src/pool src/login src/ssh src/serve src/report src/broker/answer src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/inspect : cjson ev
 src/broker/answer  : +src/broker src/broker : cjson
 src/broker/client  : +src/broker src/broker : cjson ev
 src/broker/device  : +src/broker src/broker : cjson ev

@@ -1,5 +1,5 @@
 /*
- * Tests of src/conf/conf_file.c and conf.c: which files are read, which are refused, how two lie over each other.
+ * Tests of src/schema/docfile.c and conf.c: which files are read, which are refused, how two lie over each other.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -351,14 +351,14 @@ test_a_password_that_others_can_read_is_warned_about(void **state)
 static struct config *
 overlay(const char *below, const char *above, struct np_error *err)
 {
-	struct conf_file files[] = {
+	struct docfile files[] = {
 	    {.path = xstrdup("sys"), .exists = true, .is_private = true, .text = xstrdup(below), .size = strlen(below)},
 	    {.path = xstrdup("usr"), .exists = true, .is_private = true, .text = xstrdup(above), .size = strlen(above)},
 	};
 	struct config *config = config_from_files(files, 2, err);
 
-	conf_file_finish(&files[0]);
-	conf_file_finish(&files[1]);
+	docfile_finish(&files[0]);
+	docfile_finish(&files[1]);
 	return config;
 }
 

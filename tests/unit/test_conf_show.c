@@ -17,7 +17,7 @@
 static struct config *
 load(const char *first, const char *second)
 {
-	struct conf_file files[2] = {
+	struct docfile files[2] = {
 	    {.path = xstrdup("a.yaml"), .text = xstrdup(first)}, {.path = xstrdup("b.yaml"), .text = xstrdup(second)}};
 	struct np_error err;
 	struct config *config;
@@ -26,7 +26,7 @@ load(const char *first, const char *second)
 		files[i].size = strlen(files[i].text);
 	config = config_from_files(files, 2, &err);
 	for (size_t i = 0; i < 2; i++)
-		conf_file_finish(&files[i]);
+		docfile_finish(&files[i]);
 	if (config == NULL)
 		fail_msg("%s", err.text);
 	return config;

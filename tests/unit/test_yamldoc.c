@@ -1,4 +1,5 @@
-/* Tests of src/conf/yamldoc.c and yamldoc_text.c: the tree, its lines, and everything that is refused with its line. */
+/* Tests of src/schema/yamldoc.c and yamldoc_text.c: the tree, its lines, and everything that is refused with its line.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/xalloc.h"
-#include "conf/yamldoc.h"
+#include "schema/yamldoc.h"
 
 #define NODES 1000
 

@@ -15,7 +15,7 @@
 
 #include "broker/broker_impl.h"
 #include "base/clock.h"
-#include "conf/conf_key.h"
+#include "schema/docfile.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/text.h"
@@ -45,16 +45,16 @@ cJSON *
 link_detect_load(void)
 {
 	char *path = memory_path();
-	struct conf_file file;
+	struct docfile file;
 	struct np_error err;
 	cJSON *known = NULL;
 
 	if (path == NULL)
 		return cJSON_CreateObject();
-	if (conf_file_read(path, false, &file, &err) == 0) {
+	if (docfile_read(path, false, &file, &err) == 0) {
 		if (file.exists)
 			known = cJSON_ParseWithLength(file.text, file.size);
-		conf_file_finish(&file);
+		docfile_finish(&file);
 	} else
 		log_warning("platform", "%s: not used: %s", path, err.text);
 	free(path);

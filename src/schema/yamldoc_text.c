@@ -2,7 +2,7 @@
  * What plain YAML scalars stand for: null, booleans, numbers.  Stricter than YAML 1.1 on purpose: `010` (octal there),
  * `1:30` (base sixty) and `.inf` are refused, because people who write them rarely mean that.
  */
-#include "conf/yamldoc.h"
+#include "schema/yamldoc.h"
 
 #include <ctype.h>
 #include <math.h>

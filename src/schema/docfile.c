@@ -1,6 +1,8 @@
 /*
  * Reading a configuration file, once it is clear that nobody else could have written it.
  */
+#include "schema/docfile.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,10 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf/conf_key.h"
-#include "base/text.h"
 #include "base/trust.h"
 #include "base/xalloc.h"
+#include "schema/yamldoc.h"
 
 static int
 judge(const char *path, const struct stat *st, struct np_error *err)
@@ -33,7 +34,7 @@ judge(const char *path, const struct stat *st, struct np_error *err)
 }
 
 static int
-read_all(int fd, struct conf_file *file, size_t room, struct np_error *err)
+read_all(int fd, struct docfile *file, size_t room, struct np_error *err)
 {
 	file->text = xmalloc(room + 1);
 	while (file->size < room) {
@@ -52,7 +53,7 @@ read_all(int fd, struct conf_file *file, size_t room, struct np_error *err)
 }
 
 static int
-read_open(int fd, struct conf_file *file, struct np_error *err)
+read_open(int fd, struct docfile *file, struct np_error *err)
 {
 	struct stat st;
 
@@ -72,12 +73,12 @@ read_open(int fd, struct conf_file *file, struct np_error *err)
 }
 
 int
-conf_file_read(const char *path, bool must_exist, struct conf_file *file, struct np_error *err)
+docfile_read(const char *path, bool must_exist, struct docfile *file, struct np_error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* not to hang on a FIFO */
 	int r;
 
-	*file = (struct conf_file){.path = xstrdup(path)};
+	*file = (struct docfile){.path = xstrdup(path)};
 	if (fd < 0) {
 		if (!must_exist && (errno == ENOENT || errno == ENOTDIR))
 			return 0;
@@ -87,16 +88,16 @@ conf_file_read(const char *path, bool must_exist, struct conf_file *file, struct
 		close(fd);
 	}
 	if (r < 0)
-		conf_file_finish(file);
+		docfile_finish(file);
 	return r;
 }
 
 void
-conf_file_finish(struct conf_file *file)
+docfile_finish(struct docfile *file)
 {
 	if (file->text != NULL)
 		secret_wipe(file->text, file->size);
 	free(file->text);
 	free(file->path);
-	*file = (struct conf_file){0};
+	*file = (struct docfile){0};
 }

@@ -4,7 +4,7 @@
  * Not here: what the keys mean (conf_key.c and its tables).  Events rather than libyaml's own document tree, because
  * that one resolves aliases, keeps duplicate keys and has no bound on nesting.
  */
-#include "conf/yamldoc.h"
+#include "schema/yamldoc.h"
 
 #include <stdarg.h>
 #include <stdio.h>
