@@ -8,12 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 #include <ev.h>
 
@@ -22,12 +18,12 @@
 #include "inspect/inspect.h"
 #include "base/log.h"
 #include "serve/notify.h"
+#include "serve/process.h"
 #include "base/options.h"
 #include "base/paths.h"
 #include "base/xalloc.h"
 
 #define LOG_FILE_MAX (4u * 1024u * 1024u)
-#define DESCRIPTORS_WANTED 65536
 
 /* The process: all that main() owns. */
 struct daemon {
@@ -39,50 +35,6 @@ struct daemon {
 	ev_signal term, interrupt, hup;
 	char socket_path[256];
 };
-
-/* ---- what the process must be before it holds a secret ---- */
-
-static void
-raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		return;
-	rlim_t wanted = DESCRIPTORS_WANTED;
-	if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted)
-		wanted = limit.rlim_max;
-	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted)
-		return;
-	limit.rlim_cur = wanted;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
-		log_warning("main", "descriptor limit stays as it is: %s", strerror(errno));
-}
-
-/* Passwords pass through this process: no core dumps, no tracing by other processes of the user. */
-static void
-protect_memory(void)
-{
-	struct rlimit none = {0, 0};
-
-	setrlimit(RLIMIT_CORE, &none);
-#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
-}
-
-/* Descriptors 0 to 2 must be something, or a socket would become our stderr. */
-static void
-fill_standard_descriptors(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		close(fd);
-}
 
 /* ---- telling who started us ---- */
 
@@ -126,6 +78,8 @@ open_log(struct daemon *d, struct np_error *err)
 		return -1;
 	rc = log_open_file(path, LOG_FILE_MAX, err);
 	free(path);
+	if (rc == 0)
+		process_tell_heritage();
 	return rc;
 }
 
@@ -305,18 +259,21 @@ main(int argc, char **argv)
 	struct daemon d = {.loop = NULL};
 	struct np_error err;
 
-	fill_standard_descriptors();
+	process_fill_descriptors();
 	if (options_parse(&d.options, argc, argv) == -1)
 		return 2;
-	if (d.options.startup_fd >= 0)
+	if (d.options.startup_fd >= 0) {
 		fcntl(d.options.startup_fd, F_SETFD, FD_CLOEXEC);
+		process_disinherit();
+	}
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log that may grow no further is no reason to die */
 	if (!d.options.debug)
-		protect_memory();
+		process_protect_memory();
 	if (d.options.task != TASK_SERVE)
 		return run_task(&d.options);
-	raise_descriptors();
+	process_raise_descriptors();
 	ev_init(&d.term, NULL);
 	ev_init(&d.interrupt, NULL);
 	ev_init(&d.hup, NULL);

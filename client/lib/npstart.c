@@ -1,5 +1,6 @@
 /*
- * The start of a broker: two forks, a clean process, and one pipe on which the daemon reports.
+ * The start of a broker: two forks, a clean process, and one pipe on which the daemon reports.  Priority and limits are
+ * reset by the daemon itself (process.h), which can say what it may not.
  *
  * The broker outlives its starter, so it must not hold anything of it: a descriptor kept open would make a caller that
  * reads a pipe wait for hours, a directory could not be unmounted, a terminal would hang up on it.  Between fork() and
@@ -91,7 +92,7 @@ reset_signals(void)
 {
 	sigset_t none;
 
-	for (int sig = 1; sig < 32; sig++)
+	for (int sig = 1; sig < NSIG; sig++)
 		if (sig != SIGKILL && sig != SIGSTOP)
 			signal(sig, SIG_DFL);
 	sigemptyset(&none);

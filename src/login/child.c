@@ -66,8 +66,8 @@ find_program(const char *name)
 static int
 child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
 {
-	static const int reset[] = {
-	    SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU};
+	static const int reset[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD,
+	    SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t set;

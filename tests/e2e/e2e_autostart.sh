@@ -77,6 +77,47 @@ is "$5" 0 "it has no terminal"
 (ulimit -n 64 && exec npexec dev true)
 is $? 0 "commands run on"
 
+# ---- priority and limits ----
+
+npctl stop --now >/dev/null
+ok "npctl stop --now ends it" wait_until '[ -z "$(brokers)" ]'
+: >"$log"
+(
+	ulimit -S -n 64
+	ulimit -S -f 4096
+	ulimit -S -t 3600
+	ulimit -H -f 204800
+	exec nice -n 7 npexec dev true
+)
+is $? 0 "a broker that is started at nice 7 with low limits"
+broker=$(brokers)
+# limit NAME: "SOFT HARD" of the broker.
+limit()
+{
+	sed -n "s/^Max $1  *\([^ ]*\)  *\([^ ]*\) .*/\1 \2/p" "/proc/$broker/limits"
+}
+is "$(limit 'open files')" "$(ulimit -H -n | sed -E 's/^([0-9]{6,}|unlimited)$/65536/') $(ulimit -H -n)" "has all descriptors"
+is "$(limit 'cpu time')" "$(limit 'cpu time' | sed 's/.* \(.*\)/\1 \1/')" "all processor time"
+size=$(limit 'file size')
+is "$size" "${size#* } ${size#* }" "files as large as may be"
+like "$(cat "$log")" "warning main: .*at most ${size#* } bytes in a file.*npctl stop" "and warns of the hard limit"
+nice=$(sed 's/.*) //' "/proc/$broker/stat" | cut -d' ' -f17)
+if [ "$nice" -ne 0 ]; then
+	like "$(cat "$log")" "warning main: .*runs at nice $nice" "and of its priority"
+else
+	unlike "$(cat "$log")" 'runs at nice' "has its priority back"
+fi
+if command -v taskset >/dev/null 2>&1; then
+	npctl stop --now >/dev/null
+	wait_until '[ -z "$(brokers)" ]'
+	cpus=$(taskset -cp $$ | sed 's/.*: //')
+	taskset -c "${cpus%%[,-]*}" npexec dev true
+	is "$(taskset -cp "$(brokers)" | sed 's/.*: //')" "$cpus" "it runs on all processors"
+	broker=$(brokers)
+else
+	skip 1 "no taskset"
+fi
+
 # ---- a broker that died ----
 
 kill -KILL "$broker"
