@@ -26,17 +26,17 @@ call_libssh(struct auth *a, enum auth_step step, const char *password, ssh_key k
 {
 	switch (step) {
 	case STEP_NONE:
-		return ssh_userauth_none(a->session, NULL);
+		return ssh_userauth_none(a->made->ssh, NULL);
 	case STEP_PASSWORD:
-		return ssh_userauth_password(a->session, NULL, password);
+		return ssh_userauth_password(a->made->ssh, NULL, password);
 	case STEP_KBDINT:
-		return ssh_userauth_kbdint(a->session, NULL, NULL);
+		return ssh_userauth_kbdint(a->made->ssh, NULL, NULL);
 	case STEP_AGENT:
-		return ssh_userauth_agent(a->session, NULL);
+		return ssh_userauth_agent(a->made->ssh, NULL);
 	case STEP_TRY_KEY:
-		return ssh_userauth_try_publickey(a->session, NULL, key);
+		return ssh_userauth_try_publickey(a->made->ssh, NULL, key);
 	case STEP_SIGN:
-		return ssh_userauth_publickey(a->session, NULL, key);
+		return ssh_userauth_publickey(a->made->ssh, NULL, key);
 	}
 	return SSH_AUTH_ERROR;
 }
@@ -48,17 +48,17 @@ call_libssh(struct auth *a, enum auth_step step, const char *password, ssh_key k
 static bool
 still_there(struct auth *a)
 {
-	struct pollfd p = {.fd = a->params->fd, .events = WAKE_EVENTS};
+	struct pollfd p = {.fd = a->made->fd, .events = WAKE_EVENTS};
 	ssh_event event;
 
 	if (poll(&p, 1, 0) <= 0)
 		return true;
 	/* libssh reads what the server said at last, and the end. */
 	event = ssh_event_new();
-	if (event != NULL && ssh_event_add_session(event, a->session) == SSH_OK) {
-		while (ssh_is_connected(a->session) && ssh_event_dopoll(event, 0) == SSH_OK)
+	if (event != NULL && ssh_event_add_session(event, a->made->ssh) == SSH_OK) {
+		while (ssh_is_connected(a->made->ssh) && ssh_event_dopoll(event, 0) == SSH_OK)
 			;
-		ssh_event_remove_session(event, a->session);
+		ssh_event_remove_session(event, a->made->ssh);
 	}
 	ssh_event_free(event);
 	return false;
@@ -71,8 +71,8 @@ still_there(struct auth *a)
 int
 auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key)
 {
-	const struct dial_hooks *hooks = a->params->hooks;
-	struct pollfd p = {.fd = a->params->fd};
+	const struct dial_hooks *hooks = a->hooks;
+	struct pollfd p = {.fd = a->made->fd};
 	double left;
 	int rc;
 
@@ -87,10 +87,10 @@ auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key
 		rc = call_libssh(a, step, password, key);
 		if (rc != SSH_AUTH_AGAIN)
 			return rc;
-		if (!ssh_is_connected(a->session))
+		if (!ssh_is_connected(a->made->ssh))
 			return SSH_AUTH_ERROR;
 		p.events = POLLIN;
-		if ((ssh_get_poll_flags(a->session) & SSH_WRITE_PENDING) != 0)
+		if ((ssh_get_poll_flags(a->made->ssh) & SSH_WRITE_PENDING) != 0)
 			p.events |= POLLOUT;
 		poll(&p, 1, wake_poll_ms(clock_now() + left));
 	}
@@ -115,7 +115,7 @@ static void
 tell_refused(struct auth *a)
 {
 	if (a->trying[0] != '\0')
-		dial_step(a->params->hooks, "authentication", STEP_REFUSED, "%s: refused", a->trying);
+		hooks_step(a->hooks, "authentication", STEP_REFUSED, "%s: refused", a->trying);
 	a->trying[0] = '\0';
 }
 
@@ -144,7 +144,7 @@ auth_note_success(struct auth *a, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(a->trying, sizeof(a->trying), fmt, ap);
 	va_end(ap);
-	dial_step(a->params->hooks, "authentication", STEP_OK, "%s: accepted", a->trying);
+	hooks_step(a->hooks, "authentication", STEP_OK, "%s: accepted", a->trying);
 	a->trying[0] = '\0';
 }
 
@@ -153,15 +153,15 @@ auth_note_problem(struct auth *a, const char *text)
 {
 	if (a->note[0] == '\0')
 		snprintf(a->note, sizeof(a->note), "%.*s", (int)sizeof(a->note) - 1, text);
-	a->params->hooks->notice(text, a->params->hooks->arg);
+	a->hooks->notice(text, a->hooks->arg);
 }
 
 void
 auth_watch(struct auth *a)
 {
-	const struct dial_hooks *hooks = a->params->hooks;
+	const struct dial_hooks *hooks = a->hooks;
 
-	hooks->watch_fd(fcntl(a->params->fd, F_DUPFD_CLOEXEC, 0), SHUT_RD, hooks->arg);
+	hooks->watch_fd(fcntl(a->made->fd, F_DUPFD_CLOEXEC, 0), SHUT_RD, hooks->arg);
 }
 
 char *
@@ -170,11 +170,11 @@ auth_ask(struct auth *a, enum prompt_kind kind, const char *text, bool echo)
 	char *answer = NULL;
 
 	if (!a->target->batch_mode)
-		answer = a->params->hooks->ask(kind, text, echo, a->params->hooks->arg);
+		answer = a->hooks->ask(kind, text, echo, a->hooks->arg);
 	if (answer == NULL)
 		a->nobody = true;
 	else
-		a->result->needed_person = true;
+		a->made->base.needed_person = true;
 	return answer;
 }
 
@@ -221,7 +221,7 @@ fail_denied(struct auth *a)
 	char offered[128];
 
 	/* A question that a cancel or the limit ended looks like one that nobody answered. */
-	if (a->params->hooks->left(a->err, a->params->hooks->arg) < 0) {
+	if (a->hooks->left(a->err, a->hooks->arg) < 0) {
 		error_prefix(a->err, "logging in as %s", a->target->user);
 		return AUTH_OUTCOME_FAILED;
 	}
@@ -241,11 +241,11 @@ static enum auth_outcome
 fail_lost(struct auth *a)
 {
 	char text[256];
-	const char *raw = ssh_get_error(a->session), *prefix = "Received SSH_MSG_DISCONNECT: ";
+	const char *raw = ssh_get_error(a->made->ssh), *prefix = "Received SSH_MSG_DISCONNECT: ";
 	int code = 0;
 	bool refused;
 
-	if (a->params->hooks->left(a->err, a->params->hooks->arg) < 0) {
+	if (a->hooks->left(a->err, a->hooks->arg) < 0) {
 		error_prefix(a->err, "logging in as %s", a->target->user);
 		return AUTH_OUTCOME_FAILED;
 	}
@@ -279,19 +279,19 @@ auth_outcome(struct auth *a, int rc)
 		return AUTH_OUTCOME_DONE;
 	case SSH_AUTH_PARTIAL:
 		a->secret_sent = false;
-		a->methods = ssh_userauth_list(a->session, NULL);
+		a->methods = ssh_userauth_list(a->made->ssh, NULL);
 		return AUTH_OUTCOME_PARTIAL;
 	case SSH_AUTH_DENIED:
 		a->secret_sent = false;
 		a->denials++;
-		a->methods = ssh_userauth_list(a->session, NULL);
+		a->methods = ssh_userauth_list(a->made->ssh, NULL);
 		return AUTH_OUTCOME_DENIED;
 	case SSH_AUTH_AGAIN:
 		error_prefix(a->err, "%s: logging in as %s", a->target->host, a->target->user);
 		return AUTH_OUTCOME_FAILED;
 	default:
 		/* An error that leaves the connection alive (a key that cannot sign) is a refusal of that one try. */
-		if (ssh_is_connected(a->session))
+		if (ssh_is_connected(a->made->ssh))
 			return AUTH_OUTCOME_DENIED;
 		return fail_lost(a);
 	}
@@ -301,13 +301,13 @@ auth_outcome(struct auth *a, int rc)
 static void
 show_banner(struct auth *a)
 {
-	char *banner = ssh_get_issue_banner(a->session), *text;
+	char *banner = ssh_get_issue_banner(a->made->ssh), *text;
 
 	if (banner == NULL)
 		return;
 	text = text_vis(banner, strnlen(banner, BANNER_MAX), true);
 	if (text[0] != '\0')
-		a->params->hooks->notice(text, a->params->hooks->arg);
+		a->hooks->notice(text, a->hooks->arg);
 	free(text);
 	ssh_string_free_char(banner);
 }
@@ -326,7 +326,7 @@ auth_none(struct auth *a)
 		return fail_denied(a);
 	if (outcome == AUTH_OUTCOME_DENIED) {
 		methods_text(a->methods, offered, sizeof(offered));
-		dial_step(a->params->hooks, "authentication", STEP_REFUSED, "none: the server offers %s", offered);
+		hooks_step(a->hooks, "authentication", STEP_REFUSED, "none: the server offers %s", offered);
 	}
 	return outcome;
 }
@@ -369,25 +369,26 @@ run_stages(struct auth *a)
 }
 
 int
-auth_run(const struct auth_params *params, struct auth_result *result, struct np_error *err)
+auth_run(const struct attempt *attempt, struct sshdialled *made, const struct dial_hooks *hooks, uint64_t *agent_hash,
+    struct np_error *err)
 {
-	struct auth a = {.params = params,
-	    .target = params->target,
-	    .session = params->session,
+	struct auth a = {.attempt = attempt,
+	    .target = attempt->target,
+	    .made = made,
+	    .hooks = hooks,
+	    .agent_hash = agent_hash,
 	    .err = err,
-	    .result = result,
 	    .tried = "none"};
 	enum auth_outcome outcome;
 	size_t i;
 
-	*result = (struct auth_result){.method = NULL};
-	ssh_set_blocking(a.session, 0);
+	ssh_set_blocking(made->ssh, 0);
 	outcome = run_stages(&a);
-	ssh_set_blocking(a.session, 1);
+	ssh_set_blocking(made->ssh, 1);
 	if (outcome != AUTH_OUTCOME_DONE && err->reason == REASON_AUTH_FAILED)
 		tell_refused(&a);
 	if (outcome == AUTH_OUTCOME_DONE)
-		result->method = xstrdup(a.method_text);
+		made->base.auth_method = xstrdup(a.method_text);
 	if (a.keys_loaded)
 		identities_finish(&a.ids);
 	for (i = 0; i < a.used_count; i++)

@@ -46,7 +46,7 @@ auth_configured_password(struct auth *a)
 
 	if (!by_password && !by_kbdint)
 		return AUTH_OUTCOME_DENIED;
-	rc = credential_password(a->target->device, a->params->hooks, &password, a->err);
+	rc = credential_password(a->target->device, a->hooks, &password, a->err);
 	auth_watch(a);
 	if (rc == -1)
 		return AUTH_OUTCOME_FAILED;
@@ -87,7 +87,7 @@ static char *
 question_text(struct auth *a, const char *prompt)
 {
 	const char *parts[3] = {
-	    ssh_userauth_kbdint_getname(a->session), ssh_userauth_kbdint_getinstruction(a->session), prompt};
+	    ssh_userauth_kbdint_getname(a->made->ssh), ssh_userauth_kbdint_getinstruction(a->made->ssh), prompt};
 	struct buf raw;
 	char *text;
 	size_t i;
@@ -124,14 +124,14 @@ ask_kbdint(struct auth *a, const char *prompt, bool echo)
 static bool
 answer_round(struct auth *a, const char *password)
 {
-	int i, n = ssh_userauth_kbdint_getnprompts(a->session), rc;
+	int i, n = ssh_userauth_kbdint_getnprompts(a->made->ssh), rc;
 	const char *prompt;
 	char echo, *answer;
 
 	if (n > PROMPTS_MAX)
 		return false;
 	for (i = 0; i < n; i++) {
-		prompt = ssh_userauth_kbdint_getprompt(a->session, (unsigned)i, &echo);
+		prompt = ssh_userauth_kbdint_getprompt(a->made->ssh, (unsigned)i, &echo);
 		if (password != NULL && n == 1 && echo == 0 && !a->password_used) {
 			a->password_used = true;
 			answer = xstrdup(password);
@@ -140,7 +140,7 @@ answer_round(struct auth *a, const char *password)
 		}
 		if (answer == NULL)
 			return false;
-		rc = ssh_userauth_kbdint_setanswer(a->session, (unsigned)i, answer);
+		rc = ssh_userauth_kbdint_setanswer(a->made->ssh, (unsigned)i, answer);
 		secret_free(answer);
 		if (rc != 0)
 			return false;
@@ -160,7 +160,7 @@ converse(struct auth *a, const char *password, bool *answered)
 		if (rc != SSH_AUTH_INFO)
 			return auth_outcome(a, rc);
 		a->secret_sent = false;
-		if (ssh_userauth_kbdint_getnprompts(a->session) > 0)
+		if (ssh_userauth_kbdint_getnprompts(a->made->ssh) > 0)
 			*answered = true;
 		if (!answer_round(a, password))
 			break;

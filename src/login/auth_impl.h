@@ -17,11 +17,12 @@ enum auth_outcome {
 };
 
 struct auth {
-	const struct auth_params *params;
+	const struct attempt *attempt;
 	const struct target *target;
-	ssh_session session;
+	struct sshdialled *made;
+	const struct dial_hooks *hooks;
+	uint64_t *agent_hash;
 	struct np_error *err;
-	struct auth_result *result;
 	int methods;           /* SSH_AUTH_METHOD_*: what the server offers now */
 	char tried[200];       /* for the error's text */
 	char trying[128];      /* the last of it: to be told as a step when its outcome is known */

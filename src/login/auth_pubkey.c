@@ -157,7 +157,7 @@ walk(struct auth *a, struct agent_proxy *proxy, const struct offers *o, int *sig
 static enum auth_outcome
 try_offers(struct auth *a, int agent_fd, const struct offers *o)
 {
-	double left = a->params->hooks->left(a->err, a->params->hooks->arg);
+	double left = a->hooks->left(a->err, a->hooks->arg);
 	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
 	struct agent_proxy *proxy;
 	size_t from = 0;
@@ -168,11 +168,11 @@ try_offers(struct auth *a, int agent_fd, const struct offers *o)
 		close(agent_fd);
 		return AUTH_OUTCOME_FAILED;
 	}
-	proxy = agent_proxy_start(agent_fd, o->v, o->n, a->params->fd, clock_now() + left, a->err);
+	proxy = agent_proxy_start(agent_fd, o->v, o->n, a->made->fd, clock_now() + left, a->err);
 	if (proxy == NULL)
 		return AUTH_OUTCOME_FAILED;
 	auth_note_tried(a, "publickey (%zu agent key%s)", o->n, o->n == 1 ? "" : "s");
-	ssh_set_agent_socket(a->session, agent_proxy_socket(proxy));
+	ssh_set_agent_socket(a->made->ssh, agent_proxy_socket(proxy));
 	while (outcome == AUTH_OUTCOME_DENIED && from < o->n) {
 		outcome = walk(a, proxy, o, &signer, &refused);
 		/* A key that the server takes and the agent then will not use ends libssh's walk, not ours. */
@@ -182,7 +182,7 @@ try_offers(struct auth *a, int agent_fd, const struct offers *o)
 		from = (size_t)signer + 1;
 		agent_proxy_skip(proxy, from);
 	}
-	ssh_set_agent_socket(a->session, -1);
+	ssh_set_agent_socket(a->made->ssh, -1);
 	agent_proxy_stop(proxy);
 	return outcome;
 }
@@ -191,8 +191,8 @@ try_offers(struct auth *a, int agent_fd, const struct offers *o)
 static int
 open_agent(struct auth *a, struct agent_keys *keys)
 {
-	char *path = agent_choose_path(a->target, a->params->agent_socket);
-	double left = a->params->hooks->left(a->err, a->params->hooks->arg), deadline;
+	char *path = agent_choose_path(a->target, a->attempt->agent_socket);
+	double left = a->hooks->left(a->err, a->hooks->arg), deadline;
 	struct np_error problem;
 	int fd;
 
@@ -201,8 +201,8 @@ open_agent(struct auth *a, struct agent_keys *keys)
 		return -1;
 	}
 	deadline = clock_now() + (left < AGENT_SECONDS ? left : AGENT_SECONDS);
-	fd = agent_connect(path, deadline, a->params->fd, &problem);
-	if (fd != -1 && agent_list(fd, deadline, a->params->fd, keys, &problem) == -1) {
+	fd = agent_connect(path, deadline, a->made->fd, &problem);
+	if (fd != -1 && agent_list(fd, deadline, a->made->fd, keys, &problem) == -1) {
 		close(fd);
 		fd = -1;
 	}
@@ -213,7 +213,7 @@ open_agent(struct auth *a, struct agent_keys *keys)
 	else if (fd == -1 && a->note[0] == '\0')
 		snprintf(a->note, sizeof(a->note), "%.*s", (int)sizeof(a->note) - 1, problem.text);
 	else if (fd != -1)
-		a->result->agent_keys_hash = keys->hash;
+		*a->agent_hash = keys->hash;
 	return fd;
 }
 
@@ -246,7 +246,7 @@ get_passphrase(struct auth *a, const char *path, int tries, enum auth_outcome *f
 		return NULL;
 	}
 	if (command != NULL) {
-		if (credential_run("passphrase_command", command, a->params->hooks, &passphrase, a->err) == -1)
+		if (credential_run("passphrase_command", command, a->hooks, &passphrase, a->err) == -1)
 			*failed = AUTH_OUTCOME_FAILED;
 		auth_watch(a);
 		return passphrase;

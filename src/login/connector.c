@@ -44,7 +44,7 @@ struct connector {
 static struct lane *
 lane_of(struct connector *c, const struct job *job)
 {
-	return &c->lanes[job->kind == CONNECT_DIAL ? LANE_LOGIN : LANE_LOOKUP];
+	return &c->lanes[job->attempt.kind == CONNECT_DIAL ? LANE_LOGIN : LANE_LOOKUP];
 }
 
 static struct job *
@@ -80,7 +80,7 @@ post_failure(struct job *job, const struct np_error *err)
 {
 	struct message *m = message_new(MESSAGE_DONE, job->id);
 
-	m->result.kind = job->kind;
+	m->result.kind = job->attempt.kind;
 	m->result.err = *err;
 	pthread_mutex_lock(&job->mailbox->lock);
 	job->finished = true;
@@ -129,7 +129,7 @@ start_lane(struct connector *c, struct lane *lane)
 		TAILQ_INSERT_TAIL(&c->running, job, link);
 		lane->running_count++;
 		job->state = JOB_RUNNING;
-		set_timer(job, TIMER_LIMIT, job->timeout);
+		set_timer(job, TIMER_LIMIT, job->attempt.timeout);
 	}
 }
 
@@ -163,8 +163,7 @@ remove_job(struct connector *c, struct job *job)
 static void
 override_result(const struct job *job, struct connect_result *r)
 {
-	struct connect_result empty = {
-	    .id = r->id, .kind = r->kind, .session_fd = -1, .duration = r->duration, .err = job->cancel_err};
+	struct connect_result empty = {.id = r->id, .kind = r->kind, .duration = r->duration, .err = job->cancel_err};
 
 	if (job->state != JOB_ENDING || !r->ok)
 		return;
@@ -198,7 +197,7 @@ deliver_prompt(struct connector *c, struct job *job, struct message *m)
 			job->limit_left = 0.001; /* 0 would mean that there is none */
 	}
 	job->prompt_id = m->prompt.prompt_id;
-	set_timer(job, TIMER_PROMPT, job->prompt_timeout);
+	set_timer(job, TIMER_PROMPT, job->attempt.prompt_timeout);
 	c->events.prompt(&m->prompt, c->arg);
 }
 
@@ -282,7 +281,8 @@ timer_fired(struct ev_loop *loop, struct ev_timer *w, int revents)
 	(void)revents;
 	switch (job->timer_use) {
 	case TIMER_LIMIT:
-		error_set(&err, REASON_CONNECT_TIMEOUT, "not done within %g s (connection_timeout)", job->timeout);
+		error_set(
+		    &err, REASON_CONNECT_TIMEOUT, "not done within %g s (connection_timeout)", job->attempt.timeout);
 		connector_cancel(c, job->id, err.reason, err.text);
 		break;
 	case TIMER_PROMPT:
@@ -318,9 +318,9 @@ connector_create(struct ev_loop *loop, int max_logins, const struct connector_ev
 }
 
 uint64_t
-connector_submit(struct connector *c, const struct connect_request *request)
+connector_submit(struct connector *c, const struct attempt *attempt)
 {
-	struct job *job = job_create(c->mailbox, ++c->next_id, request);
+	struct job *job = job_create(c->mailbox, ++c->next_id, attempt);
 	struct lane *lane = lane_of(c, job);
 
 	job->connector = c;

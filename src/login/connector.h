@@ -12,21 +12,12 @@
 #include <stdint.h>
 
 #include <ev.h>
-#include <libssh/libssh.h>
 
 #include "base/compiler.h"
-#include "conf/conf.h"
 #include "base/error.h"
+#include "login/attempt.h"
 #include "target/target.h"
-
-enum connect_kind {
-	CONNECT_RESOLVE,   /* ssh -G: in: device; out: target */
-	CONNECT_DIAL,      /* in: target; out: an authenticated session */
-	CONNECT_AGENT_KEYS /* in: target, agent_socket; out: agent_keys_hash */
-};
-
-/* How one step of a dial went.  REFUSED: not this way, others may be tried. */
-enum step_outcome { STEP_OK, STEP_REFUSED, STEP_FAILED, STEP_SKIPPED };
+#include "transport/dialled.h"
 
 /* One step of a dial, as `npctl test` shows it.  Texts have passed text_vis(). */
 struct connect_step {
@@ -36,23 +27,7 @@ struct connect_step {
 	const char *text;
 };
 
-/* What the loop gives.  Everything is copied or taken over. */
-struct connect_request {
-	enum connect_kind kind;
-	const struct device_conf *device; /* CONNECT_RESOLVE: copied */
-	const char *default_ssh_config;   /* CONNECT_RESOLVE: the configuration's ssh_config, or NULL: copied */
-	struct target *target;            /* the others: a reference is taken */
-	const char *agent_socket;         /* the client's SSH_AUTH_SOCK, or NULL: copied */
-	const char *login_suffix;         /* CONNECT_DIAL: goes behind the user name, or NULL: copied */
-	int ready_fd;   /* CONNECT_DIAL: an open stream to talk SSH over (jump host), taken over; or -1 */
-	double timeout; /* seconds for all of it, prompts excepted; 0 = no limit */
-	double prompt_timeout;
-	bool for_shell; /* CONNECT_DIAL: fetch what the login of an interactive shell may need, too */
-	bool steps;     /* CONNECT_DIAL: tell each step */
-	bool no_login;  /* CONNECT_DIAL: end before the login, with REASON_CANCELLED */
-};
-
-/* What comes back.  The callback takes what it wants and sets it to NULL / -1; the rest is freed after it returned. */
+/* What comes back.  The callback takes what it wants and sets it to NULL; the rest is freed after it returned. */
 struct connect_result {
 	uint64_t id;
 	enum connect_kind kind;
@@ -60,24 +35,9 @@ struct connect_result {
 	struct np_error err;      /* when !ok */
 	struct target *target;    /* CONNECT_RESOLVE */
 	struct file_stamps read;  /* CONNECT_RESOLVE, when !ok: the files whose change may mend it */
-	ssh_session session;      /* CONNECT_DIAL */
-	int session_fd;           /* dup of its descriptor, CLOEXEC: to watch and to shut down */
-	pid_t proxy_pid;          /* the ProxyCommand's process, or 0: to be reaped by the session's owner */
-	bool needed_person;       /* a person answered: no reconnect by itself */
-	char *auth_method;        /* "publickey (agent: SHA256:..)", for status */
-	char *secret;             /* for_shell: the configured one (caller: secret_free()), or NULL */
-	char *password;           /* for_shell: likewise, unless the server has had it already */
+	struct dialled *dialled;  /* CONNECT_DIAL: to be adopted */
 	uint64_t agent_keys_hash; /* of the key list seen at a failed login or by CONNECT_AGENT_KEYS; 0: no agent */
 	double duration;          /* seconds, prompts excepted */
-};
-
-enum prompt_kind {
-	PROMPT_PASSWORD,
-	PROMPT_PASSPHRASE,
-	PROMPT_KEYBOARD_INTERACTIVE,
-	PROMPT_HOST_KEY,
-	PROMPT_SECRET,  /* not by connectors: what leads to the privileged mode of a command line */
-	PROMPT_QUESTION /* nor this: a question of a command */
 };
 
 /* A question to a person.  Texts have passed text_vis(). */
@@ -112,8 +72,8 @@ struct connector *connector_create(
 /* Cancels everything, waits at most a second for threads, abandons the rest. */
 void connector_destroy(struct connector *c);
 
-/* Starts a job and returns its id, never 0. */
-uint64_t connector_submit(struct connector *c, const struct connect_request *request);
+/* Starts a job and returns its id, never 0.  The attempt is copied, its ready_fd taken over. */
+uint64_t connector_submit(struct connector *c, const struct attempt *attempt);
 /*
  * Ends a job early with that reason and text: the thread is woken by shutting its descriptors down; a thread stuck in
  * a name look-up is abandoned (its late result is dropped).  done() still comes, soon.  Unknown ids are ignored.

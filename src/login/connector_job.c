@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include <libssh/libssh.h>
 
 #include "login/agent.h"
 #include "base/clock.h"
@@ -28,26 +29,10 @@
 void
 result_finish(struct connect_result *r)
 {
-	int status;
-
-	if (r->session != NULL) {
-		ssh_silent_disconnect(r->session);
-		ssh_free(r->session);
-	}
-	if (r->session_fd != -1)
-		close(r->session_fd);
-	if (r->proxy_pid > 0) {
-		/* Without the patience of child_kill(): this may be the loop's thread, and nothing is lost. */
-		kill(-r->proxy_pid, SIGKILL);
-		while (waitpid(r->proxy_pid, &status, 0) == -1 && errno == EINTR)
-			;
-	}
+	dialled_discard(r->dialled);
 	if (r->target != NULL)
 		target_unref(r->target);
 	file_stamps_finish(&r->read);
-	free(r->auth_method);
-	secret_free(r->secret);
-	secret_free(r->password);
 }
 
 struct message *
@@ -57,7 +42,6 @@ message_new(enum message_kind kind, uint64_t id)
 
 	m->kind = kind;
 	m->result.id = id;
-	m->result.session_fd = -1;
 	return m;
 }
 
@@ -110,24 +94,13 @@ mailbox_leave(struct mailbox *box)
 }
 
 struct job *
-job_create(struct mailbox *box, uint64_t id, const struct connect_request *request)
+job_create(struct mailbox *box, uint64_t id, const struct attempt *attempt)
 {
 	struct job *job = xcalloc(1, sizeof(*job));
 
 	job->id = id;
-	job->kind = request->kind;
+	job->attempt = attempt_copy(attempt);
 	job->mailbox = box;
-	job->device = request->device != NULL ? device_conf_copy(request->device) : NULL;
-	job->default_ssh_config = xstrdup_null(request->default_ssh_config);
-	job->target = request->target != NULL ? target_ref(request->target) : NULL;
-	job->agent_socket = xstrdup_null(request->agent_socket);
-	job->login_suffix = xstrdup_null(request->login_suffix);
-	job->ready_fd = request->kind == CONNECT_DIAL ? request->ready_fd : -1;
-	job->timeout = request->timeout;
-	job->prompt_timeout = request->prompt_timeout;
-	job->for_shell = request->for_shell;
-	job->steps = request->steps;
-	job->no_login = request->no_login;
 	job->refs = 1;
 	job->watch_fd = -1;
 	pthread_cond_init(&job->answer_came, NULL);
@@ -137,18 +110,11 @@ job_create(struct mailbox *box, uint64_t id, const struct connect_request *reque
 static void
 job_free(struct job *job)
 {
-	device_conf_free(job->device);
-	if (job->target != NULL)
-		target_unref(job->target);
-	if (job->ready_fd != -1)
-		close(job->ready_fd);
+	attempt_finish(&job->attempt);
 	if (job->watch_fd != -1)
 		close(job->watch_fd);
 	secret_free(job->answer);
 	pthread_cond_destroy(&job->answer_came);
-	free(job->default_ssh_config);
-	free(job->agent_socket);
-	free(job->login_suffix);
 	free(job);
 }
 
@@ -178,11 +144,12 @@ hook_left(struct np_error *err, void *arg)
 	pthread_mutex_unlock(&job->mailbox->lock);
 	if (cancelled)
 		return -1;
-	if (job->timeout <= 0)
+	if (job->attempt.timeout <= 0)
 		return INFINITY;
-	left = job->timeout - (clock_now() - job->started - job->paused);
+	left = job->attempt.timeout - (clock_now() - job->started - job->paused);
 	if (left <= 0) {
-		error_set(err, REASON_CONNECT_TIMEOUT, "not done within %g s (connection_timeout)", job->timeout);
+		error_set(
+		    err, REASON_CONNECT_TIMEOUT, "not done within %g s (connection_timeout)", job->attempt.timeout);
 		return -1;
 	}
 	return left;
@@ -270,26 +237,22 @@ password_was_used(const char *auth_method)
 static void
 run_dial(struct job *job, const struct dial_hooks *hooks, struct connect_result *r)
 {
-	struct dial_in in = {.target = job->target,
-	    .agent_socket = job->agent_socket,
-	    .login_suffix = job->login_suffix,
-	    .ready_fd = job->ready_fd,
-	    .no_login = job->no_login};
-	struct dial_out out;
+	struct attempt *attempt = &job->attempt;
+	const struct device_conf *device = attempt->target->device;
+	char *secret = NULL;
 
 	/* First: a secret that cannot be had makes the login useless. */
-	if (job->for_shell && credential_secret(job->target->device, hooks, &r->secret, &r->err) == -1)
+	if (attempt->for_shell && credential_secret(device, hooks, &secret, &r->err) == -1)
 		return;
-	job->ready_fd = -1; /* the dial takes it over */
-	r->ok = dial(&in, hooks, &out, &r->err) == 0;
-	r->session = out.session;
-	r->session_fd = out.fd;
-	r->proxy_pid = out.proxy_pid;
-	r->needed_person = out.needed_person;
-	r->auth_method = out.auth_method;
-	r->agent_keys_hash = out.agent_keys_hash;
-	if (r->ok && job->for_shell && !password_was_used(r->auth_method))
-		r->ok = credential_password(job->target->device, hooks, &r->password, &r->err) == 0;
+	r->dialled = dial(attempt, hooks, &r->agent_keys_hash, &r->err);
+	r->ok = r->dialled != NULL;
+	if (!r->ok) {
+		secret_free(secret);
+		return;
+	}
+	r->dialled->secret = secret;
+	if (attempt->for_shell && !password_was_used(r->dialled->auth_method))
+		r->ok = credential_password(device, hooks, &r->dialled->password, &r->err) == 0;
 }
 
 static void
@@ -300,8 +263,8 @@ run_agent_keys(struct job *job, const struct dial_hooks *hooks, struct connect_r
 
 	if (wake_fd == -1)
 		return;
-	r->agent_keys_hash =
-	    agent_keys_hash(job->target, job->agent_socket, left < AGENT_SECONDS ? left : AGENT_SECONDS, wake_fd);
+	r->agent_keys_hash = agent_keys_hash(
+	    job->attempt.target, job->attempt.agent_socket, left < AGENT_SECONDS ? left : AGENT_SECONDS, wake_fd);
 	wake_close(hooks, wake_fd);
 	r->ok = true;
 }
@@ -312,11 +275,12 @@ run_job(struct job *job, struct connect_result *r)
 	struct dial_hooks hooks = {
 	    .ask = hook_ask, .notice = hook_notice, .watch_fd = hook_watch_fd, .left = hook_left, .arg = job};
 
-	if (job->steps)
+	if (job->attempt.steps)
 		hooks.step = hook_step;
-	switch (job->kind) {
+	switch (job->attempt.kind) {
 	case CONNECT_RESOLVE:
-		r->target = resolve_target(job->device, job->default_ssh_config, &hooks, &r->read, &r->err);
+		r->target =
+		    resolve_target(job->attempt.device, job->attempt.default_ssh_config, &hooks, &r->read, &r->err);
 		r->ok = r->target != NULL;
 		break;
 	case CONNECT_DIAL:
@@ -338,7 +302,7 @@ thread_main(void *arg)
 
 	ssh_set_log_level(SSH_LOG_NONE); /* libssh keeps it per thread */
 	job->started = job->step_ended = clock_now();
-	m->result.kind = job->kind;
+	m->result.kind = job->attempt.kind;
 	run_job(job, &m->result);
 	m->result.duration = clock_now() - job->started - job->paused;
 

@@ -56,20 +56,9 @@ struct job {
 	uint64_t prompt_id; /* that prompt */
 	pthread_t thread;
 
-	uint64_t id; /* constant from here on; the thread reads it */
-	enum connect_kind kind;
+	uint64_t id;            /* constant from here on; the thread reads it */
+	struct attempt attempt; /* a copy; its ready_fd is the thread's once it runs */
 	struct mailbox *mailbox;
-	struct device_conf *device;
-	char *default_ssh_config;
-	struct target *target;
-	char *agent_socket;
-	char *login_suffix;
-	int ready_fd; /* the thread's once it runs */
-	double timeout;
-	double prompt_timeout;
-	bool for_shell;
-	bool steps;
-	bool no_login;
 
 	int refs; /* the mailbox's lock guards these */
 	bool cancelled;
@@ -101,8 +90,8 @@ void message_free(struct message *m);
 /* Ends what of a result was not taken. */
 void result_finish(struct connect_result *r);
 
-/* A copy of the request with one reference, for the loop. */
-struct job *job_create(struct mailbox *box, uint64_t id, const struct connect_request *request) NP_MALLOC;
+/* With one reference, for the loop. */
+struct job *job_create(struct mailbox *box, uint64_t id, const struct attempt *attempt) NP_MALLOC;
 /* Drops a reference; takes the lock. */
 void job_release(struct job *job);
 /* Starts the job's thread, which takes a reference of its own; an errno when that cannot be. */

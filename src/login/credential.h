@@ -10,7 +10,7 @@
 
 #include "base/compiler.h"
 #include "conf/conf.h"
-#include "login/dial.h"
+#include "login/hooks.h"
 #include "base/error.h"
 
 /*

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,43 +20,27 @@
 #include "login/hostkey.h"
 #include "login/netconn.h"
 #include "base/text.h"
-#include "login/wake.h"
 #include "base/xalloc.h"
+#include "ssh/sshdialled.h"
 
 #define AGENT_HASH_SECONDS 2.0
 #define LEGACY_RSA_BITS 768
 
 struct dialing {
 	const char *stage; /* the step under way */
-	const struct dial_in *in;
+	struct attempt *attempt;
 	const struct target *target;
 	const struct dial_hooks *hooks;
 	struct np_error *err;
-	ssh_session session;
-	int fd;       /* not yet libssh's, or -1 */
-	int watch_fd; /* dup, ours */
+	struct sshdialled *made; /* as far as it has come; its fd is a dup from the start */
+	int fd;                  /* not yet libssh's, or -1 */
 	struct child_stream proxy;
 };
-
-void
-dial_step(const struct dial_hooks *hooks, const char *name, enum step_outcome outcome, const char *fmt, ...)
-{
-	va_list ap;
-	char *text;
-
-	if (hooks->step == NULL)
-		return;
-	va_start(ap, fmt);
-	text = xvasprintf(fmt, ap);
-	va_end(ap);
-	hooks->step(name, outcome, text, hooks->arg);
-	free(text);
-}
 
 static int
 set_list(struct dialing *d, enum ssh_options_e option, const char *key, const char *list)
 {
-	if (list == NULL || ssh_options_set(d->session, option, list) == 0)
+	if (list == NULL || ssh_options_set(d->made->ssh, option, list) == 0)
 		return 0;
 	return error_set(d->err, REASON_CONNECT_FAILED, "%s: libssh supports none of \"%s\"", key, list);
 }
@@ -81,7 +64,7 @@ set_algorithms(struct dialing *d)
 	    set_list(d, SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, "pubkey_algorithms", t->pubkey_algorithms) == -1 ||
 	    set_list(d, SSH_OPTIONS_COMPRESSION, "Compression", compression) == -1)
 		return -1;
-	if (t->device->legacy_algorithms && ssh_options_set(d->session, SSH_OPTIONS_RSA_MIN_SIZE, &bits) != 0)
+	if (t->device->legacy_algorithms && ssh_options_set(d->made->ssh, SSH_OPTIONS_RSA_MIN_SIZE, &bits) != 0)
 		return error_set(d->err, REASON_INTERNAL, "libssh refuses RSA keys of %d bits", bits);
 	return 0;
 }
@@ -89,9 +72,9 @@ set_algorithms(struct dialing *d)
 static int
 set_user(struct dialing *d)
 {
-	const char *suffix = d->in->login_suffix != NULL ? d->in->login_suffix : "";
+	const char *suffix = d->attempt->login_suffix != NULL ? d->attempt->login_suffix : "";
 	char *user = xasprintf("%s%s", d->target->user, suffix);
-	int rc = ssh_options_set(d->session, SSH_OPTIONS_USER, user);
+	int rc = ssh_options_set(d->made->ssh, SSH_OPTIONS_USER, user);
 
 	free(user);
 	return rc;
@@ -107,13 +90,13 @@ set_basics(struct dialing *d)
 	bool process_config = false;
 	int level = SSH_LOG_NONE;
 
-	if (ssh_options_set(d->session, SSH_OPTIONS_LOG_VERBOSITY, &level) != 0 ||
-	    ssh_options_set(d->session, SSH_OPTIONS_PROCESS_CONFIG, &process_config) != 0 ||
-	    ssh_options_set(d->session, SSH_OPTIONS_HOST, "device") != 0 || set_user(d) != 0 ||
-	    ssh_options_set(d->session, SSH_OPTIONS_SSH_DIR, "/dev/null") != 0 ||
-	    ssh_options_set(d->session, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") != 0 ||
-	    ssh_options_set(d->session, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") != 0)
-		return error_set(d->err, REASON_INTERNAL, "libssh refuses an option: %s", ssh_get_error(d->session));
+	if (ssh_options_set(d->made->ssh, SSH_OPTIONS_LOG_VERBOSITY, &level) != 0 ||
+	    ssh_options_set(d->made->ssh, SSH_OPTIONS_PROCESS_CONFIG, &process_config) != 0 ||
+	    ssh_options_set(d->made->ssh, SSH_OPTIONS_HOST, "device") != 0 || set_user(d) != 0 ||
+	    ssh_options_set(d->made->ssh, SSH_OPTIONS_SSH_DIR, "/dev/null") != 0 ||
+	    ssh_options_set(d->made->ssh, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") != 0 ||
+	    ssh_options_set(d->made->ssh, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") != 0)
+		return error_set(d->err, REASON_INTERNAL, "libssh refuses an option: %s", ssh_get_error(d->made->ssh));
 	return 0;
 }
 
@@ -131,8 +114,8 @@ set_timeout(struct dialing *d)
 	microseconds = (long)((left - (double)seconds) * 1e6);
 	if (seconds == 0 && microseconds < 10000)
 		microseconds = 10000; /* zero would mean libssh's default */
-	if (ssh_options_set(d->session, SSH_OPTIONS_TIMEOUT, &seconds) == 0 &&
-	    ssh_options_set(d->session, SSH_OPTIONS_TIMEOUT_USEC, &microseconds) == 0)
+	if (ssh_options_set(d->made->ssh, SSH_OPTIONS_TIMEOUT, &seconds) == 0 &&
+	    ssh_options_set(d->made->ssh, SSH_OPTIONS_TIMEOUT_USEC, &microseconds) == 0)
 		return 0;
 	return error_set(d->err, REASON_INTERNAL, "libssh refuses a timeout of %g s", left);
 }
@@ -158,7 +141,7 @@ open_stream(struct dialing *d)
 	    .bind_address = t->bind_address,
 	    .user_timeout_ms = user_timeout_ms(&t->device->args)};
 
-	if (d->in->ready_fd != -1)
+	if (d->attempt->ready_fd != -1)
 		return 0;
 	/* Never around a jump host: what is behind it is not meant to be reached from here. */
 	if (t->proxy_jump != NULL)
@@ -169,7 +152,7 @@ open_stream(struct dialing *d)
 	if (child_stream_start(t->proxy_command, &d->proxy, d->err) == -1)
 		return -1;
 	d->fd = d->proxy.fd;
-	dial_step(d->hooks, d->stage, STEP_OK, "started");
+	hooks_step(d->hooks, d->stage, STEP_OK, "started");
 	return 0;
 }
 
@@ -199,8 +182,8 @@ watch_stream(struct dialing *d)
 {
 	int fd;
 
-	d->watch_fd = fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
-	fd = d->watch_fd == -1 ? -1 : fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
+	d->made->fd = fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
+	fd = d->made->fd == -1 ? -1 : fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd == -1)
 		return error_set_errno(d->err, REASON_INTERNAL, "dup");
 	d->hooks->watch_fd(fd, SHUT_RD, d->hooks->arg);
@@ -246,7 +229,7 @@ explain_mismatch(struct dialing *d, const char *message)
 static void
 explain_handshake(struct dialing *d)
 {
-	const char *message = ssh_get_error(d->session), *prefix = "Received SSH_MSG_DISCONNECT: ";
+	const char *message = ssh_get_error(d->made->ssh), *prefix = "Received SSH_MSG_DISCONNECT: ";
 	char text[300];
 
 	if (d->hooks->left(d->err, d->hooks->arg) < 0) {
@@ -295,13 +278,13 @@ shake_hands(struct dialing *d)
 
 	if (set_timeout(d) == -1)
 		return error_prefix(d->err, "%s: before the SSH handshake", d->target->host);
-	if (ssh_options_set(d->session, SSH_OPTIONS_FD, &d->fd) != 0 ||
-	    ssh_set_callbacks(d->session, &progress_callbacks) != SSH_OK)
+	if (ssh_options_set(d->made->ssh, SSH_OPTIONS_FD, &d->fd) != 0 ||
+	    ssh_set_callbacks(d->made->ssh, &progress_callbacks) != SSH_OK)
 		return error_set(d->err, REASON_INTERNAL, "libssh refuses the connection");
 	/* From here on the descriptor is libssh's: with the options above nothing can fail before it is taken. */
 	d->fd = -1;
-	handshake_fd = d->watch_fd;
-	rc = ssh_connect(d->session);
+	handshake_fd = d->made->fd;
+	rc = ssh_connect(d->made->ssh);
 	handshake_fd = -1;
 	if (rc == SSH_OK)
 		return 0;
@@ -310,22 +293,13 @@ shake_hands(struct dialing *d)
 }
 
 static int
-log_in(struct dialing *d, struct dial_out *out)
+log_in(struct dialing *d, uint64_t *agent_hash)
 {
-	struct auth_params params = {.session = d->session,
-	    .fd = d->watch_fd,
-	    .target = d->target,
-	    .agent_socket = d->in->agent_socket,
-	    .hooks = d->hooks};
-	struct auth_result result;
-	int rc = auth_run(&params, &result, d->err);
+	int rc = auth_run(d->attempt, d->made, d->hooks, agent_hash, d->err);
 
-	out->auth_method = result.method;
-	out->needed_person = result.needed_person;
-	out->agent_keys_hash = result.agent_keys_hash;
 	/* Who waits for the agent's list to change must know it as it was, also when the login never came to it. */
-	if (rc == -1 && out->agent_keys_hash == 0)
-		out->agent_keys_hash = agent_keys_hash(d->target, d->in->agent_socket, AGENT_HASH_SECONDS, -1);
+	if (rc == -1 && *agent_hash == 0)
+		*agent_hash = agent_keys_hash(d->target, d->attempt->agent_socket, AGENT_HASH_SECONDS, -1);
 	return rc;
 }
 
@@ -339,10 +313,10 @@ known(const char *name, const char *otherwise)
 static void
 tell_handshake(struct dialing *d)
 {
-	ssh_session s = d->session;
+	ssh_session s = d->made->ssh;
 
 	/* libssh names no group exchange. */
-	dial_step(d->hooks, d->stage, STEP_OK, "%s: %s, %s, %s", known(ssh_get_serverbanner(s), "no banner"),
+	hooks_step(d->hooks, d->stage, STEP_OK, "%s: %s, %s, %s", known(ssh_get_serverbanner(s), "no banner"),
 	    known(ssh_get_kex_algo(s), "diffie-hellman-group-exchange"), known(ssh_get_cipher_out(s), "no cipher"),
 	    known(ssh_get_hmac_out(s), "no MAC"));
 }
@@ -350,30 +324,30 @@ tell_handshake(struct dialing *d)
 static int
 stop_before_login(struct dialing *d)
 {
-	dial_step(d->hooks, d->stage, STEP_SKIPPED, "not tried");
+	hooks_step(d->hooks, d->stage, STEP_SKIPPED, "not tried");
 	return error_set(d->err, REASON_CANCELLED, "%s: ended before the login, as was asked", d->target->host);
 }
 
 static int
-dial_steps(struct dialing *d, struct dial_out *out)
+dial_steps(struct dialing *d, uint64_t *agent_hash)
 {
 	d->stage = "connect";
 	if (open_stream(d) == -1 || watch_stream(d) == -1)
 		return -1;
 	d->stage = "key exchange";
-	d->session = ssh_new();
-	if (d->session == NULL)
+	d->made->ssh = ssh_new();
+	if (d->made->ssh == NULL)
 		return error_set(d->err, REASON_INTERNAL, "libssh cannot make a session");
 	if (set_basics(d) == -1 || set_algorithms(d) == -1 || shake_hands(d) == -1)
 		return -1;
 	tell_handshake(d);
 	d->stage = "host key";
-	if (hostkey_check(d->session, d->target, d->hooks, d->err) == -1)
+	if (hostkey_check(d->made->ssh, d->target, d->hooks, d->err) == -1)
 		return -1;
 	d->stage = "authentication";
-	if (d->in->no_login)
+	if (d->attempt->no_login)
 		return stop_before_login(d);
-	return log_in(d, out);
+	return log_in(d, agent_hash);
 }
 
 /* A name without an address never came to a connection. */
@@ -382,53 +356,47 @@ tell_failure(struct dialing *d)
 {
 	const char *stage = d->err->reason == REASON_RESOLVE_FAILED ? "resolve" : d->stage;
 
-	if (!d->in->no_login || strcmp(d->stage, "authentication") != 0)
-		dial_step(d->hooks, stage, STEP_FAILED, "%s", d->err->text);
+	if (!d->attempt->no_login || strcmp(d->stage, "authentication") != 0)
+		hooks_step(d->hooks, stage, STEP_FAILED, "%s", d->err->text);
 }
 
 static void
 give_up(struct dialing *d)
 {
-	if (d->session != NULL) {
-		ssh_silent_disconnect(d->session);
-		ssh_free(d->session);
-	}
+	pid_t proxy = d->proxy.pid;
+
 	if (d->fd != -1)
 		close(d->fd);
-	if (d->watch_fd != -1)
-		close(d->watch_fd);
-	if (d->proxy.pid != 0) {
-		child_kill(d->proxy.pid);
+	dialled_discard(&d->made->base);
+	if (proxy != 0) {
+		child_kill(proxy);
 		add_proxy_words(d);
 	}
 }
 
-int
-dial(const struct dial_in *in, const struct dial_hooks *hooks, struct dial_out *out, struct np_error *err)
+struct dialled *
+dial(struct attempt *attempt, const struct dial_hooks *hooks, uint64_t *agent_hash, struct np_error *err)
 {
-	struct dialing d = {.in = in,
-	    .target = in->target,
+	struct dialing d = {.attempt = attempt,
+	    .target = attempt->target,
 	    .hooks = hooks,
 	    .err = err,
-	    .fd = in->ready_fd,
-	    .watch_fd = -1,
+	    .made = sshdialled_create(),
+	    .fd = attempt->ready_fd,
 	    .proxy = {.pid = 0, .fd = -1, .log_fd = -1}};
 	int rc;
 
-	*out = (struct dial_out){.fd = -1};
-	rc = dial_steps(&d, out);
+	*agent_hash = 0;
+	rc = dial_steps(&d, agent_hash);
+	attempt->ready_fd = -1;
 	hooks->watch_fd(-1, 0, hooks->arg);
 	if (rc == 0) {
-		out->session = d.session;
-		out->fd = d.watch_fd;
-		out->proxy_pid = d.proxy.pid;
+		d.made->proxy_pid = d.proxy.pid;
 	} else {
 		give_up(&d);
 		tell_failure(&d);
-		free(out->auth_method);
-		out->auth_method = NULL;
 	}
 	if (d.proxy.log_fd != -1)
 		close(d.proxy.log_fd);
-	return rc;
+	return rc == 0 ? &d.made->base : NULL;
 }

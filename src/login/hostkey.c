@@ -203,7 +203,7 @@ judge_unknown(const struct check *c, struct np_error *err)
 		break;
 	}
 	add_key(c);
-	dial_step(c->hooks, "host key", STEP_OK, "%s %s, accepted as new", c->type, c->fingerprint);
+	hooks_step(c->hooks, "host key", STEP_OK, "%s %s, accepted as new", c->type, c->fingerprint);
 	return 0;
 }
 
@@ -213,7 +213,7 @@ judge(struct check *c, struct np_error *err)
 	known_hosts_look_up(c->target, c->key, &c->answer);
 	switch (c->answer.state) {
 	case KNOWN_MATCH:
-		dial_step(c->hooks, "host key", STEP_OK, "%s %s, known (%s:%u)", c->type, c->fingerprint,
+		hooks_step(c->hooks, "host key", STEP_OK, "%s %s, known (%s:%u)", c->type, c->fingerprint,
 		    c->answer.file, c->answer.line);
 		return 0;
 	case KNOWN_CHANGED:

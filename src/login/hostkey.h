@@ -8,7 +8,7 @@
 #include <libssh/libssh.h>
 
 #include "base/compiler.h"
-#include "login/dial.h"
+#include "login/hooks.h"
 #include "base/error.h"
 #include "target/target.h"
 

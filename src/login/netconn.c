@@ -24,7 +24,7 @@
 #define ATTEMPT_DELAY 0.25
 #define ATTEMPTS_MAX 16
 
-struct attempt {
+struct candidate {
 	const struct addrinfo *address;
 	int fd;    /* -1: ended */
 	int error; /* errno it ended with */
@@ -34,7 +34,7 @@ struct race {
 	const struct netconn_params *params;
 	const struct addrinfo *bind_to; /* list, or NULL */
 	const struct addrinfo *next;    /* not tried yet */
-	struct attempt attempts[ATTEMPTS_MAX];
+	struct candidate attempts[ATTEMPTS_MAX];
 	int count;
 	int winner; /* descriptor, or -1 */
 };
@@ -84,9 +84,9 @@ bind_local(int fd, int family, const struct addrinfo *bind_to)
 static void
 race_start_next(struct race *r)
 {
-	struct attempt *a = &r->attempts[r->count++];
+	struct candidate *a = &r->attempts[r->count++];
 
-	*a = (struct attempt){.address = r->next};
+	*a = (struct candidate){.address = r->next};
 	r->next = r->next->ai_next;
 	a->fd = socket(a->address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, a->address->ai_protocol);
 	if (a->fd == -1) {
@@ -111,7 +111,7 @@ race_start_next(struct race *r)
 
 /* An attempt's descriptor became writable: it has won or failed. */
 static void
-race_settle(struct race *r, struct attempt *a)
+race_settle(struct race *r, struct candidate *a)
 {
 	socklen_t size = sizeof(a->error);
 
@@ -249,7 +249,7 @@ tell_addresses(const struct addrinfo *list, const struct dial_hooks *hooks)
 
 	for (; list != NULL && hooks->step != NULL; list = list->ai_next)
 		append_address(list, text, sizeof(text));
-	dial_step(hooks, "resolve", STEP_OK, "%s", text);
+	hooks_step(hooks, "resolve", STEP_OK, "%s", text);
 }
 
 /* Which of the addresses it was, and what became of those before it. */
@@ -268,7 +268,7 @@ tell_winner(const struct race *r, const struct dial_hooks *hooks)
 	append_address(&a, text, sizeof(text));
 	if (r->count > 1)
 		race_text(r, failures, sizeof(failures));
-	dial_step(hooks, "connect", STEP_OK, "%s port %d%s%s%s", text, r->params->port, r->count > 1 ? " (" : "",
+	hooks_step(hooks, "connect", STEP_OK, "%s port %d%s%s%s", text, r->params->port, r->count > 1 ? " (" : "",
 	    r->count > 1 ? failures : "", r->count > 1 ? ")" : "");
 }
 

@@ -8,7 +8,7 @@
 #define NP_NETCONN_H
 
 #include "base/compiler.h"
-#include "login/dial.h"
+#include "login/hooks.h"
 #include "base/error.h"
 
 struct netconn_params {

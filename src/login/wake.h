@@ -8,7 +8,7 @@
 #include <poll.h>
 
 #include "base/compiler.h"
-#include "login/dial.h"
+#include "login/hooks.h"
 #include "base/error.h"
 
 /*

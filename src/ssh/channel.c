@@ -2,7 +2,7 @@
  * Channels as their users see them: wishes in, events out.  No libssh call here; channel_ssh.c does those, in the
  * session's pump, which also calls chan_deliver().  Main thread.
  */
-#include "ssh/channel.h"
+#include "transport/channel.h"
 
 #include <stdarg.h>
 #include <stdio.h>

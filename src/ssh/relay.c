@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ssh/channel.h"
+#include "transport/channel.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
-#include "ssh/session.h"
+#include "transport/session.h"
 
 struct relay;
 

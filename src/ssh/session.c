@@ -7,7 +7,7 @@
  * may read the socket and so serve other channels, and no readiness follows: hence the repetition, and a wake-up
  * whenever a turn ends with work left.
  */
-#include "ssh/session.h"
+#include "transport/session.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -451,19 +451,20 @@ init_watchers(struct session *s)
 }
 
 struct session *
-session_adopt(struct ev_loop *loop, const struct session_params *params, const struct session_events *events, void *arg)
+session_adopt(struct ev_loop *loop, const struct sshdialled *d, const struct session_setup *setup,
+    const struct session_events *events, void *arg)
 {
 	struct session *s = xcalloc(1, sizeof *s);
 
 	s->loop = loop;
 	s->events = *events;
 	s->arg = arg;
-	s->id = params->id;
-	s->name = xasprintf("%s#%llu", params->name, (unsigned long long)params->id);
-	s->ssh = params->ssh;
-	s->fd = params->fd;
-	s->proxy_pid = params->proxy_pid;
-	s->slots_max = params->max_channels > 0 ? params->max_channels : 1;
+	s->id = setup->id;
+	s->name = xasprintf("%s#%llu", setup->name, (unsigned long long)setup->id);
+	s->ssh = d->ssh;
+	s->fd = d->fd;
+	s->proxy_pid = d->proxy_pid;
+	s->slots_max = setup->max_channels > 0 ? setup->max_channels : 1;
 	s->held_pause = CHAN_HELD_PAUSE;
 	s->held_max = CHAN_HELD_MAX;
 	s->srtt = s->open_rtt = -1;
@@ -471,7 +472,7 @@ session_adopt(struct ev_loop *loop, const struct session_params *params, const s
 	TAILQ_INIT(&s->chans);
 	init_watchers(s);
 	describe(s);
-	s->spares = params->spare_channels && s->is_openssh;
+	s->spares = setup->spare_channels && s->is_openssh;
 	enter_loop(s);
 	session_wake(s);
 	log_debug("session", "%s: on the loop: %s, %s", s->name, s->banner, s->algorithms);

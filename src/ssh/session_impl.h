@@ -16,9 +16,10 @@
 #include <libssh/libssh.h>
 
 #include "base/buf.h"
-#include "ssh/channel.h"
+#include "transport/channel.h"
 #include "base/queue.h"
-#include "ssh/session.h"
+#include "ssh/sshdialled.h"
+#include "transport/session.h"
 
 enum session_state {
 	SESSION_LIVE,    /* connected */
@@ -175,6 +176,9 @@ struct session {
 };
 
 /* session.c */
+/* Takes the connection onto the loop; what the pointers and numbers of d own is the session's then. */
+struct session *session_adopt(struct ev_loop *loop, const struct sshdialled *d, const struct session_setup *setup,
+    const struct session_events *events, void *arg) NP_MUST_CHECK;
 void session_wake(struct session *s);
 /*
  * Channels that the server has confirmed and we have not freed, forwarded connections excepted: also those whose

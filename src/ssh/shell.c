@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "ssh/channel.h"
+#include "transport/channel.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"

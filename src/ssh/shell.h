@@ -16,7 +16,7 @@
 #include "cli/cli.h"
 #include "base/compiler.h"
 #include "base/error.h"
-#include "ssh/session.h"
+#include "transport/session.h"
 
 struct shell;
 

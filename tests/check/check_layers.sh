@@ -4,12 +4,14 @@
 #   - a file includes only its own folder and the folders that its folder's rule names;
 #   - the libraries of the outside world are used only in the folders whose rule names them (and, where a rule lists
 #     files behind a library, only in those);
+#   - no header brings a library along for a file that may not use it (ev excepted, whose types stand in structures):
+#     libssh is seen by src/ssh and src/login alone;
 #   - files do not call each other in circles of more than four, unless a row below says how large a circle still is:
 #     such a row may only become smaller.
 #
 # A rule: FOLDER : FOLDER ... : LIBRARY ...   What every program may use, base, need not be named.  "+FOLDER" takes
 # over what that folder may use as well.  LIBRARY=FILE,FILE holds a library to some files.  Checked are the #include
-# lines and calls by the libraries' prefixes, because a header can bring a library along unseen.
+# lines and calls by the libraries' prefixes.
 set -u
 
 srcdir=${srcdir:-.}
@@ -27,12 +29,13 @@ src/params       : src/platform : cjson
 src/target       : src/sshconf src/conf :
 src/cli          : src/platform src/secret :
 src/pool         : src/conf :
-src/login        : src/sshconf src/conf src/target : libssh ev pthread
-src/ssh          : src/cli : libssh ev
+src/transport    : : ev
+src/ssh          : src/transport src/cli : libssh ev
+src/login        : src/transport src/sshconf src/conf src/target src/ssh : libssh ev pthread
 src/serve        : src/wire : ev cjson
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker : cjson
-src/broker       : src/wire src/secret src/schema src/sshconf src/conf src/platform src/params src/target src/cli src/pool src/login src/ssh src/serve src/report src/broker/answer src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/inspect : cjson ev
+src/broker       : src/wire src/secret src/schema src/sshconf src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/ssh src/serve src/report src/broker/answer src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/inspect : cjson ev
 src/broker/answer  : +src/broker src/broker : cjson
 src/broker/client  : +src/broker src/broker : cjson ev
 src/broker/device  : +src/broker src/broker : cjson ev
@@ -51,7 +54,6 @@ client/top       : client/lib client/npctl src/wire : cjson curses=nptop_screen
 # A circle that is larger than four files: one of its files, and how many there are.
 circles='
 src/platform/platform 5
-src/login/dial 6
 src/ssh/session 7
 client/npctl/npctl_verbs 8
 client/npexec/npexec_run 8
@@ -107,22 +109,49 @@ function want_library(library, how,   key) {
 		complain(how " (" library ")")
 }
 
-function check_include(header,   other) {
+function check_include(header,   other, top) {
 	if (header in library_of) {
 		want_library(library_of[header], "includes " header)
+		behind[path] = behind[path] " " library_of[header]
 		return
 	}
 	if (header !~ /\//)
 		return
 	other = folder_of(header)
 	if (("src/" other) in known)
-		other = "src/" other
+		top = "src/"
 	else if (("client/" other) in known)
-		other = "client/" other
+		top = "client/"
 	else
 		return
-	if (!may_use(folder, other))
-		complain(folder " may not use " other ": " header)
+	if (!may_use(folder, top other))
+		complain(folder " may not use " top other ": " header)
+	includes[path] = includes[path] " " top header
+}
+
+# Libraries that a file may not use and that come along with a header that it includes, however far behind it.
+function check_headers(   i, n, from, now, todo) {
+	for (from in includes) {
+		split("", mark)
+		todo = includes[from]
+		while (todo != "") {
+			n = split(todo, now, " ")
+			todo = ""
+			for (i = 1; i <= n; i++)
+				if (!(now[i] in mark)) {
+					mark[now[i]] = 1
+					todo = todo includes[now[i]]
+					check_behind(from, now[i])
+				}
+		}
+	}
+}
+
+function check_behind(from, header,   i, n, names) {
+	n = split(behind[header], names, " ")
+	for (i = 1; i <= n; i++)
+		if (names[i] != "ev" && !((folder_of(from), names[i]) in libraries))
+			print "not ok " ++count " - " from " gets " names[i] " along with " header
 }
 
 function read_rule(   i, n, parts, names, pair) {
@@ -311,6 +340,7 @@ function find_circles(   key, pair, from, to, i, j, n, size, members, limit) {
 
 END {
 	finish_file()
+	check_headers()
 	find_circles()
 	print "1.." count
 }

@@ -243,17 +243,27 @@ kit_count_fds(void)
 	return n;
 }
 
-void
-kit_hang_up(struct dial_out *out)
+int
+kit_dial(struct attempt *attempt, const struct dial_hooks *hooks, struct kit_dialled *out, struct np_error *err)
 {
-	if (out->session != NULL) {
-		ssh_silent_disconnect(out->session);
-		ssh_free(out->session);
-	}
-	if (out->fd != -1)
-		close(out->fd);
-	if (out->proxy_pid != 0)
-		child_kill(out->proxy_pid);
-	free(out->auth_method);
-	*out = (struct dial_out){.fd = -1};
+	struct sshdialled *made;
+
+	*out = (struct kit_dialled){.fd = -1};
+	out->all = dial(attempt, hooks, &out->agent_keys_hash, err);
+	made = (struct sshdialled *)out->all;
+	if (made == NULL)
+		return -1;
+	out->session = made->ssh;
+	out->fd = made->fd;
+	out->proxy_pid = made->proxy_pid;
+	out->needed_person = made->base.needed_person;
+	out->auth_method = made->base.auth_method;
+	return 0;
+}
+
+void
+kit_hang_up(struct kit_dialled *out)
+{
+	dialled_discard(out->all);
+	*out = (struct kit_dialled){.fd = -1};
 }

@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "login/dial.h"
+#include "ssh/sshdialled.h"
 #include "target/target.h"
 
 #define KIT_ANSWERS 8
@@ -56,7 +58,20 @@ char *kit_read(const char *path);
 void kit_run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Open descriptors of this process. */
 int kit_count_fds(void);
-/* Ends a session that dial() made. */
-void kit_hang_up(struct dial_out *out);
+/* What a dial made, taken apart; the descriptor is -1 where there is none. */
+struct kit_dialled {
+	struct dialled *all;
+	ssh_session session;
+	int fd;
+	pid_t proxy_pid;
+	bool needed_person;
+	char *auth_method;
+	uint64_t agent_keys_hash; /* also of a dial that failed */
+};
+
+/* dial(); ends what *out still held is the caller's.  0, or -1 with err. */
+int kit_dial(struct attempt *attempt, const struct dial_hooks *hooks, struct kit_dialled *out, struct np_error *err);
+/* Ends a connection that kit_dial() made. */
+void kit_hang_up(struct kit_dialled *out);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "base/log.h"
+#include "ssh/sshdialled.h"
 
 unsigned char
 trial_byte(size_t at)
@@ -72,10 +73,10 @@ count_descriptors(void)
 void
 trial_login_fd(struct trial *t, const struct trial_options *options, int fd)
 {
-	struct session_params params = {
+	struct sshdialled *made = sshdialled_create();
+	struct session_setup setup = {
 	    .id = 4,
 	    .name = "box",
-	    .proxy_pid = options->proxy_pid,
 	    .max_channels = options->max_channels > 0 ? options->max_channels : 10,
 	    .spare_channels = options->spares,
 	};
@@ -83,29 +84,33 @@ trial_login_fd(struct trial *t, const struct trial_options *options, int fd)
 	assert_null(t->session);
 	t->closed = false;
 	t->closes = 0;
-	params.ssh = testsshd_login(t->server, fd, &params.fd);
-	t->session = session_adopt(t->loop, &params, &session_recorder, t);
+	made->ssh = testsshd_login(t->server, fd, &made->fd);
+	made->proxy_pid = options->proxy_pid;
+	t->session = dialled_adopt(&made->base, t->loop, &setup, &session_recorder, t);
+	dialled_discard(&made->base);
 }
 
 void
 trial_login_none(struct trial *t, int port)
 {
-	struct session_params params = {.id = 5, .name = "device", .max_channels = 10};
+	struct session_setup setup = {.id = 5, .name = "device", .max_channels = 10};
+	struct sshdialled *made = sshdialled_create();
 	struct testsshd address = {.port = port};
 	int no = 0, fd = testsshd_dial(&address);
 
-	params.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	params.ssh = ssh_new();
-	assert_non_null(params.ssh);
-	ssh_options_set(params.ssh, SSH_OPTIONS_HOST, "127.0.0.1");
-	ssh_options_set(params.ssh, SSH_OPTIONS_USER, "admin");
-	ssh_options_set(params.ssh, SSH_OPTIONS_PROCESS_CONFIG, &no);
-	ssh_options_set(params.ssh, SSH_OPTIONS_KNOWNHOSTS, "/dev/null");
-	ssh_options_set(params.ssh, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
-	ssh_options_set(params.ssh, SSH_OPTIONS_FD, &fd);
-	assert_int_equal(ssh_connect(params.ssh), SSH_OK);
-	assert_int_equal(ssh_userauth_none(params.ssh, NULL), SSH_AUTH_SUCCESS);
-	t->session = session_adopt(t->loop, &params, &session_recorder, t);
+	made->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	made->ssh = ssh_new();
+	assert_non_null(made->ssh);
+	ssh_options_set(made->ssh, SSH_OPTIONS_HOST, "127.0.0.1");
+	ssh_options_set(made->ssh, SSH_OPTIONS_USER, "admin");
+	ssh_options_set(made->ssh, SSH_OPTIONS_PROCESS_CONFIG, &no);
+	ssh_options_set(made->ssh, SSH_OPTIONS_KNOWNHOSTS, "/dev/null");
+	ssh_options_set(made->ssh, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
+	ssh_options_set(made->ssh, SSH_OPTIONS_FD, &fd);
+	assert_int_equal(ssh_connect(made->ssh), SSH_OK);
+	assert_int_equal(ssh_userauth_none(made->ssh, NULL), SSH_AUTH_SUCCESS);
+	t->session = dialled_adopt(&made->base, t->loop, &setup, &session_recorder, t);
+	dialled_discard(&made->base);
 }
 
 void

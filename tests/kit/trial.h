@@ -12,8 +12,8 @@
 #include <ev.h>
 
 #include "base/buf.h"
-#include "ssh/channel.h"
-#include "ssh/session.h"
+#include "transport/channel.h"
+#include "transport/session.h"
 #include "kit/testsshd.h"
 
 #define TRIAL_SECONDS 60 /* generous: sanitizers, valgrind, busy machines */

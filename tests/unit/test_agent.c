@@ -29,7 +29,7 @@
 struct fixture {
 	struct kit kit;
 	struct testsshd *sshd;
-	struct dial_out out;
+	struct kit_dialled out;
 	struct np_error err;
 	int rc;
 	pid_t agent; /* the real one, or 0 */
@@ -137,11 +137,11 @@ log_in(struct fixture *f, const char *config)
 	char *lines = xasprintf("UserKnownHostsFile %s\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n%s",
 	    f->sshd->known_hosts, config);
 	struct target *target = kit_target(&f->kit, f->sshd->port, "", lines);
-	struct dial_in in = {.target = target, .ready_fd = -1};
+	struct attempt attempt = {.target = target, .ready_fd = -1};
 
 	if (f->kit.deadline == INFINITY)
 		kit_limit(&f->kit, 20);
-	f->rc = dial(&in, &f->kit.hooks, &f->out, &f->err);
+	f->rc = kit_dial(&attempt, &f->kit.hooks, &f->out, &f->err);
 	target_unref(target);
 	free(lines);
 }

@@ -25,7 +25,7 @@ struct fixture {
 	struct kit kit;
 	struct testsshd *sshd;
 	struct testserver *server;
-	struct dial_out out;
+	struct kit_dialled out;
 	struct np_error err;
 	int rc;
 	int fds;
@@ -64,10 +64,10 @@ log_in(struct fixture *f, int port, const char *device, const char *config)
 {
 	char *lines = xasprintf("StrictHostKeyChecking accept-new\n%s", config);
 	struct target *target = kit_target(&f->kit, port, device, lines);
-	struct dial_in in = {.target = target, .ready_fd = -1};
+	struct attempt attempt = {.target = target, .ready_fd = -1};
 
 	kit_limit(&f->kit, 20);
-	f->rc = dial(&in, &f->kit.hooks, &f->out, &f->err);
+	f->rc = kit_dial(&attempt, &f->kit.hooks, &f->out, &f->err);
 	target_unref(target);
 	free(lines);
 }

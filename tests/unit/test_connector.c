@@ -74,13 +74,13 @@ on_done(struct connect_result *r, void *arg)
 	    .ok = r->ok,
 	    .reason = r->err.reason,
 	    .order = f->ends_count++,
-	    .needed_person = r->needed_person,
+	    .needed_person = r->dialled != NULL && r->dialled->needed_person,
 	    .duration = r->duration,
 	    .agent_keys_hash = r->agent_keys_hash};
 	snprintf(e->text, sizeof(e->text), "%s", r->err.text);
 	if (r->target != NULL)
 		snprintf(e->host, sizeof(e->host), "%s", r->target->host);
-	assert_int_equal(r->ok && r->kind == CONNECT_DIAL, r->session != NULL);
+	assert_int_equal(r->ok && r->kind == CONNECT_DIAL, r->dialled != NULL);
 	connector_counts(f->connector, &running, &waiting);
 	if (running + 1 > f->most_running)
 		f->most_running = running + 1;
@@ -174,7 +174,7 @@ wait_for_prompt(struct fixture *f, int prompts)
 static uint64_t
 submit_dial(struct fixture *f, struct target *target, double timeout)
 {
-	struct connect_request r = {
+	struct attempt r = {
 	    .kind = CONNECT_DIAL, .target = target, .ready_fd = -1, .timeout = timeout, .prompt_timeout = 20};
 
 	return connector_submit(f->connector, &r);
@@ -217,7 +217,7 @@ test_resolve_gives_a_target(void **state)
 	struct np_error err;
 	struct config *conf = config_parse("", 0, "test", &err);
 	struct device_conf *device = device_conf_adhoc(conf, "r1");
-	struct connect_request r = {.kind = CONNECT_RESOLVE, .device = device, .ready_fd = -1, .timeout = 20};
+	struct attempt r = {.kind = CONNECT_RESOLVE, .device = device, .ready_fd = -1, .timeout = 20};
 	char path[128];
 	uint64_t id;
 
@@ -270,7 +270,7 @@ test_lookups_do_not_wait_behind_silent_servers(void **state)
 {
 	struct fixture *f = *state;
 	struct target *target = silent_target(f);
-	struct connect_request r = {.kind = CONNECT_AGENT_KEYS, .target = target, .ready_fd = -1, .timeout = 20};
+	struct attempt r = {.kind = CONNECT_AGENT_KEYS, .target = target, .ready_fd = -1, .timeout = 20};
 	int running, waiting, i;
 	uint64_t id;
 
@@ -440,7 +440,7 @@ test_prompt_timeout_counts_as_no_answer(void **state)
 {
 	struct fixture *f = *state;
 	struct target *target = password_target(f);
-	struct connect_request r = {
+	struct attempt r = {
 	    .kind = CONNECT_DIAL, .target = target, .ready_fd = -1, .timeout = 20, .prompt_timeout = 0.2};
 	uint64_t id;
 
@@ -477,7 +477,7 @@ test_agent_without_a_socket_has_hash_0(void **state)
 {
 	struct fixture *f = *state;
 	struct target *target = kit_target(&f->kit, 22, "", "");
-	struct connect_request r = {.kind = CONNECT_AGENT_KEYS, .target = target, .ready_fd = -1, .timeout = 5};
+	struct attempt r = {.kind = CONNECT_AGENT_KEYS, .target = target, .ready_fd = -1, .timeout = 5};
 	uint64_t id;
 
 	create(f, 2);
@@ -493,7 +493,7 @@ test_ready_stream_of_a_cancelled_waiting_job_is_closed(void **state)
 {
 	struct fixture *f = *state;
 	struct target *target = silent_target(f);
-	struct connect_request r = {.kind = CONNECT_DIAL, .target = target, .timeout = 20};
+	struct attempt r = {.kind = CONNECT_DIAL, .target = target, .timeout = 20};
 	int pair[2];
 	uint64_t id;
 	char c;

@@ -31,7 +31,7 @@ struct fixture {
 	struct kit kit;
 	struct testsshd *sshd;
 	struct testserver *server;
-	struct dial_out out;
+	struct kit_dialled out;
 	struct np_error err;
 	int rc;
 	double took;
@@ -67,10 +67,10 @@ teardown(void **state)
 static void
 dial_target(struct fixture *f, struct target *target, int ready_fd)
 {
-	struct dial_in in = {.target = target, .ready_fd = ready_fd};
+	struct attempt attempt = {.target = target, .ready_fd = ready_fd};
 	double began = clock_now();
 
-	f->rc = dial(&in, &f->kit.hooks, &f->out, &f->err);
+	f->rc = kit_dial(&attempt, &f->kit.hooks, &f->out, &f->err);
 	f->took = clock_now() - began;
 }
 
@@ -212,8 +212,8 @@ test_dial_that_shall_not_log_in_ends_before(void **state)
 		skip();
 	config = xasprintf("UserKnownHostsFile %s\nIdentityFile %s\n", f->sshd->known_hosts, f->sshd->user_key);
 	target = kit_target(&f->kit, f->sshd->port, "", config);
-	struct dial_in in = {.target = target, .ready_fd = -1, .no_login = true};
-	f->rc = dial(&in, &f->kit.hooks, &f->out, &f->err);
+	struct attempt attempt = {.target = target, .ready_fd = -1, .no_login = true};
+	f->rc = kit_dial(&attempt, &f->kit.hooks, &f->out, &f->err);
 	target_unref(target);
 	free(config);
 

@@ -30,7 +30,7 @@ struct fixture {
 	struct testserver *server;
 	int learned; /* logins of learn_key() */
 	struct testsshd *sshd;
-	struct dial_out out;
+	struct kit_dialled out;
 	struct np_error err;
 	int rc;
 	struct target target; /* for look-ups without a dial */
@@ -381,7 +381,7 @@ static void
 dial_server(struct fixture *f, const char *config)
 {
 	struct target *target;
-	struct dial_in in = {.ready_fd = -1};
+	struct attempt attempt = {.ready_fd = -1};
 
 	if (f->server == NULL) {
 		struct testserver_login login = {
@@ -390,9 +390,9 @@ dial_server(struct fixture *f, const char *config)
 		f->server = testserver_start_ssh(&login);
 	}
 	target = kit_target(&f->kit, testserver_port(f->server), "", config);
-	in.target = target;
+	attempt.target = target;
 	kit_limit(&f->kit, 20);
-	f->rc = dial(&in, &f->kit.hooks, &f->out, &f->err);
+	f->rc = kit_dial(&attempt, &f->kit.hooks, &f->out, &f->err);
 	target_unref(target);
 	kit_hang_up(&f->out);
 }
@@ -650,8 +650,8 @@ test_server_with_two_keys_shows_the_one_that_is_known(void **state)
 	snprintf(config, sizeof(config), "IdentityFile %s\n", f->sshd->user_key);
 
 	struct target *target = kit_target(&f->kit, f->sshd->port, "", config);
-	struct dial_in in = {.target = target, .ready_fd = -1};
-	if (dial(&in, &f->kit.hooks, &f->out, &f->err) == -1)
+	struct attempt attempt = {.target = target, .ready_fd = -1};
+	if (kit_dial(&attempt, &f->kit.hooks, &f->out, &f->err) == -1)
 		fail_msg("%s", f->err.text);
 	target_unref(target);
 	free(line);

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "ssh/relay.h"
+#include "ssh/sshdialled.h"
 #include "kit/trial.h"
 
 #define MIB (1024u * 1024u)
@@ -463,16 +464,18 @@ static void
 inner_start(struct trial *t, struct testsshd *far, struct hop *h, struct session **inner)
 {
 	struct dialling d = {.server = far, .lock = PTHREAD_MUTEX_INITIALIZER};
-	struct session_params params = {.id = 9, .name = "inner", .max_channels = 10, .spare_channels = true};
+	struct sshdialled *made = sshdialled_create();
+	struct session_setup setup = {.id = 9, .name = "inner", .max_channels = 10, .spare_channels = true};
 
 	hop_start(h, t, far->port);
 	d.fd = h->fd;
 	assert_int_equal(pthread_create(&d.thread, NULL, dial_thread, &d), 0);
 	trial_until(t, dial_done, &d);
 	assert_int_equal(pthread_join(d.thread, NULL), 0);
-	params.ssh = d.ssh;
-	params.fd = d.dup_fd;
-	*inner = session_adopt(t->loop, &params, &inner_events, inner);
+	made->ssh = d.ssh;
+	made->fd = d.dup_fd;
+	*inner = dialled_adopt(&made->base, t->loop, &setup, &inner_events, inner);
+	dialled_discard(&made->base);
 }
 
 static void

@@ -66,7 +66,7 @@ ask_ssh(struct client *client, const struct message *m, struct conf_parts *parts
 {
 	struct broker *b = client->broker;
 	struct broker_show *show = xcalloc(1, sizeof(*show));
-	const struct connect_request request = {.kind = CONNECT_RESOLVE,
+	const struct attempt attempt = {.kind = CONNECT_RESOLVE,
 	    .device = parts->device,
 	    .default_ssh_config = b->config->ssh_config,
 	    .ready_fd = -1,
@@ -76,7 +76,7 @@ ask_ssh(struct client *client, const struct message *m, struct conf_parts *parts
 	show->id = m->id;
 	show->parts = *parts;
 	TAILQ_INSERT_TAIL(&b->shows, show, link);
-	show->job = connector_submit(b->connector, &request);
+	show->job = connector_submit(b->connector, &attempt);
 }
 
 static void

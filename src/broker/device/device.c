@@ -120,14 +120,14 @@ device_budget_name(const struct config *config, const struct device_ref *ref, co
 static void
 start_resolve(struct device *dev)
 {
-	struct connect_request request = {.kind = CONNECT_RESOLVE,
+	struct attempt attempt = {.kind = CONNECT_RESOLVE,
 	    .device = dev->conf,
 	    .default_ssh_config = dev->broker->config->ssh_config,
 	    .ready_fd = -1,
 	    .timeout = RESOLVE_TIMEOUT};
 
 	pool_resolve_started(&dev->policy);
-	dev->resolve_job = connector_submit(dev->broker->connector, &request);
+	dev->resolve_job = connector_submit(dev->broker->connector, &attempt);
 }
 
 static bool

@@ -204,12 +204,12 @@ device_wait(struct device *dev, struct waiter *w)
 	TAILQ_INSERT_TAIL(&dev->held, w, held_link);
 	if (dev->agent_job != 0)
 		return;
-	struct connect_request request = {.kind = CONNECT_AGENT_KEYS,
+	struct attempt attempt = {.kind = CONNECT_AGENT_KEYS,
 	    .target = dev->target,
 	    .agent_socket = w->agent_socket != NULL ? w->agent_socket : dev->broker->options.agent_socket,
 	    .ready_fd = -1,
 	    .timeout = AGENT_TIMEOUT};
-	dev->agent_job = connector_submit(dev->broker->connector, &request);
+	dev->agent_job = connector_submit(dev->broker->connector, &attempt);
 }
 
 void

@@ -235,7 +235,7 @@ choose_agent(const struct device *dev, struct pool_waiter *w)
 static void
 start_dial(struct link *link, int ready_fd)
 {
-	struct connect_request request = {.kind = CONNECT_DIAL,
+	struct attempt attempt = {.kind = CONNECT_DIAL,
 	    .target = link->target,
 	    .agent_socket = link->agent_socket,
 	    .login_suffix = link->dev->platform != NULL ? link->dev->platform->login_suffix : NULL,
@@ -246,30 +246,26 @@ start_dial(struct link *link, int ready_fd)
 	    .no_login = link->test != NULL && link->test->test.barred.reason != REASON_NONE,
 	    .prompt_timeout = link->dev->conf->args.prompt_timeout};
 
-	link->dial_job = connector_submit(link->dev->broker->connector, &request);
+	link->dial_job = connector_submit(link->dev->broker->connector, &attempt);
 }
 
 static void
 adopt(struct link *link, struct connect_result *result)
 {
 	struct device *dev = link->dev;
-	struct session_params params = {.id = link->id,
+	struct dialled *dialled = result->dialled;
+	struct session_setup setup = {.id = link->id,
 	    .name = dev->conf->name,
-	    .ssh = result->session,
-	    .fd = result->session_fd,
-	    .proxy_pid = result->proxy_pid,
 	    .max_channels = dev->conf->args.max_channels,
 	    .spare_channels = dev->conf->args.enabled && !link->entry.private_use && dev->platform == NULL};
 
-	result->session = NULL;
-	result->session_fd = -1;
-	result->proxy_pid = 0;
-	link->session = session_adopt(dev->broker->loop, &params, &session_callbacks, link);
-	link->auth = result->auth_method;
-	result->auth_method = NULL;
-	link->sh.secret = result->secret;
-	link->sh.password = result->password;
-	result->secret = result->password = NULL;
+	link->session = dialled_adopt(dialled, dev->broker->loop, &setup, &session_callbacks, link);
+	link->auth = dialled->auth_method;
+	dialled->auth_method = NULL;
+	link->sh.needed_person = dialled->needed_person;
+	link->sh.secret = dialled->secret;
+	link->sh.password = dialled->password;
+	dialled->secret = dialled->password = NULL;
 	link->connect_seconds = clock_now() - link->entry.created;
 	log_info("session", "%s: connected as %s@%s:%d in %.0f ms by %s", session_name(link->session),
 	    link->target->user, link->target->host, link->target->port, link->connect_seconds * 1000,
@@ -303,7 +299,6 @@ dial_done(struct link *link, struct connect_result *result)
 
 	link->sh.outdated =
 	    !link->entry.trial && dev->target != link->target && !target_same_login(dev->target, link->target);
-	link->sh.needed_person = result->needed_person;
 	link->dial_job = 0;
 	free(link->agent_socket);
 	link->agent_socket = NULL;

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "cli/transcript.h"
 #include "pool/pool.h"
-#include "ssh/session.h"
+#include "transport/session.h"
 #include "ssh/shell.h"
 #include "target/target.h"
 #include "broker/device/device_impl.h"

@@ -15,7 +15,7 @@
 #include "params/params.h"
 #include "pool/pool.h"
 #include "report/event.h"
-#include "ssh/channel.h"
+#include "transport/channel.h"
 #include "ssh/relay.h"
 #include "wire/message.h"
 #include "broker/device/waiter.h"

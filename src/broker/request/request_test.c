@@ -307,7 +307,7 @@ start(struct client *client, const struct message *m, struct device *dev, struct
 {
 	struct broker *b = client->broker;
 	struct request *r = request_create(b, REQUEST_TEST, client, &m->id);
-	struct connect_request request = {.kind = CONNECT_RESOLVE,
+	struct attempt attempt = {.kind = CONNECT_RESOLVE,
 	    .device = dev->conf,
 	    .default_ssh_config = b->config->ssh_config,
 	    .ready_fd = -1,
@@ -324,7 +324,7 @@ start(struct client *client, const struct message *m, struct device *dev, struct
 	r->test.cli = CLI_LOGIN;
 	log_info("request", "%s: request %llu: test", request_device(r), (unsigned long long)r->uid);
 	report_request_queued(r);
-	r->test.job = connector_submit(b->connector, &request);
+	r->test.job = connector_submit(b->connector, &attempt);
 }
 
 int

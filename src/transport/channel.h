@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/error.h"
-#include "ssh/session.h"
+#include "transport/session.h"
 
 enum chan_kind { CHANNEL_EXEC, CHANNEL_SHELL, CHANNEL_SUBSYSTEM, CHANNEL_FORWARD };
 

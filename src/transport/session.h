@@ -1,20 +1,16 @@
 /*
  * A session: one authenticated SSH connection (RFC 4253, 4254) on the loop, its channels, its keep-alive probes.
  *
- * Owns the ssh_session, one ssh_event, one watcher on a dup of its descriptor.  Main thread only.  libssh callbacks
- * only record facts and copy bytes; one guarded pump per session, run after every libssh call, computes state and acts.
- * Nothing here frees what its caller still holds: session_close() marks, the session is gone after events->closed(),
- * which comes from the pump's own turn of the loop, never from inside a function called by the owner.
+ * Main thread only.  Nothing here frees what its caller still holds: session_close() marks, the session is gone after
+ * events->closed(), which comes from the pump's own turn of the loop, never from inside a function called by the owner.
  */
 #ifndef NP_SESSION_H
 #define NP_SESSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include <ev.h>
-#include <libssh/libssh.h>
 
 #include "base/compiler.h"
 #include "base/error.h"
@@ -35,19 +31,13 @@ struct session_events {
 	void (*slots)(struct session *s, void *arg);
 };
 
-struct session_params {
+/* What its owner wants of a session that is put on the loop by dialled_adopt(). */
+struct session_setup {
 	uint64_t id;         /* shown to people, never repeats */
 	const char *name;    /* device name, for the log; copied */
-	ssh_session ssh;     /* taken over */
-	int fd;              /* dup of its descriptor; taken over */
-	pid_t proxy_pid;     /* taken over: ended and reaped with the session */
 	int max_channels;    /* configured limit; the server may teach a lower one */
 	bool spare_channels; /* keep one opened channel ready where the server's banner is OpenSSH's */
 };
-
-/* Takes an authenticated session onto the loop. */
-struct session *session_adopt(struct ev_loop *loop, const struct session_params *params,
-    const struct session_events *events, void *arg) NP_MUST_CHECK;
 
 /*
  * Begins the end: no new channels; what runs is told outcome_unknown (or the reason given, before its command was
