@@ -21,24 +21,11 @@ refuse_new(const struct broker *b, struct np_error *err)
 	return 0;
 }
 
-static int
-count_queued(const struct broker *b)
-{
-	const struct request *r;
-	int n = 0;
-
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->state == REQUEST_QUEUED && r->kind != REQUEST_FORWARD)
-			n++;
-	}
-	return n;
-}
-
 /* A device that nobody waits for takes one more: thousands who wait for a dead one must not hold up the others. */
 static int
 refuse_queue(const struct broker *b, const struct device *dev, struct np_error *err)
 {
-	if (b->config->max_queue == 0 || dev->policy.waiters_count == 0 || count_queued(b) < b->config->max_queue)
+	if (b->config->max_queue == 0 || dev->policy.waiters_count == 0 || b->requests_queued < b->config->max_queue)
 		return 0;
 	return error_set(
 	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->config->max_queue);

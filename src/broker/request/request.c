@@ -115,7 +115,7 @@ request_create(struct broker *b, enum request_kind kind, struct client *peer, co
 	r->uid = r->waiter.pool.id = broker_next_id(b);
 	r->waiter.ops = &waiter_callbacks;
 	r->kind = kind;
-	r->state = REQUEST_QUEUED;
+	r->state = REQUEST_MADE;
 	r->client = peer;
 	r->id = *id;
 	r->received = clock_now();
@@ -175,7 +175,7 @@ request_ended(struct request *r)
 
 	if (r->state == REQUEST_ENDED)
 		return;
-	r->state = REQUEST_ENDED;
+	request_move(r, REQUEST_ENDED);
 	ev_timer_stop(b->loop, &r->clock);
 	device_unwait(&r->waiter);
 	question_drop(&r->waiter);

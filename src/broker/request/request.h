@@ -27,7 +27,19 @@ TAILQ_HEAD(request_list, request);
 
 enum request_kind { REQUEST_EXEC, REQUEST_CONFIG, REQUEST_OPEN, REQUEST_FORWARD, REQUEST_TEST };
 
+/*
+ *   MADE --> GATHERING
+ *    | |         |
+ *    | +-------->+--> QUEUED <-----------+-------------+   not sent, or its session went: to its old place
+ *    |                  |                |             |
+ *    +--(test)--------->+--> RUNNING ----+--> FLUSHING-+
+ *                              ^                 |
+ *                              +-----------------+         the next command of a batch
+ *
+ *   any --> ENDED.  request_move() is the only writer; it knows the moves that there are.
+ */
 enum request_state {
+	REQUEST_MADE,      /* not submitted yet */
 	REQUEST_GATHERING, /* config: its lines are still coming */
 	REQUEST_QUEUED,    /* waits for a session (in the pool's waiters, or held) */
 	REQUEST_RUNNING,   /* has a lease; a command is on a channel */
@@ -39,6 +51,8 @@ enum request_state {
 
 struct request *request_create(
     struct broker *b, enum request_kind kind, struct client *peer, const struct message_id *id);
+void request_move(struct request *r, enum request_state state);
+const char *request_state_name(enum request_state state);
 void request_fail(struct request *r, const struct np_error *err);
 void request_ended(struct request *r);
 void request_detach_peer(struct request *r);

@@ -67,7 +67,6 @@ request_config_eof(struct request *r)
 		request_fail(r, &err);
 		return;
 	}
-	r->state = REQUEST_QUEUED;
 	request_submit(r);
 }
 
@@ -83,7 +82,7 @@ verb_config(struct client *client, const struct message *m, struct np_error *err
 	exec_params_finish(&params);
 	if (rc == -1)
 		return -1;
-	r->state = REQUEST_GATHERING;
+	request_move(r, REQUEST_GATHERING);
 	buf_init(&r->cli.text, BROKER_CONFIG_MAX);
 	request_grant_stdin(r, BROKER_STDIN_WINDOW);
 	return 0;

@@ -256,7 +256,7 @@ go_back(struct request *r)
 	request_release_lease(r);
 	r->ran_on.id = 0;
 	r->started = 0;
-	r->state = REQUEST_QUEUED;
+	request_move(r, REQUEST_QUEUED);
 	device_wait_again(r->dev, &r->waiter, r->index > 0);
 }
 
@@ -330,7 +330,7 @@ on_done(struct chan *ch, const struct chan_end *end, void *arg)
 		return;
 	ev_timer_stop(r->broker->loop, &r->clock);
 	r->end = *end;
-	r->state = REQUEST_FLUSHING;
+	request_move(r, REQUEST_FLUSHING);
 	request_pump(r);
 }
 
@@ -363,7 +363,7 @@ merged_env(struct request *r, char ***list)
 void
 request_begin_command(struct request *r)
 {
-	r->state = REQUEST_RUNNING;
+	request_move(r, REQUEST_RUNNING);
 	r->started = r->last_activity = clock_now();
 	r->got_output = false;
 	memset(&r->end, 0, sizeof(r->end));
@@ -429,7 +429,7 @@ another_follows(const struct request *r)
 void
 request_command_done(struct request *r)
 {
-	r->state = REQUEST_FLUSHING;
+	request_move(r, REQUEST_FLUSHING);
 	if (!another_follows(r)) {
 		broker_record_end(r);
 		request_release_lease(r);
@@ -494,6 +494,7 @@ request_submit(struct request *r)
 {
 	struct waiter *w = &r->waiter;
 
+	request_move(r, REQUEST_QUEUED);
 	report_request_queued(r);
 	w->pool.fresh = r->params.fresh;
 	w->pool.slotless = r->kind == REQUEST_FORWARD;
@@ -542,7 +543,7 @@ request_assigned(struct request *r, struct link *link)
 		open_finish(r);
 		break;
 	case REQUEST_FORWARD:
-		r->state = REQUEST_RUNNING;
+		request_move(r, REQUEST_RUNNING);
 		broker_forward_start(r);
 		break;
 	case REQUEST_TEST:

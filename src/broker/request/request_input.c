@@ -29,6 +29,7 @@ request_cancel(struct request *r, bool answer)
 	if (!answer)
 		request_detach_peer(r);
 	switch (r->state) {
+	case REQUEST_MADE:
 	case REQUEST_GATHERING:
 	case REQUEST_QUEUED:
 		if (r->kind == REQUEST_FORWARD)

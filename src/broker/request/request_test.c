@@ -316,7 +316,7 @@ start(struct client *client, const struct message *m, struct device *dev, struct
 	r->params = *params;
 	memset(params, 0, sizeof(*params));
 	request_enter(r, dev);
-	r->state = REQUEST_RUNNING;
+	request_move(r, REQUEST_RUNNING);
 	r->assigned = r->received;
 	r->waiter.interactive = r->params.interactive;
 	r->test.login = login;
