@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "platform/pattern.h"
 
+struct schema_table;
+
 #define PARAMS_ANSWERS_MAX 100
 #define PARAMS_COMMANDS_MAX 10000
 #define PARAMS_ENV_MAX 256
@@ -43,7 +45,7 @@ struct command {
 	size_t size;
 };
 
-/* Request params of `exec`; also filled for `open` and `config` as far as those have them. */
+/* The params of all verbs that make a request; each fills what it has. */
 struct exec_params {
 	struct device_ref device;
 	enum exec_kind kind;
@@ -77,18 +79,23 @@ struct exec_params {
 	/* `config` */
 	bool save, keep_going, dry_run;
 	int confirm_minutes; /* 0: a plain commit */
+	bool login;          /* `test`: log in, too */
 };
 
-/* Parses the params of exec.  0, or -1 with err (invalid_params).  Either way the caller calls exec_params_finish(). */
-int exec_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
-/* The same for open: device, overrides, interactive, agent_socket, fresh, queue_timeout. */
-int open_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
-/* The same for record: exec on a shell of its own, without commands what tells the platform. */
-int record_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
-/* The same for platform_test; it has no commands of its own. */
-int trial_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
-/* The same for config.  Its lines come as stdin. */
-int config_params_parse(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
+/* The verbs whose params make a request; bits of a row's `where`. */
+enum params_verb {
+	PARAMS_EXEC = 1 << 0,
+	PARAMS_CONFIG = 1 << 1, /* its lines come as stdin */
+	PARAMS_OPEN = 1 << 2,
+	PARAMS_RECORD = 1 << 3, /* exec on a shell of its own; without commands, what tells the platform */
+	PARAMS_TRIAL = 1 << 4,  /* platform_test */
+	PARAMS_TEST = 1 << 5
+};
+const struct schema_table *params_table(void);
+
+/* 0, or -1 with err (invalid_params).  Either way the caller calls exec_params_finish(). */
+int exec_params_parse(
+    enum params_verb verb, const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
 void exec_params_finish(struct exec_params *p);
 
 /* A key that is equal for equal references: the pool key (caller frees). */
@@ -103,8 +110,6 @@ void params_wipe(cJSON *item);
 int params_only(const cJSON *params, const char *const *names, size_t count, struct np_error *err) NP_MUST_CHECK;
 /* err: "`name` must be wanted"; returns -1. */
 int params_bad(struct np_error *err, const char *name, const char *wanted);
-/* An optional integer between min and max; -1 when it is something else. */
-int params_int(const cJSON *params, const char *name, int min, int max, int *value, struct np_error *err) NP_MUST_CHECK;
 /* Reads an optional boolean member into *value; -1 with err when it is something else. */
 int params_bool(const cJSON *params, const char *name, bool *value, struct np_error *err) NP_MUST_CHECK;
 /* Reads an optional string member (a pointer into params, else *value is left); -1 when it is something else. */

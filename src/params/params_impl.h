@@ -1,18 +1,14 @@
-/* What params*.c share; for them only. */
+/* What params*.c share; for them only: the types of params that are no plain values. */
 #ifndef NP_PARAMS_IMPL_H
 #define NP_PARAMS_IMPL_H
 
 #include "params/params.h"
+#include "schema/schema.h"
 
-void params_init(struct exec_params *p);
-/* Members that every request for a session has. */
-int params_parse_common(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
-/* The time limits and the window. */
-int params_parse_limits(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
-/* What concerns interactive command lines. */
-int params_parse_cli(const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
-/* `commands`: a batch. */
-int params_parse_commands(const cJSON *array, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
-void params_free_answers(struct exec_params *p);
+/* params_device.c */
+extern const struct schema_kind params_device_kind, params_overrides_kind;
+/* params_run.c */
+extern const struct schema_kind params_command_kind, params_commands_kind, params_base64_kind, params_subsystem_kind;
+extern const struct schema_kind params_env_kind, params_answers_kind;
 
 #endif

@@ -22,10 +22,10 @@ src/base         : : pthread=log
 src/wire         : : cjson
 src/secret       : :
 src/sshconf      : :
-src/schema       : : yaml=yamldoc
+src/schema       : : yaml=yamldoc cjson=node,schema_show
 src/conf         : src/schema src/sshconf : cjson=conf_show
 src/platform     : src/schema : pcre2=pattern cjson=platform_show
-src/params       : src/platform : cjson
+src/params       : src/schema src/platform : cjson
 src/target       : src/sshconf src/conf :
 src/cli          : src/platform src/secret :
 src/pool         : src/conf :

@@ -19,7 +19,7 @@ parse(const char *json, struct exec_params *p, struct np_error *err)
 
 	assert_non_null(o);
 	error_clear(err);
-	rc = exec_params_parse(o, p, err);
+	rc = exec_params_parse(PARAMS_EXEC, o, p, err);
 	cJSON_Delete(o);
 	return rc;
 }
@@ -60,6 +60,11 @@ test_bad_params_are_refused_and_named(void **state NP_UNUSED)
 	    {"{\"device\":\"r1\",\"overrides\":{\"port\":{}}}", "`overrides.port`"},
 	    {"{\"device\":\"r1\",\"overrides\":{\"timeout\":\"soon\"}}", "`timeout`"},
 	    {"{\"device\":\"r1\",\"enable\":1}", "`enable`"},
+	    {"{\"device\":null}", "`device` is missing"},
+	    {"{\"device\":\"r1\",\"device\":\"r2\"}", "`device` is given twice"},
+	    {"{\"device\":\"r1\",\"pty\":true,\"pty\":false}", "`pty` is given twice"},
+	    {"{\"device\":\"r1\",\"save\":true}", "unknown param `save`"},
+	    {"{\"device\":\"r1\",\"timeout\":1e300}", "not `1e+300`"},
 	    {"{\"device\":\"r1\",\"answers\":{}}", "`answers`"},
 	    {"{\"device\":\"r1\",\"answers\":[{\"match\":\"x\"}]}", "`answers`"},
 	    {"{\"device\":\"r1\",\"answers\":[{\"match\":\"(\",\"answer\":\"y\"}]}", "answers: "},
@@ -131,13 +136,13 @@ test_config_params(void **state NP_UNUSED)
 	struct exec_params p;
 	struct np_error err;
 
-	assert_int_equal(config_params_parse(json, &p, &err), 0);
+	assert_int_equal(exec_params_parse(PARAMS_CONFIG, json, &p, &err), 0);
 	assert_true(p.save && p.keep_going && !p.dry_run);
 	assert_int_equal(p.confirm_minutes, 5);
 	exec_params_finish(&p);
 	cJSON_Delete(json);
 	json = cJSON_Parse("{\"device\":\"r1\",\"save\":true,\"dry_run\":true}");
-	assert_int_equal(config_params_parse(json, &p, &err), -1);
+	assert_int_equal(exec_params_parse(PARAMS_CONFIG, json, &p, &err), -1);
 	assert_non_null(strstr(err.text, "`dry_run`"));
 	exec_params_finish(&p);
 	cJSON_Delete(json);
@@ -238,6 +243,64 @@ test_limits_among_overrides_act_on_the_request(void **state NP_UNUSED)
 	exec_params_finish(&p);
 }
 
+/* As members come in any order, so must their effect. */
+static void
+test_a_limit_of_the_request_outdoes_the_same_among_overrides(void **state NP_UNUSED)
+{
+	static const char *const cases[] = {"{\"device\":\"r1\",\"timeout\":7,\"overrides\":{\"timeout\":5}}",
+	    "{\"device\":\"r1\",\"overrides\":{\"timeout\":5},\"timeout\":7}"};
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		struct exec_params p;
+		struct np_error err;
+
+		assert_int_equal(parse(cases[i], &p, &err), 0);
+		assert_true(p.timeout == 7);
+		exec_params_finish(&p);
+	}
+}
+
+static void
+test_null_is_as_if_the_param_were_absent(void **state NP_UNUSED)
+{
+	struct exec_params p;
+	struct np_error err;
+
+	assert_int_equal(
+	    parse("{\"device\":\"r1\",\"command\":\"x\",\"term\":null,\"timeout\":null,\"env\":null}", &p, &err), 0);
+	assert_null(p.term);
+	assert_true(p.timeout < 0);
+	assert_null(p.env);
+	exec_params_finish(&p);
+}
+
+static void
+test_large_windows_are_whole_numbers(void **state NP_UNUSED)
+{
+	struct exec_params p;
+	struct np_error err;
+
+	assert_int_equal(parse("{\"device\":\"r1\",\"window\":1e15,\"cols\":132.0}", &p, &err), 0);
+	assert_true(p.window == UINT64_C(1000000000000000));
+	assert_int_equal(p.cols, 132);
+	exec_params_finish(&p);
+}
+
+static void
+test_an_answer_never_appears_in_a_message(void **state NP_UNUSED)
+{
+	struct exec_params p;
+	struct np_error err;
+
+	assert_int_equal(
+	    parse("{\"device\":\"r1\",\"answers\":[{\"answer\":\"hunter2\",\"match\":\"(\"}]}", &p, &err), -1);
+	assert_null(strstr(err.text, "hunter2"));
+	exec_params_finish(&p);
+	assert_int_equal(parse("{\"device\":\"r1\",\"answers\":[{\"answer\":4711,\"match\":\"x\"}]}", &p, &err), -1);
+	assert_null(strstr(err.text, "4711"));
+	exec_params_finish(&p);
+}
+
 static void
 test_open_refuses_what_only_exec_has(void **state NP_UNUSED)
 {
@@ -245,7 +308,7 @@ test_open_refuses_what_only_exec_has(void **state NP_UNUSED)
 	struct exec_params p;
 	struct np_error err;
 
-	assert_int_equal(open_params_parse(o, &p, &err), -1);
+	assert_int_equal(exec_params_parse(PARAMS_OPEN, o, &p, &err), -1);
 	assert_non_null(strstr(err.text, "`command`"));
 	exec_params_finish(&p);
 	cJSON_Delete(o);
@@ -267,6 +330,10 @@ main(void)
 	    cmocka_unit_test(test_limits_of_one_request_make_no_other_pool),
 	    cmocka_unit_test(test_limits_among_overrides_act_on_the_request),
 	    cmocka_unit_test(test_open_refuses_what_only_exec_has),
+	    cmocka_unit_test(test_a_limit_of_the_request_outdoes_the_same_among_overrides),
+	    cmocka_unit_test(test_null_is_as_if_the_param_were_absent),
+	    cmocka_unit_test(test_large_windows_are_whole_numbers),
+	    cmocka_unit_test(test_an_answer_never_appears_in_a_message),
 	};
 
 	return cmocka_run_group_tests_name("params", tests, NULL, NULL);

@@ -74,7 +74,7 @@ static int
 verb_exec(struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
-	int rc = exec_params_parse(m->params, &params, err);
+	int rc = exec_params_parse(PARAMS_EXEC, m->params, &params, err);
 
 	if (rc == 0)
 		rc = submit(client, m, REQUEST_EXEC, &params, err);
@@ -86,7 +86,7 @@ static int
 verb_open(struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
-	int rc = open_params_parse(m->params, &params, err);
+	int rc = exec_params_parse(PARAMS_OPEN, m->params, &params, err);
 
 	if (rc == 0)
 		rc = submit(client, m, REQUEST_OPEN, &params, err);

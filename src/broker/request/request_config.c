@@ -75,7 +75,7 @@ verb_config(struct client *client, const struct message *m, struct np_error *err
 {
 	struct exec_params params;
 	struct request *r;
-	int rc = config_params_parse(m->params, &params, err);
+	int rc = exec_params_parse(PARAMS_CONFIG, m->params, &params, err);
 
 	if (rc == 0)
 		rc = broker_request_make(client, m, REQUEST_CONFIG, &params, &r, err);

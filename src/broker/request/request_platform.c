@@ -36,7 +36,7 @@ verb_platform_test(struct client *client, const struct message *m, struct np_err
 {
 	struct exec_params params;
 	struct request *r;
-	int rc = trial_params_parse(m->params, &params, err);
+	int rc = exec_params_parse(PARAMS_TRIAL, m->params, &params, err);
 
 	if (rc == 0)
 		rc = broker_request_make(client, m, REQUEST_EXEC, &params, &r, err);

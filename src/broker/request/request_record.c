@@ -24,7 +24,7 @@ verb_record(struct client *client, const struct message *m, struct np_error *err
 {
 	struct exec_params params;
 	struct request *r;
-	int rc = record_params_parse(m->params, &params, err);
+	int rc = exec_params_parse(PARAMS_RECORD, m->params, &params, err);
 
 	if (rc == 0)
 		rc = broker_request_make(client, m, REQUEST_EXEC, &params, &r, err);

@@ -284,26 +284,8 @@ broker_test_resolved(struct broker *b, struct connect_result *result)
 	return true;
 }
 
-static int
-read_params(const cJSON *params, struct exec_params *p, bool *login, struct np_error *err)
-{
-	static const char *const names[] = {"device", "overrides", "interactive", "agent_socket", "login"};
-	cJSON *rest;
-	int rc;
-
-	memset(p, 0, sizeof(*p));
-	if (params_only(params, names, NP_COUNT(names), err) == -1 || params_bool(params, "login", login, err) == -1)
-		return -1;
-	rest = cJSON_Duplicate(params, true);
-	cJSON_DeleteItemFromObjectCaseSensitive(rest, "login");
-	rc = open_params_parse(rest, p, err);
-	params_wipe(rest);
-	cJSON_Delete(rest);
-	return rc;
-}
-
 static void
-start(struct client *client, const struct message *m, struct device *dev, struct exec_params *params, bool login)
+start(struct client *client, const struct message *m, struct device *dev, struct exec_params *params)
 {
 	struct broker *b = client->broker;
 	struct request *r = request_create(b, REQUEST_TEST, client, &m->id);
@@ -319,7 +301,7 @@ start(struct client *client, const struct message *m, struct device *dev, struct
 	request_move(r, REQUEST_RUNNING);
 	r->assigned = r->received;
 	r->waiter.interactive = r->params.interactive;
-	r->test.login = login;
+	r->test.login = r->params.login;
 	r->test.since = clock_now();
 	r->test.cli = CLI_LOGIN;
 	log_info("request", "%s: request %llu: test", request_device(r), (unsigned long long)r->uid);
@@ -333,15 +315,14 @@ broker_verb_test(struct client *client, const struct message *m, struct np_error
 	struct broker *b = client->broker;
 	struct device *dev = NULL;
 	struct exec_params params;
-	bool login = false;
 	int rc = -1;
 
 	if (b->stopping)
 		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down");
-	if (read_params(m->params, &params, &login, err) == 0 && broker_wait_room(client, err) == 0)
+	if (exec_params_parse(PARAMS_TEST, m->params, &params, err) == 0 && broker_wait_room(client, err) == 0)
 		dev = device_get(b, &params.device, WANT_ANY, err);
 	if (dev != NULL) {
-		start(client, m, dev, &params, login);
+		start(client, m, dev, &params);
 		rc = 0;
 	}
 	exec_params_finish(&params);

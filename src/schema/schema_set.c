@@ -1,0 +1,352 @@
+/*
+ * Single values: from how they were written to how they are kept, or to what is wrong with them.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/paths.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "schema/schema.h"
+
+#define SETTING_MAX 8192 /* bytes of one value */
+#define DEFINITION_MAX 2048
+
+static void *
+member(const struct schema_row *row, void *base)
+{
+	return (char *)base + row->offset;
+}
+
+/* "`port` must be ..., not `x`"; what was written stays out of it when it may be a secret. */
+static int
+error_value(const struct schema_reader *r, const struct schema_row *row, const struct node *node, const char *expected)
+{
+	bool quoted = node->style == NODE_QUOTED;
+	char shown[64];
+
+	if ((row->flags & SCHEMA_SECRET) != 0)
+		return schema_error(r, node, "`%s` must be %s", row->name, expected);
+	text_vis_into(shown, sizeof(shown), node->text);
+	return schema_error(r, node, "`%s` must be %s, not %s%s%s", row->name, expected, quoted ? "the text \"" : "`",
+	    shown, quoted ? "\"" : "`");
+}
+
+/* --- text --- */
+
+static bool
+has_control_bytes(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+/* A line, unless the row says else. */
+static int
+check_setting(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
+{
+	if (node->text[0] == '\0' && (row->flags & SCHEMA_MAY_BE_EMPTY) == 0)
+		return schema_error(r, node, "`%s` is empty: give a value or leave the key out", row->name);
+	if (strlen(node->text) > SETTING_MAX)
+		return schema_error(r, node, "`%s` is longer than %d bytes", row->name, SETTING_MAX);
+	if ((row->flags & SCHEMA_FREE_TEXT) == 0 && has_control_bytes(node->text))
+		return schema_error(r, node, "`%s` holds a line break or control byte", row->name);
+	return 0;
+}
+
+int
+schema_check_text(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
+{
+	bool definition = r->table->dialect == SCHEMA_DEFINITION, ignored;
+
+	if (node->kind != YAMLDOC_SCALAR || node_is_null(node) || (definition && node_is_blank(node)))
+		return schema_wrong_kind(r, row, node, "text");
+	if (node->style == NODE_BARE)
+		return error_value(r, row, node, "a string");
+	if (node->style == NODE_PLAIN && yamldoc_text_bool(node->text, &ignored))
+		return definition ? schema_error(r, node, "`%s` must be text: put `%s` in quotes if that word is meant",
+					row->name, node->text)
+				  : error_value(r, row, node, "text: put it in quotes if that word is meant");
+	if (definition && strlen(node->text) > DEFINITION_MAX)
+		return schema_error(r, node, "`%s` is longer than %d bytes", row->name, DEFINITION_MAX);
+	if (r->table->dialect == SCHEMA_SETTINGS && check_setting(r, row, node) < 0)
+		return -1;
+	if (row->check != NULL && row->check(node->text, r->err) < 0) {
+		error_prefix(r->err, "`%s`", row->name);
+		return schema_error_at(r, node);
+	}
+	return 0;
+}
+
+static int
+set_text(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	char **field = member(row, base), *copy;
+
+	if (schema_check_text(r, row, node) < 0)
+		return -1;
+	copy = xstrdup(node->text);
+	secret_free(*field);
+	*field = copy;
+	return 0;
+}
+
+/* --- paths --- */
+
+/* Words that some rows have instead of a path. */
+static bool
+may_be_word(const struct schema_row *row, const char *text)
+{
+	return ((row->flags & SCHEMA_MAY_BE_NONE) != 0 && strcmp(text, "none") == 0) ||
+	       ((row->flags & SCHEMA_MAY_BE_JOURNAL) != 0 && strcmp(text, "journal") == 0);
+}
+
+/* One path, or each of a list of them, with "~/" expanded; NULL where one is not absolute.  The caller frees it. */
+static char *
+expand_path(const struct schema_row *row, const char *text)
+{
+	const char *separator = (row->flags & SCHEMA_PATH_LIST) != 0 ? ":" : "";
+	char *whole = NULL;
+
+	for (;;) {
+		size_t n = strcspn(text, separator);
+		char *part = xstrndup(text, n), *path = paths_expand_home(part), *longer;
+		bool good = path[0] == '/' || may_be_word(row, path);
+
+		longer =
+		    good ? xasprintf("%s%s%s", whole != NULL ? whole : "", whole != NULL ? separator : "", path) : NULL;
+		free(whole);
+		free(path);
+		free(part);
+		whole = longer;
+		if (!good || text[n] == '\0')
+			return whole;
+		text += n + 1;
+	}
+}
+
+static int
+set_path(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	char **field = member(row, base);
+	char *path;
+
+	if (schema_check_text(r, row, node) < 0)
+		return -1;
+	path = expand_path(row, node->text);
+	if (path == NULL)
+		return error_value(r, row, node,
+		    (row->flags & SCHEMA_PATH_LIST) != 0        ? "absolute paths or `~/...`, separated by colons"
+		    : (row->flags & SCHEMA_MAY_BE_NONE) != 0    ? "an absolute path, `~/...` or `none`"
+		    : (row->flags & SCHEMA_MAY_BE_JOURNAL) != 0 ? "an absolute path, `~/...` or `journal`"
+								: "an absolute path or `~/...`");
+	free(*field);
+	*field = path;
+	return 0;
+}
+
+/* --- booleans, numbers and words --- */
+
+static int
+set_bool(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	bool given = false;
+
+	if (node->style == NODE_QUOTED || !yamldoc_text_bool(node->text, &given))
+		return error_value(r, row, node, "true or false");
+	if (row->type == SCHEMA_TRISTATE)
+		*(int *)member(row, base) = given;
+	else
+		*(bool *)member(row, base) = given;
+	return 0;
+}
+
+/* What a definition is told has two steps: the kind, then the bounds. */
+static int
+error_number(const struct schema_reader *r, const struct schema_row *row, const struct node *node, bool is_number)
+{
+	bool seconds = row->type == SCHEMA_SECONDS;
+	char expected[80];
+
+	if (r->table->dialect == SCHEMA_DEFINITION && is_number)
+		return schema_error(r, node, "`%s` must be between %g and %g", row->name, row->min, row->max);
+	if (r->table->dialect == SCHEMA_DEFINITION)
+		return schema_wrong_kind(r, row, node, seconds ? "a number of seconds" : "a whole number");
+	if (seconds)
+		snprintf(expected, sizeof(expected), "a number of seconds from %g to %.0f%s", row->min, row->max,
+		    row->min > 0 ? "" : " (0 = no limit)");
+	else
+		snprintf(expected, sizeof(expected), "a whole number from %.0f to %.0f", row->min, row->max);
+	return error_value(r, row, node, expected);
+}
+
+static int
+set_number(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	double number = 0;
+	bool is_number =
+	    node->style != NODE_QUOTED &&
+	    (row->type == SCHEMA_SECONDS ? yamldoc_text_number : yamldoc_text_integer)(node->text, &number);
+
+	if (!is_number || number < row->min || number > row->max)
+		return error_number(r, row, node, is_number);
+	if (row->type == SCHEMA_SECONDS)
+		*(double *)member(row, base) = number + 0.0; /* -0 is 0 */
+	else if (row->type == SCHEMA_SIZE)
+		*(uint64_t *)member(row, base) = (uint64_t)number;
+	else
+		*(int *)member(row, base) = (int)number;
+	return 0;
+}
+
+static int
+error_word(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
+{
+	char expected[128] = "one of", shown[64];
+	const char *names[16], *nearest;
+	size_t used = strlen(expected), count = 0;
+
+	for (const struct schema_word *w = row->words; w->word != NULL && count < NP_COUNT(names); w++) {
+		names[count++] = w->word;
+		if (used < sizeof(expected))
+			used += (size_t)snprintf(expected + used, sizeof(expected) - used, " %s", w->word);
+	}
+	if (r->table->dialect != SCHEMA_DEFINITION)
+		return error_value(r, row, node, expected);
+	nearest = text_nearest(node->text, names, count);
+	return schema_error(r, node, "`%s` cannot be `%s`%s%s%s", row->name,
+	    text_vis_into(shown, sizeof(shown), node->text), nearest != NULL ? ": did you mean `" : "",
+	    nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
+}
+
+static int
+set_word(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	for (const struct schema_word *w = row->words; w->word != NULL; w++) {
+		if (node->style != NODE_BARE && strcmp(w->word, node->text) == 0) {
+			*(int *)member(row, base) = w->value;
+			return 0;
+		}
+	}
+	return error_word(r, row, node);
+}
+
+/* --- lists of texts --- */
+
+static int
+add_text(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	char ***field = member(row, base);
+	size_t *count = (size_t *)(void *)((char *)base + row->also);
+
+	if (r->table->dialect != SCHEMA_DEFINITION && (node->kind != YAMLDOC_SCALAR || node_is_null(node)))
+		return schema_error(r, node, "each of `%s` must be text, not %s", row->name, node_kind_name(node));
+	if (schema_check_text(r, row, node) < 0)
+		return -1;
+	*field = xreallocarray(*field, *count + 1, sizeof(char *));
+	(*field)[(*count)++] = xstrdup(node->text);
+	return 0;
+}
+
+/* "a,b" as on a command line. */
+static int
+add_option(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	char *copy = xstrdup(node->text), *rest = copy, *text;
+	struct node one;
+	int result = 0;
+
+	while (result == 0 && (text = strsep(&rest, ",")) != NULL) {
+		node_of_option(&one, text);
+		result = add_text(r, row, &one, base);
+	}
+	free(copy);
+	return result;
+}
+
+static int
+set_texts(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	const struct schema_table only = {r->table->dialect, NULL, row, 1};
+
+	if (r->table->dialect != SCHEMA_DEFINITION && node->style != NODE_OPTION && node->kind != YAMLDOC_SEQUENCE)
+		return schema_wrong_kind(r, row, node, "a list ([a, b])");
+	schema_free(&only, base);
+	return node->style == NODE_OPTION ? add_option(r, row, node, base) : schema_each(r, row, node, base, add_text);
+}
+
+/* --- any of them --- */
+
+static int
+set_block(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	struct schema_reader inner = *r;
+
+	if (node->kind != YAMLDOC_MAPPING)
+		return schema_wrong_kind(r, row, node, "a mapping");
+	inner.table = row->table;
+	return schema_read(&inner, node, member(row, base));
+}
+
+/* What stands where a scalar is wanted. */
+static int
+refuse_collection(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
+{
+	static const char *const expected[] = {[SCHEMA_TEXT] = "text",
+	    [SCHEMA_PATH] = "text",
+	    [SCHEMA_BOOL] = "true or false",
+	    [SCHEMA_INT] = "a whole number",
+	    [SCHEMA_SIZE] = "a whole number",
+	    [SCHEMA_SECONDS] = "a number of seconds",
+	    [SCHEMA_WORD] = "text"};
+	bool definition = r->table->dialect == SCHEMA_DEFINITION;
+
+	return schema_wrong_kind(r, row, node, definition ? expected[row->type] : "a single value");
+}
+
+static int
+set_scalar(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	if (node->kind != YAMLDOC_SCALAR || node_is_null(node))
+		return refuse_collection(r, row, node);
+	switch (row->type) {
+	case SCHEMA_TEXT:
+		return set_text(r, row, node, base);
+	case SCHEMA_PATH:
+		return set_path(r, row, node, base);
+	case SCHEMA_BOOL:
+	case SCHEMA_TRISTATE:
+		return set_bool(r, row, node, base);
+	case SCHEMA_INT:
+	case SCHEMA_SIZE:
+	case SCHEMA_SECONDS:
+		return set_number(r, row, node, base);
+	case SCHEMA_WORD:
+		return set_word(r, row, node, base);
+	case SCHEMA_TEXTS:
+	case SCHEMA_BLOCK:
+	case SCHEMA_KIND:
+	case SCHEMA_APART:
+		break;
+	}
+	return schema_error(r, node, "`%s` cannot be set this way", row->name);
+}
+
+int
+schema_set(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	bool has_given = row->also != 0 && row->type != SCHEMA_TEXTS && row->type != SCHEMA_KIND;
+	int result = row->type == SCHEMA_TEXTS   ? set_texts(r, row, node, base)
+		     : row->type == SCHEMA_BLOCK ? set_block(r, row, node, base)
+		     : row->type == SCHEMA_KIND  ? row->kind->read(r, row, node, base)
+						 : set_scalar(r, row, node, base);
+
+	if (result == 0 && has_given)
+		*(bool *)((char *)base + row->also) = true;
+	return result;
+}

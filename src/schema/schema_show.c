@@ -1,0 +1,90 @@
+/*
+ * Settings as JSON, by the tables that read them, so that none can be forgotten.
+ */
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "schema/schema.h"
+
+const char *
+schema_word(const struct schema_word *words, int value)
+{
+	for (; words->word != NULL; words++) {
+		if (words->value == value)
+			return words->word;
+	}
+	return NULL;
+}
+
+static cJSON *
+show_text(const char *text)
+{
+	return text != NULL ? cJSON_CreateString(text) : NULL;
+}
+
+static cJSON *
+show_texts(char *const *texts, size_t count)
+{
+	cJSON *list = count > 0 ? cJSON_CreateArray() : NULL;
+
+	for (size_t i = 0; i < count; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(texts[i]));
+	return list;
+}
+
+/* What lies outside its bounds was never given. */
+static cJSON *
+show_number(const struct schema_row *row, double number)
+{
+	return number >= row->min && number <= row->max ? cJSON_CreateNumber(number) : NULL;
+}
+
+cJSON *
+schema_show_value(const struct schema_row *row, const void *base)
+{
+	const void *field = (const char *)base + row->offset, *also = (const char *)base + row->also;
+
+	if ((row->flags & SCHEMA_SECRET) != 0)
+		return *(char *const *)field != NULL ? cJSON_CreateTrue() : NULL;
+	switch (row->type) {
+	case SCHEMA_TEXT:
+	case SCHEMA_PATH:
+		return show_text(*(char *const *)field);
+	case SCHEMA_BOOL:
+		return cJSON_CreateBool(*(const bool *)field);
+	case SCHEMA_TRISTATE:
+		return *(const int *)field >= 0 ? cJSON_CreateBool(*(const int *)field) : NULL;
+	case SCHEMA_INT:
+		return show_number(row, *(const int *)field);
+	case SCHEMA_SIZE:
+		return show_number(row, (double)*(const uint64_t *)field);
+	case SCHEMA_SECONDS:
+		return show_number(row, *(const double *)field);
+	case SCHEMA_WORD:
+		return show_text(schema_word(row->words, *(const int *)field));
+	case SCHEMA_TEXTS:
+		return show_texts(*(char *const *const *)field, *(const size_t *)also);
+	case SCHEMA_BLOCK:
+		return row->also == 0 || *(const bool *)also ? schema_show(row->table, field) : NULL;
+	case SCHEMA_KIND:
+		return row->kind->show != NULL ? row->kind->show(row, base) : NULL;
+	case SCHEMA_APART:
+		break;
+	}
+	return NULL;
+}
+
+cJSON *
+schema_show(const struct schema_table *table, const void *base)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	for (size_t i = 0; i < table->count; i++) {
+		cJSON *value = schema_show_value(&table->rows[i], base);
+
+		if (value != NULL)
+			cJSON_AddItemToObject(o, table->rows[i].name, value);
+	}
+	return o;
+}

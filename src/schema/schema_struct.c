@@ -1,0 +1,196 @@
+/*
+ * Whole structs: copying, comparing and freeing what their tables say they hold.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "schema/schema.h"
+
+static const void *
+at(const void *base, size_t offset)
+{
+	return (const char *)base + offset;
+}
+
+static bool
+holds_text(const struct schema_row *row)
+{
+	return row->type == SCHEMA_TEXT || row->type == SCHEMA_PATH;
+}
+
+static char **
+text_of(const struct schema_row *row, void *base)
+{
+	return (char **)(void *)((char *)base + row->offset);
+}
+
+/* A list of texts, whose count lies elsewhere in the struct. */
+static char ***
+texts_of(const struct schema_row *row, void *base, size_t **count)
+{
+	*count = (size_t *)(void *)((char *)base + row->also);
+	return (char ***)(void *)((char *)base + row->offset);
+}
+
+void
+schema_copy(const struct schema_table *table, void *to, const void *from)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct schema_row *row = &table->rows[i];
+
+		if (holds_text(row)) {
+			*text_of(row, to) = xstrdup_null(*(char *const *)at(from, row->offset));
+		} else if (row->type == SCHEMA_TEXTS) {
+			size_t *count;
+			char ***texts = texts_of(row, to, &count), **copy = xcalloc(*count + 1, sizeof(char *));
+
+			for (size_t k = 0; k < *count; k++)
+				copy[k] = xstrdup((*texts)[k]);
+			*texts = copy;
+		}
+	}
+}
+
+static void
+free_text(const struct schema_row *row, void *base)
+{
+	secret_free(*text_of(row, base));
+	*text_of(row, base) = NULL;
+}
+
+static void
+free_row(const struct schema_row *row, void *base)
+{
+	char ***texts;
+	size_t *count;
+
+	switch (row->type) {
+	case SCHEMA_TEXT:
+	case SCHEMA_PATH:
+		free_text(row, base);
+		break;
+	case SCHEMA_TEXTS:
+		texts = texts_of(row, base, &count);
+		for (size_t i = 0; i < *count; i++)
+			secret_free((*texts)[i]);
+		free(*texts);
+		*texts = NULL;
+		*count = 0;
+		break;
+	case SCHEMA_BLOCK:
+		schema_free(row->table, (char *)base + row->offset);
+		break;
+	case SCHEMA_KIND:
+		if (row->kind->free != NULL)
+			row->kind->free(row, base);
+		break;
+	case SCHEMA_BOOL:
+	case SCHEMA_TRISTATE:
+	case SCHEMA_INT:
+	case SCHEMA_SIZE:
+	case SCHEMA_SECONDS:
+	case SCHEMA_WORD:
+	case SCHEMA_APART:
+		break;
+	}
+}
+
+void
+schema_free(const struct schema_table *table, void *base)
+{
+	for (size_t i = 0; i < table->count; i++)
+		free_row(&table->rows[i], base);
+}
+
+void
+schema_alone(const struct schema_table *table, const struct schema_row *row, void *base)
+{
+	for (size_t i = 0; row->group != 0 && i < table->count; i++) {
+		if (&table->rows[i] != row && table->rows[i].group == row->group)
+			free_text(&table->rows[i], base);
+	}
+}
+
+const struct schema_row *
+schema_conflict(const struct schema_table *table, const void *base, const struct schema_row **first)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct schema_row *row = &table->rows[i];
+
+		if (row->group == 0 || *(char *const *)at(base, row->offset) == NULL)
+			continue;
+		for (size_t k = 0; k < i; k++) {
+			*first = &table->rows[k];
+			if ((*first)->group == row->group && *(char *const *)at(base, (*first)->offset) != NULL)
+				return row;
+		}
+	}
+	return NULL;
+}
+
+static bool
+equal_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
+equal_texts(const struct schema_row *row, const void *a, const void *b)
+{
+	char *const *x = *(char *const *const *)at(a, row->offset), *const *y =
+									*(char *const *const *)at(b, row->offset);
+	size_t count = *(const size_t *)at(a, row->also);
+
+	if (count != *(const size_t *)at(b, row->also))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(x[i], y[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+equal_row(const struct schema_row *row, const void *a, const void *b)
+{
+	const void *x = at(a, row->offset), *y = at(b, row->offset);
+
+	switch (row->type) {
+	case SCHEMA_TEXT:
+	case SCHEMA_PATH:
+		return equal_text(*(char *const *)x, *(char *const *)y);
+	case SCHEMA_BOOL:
+		return *(const bool *)x == *(const bool *)y;
+	case SCHEMA_TRISTATE:
+	case SCHEMA_INT:
+	case SCHEMA_WORD:
+		return *(const int *)x == *(const int *)y;
+	case SCHEMA_SIZE:
+		return *(const uint64_t *)x == *(const uint64_t *)y;
+	case SCHEMA_SECONDS:
+		return !(*(const double *)x < *(const double *)y) && !(*(const double *)x > *(const double *)y);
+	case SCHEMA_TEXTS:
+		return equal_texts(row, a, b);
+	case SCHEMA_BLOCK:
+	case SCHEMA_KIND:
+	case SCHEMA_APART:
+		break;
+	}
+	return true;
+}
+
+bool
+schema_equal(const struct schema_table *table, const void *a, const void *b, unsigned but)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct schema_row *row = &table->rows[i];
+		bool given_differs = row->type != SCHEMA_TEXTS && row->also != 0 &&
+				     *(const bool *)at(a, row->also) != *(const bool *)at(b, row->also);
+
+		if ((row->flags & but) == 0 && (given_differs || !equal_row(row, a, b)))
+			return false;
+	}
+	return true;
+}
