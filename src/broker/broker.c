@@ -319,7 +319,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	steer_rules_init(&b->rules);
 	TAILQ_INIT(&b->shows);
 	b->events = reports_create(loop);
-	broker_audit_configure(b, config->audit_log);
+	audit_configure(b->events, config->audit_log);
 	report_started(b);
 	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &broker_connector_events, b);
 	double tick =
@@ -368,7 +368,7 @@ reload(struct broker *b, int *changed, struct np_error *err)
 
 	*changed = 0;
 	if (config == NULL) {
-		broker_audit_reopen(b); /* who rotates logs need not know of bad files */
+		audit_reopen(b->events); /* who rotates logs need not know of bad files */
 		report_reloaded(b, 0, err);
 		log_error("config", "reload refused, the former configuration stays in force: %s", err->text);
 		return -1;
@@ -383,7 +383,7 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	b->config = config;
 	if (config->log_level_given && !b->options.fixed_log_level)
 		log_set_level(config->log_level);
-	broker_audit_configure(b, config->audit_log);
+	audit_configure(b->events, config->audit_log);
 	report_reloaded(b, *changed, NULL);
 	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
 	devices_tick(b);

@@ -20,7 +20,7 @@
 #include "broker/device/device_impl.h"
 #include "broker/link/link_impl.h"
 #include "broker/report/report.h"
-#include "broker/report/report_tell.h"
+#include "broker/report/report_status.h"
 #include "broker/request/request_impl.h"
 #include "broker/steer/steer.h"
 #include <cjson/cJSON.h>

@@ -48,4 +48,8 @@ int broker_request_make(struct client *client, const struct message *m, enum req
 const struct verb *broker_verb(const char *name);
 void broker_syncs_answer(struct broker *b);
 
+/* ---- client_json.c ---- */
+
+cJSON *client_json(const struct client *client, double now);
+
 #endif

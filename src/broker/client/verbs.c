@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "broker/broker_impl.h"
+#include "wire/json.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -126,7 +127,7 @@ verb_reload(struct client *client, const struct message *m, struct np_error *err
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "devices", (double)b->config->devices_count);
 	cJSON_AddNumberToObject(result, "changed", changed);
-	cJSON_AddItemToObject(result, "warnings", broker_strings(b->config->warnings, b->config->warnings_count));
+	cJSON_AddItemToObject(result, "warnings", json_strings(b->config->warnings, b->config->warnings_count));
 	client_result(client, &m->id, result);
 	return 0;
 }

@@ -297,7 +297,7 @@ on_kick(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 		execute(dev, &action, &room);
 		if (action.verb == POOL_NOTHING || action.verb == POOL_ROOM) {
 			set_wake(dev, action.wake_at, now);
-			report_device(dev);
+			device_report_state(dev);
 			return;
 		}
 	}
@@ -460,7 +460,7 @@ device_free(struct device *dev)
 	give_back_default(dev);
 	leave_siblings(dev);
 	broker_prompts_drop(dev);
-	report_device_forgotten(dev);
+	device_report_forgotten(dev);
 	ev_timer_stop(b->loop, &dev->wake);
 	ev_clear_pending(b->loop, &dev->kick);
 	pool_finish(&dev->policy);

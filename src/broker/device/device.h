@@ -90,4 +90,23 @@ bool question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, const
 void broker_prompts_drop(struct device *dev);
 void broker_prompts_drop_job(struct broker *b, uint64_t job_id);
 
+/* ---- device_report.c ---- */
+
+/* Names the device in a record. */
+void device_name_event(struct event *e, const struct device *dev);
+/* And what stands in the way of the next attempt. */
+void device_name_block(struct event *e, const struct device *dev);
+/* Something may have changed the word for the device's state: told if it did. */
+void device_report_state(struct device *dev);
+/* The pool is forgotten: its device is idle again. */
+void device_report_forgotten(struct device *dev);
+void device_report_resolve_failed(struct device *dev, const struct np_error *err);
+
+/* ---- device_json.c ---- */
+
+/* brief: without the texts of errors. */
+cJSON *device_json(struct device *dev, bool brief, double now);
+/* A configured device that nobody has used yet. */
+cJSON *device_json_unused(const struct broker *b, const struct device_conf *d);
+
 #endif

@@ -253,7 +253,7 @@ broker_resolve_done(struct device *dev, struct connect_result *result)
 			login_files_finish(&tried);
 		}
 		pool_resolve_done(&dev->policy, &result->err, now);
-		report_resolve_failed(dev, &result->err);
+		device_report_resolve_failed(dev, &result->err);
 		device_kick(dev);
 		return;
 	}

@@ -137,7 +137,7 @@ connect_failed(struct link *link, const struct np_error *err, uint64_t agent_has
 		dev->broker->failures++;
 	}
 	if (!link->entry.trial || err->reason != REASON_CANCELLED)
-		report_login_failed(link, err);
+		link_report_failed(link, err);
 	if (link->test != NULL)
 		broker_test_failed(link, err);
 	session_free(link);
@@ -184,7 +184,7 @@ on_session_closed(struct session *session, const struct np_error *why, void *arg
 		connect_failed(link, link->sh.error.reason != REASON_NONE ? &link->sh.error : why, 0);
 		return;
 	}
-	report_session_down(link, why);
+	link_report_down(link, why);
 	link->session = NULL;
 	session_free(link);
 }
@@ -195,7 +195,7 @@ on_session_probed(struct session *session NP_UNUSED, double rtt, void *arg)
 	struct link *link = arg;
 
 	pool_alive(&link->entry, clock_now());
-	report_probed(link, rtt);
+	link_report_rtt(link, rtt);
 	device_kick(link->dev);
 }
 
@@ -286,7 +286,7 @@ link_ready(struct link *link)
 		pool_drain(&link->entry, "its configuration changed while it connected");
 	dev->logins++;
 	dev->broker->logins++;
-	report_session_up(link);
+	link_report_up(link);
 	if (link->test != NULL)
 		broker_test_passed(link);
 	device_kick(dev);

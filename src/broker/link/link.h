@@ -65,4 +65,16 @@ struct link *link_by_job(struct broker *b, uint64_t job);
 /* Makes a session that nobody gets, for a test; it may have failed when this returns. */
 void link_try(struct request *r, struct target *target);
 
+/* ---- link_report.c ---- */
+
+void link_report_failed(struct link *link, const struct np_error *err);
+void link_report_up(struct link *link);
+/* Before s->session is forgotten. */
+void link_report_down(struct link *link, const struct np_error *why);
+void link_report_rtt(struct link *link, double rtt);
+
+/* ---- link_json.c ---- */
+
+cJSON *link_json(struct link *link, double now);
+
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "broker/broker_impl.h"
+#include "base/process.h"
 #include "base/clock.h"
 #include "base/paths.h"
 #include "base/text.h"
@@ -19,9 +20,9 @@
 
 /* Whether anybody wants more than numbers. */
 static bool
-somebody_listens(const struct broker *b)
+somebody_listens(const struct reports *events)
 {
-	return !TAILQ_EMPTY(&b->events->watches) || b->events->audit != NULL;
+	return !TAILQ_EMPTY(&events->watches) || events->audit != NULL;
 }
 
 int64_t
@@ -34,15 +35,15 @@ report_wall_ms(void)
 }
 
 void
-report_emit(struct broker *b, struct event *e)
+report_emit(struct reports *events, struct event *e)
 {
-	e->id = ++b->events->last_id;
-	broker_metrics_event(b->events->metrics, e);
-	if (!somebody_listens(b))
+	e->id = ++events->last_id;
+	metrics_event(events->metrics, e);
+	if (!somebody_listens(events))
 		return;
 	e->time_ms = report_wall_ms();
-	broker_audit_event(b, e);
-	watch_event(b, e);
+	audit_event(events, e);
+	watch_event(events, e);
 }
 
 struct reports *
@@ -51,22 +52,22 @@ reports_create(struct ev_loop *loop)
 	struct reports *events = xcalloc(1, sizeof(*events));
 
 	TAILQ_INIT(&events->watches);
-	events->metrics = broker_metrics_create(loop);
+	events->metrics = metrics_create(loop);
 	return events;
 }
 
 void
 reports_destroy(struct reports *events)
 {
-	broker_audit_finish(events);
-	broker_metrics_destroy(events->metrics);
+	audit_finish(events);
+	metrics_destroy(events->metrics);
 	free(events);
 }
 
 uint64_t
-reports_last(const struct broker *b)
+reports_last(const struct reports *events)
 {
-	return b->events->last_id;
+	return events->last_id;
 }
 
 /* ---- clients ---- */
@@ -76,7 +77,7 @@ report_peer(struct client *client, int fd)
 {
 	struct np_error err;
 
-	broker_metrics_client(client->broker->events->metrics);
+	metrics_client(client->broker->events->metrics);
 	client->who.peer = peer_id(client->peer);
 	client->who.pid = peer_pid(client->peer);
 	if (paths_peer(fd, &client->who.uid, NULL, &err) == -1)
@@ -86,17 +87,17 @@ report_peer(struct client *client, int fd)
 void
 report_peer_left(struct client *client)
 {
-	broker_metrics_client_left(client->broker->events->metrics, client);
+	metrics_client_left(client->broker->events->metrics, client);
 	watch_leave(client);
 }
 
 void
 report_name_program(struct client *client)
 {
-	if (client->who.program[0] != '\0' || !somebody_listens(client->broker))
+	if (client->who.program[0] != '\0' || !somebody_listens(client->broker->events))
 		return;
-	broker_program(client->who.pid, client->who.program, sizeof(client->who.program));
-	broker_program(broker_parent(client->who.pid), client->who.parent, sizeof(client->who.parent));
+	process_name(client->who.pid, client->who.program, sizeof(client->who.program));
+	process_name(process_parent(client->who.pid), client->who.parent, sizeof(client->who.parent));
 }
 
 void
@@ -108,12 +109,12 @@ report_stranger(uid_t uid, pid_t pid, void *arg)
 	struct event e;
 
 	error_set(&err, REASON_DENIED, "this broker belongs to uid %lu", (unsigned long)geteuid());
-	if (somebody_listens(b))
-		broker_program(pid, who.program, sizeof(who.program));
+	if (somebody_listens(b->events))
+		process_name(pid, who.program, sizeof(who.program));
 	event_init(&e, EVENT_REFUSED);
 	e.who = &who;
 	e.err = &err;
-	report_emit(b, &e);
+	report_emit(b->events, &e);
 }
 
 void
@@ -131,129 +132,7 @@ report_refused(struct client *client, const struct message *m, const struct np_e
 		e.what = text_vis_into(method, sizeof(method), m->method);
 	if (cJSON_IsString(device))
 		e.device = text_vis_into(shown, sizeof(shown), device->valuestring);
-	report_emit(client->broker, &e);
-}
-
-/* ---- devices and sessions ---- */
-
-void
-report_name_pool(struct event *e, const struct device *dev)
-{
-	e->device = dev->conf->name;
-	e->alias = dev->device_name;
-}
-
-/* What stands in the way of the next attempt. */
-static void
-add_block(struct event *e, const struct device *dev)
-{
-	const struct pool *p = &dev->policy;
-	double left = p->retry_at - clock_now();
-
-	e->blocked = p->block == POOL_AUTH;
-	if (p->block == POOL_BACKOFF)
-		e->retry_in = left > 0 ? left : 0;
-}
-
-static void
-tell_state(struct device *dev, const char *word)
-{
-	const char *before = dev->told_state != NULL ? dev->told_state : "idle";
-	struct event e;
-
-	if (strcmp(before, word) == 0)
-		return;
-	dev->told_state = word;
-	event_init(&e, EVENT_STATE);
-	report_name_pool(&e, dev);
-	e.from = before;
-	e.to = word;
-	if (strcmp(word, "failed") == 0) {
-		e.err = &dev->policy.last_error;
-		add_block(&e, dev);
-	}
-	report_emit(dev->broker, &e);
-}
-
-void
-report_device(struct device *dev)
-{
-	tell_state(dev, pool_state_word(&dev->policy));
-}
-
-void
-report_device_forgotten(struct device *dev)
-{
-	tell_state(dev, "idle");
-}
-
-void
-report_resolve_failed(struct device *dev, const struct np_error *err)
-{
-	struct event e;
-
-	event_init(&e, EVENT_LOGIN_FAILED);
-	report_name_pool(&e, dev);
-	e.err = err;
-	add_block(&e, dev);
-	report_emit(dev->broker, &e);
-}
-
-static void
-add_place(struct event *e, const struct link *link)
-{
-	report_name_pool(e, link->dev);
-	e->session = link->id;
-	e->user = link->target->user;
-	e->host = link->target->host;
-	e->port = link->target->port;
-}
-
-void
-report_login_failed(struct link *link, const struct np_error *err)
-{
-	struct event e;
-
-	event_init(&e, EVENT_LOGIN_FAILED);
-	add_place(&e, link);
-	e.err = err;
-	e.duration = clock_now() - link->entry.created;
-	add_block(&e, link->dev);
-	report_emit(link->dev->broker, &e);
-}
-
-void
-report_session_up(struct link *link)
-{
-	struct event e;
-
-	event_init(&e, EVENT_SESSION_UP);
-	add_place(&e, link);
-	e.auth = link->auth != NULL ? link->auth : "none";
-	e.connect = link->connect_seconds;
-	report_emit(link->dev->broker, &e);
-}
-
-void
-report_session_down(struct link *link, const struct np_error *why)
-{
-	struct event e;
-
-	event_init(&e, EVENT_SESSION_DOWN);
-	report_name_pool(&e, link->dev);
-	e.session = link->id;
-	e.err = why;
-	e.age = clock_now() - link->entry.created;
-	e.commands = (int64_t)link->commands;
-	e.bytes_in = (int64_t)session_bytes_in(link->session);
-	e.bytes_out = (int64_t)session_bytes_out(link->session);
-	report_emit(link->dev->broker, &e);
-}
-
-void
-report_probed(struct link *link, double rtt)
-{
-	broker_metrics_rtt(link->dev->broker->events->metrics, rtt);
+	report_emit(client->broker->events, &e);
 }
 
 /* ---- the broker ---- */
@@ -267,7 +146,7 @@ report_reloaded(struct broker *b, int changed, const struct np_error *err)
 	e.err = err;
 	if (err == NULL)
 		e.count = changed;
-	report_emit(b, &e);
+	report_emit(b->events, &e);
 }
 
 void
@@ -284,7 +163,7 @@ report_steered(
 	e.session = session;
 	e.request = request;
 	e.text = text;
-	report_emit(client->broker, &e);
+	report_emit(client->broker->events, &e);
 }
 
 void
@@ -294,7 +173,7 @@ report_started(struct broker *b)
 
 	event_init(&e, EVENT_STARTED);
 	e.text = "netpulsed " NETPULSE_VERSION;
-	report_emit(b, &e);
+	report_emit(b->events, &e);
 }
 
 void
@@ -304,5 +183,5 @@ report_stopping(struct broker *b, bool now)
 
 	event_init(&e, EVENT_STOPPING);
 	e.action = now ? "now" : "drain";
-	report_emit(b, &e);
+	report_emit(b->events, &e);
 }

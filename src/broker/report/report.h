@@ -27,6 +27,8 @@ struct link;
 struct request;
 
 struct auditfile;
+struct platform;
+struct redact;
 struct broker_metrics;
 struct broker_watch;
 
@@ -43,13 +45,12 @@ struct reports *reports_create(struct ev_loop *loop);
 /* The clients must be gone. */
 void reports_destroy(struct reports *events);
 /* The id of the last event. */
-uint64_t reports_last(const struct broker *b);
+uint64_t reports_last(const struct reports *events);
 /* The time of day, for events: milliseconds since the Epoch. */
 int64_t report_wall_ms(void);
 
 /* For the hooks: hands the record to whoever listens; gives it its id and time. */
-void report_emit(struct broker *b, struct event *e);
-void report_name_pool(struct event *e, const struct device *dev);
+void report_emit(struct reports *events, struct event *e);
 /* Asks for the names of the client's program and its parent while they are there, if somebody may want to know. */
 void report_name_program(struct client *client);
 
@@ -63,34 +64,6 @@ void report_peer_left(struct client *client);
 void report_stranger(uid_t uid, pid_t pid, void *arg);
 /* m NULL: the client was turned away, or its message could not be read. */
 void report_refused(struct client *client, const struct message *m, const struct np_error *err);
-
-/* ---- devices and sessions ---- */
-
-/* Something may have changed the word for the device's state: told if it did. */
-void report_device(struct device *dev);
-/* The pool is forgotten: its device is idle again. */
-void report_device_forgotten(struct device *dev);
-void report_resolve_failed(struct device *dev, const struct np_error *err);
-void report_login_failed(struct link *link, const struct np_error *err);
-void report_session_up(struct link *link);
-/* Before s->session is forgotten. */
-void report_session_down(struct link *link, const struct np_error *why);
-void report_probed(struct link *link, double rtt);
-
-/* ---- requests; those that the broker makes for jump hosts are not told ---- */
-
-/* It was created: remembers whose it is. */
-void report_request_made(struct request *r);
-/* Has its pool and its params. */
-void report_request_queued(struct request *r);
-/* Has a lease: r->ran_on and r->assigned are set. */
-void report_request_started(struct request *r);
-/* The command r->index has ended, as request_command_error() and r->end say. */
-void report_command_ended(struct request *r);
-void report_command_not_run(struct request *r, const struct np_error *why);
-/* It ends because of err, before its next command was begun; request_ended() follows and is then not told again. */
-void report_request_failed(struct request *r, const struct np_error *err);
-void report_request_ended(struct request *r);
 
 /* ---- the broker ---- */
 
@@ -108,7 +81,7 @@ void report_stopping(struct broker *b, bool now);
 /* ---- report_watch.c ---- */
 
 int broker_verb_watch(struct client *client, const struct message *m, struct np_error *err);
-void watch_event(struct broker *b, const struct event *e);
+void watch_event(struct reports *events, const struct event *e);
 /* The client has read: it is told what it missed. */
 void watch_drained(struct client *client);
 /* The client has left. */
@@ -120,22 +93,26 @@ void watch_cancel(struct client *client, const struct message_id *id);
 /* ---- report_audit.c ---- */
 
 /* where: the key audit_log, a file or "journal"; NULL: off.  The same as before: opened again. */
-void broker_audit_configure(struct broker *b, const char *where);
-void broker_audit_reopen(struct broker *b);
+void audit_configure(struct reports *events, const char *where);
+void audit_reopen(struct reports *events);
 /* What is recorded is on its way to the disk when this returns, or will not get there. */
-void broker_audit_finish(struct reports *events);
-void broker_audit_event(struct broker *b, const struct event *e);
-/* A command of r as the audit log may show it (the caller frees it); NULL when there is no audit log or no command. */
-char *broker_audit_command(const struct request *r, const char *command, size_t size);
+void audit_finish(struct reports *events);
+void audit_event(struct reports *events, const struct event *e);
+/*
+ * A command as the audit log may show it: without the known secrets (borrowed) and those that platform (or NULL) says
+ * lines hold.  The caller frees it; NULL when there is no audit log or no command.
+ */
+char *audit_command(const struct reports *events, const char *command, size_t size, const struct redact *secrets,
+    const struct platform *platform);
 
 /* ---- report_metrics.c, report_metrics_text.c ---- */
 
-struct broker_metrics *broker_metrics_create(struct ev_loop *loop);
-void broker_metrics_destroy(struct broker_metrics *m);
-void broker_metrics_event(struct broker_metrics *m, const struct event *e);
-void broker_metrics_rtt(struct broker_metrics *m, double rtt);
-void broker_metrics_client(struct broker_metrics *m);
-void broker_metrics_client_left(struct broker_metrics *m, const struct client *client);
+struct broker_metrics *metrics_create(struct ev_loop *loop);
+void metrics_destroy(struct broker_metrics *m);
+void metrics_event(struct broker_metrics *m, const struct event *e);
+void metrics_rtt(struct broker_metrics *m, double rtt);
+void metrics_client(struct broker_metrics *m);
+void metrics_client_left(struct broker_metrics *m, const struct client *client);
 int broker_verb_metrics(struct client *client, const struct message *m, struct np_error *err);
 
 #endif

@@ -21,17 +21,6 @@
 
 /* ---- commands, masked ---- */
 
-static void
-add_known_secrets(struct redact *secrets, const struct request *r)
-{
-	const struct device_conf *d = r->dev->conf;
-
-	redact_add(secrets, d->password, false);
-	redact_add(secrets, d->secret, false);
-	for (size_t i = 0; i < r->params.answers_count; i++)
-		redact_add(secrets, r->params.answers[i].text, false);
-}
-
 /* What the device's platform says about secrets in its lines. */
 static char *
 redact_by_platform(const struct platform *p, char *text)
@@ -76,24 +65,21 @@ cut(char *text, size_t max)
 }
 
 char *
-broker_audit_command(const struct request *r, const char *command, size_t size)
+audit_command(const struct reports *events, const char *command, size_t size, const struct redact *secrets,
+    const struct platform *platform)
 {
-	struct redact secrets;
 	char *text, *known, *masked;
 	size_t read;
 
-	if (r->broker->events->audit == NULL || command == NULL)
+	if (events->audit == NULL || command == NULL)
 		return NULL;
 	read = size < COMMAND_READ_MAX ? size : COMMAND_READ_MAX;
 	while (read < size && read > 0 && ((unsigned char)command[read] & 0xC0) == 0x80)
 		read--; /* between characters */
 	text = as_text(command, read);
-	redact_init(&secrets);
-	add_known_secrets(&secrets, r);
-	known = redact_by_platform(r->dev->platform, redact_text(&secrets, text, strlen(text), read < size));
+	known = redact_by_platform(platform, redact_text(secrets, text, strlen(text), read < size));
 	masked = mask_command(known);
 	cut(masked, COMMAND_SHOWN_MAX);
-	redact_finish(&secrets);
 	secret_free(text);
 	secret_free(known);
 	return masked;
@@ -130,12 +116,12 @@ is_recorded(const struct event *e)
 }
 
 void
-broker_audit_event(struct broker *b, const struct event *e)
+audit_event(struct reports *events, const struct event *e)
 {
 	cJSON *o;
 	char *line;
 
-	if (b->events->audit == NULL || !is_recorded(e))
+	if (events->audit == NULL || !is_recorded(e))
 		return;
 	o = event_to_json(e);
 	if (e->command != NULL) {
@@ -144,7 +130,7 @@ broker_audit_event(struct broker *b, const struct event *e)
 			cJSON_AddNumberToObject(o, "command_bytes", (double)e->command_size);
 	}
 	line = message_print(o);
-	auditfile_write(b->events->audit, line, strlen(line));
+	auditfile_write(events->audit, line, strlen(line));
 	free(line);
 	cJSON_Delete(o);
 }
@@ -161,10 +147,8 @@ open_audit(struct reports *events, const char *where)
 }
 
 void
-broker_audit_configure(struct broker *b, const char *where)
+audit_configure(struct reports *events, const char *where)
 {
-	struct reports *events = b->events;
-
 	if (events->audit != NULL && where != NULL && strcmp(events->audit_where, where) == 0) {
 		auditfile_reopen(events->audit);
 		return;
@@ -178,14 +162,14 @@ broker_audit_configure(struct broker *b, const char *where)
 }
 
 void
-broker_audit_reopen(struct broker *b)
+audit_reopen(struct reports *events)
 {
-	if (b->events->audit != NULL)
-		auditfile_reopen(b->events->audit);
+	if (events->audit != NULL)
+		auditfile_reopen(events->audit);
 }
 
 void
-broker_audit_finish(struct reports *events)
+audit_finish(struct reports *events)
 {
 	auditfile_destroy(events->audit, END_PATIENCE);
 	free(events->audit_where);

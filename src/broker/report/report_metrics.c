@@ -110,7 +110,7 @@ count_logout(struct broker_metrics *m, const struct event *e)
 }
 
 void
-broker_metrics_event(struct broker_metrics *m, const struct event *e)
+metrics_event(struct broker_metrics *m, const struct event *e)
 {
 	switch (e->kind) {
 	case EVENT_SESSION_UP:
@@ -160,19 +160,19 @@ broker_metrics_event(struct broker_metrics *m, const struct event *e)
 }
 
 void
-broker_metrics_rtt(struct broker_metrics *m, double rtt)
+metrics_rtt(struct broker_metrics *m, double rtt)
 {
 	histogram_add(&m->rtt, rtt);
 }
 
 void
-broker_metrics_client(struct broker_metrics *m)
+metrics_client(struct broker_metrics *m)
 {
 	m->clients++;
 }
 
 void
-broker_metrics_client_left(struct broker_metrics *m, const struct client *client)
+metrics_client_left(struct broker_metrics *m, const struct client *client)
 {
 	m->client_in += peer_bytes_in(client->peer);
 	m->client_out += peer_bytes_out(client->peer);
@@ -215,7 +215,7 @@ on_turn_end(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED
 }
 
 struct broker_metrics *
-broker_metrics_create(struct ev_loop *loop)
+metrics_create(struct ev_loop *loop)
 {
 	struct broker_metrics *m = xcalloc(1, sizeof(*m));
 
@@ -236,7 +236,7 @@ broker_metrics_create(struct ev_loop *loop)
 }
 
 void
-broker_metrics_destroy(struct broker_metrics *m)
+metrics_destroy(struct broker_metrics *m)
 {
 	ev_check_stop(m->loop, &m->turn_begin);
 	ev_prepare_stop(m->loop, &m->turn_end);

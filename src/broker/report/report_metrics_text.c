@@ -10,6 +10,7 @@
 
 #include "report/auditfile.h"
 #include "broker/broker_impl.h"
+#include "base/process.h"
 #include "broker/report/report_metrics.h"
 #include "base/clock.h"
 #include "report/openmetrics.h"
@@ -85,7 +86,7 @@ put_process(struct openmetrics *o, struct broker *b)
 	gauge(o, "netpulse_up", NULL, "Whether a broker runs.", 1);
 	gauge(o, "netpulse_uptime_seconds", "seconds", "Time since the broker began.", clock_now() - b->started);
 	gauge(o, "netpulse_draining", NULL, "Whether the broker is about to end.", b->stopping);
-	gauge(o, "netpulse_resident_memory_bytes", "bytes", "Memory in use.", broker_memory_kb() * 1024);
+	gauge(o, "netpulse_resident_memory_bytes", "bytes", "Memory in use.", process_memory_kb() * 1024);
 	if (descriptors >= 0)
 		gauge(o, "netpulse_open_fds", NULL, "File descriptors in use.", descriptors);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
@@ -268,7 +269,7 @@ put_broker(struct openmetrics *o, struct broker *b)
 	openmetrics_labelled(o, "result", "done", (double)m->reloads);
 	openmetrics_labelled(o, "result", "refused", (double)m->reload_failures);
 	counter(o, "netpulse_steerings", NULL, "What operators did by npctl.", (double)m->steered);
-	counter(o, "netpulse_events", NULL, "Events, see npctl watch.", (double)reports_last(b));
+	counter(o, "netpulse_events", NULL, "Events, see npctl watch.", (double)reports_last(b->events));
 	if (b->events->audit != NULL)
 		counter(o, "netpulse_audit_lost", NULL, "Records that could not be written to the audit log.",
 		    (double)auditfile_lost(b->events->audit));

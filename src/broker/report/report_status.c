@@ -15,90 +15,18 @@
 #include <unistd.h>
 
 #include "broker/broker_impl.h"
+#include "base/process.h"
+#include "wire/json.h"
 #include "broker/report/report_status.h"
 #include "base/clock.h"
 #include "base/operand.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
-/* To a multiple of 1/per_unit, for numbers that people read. */
-double
-broker_round(double x, double per_unit)
-{
-	long long scaled = (long long)(x * per_unit + (x < 0 ? -0.5 : 0.5));
-
-	return (double)scaled / per_unit;
-}
-
-/* A list of strings as JSON. */
-cJSON *
-broker_strings(char *const *v, size_t n)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	for (size_t i = 0; i < n; i++)
-		cJSON_AddItemToArray(list, cJSON_CreateString(v[i]));
-	return list;
-}
-
 static double
 tenths(double x)
 {
-	return broker_round(x, 10);
-}
-
-/* Resident memory in KiB: from /proc where there is one, else the largest ever. */
-double
-broker_memory_kb(void)
-{
-	struct rusage usage;
-	FILE *f = fopen("/proc/self/statm", "re");
-	long size = 0, resident = 0;
-	int n = 0;
-
-	if (f != NULL) {
-		n = fscanf(f, "%ld %ld", &size, &resident);
-		fclose(f);
-	}
-	if (n == 2)
-		return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1024;
-	getrusage(RUSAGE_SELF, &usage);
-	return (double)usage.ru_maxrss;
-}
-
-const char *
-broker_program(pid_t pid, char *out, size_t size)
-{
-	char path[64], name[64] = "";
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
-	f = fopen(path, "re");
-	if (f != NULL) {
-		if (fgets(name, sizeof(name), f) == NULL)
-			name[0] = '\0';
-		fclose(f);
-	}
-	name[strcspn(name, "\n")] = '\0';
-	return text_vis_into(out, size, name);
-}
-
-pid_t
-broker_parent(pid_t pid)
-{
-	char path[64], text[256] = "", *end;
-	long parent = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return 0;
-	if (fgets(text, sizeof(text), f) == NULL)
-		text[0] = '\0';
-	fclose(f);
-	end = strrchr(text, ')'); /* behind the program's name, which may hold anything */
-	return end != NULL && sscanf(end, ") %*c %ld", &parent) == 1 ? (pid_t)parent : 0;
+	return json_round(x, 10);
 }
 
 static void
@@ -111,9 +39,9 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "pid", (double)getpid());
 	cJSON_AddNumberToObject(o, "uptime", tenths(now - b->started));
 	cJSON_AddStringToObject(o, "socket", b->options.socket_path != NULL ? b->options.socket_path : "");
-	cJSON_AddItemToObject(o, "config", broker_strings(b->config->files, b->config->files_count));
+	cJSON_AddItemToObject(o, "config", json_strings(b->config->files, b->config->files_count));
 	cJSON_AddStringToObject(o, "state", b->stopping ? "draining" : "serving");
-	cJSON_AddNumberToObject(o, "event_id", (double)reports_last(b));
+	cJSON_AddNumberToObject(o, "event_id", (double)reports_last(b->events));
 	cJSON_AddNumberToObject(o, "peers", b->peers_count);
 	cJSON_AddNumberToObject(o, "sessions", b->sessions_count);
 	cJSON_AddNumberToObject(o, "requests", b->requests_count);
@@ -122,7 +50,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "failures", (double)b->failures);
 	cJSON_AddNumberToObject(o, "max_sessions", b->config->max_sessions);
 	cJSON_AddNumberToObject(o, "max_clients", b->config->max_clients);
-	cJSON_AddNumberToObject(o, "memory_kb", broker_memory_kb());
+	cJSON_AddNumberToObject(o, "memory_kb", process_memory_kb());
 }
 
 /* ---- pages ---- */
@@ -312,7 +240,7 @@ add_sessions(struct page *p, cJSON *device, struct device *dev, unsigned long af
 			p->full = true;
 			return;
 		}
-		page_add(p, list, status_session(link_of_entry(e), p->now));
+		page_add(p, list, link_json(link_of_entry(e), p->now));
 		p->last.at[2] = e->id;
 	}
 	p->last.at[2] = ULONG_MAX;
@@ -321,7 +249,7 @@ add_sessions(struct page *p, cJSON *device, struct device *dev, unsigned long af
 static void
 add_device(struct page *p, struct broker *b, const struct row *row, unsigned long after)
 {
-	cJSON *o = row->dev != NULL ? status_pool(row->dev, p->brief, p->now) : status_unused(b, row->device);
+	cJSON *o = row->dev != NULL ? device_json(row->dev, p->brief, p->now) : device_json_unused(b, row->device);
 
 	p->last = (struct cursor){'d', {row->index, row->serial, ULONG_MAX}};
 	if (after > 0)
@@ -376,7 +304,7 @@ add_peers(struct page *p, struct broker *b, const struct selection *s)
 			continue;
 		if (p->full || !page_has_room(p))
 			return;
-		page_add(p, p->list, status_peer(client, p->now));
+		page_add(p, p->list, client_json(client, p->now));
 		p->items++;
 		p->last = (struct cursor){'p', {peer_id(client->peer)}};
 	}
@@ -394,7 +322,7 @@ add_requests(struct page *p, struct broker *b, const struct selection *s)
 			continue;
 		if (p->full || !page_has_room(p))
 			return;
-		page_add(p, p->list, status_request(r, p->now));
+		page_add(p, p->list, request_json(r, p->now));
 		p->items++;
 		p->last = (struct cursor){'r', {r->uid}};
 	}

@@ -1,24 +1,28 @@
 /*
- * What report_status.c (which objects, page by page) and report_status_json.c (what is in them) share.
+ * The verb status.  Main thread only.
  */
-#ifndef NP_BROKER_STATUS_H
-#define NP_BROKER_STATUS_H
+#ifndef NP_REPORT_STATUS_H
+#define NP_REPORT_STATUS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
+#include "base/error.h"
+#include <sys/types.h>
 #include <cjson/cJSON.h>
 
-#include "broker/broker_impl.h"
-#include "base/compiler.h"
+struct broker;
+struct client;
+struct device;
+struct link;
+struct request;
+struct message;
 
-/* Each makes an object that the caller owns; now is clock_now(). */
+/* ---- report_status.c ---- */
 
-/* A device with what its pool holds, but its sessions; brief: without texts of errors. */
-cJSON *status_pool(struct device *dev, bool brief, double now) NP_MUST_CHECK;
-/* A configured device that nobody has used yet. */
-cJSON *status_unused(const struct broker *b, const struct device_conf *d) NP_MUST_CHECK;
-cJSON *status_session(struct link *link, double now) NP_MUST_CHECK;
-cJSON *status_peer(const struct client *client, double now) NP_MUST_CHECK;
-cJSON *status_request(const struct request *r, double now) NP_MUST_CHECK;
+/* brief: without sessions, clients, requests and the texts of errors, for who asks often.  NULL with err: no such
+ * device. */
+int broker_verb_status(struct client *client, const struct message *m, struct np_error *err);
 
 #endif

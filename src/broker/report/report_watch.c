@@ -79,12 +79,12 @@ concerns(const struct broker_watch *w, const struct event *e)
 }
 
 void
-watch_event(struct broker *b, const struct event *e)
+watch_event(struct reports *events, const struct event *e)
 {
 	struct broker_watch *w;
 	char *text = NULL;
 
-	TAILQ_FOREACH (w, &b->events->watches, link) {
+	TAILQ_FOREACH (w, &events->watches, link) {
 		if (!concerns(w, e))
 			continue;
 		if (w->missed > 0 && has_room(w))
@@ -218,7 +218,7 @@ broker_verb_watch(struct client *client, const struct message *m, struct np_erro
 	TAILQ_INSERT_TAIL(&client->broker->events->watches, w, link);
 	client->watches++;
 	event_init(&e, EVENT_WATCHING);
-	e.id = reports_last(client->broker);
+	e.id = reports_last(client->broker->events);
 	e.time_ms = report_wall_ms();
 	e.device = w->device;
 	send_event(w, &e);

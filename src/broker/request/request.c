@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "wire/json.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -132,7 +133,7 @@ request_create(struct broker *b, enum request_kind kind, struct client *peer, co
 		TAILQ_INSERT_TAIL(&peer->requests, r, peer_link);
 		peer->requests_count++;
 	}
-	report_request_made(r);
+	request_report_made(r);
 	return r;
 }
 
@@ -181,7 +182,7 @@ request_ended(struct request *r)
 	question_drop(&r->waiter);
 	request_release_lease(r);
 	request_detach_peer(r);
-	report_request_ended(r);
+	request_report_ended(r);
 	if (r->dev != NULL) {
 		r->dev->last_used = clock_now();
 		r->dev->requests_done++;
@@ -219,7 +220,7 @@ fail_rest(struct request *r, const struct np_error *err)
 	buf_free(&r->captured[1]);
 	r->cli.prompt[0] = r->cli.mode[0] = r->cli.device_error[0] = '\0';
 	r->failed++;
-	report_command_ended(r);
+	request_report_command(r);
 	request_send_result(r);
 	request_send_not_run(r);
 	request_send_response(r);
@@ -238,7 +239,7 @@ request_fail(struct request *r, const struct np_error *err)
 		client_error(r->client, &r->id, err, request_device(r));
 	log_info("request", "%s: request %llu: %s: %s", request_device(r) != NULL ? request_device(r) : "?",
 	    (unsigned long long)r->uid, reason_name(err->reason), err->text);
-	report_request_failed(r, err);
+	request_report_failed(r, err);
 	request_ended(r);
 }
 
@@ -258,7 +259,7 @@ request_notice(struct request *r, const char *text)
 static void
 add_ms(cJSON *o, const char *name, double seconds)
 {
-	cJSON_AddNumberToObject(o, name, broker_round(seconds * 1000, 10));
+	cJSON_AddNumberToObject(o, name, json_round(seconds * 1000, 10));
 }
 
 /*
@@ -415,7 +416,7 @@ request_send_not_run(struct request *r)
 		struct np_error err;
 		cJSON *params = request_note_params(r);
 		error_set(&err, REASON_NOT_RUN, "not run: an earlier command failed");
-		report_command_not_run(r, &err);
+		request_report_not_run(r, &err);
 		cJSON_AddNullToObject(params, "exit_status");
 		cJSON_AddStringToObject(params, "device", request_device(r));
 		cJSON_AddItemToObject(params, "error", message_error_object(&err, NULL));

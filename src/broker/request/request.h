@@ -146,4 +146,23 @@ void broker_test_passed(struct link *link);
 void broker_test_failed(struct link *link, const struct np_error *err);
 void broker_test_cancel(struct request *r);
 
+/* ---- request_report.c; those that the broker makes for jump hosts are not told ---- */
+
+/* It was created: remembers whose it is. */
+void request_report_made(struct request *r);
+/* Has its pool and its params. */
+void request_report_queued(struct request *r);
+/* Has a lease: r->ran_on and r->assigned are set. */
+void request_report_started(struct request *r);
+/* The command r->index has ended, as request_command_error() and r->end say. */
+void request_report_command(struct request *r);
+void request_report_not_run(struct request *r, const struct np_error *why);
+/* It ends because of err, before its next command was begun; request_ended() follows and is then not told again. */
+void request_report_failed(struct request *r, const struct np_error *err);
+void request_report_ended(struct request *r);
+
+/* ---- request_json.c ---- */
+
+cJSON *request_json(const struct request *r, double now);
+
 #endif

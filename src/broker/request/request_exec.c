@@ -470,7 +470,7 @@ command_finish(struct request *r)
 	log_info("request", "%s: request %llu: %s in %.0f ms", request_device(r), (unsigned long long)r->uid,
 	    request_command_error(r) != NULL ? reason_name(request_command_error(r)->reason) : "done",
 	    (clock_now() - r->started) * 1000);
-	report_command_ended(r);
+	request_report_command(r);
 	if (!r->cancelled && r->kind == REQUEST_EXEC)
 		request_send_result(r);
 	if (more) {
@@ -495,7 +495,7 @@ request_submit(struct request *r)
 	struct waiter *w = &r->waiter;
 
 	request_move(r, REQUEST_QUEUED);
-	report_request_queued(r);
+	request_report_queued(r);
 	w->pool.fresh = r->params.fresh;
 	w->pool.slotless = r->kind == REQUEST_FORWARD;
 	w->interactive = r->params.interactive;
@@ -531,7 +531,7 @@ request_assigned(struct request *r, struct link *link)
 	r->ran_on.reused = link->entry.ready_since <= r->received; /* it was warm before the request came */
 	r->ran_on.connect_seconds = link->connect_seconds;
 	request_cli_begin(r);
-	report_request_started(r);
+	request_report_started(r);
 	switch (r->kind) {
 	case REQUEST_EXEC:
 	case REQUEST_CONFIG:

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "wire/json.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -49,7 +50,7 @@ tell(struct request *r, const struct connect_step *step)
 	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
 	cJSON_AddStringToObject(params, "step", step->name);
 	cJSON_AddStringToObject(params, "outcome", outcome_word(step->outcome));
-	cJSON_AddNumberToObject(params, "ms", broker_round(step->seconds * 1000, 10));
+	cJSON_AddNumberToObject(params, "ms", json_round(step->seconds * 1000, 10));
 	cJSON_AddStringToObject(params, "text", step->text);
 	client_notify(r->client, "step", params);
 }
@@ -140,7 +141,7 @@ broker_test_passed(struct link *link)
 
 	let_go(r);
 	cJSON_AddStringToObject(result, "device", request_device(r));
-	cJSON_AddNumberToObject(result, "ms", broker_round((clock_now() - r->received) * 1000, 10));
+	cJSON_AddNumberToObject(result, "ms", json_round((clock_now() - r->received) * 1000, 10));
 	cJSON_AddStringToObject(result, "auth", link->auth != NULL ? link->auth : "none");
 	if (r->client != NULL)
 		client_result(r->client, &r->id, result);
@@ -305,7 +306,7 @@ start(struct client *client, const struct message *m, struct device *dev, struct
 	r->test.since = clock_now();
 	r->test.cli = CLI_LOGIN;
 	log_info("request", "%s: request %llu: test", request_device(r), (unsigned long long)r->uid);
-	report_request_queued(r);
+	request_report_queued(r);
 	r->test.job = connector_submit(b->connector, &attempt);
 }
 

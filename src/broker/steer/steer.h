@@ -127,4 +127,9 @@ int broker_verb_close(struct client *client, const struct message *m, struct np_
 int broker_verb_kill(struct client *client, const struct message *m, struct np_error *err);
 void broker_drains_follow(struct broker *b);
 
+/* ---- steer_json.c ---- */
+
+/* Adds what was said about the device of that name (other: its second one, or NULL). */
+void steer_json_add(cJSON *o, const struct broker *b, const char *name, const char *other);
+
 #endif

@@ -1,6 +1,7 @@
 /* The verb `devices`: which devices a list, a group or a pattern stands for.  Reads the configuration, changes nothing.
  */
 #include "broker/broker_impl.h"
+#include "wire/json.h"
 #include "conf/devlist.h"
 
 int
@@ -19,7 +20,7 @@ verb_devices(struct client *client, const struct message *m, struct np_error *er
 	rc = devlist_expand(client->broker->config, pattern, &list, err);
 	if (rc == 0) {
 		cJSON *result = cJSON_CreateObject();
-		cJSON_AddItemToObject(result, "devices", broker_strings(list.names, list.count));
+		cJSON_AddItemToObject(result, "devices", json_strings(list.names, list.count));
 		client_result(client, &m->id, result);
 	}
 	devlist_finish(&list);

@@ -5,6 +5,7 @@
 
 #include "broker/broker_impl.h"
 #include "base/clock.h"
+#include "secret/redact.h"
 
 static const char *
 kind_word(const struct request *r)
@@ -35,7 +36,7 @@ kind_word(const struct request *r)
 static void
 name_request(struct event *e, const struct request *r)
 {
-	report_name_pool(e, r->dev);
+	device_name_event(e, r->dev);
 	e->who = &r->who;
 	e->request = r->uid;
 	e->session = r->ran_on.id;
@@ -73,7 +74,7 @@ take_bytes(struct event *e, struct request *r)
 }
 
 void
-report_request_made(struct request *r)
+request_report_made(struct request *r)
 {
 	if (r->client == NULL)
 		return;
@@ -82,7 +83,7 @@ report_request_made(struct request *r)
 }
 
 void
-report_request_queued(struct request *r)
+request_report_queued(struct request *r)
 {
 	struct event e;
 
@@ -92,7 +93,7 @@ report_request_queued(struct request *r)
 	name_request(&e, r);
 	add_counts(&e, r);
 	e.failed = -1;
-	report_emit(r->broker, &e);
+	report_emit(r->broker->events, &e);
 }
 
 /* What a request that has a session has cost so far, as its results tell it. */
@@ -109,7 +110,7 @@ add_times(struct event *e, const struct request *r)
 }
 
 void
-report_request_started(struct request *r)
+request_report_started(struct request *r)
 {
 	struct event e;
 
@@ -118,7 +119,19 @@ report_request_started(struct request *r)
 	event_init(&e, EVENT_REQUEST_STARTED);
 	name_request(&e, r);
 	add_times(&e, r);
-	report_emit(r->broker, &e);
+	report_emit(r->broker->events, &e);
+}
+
+/* Secrets that are known to be in use on its device. */
+static void
+add_known_secrets(struct redact *secrets, const struct request *r)
+{
+	const struct device_conf *d = r->dev->conf;
+
+	redact_add(secrets, d->password, false);
+	redact_add(secrets, d->secret, false);
+	for (size_t i = 0; i < r->params.answers_count; i++)
+		redact_add(secrets, r->params.answers[i].text, false);
 }
 
 /* For the audit log, which masks it; the caller frees what e->command then is. */
@@ -127,6 +140,7 @@ add_command(struct event *e, const struct request *r)
 {
 	const struct command *c = r->index < r->params.commands_count ? &r->params.commands[r->index] : NULL;
 	const char *text = c != NULL ? c->text : NULL;
+	struct redact secrets;
 	char *shown;
 
 	e->command_size = c != NULL ? c->size : 0;
@@ -136,7 +150,10 @@ add_command(struct event *e, const struct request *r)
 	}
 	if (r->params.batch)
 		e->index = (int64_t)r->index;
-	shown = broker_audit_command(r, text, e->command_size);
+	redact_init(&secrets);
+	add_known_secrets(&secrets, r);
+	shown = audit_command(r->broker->events, text, e->command_size, &secrets, r->dev->platform);
+	redact_finish(&secrets);
 	e->command = shown;
 	return shown;
 }
@@ -154,7 +171,7 @@ cancellation(const struct request *r)
 }
 
 void
-report_command_ended(struct request *r)
+request_report_command(struct request *r)
 {
 	struct np_error cancelled = cancellation(r);
 	struct event e;
@@ -178,12 +195,12 @@ report_command_ended(struct request *r)
 	if (r->kind == REQUEST_CONFIG)
 		add_counts(&e, r);
 	take_bytes(&e, r);
-	report_emit(r->broker, &e);
+	report_emit(r->broker->events, &e);
 	free(shown);
 }
 
 void
-report_command_not_run(struct request *r, const struct np_error *why)
+request_report_not_run(struct request *r, const struct np_error *why)
 {
 	struct event e;
 	char *shown;
@@ -195,7 +212,7 @@ report_command_not_run(struct request *r, const struct np_error *why)
 	shown = add_command(&e, r);
 	e.ended = true;
 	e.err = why;
-	report_emit(r->broker, &e);
+	report_emit(r->broker->events, &e);
 	free(shown);
 }
 
@@ -226,18 +243,18 @@ tell_request_ended(struct request *r, const struct np_error *err)
 		e.bytes_in = (int64_t)r->bytes_in;
 		e.bytes_out = (int64_t)r->bytes_out;
 	}
-	report_emit(r->broker, &e);
+	report_emit(r->broker->events, &e);
 	free(shown);
 }
 
 void
-report_request_failed(struct request *r, const struct np_error *err)
+request_report_failed(struct request *r, const struct np_error *err)
 {
 	tell_request_ended(r, err);
 }
 
 void
-report_request_ended(struct request *r)
+request_report_ended(struct request *r)
 {
 	struct np_error cancelled = cancellation(r);
 	const struct np_error *err = r->params.batch ? NULL : request_command_error(r);

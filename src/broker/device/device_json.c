@@ -1,49 +1,14 @@
 /*
- * One object of `status` each: a device, a session, a client, a request.  Reads everything, changes nothing; never
- * shows a secret or a command.
+ * A device as `status` shows it; never shows a secret or a command.
  */
-#include <string.h>
-
 #include "broker/broker_impl.h"
-#include "broker/report/report_status.h"
-#include "base/clock.h"
+#include "wire/json.h"
 #include "base/xalloc.h"
 
 static double
 tenths(double x)
 {
-	return broker_round(x, 10);
-}
-
-cJSON *
-status_session(struct link *link, double now)
-{
-	cJSON *o = cJSON_CreateObject();
-	cJSON *shell;
-	double rtt = link->session != NULL ? session_rtt(link->session) : -1;
-
-	cJSON_AddNumberToObject(o, "id", (double)link->id);
-	cJSON_AddStringToObject(o, "state", pool_entry_state_word(&link->entry));
-	cJSON_AddNumberToObject(o, "age", tenths(now - link->entry.created));
-	if (link->session == NULL)
-		return o;
-	cJSON_AddNumberToObject(o, "last_used", link->entry.leases > 0 ? 0 : tenths(now - link->entry.last_used));
-	if (rtt >= 0)
-		cJSON_AddNumberToObject(o, "rtt_ms", broker_round(rtt * 1000, 100));
-	else
-		cJSON_AddNullToObject(o, "rtt_ms");
-	cJSON_AddNumberToObject(o, "channels_used", session_slots_used(link->session));
-	cJSON_AddNumberToObject(o, "channels_max", session_slots_max(link->session));
-	cJSON_AddNumberToObject(o, "commands", (double)link->commands);
-	cJSON_AddNumberToObject(o, "bytes_in", (double)session_bytes_in(link->session));
-	cJSON_AddNumberToObject(o, "bytes_out", (double)session_bytes_out(link->session));
-	cJSON_AddStringToObject(o, "banner", session_banner(link->session));
-	cJSON_AddStringToObject(o, "algorithms", session_algorithms(link->session));
-	cJSON_AddStringToObject(o, "auth", link->auth != NULL ? link->auth : "");
-	shell = link_shell_json(link);
-	if (shell != NULL)
-		cJSON_AddItemToObject(o, "shell", shell);
-	return o;
+	return json_round(x, 10);
 }
 
 static void
@@ -108,7 +73,7 @@ add_number_or_null(cJSON *o, const char *name, double value, double scale)
 	if (value < 0)
 		cJSON_AddNullToObject(o, name);
 	else
-		cJSON_AddNumberToObject(o, name, broker_round(value * scale, 100));
+		cJSON_AddNumberToObject(o, name, json_round(value * scale, 100));
 }
 
 /* Where it is: as resolved, else as far as the entry says. */
@@ -123,23 +88,8 @@ add_place(cJSON *o, const struct device *dev)
 	cJSON_AddNumberToObject(o, "port", t != NULL ? t->port : d->port);
 }
 
-/* What the operator has said about it. */
-static void
-add_steering(cJSON *o, const struct broker *b, const char *name, const char *other)
-{
-	struct steer_rule about = steer_rules_about(&b->rules, name, other);
-
-	cJSON_AddBoolToObject(o, "paused", about.pause == PAUSE_ON);
-	cJSON_AddBoolToObject(o, "draining", about.door == DOOR_DRAINING);
-	cJSON_AddBoolToObject(o, "disabled", about.door == DOOR_SHUT);
-	if (about.text[0] != '\0')
-		cJSON_AddStringToObject(o, "text", about.text);
-	else
-		cJSON_AddNullToObject(o, "text");
-}
-
 cJSON *
-status_pool(struct device *dev, bool brief, double now)
+device_json(struct device *dev, bool brief, double now)
 {
 	struct pool_sums sum = sum_pool(dev, now);
 	cJSON *o = cJSON_CreateObject();
@@ -166,13 +116,13 @@ status_pool(struct device *dev, bool brief, double now)
 	cJSON_AddNumberToObject(o, "bytes_in", (double)sum.bytes_in);
 	cJSON_AddNumberToObject(o, "bytes_out", (double)sum.bytes_out);
 	cJSON_AddBoolToObject(o, "persistent", dev->policy.persistent_wanted);
-	add_steering(o, dev->broker, dev->conf->name, dev->device_name);
+	steer_json_add(o, dev->broker, dev->conf->name, dev->device_name);
 	add_last_error(o, &dev->policy, brief, now);
 	return o;
 }
 
 cJSON *
-status_unused(const struct broker *b, const struct device_conf *d)
+device_json_unused(const struct broker *b, const struct device_conf *d)
 {
 	static const char *const zeros[] = {"sessions", "channels_used", "channels_max", "running", "queued"};
 	static const char *const nulls[] = {"rtt_ms", "last_used", "age"};
@@ -192,70 +142,8 @@ status_unused(const struct broker *b, const struct device_conf *d)
 	for (size_t i = 0; i < NP_COUNT(more_zeros); i++)
 		cJSON_AddNumberToObject(o, more_zeros[i], 0);
 	cJSON_AddBoolToObject(o, "persistent", d->args.persistent);
-	add_steering(o, b, d->name, NULL);
+	steer_json_add(o, b, d->name, NULL);
 	cJSON_AddNullToObject(o, "last_error");
 	return o;
 }
 
-cJSON *
-status_peer(const struct client *client, double now)
-{
-	cJSON *o = cJSON_CreateObject();
-	char program[128];
-
-	cJSON_AddNumberToObject(o, "id", (double)peer_id(client->peer));
-	cJSON_AddNumberToObject(o, "pid", (double)peer_pid(client->peer));
-	cJSON_AddNumberToObject(o, "uid", (double)client->who.uid);
-	cJSON_AddStringToObject(o, "program", broker_program(peer_pid(client->peer), program, sizeof(program)));
-	cJSON_AddNumberToObject(o, "age", tenths(now - client->since));
-	cJSON_AddNumberToObject(o, "requests", client->requests_count);
-	cJSON_AddNumberToObject(o, "bytes_in", (double)peer_bytes_in(client->peer));
-	cJSON_AddNumberToObject(o, "bytes_out", (double)peer_bytes_out(client->peer));
-	cJSON_AddNumberToObject(o, "pending", (double)peer_out_pending(client->peer));
-	return o;
-}
-
-static const char *
-kind_word(enum request_kind kind)
-{
-	switch (kind) {
-	case REQUEST_EXEC:
-		return "exec";
-	case REQUEST_CONFIG:
-		return "config";
-	case REQUEST_OPEN:
-		return "open";
-	case REQUEST_FORWARD:
-		return "forward";
-	case REQUEST_TEST:
-		return "test";
-	}
-	return "?";
-}
-
-cJSON *
-status_request(const struct request *r, double now)
-{
-	cJSON *o = cJSON_CreateObject();
-	bool queued = r->state == REQUEST_QUEUED;
-
-	cJSON_AddNumberToObject(o, "id", (double)r->uid);
-	if (r->client != NULL)
-		cJSON_AddNumberToObject(o, "peer", (double)peer_id(r->client->peer));
-	else
-		cJSON_AddNullToObject(o, "peer");
-	cJSON_AddStringToObject(o, "device", request_device(r));
-	cJSON_AddStringToObject(o, "kind", kind_word(r->kind));
-	cJSON_AddStringToObject(o, "state", queued ? "queued" : "running");
-	cJSON_AddNumberToObject(o, "age", tenths(now - r->received));
-	cJSON_AddNumberToObject(o, "queue_ms", tenths(((queued ? now : r->assigned) - r->received) * 1000));
-	cJSON_AddNumberToObject(o, "index", (double)r->index);
-	cJSON_AddNumberToObject(o, "count", (double)r->params.commands_count);
-	if (r->lease != NULL)
-		cJSON_AddNumberToObject(o, "session", (double)r->lease->id);
-	else
-		cJSON_AddNullToObject(o, "session");
-	cJSON_AddNumberToObject(o, "bytes_in", (double)r->bytes_in);
-	cJSON_AddNumberToObject(o, "bytes_out", (double)r->bytes_out);
-	return o;
-}

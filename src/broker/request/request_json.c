@@ -1,0 +1,56 @@
+/*
+ * A request as `status` shows it; never shows a secret or a command.
+ */
+#include "broker/broker_impl.h"
+#include "wire/json.h"
+
+static double
+tenths(double x)
+{
+	return json_round(x, 10);
+}
+
+static const char *
+kind_word(enum request_kind kind)
+{
+	switch (kind) {
+	case REQUEST_EXEC:
+		return "exec";
+	case REQUEST_CONFIG:
+		return "config";
+	case REQUEST_OPEN:
+		return "open";
+	case REQUEST_FORWARD:
+		return "forward";
+	case REQUEST_TEST:
+		return "test";
+	}
+	return "?";
+}
+
+cJSON *
+request_json(const struct request *r, double now)
+{
+	cJSON *o = cJSON_CreateObject();
+	bool queued = r->state == REQUEST_QUEUED;
+
+	cJSON_AddNumberToObject(o, "id", (double)r->uid);
+	if (r->client != NULL)
+		cJSON_AddNumberToObject(o, "peer", (double)peer_id(r->client->peer));
+	else
+		cJSON_AddNullToObject(o, "peer");
+	cJSON_AddStringToObject(o, "device", request_device(r));
+	cJSON_AddStringToObject(o, "kind", kind_word(r->kind));
+	cJSON_AddStringToObject(o, "state", queued ? "queued" : "running");
+	cJSON_AddNumberToObject(o, "age", tenths(now - r->received));
+	cJSON_AddNumberToObject(o, "queue_ms", tenths(((queued ? now : r->assigned) - r->received) * 1000));
+	cJSON_AddNumberToObject(o, "index", (double)r->index);
+	cJSON_AddNumberToObject(o, "count", (double)r->params.commands_count);
+	if (r->lease != NULL)
+		cJSON_AddNumberToObject(o, "session", (double)r->lease->id);
+	else
+		cJSON_AddNullToObject(o, "session");
+	cJSON_AddNumberToObject(o, "bytes_in", (double)r->bytes_in);
+	cJSON_AddNumberToObject(o, "bytes_out", (double)r->bytes_out);
+	return o;
+}

@@ -1,0 +1,20 @@
+/*
+ * What the operator has said about a device, as `status` shows it.
+ */
+#include "broker/broker_impl.h"
+
+/* What the operator has said about it. */
+void
+steer_json_add(cJSON *o, const struct broker *b, const char *name, const char *other)
+{
+	struct steer_rule about = steer_rules_about(&b->rules, name, other);
+
+	cJSON_AddBoolToObject(o, "paused", about.pause == PAUSE_ON);
+	cJSON_AddBoolToObject(o, "draining", about.door == DOOR_DRAINING);
+	cJSON_AddBoolToObject(o, "disabled", about.door == DOOR_SHUT);
+	if (about.text[0] != '\0')
+		cJSON_AddStringToObject(o, "text", about.text);
+	else
+		cJSON_AddNullToObject(o, "text");
+}
+

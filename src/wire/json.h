@@ -1,0 +1,18 @@
+/*
+ * Small things that every answer in JSON needs; pure.
+ */
+#ifndef NP_JSON_H
+#define NP_JSON_H
+
+#include <stddef.h>
+
+#include <cjson/cJSON.h>
+
+#include "base/compiler.h"
+
+/* x to a multiple of 1/per_unit, for numbers that people read. */
+double json_round(double x, double per_unit);
+/* A list of strings; the caller owns it. */
+cJSON *json_strings(char *const *v, size_t n) NP_MUST_CHECK;
+
+#endif
