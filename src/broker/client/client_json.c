@@ -28,4 +28,3 @@ client_json(const struct client *client, double now)
 	cJSON_AddNumberToObject(o, "pending", (double)peer_out_pending(client->peer));
 	return o;
 }
-

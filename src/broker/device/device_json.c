@@ -146,4 +146,3 @@ device_json_unused(const struct broker *b, const struct device_conf *d)
 	cJSON_AddNullToObject(o, "last_error");
 	return o;
 }
-

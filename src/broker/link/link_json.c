@@ -40,4 +40,3 @@ link_json(struct link *link, double now)
 		cJSON_AddItemToObject(o, "shell", shell);
 	return o;
 }
-

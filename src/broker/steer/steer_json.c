@@ -17,4 +17,3 @@ steer_json_add(cJSON *o, const struct broker *b, const char *name, const char *o
 	else
 		cJSON_AddNullToObject(o, "text");
 }
-
