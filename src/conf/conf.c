@@ -1,7 +1,7 @@
 /*
  * The configuration as a whole: which files, how they lie over each other, what is global.
  *
- * Not here: keys of devices (conf_device.c), values (conf_key.c), errors of reading (conf_read.c).
+ * Not here: keys of devices (conf_device.c), how a file is read by tables (src/schema).
  */
 #include "conf/conf.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/conf_key.h"
+#include "conf/conf_impl.h"
 #include "base/paths.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -18,34 +18,35 @@
 #define FILES_MAX 2
 #define FILE_NODES_MAX 1000000
 
-_Static_assert(sizeof(enum log_level) == sizeof(int), "CONF_WORD keys are set as int");
+_Static_assert(sizeof(enum log_level) == sizeof(int), "SCHEMA_WORD keys are set as int");
 
-static const struct conf_word level_words[] = {{"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING},
+static const struct schema_word level_words[] = {{"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING},
     {"info", LOG_LEVEL_INFO}, {"debug", LOG_LEVEL_DEBUG}, {NULL, 0}};
 
 #define GLOBAL(member) .offset = offsetof(struct config, member)
 
-static const struct conf_key global_keys[] = {
-    {.name = "audit_log", GLOBAL(audit_log), .type = CONF_PATH, .flags = CONF_MAY_BE_JOURNAL},
-    {.name = "devices", GLOBAL(devices), .type = CONF_BLOCK},
-    {.name = "drain_timeout", GLOBAL(drain_timeout), .type = CONF_SECONDS, .min = 0, .max = CONF_SECONDS_MAX},
+static const struct schema_row global_keys[] = {
+    {.name = "audit_log", GLOBAL(audit_log), .type = SCHEMA_PATH, .flags = SCHEMA_MAY_BE_JOURNAL},
+    {.name = "devices", GLOBAL(devices), .type = SCHEMA_APART},
+    {.name = "drain_timeout", GLOBAL(drain_timeout), .type = SCHEMA_SECONDS, .min = 0, .max = CONF_SECONDS_MAX},
     {.name = "log_level",
 	GLOBAL(log_level),
-	.type = CONF_WORD,
+	.type = SCHEMA_WORD,
 	.words = level_words,
 	.also = offsetof(struct config, log_level_given)},
-    {.name = "long_connection", GLOBAL(defaults), .type = CONF_BLOCK},
-    {.name = "max_clients", GLOBAL(max_clients), .type = CONF_INT, .min = 1, .max = 1000000},
-    {.name = "max_queue", GLOBAL(max_queue), .type = CONF_INT, .min = 1, .max = 1000000},
-    {.name = "max_sessions", GLOBAL(max_sessions), .type = CONF_INT, .min = 1, .max = 1000000},
-    {.name = "platform_path", GLOBAL(platform_path), .type = CONF_PATH, .flags = CONF_PATH_LIST},
-    {.name = "ssh_config", GLOBAL(ssh_config), .type = CONF_PATH, .flags = CONF_MAY_BE_NONE},
+    {.name = "long_connection", GLOBAL(defaults), .type = SCHEMA_APART},
+    {.name = "max_clients", GLOBAL(max_clients), .type = SCHEMA_INT, .min = 1, .max = 1000000},
+    {.name = "max_queue", GLOBAL(max_queue), .type = SCHEMA_INT, .min = 1, .max = 1000000},
+    {.name = "max_sessions", GLOBAL(max_sessions), .type = SCHEMA_INT, .min = 1, .max = 1000000},
+    {.name = "platform_path", GLOBAL(platform_path), .type = SCHEMA_PATH, .flags = SCHEMA_PATH_LIST},
+    {.name = "ssh_config", GLOBAL(ssh_config), .type = SCHEMA_PATH, .flags = SCHEMA_MAY_BE_NONE},
 };
 
-const struct conf_table *
+const struct schema_table *
 conf_global_table(void)
 {
-	static const struct conf_table table = {"at the top level", global_keys, NP_COUNT(global_keys)};
+	static const struct schema_table table = {
+	    SCHEMA_SETTINGS, "at the top level", global_keys, NP_COUNT(global_keys)};
 
 	return &table;
 }
@@ -78,7 +79,7 @@ config_destroy(struct config *config)
 	free(config->by_name);
 	free(config->files);
 	free(config->warnings);
-	conf_table_free(conf_global_table(), config);
+	schema_free(conf_global_table(), config);
 	conf_origins_finish(&config->origins);
 	free(config);
 }
@@ -154,7 +155,7 @@ add_text(char ***list, size_t *count, char *text)
 static int
 read_globals(struct config *config, const struct conf_source *source, struct np_error *err)
 {
-	const struct conf_table *others[] = {conf_args_table(), conf_device_table(), NULL};
+	const struct schema_table *others[] = {conf_args_table(), conf_device_table(), NULL};
 	const struct yamldoc *doc = source->doc;
 	struct conf_origins *origins = &config->origins;
 
@@ -163,7 +164,7 @@ read_globals(struct config *config, const struct conf_source *source, struct np_
 	if (doc->root->kind != YAMLDOC_MAPPING)
 		return yamldoc_error(doc, doc->root, err, "a configuration is a mapping of keys to values, not %s",
 		    yamldoc_kind_name(doc->root));
-	if (conf_table_read(conf_global_table(), others, source, doc->root, config, origins, err) < 0 ||
+	if (conf_read(conf_global_table(), others, source, doc->root, config, origins, err) < 0 ||
 	    conf_args_read("long_connection", source, yamldoc_get(doc->root, "long_connection"), &config->defaults,
 		origins, err) < 0)
 		return -1;

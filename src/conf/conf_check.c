@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/conf_key.h"
+#include "conf/conf_impl.h"
 #include "base/operand.h"
 #include "base/text.h"
 #include "base/xalloc.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "sshconf/algorithm.h"
-#include "conf/conf_key.h"
+#include "conf/conf_impl.h"
 #include "base/operand.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -16,42 +16,42 @@
 #define REQUEST_NODES_MAX 2000 /* of a device object inside a request */
 
 _Static_assert(sizeof(enum device_driver) == sizeof(int) && sizeof(enum keepalive_mode) == sizeof(int),
-    "CONF_WORD keys are set as int");
+    "SCHEMA_WORD keys are set as int");
 
 /* --- the keys --- */
 
-static const struct conf_word keepalive_words[] = {
+static const struct schema_word keepalive_words[] = {
     {"ssh", KEEPALIVE_SSH}, {"cli", KEEPALIVE_CLI}, {"both", KEEPALIVE_BOTH}, {"none", KEEPALIVE_NONE}, {NULL, 0}};
 
-static const struct conf_word driver_words[] = {{"exec", DRIVER_EXEC}, {"cli", DRIVER_CLI}, {NULL, 0}};
+static const struct schema_word driver_words[] = {{"exec", DRIVER_EXEC}, {"cli", DRIVER_CLI}, {NULL, 0}};
 
 #define ARG(member) .offset = offsetof(struct conn_args, member)
-#define SECONDS(from) .type = CONF_SECONDS, .min = (from), .max = CONF_SECONDS_MAX
+#define SECONDS(from) .type = SCHEMA_SECONDS, .min = (from), .max = CONF_SECONDS_MAX
 
-static const struct conf_key args_keys[] = {
+static const struct schema_row args_keys[] = {
     {.name = "check_delay", ARG(check_delay), SECONDS(0)},
     {.name = "connection_timeout", ARG(connection_timeout), SECONDS(0)},
-    {.name = "enabled", ARG(enabled), .type = CONF_BOOL},
+    {.name = "enabled", ARG(enabled), .type = SCHEMA_BOOL},
     {.name = "first_byte_timeout", ARG(first_byte_timeout), SECONDS(0)},
     {.name = "idle_timeout", ARG(idle_timeout), SECONDS(0)},
-    {.name = "keepalive", ARG(keepalive), .type = CONF_BOOL},
-    {.name = "keepalive_count_max", ARG(keepalive_count_max), .type = CONF_INT, .min = 1, .max = 1000},
+    {.name = "keepalive", ARG(keepalive), .type = SCHEMA_BOOL},
+    {.name = "keepalive_count_max", ARG(keepalive_count_max), .type = SCHEMA_INT, .min = 1, .max = 1000},
     {.name = "keepalive_interval", ARG(keepalive_interval), SECONDS(0)},
     {.name = "keepalive_mode",
 	ARG(keepalive_mode),
-	.type = CONF_WORD,
+	.type = SCHEMA_WORD,
 	.words = keepalive_words,
 	.also = offsetof(struct conn_args, keepalive_mode_given)},
     {.name = "max_age", ARG(max_age), SECONDS(0)},
-    {.name = "max_channels", ARG(max_channels), .type = CONF_INT, .min = 1, .max = 10000},
+    {.name = "max_channels", ARG(max_channels), .type = SCHEMA_INT, .min = 1, .max = 10000},
     {.name = "max_connections",
 	ARG(max_connections),
-	.type = CONF_INT,
+	.type = SCHEMA_INT,
 	.min = 1,
 	.max = 10000,
 	.also = offsetof(struct conn_args, max_connections_given)},
     {.name = "max_idle_time", ARG(max_idle_time), SECONDS(0)},
-    {.name = "persistent", ARG(persistent), .type = CONF_BOOL},
+    {.name = "persistent", ARG(persistent), .type = SCHEMA_BOOL},
     {.name = "prompt_timeout", ARG(prompt_timeout), SECONDS(0)},
     {.name = "queue_timeout", ARG(queue_timeout), SECONDS(0)},
     {.name = "retry_delay", ARG(retry_delay), SECONDS(0.1)},
@@ -90,66 +90,72 @@ check_pubkey(const char *text, struct np_error *err)
 }
 
 #define DEV(member) .offset = offsetof(struct device_conf, member)
-#define PASSWORD_FLAGS (CONF_SECRET | CONF_FREE_TEXT | CONF_MAY_BE_EMPTY)
+#define PASSWORD_FLAGS (SCHEMA_SECRET | SCHEMA_FREE_TEXT | SCHEMA_MAY_BE_EMPTY)
 
-static const struct conf_key device_keys[] = {
-    {.name = "certificate_file", DEV(certificate_file), .type = CONF_PATH},
-    {.name = "ciphers", DEV(ciphers), .type = CONF_STRING, .check = check_cipher},
-    {.name = "connection_args", DEV(args), .type = CONF_BLOCK},
+static const struct schema_row device_keys[] = {
+    {.name = "certificate_file", DEV(certificate_file), .type = SCHEMA_PATH},
+    {.name = "ciphers", DEV(ciphers), .type = SCHEMA_TEXT, .check = check_cipher},
+    {.name = "connection_args", DEV(args), .type = SCHEMA_APART},
     {.name = "credential",
 	DEV(credential),
-	.type = CONF_STRING,
-	.flags = CONF_PASSWORD_GROUP,
+	.type = SCHEMA_TEXT,
+	.group = CONF_PASSWORDS,
 	.check = conf_check_credential},
-    {.name = "device_type", DEV(device_type), .type = CONF_STRING, .check = conf_check_type},
-    {.name = "driver", DEV(driver), .type = CONF_WORD, .words = driver_words},
+    {.name = "device_type", DEV(device_type), .type = SCHEMA_TEXT, .check = conf_check_type},
+    {.name = "driver", DEV(driver), .type = SCHEMA_WORD, .words = driver_words},
     {.name = "groups",
 	DEV(groups),
-	.type = CONF_STRINGS,
-	.flags = CONF_NOT_LOGIN,
+	.type = SCHEMA_TEXTS,
+	.flags = SCHEMA_SAME_SESSIONS,
 	.check = conf_check_group,
 	.also = offsetof(struct device_conf, groups_count)},
-    {.name = "host", DEV(host), .type = CONF_STRING, .check = operand_check_host},
-    {.name = "host_key_algorithms", DEV(host_key_algorithms), .type = CONF_STRING, .check = check_host_key},
-    {.name = "kex", DEV(kex), .type = CONF_STRING, .check = check_kex},
-    {.name = "key_file", DEV(key_file), .type = CONF_PATH},
-    {.name = "legacy_algorithms", DEV(legacy_algorithms), .type = CONF_BOOL},
-    {.name = "macs", DEV(macs), .type = CONF_STRING, .check = check_mac},
-    {.name = "name", DEV(name), .type = CONF_BLOCK},
-    {.name = "passphrase_command", DEV(passphrase_command), .type = CONF_STRING, .flags = CONF_FREE_TEXT | CONF_SECRET},
-    {.name = "password", DEV(password), .type = CONF_STRING, .flags = PASSWORD_FLAGS | CONF_PASSWORD_GROUP},
+    {.name = "host", DEV(host), .type = SCHEMA_TEXT, .check = operand_check_host},
+    {.name = "host_key_algorithms", DEV(host_key_algorithms), .type = SCHEMA_TEXT, .check = check_host_key},
+    {.name = "kex", DEV(kex), .type = SCHEMA_TEXT, .check = check_kex},
+    {.name = "key_file", DEV(key_file), .type = SCHEMA_PATH},
+    {.name = "legacy_algorithms", DEV(legacy_algorithms), .type = SCHEMA_BOOL},
+    {.name = "macs", DEV(macs), .type = SCHEMA_TEXT, .check = check_mac},
+    {.name = "name", DEV(name), .type = SCHEMA_APART},
+    {.name = "passphrase_command",
+	DEV(passphrase_command),
+	.type = SCHEMA_TEXT,
+	.flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET},
+    {.name = "password", DEV(password), .type = SCHEMA_TEXT, .flags = PASSWORD_FLAGS, .group = CONF_PASSWORDS},
     {.name = "password_command",
 	DEV(password_command),
-	.type = CONF_STRING,
-	.flags = CONF_FREE_TEXT | CONF_SECRET | CONF_PASSWORD_GROUP},
-    {.name = "password_file", DEV(password_file), .type = CONF_PATH, .flags = CONF_PASSWORD_GROUP},
-    {.name = "port", DEV(port), .type = CONF_INT, .min = 1, .max = 65535},
-    {.name = "proxy_jump", DEV(proxy_jump), .type = CONF_STRING, .check = conf_check_jump},
-    {.name = "pubkey_algorithms", DEV(pubkey_algorithms), .type = CONF_STRING, .check = check_pubkey},
-    {.name = "secret", DEV(secret), .type = CONF_STRING, .flags = PASSWORD_FLAGS | CONF_SECRET_GROUP},
+	.type = SCHEMA_TEXT,
+	.flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET,
+	.group = CONF_PASSWORDS},
+    {.name = "password_file", DEV(password_file), .type = SCHEMA_PATH, .group = CONF_PASSWORDS},
+    {.name = "port", DEV(port), .type = SCHEMA_INT, .min = 1, .max = 65535},
+    {.name = "proxy_jump", DEV(proxy_jump), .type = SCHEMA_TEXT, .check = conf_check_jump},
+    {.name = "pubkey_algorithms", DEV(pubkey_algorithms), .type = SCHEMA_TEXT, .check = check_pubkey},
+    {.name = "secret", DEV(secret), .type = SCHEMA_TEXT, .flags = PASSWORD_FLAGS, .group = CONF_SECRETS},
     {.name = "secret_command",
 	DEV(secret_command),
-	.type = CONF_STRING,
-	.flags = CONF_FREE_TEXT | CONF_SECRET | CONF_SECRET_GROUP},
-    {.name = "secret_file", DEV(secret_file), .type = CONF_PATH, .flags = CONF_SECRET_GROUP},
-    {.name = "ssh_config", DEV(ssh_config), .type = CONF_PATH, .flags = CONF_MAY_BE_NONE},
-    {.name = "use_agent", DEV(use_agent), .type = CONF_TRISTATE},
-    {.name = "username", DEV(username), .type = CONF_STRING, .check = operand_check_user},
+	.type = SCHEMA_TEXT,
+	.flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET,
+	.group = CONF_SECRETS},
+    {.name = "secret_file", DEV(secret_file), .type = SCHEMA_PATH, .group = CONF_SECRETS},
+    {.name = "ssh_config", DEV(ssh_config), .type = SCHEMA_PATH, .flags = SCHEMA_MAY_BE_NONE},
+    {.name = "use_agent", DEV(use_agent), .type = SCHEMA_TRISTATE},
+    {.name = "username", DEV(username), .type = SCHEMA_TEXT, .check = operand_check_user},
 };
 
-const struct conf_table *
+const struct schema_table *
 conf_args_table(void)
 {
-	static const struct conf_table table = {
-	    "under long_connection or connection_args", args_keys, NP_COUNT(args_keys)};
+	static const struct schema_table table = {
+	    SCHEMA_SETTINGS, "under long_connection or connection_args", args_keys, NP_COUNT(args_keys)};
 
 	return &table;
 }
 
-const struct conf_table *
+const struct schema_table *
 conf_device_table(void)
 {
-	static const struct conf_table table = {"in a device entry", device_keys, NP_COUNT(device_keys)};
+	static const struct schema_table table = {
+	    SCHEMA_SETTINGS, "in a device entry", device_keys, NP_COUNT(device_keys)};
 
 	return &table;
 }
@@ -194,13 +200,13 @@ int
 conf_args_read(const char *key, const struct conf_source *source, const struct yamldoc_node *node,
     struct conn_args *args, struct conf_origins *origins, struct np_error *err)
 {
-	const struct conf_table *others[] = {conf_device_table(), NULL};
+	const struct schema_table *others[] = {conf_device_table(), NULL};
 	const struct yamldoc *doc = source->doc;
 
 	if (node == NULL || yamldoc_is_nothing(node))
 		return 0;
 	if (check_mapping(key, doc, node, err) < 0 ||
-	    conf_table_read(conf_args_table(), others, source, node, args, origins, err) < 0)
+	    conf_read(conf_args_table(), others, source, node, args, origins, err) < 0)
 		return -1;
 	if (args->retry_max < args->retry_delay)
 		return yamldoc_error(doc, node, err, "`retry_max` (%g) must not be less than `retry_delay` (%g)",
@@ -269,30 +275,25 @@ static int
 refuse_conflicts(
     const struct device_conf *device, const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err)
 {
-	static const unsigned groups[] = {CONF_PASSWORD_GROUP, CONF_SECRET_GROUP};
+	const struct schema_row *first, *second = schema_conflict(conf_device_table(), device, &first);
 
-	for (size_t i = 0; i < NP_COUNT(groups); i++) {
-		const char *first;
-		const char *second = conf_table_conflict(conf_device_table(), device, groups[i], &first);
-
-		if (second != NULL)
-			return yamldoc_error(
-			    doc, yamldoc_get(node, second), err, "give only one of `%s` and `%s`", first, second);
-	}
-	return 0;
+	if (second == NULL)
+		return 0;
+	return yamldoc_error(
+	    doc, yamldoc_get(node, second->name), err, "give only one of `%s` and `%s`", first->name, second->name);
 }
 
 static int
 read_entry(struct device_conf *device, const struct conf_source *source, const struct yamldoc_node *name_node,
     const struct yamldoc_node *node, struct np_error *err)
 {
-	const struct conf_table *others[] = {conf_args_table(), NULL};
+	const struct schema_table *others[] = {conf_args_table(), NULL};
 	const struct yamldoc *doc = source->doc;
 	const struct yamldoc_node *at = name_node != NULL ? name_node : node;
 
 	if (!yamldoc_is_nothing(node)) {
 		if (check_mapping(device->name != NULL ? device->name : "device", doc, node, err) < 0 ||
-		    conf_table_read(conf_device_table(), others, source, node, device, &device->origins, err) < 0 ||
+		    conf_read(conf_device_table(), others, source, node, device, &device->origins, err) < 0 ||
 		    read_name(device, doc, node, err) < 0 || refuse_conflicts(device, doc, node, err) < 0 ||
 		    conf_args_read("connection_args", source, yamldoc_get(node, "connection_args"), &device->args,
 			&device->origins, err) < 0)
@@ -348,7 +349,7 @@ device_conf_copy(const struct device_conf *device)
 {
 	struct device_conf *copy = xmemdup(device, sizeof(*device));
 
-	conf_table_copy(conf_device_table(), copy, device);
+	schema_copy(conf_device_table(), copy, device);
 	copy->name = xstrdup_null(device->name);
 	copy->source = xstrdup_null(device->source);
 	copy->origins = (struct conf_origins){NULL, 0};
@@ -360,7 +361,7 @@ device_conf_free(struct device_conf *device)
 {
 	if (device == NULL)
 		return;
-	conf_table_free(conf_device_table(), device);
+	schema_free(conf_device_table(), device);
 	conf_origins_finish(&device->origins);
 	free(device->name);
 	free(device->source);
@@ -370,33 +371,32 @@ device_conf_free(struct device_conf *device)
 bool
 device_conf_same_login(const struct device_conf *a, const struct device_conf *b)
 {
-	return strcmp(a->name, b->name) == 0 && conf_table_equal(conf_device_table(), a, b, CONF_NOT_LOGIN);
+	return strcmp(a->name, b->name) == 0 && schema_equal(conf_device_table(), a, b, SCHEMA_SAME_SESSIONS);
 }
 
 bool
 device_conf_equal(const struct device_conf *a, const struct device_conf *b)
 {
-	return strcmp(a->name, b->name) == 0 && conf_table_equal(conf_device_table(), a, b, 0) &&
-	       conf_table_equal(conf_args_table(), &a->args, &b->args, 0);
+	return strcmp(a->name, b->name) == 0 && schema_equal(conf_device_table(), a, b, 0) &&
+	       schema_equal(conf_args_table(), &a->args, &b->args, 0);
 }
 
 int
 device_conf_set(struct device_conf *device, const char *key, const char *value, const char *where, struct np_error *err)
 {
-	const struct conf_table *tables[] = {conf_device_table(), conf_args_table(), NULL};
-	const struct conf_key *k = conf_table_find(tables[0], key);
-	const struct conf_value given = {value, CONF_OPTION};
-	void *base = device;
-	int r;
+	const struct schema_table *tables[] = {conf_device_table(), conf_args_table(), NULL};
+	void *const bases[] = {device, &device->args};
+	const struct schema_row *row = NULL;
+	struct node given;
+	size_t i = 0;
 
-	if (k == NULL) {
-		k = conf_table_find(tables[1], key);
-		base = &device->args;
-	}
-	r = k != NULL ? conf_key_set(k, base, &given, err) : conf_unknown_key(tables, key, err);
-	if (r < 0)
+	while (tables[i] != NULL && (row = schema_find(tables[i], 0, key)) == NULL)
+		i++;
+	node_of_option(&given, value);
+	if (row == NULL
+		? schema_unknown_key(tables, key, err) < 0
+		: schema_set(&(struct schema_reader){.table = tables[i], .err = err}, row, &given, bases[i]) < 0)
 		return error_prefix(err, "%s", where);
-	if ((k->flags & CONF_GROUPS) != 0)
-		conf_table_clear(tables[0], device, k->flags & CONF_GROUPS, k); /* it takes the place of the others */
+	schema_alone(tables[i], row, bases[i]); /* it takes the place of the others */
 	return 0;
 }

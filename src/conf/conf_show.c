@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "conf/conf_key.h"
+#include "conf/conf_impl.h"
 
 /* Where rows are made from: the first list of origins that knows a key tells where it was given. */
 struct show {
@@ -14,60 +14,6 @@ struct show {
 	const struct config *config;
 	const struct conf_origins *own, *inherited; /* inherited may be NULL */
 };
-
-static cJSON *
-strings_value(const struct conf_key *key, const void *base)
-{
-	char *const *v = *(char *const *const *)(const void *)((const char *)base + key->offset);
-	size_t count = *(const size_t *)(const void *)((const char *)base + key->also);
-	cJSON *list;
-
-	if (count == 0)
-		return cJSON_CreateNull();
-	list = cJSON_CreateArray();
-	for (size_t i = 0; i < count; i++)
-		cJSON_AddItemToArray(list, cJSON_CreateString(v[i]));
-	return list;
-}
-
-static cJSON *
-word_value(const struct conf_key *key, int value)
-{
-	for (const struct conf_word *w = key->words; w->word != NULL; w++) {
-		if (w->value == value)
-			return cJSON_CreateString(w->word);
-	}
-	return cJSON_CreateNull();
-}
-
-static cJSON *
-key_value(const struct conf_key *key, const void *base)
-{
-	const void *field = (const char *)base + key->offset;
-	double seconds;
-
-	switch (key->type) {
-	case CONF_STRING:
-	case CONF_PATH:
-		return *(char *const *)field != NULL ? cJSON_CreateString(*(char *const *)field) : cJSON_CreateNull();
-	case CONF_BOOL:
-		return cJSON_CreateBool(*(const bool *)field);
-	case CONF_TRISTATE:
-		return *(const int *)field >= 0 ? cJSON_CreateBool(*(const int *)field) : cJSON_CreateNull();
-	case CONF_INT:
-		return *(const int *)field != 0 ? cJSON_CreateNumber(*(const int *)field) : cJSON_CreateNull();
-	case CONF_SECONDS:
-		seconds = *(const double *)field;
-		return seconds >= 0 ? cJSON_CreateNumber(seconds) : cJSON_CreateNull();
-	case CONF_WORD:
-		return word_value(key, *(const int *)field);
-	case CONF_STRINGS:
-		return strings_value(key, base);
-	case CONF_BLOCK:
-		break;
-	}
-	return cJSON_CreateNull();
-}
 
 static void
 add_origin(cJSON *row, const struct config *config, const struct conf_origin *origin)
@@ -82,29 +28,28 @@ add_origin(cJSON *row, const struct config *config, const struct conf_origin *or
 }
 
 static void
-add_row(const struct show *show, const struct conf_key *key, const void *base)
+add_row(const struct show *show, const struct schema_row *key, const void *base)
 {
 	const struct conf_origin *origin = conf_origin(show->own, key->name);
-	cJSON *row = cJSON_CreateObject();
+	cJSON *row = cJSON_CreateObject(), *value = schema_show_value(key, base);
+	bool secret = (key->flags & SCHEMA_SECRET) != 0;
 
 	if (origin == NULL && show->inherited != NULL)
 		origin = conf_origin(show->inherited, key->name);
+	if (value == NULL)
+		value = secret ? cJSON_CreateFalse() : cJSON_CreateNull();
 	cJSON_AddStringToObject(row, "key", key->name);
-	if ((key->flags & CONF_SECRET) != 0)
-		cJSON_AddBoolToObject(
-		    row, "set", *(char *const *)(const void *)((const char *)base + key->offset) != NULL);
-	else
-		cJSON_AddItemToObject(row, "value", key_value(key, base));
+	cJSON_AddItemToObject(row, secret ? "set" : "value", value);
 	add_origin(row, show->config, origin);
 	cJSON_AddItemToArray(show->rows, row);
 }
 
 static void
-add_table(const struct show *show, const struct conf_table *table, const void *base)
+add_table(const struct show *show, const struct schema_table *table, const void *base)
 {
 	for (size_t i = 0; i < table->count; i++) {
-		if (table->keys[i].type != CONF_BLOCK)
-			add_row(show, &table->keys[i], base);
+		if (table->rows[i].type != SCHEMA_APART)
+			add_row(show, &table->rows[i], base);
 	}
 }
 

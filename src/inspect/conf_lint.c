@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/conf_key.h"
+#include "conf/conf_impl.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -66,13 +66,13 @@ check_type(struct conf_remarks *remarks, const struct config *config, const stru
 static void
 check_files(struct conf_remarks *remarks, const struct config *config, const struct device_conf *device)
 {
-	const struct conf_table *table = conf_device_table();
+	const struct schema_table *table = conf_device_table();
 
 	for (size_t i = 0; i < table->count; i++) {
-		const struct conf_key *key = &table->keys[i];
+		const struct schema_row *key = &table->rows[i];
 		const char *path;
 
-		if (key->type != CONF_PATH)
+		if (key->type != SCHEMA_PATH)
 			continue;
 		path = *(char *const *)(const void *)((const char *)device + key->offset);
 		if (path == NULL || strcmp(path, "none") == 0 || access(path, R_OK) == 0)

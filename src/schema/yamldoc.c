@@ -1,7 +1,7 @@
 /*
  * The tree of a YAML document, built from libyaml's events.
  *
- * Not here: what the keys mean (conf_key.c and its tables).  Events rather than libyaml's own document tree, because
+ * Not here: what the keys mean (schema.h).  Events rather than libyaml's own document tree, because
  * that one resolves aliases, keeps duplicate keys and has no bound on nesting.
  */
 #include "schema/yamldoc.h"

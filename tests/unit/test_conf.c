@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "conf/conf.h"
-#include "conf/conf_key.h"
+#include "conf/conf_impl.h"
 #include "base/xalloc.h"
 
 static struct config *
@@ -343,7 +343,7 @@ test_every_key_of_a_device_is_read(void **state)
 static void
 test_the_manual_page_has_every_key(void **state)
 {
-	const struct conf_table *tables[] = {conf_global_table(), conf_args_table(), conf_device_table()};
+	const struct schema_table *tables[] = {conf_global_table(), conf_args_table(), conf_device_table()};
 	const char *srcdir = getenv("srcdir");
 	char *path = xasprintf("%s/man/netpulse.yaml.5", srcdir != NULL ? srcdir : ".");
 	char *text = xcalloc(1, 65536);
@@ -356,10 +356,10 @@ test_the_manual_page_has_every_key(void **state)
 	fclose(f);
 	for (size_t i = 0; i < NP_COUNT(tables); i++) {
 		for (size_t j = 0; j < tables[i]->count; j++) {
-			char *item = xasprintf("\n.It Cm %s : Ar ", tables[i]->keys[j].name);
+			char *item = xasprintf("\n.It Cm %s : Ar ", tables[i]->rows[j].name);
 
-			if (strstr(text, item) == NULL && strcmp(tables[i]->keys[j].name, "name") != 0)
-				fail_msg("%s", tables[i]->keys[j].name);
+			if (strstr(text, item) == NULL && strcmp(tables[i]->rows[j].name, "name") != 0)
+				fail_msg("%s", tables[i]->rows[j].name);
 			free(item);
 		}
 	}
@@ -371,20 +371,20 @@ test_the_manual_page_has_every_key(void **state)
 static void
 test_keys_are_in_order_and_each_in_one_table(void **state)
 {
-	const struct conf_table *tables[] = {conf_global_table(), conf_args_table(), conf_device_table()};
+	const struct schema_table *tables[] = {conf_global_table(), conf_args_table(), conf_device_table()};
 	(void)state;
 
 	for (size_t i = 0; i < NP_COUNT(tables); i++) {
 		for (size_t j = 0; j < tables[i]->count; j++) {
-			const char *name = tables[i]->keys[j].name;
+			const char *name = tables[i]->rows[j].name;
 
 			if (j > 0)
-				assert_true(strcmp(tables[i]->keys[j - 1].name, name) < 0);
-			assert_ptr_equal(conf_table_find(tables[i], name), &tables[i]->keys[j]);
+				assert_true(strcmp(tables[i]->rows[j - 1].name, name) < 0);
+			assert_ptr_equal(schema_find(tables[i], 0, name), &tables[i]->rows[j]);
 		}
 	}
 	for (size_t j = 0; j < tables[1]->count; j++)
-		assert_null(conf_table_find(tables[2], tables[1]->keys[j].name));
+		assert_null(schema_find(tables[2], 0, tables[1]->rows[j].name));
 }
 
 static void

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
-#include "conf/conf_key.h"
+#include "conf/conf_impl.h"
 #include "base/xalloc.h"
 
 /* A directory of its own, and the environment as it was. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/conf_key.h"
+#include "conf/conf_impl.h"
 #include "conf/conf_show.h"
 #include "base/xalloc.h"
 
@@ -148,15 +148,15 @@ test_a_secret_is_said_to_be_set_and_never_shown(void **state)
 static void
 test_every_key_has_a_row(void **state)
 {
-	const struct conf_table *tables[] = {conf_device_table(), conf_args_table(), conf_global_table()};
+	const struct schema_table *tables[] = {conf_device_table(), conf_args_table(), conf_global_table()};
 	struct config *config = load(first, second);
 	cJSON *device = conf_show_device(config, config_device(config, "core1")), *all = conf_show_globals(config);
 	(void)state;
 
 	for (size_t t = 0; t < 3; t++) {
 		for (size_t i = 0; i < tables[t]->count; i++) {
-			if (tables[t]->keys[i].type != CONF_BLOCK)
-				assert_non_null(conf_show_row(t < 2 ? device : all, tables[t]->keys[i].name));
+			if (tables[t]->rows[i].type != SCHEMA_APART)
+				assert_non_null(conf_show_row(t < 2 ? device : all, tables[t]->rows[i].name));
 		}
 	}
 	assert_string_equal(shown(all, "max_sessions"), "7 file:b.yaml:2");
