@@ -2,7 +2,7 @@
  * The broker: owns peers, requests, pools and sessions, routes between them, and executes what pool policy decides.
  * Main thread only.  The parts: broker.c (life, peers), dispatch.c (messages), device.c (pool actions,
  * reload), link.c (connecting, jump hosts, prompts), request_exec.c (running commands), verbs.c and
- * report_status.c (verbs of npctl).
+ * verb_status.c (verbs of npctl).
  */
 #ifndef NP_BROKER_H
 #define NP_BROKER_H

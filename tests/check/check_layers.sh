@@ -35,14 +35,14 @@ src/login        : src/transport src/sshconf src/conf src/target src/ssh : libss
 src/serve        : src/wire : ev cjson
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker : cjson
-src/broker       : src/wire src/secret src/schema src/sshconf src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/ssh src/serve src/report src/broker/answer src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/inspect : cjson ev
-src/broker/answer  : +src/broker src/broker : cjson
+src/broker       : src/wire src/secret src/schema src/sshconf src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/ssh src/serve src/report src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev
 src/broker/client  : +src/broker src/broker : cjson ev
 src/broker/device  : +src/broker src/broker : cjson ev
 src/broker/link    : +src/broker src/broker : cjson ev
 src/broker/report  : +src/broker src/broker : cjson ev
 src/broker/request : +src/broker src/broker : cjson ev
 src/broker/steer   : +src/broker src/broker : cjson
+src/broker/verb    : +src/broker src/broker : cjson ev
 src              : +src/broker src/broker : ev
 
 client/lib       : src/wire : cjson

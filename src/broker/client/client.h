@@ -26,27 +26,9 @@ void client_error(struct client *client, const struct message_id *id, const stru
 void client_notify(struct client *client, const char *method, cJSON *params);
 struct client *client_by_id(struct broker *b, uint64_t id); /* or NULL */
 
-/* ---- dispatch.c ---- */
-
-void broker_dispatch(struct client *client, const struct frame *frame);
-
-/* ---- verbs.c ---- */
-
-struct broker_sync {
-	TAILQ_ENTRY(broker_sync) link;
-	uint64_t peer_id;
-	struct message_id id;
-};
-struct verb {
-	const char *name;
-	/* Answers now and returns 0, or sets err and returns -1; a verb that answers later returns 0 as well. */
-	int (*run)(struct client *client, const struct message *m, struct np_error *err);
-};
 /* A request with its pool, of parsed params, which are taken over; it is not in the pool's queue yet. */
 int broker_request_make(struct client *client, const struct message *m, enum request_kind kind,
     struct exec_params *params, struct request **made, struct np_error *err);
-const struct verb *broker_verb(const char *name);
-void broker_syncs_answer(struct broker *b);
 
 /* ---- client_json.c ---- */
 

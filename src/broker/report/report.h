@@ -105,7 +105,7 @@ void audit_event(struct reports *events, const struct event *e);
 char *audit_command(const struct reports *events, const char *command, size_t size, const struct redact *secrets,
     const struct platform *platform);
 
-/* ---- report_metrics.c, report_metrics_text.c ---- */
+/* ---- report_metrics.c, verb_metrics.c ---- */
 
 struct broker_metrics *metrics_create(struct ev_loop *loop);
 void metrics_destroy(struct broker_metrics *m);
@@ -113,6 +113,5 @@ void metrics_event(struct broker_metrics *m, const struct event *e);
 void metrics_rtt(struct broker_metrics *m, double rtt);
 void metrics_client(struct broker_metrics *m);
 void metrics_client_left(struct broker_metrics *m, const struct client *client);
-int broker_verb_metrics(struct client *client, const struct message *m, struct np_error *err);
 
 #endif

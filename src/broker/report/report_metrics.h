@@ -43,7 +43,7 @@ struct broker_metrics {
 const char *metrics_outcome_name(enum metrics_outcome outcome);
 const char *metrics_kind_name(enum metrics_kind kind);
 
-/* ---- report_metrics_device.c ---- */
+/* ---- verb_metrics_device.c ---- */
 
 /* Families with a label for the device. */
 void metrics_put_devices(struct openmetrics *o, const struct broker *b);

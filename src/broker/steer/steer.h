@@ -4,9 +4,6 @@
  *
  *   steer_select.c   which devices are meant
  *   steer_rules.c    what was said about them
- *   steer.c    the verbs that say it: pause, resume, disable, enable, drain, reconnect
- *   steer_close.c    the verbs that end something: close, kill
- *   answer_wait.c     answers that come when the old sessions are gone
  */
 #ifndef NP_BROKER_STEER_H
 #define NP_BROKER_STEER_H
@@ -95,37 +92,6 @@ void broker_steer_apply(struct device *dev);
 int broker_steer_admit(const struct device *dev, struct np_error *err) NP_MUST_CHECK;
 /* Drains a session, and those that it carries as a jump host: they would hold it otherwise. */
 void link_drain(struct link *link, const char *why);
-
-/* ---- answers that wait ---- */
-
-struct steer_wait;
-TAILQ_HEAD(steer_waits, steer_wait);
-
-/* Whether one more answer of this client may wait (wait, sync, config_show, test): 0, or -1 with err (queue_full). */
-int broker_wait_room(const struct client *client, struct np_error *err);
-/*
- * Answers the request with result (taken over) once the sessions of the selected pools that there are now, with those
- * behind them, are gone; empty: once those pools have neither sessions nor requests.
- */
-void broker_wait_for(
-    struct client *client, const struct message_id *id, const struct selection *s, bool empty, cJSON *result);
-/* A session or a request has ended: looked at when the turn ends. */
-void broker_waits_note(struct broker *b);
-/* Whether an answer to this id of the client waits. */
-bool broker_wait_has(const struct client *client, const struct message_id *id);
-/* It does not wait any longer: the answer is that it was cancelled; what was steered stays so. */
-void broker_wait_cancel(struct client *client, const struct message_id *id);
-/* At the end of a turn. */
-void broker_waits_answer(struct broker *b);
-void broker_waits_finish(struct broker *b);
-
-/* ---- the verbs ---- */
-
-int verb_devices(struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_steer(struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_close(struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_kill(struct client *client, const struct message *m, struct np_error *err);
-void broker_drains_follow(struct broker *b);
 
 /* ---- steer_json.c ---- */
 

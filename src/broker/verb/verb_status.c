@@ -17,7 +17,6 @@
 #include "broker/broker_impl.h"
 #include "base/process.h"
 #include "wire/json.h"
-#include "broker/report/report_status.h"
 #include "base/clock.h"
 #include "base/operand.h"
 #include "base/text.h"

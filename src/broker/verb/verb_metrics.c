@@ -1,7 +1,7 @@
 /*
  * The verb `metrics`: what has been counted, and what the broker holds at this moment, as OpenMetrics text.
  *
- * Devices are no labels unless asked for (report_metrics_device.c).
+ * Devices are no labels unless asked for (verb_metrics_device.c).
  */
 #include <dirent.h>
 #include <stdlib.h>
