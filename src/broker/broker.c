@@ -97,7 +97,7 @@ on_peer_closed(struct peer *peer, void *arg)
 	struct broker *b = client->broker;
 	struct request *r, *next;
 
-	link_shell_peer_left(b, client);
+	links_unhold(&client->holds);
 	log_debug(
 	    "peer", "client %llu left with %d requests", (unsigned long long)peer_id(peer), client->requests_count);
 	TAILQ_FOREACH_SAFE (r, &client->requests, peer_link, next) {
@@ -184,6 +184,7 @@ on_accept(int fd, pid_t pid, void *arg)
 	client->broker = b;
 	client->since = clock_now();
 	TAILQ_INIT(&client->requests);
+	TAILQ_INIT(&client->holds.list);
 	client->peer = peer_create(b->loop, broker_next_id(b), fd, pid, &peer_callbacks, client);
 	report_peer(client, fd);
 	TAILQ_INSERT_TAIL(&b->clients, client, link);

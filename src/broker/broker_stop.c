@@ -114,7 +114,7 @@ broker_stop(struct broker *b, bool now)
 	release_persistent(b);
 	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
 	fail_waiting(b, &err);
-	link_shell_unhold_all(b);
+	links_unhold_all(b);
 	if (b->stopping || now) {
 		b->stopping = b->at_once = true;
 		log_info("broker", "ending now");

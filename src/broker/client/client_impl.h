@@ -13,6 +13,7 @@
 #include "serve/peer.h"
 #include "broker/request/request.h"
 #include "broker/client/client.h"
+#include "broker/client/holder.h"
 
 /* The broker's record of one client connection.  Owned by broker.peers, freed when the peer has closed. */
 struct client {
@@ -24,8 +25,8 @@ struct client {
 	double since;
 	struct event_who who;
 	int watches;
-	bool refused;          /* one too many: told so, and closed */
-	const char *hold_lost; /* why a lease that it held has ended, static text: its next request is told */
+	bool refused; /* one too many: told so, and closed */
+	struct holder holds;
 };
 
 #endif

@@ -288,7 +288,7 @@ on_kick(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 		return; /* everything is being closed: nothing is opened any more */
 	TAILQ_FOREACH (e, &dev->policy.entries, link) {
 		link_refresh(link_of_entry(e));
-		link_shell_check_hold(link_of_entry(e), now);
+		link_check_hold(link_of_entry(e), now);
 	}
 	dev->wants_room = false;
 	for (;;) {

@@ -13,7 +13,7 @@
 static struct waiter *
 trial_audience(const struct link *link)
 {
-	struct waiter *w = link->test != NULL ? &link->test->waiter : NULL;
+	struct waiter *w = link->trial != NULL ? link->trial->waiter : NULL;
 
 	return w != NULL ? w->ops->audience(w, 0) : NULL;
 }
@@ -293,8 +293,8 @@ broker_connector_notice(uint64_t job_id, const char *text, void *arg)
 		return;
 	log_info("session", "%s: %s", dev->conf->name, text);
 	if (link != NULL && link->entry.trial) {
-		if (link->test != NULL)
-			link->test->waiter.ops->notice(&link->test->waiter, text);
+		if (link->trial != NULL)
+			link->trial->waiter->ops->notice(link->trial->waiter, text);
 		return;
 	}
 	TAILQ_FOREACH (w, &dev->policy.waiters, link)

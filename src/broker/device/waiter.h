@@ -17,6 +17,7 @@
 #include "pool/pool.h"
 
 struct device;
+struct holder;
 struct link;
 struct waiter;
 
@@ -51,10 +52,12 @@ struct waiter {
 	TAILQ_ENTRY(waiter) user; /* device.users */
 
 	/* Of its owner, before device_wait(): */
-	bool interactive; /* there is a person at a terminal */
-	bool opens;       /* npctl open, or the way to what it opens: lifts blocks */
-	bool takes_held;  /* goes on with a lease that its client holds */
-	const void *client;
+	bool interactive;      /* there is a person at a terminal */
+	bool opens;            /* npctl open, or the way to what it opens: lifts blocks */
+	bool takes_held;       /* goes on with a shell that it keeps */
+	bool records;          /* the session that is made for it alone writes down all that its shell says and hears */
+	bool sees_login;       /* likewise remembers what the login said */
+	struct holder *holder; /* keeps shells, or NULL */
 	const char *agent_socket; /* NULL: the daemon's; lives as long as w waits */
 	double queue_timeout;     /* negative: the device's */
 

@@ -87,24 +87,12 @@ drop_forward(struct link *link)
 		request_cancel(r, false);
 }
 
-/* Requests whose output waits for a slow client outlive the session that it came from. */
-static void
-leave_requests(const struct link *link)
-{
-	struct request *r;
-
-	TAILQ_FOREACH (r, &link->dev->broker->requests, link) {
-		if (r->lease == link)
-			r->lease = NULL;
-	}
-}
-
 static void
 session_free(struct link *link)
 {
 	struct broker *b = link->dev->broker;
 
-	leave_requests(link);
+	link_leases_leave(link);
 	link_shell_finish(link);
 	if (link->entry.pool != NULL)
 		pool_entry_remove(&link->entry);
@@ -138,8 +126,12 @@ connect_failed(struct link *link, const struct np_error *err, uint64_t agent_has
 	}
 	if (!link->entry.trial || err->reason != REASON_CANCELLED)
 		link_report_failed(link, err);
-	if (link->test != NULL)
-		broker_test_failed(link, err);
+	if (link->trial != NULL) {
+		struct trial *t = link->trial;
+		trial_leave(t);
+		/* The time is that of the connector: what came after it was the command line's. */
+		t->events->failed(t, link->connect_seconds > 0, err);
+	}
 	session_free(link);
 }
 
@@ -242,8 +234,8 @@ start_dial(struct link *link, int ready_fd)
 	    .ready_fd = ready_fd,
 	    .timeout = link->target->connection_timeout,
 	    .for_shell = link->dev->platform != NULL,
-	    .steps = link->test != NULL,
-	    .no_login = link->test != NULL && link->test->test.barred.reason != REASON_NONE,
+	    .steps = link->trial != NULL,
+	    .no_login = link->trial != NULL && link->trial->no_login,
 	    .prompt_timeout = link->dev->conf->args.prompt_timeout};
 
 	link->dial_job = connector_submit(link->dev->broker->connector, &attempt);
@@ -287,8 +279,11 @@ link_ready(struct link *link)
 	dev->logins++;
 	dev->broker->logins++;
 	link_report_up(link);
-	if (link->test != NULL)
-		broker_test_passed(link);
+	if (link->trial != NULL) {
+		struct trial *t = link->trial;
+		trial_leave(t);
+		t->events->passed(t, link);
+	}
 	device_kick(dev);
 }
 
@@ -397,8 +392,8 @@ inherit_wishes(struct request *r, const struct link *link)
 		r->params.interactive |= waiter_of(w)->interactive;
 		r->opens |= waiter_of(w)->opens;
 	}
-	if (link->test != NULL)
-		r->params.interactive |= link->test->waiter.interactive;
+	if (link->trial != NULL)
+		r->params.interactive |= link->trial->waiter->interactive;
 }
 
 static void
@@ -501,10 +496,10 @@ broker_forward_start(struct request *r)
 		request_ended(r);
 		return;
 	}
-	r->relay = relay_create(
-	    r->broker->loop, r->lease->session, link->target->host, link->target->port, pair[0], &relay_callbacks, r);
-	if (link->test != NULL)
-		broker_test_step(link->test, "jump host", STEP_OK, r->dev->conf->name);
+	r->relay = relay_create(r->broker->loop, link_session(r->lease.link), link->target->host, link->target->port,
+	    pair[0], &relay_callbacks, r);
+	if (link->trial != NULL)
+		link->trial->events->jumped(link->trial, r->dev->conf->name);
 	start_dial(link, pair[1]);
 }
 
@@ -515,6 +510,7 @@ session_new(struct device *dev, struct target *target, const char *agent_socket)
 
 	link->dev = dev;
 	link->id = broker_next_id(dev->broker);
+	TAILQ_INIT(&link->leases);
 	link->target = target_ref(target);
 	link->agent_socket = xstrdup_null(agent_socket);
 	login_files_take(&link->tried, link->target);
@@ -540,26 +536,50 @@ link_connect(struct device *dev, const struct pool_action *action)
 	struct link *link = session_new(dev, dev->target, choose_agent(dev, action->waiter));
 
 	link->entry.private_use = action->private_use;
-	link->entry.private_for = action->private_use && action->waiter != NULL ? action->waiter->id : 0;
+	if (action->private_use && action->waiter != NULL) {
+		link->entry.private_for = action->waiter->id;
+		link->sh.records = waiter_of(action->waiter)->records;
+		link->sh.sees_login = waiter_of(action->waiter)->sees_login;
+	}
 	pool_connect_started(&dev->policy, &link->entry, link->id, clock_now());
 	session_begin(link);
 }
 
 void
-link_try(struct request *r, struct target *target)
+link_try(struct device *dev, struct target *target, struct trial *t)
 {
-	const char *agent = r->params.agent_socket;
-	struct link *link = session_new(r->dev, target, agent != NULL ? agent : r->broker->options.agent_socket);
+	const char *agent = t->agent_socket;
+	struct link *link = session_new(dev, target, agent != NULL ? agent : dev->broker->options.agent_socket);
 
-	link->test = r;
-	r->test.session = link;
-	pool_trial_started(&r->dev->policy, &link->entry, link->id, clock_now());
+	link->trial = t;
+	t->link = link;
+	pool_trial_started(&dev->policy, &link->entry, link->id, clock_now());
 	session_begin(link);
+}
+
+struct link *
+trial_leave(struct trial *t)
+{
+	struct link *link = t->link;
+
+	if (link != NULL)
+		link->trial = NULL;
+	t->link = NULL;
+	return link;
+}
+
+static void
+on_connector_step(uint64_t job, const struct connect_step *step, void *broker)
+{
+	struct link *link = link_by_job(broker, job);
+
+	if (link != NULL && link->trial != NULL)
+		link->trial->events->step(link->trial, step);
 }
 
 const struct connector_events broker_connector_events = {
     .done = on_connector_done,
     .prompt = broker_prompt_ask,
     .notice = broker_connector_notice,
-    .step = broker_test_connector_step,
+    .step = on_connector_step,
 };

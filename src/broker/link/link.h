@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "broker/link/lease.h"
 #include "login/connector.h"
 #include "pool/pool.h"
 #include "target/target.h"
@@ -33,20 +34,72 @@ void link_ready(struct link *link);
 /* ---- link_shell.c ---- */
 
 void link_shell_open(struct link *link);
-void link_shell_lease(struct link *link, struct request *r);
-void link_shell_lease_end(struct link *link, struct request *r);
-void link_shell_pause(struct link *link);
-bool link_shell_resume(struct request *r);
-void link_shell_check_hold(struct link *link, double now);
-void links_check_hold(struct broker *b, double now);
-void link_shell_peer_left(struct broker *b, const struct client *client);
-void link_shell_unhold_all(struct broker *b);
 bool link_shell_say_goodbye(struct link *link, const char *why);
 bool link_shell_is_leaving(const struct link *link);
 void link_shell_keepalive(struct link *link);
 void link_shell_finish(struct link *link);
 
 cJSON *link_shell_json(const struct link *link);
+
+/* ---- link_lease.c ---- */
+
+/* The session of the device whose shell is kept by holder, or NULL. */
+struct link *link_kept(const struct device *dev, const struct holder *holder);
+void link_check_hold(struct link *link, double now);
+void links_check_hold(struct broker *b, double now);
+/* It goes: what it kept is given back. */
+void links_unhold(struct holder *holder);
+void links_unhold_all(struct broker *b);
+
+/* ---- facts ---- */
+
+uint64_t link_id(const struct link *link);
+/* How it authenticated. */
+const char *link_auth(const struct link *link);
+/* Seconds that it took to make it. */
+double link_connect_seconds(const struct link *link);
+/* clock_now(); 0: not yet. */
+double link_ready_since(const struct link *link);
+const struct target *link_target(const struct link *link);
+struct session *link_session(struct link *link);
+/* One more command has begun on it. */
+void link_count_command(struct link *link);
+/* What is written down of its shell; NULL: nothing is. */
+struct transcript *link_transcript(const struct link *link);
+/* What was seen since link_forget_seen(), at most SEEN_MAX bytes of it; from the login on, if the waiter asked. */
+const struct buf *link_seen(const struct link *link);
+void link_see(struct link *link, const void *bytes, size_t size);
+void link_forget_seen(struct link *link);
+/* Whether there is a secret for it: the base mode is where its shells belong. */
+bool link_has_secret(const struct link *link);
+
+/* ---- trials: how a session comes about that nobody gets ---- */
+
+struct trial;
+struct waiter;
+struct trial_events {
+	/* A step of the connector. */
+	void (*step)(struct trial *t, const struct connect_step *step);
+	/* The way through the jump host of this name is open. */
+	void (*jumped)(struct trial *t, const char *device);
+	/* Something happened on the command line. */
+	void (*shell)(struct trial *t, enum cli_state state, const struct platform_mode *mode);
+	/* The last event is one of these two; t->link is NULL then. */
+	void (*passed)(struct trial *t, const struct link *link);
+	/* made: by the connector; what failed was the command line. */
+	void (*failed)(struct trial *t, bool made, const struct np_error *err);
+};
+struct trial {
+	const struct trial_events *events;
+	struct waiter *waiter; /* who can be told and asked */
+	struct link *link;     /* NULL: not begun, over, or nobody watches any more */
+	bool no_login;
+	const char *agent_socket; /* NULL: the daemon's */
+};
+/* It may have failed when this returns. */
+void link_try(struct device *dev, struct target *target, struct trial *t);
+/* Nobody watches any longer; the session, if it was being made, is for the caller to end. */
+struct link *trial_leave(struct trial *t);
 
 /* ---- link_detect.c ---- */
 
@@ -62,8 +115,6 @@ void broker_forward_start(struct request *r);
 void broker_forward_failed(struct request *r, const struct np_error *err);
 struct device *device_by_job(struct broker *b, uint64_t job);
 struct link *link_by_job(struct broker *b, uint64_t job);
-/* Makes a session that nobody gets, for a test; it may have failed when this returns. */
-void link_try(struct request *r, struct target *target);
 
 /* ---- link_report.c ---- */
 

@@ -16,10 +16,13 @@
 #include "ssh/shell.h"
 #include "target/target.h"
 #include "broker/device/device_impl.h"
+#include "broker/client/holder.h"
 #include "broker/link/link.h"
 #include <ev.h>
 
 #define BROKER_JUMPS_MAX 8
+
+#define LINK_SEEN_MAX (256u * 1024u)
 
 /* What the shell of a session is doing. */
 enum link_use {
@@ -33,8 +36,8 @@ enum link_use {
 struct link_shell {
 	struct shell *shell; /* NULL: none, or none any more */
 	enum link_use use;
-	struct request *runner; /* who has the lease, or NULL */
-	struct client *holder;  /* between two requests of this client */
+	struct lease *runner; /* who has the shell, or NULL */
+	struct kept kept;     /* between two requests of a client */
 	double held_since;
 	ev_timer clock;        /* the next keep-alive, or the end of the time that a lease may be held */
 	struct np_error error; /* why it ended */
@@ -43,12 +46,13 @@ struct link_shell {
 	bool outdated; /* the configuration changed while it connected */
 	bool needed_person;
 	bool secret_given;             /* one is configured: the base mode is where its shells belong */
-	bool trial;                    /* what comes is looked at by request_platform.c */
-	struct transcript *transcript; /* of a session that a recording made; NULL: none */
+	bool records;                  /* a transcript is wanted */
+	bool sees_login;               /* what the login says is wanted in `seen` */
+	struct transcript *transcript; /* NULL: none */
 	bool provisional;              /* by the definition that fits most: of no use once the right one is known */
 	bool detecting;                /* link_detect.c: */
 	size_t asked;                  /* definitions whose commands were tried */
-	struct buf seen;               /* the answer to the last one */
+	struct buf seen;               /* the answer to the last one; what a trial of the platform looks at */
 };
 
 /*
@@ -64,15 +68,31 @@ struct link {
 	struct target *target;   /* what was dialled: a reference */
 	struct login_files tried;
 	struct np_error jump_error; /* why the connection through the jump host ended under the dial */
-	struct request *test;       /* shows how it comes about (request_test.c), or NULL */
-	struct request *forward;    /* the lease on the jump host's session that carries this one, or NULL */
-	char *agent_socket;         /* of the client that caused the login; only until it is done */
-	char *auth;                 /* how it authenticated */
-	bool closing;               /* told to end; closed() is on its way */
+	struct trial *trial;        /* watches how it comes about, or NULL */
+	struct lease_list leases;
+	struct request *forward; /* the lease on the jump host's session that carries this one, or NULL */
+	char *agent_socket;      /* of the client that caused the login; only until it is done */
+	char *auth;              /* how it authenticated */
+	bool closing;            /* told to end; closed() is on its way */
 	double connect_seconds;
 	uint64_t commands; /* run on it so far */
 	struct link_shell sh;
 	char *end_why; /* of a session whose shell says goodbye first */
 };
+
+/* ---- link_shell.c ---- */
+
+void link_shell_set_use(struct link *link, enum link_use use);
+void link_shell_become_free(struct link *link);
+void link_shell_start_clock(struct link *link, double seconds);
+
+/* ---- link_lease.c ---- */
+
+/* The shell is back at its first mode: the lease that the pool counts is over. */
+void link_lease_over(struct link *link);
+/* Its shell has died: who kept it is told. */
+void link_lease_died(struct link *link);
+/* The session is gone. */
+void link_leases_leave(struct link *link);
 
 #endif

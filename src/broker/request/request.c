@@ -115,6 +115,7 @@ request_create(struct broker *b, enum request_kind kind, struct client *peer, co
 	r->broker = b;
 	r->uid = r->waiter.pool.id = broker_next_id(b);
 	r->waiter.ops = &waiter_callbacks;
+	r->lease.events = &request_lease_events;
 	r->kind = kind;
 	r->state = REQUEST_MADE;
 	r->client = peer;
@@ -150,22 +151,9 @@ request_detach_peer(struct request *r)
 void
 request_release_lease(struct request *r)
 {
-	if (r->lease == NULL)
-		return;
-	if (r->dev->platform != NULL) {
-		if (r->lease->sh.runner == r)
-			link_shell_lease_end(r->lease, r);
-		r->lease = NULL;
-		return;
-	}
-	link_refresh(r->lease);
-	if (r->waiter.pool.slotless)
-		pool_release_carried(&r->lease->entry, clock_now());
-	else
-		pool_release(&r->lease->entry, clock_now());
-	device_kick(r->lease->dev);
-	devices_kick_room(r->broker);
-	r->lease = NULL;
+	bool keeps = r->params.hold && r->client != NULL && !r->cancelled && !r->broker->stopping;
+
+	link_release(&r->lease, keeps ? &r->client->holds : NULL);
 }
 
 /* The last thing that happens to a request; it is freed at the end of the turn. */

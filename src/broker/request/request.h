@@ -101,10 +101,9 @@ void request_resize(struct request *r, int cols, int rows);
 /* ---- request_cli.c ---- */
 
 void request_cli_start(struct request *r);
-void request_cli_result(struct request *r, const struct cli_result *result);
+extern const struct lease_events request_lease_events;
 void request_cli_pump(struct request *r);
 void request_cli_cancel(struct request *r);
-void request_cli_question(struct request *r, const struct cli_event *event);
 void request_cli_answer(struct request *r, const char *value);
 void request_cli_free(struct request *r);
 void request_cli_mode(struct request *r, const char *mode);
@@ -122,7 +121,6 @@ void request_config_fields(cJSON *o, const struct request *r);
 /* ---- request_record.c ---- */
 
 int verb_record(struct client *client, const struct message *m, struct np_error *err);
-void broker_record_begin(struct link *link);
 void broker_request_add_command(struct request *r, const char *text);
 void broker_record_command(struct request *r);
 void broker_record_result(struct request *r, const struct cli_result *result);
@@ -131,7 +129,6 @@ void broker_record_end(struct request *r);
 /* ---- request_platform.c ---- */
 
 int verb_platform_test(struct client *client, const struct message *m, struct np_error *err);
-void broker_trial_seen(struct link *link, const void *bytes, size_t size);
 void broker_trial_command(struct request *r);
 bool broker_trial_result(struct request *r, const struct cli_result *result);
 
@@ -139,11 +136,6 @@ bool broker_trial_result(struct request *r, const struct cli_result *result);
 
 int broker_verb_test(struct client *client, const struct message *m, struct np_error *err);
 bool broker_test_resolved(struct broker *b, struct connect_result *result);
-void broker_test_connector_step(uint64_t job, const struct connect_step *step, void *broker);
-void broker_test_step(struct request *r, const char *name, enum step_outcome outcome, const char *text);
-void broker_test_shell(struct link *link);
-void broker_test_passed(struct link *link);
-void broker_test_failed(struct link *link, const struct np_error *err);
 void broker_test_cancel(struct request *r);
 
 /* ---- request_report.c; those that the broker makes for jump hosts are not told ---- */

@@ -16,14 +16,6 @@
 #define FIRST_BYTE_DEFAULT 60.0
 #define IDLE_DEFAULT 60.0
 
-static struct cli *
-driver_of(const struct request *r)
-{
-	struct shell *sh = r->lease != NULL ? r->lease->sh.shell : NULL;
-
-	return sh != NULL ? shell_cli(sh) : NULL;
-}
-
 static double
 first_given(double own, double device, double otherwise)
 {
@@ -65,7 +57,7 @@ fail_command(struct request *r, const struct np_error *err)
 }
 
 static void
-start_command(struct request *r, struct cli *cli)
+start_command(struct request *r)
 {
 	const struct command *c = &r->params.commands[r->index];
 	struct cli_command command = {.text = c->text,
@@ -78,20 +70,17 @@ start_command(struct request *r, struct cli *cli)
 	    .interactive = r->params.interactive && r->client != NULL};
 	struct np_error err;
 
-	if (cli_run(cli, &command, clock_now(), &err) == -1) {
+	if (link_run(&r->lease, &command, &err) == -1) {
 		fail_command(r, &err);
 		return;
 	}
 	broker_record_command(r);
 	if (r->params.trial)
 		broker_trial_command(r);
-	r->lease->commands++;
-	r->dev->commands++;
-	shell_wake(r->lease->sh.shell);
 }
 
 static void
-start_config(struct request *r, struct cli *cli)
+start_config(struct request *r)
 {
 	struct cli_config config = {.lines = r->cli.lines,
 	    .count = r->cli.lines_count,
@@ -104,39 +93,33 @@ start_config(struct request *r, struct cli *cli)
 	    .confirm_minutes = r->params.confirm_minutes};
 	struct np_error err;
 
-	if (cli_configure(cli, &config, clock_now(), &err) == -1) {
+	if (link_configure(&r->lease, &config, &err) == -1)
 		request_fail(r, &err);
-		return;
-	}
-	r->lease->commands++;
-	shell_wake(r->lease->sh.shell);
 }
 
 static void
-start_operation(struct request *r, struct cli *cli)
+start_operation(struct request *r)
 {
 	if (r->kind == REQUEST_CONFIG)
-		start_config(r, cli);
+		start_config(r);
 	else
-		start_command(r, cli);
+		start_command(r);
 }
 
 static void
-start_enable(struct request *r, struct cli *cli, const char *secret)
+start_enable(struct request *r, const char *secret)
 {
 	struct np_error err;
 
-	if (cli_enable(cli, secret, clock_now(), &err) == -1)
+	if (link_enable(&r->lease, secret, &err) == -1)
 		request_fail(r, &err);
-	else
-		shell_wake(r->lease->sh.shell);
 }
 
 /* Configuration begins in the privileged mode; a command runs there when the request says so. */
 static bool
-must_enable(const struct request *r, const struct cli *cli)
+must_enable(const struct request *r)
 {
-	const struct platform_mode *mode = cli_mode(cli), *base = r->dev->platform->base_mode;
+	const struct platform_mode *mode = link_mode(&r->lease), *base = r->dev->platform->base_mode;
 
 	if (r->kind != REQUEST_CONFIG && !r->params.enable)
 		return false;
@@ -147,20 +130,19 @@ must_enable(const struct request *r, const struct cli *cli)
 void
 request_cli_start(struct request *r)
 {
-	struct cli *cli = driver_of(r);
 	struct np_error err;
 
 	request_begin_command(r);
 	r->cli.prompt[0] = r->cli.device_error[0] = '\0';
 	r->cli.mode[0] = '\0';
-	if (cli == NULL || cli_state(cli) == CLI_CLOSED) {
+	if (!link_serves(&r->lease)) {
 		error_set(&err, REASON_OUTCOME_UNKNOWN, "the shell has ended");
 		if (!request_try_again(r, &err, false))
 			fail_command(r, &err);
-	} else if (must_enable(r, cli))
-		start_enable(r, cli, NULL);
+	} else if (must_enable(r))
+		start_enable(r, NULL);
 	else
-		start_operation(r, cli);
+		start_operation(r);
 }
 
 /* ---- output ---- */
@@ -169,28 +151,28 @@ request_cli_start(struct request *r)
 void
 request_cli_pump(struct request *r)
 {
-	struct shell *sh = r->lease != NULL ? r->lease->sh.shell : NULL;
-	const struct buf *out = sh != NULL ? shell_output(sh) : NULL;
+	const struct buf *out = link_output(&r->lease);
+	struct transcript *t = out != NULL && r->params.record ? link_transcript(r->lease.link) : NULL;
 
-	if (out == NULL || r->lease->sh.runner != r)
+	if (out == NULL)
 		return;
 	if (out->len > 0) {
 		r->got_output = true;
 		r->last_activity = clock_now();
 	}
-	if (r->params.record && r->lease->sh.transcript != NULL) {
-		transcript_output(r->lease->sh.transcript, buf_head(out), out->len);
-		shell_consume(sh, out->len);
+	if (t != NULL) {
+		transcript_output(t, buf_head(out), out->len);
+		link_consume(&r->lease, out->len);
 	}
 	if (r->params.trial) {
-		broker_trial_seen(r->lease, buf_head(out), out->len);
-		shell_consume(sh, out->len);
+		link_see(r->lease.link, buf_head(out), out->len);
+		link_consume(&r->lease, out->len);
 	}
 	while (out->len > 0) {
 		size_t n = request_stream(r, 0, buf_head(out), out->len);
 		if (n == 0)
 			return;
-		shell_consume(sh, n);
+		link_consume(&r->lease, n);
 	}
 }
 
@@ -198,14 +180,13 @@ request_cli_pump(struct request *r)
 static void
 keep_rest(struct request *r)
 {
-	struct shell *sh = r->lease != NULL ? r->lease->sh.shell : NULL;
-	const struct buf *out = sh != NULL ? shell_output(sh) : NULL;
+	const struct buf *out = link_output(&r->lease);
 
 	request_cli_pump(r);
 	if (out == NULL || out->len == 0)
 		return;
 	request_keep_tail(r, 0, buf_head(out), out->len);
-	shell_consume(sh, out->len);
+	link_consume(&r->lease, out->len);
 }
 
 /* ---- ends ---- */
@@ -234,12 +215,10 @@ may_ask_secret(const struct request *r, const struct np_error *err)
 static void
 enabled(struct request *r, const struct cli_result *result)
 {
-	struct cli *cli = driver_of(r);
-
 	if (r->cancelled || r->client == NULL)
 		request_command_done(r);
-	else if (result->err.reason == REASON_NONE && cli != NULL)
-		start_operation(r, cli);
+	else if (result->err.reason == REASON_NONE && r->lease.link != NULL)
+		start_operation(r);
 	else if (may_ask_secret(r, &result->err))
 		secret_wanted(r);
 	else if (!request_try_again(r, &result->err, false)) /* the command itself has not been sent */
@@ -271,8 +250,7 @@ request_cli_mode(struct request *r, const char *mode)
 void
 request_cli_begin(struct request *r)
 {
-	const struct cli *cli = driver_of(r);
-	const struct platform_mode *mode = cli != NULL ? cli_mode(cli) : NULL;
+	const struct platform_mode *mode = link_mode(&r->lease);
 
 	snprintf(r->cli.began, sizeof(r->cli.began), "%s", mode != NULL ? mode->name : "");
 	r->cli.moved = false;
@@ -293,10 +271,18 @@ take_result(struct request *r, const struct cli_result *result)
 	r->end.status = result->device_error ? 1 : 0;
 }
 
-/* The driver has ended what it was asked for. */
-void
-request_cli_result(struct request *r, const struct cli_result *result)
+static struct request *
+of_lease(struct lease *l)
 {
+	return NP_CONTAINER(l, struct request, lease);
+}
+
+/* The driver has ended what it was asked for. */
+static void
+on_result(struct lease *l, const struct cli_result *result)
+{
+	struct request *r = of_lease(l);
+
 	question_drop(&r->waiter);
 	if (r->state != REQUEST_RUNNING)
 		return;
@@ -324,10 +310,8 @@ request_cli_result(struct request *r, const struct cli_result *result)
 void
 request_cli_cancel(struct request *r)
 {
-	struct cli *cli = driver_of(r);
-
 	question_drop(&r->waiter);
-	if (cli == NULL || r->lease->sh.runner != r) {
+	if (link_output(&r->lease) == NULL) {
 		request_command_done(r);
 		return;
 	}
@@ -337,41 +321,55 @@ request_cli_cancel(struct request *r)
 		return;
 	}
 	/* At rest its result is on the way, and is that of this command: the next one must not begin before it. */
-	cli_cancel(cli, clock_now());
-	shell_wake(r->lease->sh.shell);
+	link_cancel(&r->lease);
 }
 
 /* ---- questions ---- */
 
-void
-request_cli_question(struct request *r, const struct cli_event *event)
+static void
+on_question(struct lease *l, const struct cli_event *event)
 {
+	struct request *r = of_lease(l);
+
 	question_drop(&r->waiter); /* the device went on from the one before: its answer would be one to this */
 	if (r->client == NULL || !r->params.interactive || r->cancelled)
-		cli_answer(driver_of(r), NULL, clock_now());
+		link_answer(l, NULL);
 	else
 		question_ask(&r->waiter, PROMPT_QUESTION, event->text, !event->hidden);
 }
+
+static void
+on_output(struct lease *l)
+{
+	request_cli_pump(of_lease(l));
+}
+
+static void
+on_line(struct lease *l, const struct cli_event *event)
+{
+	request_config_line(of_lease(l), event);
+}
+
+const struct lease_events request_lease_events = {
+    .output = on_output, .result = on_result, .line = on_line, .question = on_question};
 
 /* What the person said; NULL: nothing. */
 void
 request_cli_answer(struct request *r, const char *value)
 {
-	struct cli *cli = driver_of(r);
 	struct np_error err;
 
-	if (cli == NULL || r->lease->sh.runner != r)
+	if (link_output(&r->lease) == NULL)
 		return;
-	if (cli_state(cli) == CLI_QUESTION) {
-		cli_answer(cli, value, clock_now());
-		shell_wake(r->lease->sh.shell);
+	if (link_asks(&r->lease)) {
+		link_answer(&r->lease, value);
 		return;
 	}
 	if (!r->cli.waits_secret)
 		return; /* the device went on by itself meanwhile: what was said is not for what it does now */
 	r->cli.waits_secret = false;
 	if (value != NULL) {
-		start_enable(r, cli, value);
+		start_enable(r, value);
 	} else {
 		error_set(&err, REASON_PRIVILEGE_FAILED,
 		    "nobody gave the enable password: configure `secret`, `secret_file` or `secret_command`");

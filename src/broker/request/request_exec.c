@@ -213,8 +213,7 @@ on_started(struct chan *ch, void *arg)
 {
 	struct request *r = arg;
 
-	r->lease->commands++;
-	r->dev->commands++;
+	link_count_command(r->lease.link);
 	r->requeues = 0;
 	r->last_activity = clock_now();
 	if (r->params.batch)
@@ -344,7 +343,8 @@ static const struct chan_events chan_callbacks = {
 static const char *const *
 merged_env(struct request *r, char ***list)
 {
-	size_t n = 0, count = r->lease->target->set_env.n;
+	const struct target *target = link_target(r->lease.link);
+	size_t n = 0, count = target->set_env.n;
 
 	for (char **e = r->params.env; e != NULL && *e != NULL; e++)
 		count++;
@@ -352,8 +352,8 @@ merged_env(struct request *r, char ***list)
 	if (count == 0)
 		return NULL;
 	*list = xcalloc(count + 1, sizeof(**list));
-	for (size_t i = 0; i < r->lease->target->set_env.n; i++)
-		(*list)[n++] = r->lease->target->set_env.v[i];
+	for (size_t i = 0; i < target->set_env.n; i++)
+		(*list)[n++] = target->set_env.v[i];
 	for (char **e = r->params.env; e != NULL && *e != NULL; e++)
 		(*list)[n++] = *e;
 	return (const char *const *)*list;
@@ -390,7 +390,7 @@ command_on_channel(struct request *r)
 	    .env = merged_env(r, &env)};
 
 	request_begin_command(r);
-	r->chan = chan_start(r->lease->session, &spec, &chan_callbacks, r);
+	r->chan = chan_start(link_session(r->lease.link), &spec, &chan_callbacks, r);
 	free(env);
 	if (r->stdin_ended)
 		chan_eof(r->chan);
@@ -400,10 +400,9 @@ command_on_channel(struct request *r)
 static void
 command_start(struct request *r)
 {
-	if (r->dev->platform != NULL) {
-		link_shell_lease(r->lease, r);
+	if (r->dev->platform != NULL)
 		request_cli_start(r);
-	} else
+	else
 		command_on_channel(r);
 }
 
@@ -435,8 +434,8 @@ request_command_done(struct request *r)
 		request_release_lease(r);
 	}
 	request_pump(r);
-	if (r->state == REQUEST_FLUSHING && r->lease != NULL)
-		link_shell_pause(r->lease);
+	if (r->state == REQUEST_FLUSHING)
+		link_pause(&r->lease);
 }
 
 /*
@@ -475,7 +474,7 @@ command_finish(struct request *r)
 		request_send_result(r);
 	if (more) {
 		r->index++;
-		if (r->lease != NULL)
+		if (r->lease.link != NULL)
 			command_start(r);
 		else
 			go_elsewhere(r);
@@ -489,6 +488,24 @@ command_finish(struct request *r)
 
 /* ---- from the pool ---- */
 
+/* It goes on with the shell that its client keeps.  False: it waits as others do. */
+static bool
+resume(struct request *r)
+{
+	struct holder *holder = &r->client->holds;
+	struct link *link = link_kept(r->dev, holder);
+
+	if (link != NULL) {
+		request_assigned(r, link);
+		return true;
+	}
+	if (holder->lost != NULL && r->params.hold) {
+		request_notice(r, holder->lost);
+		holder->lost = NULL;
+	}
+	return false;
+}
+
 void
 request_submit(struct request *r)
 {
@@ -501,10 +518,12 @@ request_submit(struct request *r)
 	w->interactive = r->params.interactive;
 	w->opens = r->opens;
 	w->takes_held = r->kind != REQUEST_OPEN;
-	w->client = r->client;
+	w->records = r->params.record;
+	w->sees_login = r->params.trial;
+	w->holder = r->client != NULL ? &r->client->holds : NULL;
 	w->agent_socket = r->params.agent_socket;
 	w->queue_timeout = r->params.queue_timeout;
-	if (r->dev->platform == NULL || !link_shell_resume(r))
+	if (w->holder == NULL || r->dev->platform == NULL || !resume(r))
 		device_wait(r->dev, w);
 }
 
@@ -525,11 +544,12 @@ open_finish(struct request *r)
 void
 request_assigned(struct request *r, struct link *link)
 {
-	r->lease = link;
+	r->lease.carried = r->waiter.pool.slotless;
+	link_lease(link, &r->lease);
 	r->assigned = clock_now();
-	r->ran_on.id = link->id;
-	r->ran_on.reused = link->entry.ready_since <= r->received; /* it was warm before the request came */
-	r->ran_on.connect_seconds = link->connect_seconds;
+	r->ran_on.id = link_id(link);
+	r->ran_on.reused = link_ready_since(link) <= r->received; /* it was warm before the request came */
+	r->ran_on.connect_seconds = link_connect_seconds(link);
 	request_cli_begin(r);
 	request_report_started(r);
 	switch (r->kind) {
@@ -538,8 +558,6 @@ request_assigned(struct request *r, struct link *link)
 		command_start(r);
 		break;
 	case REQUEST_OPEN:
-		if (r->dev->platform != NULL) /* its lease ends as others do */
-			link_shell_lease(link, r);
 		open_finish(r);
 		break;
 	case REQUEST_FORWARD:

@@ -19,6 +19,7 @@
 #include "ssh/relay.h"
 #include "wire/message.h"
 #include "broker/device/waiter.h"
+#include "broker/link/link.h"
 #include "broker/request/request.h"
 #include <ev.h>
 
@@ -55,7 +56,7 @@ struct request {
 	struct exec_params params;
 	struct device *dev;
 	struct waiter waiter; /* waits for the lease */
-	struct link *lease;   /* the lease; NULL once the session has gone, though output may still wait */
+	struct lease lease;   /* its link is NULL once the session has gone, though output may still wait */
 	struct {
 		uint64_t id; /* 0: none yet */
 		bool reused;
@@ -98,7 +99,7 @@ struct request {
 	/* test */
 	struct {
 		uint64_t job;           /* reads ssh's configuration, or 0 */
-		struct link *session;   /* being made, or NULL */
+		struct trial session;   /* being made */
 		bool login;             /* also where log-ins are barred */
 		struct np_error barred; /* why it ends before the login */
 		double since;           /* the end of the last step */

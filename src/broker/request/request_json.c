@@ -46,8 +46,8 @@ request_json(const struct request *r, double now)
 	cJSON_AddNumberToObject(o, "queue_ms", tenths(((queued ? now : r->assigned) - r->received) * 1000));
 	cJSON_AddNumberToObject(o, "index", (double)r->index);
 	cJSON_AddNumberToObject(o, "count", (double)r->params.commands_count);
-	if (r->lease != NULL)
-		cJSON_AddNumberToObject(o, "session", (double)r->lease->id);
+	if (r->lease.link != NULL)
+		cJSON_AddNumberToObject(o, "session", (double)link_id(r->lease.link));
 	else
 		cJSON_AddNullToObject(o, "session");
 	cJSON_AddNumberToObject(o, "bytes_in", (double)r->bytes_in);

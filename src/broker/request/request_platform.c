@@ -13,8 +13,6 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-#define SEEN_MAX (256u * 1024u)
-
 static void NP_PRINTF(3, 4) say(struct request *r, const char *what, const char *fmt, ...)
 {
 	char *text, *shown, *line;
@@ -52,12 +50,12 @@ verb_platform_test(struct client *client, const struct message *m, struct np_err
 
 /* ---- what was seen ---- */
 
-/* Lines of s->sh.seen that the platform takes for errors: said one by one; how many. */
+/* Lines of what was seen that the platform takes for errors: said one by one; how many. */
 static int
 say_errors(struct request *r, const char *what)
 {
 	const struct platform *p = r->dev->platform;
-	const struct buf *seen = &r->lease->sh.seen;
+	const struct buf *seen = link_seen(r->lease.link);
 	const char *line = (const char *)buf_head(seen), *end = line + seen->len;
 	int count = 0;
 
@@ -76,32 +74,16 @@ say_errors(struct request *r, const char *what)
 }
 
 static void
-forget_seen(struct link *link)
-{
-	buf_free(&link->sh.seen);
-	buf_init(&link->sh.seen, SEEN_MAX);
-}
-
-void
-broker_trial_seen(struct link *link, const void *bytes, size_t size)
-{
-	size_t room = buf_room(&link->sh.seen), n = size < room ? size : room; /* the rest would say nothing more */
-
-	if (n > 0 && buf_append(&link->sh.seen, bytes, n) == -1)
-		log_debug("platform", "%s: not all of it was seen", link->dev->conf->name);
-}
-
-static void
 say_login(struct request *r)
 {
 	const struct platform *p = r->dev->platform;
-	const struct link *link = r->lease;
-	const struct platform_mode *mode = cli_mode(shell_cli(link->sh.shell));
+	const struct platform_mode *mode = link_mode(&r->lease);
 
 	say(r, "platform", "%s (%s, %s), read from %s", p->name, p->title != NULL ? p->title : p->name,
 	    platform_origin_name(p->origin), p->file);
-	say(r, "login", "at a prompt of mode `%s' after %.0f ms", mode->name, link->connect_seconds * 1000);
-	if (link->sh.secret_given && mode != p->base_mode)
+	say(r, "login", "at a prompt of mode `%s' after %.0f ms", mode->name,
+	    link_connect_seconds(r->lease.link) * 1000);
+	if (link_has_secret(r->lease.link) && mode != p->base_mode)
 		say(r, "login", "a secret is configured, but mode `%s' was not reached", p->base_mode->name);
 	if (p->prepare.count > 0 && say_errors(r, "prepare") == 0)
 		say(r, "prepare", "%zu steps, none was refused", p->prepare.count);
@@ -113,13 +95,13 @@ broker_trial_command(struct request *r)
 {
 	if (r->index == 0)
 		say_login(r);
-	forget_seen(r->lease);
+	link_forget_seen(r->lease.link);
 }
 
 static void
 say_recognised(struct request *r)
 {
-	const struct buf *seen = &r->lease->sh.seen;
+	const struct buf *seen = link_seen(r->lease.link);
 	const struct platform *found = platforms_guess(r->broker->platforms, (const char *)buf_head(seen), seen->len);
 
 	if (found == r->dev->platform)
@@ -134,7 +116,7 @@ static void
 say_command(struct request *r, const struct cli_result *result)
 {
 	const struct command *c = &r->params.commands[r->index];
-	const struct buf *seen = &r->lease->sh.seen;
+	const struct buf *seen = link_seen(r->lease.link);
 	size_t lines = 0;
 
 	for (size_t i = 0; i < seen->len; i++)
@@ -158,8 +140,7 @@ try_config(struct request *r)
 {
 	const struct platform *p = r->dev->platform;
 	struct cli_config config = {.dry_run = p->config.candidate};
-	struct cli *cli = shell_cli(r->lease->sh.shell);
-	const struct platform_mode *mode = cli_mode(cli);
+	const struct platform_mode *mode = link_mode(&r->lease);
 	struct np_error err;
 
 	if (!p->config.given) {
@@ -174,11 +155,10 @@ try_config(struct request *r)
 		say(r, "config", "not tried: this platform cannot check without a commit");
 		return false;
 	}
-	if (cli_configure(cli, &config, clock_now(), &err) == -1) {
+	if (link_configure(&r->lease, &config, &err) == -1) {
 		say(r, "config", "%s", err.text);
 		return false;
 	}
-	shell_wake(r->lease->sh.shell);
 	return true;
 }
 
@@ -197,5 +177,5 @@ broker_trial_result(struct request *r, const struct cli_result *result)
 		return false;
 	}
 	say_command(r, result);
-	return last && result->err.reason == REASON_NONE && r->lease != NULL && try_config(r);
+	return last && result->err.reason == REASON_NONE && r->lease.link != NULL && try_config(r);
 }

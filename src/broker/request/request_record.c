@@ -38,40 +38,11 @@ verb_record(struct client *client, const struct message *m, struct np_error *err
 	return 0;
 }
 
-/* The recording or trial for which this session is made, or NULL. */
-static const struct request *
-made_for(const struct link *link)
-{
-	const struct request *r;
-
-	if (!link->entry.private_use)
-		return NULL;
-	TAILQ_FOREACH (r, &link->dev->broker->requests, link) {
-		if (r->uid == link->entry.private_for && (r->params.record || r->params.trial) && r->dev == link->dev)
-			return r;
-	}
-	return NULL;
-}
-
-/* Before the shell of s is opened, and before its secrets are given away. */
-void
-broker_record_begin(struct link *link)
-{
-	const struct request *r = made_for(link);
-
-	link->sh.secret_given = link->sh.secret != NULL;
-	if (r != NULL && r->params.trial)
-		link->sh.trial = true;
-	if (r != NULL && r->params.record)
-		link->sh.transcript = transcript_create(link->dev->platform, session_banner(link->session),
-		    link->sh.password, link->sh.secret, clock_now());
-}
-
 /* The next command of r begins. */
 void
 broker_record_command(struct request *r)
 {
-	struct transcript *t = r->lease->sh.transcript;
+	struct transcript *t = link_transcript(r->lease.link);
 	const struct command *c = &r->params.commands[r->index];
 
 	if (r->params.record && t != NULL) {
@@ -83,7 +54,7 @@ broker_record_command(struct request *r)
 void
 broker_record_result(struct request *r, const struct cli_result *result)
 {
-	struct transcript *t = r->lease != NULL ? r->lease->sh.transcript : NULL;
+	struct transcript *t = r->lease.link != NULL ? link_transcript(r->lease.link) : NULL;
 	bool ok = result->err.reason == REASON_NONE;
 
 	if (!r->params.record || t == NULL)
@@ -99,7 +70,7 @@ broker_record_result(struct request *r, const struct cli_result *result)
 void
 broker_record_end(struct request *r)
 {
-	struct transcript *t = r->lease != NULL ? r->lease->sh.transcript : NULL;
+	struct transcript *t = r->lease.link != NULL ? link_transcript(r->lease.link) : NULL;
 	struct buf *text;
 
 	if (!r->params.record || t == NULL)

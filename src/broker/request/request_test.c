@@ -56,8 +56,8 @@ tell(struct request *r, const struct connect_step *step)
 }
 
 /* A step that was done on the loop: its time began with the end of the one before. */
-void
-broker_test_step(struct request *r, const char *name, enum step_outcome outcome, const char *text)
+static void
+tell_done(struct request *r, const char *name, enum step_outcome outcome, const char *text)
 {
 	struct connect_step step = {
 	    .name = name, .outcome = outcome, .seconds = clock_now() - r->test.since, .text = text};
@@ -65,17 +65,27 @@ broker_test_step(struct request *r, const char *name, enum step_outcome outcome,
 	tell(r, &step);
 }
 
-void
-broker_test_connector_step(uint64_t job, const struct connect_step *step, void *broker)
+static struct request *
+of_trial(struct trial *t)
 {
-	struct link *link = link_by_job(broker, job);
+	return NP_CONTAINER(t, struct request, test.session);
+}
+
+static void
+on_step(struct trial *t, const struct connect_step *step)
+{
+	struct request *r = of_trial(t);
 	struct connect_step barred = *step;
 
-	if (link == NULL || link->test == NULL)
-		return;
 	if (step->outcome == STEP_SKIPPED)
-		barred.text = link->test->test.barred.text;
-	tell(link->test, &barred);
+		barred.text = r->test.barred.text;
+	tell(r, &barred);
+}
+
+static void
+on_jumped(struct trial *t, const char *device)
+{
+	tell_done(of_trial(t), "jump host", STEP_OK, device);
 }
 
 /* ---- the command line ---- */
@@ -104,45 +114,33 @@ cli_step_name(int state)
 }
 
 /* Looks where the command line is now: each state that it has left behind was a step. */
-void
-broker_test_shell(struct link *link)
+static void
+on_shell(struct trial *t, enum cli_state state, const struct platform_mode *mode)
 {
-	struct request *r = link->test;
-	struct cli *cli = shell_cli(link->sh.shell);
-	int state = (int)cli_state(cli);
+	struct request *r = of_trial(t);
 	const char *name = cli_step_name(r->test.cli);
 	char text[96];
 
-	if (state == r->test.cli || state == CLI_CLOSED)
+	if ((int)state == r->test.cli || state == CLI_CLOSED)
 		return;
-	snprintf(text, sizeof(text), "%s%s", cli_mode(cli) != NULL ? "mode " : "",
-	    cli_mode(cli) != NULL ? cli_mode(cli)->name : "");
+	snprintf(text, sizeof(text), "%s%s", mode != NULL ? "mode " : "", mode != NULL ? mode->name : "");
 	if (name != NULL)
-		broker_test_step(r, name, STEP_OK, text);
-	r->test.cli = state;
+		tell_done(r, name, STEP_OK, text);
+	r->test.cli = (int)state;
 }
 
 /* ---- the end ---- */
 
-/* The session goes its way, or is ended by the pool: it is a trial. */
+/* The session is ended by the pool: it is a trial. */
 static void
-let_go(struct request *r)
+on_passed(struct trial *t, const struct link *link)
 {
-	if (r->test.session != NULL)
-		r->test.session->test = NULL;
-	r->test.session = NULL;
-}
-
-void
-broker_test_passed(struct link *link)
-{
-	struct request *r = link->test;
+	struct request *r = of_trial(t);
 	cJSON *result = cJSON_CreateObject();
 
-	let_go(r);
 	cJSON_AddStringToObject(result, "device", request_device(r));
 	cJSON_AddNumberToObject(result, "ms", json_round((clock_now() - r->received) * 1000, 10));
-	cJSON_AddStringToObject(result, "auth", link->auth != NULL ? link->auth : "none");
+	cJSON_AddStringToObject(result, "auth", link_auth(link));
 	if (r->client != NULL)
 		client_result(r->client, &r->id, result);
 	else
@@ -152,39 +150,39 @@ broker_test_passed(struct link *link)
 
 /* Where it failed, as far as the connector did not say so. */
 static const char *
-failed_step(const struct link *link, const struct np_error *err)
+failed_step(const struct request *r, bool made, const struct np_error *err)
 {
-	bool made = link->connect_seconds > 0; /* by the connector: the rest is the command line's */
-	const char *name = made ? cli_step_name(link->test->test.cli) : NULL;
+	const char *name = made ? cli_step_name(r->test.cli) : NULL;
 
 	if (name != NULL)
 		return name;
 	return err->reason == REASON_JUMP_FAILED ? "jump host" : "connect";
 }
 
-void
-broker_test_failed(struct link *link, const struct np_error *err)
+static void
+on_failed(struct trial *t, bool made, const struct np_error *err)
 {
-	struct request *r = link->test;
+	struct request *r = of_trial(t);
 	struct np_error why =
 	    r->test.barred.reason != REASON_NONE && err->reason == REASON_CANCELLED ? r->test.barred : *err;
 
 	if (!r->test.failed_told && r->test.barred.reason == REASON_NONE)
-		broker_test_step(r, failed_step(link, err), STEP_FAILED, err->text);
-	let_go(r);
+		tell_done(r, failed_step(r, made, err), STEP_FAILED, err->text);
 	request_fail(r, &why);
 }
+
+static const struct trial_events trial_callbacks = {
+    .step = on_step, .jumped = on_jumped, .shell = on_shell, .passed = on_passed, .failed = on_failed};
 
 /* The client asks for the end, or has left. */
 void
 broker_test_cancel(struct request *r)
 {
-	struct link *link = r->test.session;
+	struct link *link = trial_leave(&r->test.session);
 
 	if (r->test.job != 0)
 		connector_cancel(r->broker->connector, r->test.job, REASON_CANCELLED, "the test was cancelled");
 	r->test.job = 0;
-	let_go(r);
 	request_send_response(r);
 	request_ended(r);
 	if (link != NULL)
@@ -228,7 +226,7 @@ tell_target(struct request *r, const struct target *t)
 	    t->proxy_jump != NULL ? ", through " : "", t->proxy_jump != NULL ? t->proxy_jump : "");
 	char *shown = text_vis(text, strlen(text), false);
 
-	broker_test_step(r, "configuration", STEP_OK, shown);
+	tell_done(r, "configuration", STEP_OK, shown);
 	free(shown);
 	free(text);
 	for (size_t i = 0; i < t->notices.n; i++)
@@ -247,12 +245,16 @@ begin(struct request *r, struct target *target)
 		error_set(&err, REASON_QUEUE_FULL,
 		    "there is no room for another session of it (%s): close one with npctl close",
 		    room.device <= 0 ? "max_connections" : "max_sessions");
-		broker_test_step(r, "connect", STEP_FAILED, err.text);
+		tell_done(r, "connect", STEP_FAILED, err.text);
 		request_fail(r, &err);
 		return;
 	}
 	judge_login(r);
-	link_try(r, target);
+	r->test.session = (struct trial){.events = &trial_callbacks,
+	    .waiter = &r->waiter,
+	    .no_login = r->test.barred.reason != REASON_NONE,
+	    .agent_socket = r->params.agent_socket};
+	link_try(r->dev, target, &r->test.session);
 }
 
 static struct request *
@@ -280,7 +282,7 @@ broker_test_resolved(struct broker *b, struct connect_result *result)
 		begin(r, result->target);
 		return true;
 	}
-	broker_test_step(r, "configuration", STEP_FAILED, result->err.text);
+	tell_done(r, "configuration", STEP_FAILED, result->err.text);
 	request_fail(r, &result->err);
 	return true;
 }

@@ -196,7 +196,7 @@ count_requests(const struct broker *b, int *queued, int *running)
 	TAILQ_FOREACH (r, &b->requests, link) {
 		if (r->kind == REQUEST_FORWARD)
 			continue;
-		if (r->lease == NULL && r->state != REQUEST_FLUSHING)
+		if (r->lease.link == NULL && r->state != REQUEST_FLUSHING)
 			++*queued;
 		else
 			++*running;

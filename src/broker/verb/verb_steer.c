@@ -47,7 +47,7 @@ link_drain(struct link *link, const char *why)
 	pool_drain(&link->entry, why);
 	device_kick(link->dev);
 	TAILQ_FOREACH (r, &link->dev->broker->requests, link) {
-		if (r->kind == REQUEST_FORWARD && r->lease == link && r->dependent != NULL)
+		if (r->kind == REQUEST_FORWARD && r->lease.link == link && r->dependent != NULL)
 			link_drain(r->dependent, why);
 	}
 }
