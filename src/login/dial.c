@@ -157,20 +157,36 @@ open_stream(struct dialing *d)
 }
 
 /*
+ * The handshake that this thread is in.  libssh keeps the callbacks as long as the session, so what they know cannot be
+ * the dial's.
+ */
+static _Thread_local struct {
+	ssh_session given; /* remembers that it was given its descriptor */
+	int fd;            /* a dup of that, or -1 */
+} handshake = {.fd = -1};
+
+/*
+ * libssh tells its progress as soon as it has taken the descriptor, and again at every step.
+ *
+ * First it is made to forget that it was given the descriptor: it then closes it as one of its own, at once when the
+ * connection is lost and else when the session ends.  While it remembers, 0.11 never closes it and goes on reading
+ * behind a DISCONNECT, and ssh_disconnect() of 0.10 does not close it either.  The call is nothing but an assignment,
+ * therefore allowed here; what it leaves as the error text (FORGOTTEN) means nothing.
+ *
  * No call of libssh must wait in the kernel: a descriptor shut down for reading does not wake a send() to a server that
  * does not read, and libssh makes its own blocking as soon as it is connected.  What it tells of its progress comes
- * after that; it sends after POLLOUT alone, so it meets no EAGAIN.  libssh keeps the callbacks as long as the session,
- * so they cannot be the dial's: the descriptor is the thread's.
+ * after that; it sends after POLLOUT alone, so it meets no EAGAIN.
  */
-static _Thread_local int handshake_fd = -1;
-
 static void
 on_progress(void *arg NP_UNUSED, float status NP_UNUSED)
 {
-	int flags = handshake_fd != -1 ? fcntl(handshake_fd, F_GETFL) : -1;
+	int flags = handshake.fd != -1 ? fcntl(handshake.fd, F_GETFL) : -1;
 
+	if (handshake.given != NULL)
+		(void)ssh_options_set(handshake.given, SSH_OPTIONS_FD, NULL);
+	handshake.given = NULL;
 	if (flags != -1)
-		(void)fcntl(handshake_fd, F_SETFL, flags | O_NONBLOCK);
+		(void)fcntl(handshake.fd, F_SETFL, flags | O_NONBLOCK);
 }
 
 static struct ssh_callbacks_struct progress_callbacks = {
@@ -189,6 +205,8 @@ watch_stream(struct dialing *d)
 	d->hooks->watch_fd(fd, SHUT_RD, d->hooks->arg);
 	return 0;
 }
+
+#define FORGOTTEN "Invalid argument in ssh_options_set"
 
 /* The key of a device entry that decides on what libssh's message is about. */
 static const char *
@@ -248,7 +266,8 @@ explain_handshake(struct dialing *d)
 		error_set(d->err, REASON_CONNECT_TIMEOUT,
 		    "%s: the server stays silent in the SSH handshake, not done within %g s (connection_timeout)",
 		    d->target->host, d->target->connection_timeout);
-	} else if (strncmp(message, "Socket error", 12) == 0 || strcmp(message, strerror(0)) == 0) {
+	} else if (strncmp(message, "Socket error", 12) == 0 || strcmp(message, strerror(0)) == 0 ||
+		   strcmp(message, FORGOTTEN) == 0) {
 		/* libssh's text behind that, or all of it, is of an errno that has changed meanwhile. */
 		error_set(d->err, REASON_CONNECT_FAILED,
 		    "%s: the server closed the connection in the SSH handshake (often: too many connections, or this "
@@ -281,11 +300,13 @@ shake_hands(struct dialing *d)
 	if (ssh_options_set(d->made->ssh, SSH_OPTIONS_FD, &d->fd) != 0 ||
 	    ssh_set_callbacks(d->made->ssh, &progress_callbacks) != SSH_OK)
 		return error_set(d->err, REASON_INTERNAL, "libssh refuses the connection");
-	/* From here on the descriptor is libssh's: with the options above nothing can fail before it is taken. */
-	d->fd = -1;
-	handshake_fd = d->made->fd;
+	handshake.given = d->made->ssh;
+	handshake.fd = d->made->fd;
 	rc = ssh_connect(d->made->ssh);
-	handshake_fd = -1;
+	if (handshake.given == NULL)
+		d->fd = -1; /* libssh's */
+	handshake.given = NULL;
+	handshake.fd = -1;
 	if (rc == SSH_OK)
 		return 0;
 	explain_handshake(d);

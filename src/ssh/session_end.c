@@ -102,11 +102,6 @@ release_ssh(struct session *s)
 		ssh_event_free(s->event);
 		s->event = NULL;
 	}
-	/*
-	 * ssh_disconnect() does not close a descriptor that came by SSH_OPTIONS_FD, it forgets it: one leaked per
-	 * session until libssh was told to forget where it came from (e2e_storm.sh counts them).
-	 */
-	(void)ssh_options_set(s->ssh, SSH_OPTIONS_FD, NULL);
 	if (s->farewell && session_alive(s) && (ssh_get_status(s->ssh) & SSH_WRITE_PENDING) == 0)
 		ssh_disconnect(s->ssh);
 	else

@@ -676,6 +676,7 @@ testsshd_login(const struct testsshd *t, int fd, int *dup_fd)
 	ssh_options_set(s, SSH_OPTIONS_CIPHERS_S_C, "aes128-gcm@openssh.com,aes128-ctr,chacha20-poly1305@openssh.com");
 	if (ssh_connect(s) != SSH_OK)
 		fail_msg("connect: %s", ssh_get_error(s));
+	(void)ssh_options_set(s, SSH_OPTIONS_FD, NULL); /* as the dial does it */
 	if (ssh_pki_import_privkey_file(t->user_key, NULL, NULL, NULL, &key) != SSH_OK)
 		fail_msg("cannot read %s", t->user_key);
 	if (ssh_userauth_publickey(s, NULL, key) != SSH_AUTH_SUCCESS)

@@ -108,6 +108,7 @@ trial_login_none(struct trial *t, int port)
 	ssh_options_set(made->ssh, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
 	ssh_options_set(made->ssh, SSH_OPTIONS_FD, &fd);
 	assert_int_equal(ssh_connect(made->ssh), SSH_OK);
+	(void)ssh_options_set(made->ssh, SSH_OPTIONS_FD, NULL); /* as the dial does it */
 	assert_int_equal(ssh_userauth_none(made->ssh, NULL), SSH_AUTH_SUCCESS);
 	t->session = dialled_adopt(&made->base, t->loop, &setup, &session_recorder, t);
 	dialled_discard(&made->base);

@@ -3,6 +3,7 @@
  * cancel.  Logging in is in test_auth.c and test_agent.c, host keys in test_hostkey.c.
  */
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +21,34 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <ev.h>
 
 #include "base/clock.h"
 #include "kit/dialkit.h"
 #include "login/netconn.h"
+#include "transport/dialled.h"
+#include "transport/session.h"
 #include "kit/testserver.h"
 #include "kit/testsshd.h"
 #include "base/xalloc.h"
+
+/* Of what is not open: in a process with threads that would sooner or later be somebody else's. */
+static atomic_int closed_twice;
+
+/* Stands before the C library's, for libssh too. */
+int
+close(int fd)
+{
+	static int (*real)(int);
+	int rc;
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "close");
+	rc = real(fd);
+	if (rc == -1 && errno == EBADF)
+		atomic_fetch_add(&closed_twice, 1);
+	return rc;
+}
 
 struct fixture {
 	struct kit kit;
@@ -60,6 +83,7 @@ teardown(void **state)
 	testsshd_stop(f->sshd);
 	kit_end(&f->kit);
 	assert_int_equal(kit_count_fds(), f->fds);
+	assert_int_equal(atomic_load(&closed_twice), 0);
 	free(f);
 	return 0;
 }
@@ -597,6 +621,61 @@ test_ready_stream_is_closed_when_the_dial_fails(void **state)
 }
 
 static void
+note_closed(struct session *s NP_UNUSED, const struct np_error *why NP_UNUSED, void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void
+note_nothing(struct session *s NP_UNUSED, void *arg NP_UNUSED)
+{
+}
+
+/* Adopts what was dialed and ends it. */
+static void
+adopt_and_close(struct fixture *f, bool by_the_server)
+{
+	static const struct session_events events = {.closed = note_closed, .slots = note_nothing};
+	struct session_setup setup = {.id = 1, .name = "box", .max_channels = 2};
+	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+	bool closed = false;
+	struct session *s = dialled_adopt(f->out.all, loop, &setup, &events, &closed);
+
+	kit_hang_up(&f->out);
+	if (by_the_server)
+		testsshd_signal_sessions(f->sshd, SIGKILL);
+	else
+		session_close(s, REASON_NONE, "enough");
+	while (!closed)
+		ev_run(loop, EVRUN_ONCE);
+	ev_loop_destroy(loop);
+}
+
+/* libssh 0.10 closes a descriptor that it was given where 0.11 does not. */
+static void
+test_sessions_leave_no_descriptor_whoever_ends_them(void **state)
+{
+	struct fixture *f = *state;
+	int before;
+
+	f->sshd = testsshd_start(NULL);
+	if (f->sshd == NULL)
+		skip();
+	dial_sshd(f, "", "");
+	kit_hang_up(&f->out);
+	before = kit_count_fds();
+	for (int round = 0; round < 6; round++) {
+		dial_sshd(f, "", "");
+		assert_connected(f);
+		if (round % 3 == 0)
+			kit_hang_up(&f->out);
+		else
+			adopt_and_close(f, round % 3 == 2);
+		assert_int_equal(kit_count_fds(), before);
+	}
+}
+
+static void
 test_jump_host_is_never_gone_around(void **state)
 {
 	struct fixture *f = *state;
@@ -692,6 +771,7 @@ main(void)
 	    T(test_proxy_command_that_hangs_is_ended),
 	    T(test_ready_stream_is_used_and_taken_over),
 	    T(test_ready_stream_is_closed_when_the_dial_fails),
+	    T(test_sessions_leave_no_descriptor_whoever_ends_them),
 	    T(test_jump_host_is_never_gone_around),
 	    T(test_passed_limit_ends_before_anything_is_tried),
 	    T(test_second_address_is_tried_when_the_first_refuses),
