@@ -8,14 +8,14 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
-#include "ssh/session_impl.h"
+#include "ssh/sshconn_impl.h"
 
 static struct session *
 adopt(struct dialled *base, struct ev_loop *loop, const struct session_setup *setup,
     const struct session_events *events, void *arg)
 {
 	struct sshdialled *d = (struct sshdialled *)base;
-	struct session *s = session_adopt(loop, d, setup, events, arg);
+	struct session *s = sshconn_adopt(loop, d, setup, events, arg);
 
 	d->ssh = NULL;
 	d->fd = -1;

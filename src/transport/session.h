@@ -1,8 +1,10 @@
 /*
- * A session: one authenticated SSH connection (RFC 4253, 4254) on the loop, its channels, its keep-alive probes.
+ * A session: one authenticated connection on the loop, its channels, its probes; of whatever transport (provider.h),
+ * which today is SSH (RFC 4253, 4254).
  *
  * Main thread only.  Nothing here frees what its caller still holds: session_close() marks, the session is gone after
- * events->closed(), which comes from the pump's own turn of the loop, never from inside a function called by the owner.
+ * events->closed(), which comes from the session's own turn of the loop, never from inside a function called by the
+ * owner.
  */
 #ifndef NP_SESSION_H
 #define NP_SESSION_H
@@ -46,33 +48,32 @@ struct session_setup {
  */
 void session_close(struct session *s, enum np_reason reason, const char *fmt, ...) NP_PRINTF(3, 4);
 
-/* Sends keepalive@openssh.com and reports the reply by probed().  At most one is in flight; false when one already is.
+/* Asks the server for a sign of life and reports it by probed().  At most one is in flight; false when one already is.
  */
 bool session_probe(struct session *s);
-/* Whether a probe is in flight, and since when (clock_now()). */
-bool session_probing(const struct session *s, double *since);
 
+/* What a session is. */
 uint64_t session_id(const struct session *s);
 const char *session_name(const struct session *s); /* "core1#4" */
-/* clock_now() of the last packet received; liveness is any packet. */
-double session_last_rx(const struct session *s);
-/* Seconds, smoothed over the probes' replies as TCP does (RFC 6298); negative when never measured. */
-double session_rtt(const struct session *s);
-/*
- * Channels that hold a slot of the server, also those that are closing, and how many it bears as far as is known.  The
- * spare is not counted: it yields to whoever needs its slot.  Nor are forwarded connections: servers do not limit them
- * so.
- */
-int session_slots_used(const struct session *s);
-int session_slots_max(const struct session *s);
-/* Whether a channel could be started now without exceeding the limit. */
-bool session_has_slot(const struct session *s);
-uint64_t session_bytes_in(const struct session *s);
-uint64_t session_bytes_out(const struct session *s);
 /* The server's identification string (RFC 4253 section 4.2), made harmless. */
 const char *session_banner(const struct session *s);
-bool session_is_openssh(const struct session *s);
 /* "curve25519-sha256 aes128-gcm@openssh.com": for status. */
 const char *session_algorithms(const struct session *s);
+
+/* How it is. */
+struct session_stats {
+	double last_rx; /* clock_now() of the last packet received; liveness is any packet */
+	double rtt; /* seconds, smoothed over the probes' replies as TCP does (RFC 6298); negative: never measured */
+	/*
+	 * Channels that hold a slot of the server, also those that are closing, and how many it bears as far as is
+	 * known.  A channel opened ahead is not counted: it yields to whoever needs its slot.  Nor are forwarded
+	 * connections: servers do not limit them so.
+	 */
+	int slots_used, slots_max;
+	bool has_slot; /* a channel could be started now */
+	uint64_t bytes_in, bytes_out;
+};
+
+struct session_stats session_stats(const struct session *s);
 
 #endif

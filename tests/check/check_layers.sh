@@ -29,13 +29,13 @@ src/params       : src/schema src/platform : cjson
 src/target       : src/sshconf src/conf :
 src/cli          : src/platform src/secret :
 src/pool         : src/conf :
-src/transport    : : ev
-src/ssh          : src/transport src/cli : libssh ev
+src/transport    : src/cli : ev
+src/ssh          : src/transport : libssh ev
 src/login        : src/transport src/sshconf src/conf src/target src/ssh : libssh ev pthread
 src/serve        : src/wire : ev cjson
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker : cjson
-src/broker       : src/wire src/secret src/schema src/sshconf src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/ssh src/serve src/report src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev
+src/broker       : src/wire src/secret src/schema src/sshconf src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/serve src/report src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev
 src/broker/client  : +src/broker src/broker : cjson ev
 src/broker/device  : +src/broker src/broker : cjson ev
 src/broker/link    : +src/broker src/broker : cjson ev
@@ -54,7 +54,6 @@ client/top       : client/lib client/npctl src/wire : cjson curses=nptop_screen
 # A circle that is larger than four files: one of its files, and how many there are.
 circles='
 src/platform/platform 5
-src/ssh/session 7
 client/npctl/npctl_verbs 8
 client/npexec/npexec_run 8
 src/cli/cli 9

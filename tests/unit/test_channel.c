@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/compiler.h"
-#include "ssh/session_impl.h"
+#include "ssh/sshconn_impl.h"
 #include "kit/trial.h"
 
 #define MIB (1024u * 1024u)
@@ -46,7 +46,7 @@ expect_status(struct trial *t, const char *command, int status)
 static bool
 no_slot_used(void *arg)
 {
-	return session_slots_used(((struct trial *)arg)->session) == 0;
+	return session_stats(((struct trial *)arg)->session).slots_used == 0;
 }
 
 /* ---- bytes ---- */
@@ -277,7 +277,7 @@ test_a_slow_reader_does_not_make_us_gather(void **state NP_UNUSED)
 			chan_consume(r.chan, stream, n);
 			total += n;
 		}
-		assert_true(session_bytes_in(t.session) < total + 40 * MIB);
+		assert_true(session_stats(t.session).bytes_in < total + 40 * MIB);
 	}
 	chan_abandon(r.chan);
 	trial_until(&t, record_done, &r);
@@ -736,7 +736,7 @@ test_a_command_with_a_nul_byte_is_refused_here(void **state NP_UNUSED)
 
 	assert_int_equal(r.end.err.reason, REASON_INVALID_PARAMS);
 	assert_false(r.end.sent);
-	assert_int_equal(session_slots_used(t.session), 0);
+	assert_int_equal(session_stats(t.session).slots_used, 0);
 	record_free(&r);
 	trial_stop(&t);
 }
@@ -872,7 +872,7 @@ test_the_slot_of_a_command_that_lives_on_stays_used(void **state NP_UNUSED)
 	trial_until(&t, record_done, &r);
 	for (int i = 0; i < 3; i++)
 		expect_status(&t, "exit 3", 3);
-	assert_int_equal(session_slots_used(t.session), 1);
+	assert_int_equal(session_stats(t.session).slots_used, 1);
 	testsshd_kill_commands(t.server);
 	trial_until(&t, no_slot_used, &t);
 	record_free(&r);
@@ -983,7 +983,7 @@ is_full(void *trial)
 {
 	struct trial *t = trial;
 
-	return session_slots_used(t->session) == session_slots_max(t->session);
+	return session_stats(t->session).slots_used == session_stats(t->session).slots_max;
 }
 
 static void
@@ -997,7 +997,7 @@ learn_limit(int limit, bool spares)
 
 	snprintf(line, sizeof line, "MaxSessions %d", limit);
 	trial_start(&t, &options);
-	assert_int_equal(session_slots_max(t.session), 10);
+	assert_int_equal(session_stats(t.session).slots_max, 10);
 	for (int i = 0; i < limit; i++) {
 		record_exec(&r[i], t.session, "echo on; cat; exit 4");
 		trial_until(&t, any_output, &r[i]);
@@ -1011,9 +1011,9 @@ learn_limit(int limit, bool spares)
 	} else {
 		trial_until(&t, is_full, &t);
 	}
-	assert_int_equal(session_slots_max(t.session), limit);
-	assert_int_equal(session_slots_used(t.session), limit);
-	assert_false(session_has_slot(t.session));
+	assert_int_equal(session_stats(t.session).slots_max, limit);
+	assert_int_equal(session_stats(t.session).slots_used, limit);
+	assert_false(session_stats(t.session).has_slot);
 	assert_true(t.slot_events > 0);
 	/* One more is refused here, without asking the server. */
 	record_free(&r[limit]);
@@ -1030,7 +1030,7 @@ learn_limit(int limit, bool spares)
 		record_free(&r[i]);
 	for (int i = 0; i < 10; i++)
 		expect_status(&t, "exit 1", 1);
-	assert_int_equal(session_slots_max(t.session), limit);
+	assert_int_equal(session_stats(t.session).slots_max, limit);
 	trial_stop(&t);
 }
 
@@ -1055,8 +1055,8 @@ test_a_limit_of_three_is_learned(void **state NP_UNUSED)
 static void
 exec_both_streams(struct trial *t, struct record *r)
 {
-	t->session->held_pause = 3 * MIB;
-	t->session->held_max = 6 * MIB;
+	((struct sshconn *)t->session)->held_pause = 3 * MIB;
+	((struct sshconn *)t->session)->held_max = 6 * MIB;
 	record_exec(r, t->session, BOTH_STREAMS);
 }
 
@@ -1081,13 +1081,13 @@ is_over(void *chan)
 static bool
 is_paused(void *trial)
 {
-	return ((struct trial *)trial)->session->paused;
+	return ((struct sshconn *)((struct trial *)trial)->session)->paused;
 }
 
 static bool
 hoards(void *trial)
 {
-	return ((struct trial *)trial)->session->hoards;
+	return ((struct sshconn *)((struct trial *)trial)->session)->hoards;
 }
 
 static void
@@ -1100,9 +1100,9 @@ test_a_slow_reader_of_both_streams_is_waited_for(void **state NP_UNUSED)
 	trial_start(&t, &plain);
 	exec_both_streams(&t, &r);
 	trial_until(&t, is_paused, &t);
-	before = session_bytes_in(t.session);
+	before = session_stats(t.session).bytes_in;
 	assert_true(before < 5 * MIB);
-	assert_false(session_has_slot(t.session));
+	assert_false(session_stats(t.session).has_slot);
 	assert_true(t.slot_events > 0);
 	record_exec(&other, t.session, "echo never");
 	trial_until(&t, record_done, &other);
@@ -1112,14 +1112,14 @@ test_a_slow_reader_of_both_streams_is_waited_for(void **state NP_UNUSED)
 	/* It is as alive as its TCP connection. */
 	assert_true(session_probe(t.session));
 	trial_until(&t, trial_probed, &t);
-	assert_true(session_bytes_in(t.session) < before + MIB);
+	assert_true(session_stats(t.session).bytes_in < before + MIB);
 
 	read_on(&r);
 	trial_until(&t, record_done, &r);
 	assert_int_equal(r.end.err.reason, REASON_NONE);
 	assert_int_equal(r.end.status, 3);
 	assert_int_equal(r.received, BOTH_BYTES + 16);
-	assert_true(session_has_slot(t.session));
+	assert_true(session_stats(t.session).has_slot);
 	record_free(&r);
 	record_free(&other);
 	expect_status(&t, "exit 5", 5);
@@ -1155,7 +1155,7 @@ test_a_slow_reader_of_both_streams_beside_others_has_a_limit(void **state NP_UNU
 	trial_until(&t, record_started, &other);
 	exec_both_streams(&t, &r);
 	trial_until(&t, hoards, &t);
-	assert_false(session_has_slot(t.session));
+	assert_false(session_stats(t.session).has_slot);
 	assert_int_equal(chan_write(other.chan, "still here\n", 11), 0);
 	wait_text(&t, &other, "still here\n");
 
@@ -1163,7 +1163,7 @@ test_a_slow_reader_of_both_streams_beside_others_has_a_limit(void **state NP_UNU
 	read_on(&r);
 	trial_until(&t, record_done, &r);
 	assert_int_equal(r.end.err.reason, REASON_OUTPUT_LIMIT);
-	assert_true(session_bytes_in(t.session) < 10 * MIB);
+	assert_true(session_stats(t.session).bytes_in < 10 * MIB);
 
 	assert_int_equal(chan_write(other.chan, "and here\n", 9), 0);
 	wait_text(&t, &other, "and here\n");
@@ -1213,7 +1213,7 @@ test_a_refusal_read_together_with_confirmations_teaches_the_right_limit(void **s
 		assert_int_equal(r[i].end.err.reason, REASON_CHANNEL_REFUSED);
 	}
 	opens_unawaited = -1;
-	assert_int_equal(session_slots_max(t.session), 3);
+	assert_int_equal(session_stats(t.session).slots_max, 3);
 	for (int i = 0; i < 3; i++) {
 		chan_eof(r[i].chan);
 		trial_until(&t, record_done, &r[i]);
@@ -1254,7 +1254,7 @@ loaded_done(struct record *r)
 static void
 load(struct loader *l)
 {
-	while (l->to_start > 0 && session_has_slot(l->trial->session)) {
+	while (l->to_start > 0 && session_stats(l->trial->session).has_slot) {
 		struct record *r = calloc(1, sizeof *r);
 
 		assert_non_null(r);
@@ -1287,7 +1287,7 @@ test_a_full_session_is_kept_full_without_errors(void **state NP_UNUSED)
 		trial_until(&t, loader_idle, &l);
 		/* Several may be refused at first, before the limit is known. */
 		assert_true(l.refused <= 7);
-		assert_int_equal(session_slots_max(t.session), 3);
+		assert_int_equal(session_stats(t.session).slots_max, 3);
 		trial_until(&t, no_slot_used, &t);
 		trial_stop(&t);
 	}
@@ -1354,7 +1354,7 @@ test_dropbear_gets_no_spares_and_lives(void **state NP_UNUSED)
 	struct record r = {0};
 
 	trial_start(&t, &options);
-	assert_false(session_is_openssh(t.session));
+	assert_false(((struct sshconn *)t.session)->is_openssh);
 	for (int i = 0; i < 20; i++)
 		expect_status(&t, "exit 12", 12);
 	record_exec(&r, t.session, "cat");

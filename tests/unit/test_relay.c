@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "base/compiler.h"
-#include "ssh/relay.h"
+#include "transport/relay.h"
 #include "ssh/sshdialled.h"
 #include "kit/trial.h"
 
@@ -189,7 +189,7 @@ test_bytes_written_before_the_connection_stands_arrive(void **state NP_UNUSED)
 	trial_until(&t, far_accepted, &f);
 	expect_text(&t, f.fd, "early");
 	assert_true(h.opened);
-	assert_int_equal(session_slots_used(t.session), 0); /* not one of the server's sessions */
+	assert_int_equal(session_stats(t.session).slots_used, 0); /* not one of the server's sessions */
 	assert_int_equal(write(f.fd, "answer", 6), 6);
 	expect_text(&t, h.fd, "answer");
 	close(h.fd);
@@ -294,7 +294,7 @@ test_an_unreachable_host_fails_the_relay(void **state NP_UNUSED)
 	expect_end(&t, h.fd);
 	close(h.fd);
 	/* The refusal taught no limit of channels, and the session is as before. */
-	assert_int_equal(session_slots_max(t.session), 10);
+	assert_int_equal(session_stats(t.session).slots_max, 10);
 	record_exec(&r, t.session, "exit 3");
 	trial_until(&t, record_done, &r);
 	assert_int_equal(r.end.status, 3);

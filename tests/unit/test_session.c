@@ -13,10 +13,16 @@
 
 #include "base/clock.h"
 #include "base/compiler.h"
-#include "ssh/session_impl.h" /* facts that have no getter: the spare, a request that stays unanswered */
+#include "ssh/sshconn_impl.h" /* facts that have no getter: the spare, a request that stays unanswered */
 #include "kit/trial.h"
 
 static const struct trial_options plain = {0};
+
+static struct sshconn *
+conn(struct trial *t)
+{
+	return (struct sshconn *)t->session;
+}
 
 static void
 run(struct trial *t, struct record *r, const char *command)
@@ -38,13 +44,13 @@ test_a_session_describes_itself(void **state NP_UNUSED)
 	assert_int_equal(session_id(t.session), 4);
 	assert_string_equal(session_name(t.session), "box#4");
 	assert_non_null(strstr(session_banner(t.session), "SSH-2.0-OpenSSH_"));
-	assert_true(session_is_openssh(t.session));
+	assert_true(conn(&t)->is_openssh);
 	assert_string_equal(session_algorithms(t.session), "curve25519-sha256 aes128-gcm@openssh.com");
-	assert_int_equal(session_slots_max(t.session), 10);
-	assert_int_equal(session_slots_used(t.session), 0);
-	assert_true(session_has_slot(t.session));
-	assert_true(session_rtt(t.session) < 0);
-	assert_false(session_probing(t.session, NULL));
+	assert_int_equal(session_stats(t.session).slots_max, 10);
+	assert_int_equal(session_stats(t.session).slots_used, 0);
+	assert_true(session_stats(t.session).has_slot);
+	assert_true(session_stats(t.session).rtt < 0);
+	assert_false(sshconn_probing(conn(&t), NULL));
 	trial_stop(&t);
 }
 
@@ -58,14 +64,14 @@ test_bytes_and_arrivals_are_counted(void **state NP_UNUSED)
 
 	trial_start(&t, &plain);
 	run(&t, &r, "true");
-	in = session_bytes_in(t.session);
-	out = session_bytes_out(t.session);
+	in = session_stats(t.session).bytes_in;
+	out = session_stats(t.session).bytes_out;
 	before = clock_now();
 	run(&t, &r, "head -c 100000 /dev/zero");
 
-	assert_in_range(session_bytes_in(t.session) - in, 100000, 150000);
-	assert_in_range(session_bytes_out(t.session) - out, 100, 50000);
-	assert_true(session_last_rx(t.session) >= before);
+	assert_in_range(session_stats(t.session).bytes_in - in, 100000, 150000);
+	assert_in_range(session_stats(t.session).bytes_out - out, 100, 50000);
+	assert_true(session_stats(t.session).last_rx >= before);
 	trial_stop(&t);
 }
 
@@ -78,11 +84,11 @@ test_the_configured_limit_of_channels_holds(void **state NP_UNUSED)
 
 	trial_start(&t, &options);
 	for (int i = 0; i < 2; i++) {
-		assert_true(session_has_slot(t.session));
+		assert_true(session_stats(t.session).has_slot);
 		record_exec(&r[i], t.session, "cat");
 	}
-	assert_false(session_has_slot(t.session));
-	assert_int_equal(session_slots_used(t.session), 2);
+	assert_false(session_stats(t.session).has_slot);
+	assert_int_equal(session_stats(t.session).slots_used, 2);
 	record_exec(&r[2], t.session, "true");
 	trial_until(&t, record_done, &r[2]);
 	assert_int_equal(r[2].end.err.reason, REASON_CHANNEL_REFUSED);
@@ -102,7 +108,7 @@ spare_ready(void *arg)
 {
 	struct trial *t = arg;
 
-	return t->session->spare != NULL && t->session->spare->state == CHAN_READY;
+	return conn(t)->spare != NULL && conn(t)->spare->state == CHAN_READY;
 }
 
 static void
@@ -110,18 +116,18 @@ test_a_spare_is_opened_ahead_and_used(void **state NP_UNUSED)
 {
 	struct trial_options options = {.spares = true};
 	struct record r = {0};
-	struct chan *spare;
+	struct sshchan *spare;
 	struct trial t;
 
 	trial_start(&t, &options);
 	trial_until(&t, spare_ready, &t);
-	assert_int_equal(session_slots_used(t.session), 0); /* it takes nothing from anybody */
-	spare = t.session->spare;
+	assert_int_equal(session_stats(t.session).slots_used, 0); /* it takes nothing from anybody */
+	spare = conn(&t)->spare;
 	record_exec(&r, t.session, "cat; exit 4");
-	assert_ptr_equal(r.chan, spare);
-	assert_int_equal(session_slots_used(t.session), 1);
+	assert_ptr_equal(r.chan, &spare->base);
+	assert_int_equal(session_stats(t.session).slots_used, 1);
 	trial_until(&t, spare_ready, &t); /* the next one, while the command runs */
-	assert_ptr_not_equal(t.session->spare, spare);
+	assert_ptr_not_equal(conn(&t)->spare, spare);
 	chan_eof(r.chan);
 	trial_until(&t, record_done, &r);
 	assert_int_equal(r.end.status, 4);
@@ -138,7 +144,7 @@ test_no_spares_without_the_wish_for_them(void **state NP_UNUSED)
 	trial_start(&t, &plain);
 	run(&t, &r, "true");
 	trial_run(&t, 0.1);
-	assert_null(t.session->spare);
+	assert_null(conn(&t)->spare);
 	trial_stop(&t);
 }
 
@@ -151,13 +157,13 @@ test_a_spare_that_the_server_closes_is_the_last(void **state NP_UNUSED)
 
 	trial_start(&t, &options);
 	trial_until(&t, spare_ready, &t);
-	t.session->spare->got_close = true; /* as its callback would record */
-	session_wake(t.session);
+	conn(&t)->spare->got_close = true; /* as its callback would record */
+	sshconn_wake(conn(&t));
 	trial_run(&t, 0.1);
-	assert_null(t.session->spare);
+	assert_null(conn(&t)->spare);
 	run(&t, &r, "true");
 	trial_run(&t, 0.1);
-	assert_null(t.session->spare);
+	assert_null(conn(&t)->spare);
 	trial_stop(&t);
 }
 
@@ -174,16 +180,16 @@ test_a_probe_is_answered_and_measures_the_round_trip(void **state NP_UNUSED)
 		t.probes = 0;
 		assert_true(session_probe(t.session));
 		assert_false(session_probe(t.session)); /* never two */
-		assert_true(session_probing(t.session, &since));
+		assert_true(sshconn_probing(conn(&t), &since));
 		assert_true(since >= before);
 		assert_int_equal(t.probes, 0);
 		trial_until(&t, trial_probed, &t);
-		assert_false(session_probing(t.session, NULL));
+		assert_false(sshconn_probing(conn(&t), NULL));
 		assert_true(t.probe_rtt > 0 && t.probe_rtt < 10);
 		trial_run(&t, 0.02);
 		assert_int_equal(t.probes, 1);
 	}
-	assert_true(session_rtt(t.session) > 0);
+	assert_true(session_stats(t.session).rtt > 0);
 	trial_stop(&t);
 }
 
@@ -196,16 +202,16 @@ test_a_silent_server_answers_no_probe_until_it_wakes(void **state NP_UNUSED)
 	trial_start(&t, &plain);
 	trial_run(&t, 0.1);
 	testsshd_signal_sessions(t.server, SIGSTOP);
-	rx = session_last_rx(t.session);
+	rx = session_stats(t.session).last_rx;
 	assert_true(session_probe(t.session));
 	trial_run(&t, 0.5);
 	assert_int_equal(t.probes, 0);
-	assert_true(session_probing(t.session, NULL));
-	assert_true(session_last_rx(t.session) == rx);
+	assert_true(sshconn_probing(conn(&t), NULL));
+	assert_true(session_stats(t.session).last_rx == rx);
 	testsshd_signal_sessions(t.server, SIGCONT);
 	trial_until(&t, trial_probed, &t);
 	assert_true(t.probe_rtt >= 0.4);
-	assert_true(session_last_rx(t.session) > rx);
+	assert_true(session_stats(t.session).last_rx > rx);
 	trial_stop(&t);
 }
 
@@ -244,18 +250,18 @@ test_a_probe_behind_an_unanswered_one_asks_the_transport(void **state NP_UNUSED)
 	assert_true(session_probe(t.session));
 	trial_run(&t, 0.1);
 	assert_int_equal(t.probes, 0);
-	t.session->probing = false; /* as any other packet would have ended it */
-	assert_true(t.session->request_pending);
+	conn(&t)->probing = false; /* as any other packet would have ended it */
+	assert_true(conn(&t)->request_pending);
 	assert_true(session_probe(t.session));
 	trial_until(&t, trial_probed, &t);
-	assert_true(session_rtt(t.session) < 0); /* that was no round trip of the server */
+	assert_true(session_stats(t.session).rtt < 0); /* that was no round trip of the server */
 	testsshd_signal_sessions(t.server, SIGCONT);
 	trial_run(&t, 0.1);
 	t.probes = 0;
-	assert_false(t.session->request_pending);
+	assert_false(conn(&t)->request_pending);
 	assert_true(session_probe(t.session)); /* and all is as before */
 	trial_until(&t, trial_probed, &t);
-	assert_true(session_rtt(t.session) > 0);
+	assert_true(session_stats(t.session).rtt > 0);
 	trial_stop(&t);
 }
 
@@ -332,7 +338,7 @@ test_a_close_says_why_and_comes_later(void **state NP_UNUSED)
 	session_close(t.session, REASON_NONE, "idle for %d s", 60);
 	session_close(t.session, REASON_INTERNAL, "a second time");
 	assert_false(t.closed);
-	assert_false(session_has_slot(t.session));
+	assert_false(session_stats(t.session).has_slot);
 	assert_false(session_probe(t.session));
 	trial_until(&t, trial_closed, &t);
 
@@ -521,7 +527,7 @@ test_a_session_whose_slots_never_return_is_closed(void **state NP_UNUSED)
 	chan_abandon(r.chan);
 	t0 = clock_now();
 	trial_until(&t, record_done, &r);
-	assert_false(session_has_slot(t.session));
+	assert_false(session_stats(t.session).has_slot);
 	trial_until(&t, trial_closed, &t);
 
 	assert_true(clock_now() - t0 >= 9.9);

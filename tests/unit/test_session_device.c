@@ -163,8 +163,8 @@ test_a_device_that_opens_no_channel_says_so(void **state NP_UNUSED)
 		assert_int_equal(r.end.err.reason, REASON_CHANNEL_REFUSED);
 		record_free(&r);
 	}
-	assert_int_equal(session_slots_max(t.session), 1);
-	assert_int_equal(session_slots_used(t.session), 0);
+	assert_int_equal(session_stats(t.session).slots_max, 1);
+	assert_int_equal(session_stats(t.session).slots_used, 0);
 	device_stop(&t, &d);
 }
 
@@ -380,7 +380,7 @@ test_a_command_that_is_never_answered_can_be_given_up(void **state NP_UNUSED)
 	trial_until(&t, record_done, &r);
 	assert_int_equal(r.end.err.reason, REASON_CANCELLED);
 	assert_true(r.end.sent);
-	assert_int_equal(session_slots_used(t.session), 1);
+	assert_int_equal(session_stats(t.session).slots_used, 1);
 	record_free(&r);
 	device_stop(&t, &d);
 }

@@ -47,17 +47,19 @@ sum_pool(struct device *dev, double now)
 
 	TAILQ_FOREACH (e, &dev->policy.entries, link) {
 		struct link *link = link_of_entry(e);
+		struct session_stats stats;
 		double idle;
 		sum.leases += e->leases;
 		if (link->session == NULL)
 			continue;
+		stats = session_stats(link->session);
 		sum.sessions++;
-		sum.used += session_slots_used(link->session);
-		sum.max += session_slots_max(link->session);
-		sum.bytes_in += session_bytes_in(link->session);
-		sum.bytes_out += session_bytes_out(link->session);
-		if (session_rtt(link->session) >= 0 && (sum.rtt < 0 || session_rtt(link->session) < sum.rtt))
-			sum.rtt = session_rtt(link->session);
+		sum.used += stats.slots_used;
+		sum.max += stats.slots_max;
+		sum.bytes_in += stats.bytes_in;
+		sum.bytes_out += stats.bytes_out;
+		if (stats.rtt >= 0 && (sum.rtt < 0 || stats.rtt < sum.rtt))
+			sum.rtt = stats.rtt;
 		idle = e->leases > 0 ? 0 : now - e->last_used;
 		if (sum.last_used < 0 || idle < sum.last_used)
 			sum.last_used = idle;

@@ -53,19 +53,22 @@ device_by_job(struct broker *b, uint64_t job)
 void
 link_refresh(struct link *link)
 {
+	struct session_stats stats;
+
 	if (link->session == NULL)
 		return;
-	link->entry.last_rx = session_last_rx(link->session);
+	stats = session_stats(link->session);
+	link->entry.last_rx = stats.last_rx;
 	if (link->dev->platform != NULL) {
 		/* Its one channel is the shell, which serves one lease after the other. */
 		link->entry.slots_max = 1;
 		link->entry.slots_used = link->closing;
 		return;
 	}
-	link->entry.slots_used = session_slots_used(link->session);
-	link->entry.slots_max = session_slots_max(link->session);
+	link->entry.slots_used = stats.slots_used;
+	link->entry.slots_max = stats.slots_max;
 	/* One that is on its way out takes nobody in, although its end may take a while (a proxy's process). */
-	if (!session_has_slot(link->session) && link->entry.slots_used < link->entry.slots_max)
+	if (!stats.has_slot && link->entry.slots_used < link->entry.slots_max)
 		link->entry.slots_used = link->entry.slots_max;
 }
 
@@ -167,10 +170,11 @@ static void
 on_session_closed(struct session *session, const struct np_error *why, void *arg)
 {
 	struct link *link = arg;
+	struct session_stats stats = session_stats(session);
 
 	log_info("session", "%s: closed: %s", session_name(session), why->text);
-	link->dev->bytes_in += session_bytes_in(session);
-	link->dev->bytes_out += session_bytes_out(session);
+	link->dev->bytes_in += stats.bytes_in;
+	link->dev->bytes_out += stats.bytes_out;
 	if (link->entry.ready_since == 0 && link->entry.pool != NULL) { /* its command line was never reached */
 		link->session = NULL;
 		connect_failed(link, link->sh.error.reason != REASON_NONE ? &link->sh.error : why, 0);
@@ -195,10 +199,11 @@ static void
 on_session_slots(struct session *session, void *arg)
 {
 	struct link *link = arg;
+	int slots_max = session_stats(session).slots_max;
 
 	/* Not compared with the entry's own number: that may have been brought up to date meanwhile. */
-	if (session_slots_max(session) < link->dev->policy.max_channels)
-		pool_learn_channels(&link->dev->policy, &link->entry, session_slots_max(session));
+	if (slots_max < link->dev->policy.max_channels)
+		pool_learn_channels(&link->dev->policy, &link->entry, slots_max);
 	device_kick(link->dev);
 }
 

@@ -13,7 +13,7 @@
 #include "cli/transcript.h"
 #include "pool/pool.h"
 #include "transport/session.h"
-#include "ssh/shell.h"
+#include "transport/shell.h"
 #include "target/target.h"
 #include "broker/device/device_impl.h"
 #include "broker/client/holder.h"

@@ -42,6 +42,7 @@ link_report_up(struct link *link)
 void
 link_report_down(struct link *link, const struct np_error *why)
 {
+	struct session_stats stats = session_stats(link->session);
 	struct event e;
 
 	event_init(&e, EVENT_SESSION_DOWN);
@@ -50,8 +51,8 @@ link_report_down(struct link *link, const struct np_error *why)
 	e.err = why;
 	e.age = clock_now() - link->entry.created;
 	e.commands = (int64_t)link->commands;
-	e.bytes_in = (int64_t)session_bytes_in(link->session);
-	e.bytes_out = (int64_t)session_bytes_out(link->session);
+	e.bytes_in = (int64_t)stats.bytes_in;
+	e.bytes_out = (int64_t)stats.bytes_out;
 	report_emit(link->dev->broker->events, &e);
 }
 

@@ -16,7 +16,7 @@
 #include "pool/pool.h"
 #include "report/event.h"
 #include "transport/channel.h"
-#include "ssh/relay.h"
+#include "transport/relay.h"
 #include "wire/message.h"
 #include "broker/device/waiter.h"
 #include "broker/link/link.h"

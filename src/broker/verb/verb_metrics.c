@@ -127,13 +127,16 @@ hold_pool(struct holdings *h, struct device *dev)
 	h->disabled += dev->policy.disabled;
 	TAILQ_FOREACH (e, &dev->policy.entries, link) {
 		struct link *link = link_of_entry(e);
+		struct session_stats stats;
+
 		count_state(h->sessions, pool_entry_state_word(e));
 		if (link->session == NULL)
 			continue;
-		h->channels_used += session_slots_used(link->session);
-		h->channels_max += session_slots_max(link->session);
-		h->ssh_in += (double)session_bytes_in(link->session);
-		h->ssh_out += (double)session_bytes_out(link->session);
+		stats = session_stats(link->session);
+		h->channels_used += stats.slots_used;
+		h->channels_max += stats.slots_max;
+		h->ssh_in += (double)stats.bytes_in;
+		h->ssh_out += (double)stats.bytes_out;
 	}
 }
 

@@ -32,7 +32,7 @@ sum_device(struct device *const *pools, size_t count)
 		sum.requests += (double)pools[i]->requests_done;
 		TAILQ_FOREACH (e, &p->entries, link) {
 			struct link *link = link_of_entry(e);
-			double rtt = link->session != NULL ? session_rtt(link->session) : -1;
+			double rtt = link->session != NULL ? session_stats(link->session).rtt : -1;
 			sum.sessions += link->session != NULL;
 			sum.up |= e->state == POOL_READY || e->state == POOL_PROBING;
 			sum.running += e->leases;

@@ -1,5 +1,5 @@
 /*
- * A session on the loop: adoption, the pump, the end.  Owns everything in struct session (session_impl.h).  Main
+ * An SSH connection on the loop: adoption and the pump.  Owns everything in struct sshconn (sshconn_impl.h).  Main
  * thread.
  *
  * The pump is the only place that calls libssh.  It reads and dispatches, lets every channel make its next step,
@@ -7,7 +7,7 @@
  * may read the socket and so serve other channels, and no readiness follows: hence the repetition, and a wake-up
  * whenever a turn ends with work left.
  */
-#include "transport/session.h"
+#include "ssh/sshconn_impl.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +18,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "ssh/session_impl.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -28,153 +27,37 @@
 #define PROXY_POLL 0.02
 #define ACK_POLL 0.05
 
-/* ---- what others ask ---- */
-
-uint64_t
-session_id(const struct session *s)
-{
-	return s->id;
-}
-
-const char *
-session_name(const struct session *s)
-{
-	return s->name;
-}
-
-double
-session_last_rx(const struct session *s)
-{
-	return s->last_rx;
-}
-
-int
-session_slots_used(const struct session *s)
-{
-	const struct chan *ch;
-	int n = 0;
-
-	TAILQ_FOREACH (ch, &s->chans, link) {
-		if (chan_counts(ch) && ch != s->spare)
-			n++;
-	}
-	return n;
-}
-
-int
-session_slots_max(const struct session *s)
-{
-	return s->slots_max;
-}
-
-bool
-session_has_slot(const struct session *s)
-{
-	return s->state == SESSION_LIVE && !s->hoards && session_slots_used(s) < s->slots_max;
-}
-
-int
-session_confirmed(const struct session *s)
-{
-	const struct chan *ch;
-	int n = 0;
-
-	TAILQ_FOREACH (ch, &s->chans, link) {
-		if (chan_counts(ch) && (ch->opened || (ch->ssh != NULL && ssh_channel_is_open(ch->ssh))))
-			n++;
-	}
-	return n;
-}
-
-uint64_t
-session_bytes_in(const struct session *s)
-{
-	return s->socket_count.in_bytes;
-}
-
-uint64_t
-session_bytes_out(const struct session *s)
-{
-	return s->socket_count.out_bytes;
-}
-
-const char *
-session_banner(const struct session *s)
-{
-	return s->banner;
-}
-
-bool
-session_is_openssh(const struct session *s)
-{
-	return s->is_openssh;
-}
-
-const char *
-session_algorithms(const struct session *s)
-{
-	return s->algorithms;
-}
-
-void
-session_wake(struct session *s)
-{
-	ev_idle_start(s->loop, &s->wake);
-}
-
-bool
-session_alive(const struct session *s)
-{
-	return ssh_is_connected(s->ssh) && (ssh_get_status(s->ssh) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0;
-}
-
-void
-session_learn(struct session *s, int limit)
-{
-	if (limit < 1)
-		limit = 1;
-	if (limit < s->peak)
-		s->peak = limit;
-	if (limit >= s->slots_max)
-		return;
-	log_info("session", "%s: the server bears %d channel%s at a time", s->name, limit, limit == 1 ? "" : "s");
-	s->slots_max = limit;
-	s->slots_changed = true;
-}
-
 /* ---- the pump ---- */
 
 static void
-session_free(struct session *s)
+sshconn_free(struct sshconn *s)
 {
 	ev_idle_stop(s->loop, &s->wake);
 	ev_timer_stop(s->loop, &s->timer);
-	free(s->name);
-	free(s->banner);
-	free(s->algorithms);
+	session_clear(&s->base);
 	free(s);
 }
 
 static void
-deliver_channels(struct session *s, bool last)
+deliver_channels(struct sshconn *s, bool last)
 {
-	struct chan *ch, *next;
+	struct sshchan *ch, *next;
 
 	s->deliver_now = false;
 	TAILQ_FOREACH_SAFE (ch, &s->chans, link, next) {
-		chan_deliver(ch, last);
+		sshchan_deliver(ch, last);
 	}
 }
 
 static void
-deliver_rest(struct session *s)
+deliver_rest(struct sshconn *s)
 {
 	if (s->slots_changed) {
 		s->slots_changed = false;
-		if (s->events.slots != NULL)
-			s->events.slots(s, s->arg);
+		if (s->base.events.slots != NULL)
+			s->base.events.slots(&s->base, s->base.arg);
 	}
-	session_probe_deliver(s);
+	sshconn_probe_deliver(s);
 }
 
 /*
@@ -182,33 +65,33 @@ deliver_rest(struct session *s)
  * and never in the way of one.
  */
 static bool
-service_spare(struct session *s)
+service_spare(struct sshconn *s)
 {
-	const struct chan *ch;
+	const struct sshchan *ch;
 
-	if (!s->spares || s->spare != NULL || session_slots_used(s) >= s->slots_max)
+	if (!s->spares || s->spare != NULL || sshconn_slots_used(s) >= s->slots_max)
 		return false;
 	TAILQ_FOREACH (ch, &s->chans, link) {
-		if (ch->state == CHAN_OPENING || (ch->state == CHAN_STARTING && !ch->end.sent))
+		if (ch->state == CHAN_OPENING || (ch->state == CHAN_STARTING && !ch->base.end.sent))
 			return false;
 	}
-	s->spare = chan_create(s);
+	s->spare = sshchan_create(s);
 	s->spare->is_spare = true;
 	return true;
 }
 
 static bool
-session_service(struct session *s, bool drained)
+sshconn_service(struct sshconn *s, bool drained)
 {
 	uint64_t packets = s->raw_count.in_packets;
-	struct chan *ch, *next;
+	struct sshchan *ch, *next;
 	bool moved = false;
 
 	TAILQ_FOREACH_SAFE (ch, &s->chans, link, next) {
-		if (s->state == SESSION_LIVE && chan_service(ch))
+		if (s->state == SESSION_LIVE && sshchan_service(ch))
 			moved = true;
 	}
-	if (s->state == SESSION_LIVE && session_probe_service(s, drained))
+	if (s->state == SESSION_LIVE && sshconn_probe_service(s, drained))
 		moved = true;
 	if (s->state == SESSION_LIVE && service_spare(s))
 		moved = true;
@@ -220,7 +103,7 @@ session_service(struct session *s, bool drained)
  * the socket, what was added to it may exceed what has left by a bound; our own data waits for the socket anyway.
  */
 static void
-check_stalled(struct session *s)
+check_stalled(struct sshconn *s)
 {
 	bool pending = (ssh_get_status(s->ssh) & SSH_WRITE_PENDING) != 0;
 	uint64_t added = s->raw_count.out_bytes - s->stalled_raw;
@@ -231,7 +114,7 @@ check_stalled(struct session *s)
 		s->stalled_wire = s->socket_count.out_bytes;
 		s->stalled_raw = s->raw_count.out_bytes;
 	} else if (added > left + STALLED_OUTPUT_MAX) {
-		session_violated(s, "it does not read what it asks for");
+		sshconn_violated(s, "it does not read what it asks for");
 	}
 }
 
@@ -240,17 +123,17 @@ check_stalled(struct session *s)
  * are others; when they leave none and nothing runs, only a new session helps.
  */
 static void
-check_stuck(struct session *s)
+check_stuck(struct sshconn *s)
 {
 	double now = clock_now();
-	const struct chan *ch;
+	const struct sshchan *ch;
 	char text[128];
 	int stuck = 0;
 
-	if (session_slots_used(s) < s->slots_max)
+	if (sshconn_slots_used(s) < s->slots_max)
 		return;
 	TAILQ_FOREACH (ch, &s->chans, link) {
-		if (ch->has_user)
+		if (ch->base.has_user)
 			return;
 		if (ch->leaving_since > 0 && now - ch->leaving_since >= CLOSE_PATIENCE)
 			stuck++;
@@ -260,44 +143,44 @@ check_stuck(struct session *s)
 	(void)snprintf(text, sizeof text, "the server has not confirmed the close of %d channel%s for %.0f s", stuck,
 	    stuck == 1 ? "" : "s", CLOSE_PATIENCE);
 	s->farewell = true;
-	session_end(s, REASON_CHANNEL_REFUSED, text);
+	sshconn_end(s, REASON_CHANNEL_REFUSED, text);
 }
 
 /* Reads and dispatches 4 KiB, and sends what waits for the socket. */
 static int
-read_some(struct session *s)
+read_some(struct sshconn *s)
 {
-	chans_check_held(s);
+	sshchans_check_held(s);
 	if (s->paused && (ssh_get_status(s->ssh) & SSH_WRITE_PENDING) == 0)
 		return SSH_AGAIN;
 	return ssh_event_dopoll(s->event, 0);
 }
 
 static void
-pump_live(struct session *s)
+pump_live(struct sshconn *s)
 {
 	bool more = true;
 
 	for (int i = 0; i < PUMP_ROUNDS && more && s->state == SESSION_LIVE; i++) {
 		int rc = read_some(s);
 
-		if (rc == SSH_ERROR || !session_alive(s)) {
-			session_probe_note(s);
-			session_lost(s);
+		if (rc == SSH_ERROR || !sshconn_alive(s)) {
+			sshconn_probe_note(s);
+			sshconn_lost(s);
 			return;
 		}
-		more = session_service(s, rc == SSH_AGAIN) || rc != SSH_AGAIN;
+		more = sshconn_service(s, rc == SSH_AGAIN) || rc != SSH_AGAIN;
 		if (s->deliver_now)
 			deliver_channels(s, false);
 	}
-	if (s->state == SESSION_LIVE && !session_alive(s))
-		session_lost(s);
+	if (s->state == SESSION_LIVE && !sshconn_alive(s))
+		sshconn_lost(s);
 	if (s->state != SESSION_LIVE)
 		return;
-	session_probe_note(s);
+	sshconn_probe_note(s);
 	check_stalled(s);
 	if (more)
-		session_wake(s);
+		sshconn_wake(s);
 	deliver_channels(s, false);
 	deliver_rest(s);
 	if (s->state == SESSION_LIVE)
@@ -306,28 +189,28 @@ pump_live(struct session *s)
 
 /* Tells every channel, then the owner; true when s is gone. */
 static bool
-pump_reaping(struct session *s)
+pump_reaping(struct sshconn *s)
 {
 	deliver_channels(s, true);
 	deliver_rest(s);
 	if (!TAILQ_EMPTY(&s->chans)) { /* started meanwhile, by who does not know yet */
-		session_wake(s);
+		sshconn_wake(s);
 		return false;
 	}
-	if (!session_proxy_reaped(s))
+	if (!sshconn_proxy_reaped(s))
 		return false;
 	s->state = SESSION_GONE;
-	s->events.closed(s, &s->why, s->arg);
-	session_free(s);
+	s->base.events.closed(&s->base, &s->why, s->base.arg);
+	sshconn_free(s);
 	return true;
 }
 
 /* When to look again though nothing arrives. */
 static double
-next_look(const struct session *s)
+next_look(const struct sshconn *s)
 {
 	double at = 0, now = clock_now();
-	const struct chan *ch;
+	const struct sshchan *ch;
 
 	if (s->state == SESSION_REAPING)
 		return PROXY_POLL;
@@ -344,7 +227,7 @@ next_look(const struct session *s)
 
 /* The one place where the watchers are set, from what libssh and the channels want now. */
 static void
-session_watch(struct session *s)
+sshconn_watch(struct sshconn *s)
 {
 	double after = next_look(s);
 
@@ -367,34 +250,34 @@ session_watch(struct session *s)
 }
 
 static void
-session_pump(struct session *s)
+sshconn_pump(struct sshconn *s)
 {
 	ev_idle_stop(s->loop, &s->wake);
 	if (s->state == SESSION_LIVE)
 		pump_live(s);
 	if (s->state == SESSION_ENDING)
-		session_take_down(s);
+		sshconn_take_down(s);
 	if (s->state == SESSION_REAPING && pump_reaping(s))
 		return;
-	session_watch(s);
+	sshconn_watch(s);
 }
 
 static void
 on_io(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 {
-	session_pump(w->data);
+	sshconn_pump(w->data);
 }
 
 static void
 on_wake(struct ev_loop *loop NP_UNUSED, ev_idle *w, int revents NP_UNUSED)
 {
-	session_pump(w->data);
+	sshconn_pump(w->data);
 }
 
 static void
 on_timer(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 {
-	session_pump(w->data);
+	sshconn_pump(w->data);
 }
 
 /* ---- adoption ---- */
@@ -410,22 +293,22 @@ on_message(ssh_session session NP_UNUSED, ssh_message message NP_UNUSED, void *a
 }
 
 static void
-describe(struct session *s)
+describe(struct sshconn *s)
 {
 	const char *banner = ssh_get_serverbanner(s->ssh);
 	const char *kex = ssh_get_kex_algo(s->ssh);
 	const char *cipher = ssh_get_cipher_out(s->ssh);
 
-	s->banner = banner != NULL ? text_vis(banner, strlen(banner), false) : xstrdup("");
+	s->base.banner = banner != NULL ? text_vis(banner, strlen(banner), false) : xstrdup("");
 	/* libssh names no group exchange. */
-	s->algorithms = xasprintf(
+	s->base.algorithms = xasprintf(
 	    "%s %s", kex != NULL ? kex : "diffie-hellman-group-exchange", cipher != NULL ? cipher : "unknown");
 	s->is_openssh = ssh_get_openssh_version(s->ssh) != 0;
 }
 
 /* libssh leaves its descriptor blocking in the kernel: one stalled server would hold the whole loop. */
 static void
-enter_loop(struct session *s)
+enter_loop(struct sshconn *s)
 {
 	int fd = ssh_get_fd(s->ssh);
 	int flags = fcntl(fd, F_GETFL);
@@ -437,11 +320,11 @@ enter_loop(struct session *s)
 	ssh_set_message_callback(s->ssh, on_message, NULL);
 	s->event = ssh_event_new();
 	if (flags == -1 || s->event == NULL || ssh_event_add_session(s->event, s->ssh) != SSH_OK)
-		session_lost(s);
+		sshconn_lost(s);
 }
 
 static void
-init_watchers(struct session *s)
+init_watchers(struct sshconn *s)
 {
 	ev_init(&s->io, on_io);
 	ev_idle_init(&s->wake, on_wake);
@@ -450,17 +333,74 @@ init_watchers(struct session *s)
 	s->io.data = s->wake.data = s->timer.data = s;
 }
 
+/* ---- what users of the session reach ---- */
+
+static struct sshconn *
+conn(const struct session *base)
+{
+	return (struct sshconn *)(uintptr_t)base;
+}
+
+static struct chan *
+op_open(struct session *base, const struct chan_spec *spec)
+{
+	return &sshchan_open(conn(base), spec)->base;
+}
+
+static void
+op_wake(struct session *base)
+{
+	sshconn_wake(conn(base));
+}
+
+static void
+op_close(struct session *base, enum np_reason reason, const char *text)
+{
+	struct sshconn *s = conn(base);
+
+	if (s->state == SESSION_LIVE)
+		s->farewell = true;
+	sshconn_end(s, reason, text);
+}
+
+static bool
+op_probe(struct session *base)
+{
+	return sshconn_probe(conn(base));
+}
+
+static struct session_stats
+op_stats(const struct session *base)
+{
+	const struct sshconn *s = conn(base);
+
+	return (struct session_stats){
+	    .last_rx = s->last_rx,
+	    .rtt = s->srtt,
+	    .slots_used = sshconn_slots_used(s),
+	    .slots_max = s->slots_max,
+	    .has_slot = sshconn_has_slot(s),
+	    .bytes_in = s->socket_count.in_bytes,
+	    .bytes_out = s->socket_count.out_bytes,
+	};
+}
+
+static const struct session_ops ops = {
+    .open = op_open,
+    .wake = op_wake,
+    .close = op_close,
+    .probe = op_probe,
+    .stats = op_stats,
+};
+
 struct session *
-session_adopt(struct ev_loop *loop, const struct sshdialled *d, const struct session_setup *setup,
+sshconn_adopt(struct ev_loop *loop, const struct sshdialled *d, const struct session_setup *setup,
     const struct session_events *events, void *arg)
 {
-	struct session *s = xcalloc(1, sizeof *s);
+	struct sshconn *s = xcalloc(1, sizeof *s);
 
+	session_init(&s->base, &ops, setup, events, arg);
 	s->loop = loop;
-	s->events = *events;
-	s->arg = arg;
-	s->id = setup->id;
-	s->name = xasprintf("%s#%llu", setup->name, (unsigned long long)setup->id);
 	s->ssh = d->ssh;
 	s->fd = d->fd;
 	s->proxy_pid = d->proxy_pid;
@@ -474,7 +414,7 @@ session_adopt(struct ev_loop *loop, const struct sshdialled *d, const struct ses
 	describe(s);
 	s->spares = setup->spare_channels && s->is_openssh;
 	enter_loop(s);
-	session_wake(s);
-	log_debug("session", "%s: on the loop: %s, %s", s->name, s->banner, s->algorithms);
-	return s;
+	sshconn_wake(s);
+	log_debug("session", "%s: on the loop: %s, %s", s->base.name, s->base.banner, s->base.algorithms);
+	return &s->base;
 }

@@ -3,7 +3,7 @@
  * for a turn.  So the driver's events never come from inside a call that the user made, and a burst of bytes is judged
  * when all of it is there.
  */
-#include "ssh/shell.h"
+#include "transport/shell.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,4 @@
-/*
- * Channels as their users see them: wishes in, events out.  No libssh call here; channel_ssh.c does those, in the
- * session's pump, which also calls chan_deliver().  Main thread.
- */
+/* The half of a channel that all transports share: wishes in, events out; see channel.h and provider.h. */
 #include "transport/channel.h"
 
 #include <stdarg.h>
@@ -9,33 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "ssh/session_impl.h"
+#include "transport/provider.h"
 #include "base/xalloc.h"
 
-struct chan *
-chan_create(struct session *s)
+void
+chan_init(struct chan *ch, struct session *s, size_t slack)
 {
-	struct chan *ch = xcalloc(1, sizeof *ch);
-
 	ch->session = s;
-	ch->state = CHAN_OPENING;
 	for (int i = 0; i < CHAN_STREAMS; i++)
-		buf_init(&ch->output[i], CHANNEL_BUFFER_MAX + CHAN_SLACK);
+		buf_init(&ch->output[i], CHANNEL_BUFFER_MAX + slack);
 	buf_init(&ch->input, CHANNEL_BUFFER_MAX);
-	TAILQ_INSERT_TAIL(&s->chans, ch, link);
-	return ch;
 }
 
-static void
-chan_free(struct chan *ch)
+void
+chan_clear(struct chan *ch)
 {
-	struct session *s = ch->session;
-
-	if (s->spare == ch)
-		s->spare = NULL;
-	TAILQ_REMOVE(&s->chans, ch, link);
 	for (int i = 0; i < CHAN_STREAMS; i++)
 		buf_wipe(&ch->output[i]);
 	buf_wipe(&ch->input);
@@ -45,13 +31,12 @@ chan_free(struct chan *ch)
 	secret_free(ch->command);
 	free(ch->term);
 	free(ch->host);
-	free(ch);
 }
 
-bool
-chan_counts(const struct chan *ch)
+static void
+wake(struct chan *ch)
 {
-	return ch->state != CHAN_GONE && ch->kind != CHANNEL_FORWARD;
+	ch->session->ops->wake(ch->session);
 }
 
 static void
@@ -74,55 +59,16 @@ copy_spec(struct chan *ch, const struct chan_spec *spec)
 		ch->env[i] = xstrdup(spec->env[i]);
 }
 
-/* 0, or -1 with the reason why it cannot even be tried. */
-static int
-check_start(const struct session *s, const struct chan_spec *spec, struct np_error *err)
-{
-	if (s->state != SESSION_LIVE)
-		return error_set(err, REASON_CONNECT_FAILED, "%s: the session is ending: %s", s->name, s->why.text);
-	if (spec->kind != CHANNEL_FORWARD && s->hoards)
-		return error_set(err, REASON_CHANNEL_REFUSED,
-		    "%s: no further command while one is read so slowly that its output gathers", s->name);
-	if (spec->kind != CHANNEL_FORWARD && !session_has_slot(s))
-		return error_set(err, REASON_CHANNEL_REFUSED, "%s: all %d channels of the session are in use", s->name,
-		    s->slots_max);
-	if (spec->command != NULL && memchr(spec->command, '\0', spec->command_size) != NULL)
-		return error_set(err, REASON_INVALID_PARAMS, "a command cannot hold a NUL byte");
-	return 0;
-}
-
-static struct chan *
-take_spare(struct session *s)
-{
-	struct chan *ch = s->spare;
-
-	s->spare = NULL;
-	ch->is_spare = false;
-	if (ch->state == CHAN_READY)
-		ch->state = CHAN_STARTING;
-	return ch;
-}
-
 struct chan *
 chan_start(struct session *s, const struct chan_spec *spec, const struct chan_events *events, void *arg)
 {
-	struct np_error err;
-	struct chan *ch;
+	struct chan *ch = s->ops->open(s, spec);
 
-	if (check_start(s, spec, &err) < 0) {
-		ch = chan_create(s);
-		ch->state = CHAN_GONE;
-		chan_end_set(ch, err.reason, "%s", err.text);
-	} else if (s->spare != NULL && spec->kind != CHANNEL_FORWARD) {
-		ch = take_spare(s);
-	} else {
-		ch = chan_create(s);
-	}
 	copy_spec(ch, spec);
 	ch->events = *events;
 	ch->arg = arg;
 	ch->has_user = true;
-	session_wake(s);
+	wake(ch);
 	return ch;
 }
 
@@ -137,7 +83,7 @@ chan_consume(struct chan *ch, int stream, size_t n)
 {
 	buf_consume(&ch->output[stream], n);
 	if (ch->clogged || ch->ended)
-		session_wake(ch->session);
+		wake(ch);
 }
 
 static bool
@@ -149,7 +95,7 @@ output_empty(const struct chan *ch)
 bool
 chan_output_ended(const struct chan *ch)
 {
-	return (ch->got_eof || ch->got_close || ch->ended) && output_empty(ch) && ch->held[0] == 0 && ch->held[1] == 0;
+	return (ch->got_eof || ch->ended) && output_empty(ch) && ch->held[0] == 0 && ch->held[1] == 0;
 }
 
 int
@@ -159,7 +105,7 @@ chan_write(struct chan *ch, const void *p, size_t n)
 		return 0;
 	if (buf_append(&ch->input, p, n) < 0)
 		return -1;
-	session_wake(ch->session);
+	wake(ch);
 	return 0;
 }
 
@@ -173,7 +119,7 @@ void
 chan_eof(struct chan *ch)
 {
 	ch->want_eof = true;
-	session_wake(ch->session);
+	wake(ch);
 }
 
 void
@@ -184,7 +130,7 @@ chan_signal(struct chan *ch, const char *name)
 		return;
 	}
 	(void)snprintf(ch->signals[ch->signals_count++], CHAN_SIGNAL_SIZE, "%s", name);
-	session_wake(ch->session);
+	wake(ch);
 }
 
 void
@@ -193,7 +139,7 @@ chan_resize(struct chan *ch, int cols, int rows)
 	ch->cols = cols;
 	ch->rows = rows;
 	ch->want_resize = true;
-	session_wake(ch->session);
+	wake(ch);
 }
 
 void
@@ -202,10 +148,9 @@ chan_abandon(struct chan *ch)
 	if (!ch->has_user || ch->abandoned)
 		return;
 	ch->abandoned = true;
-	ch->leaving_since = clock_now();
 	chan_end_set(ch, REASON_CANCELLED, "cancelled");
 	error_set(&ch->end.err, REASON_CANCELLED, "cancelled");
-	session_wake(ch->session);
+	wake(ch);
 }
 
 struct session *
@@ -275,6 +220,4 @@ chan_deliver(struct chan *ch, bool last)
 			ch->events.done(ch, &ch->end, ch->arg);
 		ch->has_user = false;
 	}
-	if (!ch->has_user && ch->state == CHAN_GONE)
-		chan_free(ch);
 }

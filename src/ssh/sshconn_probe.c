@@ -1,6 +1,6 @@
 /*
  * Signs of life of a session: the probe (keepalive@openssh.com, a global request that wants a reply) and the round-trip
- * time.  Part of the session; called from its pump, main thread.
+ * time.  Called from the pump; main thread.
  *
  * libssh has no asynchronous global request, and in non-blocking mode ssh_send_keepalive() sends nothing while an
  * earlier request is unanswered.  So the reply is looked for with ssh_channel_cancel_forward(), which, while a global
@@ -18,27 +18,27 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "ssh/session_impl.h"
+#include "ssh/sshconn_impl.h"
 
 /* A probe waits until what had arrived before it is read, so that old bytes are no answer; but not for ever. */
 #define PROBE_PATIENCE 0.5
 
 /* As TCP smooths it, RFC 6298 section 2. */
 static void
-rtt_sample(struct session *s, double seconds)
+rtt_sample(struct sshconn *s, double seconds)
 {
 	s->srtt = s->srtt < 0 ? seconds : s->srtt + (seconds - s->srtt) / 8;
 }
 
 void
-session_open_sample(struct session *s, double seconds)
+sshconn_open_sample(struct sshconn *s, double seconds)
 {
 	if (s->open_rtt < 0 || seconds < s->open_rtt)
 		s->open_rtt = seconds;
 }
 
 double
-session_rtt_guess(const struct session *s)
+sshconn_rtt_guess(const struct sshconn *s)
 {
 	if (s->srtt >= 0 && (s->open_rtt < 0 || s->srtt < s->open_rtt))
 		return s->srtt;
@@ -46,7 +46,7 @@ session_rtt_guess(const struct session *s)
 }
 
 bool
-session_probe(struct session *s)
+sshconn_probe(struct sshconn *s)
 {
 	if (s->state != SESSION_LIVE || s->probing)
 		return false;
@@ -54,26 +54,20 @@ session_probe(struct session *s)
 	s->probe_wanted = true;
 	s->probe_answered = false;
 	s->probe_since = clock_now();
-	session_wake(s);
+	sshconn_wake(s);
 	return true;
 }
 
 bool
-session_probing(const struct session *s, double *since)
+sshconn_probing(const struct sshconn *s, double *since)
 {
 	if (s->probing && since != NULL)
 		*since = s->probe_since;
 	return s->probing;
 }
 
-double
-session_rtt(const struct session *s)
-{
-	return s->srtt;
-}
-
 static void
-probe_send(struct session *s)
+probe_send(struct sshconn *s)
 {
 	s->probe_wanted = false;
 	s->probe_packets = s->raw_count.in_packets;
@@ -89,7 +83,7 @@ probe_send(struct session *s)
 }
 
 static void
-probe_answered(struct session *s, double rtt)
+probe_answered(struct sshconn *s, double rtt)
 {
 	if (!s->probing || s->probe_wanted || s->probe_answered)
 		return;
@@ -99,7 +93,7 @@ probe_answered(struct session *s, double rtt)
 
 /* Everything sent has been acknowledged by the peer's TCP. */
 static bool
-probe_acked(const struct session *s)
+probe_acked(const struct sshconn *s)
 {
 	int unsent = 0;
 
@@ -107,7 +101,7 @@ probe_acked(const struct session *s)
 }
 
 bool
-session_probe_service(struct session *s, bool drained)
+sshconn_probe_service(struct sshconn *s, bool drained)
 {
 	bool moved = false;
 
@@ -116,7 +110,7 @@ session_probe_service(struct session *s, bool drained)
 		moved = true;
 	}
 	if (s->request_pending && !s->paused && ssh_channel_cancel_forward(s->ssh, "", 0) != SSH_AGAIN &&
-	    session_alive(s)) {
+	    sshconn_alive(s)) {
 		double rtt = clock_now() - s->request_sent;
 
 		s->request_pending = false;
@@ -130,7 +124,7 @@ session_probe_service(struct session *s, bool drained)
 }
 
 void
-session_probe_note(struct session *s)
+sshconn_probe_note(struct sshconn *s)
 {
 	if (s->raw_count.in_packets == s->packets_seen)
 		return;
@@ -141,12 +135,12 @@ session_probe_note(struct session *s)
 }
 
 void
-session_probe_deliver(struct session *s)
+sshconn_probe_deliver(struct sshconn *s)
 {
 	if (!s->probe_answered)
 		return;
 	s->probe_answered = false;
 	s->probing = false;
-	if (s->events.probed != NULL)
-		s->events.probed(s, s->probe_rtt, s->arg);
+	if (s->base.events.probed != NULL)
+		s->base.events.probed(&s->base, s->probe_rtt, s->base.arg);
 }

@@ -3,7 +3,7 @@
  * channel's input, what comes from there in its output; both are bounded, and reading stops while they are full.  Owns
  * the descriptor and itself; the channel belongs to its session, which says done() last.  Main thread.
  */
-#include "ssh/relay.h"
+#include "transport/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
 /*
  * Channels that run: what is read, what is written, how wide the window is, and how it ends.  Part of the channels'
- * side of libssh (channel_ssh.c); main thread.
+ * side of libssh (sshchan.c); main thread.
  */
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "ssh/session_impl.h"
+#include "ssh/sshconn_impl.h"
 
 /*
  * What one packet carries where the server takes 16 KiB of data at a time; two of them fill one of OpenSSH's and
@@ -21,25 +21,26 @@
 
 /* Takes all that libssh keeps unread of a stream. */
 static bool
-take_held(struct chan *ch, int stream)
+take_held(struct sshchan *ch, int stream)
 {
-	struct buf *out = &ch->output[stream];
+	struct buf *out = &ch->base.output[stream];
 	bool moved = false;
 
-	if (out->max < out->len + ch->held[stream])
-		out->max = out->len + ch->held[stream];
-	while (ch->held[stream] > 0) {
-		uint8_t *dst = buf_reserve(out, ch->held[stream]);
-		int rc = dst != NULL ? ssh_channel_read(ch->ssh, dst, (uint32_t)ch->held[stream], stream) : SSH_ERROR;
+	if (out->max < out->len + ch->base.held[stream])
+		out->max = out->len + ch->base.held[stream];
+	while (ch->base.held[stream] > 0) {
+		uint8_t *dst = buf_reserve(out, ch->base.held[stream]);
+		int rc =
+		    dst != NULL ? ssh_channel_read(ch->ssh, dst, (uint32_t)ch->base.held[stream], stream) : SSH_ERROR;
 
 		if (rc <= 0) {
-			ch->held[stream] = 0; /* the session is dead: libssh gives it no more */
+			ch->base.held[stream] = 0; /* the session is dead: libssh gives it no more */
 			break;
 		}
 		buf_commit(out, (size_t)rc);
-		ch->held[stream] -= (size_t)rc;
+		ch->base.held[stream] -= (size_t)rc;
 		ch->bytes_in += (size_t)rc;
-		ch->has_news = true;
+		ch->base.has_news = true;
 		moved = true;
 	}
 	return moved;
@@ -52,13 +53,13 @@ take_held(struct chan *ch, int stream)
  * here.
  */
 static bool
-resume(struct chan *ch)
+resume(struct sshchan *ch)
 {
 	bool moved = false;
 
-	if (!ch->clogged || ch->output[0].len > 0 || ch->output[1].len > 0)
+	if (!ch->base.clogged || ch->base.output[0].len > 0 || ch->base.output[1].len > 0)
 		return false;
-	ch->clogged = false;
+	ch->base.clogged = false;
 	for (int i = 0; i < CHAN_STREAMS; i++)
 		if (take_held(ch, i))
 			moved = true;
@@ -71,9 +72,9 @@ resume(struct chan *ch)
  * Only while the reader keeps up, since what is announced may have to be kept.
  */
 static void
-widen_window(struct chan *ch)
+widen_window(struct sshchan *ch)
 {
-	double wanted = session_rtt_guess(ch->session) * WINDOW_RATE;
+	double wanted = sshconn_rtt_guess(ch->conn) * WINDOW_RATE;
 	uint32_t size;
 	void *scratch;
 	int rc;
@@ -81,7 +82,8 @@ widen_window(struct chan *ch)
 	if (wanted <= CHAN_WINDOW)
 		return;
 	size = wanted < WINDOW_MAX ? (uint32_t)wanted : WINDOW_MAX;
-	if (ch->bytes_in - ch->grown_at < size / 4 || ch->clogged || ch->output[0].len > 0 || ch->output[1].len > 0)
+	if (ch->bytes_in - ch->grown_at < size / 4 || ch->base.clogged || ch->base.output[0].len > 0 ||
+	    ch->base.output[1].len > 0)
 		return;
 	scratch = malloc(size); /* never touched but by what arrives in this very call */
 	if (scratch == NULL)
@@ -89,37 +91,37 @@ widen_window(struct chan *ch)
 	ch->grown_at = ch->bytes_in;
 	rc = ssh_channel_read(ch->ssh, scratch, size, 1);
 	if (rc > 0) {
-		if (buf_append(&ch->output[1], scratch, (size_t)rc) < 0)
-			session_violated(ch->session, "it sent more standard error than one packet may hold");
-		ch->held[1] -= (size_t)rc < ch->held[1] ? (size_t)rc : ch->held[1];
+		if (buf_append(&ch->base.output[1], scratch, (size_t)rc) < 0)
+			sshconn_violated(ch->conn, "it sent more standard error than one packet may hold");
+		ch->base.held[1] -= (size_t)rc < ch->base.held[1] ? (size_t)rc : ch->base.held[1];
 		ch->bytes_in += (size_t)rc;
-		ch->has_news = true;
+		ch->base.has_news = true;
 	}
 	free(scratch);
 }
 
 static bool
-send_signals(struct chan *ch)
+send_signals(struct sshchan *ch)
 {
 	bool moved = false;
 
-	if (ch->want_resize) {
-		ch->want_resize = false;
-		if (ch->pty)
-			(void)ssh_channel_change_pty_size(ch->ssh, ch->cols, ch->rows);
+	if (ch->base.want_resize) {
+		ch->base.want_resize = false;
+		if (ch->base.pty)
+			(void)ssh_channel_change_pty_size(ch->ssh, ch->base.cols, ch->base.rows);
 		moved = true;
 	}
-	for (int i = 0; i < ch->signals_count; i++) {
-		(void)ssh_channel_request_send_signal(ch->ssh, ch->signals[i]);
+	for (int i = 0; i < ch->base.signals_count; i++) {
+		(void)ssh_channel_request_send_signal(ch->ssh, ch->base.signals[i]);
 		moved = true;
 	}
-	ch->signals_count = 0;
+	ch->base.signals_count = 0;
 	return moved;
 }
 
 /* How much of n waiting bytes goes now: whole packets, what is left over can be part of the next. */
 static size_t
-write_size(const struct chan *ch, size_t n)
+write_size(const struct sshchan *ch, size_t n)
 {
 	uint32_t window = ssh_channel_window_size(ch->ssh);
 
@@ -132,24 +134,24 @@ write_size(const struct chan *ch, size_t n)
 
 /* Only while libssh's own output buffer is empty: it takes a whole window at once, and would send it in one call. */
 static bool
-send_input(struct chan *ch)
+send_input(struct sshchan *ch)
 {
 	bool moved = false;
-	size_t n = ch->input.len;
+	size_t n = ch->base.input.len;
 	int rc;
 
-	if (n > 0 && (ssh_get_status(ch->session->ssh) & SSH_WRITE_PENDING) == 0) {
+	if (n > 0 && (ssh_get_status(ch->conn->ssh) & SSH_WRITE_PENDING) == 0) {
 		n = write_size(ch, n);
-		rc = n > 0 ? ssh_channel_write(ch->ssh, buf_head(&ch->input), (uint32_t)n) : 0;
-		if (rc < 0 && session_alive(ch->session)) /* the server takes no more: as a closed pipe */
-			rc = (int)ch->input.len;
+		rc = n > 0 ? ssh_channel_write(ch->ssh, buf_head(&ch->base.input), (uint32_t)n) : 0;
+		if (rc < 0 && sshconn_alive(ch->conn)) /* the server takes no more: as a closed pipe */
+			rc = (int)ch->base.input.len;
 		if (rc > 0) {
-			buf_consume(&ch->input, (size_t)rc);
-			ch->wrote += (size_t)rc;
+			buf_consume(&ch->base.input, (size_t)rc);
+			ch->base.wrote += (size_t)rc;
 			moved = true;
 		}
 	}
-	if (ch->want_eof && ch->input.len == 0 && !ch->eof_sent) {
+	if (ch->base.want_eof && ch->base.input.len == 0 && !ch->eof_sent) {
 		ch->eof_sent = true;
 		(void)ssh_channel_send_eof(ch->ssh);
 		moved = true;
@@ -159,9 +161,9 @@ send_input(struct chan *ch)
 
 /* The server closed the channel: that is the end, whatever the reader has not read yet. */
 void
-chan_finish(struct chan *ch)
+sshchan_finish(struct sshchan *ch)
 {
-	const char *name = ch->session->name;
+	const char *name = ch->conn->base.name;
 
 	/*
 	 * All that libssh holds, however slow the reader is: libssh gives nothing back when the connection ends, as
@@ -169,13 +171,13 @@ chan_finish(struct chan *ch)
 	 */
 	for (int i = 0; i < CHAN_STREAMS; i++)
 		(void)take_held(ch, i);
-	if (!ch->end.sent)
-		chan_end_set(
-		    ch, REASON_CHANNEL_REFUSED, "%s: the server closed the channel before the command was sent", name);
-	else if (ch->end.has_status || ch->end.signal[0] != '\0' || ch->kind == CHANNEL_FORWARD)
-		chan_end_set(ch, REASON_NONE, "ended");
+	if (!ch->base.end.sent)
+		chan_end_set(&ch->base, REASON_CHANNEL_REFUSED,
+		    "%s: the server closed the channel before the command was sent", name);
+	else if (ch->base.end.has_status || ch->base.end.signal[0] != '\0' || ch->base.kind == CHANNEL_FORWARD)
+		chan_end_set(&ch->base, REASON_NONE, "ended");
 	else
-		chan_end_set(ch, REASON_OUTCOME_UNKNOWN,
+		chan_end_set(&ch->base, REASON_OUTCOME_UNKNOWN,
 		    "%s: the server closed the channel and did not say how the command ended", name);
 	ch->state = CHAN_CLOSING;
 }
@@ -183,42 +185,42 @@ chan_finish(struct chan *ch)
 /* ---- channels that hold too much, see CHAN_HELD_PAUSE ---- */
 
 static size_t
-held_bytes(const struct chan *ch)
+held_bytes(const struct sshchan *ch)
 {
-	return ch->abandoned || ch->state == CHAN_CLOSING ? 0 : ch->held[0] + ch->held[1];
+	return ch->base.abandoned || ch->state == CHAN_CLOSING ? 0 : ch->base.held[0] + ch->base.held[1];
 }
 
 /* Nobody else would be harmed if the session was not read. */
 static bool
-is_alone(const struct chan *ch)
+is_alone(const struct sshchan *ch)
 {
-	const struct chan *other;
+	const struct sshchan *other;
 
-	TAILQ_FOREACH (other, &ch->session->chans, link) {
-		if (other != ch && other->has_user)
+	TAILQ_FOREACH (other, &ch->conn->chans, link) {
+		if (other != ch && other->base.has_user)
 			return false;
 	}
 	return true;
 }
 
 static void
-overflow(struct chan *ch)
+overflow(struct sshchan *ch)
 {
-	chan_end_set(ch, REASON_OUTPUT_LIMIT,
+	chan_end_set(&ch->base, REASON_OUTPUT_LIMIT,
 	    "%s: %zu MiB of the command's output are unread, and others use the session: read faster, join the streams "
 	    "(2>&1), or give it a session of its own (fresh)",
-	    ch->session->name, ch->session->held_max / 1024 / 1024);
-	ch->held[0] = ch->held[1] = 0;
+	    ch->conn->base.name, ch->conn->held_max / 1024 / 1024);
+	ch->base.held[0] = ch->base.held[1] = 0;
 	(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
 	ch->state = CHAN_CLOSING;
-	session_wake(ch->session);
+	sshconn_wake(ch->conn);
 }
 
 void
-chans_check_held(struct session *s)
+sshchans_check_held(struct sshconn *s)
 {
 	bool hoarded = s->hoards;
-	struct chan *ch;
+	struct sshchan *ch;
 
 	s->hoards = s->paused = false;
 	TAILQ_FOREACH (ch, &s->chans, link) {
@@ -232,18 +234,18 @@ chans_check_held(struct session *s)
 	}
 	if (s->hoards != hoarded) {
 		s->slots_changed = true;
-		log_debug("session", "%s: a reader is slow: %s", s->name,
+		log_debug("session", "%s: a reader is slow: %s", s->base.name,
 		    s->hoards ? "no further commands here" : "not any more");
 	}
 }
 
 bool
-chan_service_running(struct chan *ch)
+sshchan_service_running(struct sshchan *ch)
 {
 	bool moved;
 
-	if (ch->abandoned) {
-		if (ch->kind != CHANNEL_FORWARD)
+	if (ch->base.abandoned) {
+		if (ch->base.kind != CHANNEL_FORWARD)
 			(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
 		ch->state = CHAN_CLOSING;
 		return true;

@@ -1,12 +1,18 @@
 /*
- * What the parts of the session (session*.c, channel*.c) share.  Nobody else includes it but tests for facts without a
- * getter.
+ * What the parts of an SSH connection on the loop share: sshconn*.c, its channels sshchan*.c.  Nobody else includes it
+ * but tests for facts without a getter.
  *
- * Two rules keep libssh safe: libssh is called only from the pump (session.c), and its callbacks only set the facts
- * below.  Everything that others call just changes wishes in these structs and wakes the pump.
+ * Owns the ssh_session, one ssh_event, one watcher on a dup of its descriptor.  Two rules keep libssh safe: libssh is
+ * called only from the pump (sshconn.c), and its callbacks only set the facts below.  Everything that users call just
+ * changes wishes (transport/provider.h) and wakes the pump.
+ *
+ *      sshconn.c      adoption, the pump                       calls all below
+ *      sshconn_end.c  taking it down
+ *      sshchan*.c     channels: open, start, run, close
+ *      sshconn_slots.c, sshconn_probe.c, sshconn_state.c       facts about the connection
  */
-#ifndef NP_SESSION_IMPL_H
-#define NP_SESSION_IMPL_H
+#ifndef NP_SSHCONN_IMPL_H
+#define NP_SSHCONN_IMPL_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,11 +21,9 @@
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 
-#include "base/buf.h"
-#include "transport/channel.h"
 #include "base/queue.h"
 #include "ssh/sshdialled.h"
-#include "transport/session.h"
+#include "transport/provider.h"
 
 enum session_state {
 	SESSION_LIVE,    /* connected */
@@ -40,9 +44,6 @@ enum chan_state {
 /* Which request of STARTING is under way; env counts up in env_next. */
 enum chan_step { STEP_PTY, STEP_ENV, STEP_COMMAND };
 
-#define CHAN_STREAMS 2
-#define CHAN_SIGNALS_MAX 8
-#define CHAN_SIGNAL_SIZE 32
 /*
  * One packet may arrive inside a call that is not meant to read: OpenSSH's largest is 256 KiB, and libssh reads up to
  * 4 KiB behind it.
@@ -58,47 +59,21 @@ enum chan_step { STEP_PTY, STEP_ENV, STEP_COMMAND };
 #define CHAN_HELD_PAUSE (16u * 1024u * 1024u)
 #define CHAN_HELD_MAX (64u * 1024u * 1024u)
 
-struct chan {
-	TAILQ_ENTRY(chan) link;
-	struct session *session;
+struct sshchan {
+	struct chan base;
+	TAILQ_ENTRY(sshchan) link;
+	struct sshconn *conn;
 	enum chan_state state;
 	enum chan_step step;
 	ssh_channel ssh; /* NULL before the first open and after the end */
 	struct ssh_channel_callbacks_struct callbacks;
-
-	struct chan_events events; /* no user, no events: a spare, or abandoned and told */
-	void *arg;
-	bool has_user;
 	bool is_spare;
-
-	/* What was asked for. */
-	enum chan_kind kind;
-	char *command;
-	bool pty;
-	char *term;
-	int cols, rows;
-	char **env;
 	int env_next;
-	char *host;
-	int port;
 
-	/* Wishes of the user, acted on by the pump. */
-	struct buf input; /* stdin that waits for the window */
-	bool want_eof;
-	bool want_resize;
-	char signals[CHAN_SIGNALS_MAX][CHAN_SIGNAL_SIZE];
-	int signals_count;
-	bool abandoned;
-
-	/* Facts from the callbacks. */
-	struct buf output[CHAN_STREAMS];
-	size_t held[CHAN_STREAMS]; /* unread bytes that libssh keeps because output[] was full */
-	uint64_t grown_at;         /* bytes_in when the window was last grown */
+	/* Facts from the callbacks, beside those of base. */
+	uint64_t grown_at; /* bytes_in when the window was last grown */
 	uint64_t bytes_in;
-	bool clogged; /* the reader is waited for: libssh keeps what comes, of both streams */
-	bool got_eof;
 	bool got_close;
-	bool has_news; /* output() is due */
 
 	bool opened;          /* the server confirmed it */
 	int tries;            /* refusals that were taken for a slot just being freed */
@@ -106,23 +81,13 @@ struct chan {
 	double close_sent;    /* 0: not yet */
 	double leaving_since; /* given up, or close sent, and the server's CLOSE is awaited; 0: not */
 	bool eof_sent;
-	bool runs;      /* the command was accepted */
-	bool runs_told; /* started() was called */
-	size_t wrote;   /* not yet reported */
-	bool ended;     /* end is filled: done() is due once the output has been consumed */
-	struct chan_end end;
 };
 
-TAILQ_HEAD(chan_list, chan);
+TAILQ_HEAD(chan_list, sshchan);
 
-struct session {
+struct sshconn {
+	struct session base;
 	struct ev_loop *loop;
-	struct session_events events;
-	void *arg;
-	uint64_t id;
-	char *name;
-	char *banner;
-	char *algorithms;
 	enum session_state state;
 
 	ssh_session ssh;
@@ -148,7 +113,7 @@ struct session {
 	bool stalled;
 
 	struct chan_list chans;
-	struct chan *spare;
+	struct sshchan *spare;
 	int slots_max;
 	int peak;                    /* most channels the server has borne at once */
 	int refusals;                /* in a row, without a confirmed open between them */
@@ -168,82 +133,92 @@ struct session {
 	uint64_t probe_packets; /* received before it */
 	bool request_pending;   /* keepalive@openssh.com is unanswered, perhaps for ever */
 	double request_sent;
-	bool probe_by_ack; /* this probe asks TCP, see session_probe.c */
+	bool probe_by_ack; /* this probe asks TCP, see sshconn_probe.c */
 	bool probe_answered;
 	double probe_rtt;
 	double srtt;     /* of probes; negative: never measured */
 	double open_rtt; /* the quickest answer to an open, which holds server's work; negative: none */
 };
 
-/* session.c */
+/* sshconn.c */
 /* Takes the connection onto the loop; what the pointers and numbers of d own is the session's then. */
-struct session *session_adopt(struct ev_loop *loop, const struct sshdialled *d, const struct session_setup *setup,
+struct session *sshconn_adopt(struct ev_loop *loop, const struct sshdialled *d, const struct session_setup *setup,
     const struct session_events *events, void *arg) NP_MUST_CHECK;
-void session_wake(struct session *s);
+
+/* sshconn_state.c */
+void sshconn_wake(struct sshconn *s);
+/* Not lost as far as libssh knows. */
+bool sshconn_alive(const struct sshconn *s);
+/* Begins the end, unless it has begun: the pump goes on with it. */
+void sshconn_end(struct sshconn *s, enum np_reason reason, const char *text);
+/* The same because the server did what it must not. */
+void sshconn_violated(struct sshconn *s, const char *text);
+/* The same because the connection is no more. */
+void sshconn_lost(struct sshconn *s);
+
+/* sshconn_slots.c */
+int sshconn_slots_used(const struct sshconn *s);
+/* Whether a channel could be started now without exceeding the limit. */
+bool sshconn_has_slot(const struct sshconn *s);
 /*
  * Channels that the server has confirmed and we have not freed, forwarded connections excepted: also those whose
  * confirmation has only just been read, inside a call for another channel.
  */
-int session_confirmed(const struct session *s);
-/* Not lost as far as libssh knows. */
-bool session_alive(const struct session *s);
-/* The server bears no more than that at a time. */
-void session_learn(struct session *s, int limit);
+int sshconn_confirmed(const struct sshconn *s);
+/* An open was confirmed. */
+void sshconn_note_open(struct sshconn *s);
+/* Whether the refusal of ch is taken for a slot that is just being freed: worth another try. */
+bool sshconn_refusal_is_race(struct sshchan *ch);
+/* It was not, and teaches the server's limit; how many channels were open. */
+int sshconn_learn_refusal(struct sshchan *ch);
 
-/* session_end.c */
-/* Begins the end, unless it has begun: the pump goes on with it. */
-void session_end(struct session *s, enum np_reason reason, const char *text);
-/* The same because the server did what it must not. */
-void session_violated(struct session *s, const char *text);
-/* The same because the connection is no more. */
-void session_lost(struct session *s);
+/* sshconn_end.c */
 /* ENDING -> REAPING: lets libssh's part go and fills the ends of all channels. */
-void session_take_down(struct session *s);
+void sshconn_take_down(struct sshconn *s);
 /* Whether the proxy's process is gone, or past help. */
-bool session_proxy_reaped(struct session *s);
+bool sshconn_proxy_reaped(struct sshconn *s);
 
-/* session_probe.c */
-void session_open_sample(struct session *s, double seconds);
+/* sshconn_probe.c */
+bool sshconn_probe(struct sshconn *s);
+/* Whether a probe is in flight, and since when (clock_now()). */
+bool sshconn_probing(const struct sshconn *s, double *since);
+void sshconn_open_sample(struct sshconn *s, double seconds);
 /* The best guess at the round-trip time for sizing windows; 0 when there is none. */
-double session_rtt_guess(const struct session *s);
+double sshconn_rtt_guess(const struct sshconn *s);
 /* Sends a wanted probe once everything that had arrived is read (`drained`), and looks for its reply; returns whether
  * anything moved. */
-bool session_probe_service(struct session *s, bool drained);
+bool sshconn_probe_service(struct sshconn *s, bool drained);
 /* Takes note of received packets. */
-void session_probe_note(struct session *s);
-void session_probe_deliver(struct session *s);
+void sshconn_probe_note(struct sshconn *s);
+void sshconn_probe_deliver(struct sshconn *s);
 
-/* channel.c */
+/* sshchan.c */
 /* A channel that nobody uses yet, in state OPENING, at the end of the list. */
-struct chan *chan_create(struct session *s);
-/* Calls the events that are due; done() too when nothing is left to read or `last` is set.  Frees ch when all is over.
- */
-void chan_deliver(struct chan *ch, bool last);
-/* Fills the end unless there is one. */
-void chan_end_set(struct chan *ch, enum np_reason reason, const char *fmt, ...) NP_PRINTF(3, 4);
-/* Whether the server counts it against its limit, as far as we know. */
-bool chan_counts(const struct chan *ch);
-
-/* channel_ssh.c */
+struct sshchan *sshchan_create(struct sshconn *s);
+/* The spare, or a new one, or one that has ended because it cannot be. */
+struct sshchan *sshchan_open(struct sshconn *s, const struct chan_spec *spec);
+/* Hands on what is due, as chan_deliver().  Frees ch when all is over. */
+void sshchan_deliver(struct sshchan *ch, bool last);
 /* libssh's channel object with our callbacks; false when there is none to be had: the channel has ended then. */
-bool chan_create_ssh(struct chan *ch);
-void chan_free_ssh(struct chan *ch);
+bool sshchan_make(struct sshchan *ch);
+/* Lets libssh's object go. */
+void sshchan_drop(struct sshchan *ch);
 /* Nothing of libssh is left: its slot is free. */
-void chan_gone(struct chan *ch);
+void sshchan_gone(struct sshchan *ch);
 /* One pass of libssh's side; returns whether anything moved. */
-bool chan_service(struct chan *ch);
+bool sshchan_service(struct sshchan *ch);
 /* The session is lost or closed: nothing of libssh may be touched any more. */
-void chan_lost(struct chan *ch);
+void sshchan_lost(struct sshchan *ch);
 
-/* channel_start.c, channel_run.c: the states' shares of chan_service(). */
-bool chan_service_opening(struct chan *ch);
-bool chan_service_starting(struct chan *ch);
+/* sshchan_start.c, sshchan_run.c: the states' shares of sshchan_service(). */
+bool sshchan_service_opening(struct sshchan *ch);
+bool sshchan_service_starting(struct sshchan *ch);
 /* The channel is being closed while it starts: how the command was answered before that, if it was. */
-void chan_take_answer(struct chan *ch);
-bool chan_service_running(struct chan *ch);
+void sshchan_take_answer(struct sshchan *ch);
+bool sshchan_service_running(struct sshchan *ch);
 /* The server closed the channel: that is the end, whatever the reader has not read yet. */
-void chan_finish(struct chan *ch);
+void sshchan_finish(struct sshchan *ch);
 /* Looks for channels that hold too much: sets hoards and paused of the session, ends what must not go on. */
-void chans_check_held(struct session *s);
+void sshchans_check_held(struct sshconn *s);
 
 #endif

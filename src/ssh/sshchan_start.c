@@ -1,0 +1,209 @@
+/*
+ * Channels on their way: open, then the requests before the command, then the command, one at a time.  Part of the
+ * channels' side of libssh (sshchan.c); main thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ssh/sshconn_impl.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+/* ---- opening ---- */
+
+/* No command runs elsewhere on the session, so a reply was not held up behind its bytes. */
+static bool
+session_quiet(const struct sshconn *s)
+{
+	const struct sshchan *ch;
+
+	TAILQ_FOREACH (ch, &s->chans, link) {
+		if (ch->state == CHAN_RUNNING)
+			return false;
+	}
+	return true;
+}
+
+static void
+open_confirmed(struct sshchan *ch)
+{
+	struct sshconn *s = ch->conn;
+
+	if (session_quiet(s) && ch->base.kind != CHANNEL_FORWARD)
+		sshconn_open_sample(s, clock_now() - ch->open_sent);
+	ch->opened = true;
+	sshconn_note_open(s);
+	if (ch->base.abandoned) {
+		ch->state = CHAN_CLOSING;
+	} else if (ch->is_spare) {
+		ch->state = CHAN_READY;
+	} else if (ch->base.kind == CHANNEL_FORWARD) {
+		ch->base.end.sent = true;
+		ch->base.runs = true;
+		ch->state = CHAN_RUNNING;
+	} else {
+		ch->state = CHAN_STARTING;
+	}
+}
+
+static void
+open_refused(struct sshchan *ch)
+{
+	struct sshconn *s = ch->conn;
+	char why[256];
+	int confirmed;
+
+	(void)text_vis_into(why, sizeof why, ssh_get_error(s->ssh));
+	if (ch->base.kind == CHANNEL_FORWARD) {
+		chan_end_set(&ch->base, REASON_CHANNEL_REFUSED, "%s: no connection to %s port %d from there: %s",
+		    s->base.name, ch->base.host, ch->base.port, why);
+	} else if (sshconn_refusal_is_race(ch)) {
+		sshchan_drop(ch);
+		return;
+	} else {
+		confirmed = sshconn_learn_refusal(ch);
+		chan_end_set(&ch->base, REASON_CHANNEL_REFUSED, "%s: the server refused a channel, %d are open: %s",
+		    s->base.name, confirmed, why);
+	}
+	sshchan_gone(ch);
+}
+
+bool
+sshchan_service_opening(struct sshchan *ch)
+{
+	int rc;
+
+	if (ch->ssh == NULL) {
+		if (ch->base.ended) { /* given up before anything was sent */
+			sshchan_gone(ch);
+			return true;
+		}
+		if (!sshchan_make(ch))
+			return true;
+	}
+	if (ch->base.kind == CHANNEL_FORWARD)
+		rc = ssh_channel_open_forward(ch->ssh, ch->base.host, ch->base.port, "127.0.0.1", 0);
+	else
+		rc = ssh_channel_open_session(ch->ssh);
+	if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
+		return false;
+	if (rc == SSH_OK)
+		open_confirmed(ch);
+	else
+		open_refused(ch);
+	return true;
+}
+
+/* ---- starting: one request at a time ---- */
+
+static int
+request_env(struct sshchan *ch)
+{
+	const char *pair = ch->base.env[ch->env_next];
+	const char *value = strchr(pair, '=');
+	char *name = value != NULL ? xstrndup(pair, (size_t)(value - pair)) : xstrdup(pair);
+	int rc = ssh_channel_request_env(ch->ssh, name, value != NULL ? value + 1 : "");
+
+	free(name);
+	return rc;
+}
+
+static int
+request_command(struct sshchan *ch)
+{
+	ch->base.end.sent = true;
+	switch (ch->base.kind) {
+	case CHANNEL_EXEC:
+		return ssh_channel_request_exec(ch->ssh, ch->base.command);
+	case CHANNEL_SHELL:
+		return ssh_channel_request_shell(ch->ssh);
+	case CHANNEL_SUBSYSTEM:
+		return ssh_channel_request_subsystem(ch->ssh, ch->base.command);
+	case CHANNEL_FORWARD:
+		break; /* starts by being open */
+	}
+	return SSH_ERROR;
+}
+
+static void
+request_refused(struct sshchan *ch, const char *what)
+{
+	chan_end_set(&ch->base, REASON_EXEC_REFUSED, "%s: the server refused %s", ch->conn->base.name, what);
+	ch->state = CHAN_CLOSING;
+}
+
+static void
+command_answered(struct sshchan *ch, int rc)
+{
+	if (rc == SSH_OK) {
+		ch->base.runs = true;
+		ch->state = CHAN_RUNNING;
+	} else if (ch->base.kind == CHANNEL_SUBSYSTEM) {
+		char what[128] = "the subsystem ";
+
+		(void)text_vis_into(what + strlen(what), sizeof what - strlen(what), ch->base.command);
+		request_refused(ch, what);
+	} else {
+		request_refused(ch, ch->base.kind == CHANNEL_SHELL ? "a shell" : "to run the command");
+	}
+}
+
+/* Sends the command, or looks for the answer to it; false: there is none yet. */
+static bool
+service_command(struct sshchan *ch)
+{
+	int rc = request_command(ch);
+
+	if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
+		return false;
+	command_answered(ch, rc);
+	return true;
+}
+
+/* A short command's answer and its end may come in one packet, a refusal and the server's CLOSE as well. */
+void
+sshchan_take_answer(struct sshchan *ch)
+{
+	if (ch->state == CHAN_STARTING && ch->step == STEP_COMMAND && ch->base.end.sent)
+		(void)service_command(ch);
+}
+
+bool
+sshchan_service_starting(struct sshchan *ch)
+{
+	int rc;
+
+	/* The command once sent, its answer is awaited even when nobody wants it: only then can a signal end it. */
+	if (ch->base.abandoned && !ch->base.end.sent) {
+		ch->state = CHAN_CLOSING;
+		return true;
+	}
+	switch (ch->step) {
+	case STEP_PTY:
+		if (ch->base.pty) {
+			rc = ssh_channel_request_pty_size(ch->ssh, ch->base.term, ch->base.cols, ch->base.rows);
+			if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
+				return false;
+			if (rc != SSH_OK) {
+				request_refused(ch, "a terminal");
+				return true;
+			}
+		}
+		ch->step = STEP_ENV;
+		return true;
+	case STEP_ENV:
+		if (ch->base.env[ch->env_next] == NULL) {
+			ch->step = STEP_COMMAND;
+			return true;
+		}
+		rc = request_env(ch);
+		if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
+			return false;
+		ch->env_next++; /* refused ones are left out, as ssh does */
+		return true;
+	case STEP_COMMAND:
+		return service_command(ch);
+	}
+	return false;
+}
