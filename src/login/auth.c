@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "login/auth_impl.h"
+#include "login/handshake.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "login/wake.h"
@@ -241,20 +242,18 @@ static enum auth_outcome
 fail_lost(struct auth *a)
 {
 	char text[256];
-	const char *raw = ssh_get_error(a->made->ssh), *prefix = "Received SSH_MSG_DISCONNECT: ";
-	int code = 0;
+	const char *raw = ssh_get_error(a->made->ssh);
+	int code = disconnect_parse(raw, text, sizeof(text));
 	bool refused;
 
 	if (a->hooks->left(a->err, a->hooks->arg) < 0) {
 		error_prefix(a->err, "logging in as %s", a->target->user);
 		return AUTH_OUTCOME_FAILED;
 	}
-	if (strncmp(raw, prefix, strlen(prefix)) == 0) {
-		raw += strlen(prefix);
-		code = atoi(raw);
-		raw += strspn(raw, "0123456789:");
-	}
-	text_vis_into(text, sizeof(text), raw);
+	if (code == 0 && handshake_is_mere_end(raw))
+		snprintf(text, sizeof(text), "the server closed it");
+	else if (code == 0)
+		text_vis_into(text, sizeof(text), raw);
 	refused = code == DISCONNECT_PROTOCOL_ERROR || code == DISCONNECT_NO_MORE_AUTH_METHODS || a->denials > 0 ||
 		  a->secret_sent;
 	if (strstr(text, "Too many authentication failures") != NULL)

@@ -12,11 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <libssh/callbacks.h>
-
 #include "login/agent.h"
 #include "login/auth.h"
 #include "login/child.h"
+#include "login/handshake.h"
 #include "login/hostkey.h"
 #include "login/netconn.h"
 #include "base/text.h"
@@ -100,26 +99,6 @@ set_basics(struct dialing *d)
 	return 0;
 }
 
-static int
-set_timeout(struct dialing *d)
-{
-	double left = d->hooks->left(d->err, d->hooks->arg);
-	long seconds, microseconds;
-
-	if (left < 0)
-		return -1;
-	if (left > 86400)
-		left = 86400;
-	seconds = (long)left;
-	microseconds = (long)((left - (double)seconds) * 1e6);
-	if (seconds == 0 && microseconds < 10000)
-		microseconds = 10000; /* zero would mean libssh's default */
-	if (ssh_options_set(d->made->ssh, SSH_OPTIONS_TIMEOUT, &seconds) == 0 &&
-	    ssh_options_set(d->made->ssh, SSH_OPTIONS_TIMEOUT_USEC, &microseconds) == 0)
-		return 0;
-	return error_set(d->err, REASON_INTERNAL, "libssh refuses a timeout of %g s", left);
-}
-
 /* Unacknowledged data may be as old as keep-alives would let a silent device live. */
 static unsigned int
 user_timeout_ms(const struct conn_args *args)
@@ -156,42 +135,6 @@ open_stream(struct dialing *d)
 	return 0;
 }
 
-/*
- * The handshake that this thread is in.  libssh keeps the callbacks as long as the session, so what they know cannot be
- * the dial's.
- */
-static _Thread_local struct {
-	ssh_session given; /* remembers that it was given its descriptor */
-	int fd;            /* a dup of that, or -1 */
-} handshake = {.fd = -1};
-
-/*
- * libssh tells its progress as soon as it has taken the descriptor, and again at every step.
- *
- * First it is made to forget that it was given the descriptor: it then closes it as one of its own, at once when the
- * connection is lost and else when the session ends.  While it remembers, 0.11 never closes it and goes on reading
- * behind a DISCONNECT, and ssh_disconnect() of 0.10 does not close it either.  The call is nothing but an assignment,
- * therefore allowed here; what it leaves as the error text (FORGOTTEN) means nothing.
- *
- * No call of libssh must wait in the kernel: a descriptor shut down for reading does not wake a send() to a server that
- * does not read, and libssh makes its own blocking as soon as it is connected.  What it tells of its progress comes
- * after that; it sends after POLLOUT alone, so it meets no EAGAIN.
- */
-static void
-on_progress(void *arg NP_UNUSED, float status NP_UNUSED)
-{
-	int flags = handshake.fd != -1 ? fcntl(handshake.fd, F_GETFL) : -1;
-
-	if (handshake.given != NULL)
-		(void)ssh_options_set(handshake.given, SSH_OPTIONS_FD, NULL);
-	handshake.given = NULL;
-	if (flags != -1)
-		(void)fcntl(handshake.fd, F_SETFL, flags | O_NONBLOCK);
-}
-
-static struct ssh_callbacks_struct progress_callbacks = {
-    .size = sizeof(progress_callbacks), .connect_status_function = on_progress};
-
 /* A dup for the loop and one for the canceller: libssh closes its own inside any call. */
 static int
 watch_stream(struct dialing *d)
@@ -204,79 +147,6 @@ watch_stream(struct dialing *d)
 		return error_set_errno(d->err, REASON_INTERNAL, "dup");
 	d->hooks->watch_fd(fd, SHUT_RD, d->hooks->arg);
 	return 0;
-}
-
-#define FORGOTTEN "Invalid argument in ssh_options_set"
-
-/* The key of a device entry that decides on what libssh's message is about. */
-static const char *
-mismatch_key(const char *message)
-{
-	if (strstr(message, "method kex algos") != NULL)
-		return "kex";
-	if (strstr(message, "method server host key algo") != NULL)
-		return "host_key_algorithms";
-	if (strstr(message, "method encryption") != NULL)
-		return "ciphers";
-	if (strstr(message, "method mac algo") != NULL)
-		return "macs";
-	return "Compression";
-}
-
-/* libssh: "kex error : no match for method WHAT: server [LIST], client [LIST]" */
-static bool
-explain_mismatch(struct dialing *d, const char *message)
-{
-	const char *key, *start = strstr(message, "server ["), *end;
-	char raw[320], offer[320];
-
-	if (strstr(message, "no match for method") == NULL || start == NULL)
-		return false;
-	key = mismatch_key(message);
-	start += strlen("server [");
-	end = strchr(start, ']');
-	snprintf(raw, sizeof(raw), "%.*s", end != NULL ? (int)(end - start) : (int)strlen(start), start);
-	text_vis_into(offer, sizeof(offer), raw);
-	error_set(d->err, REASON_CONNECT_FAILED,
-	    "%s: no algorithm in common (%s): the server offers only %s; if that is what this device can do, set "
-	    "legacy_algorithms: true for it, or %s: +NAME",
-	    d->target->host, key, offer, key);
-	return true;
-}
-
-static void
-explain_handshake(struct dialing *d)
-{
-	const char *message = ssh_get_error(d->made->ssh), *prefix = "Received SSH_MSG_DISCONNECT: ";
-	char text[300];
-
-	if (d->hooks->left(d->err, d->hooks->arg) < 0) {
-		error_prefix(d->err, "%s: in the SSH handshake", d->target->host);
-		return;
-	}
-	if (explain_mismatch(d, message))
-		return;
-	if (strncmp(message, prefix, strlen(prefix)) == 0) {
-		message += strlen(prefix);
-		message += strspn(message, "0123456789:");
-		text_vis_into(text, sizeof(text), message);
-		error_set(
-		    d->err, REASON_CONNECT_FAILED, "%s: the server ended the connection: %s", d->target->host, text);
-	} else if (strstr(message, "Timeout connecting") != NULL) {
-		error_set(d->err, REASON_CONNECT_TIMEOUT,
-		    "%s: the server stays silent in the SSH handshake, not done within %g s (connection_timeout)",
-		    d->target->host, d->target->connection_timeout);
-	} else if (strncmp(message, "Socket error", 12) == 0 || strcmp(message, strerror(0)) == 0 ||
-		   strcmp(message, FORGOTTEN) == 0) {
-		/* libssh's text behind that, or all of it, is of an errno that has changed meanwhile. */
-		error_set(d->err, REASON_CONNECT_FAILED,
-		    "%s: the server closed the connection in the SSH handshake (often: too many connections, or this "
-		    "address is not allowed)",
-		    d->target->host);
-	} else {
-		text_vis_into(text, sizeof(text), message);
-		error_set(d->err, REASON_CONNECT_FAILED, "%s: SSH handshake: %s", d->target->host, text);
-	}
 }
 
 /* What a ProxyCommand wrote to its standard error tells more than the end of its stream. */
@@ -293,24 +163,9 @@ add_proxy_words(struct dialing *d)
 static int
 shake_hands(struct dialing *d)
 {
-	int rc;
-
-	if (set_timeout(d) == -1)
+	if (d->hooks->left(d->err, d->hooks->arg) < 0)
 		return error_prefix(d->err, "%s: before the SSH handshake", d->target->host);
-	if (ssh_options_set(d->made->ssh, SSH_OPTIONS_FD, &d->fd) != 0 ||
-	    ssh_set_callbacks(d->made->ssh, &progress_callbacks) != SSH_OK)
-		return error_set(d->err, REASON_INTERNAL, "libssh refuses the connection");
-	handshake.given = d->made->ssh;
-	handshake.fd = d->made->fd;
-	rc = ssh_connect(d->made->ssh);
-	if (handshake.given == NULL)
-		d->fd = -1; /* libssh's */
-	handshake.given = NULL;
-	handshake.fd = -1;
-	if (rc == SSH_OK)
-		return 0;
-	explain_handshake(d);
-	return -1;
+	return handshake_run(d->made->ssh, &d->fd, d->made->fd, d->target, d->hooks, d->err);
 }
 
 static int
@@ -386,6 +241,12 @@ give_up(struct dialing *d)
 {
 	pid_t proxy = d->proxy.pid;
 
+	if (d->made->ssh != NULL) {
+		ssh_silent_disconnect(d->made->ssh);
+		handshake_last_words(d->made->ssh, d->err);
+		ssh_free(d->made->ssh);
+		d->made->ssh = NULL;
+	}
 	if (d->fd != -1)
 		close(d->fd);
 	dialled_discard(&d->made->base);

@@ -415,24 +415,75 @@ speak_version_1(int fd, void *arg)
 	say(fd, "SSH-1.5-old\r\n", 13);
 }
 
-/*
- * A disconnect message (RFC 4253 section 11.1) instead of a key exchange, its text with an escape sequence.  After the
- * client's own first packet: libssh loses the text when it comes together with the identification string.
+/* What sshd says, and nowhere else, when MaxStartups or PerSourcePenalties stand in the way. */
+static void
+refuse_in_words(int fd, void *arg)
+{
+	static const char text[] = "Exceeded \033[1mMaxStartups\r\nTry again\r\n";
+
+	(void)arg;
+	(void)!write(fd, text, sizeof(text) - 1);
+	close(fd);
+}
+
+static void
+refuse_without_a_newline(int fd, void *arg)
+{
+	(void)arg;
+	(void)!write(fd, "Not allowed", 11);
+	close(fd);
+}
+
+/* Disconnect messages (RFC 4253 section 11.1) instead of a key exchange; the text of the first has an escape sequence.
  */
+#define IDENTIFICATION "SSH-2.0-x\r\n"
+#define DISCONNECT                                                                                                     \
+	"\0\0\0\x24\x0a\x01\0\0\0\x0b\0\0\0\x0cgo \033[31maway\0\0\0\0"                                                \
+	"\0\0\0\0\0\0\0\0\0\0"
+#define DISCONNECT_MUTE "\0\0\0\x14\x06\x01\0\0\0\x0c\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+
+/* After the client's own first packet. */
 static void
 disconnect_with_text(int fd, void *arg)
 {
-	static const char text[] = "\0\0\0\x24\x0a\x01\0\0\0\x0b\0\0\0\x0cgo \033[31maway\0\0\0\0"
-				   "\0\0\0\0\0\0\0\0\0\0";
 	char c[256];
 	ssize_t n, total = 0;
 
 	(void)arg;
-	(void)!write(fd, "SSH-2.0-x\r\n", 11);
+	(void)!write(fd, IDENTIFICATION, sizeof(IDENTIFICATION) - 1);
 	/* An identification string has at most 255 bytes, the packet behind it more. */
 	while (total <= 256 && (n = read(fd, c, sizeof(c))) > 0)
 		total += n;
-	say(fd, text, sizeof(text) - 1);
+	say(fd, DISCONNECT, sizeof(DISCONNECT) - 1);
+}
+
+/* With the identification, and gone: libssh's text is then of what it could not send any more. */
+static void
+disconnect_at_once(int fd, void *arg)
+{
+	(void)arg;
+	(void)!write(fd, IDENTIFICATION DISCONNECT, sizeof(IDENTIFICATION DISCONNECT) - 1);
+	close(fd);
+}
+
+static void
+disconnect_at_once_and_stay(int fd, void *arg)
+{
+	(void)arg;
+	say(fd, IDENTIFICATION DISCONNECT, sizeof(IDENTIFICATION DISCONNECT) - 1);
+}
+
+static void
+disconnect_without_text(int fd, void *arg)
+{
+	char c[256];
+	ssize_t n, total = 0;
+
+	(void)arg;
+	(void)!write(fd, IDENTIFICATION, sizeof(IDENTIFICATION) - 1);
+	while (total <= 256 && (n = read(fd, c, sizeof(c))) > 0)
+		total += n;
+	say(fd, DISCONNECT_MUTE, sizeof(DISCONNECT_MUTE) - 1);
 }
 
 static void
@@ -448,9 +499,15 @@ test_servers_that_do_not_speak(void **state)
 	    {chatter, REASON_CONNECT_TIMEOUT, "in the SSH handshake"},
 	    {close_at_once, REASON_CONNECT_FAILED, "closed the connection in the SSH handshake"},
 	    {close_after_identification, REASON_CONNECT_FAILED, "closed the connection in the SSH handshake"},
-	    {speak_http, REASON_CONNECT_FAILED, "closed the connection in the SSH handshake"},
+	    {speak_http, REASON_CONNECT_FAILED,
+		"closed the connection in the SSH handshake; it said: HTTP/1.1 400 Bad"},
+	    {refuse_in_words, REASON_CONNECT_FAILED, "it said: Exceeded \\033[1mMaxStartups Try again"},
+	    {refuse_without_a_newline, REASON_CONNECT_FAILED, "it said: Not allowed"},
 	    {speak_version_1, REASON_CONNECT_FAILED, "SSH-1.5-old"},
 	    {disconnect_with_text, REASON_CONNECT_FAILED, "go \\033[31maway"},
+	    {disconnect_at_once, REASON_CONNECT_FAILED, "go \\033[31maway"},
+	    {disconnect_at_once_and_stay, REASON_CONNECT_FAILED, "go \\033[31maway"},
+	    {disconnect_without_text, REASON_CONNECT_FAILED, "too many connections (code 12, without a text)"},
 	};
 	struct fixture *f = *state;
 	size_t i;
