@@ -298,7 +298,7 @@ thread_main(void *arg)
 	struct job *job = arg;
 	struct mailbox *box = job->mailbox;
 	struct message *m = message_new(MESSAGE_DONE, job->id);
-	bool abandoned, last;
+	bool last;
 
 	ssh_set_log_level(SSH_LOG_NONE); /* libssh keeps it per thread */
 	job->started = job->step_ended = clock_now();
@@ -307,14 +307,13 @@ thread_main(void *arg)
 	m->result.duration = clock_now() - job->started - job->paused;
 
 	pthread_mutex_lock(&box->lock);
-	abandoned = job->abandoned;
-	pthread_mutex_unlock(&box->lock);
-	if (abandoned) {
-		/* Nobody waits: what came of it ends here, not on the loop. */
+	/* Nobody waits: what came of it ends here, not on the loop.  Until the message is posted that may come true. */
+	while (job->abandoned && m->kind == MESSAGE_DONE) {
+		pthread_mutex_unlock(&box->lock);
 		message_free(m);
 		m = message_new(MESSAGE_GONE, job->id);
+		pthread_mutex_lock(&box->lock);
 	}
-	pthread_mutex_lock(&box->lock);
 	job->finished = true;
 	mailbox_post(box, m);
 	last = --job->refs == 0;
