@@ -65,9 +65,24 @@ still_there(struct auth *a)
 	return false;
 }
 
+static bool
+has_complaint(const struct auth *a)
+{
+	const char *text = ssh_get_error(a->made->ssh);
+
+	return ssh_get_error_code(a->made->ssh) == SSH_FATAL && strncmp(text, a->before, sizeof(a->before) - 1) != 0;
+}
+
+const char *
+auth_complaint(const struct auth *a, char *text, size_t size)
+{
+	return text_vis_into(text, size, has_complaint(a) ? ssh_get_error(a->made->ssh) : "");
+}
+
 /*
  * libssh is asked without blocking and the waiting is done here: in blocking mode it does not notice a disconnect
- * message of the server and waits on a closed descriptor until its time is over.
+ * message of the server and waits on a closed descriptor until its time is over.  Questions that it does not like it
+ * drops, says so in its error text alone, and waits on for an answer that will not come.
  */
 int
 auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key)
@@ -81,6 +96,7 @@ auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key
 		return SSH_AUTH_ERROR;
 	a->secret_sent = a->has_secret;
 	a->has_secret = false;
+	snprintf(a->before, sizeof(a->before), "%s", ssh_get_error(a->made->ssh));
 	for (;;) {
 		left = hooks->left(a->err, hooks->arg);
 		if (left < 0)
@@ -88,7 +104,7 @@ auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key
 		rc = call_libssh(a, step, password, key);
 		if (rc != SSH_AUTH_AGAIN)
 			return rc;
-		if (!ssh_is_connected(a->made->ssh))
+		if (!ssh_is_connected(a->made->ssh) || has_complaint(a))
 			return SSH_AUTH_ERROR;
 		p.events = POLLIN;
 		if ((ssh_get_poll_flags(a->made->ssh) & SSH_WRITE_PENDING) != 0)
@@ -266,6 +282,19 @@ fail_lost(struct auth *a)
 	else
 		error_set(a->err, REASON_CONNECT_FAILED, "%s: connection lost during the login as %s: %s",
 		    a->target->host, a->target->user, text);
+	return AUTH_OUTCOME_FAILED;
+}
+
+enum auth_outcome
+auth_give_up(struct auth *a, const char *fmt, ...)
+{
+	char text[320];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	error_set(a->err, REASON_AUTH_FAILED, "%s@%s: %s; tried %s", a->target->user, a->target->host, text, a->tried);
 	return AUTH_OUTCOME_FAILED;
 }
 

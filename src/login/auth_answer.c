@@ -22,14 +22,36 @@ auth_has_configured_password(const struct auth *a)
 	return d->password != NULL || d->password_command != NULL || d->password_file != NULL || d->credential != NULL;
 }
 
+/* Of SSH_MSG_USERAUTH_PASSWD_CHANGEREQ (RFC 4252 section 8), which libssh takes for a message out of place, or drops.
+ */
+#define CHANGEREQ_REJECTED "rejected packet (type 60)"
+
+/* The server answered a password with neither yes nor no. */
+static enum auth_outcome
+password_unanswered(struct auth *a)
+{
+	char complaint[256];
+
+	auth_complaint(a, complaint, sizeof(complaint));
+	if (complaint[0] != '\0' && strstr(complaint, CHANGEREQ_REJECTED) == NULL)
+		return auth_give_up(a, "the server's answer to the password is not understood: %s", complaint);
+	return auth_give_up(a,
+	    "the password has expired: the server wants a new one before it lets anybody in; change it there (ssh "
+	    "asks for it), then give the new one here");
+}
+
 static enum auth_outcome
 send_password(struct auth *a, const char *password, const char *how)
 {
 	enum auth_outcome outcome;
+	int rc;
 
 	auth_note_tried(a, "password (%s)", how);
 	a->has_secret = true;
-	outcome = auth_outcome(a, auth_step(a, STEP_PASSWORD, password, NULL));
+	rc = auth_step(a, STEP_PASSWORD, password, NULL);
+	if (rc == SSH_AUTH_ERROR && ssh_is_connected(a->made->ssh))
+		return password_unanswered(a);
+	outcome = auth_outcome(a, rc);
 	if (outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL)
 		auth_note_success(a, "password (%s)", how);
 	return outcome;
@@ -120,16 +142,14 @@ ask_kbdint(struct auth *a, const char *prompt, bool echo)
 	return answer;
 }
 
-/* Answers one round of prompts.  False when one of them got no answer. */
+/* Answers one round of n prompts.  False when one of them got no answer. */
 static bool
-answer_round(struct auth *a, const char *password)
+answer_round(struct auth *a, const char *password, int n)
 {
-	int i, n = ssh_userauth_kbdint_getnprompts(a->made->ssh), rc;
+	int i, rc;
 	const char *prompt;
 	char echo, *answer;
 
-	if (n > PROMPTS_MAX)
-		return false;
 	for (i = 0; i < n; i++) {
 		prompt = ssh_userauth_kbdint_getprompt(a->made->ssh, (unsigned)i, &echo);
 		if (password != NULL && n == 1 && echo == 0 && !a->password_used) {
@@ -149,24 +169,51 @@ answer_round(struct auth *a, const char *password)
 	return true;
 }
 
+static enum auth_outcome
+too_many_questions(struct auth *a, unsigned n)
+{
+	return auth_give_up(a,
+	    "the server asks %u questions at once: more than %d are no log-in that anybody can answer", n, PROMPTS_MAX);
+}
+
+/* Questions that libssh has dropped: they are too many for it as well, or are malformed. */
+static enum auth_outcome
+questions_dropped(struct auth *a)
+{
+	char complaint[256];
+	unsigned n;
+
+	auth_complaint(a, complaint, sizeof(complaint));
+	if (sscanf(complaint, "Too much prompts requested by the server: %u", &n) == 1)
+		return too_many_questions(a, n);
+	return auth_give_up(
+	    a, "the server's questions are not understood%s%s", complaint[0] != '\0' ? ": " : "", complaint);
+}
+
 /* One conversation, from the request to the server's verdict.  *answered: something was asked and answered. */
 static enum auth_outcome
 converse(struct auth *a, const char *password, bool *answered)
 {
-	int round, rc;
+	int round, rc, n;
 
 	for (round = 0; round < ROUNDS_MAX; round++) {
 		rc = auth_step(a, STEP_KBDINT, NULL, NULL);
+		if (rc == SSH_AUTH_ERROR && ssh_is_connected(a->made->ssh))
+			return questions_dropped(a);
 		if (rc != SSH_AUTH_INFO)
 			return auth_outcome(a, rc);
 		a->secret_sent = false;
-		if (ssh_userauth_kbdint_getnprompts(a->made->ssh) > 0)
+		n = ssh_userauth_kbdint_getnprompts(a->made->ssh);
+		if (n > PROMPTS_MAX)
+			return too_many_questions(a, (unsigned)n);
+		if (n > 0)
 			*answered = true;
-		if (!answer_round(a, password))
-			break;
+		if (!answer_round(a, password, n)) {
+			*answered = false;
+			return AUTH_OUTCOME_DENIED;
+		}
 	}
-	*answered = false;
-	return AUTH_OUTCOME_DENIED;
+	return auth_give_up(a, "the server went on asking after %d rounds of questions", ROUNDS_MAX);
 }
 
 enum auth_outcome
@@ -179,8 +226,10 @@ auth_kbdint(struct auth *a, const char *password)
 
 	for (i = 0; i < attempts && outcome == AUTH_OUTCOME_DENIED && answered; i++) {
 		answered = false;
+		if (i == 0)
+			auth_note_tried(a, "keyboard-interactive%s", how);
 		outcome = converse(a, password, &answered);
-		if (answered || i == 0)
+		if (answered && i > 0)
 			auth_note_tried(a, "keyboard-interactive%s", how);
 		if ((a->methods & SSH_AUTH_METHOD_INTERACTIVE) == 0)
 			break;

@@ -30,6 +30,7 @@ struct auth {
 	const char *hint;      /* static text, or NULL */
 	char note[160];        /* why a key was not used, for the error's text */
 	int denials;
+	char before[128];   /* libssh's error text when the step began: it is never taken back */
 	bool has_secret;    /* the next step carries a password or answer */
 	bool secret_sent;   /* one is with the server, its verdict is not with us */
 	bool nobody;        /* a question found nobody to answer it */
@@ -49,6 +50,10 @@ enum auth_step { STEP_NONE, STEP_PASSWORD, STEP_KBDINT, STEP_AGENT, STEP_TRY_KEY
 int auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key);
 /* What its result means; sets err when it is the end.  SSH_AUTH_INFO is the caller's to handle. */
 enum auth_outcome auth_outcome(struct auth *a, int rc);
+/* What libssh has complained of since the step began, harmless; "" when it is silent. */
+const char *auth_complaint(const struct auth *a, char *text, size_t size);
+/* The login ends here, as the server does what no login survives; the text says what. */
+enum auth_outcome auth_give_up(struct auth *a, const char *fmt, ...) NP_PRINTF(2, 3);
 /* Adds to the list of what was tried. */
 void auth_note_tried(struct auth *a, const char *fmt, ...) NP_PRINTF(2, 3);
 /* Remembers the method that has just succeeded, wholly or in part. */

@@ -143,6 +143,21 @@ ask(struct serving *s, ssh_message m)
 }
 
 static void
+ask_flood(struct serving *s, ssh_message m)
+{
+	int n = s->login->flood;
+	const char **texts = calloc((size_t)n, sizeof(texts[0]));
+	char *echoes = calloc((size_t)n, 1);
+
+	count(s->server, &s->server->counts.conversations);
+	for (int i = 0; i < n; i++)
+		texts[i] = "And? ";
+	ssh_message_auth_interactive_request(m, "", "", (unsigned)n, texts, echoes);
+	free(texts);
+	free(echoes);
+}
+
+static void
 judge_answers(struct serving *s, ssh_message m)
 {
 	const struct testserver_step *step = step_now(s);
@@ -167,10 +182,19 @@ on_message(ssh_session session NP_UNUSED, ssh_message m, void *arg)
 {
 	struct serving *s = arg;
 
+	if (ssh_message_type(m) == SSH_REQUEST_AUTH && ssh_message_subtype(m) == SSH_AUTH_METHOD_PASSWORD &&
+	    s->login->wants_new_password) {
+		/* The number of this message is that of SSH_MSG_USERAUTH_PASSWD_CHANGEREQ, and so is its first text. */
+		count(s->server, &s->server->counts.passwords);
+		ssh_message_auth_interactive_request(m, "Your password has expired.", "", 0, NULL, NULL);
+		return 0;
+	}
 	if (ssh_message_type(m) != SSH_REQUEST_AUTH || ssh_message_subtype(m) != SSH_AUTH_METHOD_INTERACTIVE ||
-	    s->done || step_now(s)->prompts_count == 0)
+	    s->done || (step_now(s)->prompts_count == 0 && s->login->flood == 0 && !s->login->endless))
 		return 1;
-	if (ssh_message_auth_kbdint_is_response(m))
+	if (s->login->flood > 0)
+		ask_flood(s, m);
+	else if (ssh_message_auth_kbdint_is_response(m) && !s->login->endless)
 		judge_answers(s, m);
 	else
 		ask(s, m);
@@ -216,6 +240,8 @@ serve_ssh(int fd, void *arg)
 	    .auth_pubkey_function = on_key};
 
 	count(t, &t->counts.connections);
+	if (t->login.wants_new_password)
+		callbacks.auth_password_function = NULL; /* it comes to on_message() */
 	ssh_callbacks_init(&callbacks);
 	ssh_bind_options_set(binding, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_config);
 	ssh_bind_options_set(binding, SSH_BIND_OPTIONS_IMPORT_KEY, ssh_key_dup(t->host_key));

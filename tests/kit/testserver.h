@@ -31,6 +31,9 @@ struct testserver_login {
 	const char *banner;       /* sent before the login; NULL: none */
 	bool open_door;           /* the method none is enough */
 	int hang_up_after;        /* refusals, then the connection is closed; 0: never */
+	int flood;                /* questions in a round of keyboard-interactive, all alike; 0: those of the step */
+	bool endless;             /* each answer is followed by the same questions again */
+	bool wants_new_password;  /* a password is answered by the request to change it */
 	void (*stall)(void *arg); /* called when a password comes, which then is never judged; NULL: it is */
 	void *stall_arg;
 	struct testserver_step steps[TESTSERVER_STEPS];

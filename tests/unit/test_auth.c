@@ -327,6 +327,68 @@ test_kbdint_wrong_answer_asks_again(void **state)
 	assert_int_equal(received(f).conversations, 2);
 }
 
+/* libssh drops more than 256 and says nothing. */
+static void
+test_flood_of_questions_is_named_at_once_and_asked_of_nobody(void **state)
+{
+	static const struct {
+		int prompts;
+		const char *text;
+	} cases[] = {{17, "asks 17 questions at once"}, {1000, "asks 1000 questions at once"}};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		struct testserver_login login = {
+		    .steps_count = 1, .flood = cases[i].prompts, .steps = {{.methods = KBDINT}}};
+		double began = clock_now();
+
+		f->kit.answers[0] = "x";
+		start_server(f, &login);
+		log_in(f, testserver_port(f->server), "", "");
+		assert_failed(f, REASON_AUTH_FAILED, cases[i].text);
+		assert_non_null(strstr(f->err.text, "tried none, keyboard-interactive"));
+		assert_int_equal(f->kit.asked, 0);
+		assert_int_equal(received(f).conversations, 1);
+		assert_true(clock_now() - began < 15);
+		testserver_stop(f->server);
+		f->server = NULL;
+	}
+}
+
+static void
+test_rounds_of_questions_without_end_are_ended(void **state)
+{
+	struct fixture *f = *state;
+	struct testserver_login login = {.steps_count = 1, .endless = true, .steps = {{.methods = KBDINT}}};
+
+	start_server(f, &login);
+	log_in(f, testserver_port(f->server), "", "");
+	assert_failed(f, REASON_AUTH_FAILED, "went on asking after 16 rounds");
+	assert_int_equal(received(f).conversations, 16);
+}
+
+static void
+test_expired_password_is_named_and_offered_once(void **state)
+{
+	static const char *const devices[] = {"\"password\": \"secret\"", ""};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < NP_COUNT(devices); i++) {
+		struct testserver_login login = {
+		    .steps_count = 1, .wants_new_password = true, .steps = {{.methods = PASSWORD}}};
+
+		f->kit.answers[0] = "secret";
+		f->kit.answers[1] = "again";
+		start_server(f, &login);
+		log_in(f, testserver_port(f->server), devices[i], "");
+		assert_failed(f, REASON_AUTH_FAILED, "the password has expired: the server wants a new one");
+		assert_int_equal(received(f).passwords, 1);
+		assert_int_equal(f->kit.asked, i);
+		testserver_stop(f->server);
+		f->server = NULL;
+	}
+}
+
 static void
 test_key_and_then_password_when_the_server_wants_both(void **state)
 {
@@ -770,6 +832,9 @@ main(void)
 	    T(test_disabled_methods_are_not_used),
 	    T(test_kbdint_relays_all_prompts_made_harmless),
 	    T(test_kbdint_wrong_answer_asks_again),
+	    T(test_flood_of_questions_is_named_at_once_and_asked_of_nobody),
+	    T(test_rounds_of_questions_without_end_are_ended),
+	    T(test_expired_password_is_named_and_offered_once),
 	    T(test_key_and_then_password_when_the_server_wants_both),
 	    T(test_password_and_then_code),
 	    T(test_two_keys_when_the_server_wants_two),
