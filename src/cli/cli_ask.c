@@ -90,10 +90,10 @@ cli_reply(struct cli *cli, const struct platform_question *q, const char *tail, 
 {
 	switch (q->reply) {
 	case PLATFORM_TEXT:
-		cli_type(cli, q->text, strlen(q->text));
+		cli_type(cli, q->send, strlen(q->send));
 		return 0;
 	case PLATFORM_KEYS:
-		cli_type_keys(cli, q->text);
+		cli_type_keys(cli, q->keys);
 		return 0;
 	case PLATFORM_USERNAME:
 		if (cli->username == NULL)

@@ -45,8 +45,7 @@ static const struct schema_row global_keys[] = {
 const struct schema_table *
 conf_global_table(void)
 {
-	static const struct schema_table table = {
-	    SCHEMA_SETTINGS, "at the top level", global_keys, NP_COUNT(global_keys)};
+	static const struct schema_table table = {SCHEMA_TABLE(SCHEMA_SETTINGS, "at the top level", global_keys)};
 
 	return &table;
 }

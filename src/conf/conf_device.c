@@ -146,7 +146,7 @@ const struct schema_table *
 conf_args_table(void)
 {
 	static const struct schema_table table = {
-	    SCHEMA_SETTINGS, "under long_connection or connection_args", args_keys, NP_COUNT(args_keys)};
+	    SCHEMA_TABLE(SCHEMA_SETTINGS, "under long_connection or connection_args", args_keys)};
 
 	return &table;
 }
@@ -154,8 +154,7 @@ conf_args_table(void)
 const struct schema_table *
 conf_device_table(void)
 {
-	static const struct schema_table table = {
-	    SCHEMA_SETTINGS, "in a device entry", device_keys, NP_COUNT(device_keys)};
+	static const struct schema_table table = {SCHEMA_TABLE(SCHEMA_SETTINGS, "in a device entry", device_keys)};
 
 	return &table;
 }

@@ -63,7 +63,7 @@ static const struct schema_row rows[] = {
 const struct schema_table *
 params_table(void)
 {
-	static const struct schema_table table = {SCHEMA_PARAMS, NULL, rows, NP_COUNT(rows)};
+	static const struct schema_table table = {SCHEMA_TABLE(SCHEMA_PARAMS, NULL, rows)};
 
 	return &table;
 }

@@ -152,7 +152,7 @@ static const struct schema_row answer_rows[] = {
     {"match", SCHEMA_TEXT, .offset = offsetof(struct answer_words, match)},
     {"answer", SCHEMA_TEXT, .offset = offsetof(struct answer_words, text), .flags = SCHEMA_SECRET},
 };
-static const struct schema_table answer_table = {SCHEMA_PARAMS, NULL, answer_rows, NP_COUNT(answer_rows)};
+static const struct schema_table answer_table = {SCHEMA_TABLE(SCHEMA_PARAMS, NULL, answer_rows)};
 
 static int
 add_answer(struct exec_params *p, const struct answer_words *words, struct np_error *err)

@@ -33,7 +33,7 @@ set_defaults(struct platform *p)
 static void
 destroy(struct platform *p)
 {
-	platform_table_free(platform_table(), p);
+	schema_free(&platform_table, p);
 	for (size_t i = 0; i < p->warnings_count; i++)
 		free(p->warnings[i]);
 	free(p->warnings);
@@ -80,6 +80,16 @@ forget_identity(struct platform *p)
 }
 
 static int
+read_keys(struct platform *p, const struct yamldoc *doc, struct np_error *err)
+{
+	const struct schema_reader reader = {.table = &platform_table, .doc = doc, .err = err};
+	struct node mapping;
+
+	node_of_yaml(&mapping, doc->root);
+	return schema_read(&reader, &mapping, p);
+}
+
+static int
 read_over(struct platform *p, const char *text, size_t size, const char *file, platform_base_fn *base, void *arg,
     int depth, struct yamldoc **kept, struct np_error *err)
 {
@@ -100,7 +110,7 @@ read_over(struct platform *p, const char *text, size_t size, const char *file, p
 			forget_identity(p);
 		}
 		if (r == 0)
-			r = platform_table_read(platform_table(), doc, doc->root, p, err);
+			r = read_keys(p, doc, err);
 	}
 	if (r == 0 && kept != NULL)
 		*kept = doc;

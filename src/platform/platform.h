@@ -43,7 +43,7 @@ enum platform_reply {
 struct platform_question {
 	struct pattern *match; /* PATTERN_END, on the last line */
 	enum platform_reply reply;
-	char *text; /* PLATFORM_TEXT and _KEYS */
+	char *send, *keys; /* of PLATFORM_TEXT and _KEYS */
 };
 
 struct platform_questions {

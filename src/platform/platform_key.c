@@ -4,16 +4,25 @@
  */
 #include "platform/platform_impl.h"
 
-#define FIELD(type, member) offsetof(struct type, member)
+_Static_assert(sizeof(enum platform_origin) == sizeof(int) && sizeof(enum platform_exec) == sizeof(int) &&
+		   sizeof(enum platform_reply) == sizeof(int),
+    "SCHEMA_WORD rows are set as int");
 
-static const struct platform_word origins[] = {
+#define FIELD(type, member) offsetof(struct type, member)
+#define PATTERN(where) SCHEMA_KIND, .kind = &platform_pattern_kind, .detail = (where)
+#define PATTERNS(where) SCHEMA_KIND, .kind = &platform_patterns_kind, .detail = (where)
+#define LIST(type, member) SCHEMA_LIST, .offset = FIELD(type, member.items), .also = FIELD(type, member.count)
+#define QUESTIONS(type, member) LIST(type, member), .table = &question_table
+#define STEPS(type, member) LIST(type, member), .table = &step_table
+
+static const struct schema_word origins[] = {
     {"documented", PLATFORM_DOCUMENTED},
     {"simulated", PLATFORM_SIMULATED},
     {"recorded", PLATFORM_RECORDED},
     {NULL, 0},
 };
 
-static const struct platform_word execs[] = {
+static const struct schema_word execs[] = {
     {"unknown", PLATFORM_EXEC_UNKNOWN},
     {"none", PLATFORM_EXEC_NONE},
     {"once", PLATFORM_EXEC_ONCE},
@@ -22,133 +31,154 @@ static const struct platform_word execs[] = {
     {NULL, 0},
 };
 
-static const struct platform_key step_keys[] = {
-    {"send", PT_TEXT, .offset = FIELD(platform_step, send)},
-    {"optional", PT_BOOL, .offset = FIELD(platform_step, optional)},
-    {"ok", PT_PATTERN, .offset = FIELD(platform_step, ok), .anchor = PATTERN_ANYWHERE},
-    {"questions", PT_QUESTIONS, .offset = FIELD(platform_step, questions)},
-    {"timeout", PT_SECONDS, .offset = FIELD(platform_step, timeout), .max = 86400},
+/* --- questions --- */
+
+static const struct schema_word replies[] = {
+    {"username", PLATFORM_USERNAME}, {"password", PLATFORM_PASSWORD}, {"secret", PLATFORM_SECRET}, {NULL, 0}};
+
+static const struct schema_row question_keys[] = {
+    {"match", PATTERN(PATTERN_END), .offset = FIELD(platform_question, match)},
+    {"send", SCHEMA_TEXT, .offset = FIELD(platform_question, send)},
+    {"keys", SCHEMA_TEXT, .offset = FIELD(platform_question, keys)},
+    {"reply", SCHEMA_WORD, .offset = FIELD(platform_question, reply), .words = replies},
 };
 
-static const struct platform_table step_table = {"a step", step_keys, NP_COUNT(step_keys)};
+static int
+complete_question(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	struct platform_question *q = base;
+	int given = (q->send != NULL) + (q->keys != NULL) + (q->reply != PLATFORM_TEXT);
 
-static const struct platform_key mode_keys[] = {
-    {"prompt", PT_PATTERN, .offset = FIELD(platform_mode, prompt), .anchor = PATTERN_WHOLE},
-    {"context", PT_PATTERN, .offset = FIELD(platform_mode, context), .anchor = PATTERN_WHOLE},
-    {"parent", PT_TEXT, .offset = FIELD(platform_mode, parent_name)},
-    {"enter", PT_STEP, .offset = FIELD(platform_mode, enter)},
-    {"leave", PT_STEP, .offset = FIELD(platform_mode, leave)},
-    {"login", PT_STEP, .offset = FIELD(platform_mode, login)},
-    {"config", PT_BOOL, .offset = FIELD(platform_mode, config)},
-    {"samples", PT_TEXTS, .offset = FIELD(platform_mode, samples), .also = FIELD(platform_mode, samples_count)},
+	if (q->match == NULL || given != 1)
+		return schema_error(
+		    r, node, "a question of `%s` needs `match` and exactly one of `send`, `keys`, `reply`", row->name);
+	if (q->keys != NULL)
+		q->reply = PLATFORM_KEYS;
+	return 0;
+}
+
+static const struct schema_table question_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in a question", question_keys),
+    .size = sizeof(struct platform_question), .complete = complete_question,
+    .expected = "a mapping with `match` and one of `send`, `keys`, `reply`"};
+
+/* --- steps --- */
+
+static const struct schema_row step_keys[] = {
+    {"send", SCHEMA_TEXT, .offset = FIELD(platform_step, send)},
+    {"optional", SCHEMA_BOOL, .offset = FIELD(platform_step, optional)},
+    {"ok", PATTERN(PATTERN_ANYWHERE), .offset = FIELD(platform_step, ok)},
+    {"questions", QUESTIONS(platform_step, questions)},
+    {"timeout", SCHEMA_SECONDS, .offset = FIELD(platform_step, timeout), .max = 86400},
 };
 
-static const struct platform_table mode_table = {"a mode", mode_keys, NP_COUNT(mode_keys)};
+static int
+complete_step(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	if (((struct platform_step *)base)->send == NULL)
+		return schema_error(r, node, "a step of `%s` needs `send`", row->name);
+	return 0;
+}
 
-static const struct platform_key config_keys[] = {
-    {"enter", PT_STEPS, .offset = FIELD(platform_config, enter)},
-    {"candidate", PT_BOOL, .offset = FIELD(platform_config, candidate)},
-    {"check", PT_STEPS, .offset = FIELD(platform_config, check)},
-    {"commit", PT_STEPS, .offset = FIELD(platform_config, commit)},
-    {"confirmed", PT_STEPS, .offset = FIELD(platform_config, confirmed)},
-    {"abort", PT_STEPS, .offset = FIELD(platform_config, abort)},
-    {"leave", PT_STEPS, .offset = FIELD(platform_config, leave)},
-    {"save", PT_STEPS, .offset = FIELD(platform_config, save)},
-    {"save_inside", PT_BOOL, .offset = FIELD(platform_config, save_inside)},
-    {"blocks", PT_PATTERNS, .offset = FIELD(platform_config, blocks), .anchor = PATTERN_START},
+static const struct schema_table step_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in a step", step_keys),
+    .size = sizeof(struct platform_step), .brief = true, .complete = complete_step,
+    .expected = "a command, or a mapping with `send`"};
+
+/* --- modes, configurations, platforms --- */
+
+static const struct schema_row mode_keys[] = {
+    {"prompt", PATTERN(PATTERN_WHOLE), .offset = FIELD(platform_mode, prompt)},
+    {"context", PATTERN(PATTERN_WHOLE), .offset = FIELD(platform_mode, context)},
+    {"parent", SCHEMA_TEXT, .offset = FIELD(platform_mode, parent_name)},
+    {"enter", SCHEMA_ONE, .offset = FIELD(platform_mode, enter), .table = &step_table},
+    {"leave", SCHEMA_ONE, .offset = FIELD(platform_mode, leave), .table = &step_table},
+    {"login", SCHEMA_ONE, .offset = FIELD(platform_mode, login), .table = &step_table},
+    {"config", SCHEMA_BOOL, .offset = FIELD(platform_mode, config)},
+    {"samples", SCHEMA_TEXTS, .offset = FIELD(platform_mode, samples), .also = FIELD(platform_mode, samples_count)},
 };
 
-static const struct platform_table config_table = {"`config`", config_keys, NP_COUNT(config_keys)};
+const struct schema_table platform_mode_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in a mode", mode_keys)};
 
-#define PATTERNS(key, where)                                                                                           \
-	{                                                                                                              \
-#key, PT_PATTERNS, .offset = FIELD(platform, key), .anchor = where                                     \
-	}
+static const struct schema_row config_keys[] = {
+    {"enter", STEPS(platform_config, enter)},
+    {"candidate", SCHEMA_BOOL, .offset = FIELD(platform_config, candidate)},
+    {"check", STEPS(platform_config, check)},
+    {"commit", STEPS(platform_config, commit)},
+    {"confirmed", STEPS(platform_config, confirmed)},
+    {"abort", STEPS(platform_config, abort)},
+    {"leave", STEPS(platform_config, leave)},
+    {"save", STEPS(platform_config, save)},
+    {"save_inside", SCHEMA_BOOL, .offset = FIELD(platform_config, save_inside)},
+    {"blocks", PATTERNS(PATTERN_START), .offset = FIELD(platform_config, blocks)},
+};
 
-static const struct platform_key platform_keys[] = {
-    {"extends", PT_EXTENDS, .offset = 0},
-    {"name", PT_TEXT, .offset = FIELD(platform, name)},
-    {"title", PT_TEXT, .offset = FIELD(platform, title)},
-    {"aliases", PT_TEXTS, .offset = FIELD(platform, aliases), .also = FIELD(platform, aliases_count)},
-    {"origin", PT_WORD, .offset = FIELD(platform, origin), .words = origins},
-    {"source", PT_TEXT, .offset = FIELD(platform, source)},
+static const struct schema_table config_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in `config`", config_keys)};
 
-    {"newline", PT_TEXT, .offset = FIELD(platform, newline)},
-    {"interrupt", PT_TEXT, .offset = FIELD(platform, interrupt)},
-    {"term", PT_TEXT, .offset = FIELD(platform, term)},
-    {"cols", PT_INT, .offset = FIELD(platform, cols), .min = 20, .max = 2000},
-    {"rows", PT_INT, .offset = FIELD(platform, rows), .min = 5, .max = 2000},
-    {"echo", PT_BOOL, .offset = FIELD(platform, echo)},
-    {"cr_ends_line", PT_BOOL, .offset = FIELD(platform, cr_ends_line)},
-    {"window", PT_INT, .offset = FIELD(platform, window), .min = 16, .max = 4000},
-    {"repaint", PT_BOOL, .offset = FIELD(platform, repaint)},
-    {"login_suffix", PT_TEXT, .offset = FIELD(platform, login_suffix)},
+static const struct schema_row platform_keys[] = {
+    {"extends", SCHEMA_APART, .offset = 0},
+    {"name", SCHEMA_TEXT, .offset = FIELD(platform, name)},
+    {"title", SCHEMA_TEXT, .offset = FIELD(platform, title)},
+    {"aliases", SCHEMA_TEXTS, .offset = FIELD(platform, aliases), .also = FIELD(platform, aliases_count)},
+    {"origin", SCHEMA_WORD, .offset = FIELD(platform, origin), .words = origins},
+    {"source", SCHEMA_TEXT, .offset = FIELD(platform, source)},
 
-    {"modes", PT_MODES, .offset = FIELD(platform, modes), .also = FIELD(platform, modes_count)},
-    {"base_mode", PT_TEXT, .offset = FIELD(platform, base_mode_name)},
-    {"prompt_lines", PT_INT, .offset = FIELD(platform, prompt_lines), .min = 1, .max = PLATFORM_CONTEXT_MAX + 1},
-    PATTERNS(prompt_context, PATTERN_WHOLE),
-    PATTERNS(false_prompts, PATTERN_WHOLE),
-    PATTERNS(mask, PATTERN_ANYWHERE),
-    {"host_cut", PT_INT, .offset = FIELD(platform, host_cut), .min = 0, .max = 63},
-    PATTERNS(mode_change, PATTERN_START),
+    {"newline", SCHEMA_TEXT, .offset = FIELD(platform, newline)},
+    {"interrupt", SCHEMA_TEXT, .offset = FIELD(platform, interrupt)},
+    {"term", SCHEMA_TEXT, .offset = FIELD(platform, term)},
+    {"cols", SCHEMA_INT, .offset = FIELD(platform, cols), .min = 20, .max = 2000},
+    {"rows", SCHEMA_INT, .offset = FIELD(platform, rows), .min = 5, .max = 2000},
+    {"echo", SCHEMA_BOOL, .offset = FIELD(platform, echo)},
+    {"cr_ends_line", SCHEMA_BOOL, .offset = FIELD(platform, cr_ends_line)},
+    {"window", SCHEMA_INT, .offset = FIELD(platform, window), .min = 16, .max = 4000},
+    {"repaint", SCHEMA_BOOL, .offset = FIELD(platform, repaint)},
+    {"login_suffix", SCHEMA_TEXT, .offset = FIELD(platform, login_suffix)},
 
-    {"login", PT_QUESTIONS, .offset = FIELD(platform, login)},
-    {"pager", PT_QUESTIONS, .offset = FIELD(platform, pager)},
-    {"pager_quit", PT_TEXT, .offset = FIELD(platform, pager_quit)},
-    PATTERNS(passwords, PATTERN_END),
-    PATTERNS(questions, PATTERN_END),
-    {"prepare", PT_STEPS, .offset = FIELD(platform, prepare)},
-    {"reset", PT_STEPS, .offset = FIELD(platform, reset)},
-    {"logout", PT_STEPS, .offset = FIELD(platform, logout)},
-    {"config", PT_BLOCK, .offset = FIELD(platform, config),
+    {"modes", SCHEMA_KIND, .kind = &platform_modes_kind},
+    {"base_mode", SCHEMA_TEXT, .offset = FIELD(platform, base_mode_name)},
+    {"prompt_lines", SCHEMA_INT, .offset = FIELD(platform, prompt_lines), .min = 1, .max = PLATFORM_CONTEXT_MAX + 1},
+    {"prompt_context", PATTERNS(PATTERN_WHOLE), .offset = FIELD(platform, prompt_context)},
+    {"false_prompts", PATTERNS(PATTERN_WHOLE), .offset = FIELD(platform, false_prompts)},
+    {"mask", PATTERNS(PATTERN_ANYWHERE), .offset = FIELD(platform, mask)},
+    {"host_cut", SCHEMA_INT, .offset = FIELD(platform, host_cut), .min = 0, .max = 63},
+    {"mode_change", PATTERNS(PATTERN_START), .offset = FIELD(platform, mode_change)},
+
+    {"login", QUESTIONS(platform, login)},
+    {"pager", QUESTIONS(platform, pager)},
+    {"pager_quit", SCHEMA_TEXT, .offset = FIELD(platform, pager_quit)},
+    {"passwords", PATTERNS(PATTERN_END), .offset = FIELD(platform, passwords)},
+    {"questions", PATTERNS(PATTERN_END), .offset = FIELD(platform, questions)},
+    {"prepare", STEPS(platform, prepare)},
+    {"reset", STEPS(platform, reset)},
+    {"logout", STEPS(platform, logout)},
+    {"config", SCHEMA_BLOCK, .offset = FIELD(platform, config),
 	.also = FIELD(platform, config) + FIELD(platform_config, given), .table = &config_table},
 
-    PATTERNS(errors, PATTERN_START),
-    PATTERNS(ignore, PATTERN_START),
-    PATTERNS(async, PATTERN_START),
-    PATTERNS(redact, PATTERN_ANYWHERE),
-    {"sentinel", PT_TEXT, .offset = FIELD(platform, sentinel)},
-    {"prove", PT_BOOL, .offset = FIELD(platform, prove)},
+    {"errors", PATTERNS(PATTERN_START), .offset = FIELD(platform, errors)},
+    {"ignore", PATTERNS(PATTERN_START), .offset = FIELD(platform, ignore)},
+    {"async", PATTERNS(PATTERN_START), .offset = FIELD(platform, async)},
+    {"redact", PATTERNS(PATTERN_ANYWHERE), .offset = FIELD(platform, redact)},
+    {"sentinel", SCHEMA_TEXT, .offset = FIELD(platform, sentinel)},
+    {"prove", SCHEMA_BOOL, .offset = FIELD(platform, prove)},
 
-    {"exec", PT_WORD, .offset = FIELD(platform, exec), .words = execs},
-    {"max_sessions", PT_INT, .offset = FIELD(platform, max_sessions), .min = 1, .max = 1000},
-    {"idle", PT_SECONDS, .offset = FIELD(platform, idle), .max = 1e6},
-    {"keepalive_ssh", PT_BOOL, .offset = FIELD(platform, keepalive_ssh)},
-    {"keepalive_cli", PT_SECONDS, .offset = FIELD(platform, keepalive_cli), .max = 1e6},
+    {"exec", SCHEMA_WORD, .offset = FIELD(platform, exec), .words = execs},
+    {"max_sessions", SCHEMA_INT, .offset = FIELD(platform, max_sessions), .min = 1, .max = 1000},
+    {"idle", SCHEMA_SECONDS, .offset = FIELD(platform, idle), .max = 1e6},
+    {"keepalive_ssh", SCHEMA_BOOL, .offset = FIELD(platform, keepalive_ssh)},
+    {"keepalive_cli", SCHEMA_SECONDS, .offset = FIELD(platform, keepalive_cli), .max = 1e6},
 
-    PATTERNS(detect, PATTERN_ANYWHERE),
-    {"detect_command", PT_TEXT, .offset = FIELD(platform, detect_command)},
+    {"detect", PATTERNS(PATTERN_ANYWHERE), .offset = FIELD(platform, detect)},
+    {"detect_command", SCHEMA_TEXT, .offset = FIELD(platform, detect_command)},
 };
 
-static const struct platform_table table = {"a platform", platform_keys, NP_COUNT(platform_keys)};
-
-const struct platform_table *
-platform_table(void)
-{
-	return &table;
-}
-
-const struct platform_table *
-platform_mode_table(void)
-{
-	return &mode_table;
-}
-
-const struct platform_table *
-platform_step_table(void)
-{
-	return &step_table;
-}
+const struct schema_table platform_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in a platform", platform_keys)};
 
 const char *
 platform_origin_name(enum platform_origin origin)
 {
-	return origins[origin].word;
+	return schema_word(origins, (int)origin);
 }
 
 const char *
 platform_exec_name(enum platform_exec exec)
 {
-	return execs[exec].word;
+	return schema_word(execs, (int)exec);
 }

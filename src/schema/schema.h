@@ -30,6 +30,8 @@ enum schema_type {
 	SCHEMA_WORD,     /* an enum: one of words */
 	SCHEMA_TEXTS,    /* char **, its size_t count at `also` */
 	SCHEMA_BLOCK,    /* a struct in place with a table of its own */
+	SCHEMA_ONE,      /* a pointer to such a struct */
+	SCHEMA_LIST,     /* an array of such structs, its size_t count at `also` */
 	SCHEMA_KIND,     /* what `kind` reads, shows and frees */
 	SCHEMA_APART     /* read by who reads the struct; a row, so that its name is known */
 };
@@ -69,7 +71,7 @@ struct schema_row {
 	const struct schema_word *words; /* ends with a NULL word */
 	/* SCHEMA_TEXT, each of SCHEMA_TEXTS: further checks; sets err without naming the row */
 	int (*check)(const char *text, struct np_error *err);
-	size_t also; /* SCHEMA_TEXTS: the count; others: a bool that says that it was given (0: none) */
+	size_t also; /* SCHEMA_TEXTS, _LIST: the count; others: a bool that says that it was given (0: none) */
 	const struct schema_table *table;
 	const struct schema_kind *kind;
 	int detail; /* for the kind */
@@ -87,7 +89,18 @@ struct schema_table {
 	const char *place; /* "in a device entry", for messages; may be NULL */
 	const struct schema_row *rows;
 	size_t count;
+	/* Of what is a SCHEMA_BLOCK, _ONE or _LIST of others: */
+	size_t size;          /* of the struct */
+	bool brief;           /* text alone stands for a mapping of nothing but the first row */
+	const char *expected; /* "a mapping with `send`", for messages */
+	/* What no single row can tell, for the row that holds the struct; or NULL. */
+	int (*complete)(
+	    const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base);
 };
+
+/* The beginning of a table's initializer. */
+#define SCHEMA_TABLE(words, where, array)                                                                              \
+	.dialect = (words), .place = (where), .rows = (array), .count = NP_COUNT(array)
 
 /* What is being read. */
 struct schema_reader {
@@ -129,12 +142,13 @@ int schema_each(const struct schema_reader *r, const struct schema_row *row, con
 
 /* --- whole structs --- */
 
-/* After `*to = *from`: gives `to` texts of its own.  Not for tables with kinds and blocks, nor is schema_equal(). */
+/* After `*to = *from`: gives `to` texts of its own.  For tables of plain values, as schema_equal() is. */
 void schema_copy(const struct schema_table *table, void *to, const void *from);
 /* Equal in all rows without one of the flags in `but`. */
 bool schema_equal(const struct schema_table *table, const void *a, const void *b, unsigned but);
-/* Frees what all members own, wipes texts. */
+/* Frees what the members own, wipes texts, and leaves nothing set. */
 void schema_free(const struct schema_table *table, void *base);
+void schema_free_row(const struct schema_row *row, void *base);
 /* Forgets all of the row's group but itself. */
 void schema_alone(const struct schema_table *table, const struct schema_row *row, void *base);
 /* The second given row of a group, or NULL; *first: the first one. */

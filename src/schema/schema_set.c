@@ -272,25 +272,57 @@ add_option(const struct schema_reader *r, const struct schema_row *row, const st
 static int
 set_texts(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
-	const struct schema_table only = {r->table->dialect, NULL, row, 1};
-
 	if (r->table->dialect != SCHEMA_DEFINITION && node->style != NODE_OPTION && node->kind != YAMLDOC_SEQUENCE)
 		return schema_wrong_kind(r, row, node, "a list ([a, b])");
-	schema_free(&only, base);
+	schema_free_row(row, base);
 	return node->style == NODE_OPTION ? add_option(r, row, node, base) : schema_each(r, row, node, base, add_text);
 }
 
 /* --- any of them --- */
 
+/* Reads a struct that row holds, over what it is. */
 static int
-set_block(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+read_struct(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
+	const struct schema_table *table = row->table;
 	struct schema_reader inner = *r;
+	int result;
 
+	inner.table = table;
+	if (table->brief && node->kind == YAMLDOC_SCALAR)
+		return schema_check_text(r, row, node) == 0 ? schema_set(&inner, &table->rows[0], node, base) : -1;
 	if (node->kind != YAMLDOC_MAPPING)
-		return schema_wrong_kind(r, row, node, "a mapping");
-	inner.table = row->table;
-	return schema_read(&inner, node, member(row, base));
+		return schema_wrong_kind(r, row, node, table->expected != NULL ? table->expected : "a mapping");
+	result = schema_read(&inner, node, base);
+	return result == 0 && table->complete != NULL ? table->complete(r, row, node, base) : result;
+}
+
+static int
+add_struct(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	char **items = member(row, base), *item;
+	size_t *count = (size_t *)(void *)((char *)base + row->also), size = row->table->size;
+
+	*items = xreallocarray(*items, *count + 1, size);
+	item = *items + (*count)++ * size;
+	memset(item, 0, size);
+	return read_struct(r, row, node, item);
+}
+
+static int
+set_struct(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	void **one = member(row, base);
+
+	if (row->type == SCHEMA_BLOCK)
+		return read_struct(r, row, node, one);
+	schema_free_row(row, base);
+	if (row->type == SCHEMA_LIST)
+		return schema_each(r, row, node, base, add_struct);
+	if (node_is_null(node) || node_is_blank(node))
+		return 0;
+	*one = xcalloc(1, row->table->size);
+	return read_struct(r, row, node, *one);
 }
 
 /* What stands where a scalar is wanted. */
@@ -330,6 +362,8 @@ set_scalar(const struct schema_reader *r, const struct schema_row *row, const st
 		return set_word(r, row, node, base);
 	case SCHEMA_TEXTS:
 	case SCHEMA_BLOCK:
+	case SCHEMA_ONE:
+	case SCHEMA_LIST:
 	case SCHEMA_KIND:
 	case SCHEMA_APART:
 		break;
@@ -337,14 +371,21 @@ set_scalar(const struct schema_reader *r, const struct schema_row *row, const st
 	return schema_error(r, node, "`%s` cannot be set this way", row->name);
 }
 
+static bool
+holds_struct(const struct schema_row *row)
+{
+	return row->type == SCHEMA_BLOCK || row->type == SCHEMA_ONE || row->type == SCHEMA_LIST;
+}
+
 int
 schema_set(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
-	bool has_given = row->also != 0 && row->type != SCHEMA_TEXTS && row->type != SCHEMA_KIND;
-	int result = row->type == SCHEMA_TEXTS   ? set_texts(r, row, node, base)
-		     : row->type == SCHEMA_BLOCK ? set_block(r, row, node, base)
-		     : row->type == SCHEMA_KIND  ? row->kind->read(r, row, node, base)
-						 : set_scalar(r, row, node, base);
+	bool has_given =
+	    row->also != 0 && row->type != SCHEMA_TEXTS && row->type != SCHEMA_LIST && row->type != SCHEMA_KIND;
+	int result = row->type == SCHEMA_TEXTS  ? set_texts(r, row, node, base)
+		     : holds_struct(row)        ? set_struct(r, row, node, base)
+		     : row->type == SCHEMA_KIND ? row->kind->read(r, row, node, base)
+						: set_scalar(r, row, node, base);
 
 	if (result == 0 && has_given)
 		*(bool *)((char *)base + row->also) = true;

@@ -40,6 +40,33 @@ show_number(const struct schema_row *row, double number)
 	return number >= row->min && number <= row->max ? cJSON_CreateNumber(number) : NULL;
 }
 
+/* Text alone where nothing else says anything. */
+static cJSON *
+show_struct(const struct schema_table *table, const void *base)
+{
+	cJSON *o = schema_show(table, base), *first = o->child, *other;
+
+	if (!table->brief || first == NULL)
+		return o;
+	for (other = first->next; other != NULL; other = other->next) {
+		if (!cJSON_IsFalse(other) && !(cJSON_IsNumber(other) && other->valuedouble <= 0))
+			return o;
+	}
+	first = cJSON_Duplicate(first, true);
+	cJSON_Delete(o);
+	return first;
+}
+
+static cJSON *
+show_list(const struct schema_table *table, const char *items, size_t count)
+{
+	cJSON *list = count > 0 ? cJSON_CreateArray() : NULL;
+
+	for (size_t i = 0; i < count; i++)
+		cJSON_AddItemToArray(list, show_struct(table, items + i * table->size));
+	return list;
+}
+
 cJSON *
 schema_show_value(const struct schema_row *row, const void *base)
 {
@@ -66,7 +93,11 @@ schema_show_value(const struct schema_row *row, const void *base)
 	case SCHEMA_TEXTS:
 		return show_texts(*(char *const *const *)field, *(const size_t *)also);
 	case SCHEMA_BLOCK:
-		return row->also == 0 || *(const bool *)also ? schema_show(row->table, field) : NULL;
+		return row->also == 0 || *(const bool *)also ? show_struct(row->table, field) : NULL;
+	case SCHEMA_ONE:
+		return *(void *const *)field != NULL ? show_struct(row->table, *(void *const *)field) : NULL;
+	case SCHEMA_LIST:
+		return show_list(row->table, *(const char *const *)field, *(const size_t *)also);
 	case SCHEMA_KIND:
 		return row->kind->show != NULL ? row->kind->show(row, base) : NULL;
 	case SCHEMA_APART:

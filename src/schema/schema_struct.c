@@ -61,10 +61,35 @@ free_text(const struct schema_row *row, void *base)
 }
 
 static void
-free_row(const struct schema_row *row, void *base)
+free_texts(const struct schema_row *row, void *base)
 {
-	char ***texts;
 	size_t *count;
+	char ***texts = texts_of(row, base, &count);
+
+	for (size_t i = 0; i < *count; i++)
+		secret_free((*texts)[i]);
+	free(*texts);
+	*texts = NULL;
+	*count = 0;
+}
+
+static void
+free_list(const struct schema_row *row, void *base)
+{
+	char **items = text_of(row, base);
+	size_t *count = (size_t *)(void *)((char *)base + row->also);
+
+	for (size_t i = 0; i < *count; i++)
+		schema_free(row->table, *items + i * row->table->size);
+	free(*items);
+	*items = NULL;
+	*count = 0;
+}
+
+void
+schema_free_row(const struct schema_row *row, void *base)
+{
+	void *field = (char *)base + row->offset;
 
 	switch (row->type) {
 	case SCHEMA_TEXT:
@@ -72,15 +97,19 @@ free_row(const struct schema_row *row, void *base)
 		free_text(row, base);
 		break;
 	case SCHEMA_TEXTS:
-		texts = texts_of(row, base, &count);
-		for (size_t i = 0; i < *count; i++)
-			secret_free((*texts)[i]);
-		free(*texts);
-		*texts = NULL;
-		*count = 0;
+		free_texts(row, base);
+		break;
+	case SCHEMA_LIST:
+		free_list(row, base);
+		break;
+	case SCHEMA_ONE:
+		if (*(void **)field != NULL)
+			schema_free(row->table, *(void **)field);
+		free(*(void **)field);
+		*(void **)field = NULL;
 		break;
 	case SCHEMA_BLOCK:
-		schema_free(row->table, (char *)base + row->offset);
+		schema_free(row->table, field);
 		break;
 	case SCHEMA_KIND:
 		if (row->kind->free != NULL)
@@ -101,7 +130,7 @@ void
 schema_free(const struct schema_table *table, void *base)
 {
 	for (size_t i = 0; i < table->count; i++)
-		free_row(&table->rows[i], base);
+		schema_free_row(&table->rows[i], base);
 }
 
 void
@@ -174,6 +203,8 @@ equal_row(const struct schema_row *row, const void *a, const void *b)
 	case SCHEMA_TEXTS:
 		return equal_texts(row, a, b);
 	case SCHEMA_BLOCK:
+	case SCHEMA_ONE:
+	case SCHEMA_LIST:
 	case SCHEMA_KIND:
 	case SCHEMA_APART:
 		break;

@@ -24,7 +24,7 @@ src/secret       : :
 src/sshconf      : :
 src/schema       : : yaml=yamldoc cjson=node,schema_show
 src/conf         : src/schema src/sshconf : cjson=conf_show
-src/platform     : src/schema : pcre2=pattern cjson=platform_show
+src/platform     : src/schema : pcre2=pattern cjson=platform_kind,platform_show
 src/params       : src/schema src/platform : cjson
 src/target       : src/sshconf src/conf :
 src/cli          : src/platform src/secret :
@@ -53,7 +53,6 @@ client/top       : client/lib client/npctl src/wire : cjson curses=nptop_screen
 
 # A circle that is larger than four files: one of its files, and how many there are.
 circles='
-src/platform/platform 5
 client/npctl/npctl_verbs 8
 client/npexec/npexec_run 8
 src/cli/cli 9
