@@ -279,64 +279,72 @@ refuse_costly(const struct lint *l, const struct yamldoc_node *node, const char 
 	    pattern_text(pattern));
 }
 
+static int check_cost(
+    const struct lint *l, const struct schema_table *table, const void *base, const struct yamldoc_node *outer);
+
 static int
-check_questions_cost(const struct lint *l, const char *key, const struct platform_questions *questions)
+check_modes_cost(const struct lint *l)
 {
-	for (size_t i = 0; i < questions->count; i++) {
-		if (refuse_costly(l, where(l, key), key, questions->items[i].match) < 0)
+	for (size_t i = 0; i < l->p->modes_count; i++) {
+		if (check_cost(l, &platform_mode_table, l->p->modes[i], where_mode(l, l->p->modes[i])) < 0)
 			return -1;
 	}
 	return 0;
 }
 
 static int
-check_steps_cost(const struct lint *l, const char *key, const struct platform_steps *steps)
+check_list_cost(const struct lint *l, const struct yamldoc_node *node, const char *key, const struct pattern_list *list)
 {
-	for (size_t i = 0; i < steps->count; i++) {
-		if (check_questions_cost(l, key, &steps->items[i].questions) < 0)
+	for (size_t i = 0; i < list->count; i++) {
+		if (refuse_costly(l, node, key, list->items[i]) < 0)
 			return -1;
 	}
 	return 0;
 }
 
 static int
-check_lists_cost(const struct lint *l)
+check_structs_cost(const struct lint *l, const struct schema_table *table, const char *items, size_t count,
+    const struct yamldoc_node *node)
 {
-	struct platform *p = l->p;
-	const struct {
-		const char *key;
-		const struct pattern_list *list;
-	} lists[] = {{"prompt_context", &p->prompt_context}, {"false_prompts", &p->false_prompts}, {"mask", &p->mask},
-	    {"mode_change", &p->mode_change}, {"passwords", &p->passwords}, {"questions", &p->questions},
-	    {"errors", &p->errors}, {"ignore", &p->ignore}, {"async", &p->async}, {"redact", &p->redact},
-	    {"config", &p->config.blocks}, {"detect", &p->detect}};
-
-	for (size_t i = 0; i < NP_COUNT(lists); i++) {
-		for (size_t k = 0; k < lists[i].list->count; k++) {
-			if (refuse_costly(l, where(l, lists[i].key), lists[i].key, lists[i].list->items[k]) < 0)
-				return -1;
-		}
+	for (size_t i = 0; i < count; i++) {
+		if (check_cost(l, table, items + i * table->size, node) < 0)
+			return -1;
 	}
 	return 0;
 }
 
+/* All expressions that a row holds; node: where it stands. */
 static int
-check_cost(const struct lint *l)
+check_row_cost(const struct lint *l, const struct schema_row *row, const void *base, const struct yamldoc_node *node)
 {
-	struct platform *p = l->p;
+	const void *field = (const char *)base + row->offset, *also = (const char *)base + row->also;
 
-	for (size_t i = 0; i < p->modes_count; i++) {
-		const struct platform_mode *mode = p->modes[i];
+	if (row->kind == &platform_modes_kind)
+		return check_modes_cost(l);
+	if (row->kind == &platform_pattern_kind)
+		return refuse_costly(l, node, row->name, *(const struct pattern *const *)field);
+	if (row->kind == &platform_patterns_kind)
+		return check_list_cost(l, node, row->name, field);
+	if (row->type == SCHEMA_BLOCK)
+		return check_structs_cost(l, row->table, field, 1, node);
+	if (row->type == SCHEMA_ONE)
+		return check_structs_cost(
+		    l, row->table, *(const char *const *)field, *(void *const *)field != NULL, node);
+	if (row->type == SCHEMA_LIST)
+		return check_structs_cost(l, row->table, *(const char *const *)field, *(const size_t *)also, node);
+	return 0;
+}
 
-		if (refuse_costly(l, where_mode(l, mode), "prompt", mode->prompt) < 0 ||
-		    refuse_costly(l, where_mode(l, mode), "context", mode->context) < 0)
+/* By the tables that read them, so that none is forgotten.  outer: where the struct stands, or NULL: each key's own. */
+static int
+check_cost(const struct lint *l, const struct schema_table *table, const void *base, const struct yamldoc_node *outer)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct schema_row *row = &table->rows[i];
+
+		if (check_row_cost(l, row, base, outer != NULL ? outer : where(l, row->name)) < 0)
 			return -1;
 	}
-	if (check_lists_cost(l) < 0 || check_questions_cost(l, "login", &p->login) < 0 ||
-	    check_questions_cost(l, "pager", &p->pager) < 0 || check_steps_cost(l, "prepare", &p->prepare) < 0 ||
-	    check_steps_cost(l, "logout", &p->logout) < 0 || check_steps_cost(l, "config", &p->config.commit) < 0 ||
-	    check_steps_cost(l, "config", &p->config.save) < 0)
-		return -1;
 	return 0;
 }
 
@@ -424,7 +432,7 @@ platform_lint(struct platform *p, const struct yamldoc *doc, struct np_error *er
 	struct lint l = {p, doc, err};
 
 	if (check_name(&l) < 0 || resolve_modes(&l) < 0 || check_secrets(&l) < 0 || check_modes(&l) < 0 ||
-	    check_config(&l) < 0 || check_rest(&l) < 0 || check_cost(&l) < 0)
+	    check_config(&l) < 0 || check_rest(&l) < 0 || check_cost(&l, &platform_table, p, NULL) < 0)
 		return -1;
 	return 0;
 }

@@ -159,6 +159,14 @@ test_case_64_a_malformed_file_is_refused_with_its_line_and_what_to_do(void **sta
 	    {MINIMAL "errors: '('\n", "dir/t.yaml:5: `errors`: regular expression `(`:"},
 	    {MINIMAL "errors: ['a', 'b)|(c']\n", "regular expression `b)|(c`"},
 	    {MINIMAL "errors: '(a+)+b'\n", "takes too long on long lines"},
+	    {MINIMAL "prepare: [{send: x, ok: '(a+)+b'}]\n",
+		"dir/t.yaml:5: `ok`: the expression `(a+)+b` takes too long"},
+	    {MINIMAL "reset: {send: x, questions: {match: '(a+)+b', send: y}}\n",
+		"dir/t.yaml:5: `match`: the expression `(a+)+b` takes too long"},
+	    {"name: t\nbase_mode: a\nmodes:\n  a: {prompt: 'R#', samples: ['R#']}\n  b: {prompt: 'X#', samples: "
+	     "['X#'], "
+	     "parent: a, enter: {send: x, ok: '(a+)+b'}}\n",
+		"dir/t.yaml:5: `ok`: the expression `(a+)+b` takes too long"},
 	    {MINIMAL "sentinel: '! x'\n", "`sentinel` must hold {nonce}"},
 	    {MINIMAL "prove: true\n", "`prove` needs a `sentinel`"},
 	    {MINIMAL "newline: ''\n", "`newline` must be"},
