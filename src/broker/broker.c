@@ -313,6 +313,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->devices);
 	TAILQ_INIT(&b->clients);
 	TAILQ_INIT(&b->prompts);
+	TAILQ_INIT(&b->forwards);
 	TAILQ_INIT(&b->requests);
 	TAILQ_INIT(&b->ended);
 	TAILQ_INIT(&b->syncs);

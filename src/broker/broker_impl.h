@@ -39,6 +39,7 @@ struct broker {
 	TAILQ_HEAD(, device) devices;
 	TAILQ_HEAD(, client) clients;
 	TAILQ_HEAD(, broker_prompt) prompts;
+	TAILQ_HEAD(, forward) forwards;
 	struct request_list requests;
 	struct request_list ended; /* freed at the end of the turn */
 	TAILQ_HEAD(, broker_sync) syncs;

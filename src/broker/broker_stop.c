@@ -76,7 +76,7 @@ fail_waiting(struct broker *b, const struct np_error *err)
 	struct request *r, *next;
 
 	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
-		if ((r->state == REQUEST_QUEUED || r->state == REQUEST_GATHERING) && r->kind != REQUEST_FORWARD)
+		if (r->state == REQUEST_QUEUED || r->state == REQUEST_GATHERING)
 			request_fail(r, err);
 	}
 }

@@ -133,6 +133,12 @@ device_enter(struct device *dev, struct waiter *w)
 		TAILQ_INSERT_TAIL(&dev->users, w, user);
 }
 
+bool
+device_has_users(const struct device *dev)
+{
+	return !TAILQ_EMPTY(&dev->users);
+}
+
 void
 device_wait_again(struct device *dev, struct waiter *w, bool anew)
 {

@@ -109,8 +109,6 @@ broker_want_of(enum request_kind kind, const struct exec_params *params)
 	switch (kind) {
 	case REQUEST_CONFIG:
 		return WANT_SHELL;
-	case REQUEST_FORWARD:
-		return WANT_CHANNEL;
 	case REQUEST_OPEN:
 	case REQUEST_TEST:
 		return WANT_ANY;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/forward.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
@@ -70,9 +71,9 @@ pool_asks(const struct device *dev, int depth)
 			return true;
 	}
 	TAILQ_FOREACH (e, &dev->policy.entries, link) {
-		const struct request *forward = link_of_entry(e)->forward;
-		if (forward != NULL && forward->state == REQUEST_QUEUED && depth < BROKER_JUMPS_MAX &&
-		    pool_asks(forward->dev, depth + 1))
+		const struct forward *f = link_of_entry(e)->forward;
+		const struct device *jump = f != NULL ? forward_awaits(f) : NULL;
+		if (jump != NULL && depth < FORWARD_HOPS_MAX && pool_asks(jump, depth + 1))
 			return true;
 	}
 	return false;

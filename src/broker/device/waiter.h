@@ -78,6 +78,8 @@ waiter_of(struct pool_waiter *w)
 
 /* w is one of the device's users from now on, and no longer one of another's; also with dev NULL. */
 void device_enter(struct device *dev, struct waiter *w);
+/* Whether anybody has to do with it. */
+bool device_has_users(const struct device *dev);
 /* It waits for a session: for the agent's key list first where that may open the door again. */
 void device_wait(struct device *dev, struct waiter *w);
 /* Back to its place in the queue: its session died, or had no channel.  anew: its time begins again. */

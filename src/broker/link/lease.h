@@ -30,6 +30,8 @@ struct lease_events {
 	void (*result)(struct lease *l, const struct cli_result *result);
 	void (*line)(struct lease *l, const struct cli_event *event);
 	void (*question)(struct lease *l, const struct cli_event *event); /* link_answer() */
+	/* The session is to end when its leases have; NULL: those end by themselves. */
+	void (*drains)(struct lease *l, const char *why);
 };
 
 struct lease {

@@ -4,17 +4,12 @@
  *
  * Connectors answer by job id; a session that has gone meanwhile is simply not found.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/forward.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/operand.h"
 #include "base/xalloc.h"
 
 /* ---- finding ---- */
@@ -74,22 +69,6 @@ link_refresh(struct link *link)
 
 /* ---- the end ---- */
 
-/* The lease on the jump host ends with the session that it carried. */
-static void
-drop_forward(struct link *link)
-{
-	struct request *r = link->forward;
-
-	if (r == NULL)
-		return;
-	link->forward = NULL;
-	r->dependent = NULL;
-	if (r->relay != NULL)
-		relay_close(r->relay);
-	else
-		request_cancel(r, false);
-}
-
 static void
 session_free(struct link *link)
 {
@@ -99,7 +78,8 @@ session_free(struct link *link)
 	link_shell_finish(link);
 	if (link->entry.pool != NULL)
 		pool_entry_remove(&link->entry);
-	drop_forward(link);
+	if (link->forward != NULL)
+		forward_end(link->forward);
 	b->sessions_count--;
 	broker_waits_note(b);
 	device_kick(link->dev);
@@ -138,6 +118,25 @@ connect_failed(struct link *link, const struct np_error *err, uint64_t agent_has
 	session_free(link);
 }
 
+void
+link_failed(struct link *link, const struct np_error *err)
+{
+	connect_failed(link, err, 0);
+}
+
+void
+link_drain(struct link *link, const char *why)
+{
+	struct lease *l;
+
+	pool_drain(&link->entry, why);
+	device_kick(link->dev);
+	TAILQ_FOREACH (l, &link->leases, in_link) {
+		if (l->events->drains != NULL)
+			l->events->drains(l, why);
+	}
+}
+
 /*
  * Closes a session, or gives up the attempt to make one; what follows comes by events.  One that still logs in on its
  * command line remains an attempt until it has ended.
@@ -157,13 +156,8 @@ link_end(struct link *link, enum np_reason reason, const char *why)
 	} else if (link->dial_job != 0)
 		connector_cancel(link->dev->broker->connector, link->dial_job,
 		    reason == REASON_NONE ? REASON_CANCELLED : reason, why);
-	else if (link->forward != NULL) {
-		struct np_error err;
-		struct request *r = link->forward;
-		error_set(&err, REASON_CANCELLED, "%s", why);
-		broker_forward_failed(r, &err);
-		request_cancel(r, false);
-	}
+	else if (link->forward != NULL)
+		forward_give_up(link->forward, why);
 }
 
 static void
@@ -339,173 +333,23 @@ on_connector_done(struct connect_result *result, void *arg)
 	}
 }
 
-/* ---- jump hosts ---- */
+/* ---- the way through a jump host ---- */
 
-/*
- * Whether a session of `behind` waits, over any number of hops, for one of `pool`: a jump through it would then wait
- * for itself.  Chains longer than BROKER_JUMPS_MAX count as endless.
- */
-static bool
-is_awaited_by(const struct device *dev, const struct device *behind, int depth)
-{
-	const struct request *r;
-
-	if (dev == behind || depth > BROKER_JUMPS_MAX)
-		return true;
-	TAILQ_FOREACH (r, &dev->broker->requests, link) {
-		if (r->kind == REQUEST_FORWARD && r->dev == dev && r->dependent != NULL &&
-		    is_awaited_by(r->dependent->dev, behind, depth + 1))
-			return true;
-	}
-	return false;
-}
-
-/*
- * "a,b,c": the session to c is reached through b, that one through a (ssh_config(5) ProxyJump).  A hop that is not a
- * configured device is looked up in the ssh configuration file that the device behind it named.
- */
-static struct device_ref
-jump_ref(const struct broker *b, const char *chain, const char *ssh_config)
-{
-	const char *last = strrchr(chain, ',');
-	struct device_ref ref = {.operand = xstrdup(last != NULL ? last + 1 : chain)};
-	cJSON *o = cJSON_CreateObject();
-
-	if (last != NULL) {
-		char *before = xstrndup(chain, (size_t)(last - chain));
-		cJSON_AddStringToObject(o, "proxy_jump", before);
-		free(before);
-	}
-	if (ssh_config != NULL && config_device(b->config, ref.operand) == NULL)
-		cJSON_AddStringToObject(o, "ssh_config", ssh_config);
-	if (cJSON_GetArraySize(o) > 0) {
-		char *printed = cJSON_PrintUnformatted(o);
-		ref.overrides = xstrdup(printed);
-		cJSON_free(printed);
-	}
-	cJSON_Delete(o);
-	return ref;
-}
-
-/* Who waits for the device waits for its jump host as well: a person may be asked, `npctl open` lifts blocks there. */
-static void
-inherit_wishes(struct request *r, const struct link *link)
-{
-	struct pool_waiter *w;
-
-	TAILQ_FOREACH (w, &link->dev->policy.waiters, link) {
-		r->params.interactive |= waiter_of(w)->interactive;
-		r->opens |= waiter_of(w)->opens;
-	}
-	if (link->trial != NULL)
-		r->params.interactive |= link->trial->waiter->interactive;
-}
-
-static void
-start_jump(struct link *link)
-{
-	struct broker *b = link->dev->broker;
-	struct device_ref ref = jump_ref(b, link->target->proxy_jump, link->dev->conf->ssh_config);
-	struct message_id none = {.kind = MESSAGE_ID_NONE};
-	struct np_error err;
-	struct device *jump;
-	struct request *r;
-
-	jump = device_get(b, &ref, WANT_CHANNEL, &err);
-	device_ref_finish(&ref);
-	if (jump != NULL && is_awaited_by(link->dev, jump, 0)) {
-		error_set(&err, REASON_JUMP_FAILED, "it leads back to %s, or through more than %d hops",
-		    link->dev->conf->name, BROKER_JUMPS_MAX);
-		jump = NULL;
-	}
-	if (jump != NULL && broker_steer_admit(jump, &err) == -1)
-		jump = NULL;
-	if (jump == NULL) {
-		err.reason = REASON_JUMP_FAILED;
-		error_prefix(&err, "jump host %s", link->target->proxy_jump);
-		connect_failed(link, &err, 0);
-		return;
-	}
-	r = request_create(b, REQUEST_FORWARD, NULL, &none);
-	r->params.agent_socket = xstrdup_null(link->agent_socket);
-	r->params.queue_timeout = link->target->connection_timeout;
-	request_enter(r, jump);
-	r->dependent = link;
-	link->forward = r;
-	inherit_wishes(r, link);
-	if (r->opens)
-		device_unblock(jump, false);
-	request_submit(r);
-}
-
-/* The jump pool could not give a session. */
+/* The way is open: dials over fd (taken over). */
 void
-broker_forward_failed(struct request *r, const struct np_error *why)
+link_dial_over(struct link *link, int fd, const char *jump)
 {
-	struct link *link = r->dependent;
-	struct np_error err = *why;
-
-	if (link == NULL)
-		return;
-	r->dependent = NULL;
-	link->forward = NULL;
-	if (err.reason != REASON_CANCELLED && err.reason != REASON_SHUTTING_DOWN) /* those are nobody's failure */
-		err.reason = REASON_JUMP_FAILED;
-	error_prefix(&err, "jump host %s", r->dev->conf->name);
-	connect_failed(link, &err, 0);
-}
-
-static void
-on_relay_opened(struct relay *relay NP_UNUSED, void *arg NP_UNUSED)
-{
-	/* The dial is already waiting at its end of the pair. */
-}
-
-static void
-on_relay_closed(struct relay *relay NP_UNUSED, const struct np_error *err, void *arg)
-{
-	struct request *r = arg;
-	struct link *link = r->dependent;
-
-	r->relay = NULL;
-	if (link != NULL) {
-		link->forward = NULL;
-		r->dependent = NULL;
-		/* The pair is closed, so that a dial over it ends now: what it will say is less than what we know. */
-		if (link->dial_job != 0 && err != NULL && err->reason != REASON_NONE) {
-			link->jump_error = *err;
-			link->jump_error.reason = REASON_JUMP_FAILED;
-			error_prefix(&link->jump_error, "jump host %s", r->dev->conf->name);
-		}
-	}
-	request_ended(r);
-}
-
-static const struct relay_events relay_callbacks = {.opened = on_relay_opened, .closed = on_relay_closed};
-
-/* The jump host's session is there: open the connection through it and dial over that. */
-void
-broker_forward_start(struct request *r)
-{
-	struct link *link = r->dependent;
-	struct np_error err;
-	int pair[2];
-
-	if (link == NULL) {
-		request_ended(r);
-		return;
-	}
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
-		error_set_errno(&err, REASON_JUMP_FAILED, "socketpair");
-		broker_forward_failed(r, &err);
-		request_ended(r);
-		return;
-	}
-	r->relay = relay_create(r->broker->loop, link_session(r->lease.link), link->target->host, link->target->port,
-	    pair[0], &relay_callbacks, r);
 	if (link->trial != NULL)
-		link->trial->events->jumped(link->trial, r->dev->conf->name);
-	start_dial(link, pair[1]);
+		link->trial->events->jumped(link->trial, jump);
+	start_dial(link, fd);
+}
+
+/* The way has ended under it; a dial is about to fail. */
+void
+link_way_lost(struct link *link, const struct np_error *why)
+{
+	if (link->dial_job != 0)
+		link->jump_error = *why;
 }
 
 static struct link *
@@ -530,7 +374,7 @@ session_begin(struct link *link)
 	log_debug("session", "%s#%llu: connecting to %s:%d", link->dev->conf->name, (unsigned long long)link->id,
 	    link->target->host, link->target->port);
 	if (link->target->proxy_jump != NULL)
-		start_jump(link);
+		forward_begin(link);
 	else
 		start_dial(link, -1);
 }

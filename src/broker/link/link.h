@@ -28,6 +28,8 @@ struct message;
 extern const struct connector_events broker_connector_events;
 void link_connect(struct device *dev, const struct pool_action *action);
 void link_end(struct link *link, enum np_reason reason, const char *why);
+/* Nobody gets it any more, nor those that it carries as a jump host: they would hold it. */
+void link_drain(struct link *link, const char *why);
 void link_refresh(struct link *link);
 void link_ready(struct link *link);
 
@@ -111,8 +113,10 @@ void link_detect_output(struct link *link, const struct buf *out);
 void link_detect_result(struct link *link);
 void link_detect_forget(struct link *link);
 
-void broker_forward_start(struct request *r);
-void broker_forward_failed(struct request *r, const struct np_error *err);
+/* The way through a jump host: open (fd is taken over), not to be had, ended under the link. */
+void link_dial_over(struct link *link, int fd, const char *jump);
+void link_failed(struct link *link, const struct np_error *err);
+void link_way_lost(struct link *link, const struct np_error *why);
 struct device *device_by_job(struct broker *b, uint64_t job);
 struct link *link_by_job(struct broker *b, uint64_t job);
 

@@ -20,8 +20,6 @@
 #include "broker/link/link.h"
 #include <ev.h>
 
-#define BROKER_JUMPS_MAX 8
-
 #define LINK_SEEN_MAX (256u * 1024u)
 
 /* What the shell of a session is doing. */
@@ -70,7 +68,7 @@ struct link {
 	struct np_error jump_error; /* why the connection through the jump host ended under the dial */
 	struct trial *trial;        /* watches how it comes about, or NULL */
 	struct lease_list leases;
-	struct request *forward; /* the lease on the jump host's session that carries this one, or NULL */
+	struct forward *forward; /* the way through a jump host that carries it, or NULL */
 	char *agent_socket;      /* of the client that caused the login; only until it is done */
 	char *auth;              /* how it authenticated */
 	bool closing;            /* told to end; closed() is on its way */

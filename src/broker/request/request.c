@@ -59,12 +59,10 @@ on_notice(struct waiter *w, const char *text)
 }
 
 static struct waiter *
-find_audience(struct waiter *w, int depth)
+find_audience(struct waiter *w, int depth NP_UNUSED)
 {
 	const struct request *r = of_waiter(w);
 
-	if (r->kind == REQUEST_FORWARD)
-		return r->dependent != NULL && depth < BROKER_JUMPS_MAX ? link_audience(r->dependent, depth + 1) : NULL;
 	return r->client != NULL && r->params.interactive ? w : NULL;
 }
 
@@ -219,9 +217,7 @@ request_fail(struct request *r, const struct np_error *err)
 {
 	if (r->state == REQUEST_ENDED)
 		return;
-	if (r->kind == REQUEST_FORWARD)
-		broker_forward_failed(r, err);
-	else if (r->index > 0)
+	if (r->index > 0)
 		fail_rest(r, err);
 	else if (r->client != NULL)
 		client_error(r->client, &r->id, err, request_device(r));

@@ -25,7 +25,7 @@ struct request;
 struct message;
 TAILQ_HEAD(request_list, request);
 
-enum request_kind { REQUEST_EXEC, REQUEST_CONFIG, REQUEST_OPEN, REQUEST_FORWARD, REQUEST_TEST };
+enum request_kind { REQUEST_EXEC, REQUEST_CONFIG, REQUEST_OPEN, REQUEST_TEST };
 
 /*
  *   MADE --> GATHERING

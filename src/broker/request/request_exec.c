@@ -514,7 +514,6 @@ request_submit(struct request *r)
 	request_move(r, REQUEST_QUEUED);
 	request_report_queued(r);
 	w->pool.fresh = r->params.fresh;
-	w->pool.slotless = r->kind == REQUEST_FORWARD;
 	w->interactive = r->params.interactive;
 	w->opens = r->opens;
 	w->takes_held = r->kind != REQUEST_OPEN;
@@ -544,7 +543,6 @@ open_finish(struct request *r)
 void
 request_assigned(struct request *r, struct link *link)
 {
-	r->lease.carried = r->waiter.pool.slotless;
 	link_lease(link, &r->lease);
 	r->assigned = clock_now();
 	r->ran_on.id = link_id(link);
@@ -559,10 +557,6 @@ request_assigned(struct request *r, struct link *link)
 		break;
 	case REQUEST_OPEN:
 		open_finish(r);
-		break;
-	case REQUEST_FORWARD:
-		request_move(r, REQUEST_RUNNING);
-		broker_forward_start(r);
 		break;
 	case REQUEST_TEST:
 		break; /* waits in no pool */

@@ -16,7 +16,6 @@
 #include "pool/pool.h"
 #include "report/event.h"
 #include "transport/channel.h"
-#include "transport/relay.h"
 #include "wire/message.h"
 #include "broker/device/waiter.h"
 #include "broker/link/link.h"
@@ -91,10 +90,6 @@ struct request {
 	uint64_t told_in, told_out; /* bytes of earlier commands */
 	bool told_command, told_end;
 	struct request_cli cli;
-
-	/* forward */
-	struct link *dependent; /* the session that shall run through it */
-	struct relay *relay;
 
 	/* test */
 	struct {

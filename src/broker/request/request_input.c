@@ -6,17 +6,6 @@
 #include "broker/broker_impl.h"
 #include "base/clock.h"
 
-/* Who waits for the way through a jump host learns that it will not come. */
-static void
-forward_cancelled(struct request *r)
-{
-	struct np_error err;
-
-	error_set(&err, REASON_JUMP_FAILED, "the connection through it was cancelled%s",
-	    r->killed ? " by the operator (npctl kill)" : "");
-	broker_forward_failed(r, &err);
-}
-
 /* The client asks for the end (answer), or has left. */
 void
 request_cancel(struct request *r, bool answer)
@@ -32,8 +21,6 @@ request_cancel(struct request *r, bool answer)
 	case REQUEST_MADE:
 	case REQUEST_GATHERING:
 	case REQUEST_QUEUED:
-		if (r->kind == REQUEST_FORWARD)
-			forward_cancelled(r);
 		request_send_response(r);
 		request_ended(r);
 		break;
@@ -44,8 +31,6 @@ request_cancel(struct request *r, bool answer)
 			request_cli_cancel(r);
 		else if (r->chan != NULL)
 			chan_abandon(r->chan);
-		else if (r->relay != NULL)
-			relay_close(r->relay);
 		break;
 	case REQUEST_FLUSHING:
 		request_pump(r); /* without a peer everything left is dropped */

@@ -20,8 +20,6 @@ kind_word(enum request_kind kind)
 		return "config";
 	case REQUEST_OPEN:
 		return "open";
-	case REQUEST_FORWARD:
-		return "forward";
 	case REQUEST_TEST:
 		return "test";
 	}

@@ -15,8 +15,6 @@ kind_word(const struct request *r)
 		return "open";
 	case REQUEST_CONFIG:
 		return "config";
-	case REQUEST_FORWARD:
-		return "forward";
 	case REQUEST_TEST:
 		return "test";
 	case REQUEST_EXEC:
@@ -46,7 +44,7 @@ name_request(struct event *e, const struct request *r)
 static bool
 is_internal(const struct request *r)
 {
-	return r->kind == REQUEST_FORWARD || r->dev == NULL;
+	return r->dev == NULL;
 }
 
 /* How many commands, or lines of configuration, and how many of them failed. */

@@ -45,7 +45,6 @@ request_move(struct request *r, enum request_state state)
 	}
 	log_debug("request", "%s: request %llu: %s -> %s", name, (unsigned long long)r->uid, state_names[r->state],
 	    state_names[state]);
-	if (r->kind != REQUEST_FORWARD)
-		r->broker->requests_queued += (state == REQUEST_QUEUED) - (r->state == REQUEST_QUEUED);
+	r->broker->requests_queued += (state == REQUEST_QUEUED) - (r->state == REQUEST_QUEUED);
 	r->state = state;
 }

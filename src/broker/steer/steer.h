@@ -90,8 +90,6 @@ bool steer_rules_drain(const struct steer_rules *rules);
 void broker_steer_apply(struct device *dev);
 /* Whether a new request may come in: 0, or -1 with err (disabled, with the operator's text). */
 int broker_steer_admit(const struct device *dev, struct np_error *err) NP_MUST_CHECK;
-/* Drains a session, and those that it carries as a jump host: they would hold it otherwise. */
-void link_drain(struct link *link, const char *why);
 
 /* ---- steer_json.c ---- */
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/forward.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -191,6 +192,7 @@ kill_id(struct client *by, uint64_t id)
 	struct broker *b = by->broker;
 	struct link *link = find_session(b, id);
 	struct request *r = request_by_id(b, id);
+	struct forward *way = forward_by_id(b, id);
 	struct client *client = client_by_id(b, id);
 	char label[48];
 
@@ -203,6 +205,13 @@ kill_id(struct client *by, uint64_t id)
 		cJSON *result = killed("request", id, request_device(r));
 		report_steered(by, "kill", request_device(r), 0, id, NULL);
 		kill_request(r);
+		return result;
+	}
+	if (way != NULL) {
+		const char *device = forward_device(way)->conf->name;
+		cJSON *result = killed("request", id, device);
+		report_steered(by, "kill", device, 0, id, NULL);
+		forward_kill(way);
 		return result;
 	}
 	if (client == NULL)

@@ -197,8 +197,6 @@ count_requests(const struct broker *b, int *queued, int *running)
 
 	*queued = *running = 0;
 	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->kind == REQUEST_FORWARD)
-			continue;
 		if (r->lease.link == NULL && r->state != REQUEST_FLUSHING)
 			++*queued;
 		else

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/forward.h"
 #include "base/process.h"
 #include "wire/json.h"
 #include "base/clock.h"
@@ -57,7 +58,8 @@ add_broker(struct broker *b, cJSON *o, double now)
 #define PAGE_BYTES (512u * 1024u) /* of objects; one more of them always fits the frame beside it */
 #define PAGE_ITEMS_MAX 100000
 
-/* The last object of a page: `p:7` a client, `r:9` a request, `d:INDEX:POOL:SESSION` a device up to that session. */
+/* The last object of a page: `p:7` a client, `r:9` a request, `f:8` a way through a jump host, `d:INDEX:POOL:SESSION` a
+ * device up to that session. */
 struct cursor {
 	char section;
 	unsigned long at[3];
@@ -84,7 +86,7 @@ cursor_parse(const char *text, struct cursor *c)
 	memset(c, 0, sizeof(*c));
 	if (text[0] == '\0')
 		return true;
-	if (strchr("dpr", text[0]) == NULL)
+	if (strchr("dprf", text[0]) == NULL)
 		return false;
 	c->section = text[0];
 	text++;
@@ -266,7 +268,7 @@ add_devices(struct page *p, struct broker *b, const struct selection *s)
 	const struct row from = {.index = p->from.at[0], .serial = p->from.at[1]};
 
 	p->list = cJSON_AddArrayToObject(p->result, "devices");
-	for (size_t i = 0; i < rows.count && p->from.section != 'p' && p->from.section != 'r' && !p->full; i++) {
+	for (size_t i = 0; i < rows.count && (p->from.section == '\0' || p->from.section == 'd') && !p->full; i++) {
 		const struct row *row = &rows.v[i];
 		int order = p->from.section == 'd' ? compare_rows(row, &from) : 1;
 		if (order < 0 || (order == 0 && p->from.at[2] == ULONG_MAX))
@@ -299,7 +301,8 @@ add_peers(struct page *p, struct broker *b, const struct selection *s)
 
 	p->list = cJSON_AddArrayToObject(p->result, "peers");
 	TAILQ_FOREACH (client, &b->clients, link) {
-		if (p->from.section == 'r' || peer_id(client->peer) <= after || (s != NULL && !asks_for(client, s)))
+		if (p->from.section == 'r' || p->from.section == 'f' || peer_id(client->peer) <= after ||
+		    (s != NULL && !asks_for(client, s)))
 			continue;
 		if (p->full || !page_has_room(p))
 			return;
@@ -317,13 +320,32 @@ add_requests(struct page *p, struct broker *b, const struct selection *s)
 
 	p->list = cJSON_AddArrayToObject(p->result, "requests");
 	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->uid <= after || (s != NULL && (r->dev == NULL || !selection_has(s, r->dev))))
+		if (p->from.section == 'f' || r->uid <= after ||
+		    (s != NULL && (r->dev == NULL || !selection_has(s, r->dev))))
 			continue;
 		if (p->full || !page_has_room(p))
 			return;
 		page_add(p, p->list, request_json(r, p->now));
 		p->items++;
 		p->last = (struct cursor){'r', {r->uid}};
+	}
+}
+
+/* They stand among the requests, as what makes a session of their device busy. */
+static void
+add_forwards(struct page *p, struct broker *b, const struct selection *s)
+{
+	unsigned long after = p->from.section == 'f' ? p->from.at[0] : 0;
+	const struct forward *f;
+
+	for (f = forward_next(b, NULL); f != NULL; f = forward_next(b, f)) {
+		if (forward_id(f) <= after || (s != NULL && !selection_has(s, forward_device(f))))
+			continue;
+		if (p->full || !page_has_room(p))
+			return;
+		page_add(p, p->list, forward_json(f, p->now));
+		p->items++;
+		p->last = (struct cursor){'f', {forward_id(f)}};
 	}
 }
 
@@ -341,6 +363,7 @@ make_page(struct page *p, struct broker *b, const struct selection *s)
 	if (!p->brief) {
 		add_peers(p, b, s);
 		add_requests(p, b, s);
+		add_forwards(p, b, s);
 	}
 	if (p->full) {
 		cursor_print(&p->last, next, sizeof(next));

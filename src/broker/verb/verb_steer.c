@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/forward.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -39,19 +40,6 @@ find_order(const char *verb)
 
 /* ---- sessions ---- */
 
-void
-link_drain(struct link *link, const char *why)
-{
-	struct request *r;
-
-	pool_drain(&link->entry, why);
-	device_kick(link->dev);
-	TAILQ_FOREACH (r, &link->dev->broker->requests, link) {
-		if (r->kind == REQUEST_FORWARD && r->lease.link == link && r->dependent != NULL)
-			link_drain(r->dependent, why);
-	}
-}
-
 static int
 drain_pool(struct device *dev, const char *why)
 {
@@ -69,15 +57,8 @@ drain_pool(struct device *dev, const char *why)
 void
 broker_drains_follow(struct broker *b)
 {
-	struct request *r;
-
-	if (!steer_rules_drain(&b->rules))
-		return;
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->kind == REQUEST_FORWARD && r->dev->policy.draining && r->dependent != NULL &&
-		    r->dependent->entry.pool != NULL && r->dependent->dev->policy.waiters_count == 0)
-			link_drain(r->dependent, "its jump host is drained by the operator");
-	}
+	if (steer_rules_drain(&b->rules))
+		forwards_follow_drains(b);
 }
 
 /*

@@ -126,7 +126,6 @@ is_over(struct broker *b, const struct steer_wait *w)
 {
 	struct device *dev;
 	struct pool_entry *e;
-	struct request *r;
 
 	TAILQ_FOREACH (dev, &b->devices, link) {
 		if (!selection_has(&w->selection, dev))
@@ -135,11 +134,7 @@ is_over(struct broker *b, const struct steer_wait *w)
 			if (e->id <= w->last)
 				return false;
 		}
-	}
-	if (!w->empty)
-		return true;
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->dev != NULL && selection_has(&w->selection, r->dev))
+		if (w->empty && device_has_users(dev))
 			return false;
 	}
 	return true;

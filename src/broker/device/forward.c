@@ -1,0 +1,418 @@
+/*
+ * Ways through jump hosts; see forward.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "broker/broker_impl.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "broker/device/forward.h"
+#include "transport/relay.h"
+#include "wire/json.h"
+
+enum forward_state { FORWARD_WAITING, FORWARD_OPEN, FORWARD_CLOSING };
+
+/* Owned by the broker's list. */
+struct forward {
+	TAILQ_ENTRY(forward) entry; /* broker.forwards */
+	struct broker *broker;
+	enum forward_state state;
+	struct waiter waiter; /* of the jump host */
+	struct lease lease;
+	struct relay *relay;
+	struct link *link; /* behind it; NULL: gone, or never to come */
+	double begun, assigned;
+};
+
+static const char *
+state_name(enum forward_state state)
+{
+	switch (state) {
+	case FORWARD_WAITING:
+		return "waiting";
+	case FORWARD_OPEN:
+		return "open";
+	case FORWARD_CLOSING:
+		return "closing";
+	}
+	return "?";
+}
+
+static void
+forward_move(struct forward *f, enum forward_state state)
+{
+	log_debug("request", "%s: request %llu: way to the next: %s -> %s", f->waiter.dev->conf->name,
+	    (unsigned long long)f->waiter.pool.id, state_name(f->state), state_name(state));
+	f->state = state;
+}
+
+static struct forward *
+of_waiter(struct waiter *w)
+{
+	return NP_CONTAINER(w, struct forward, waiter);
+}
+
+/* ---- the end ---- */
+
+static void
+forward_free(struct forward *f)
+{
+	struct broker *b = f->broker;
+	struct device *dev = f->waiter.dev;
+
+	device_unwait(&f->waiter);
+	link_release(&f->lease, NULL);
+	dev->last_used = clock_now();
+	dev->requests_done++;
+	device_enter(NULL, &f->waiter);
+	broker_waits_note(b);
+	b->requests_count--;
+	TAILQ_REMOVE(&b->forwards, f, entry);
+	free(f);
+}
+
+/* The link behind goes its own way from now on. */
+static struct link *
+let_go(struct forward *f)
+{
+	struct link *link = f->link;
+
+	if (link != NULL)
+		link->forward = NULL;
+	f->link = NULL;
+	return link;
+}
+
+static void
+name_failure(struct np_error *err, const struct device *jump)
+{
+	if (err->reason != REASON_CANCELLED && err->reason != REASON_SHUTTING_DOWN) /* those are nobody's failure */
+		err->reason = REASON_JUMP_FAILED;
+	error_prefix(err, "jump host %s", jump->conf->name);
+}
+
+/* There will be no way. */
+static void
+fail(struct forward *f, const struct np_error *why)
+{
+	struct link *link = let_go(f);
+	struct np_error err = *why;
+
+	name_failure(&err, f->waiter.dev);
+	log_info("request", "%s: request %llu: %s: %s", f->waiter.dev->conf->name,
+	    (unsigned long long)f->waiter.pool.id, reason_name(why->reason), why->text);
+	forward_free(f);
+	if (link != NULL)
+		link_failed(link, &err);
+}
+
+void
+forward_end(struct forward *f)
+{
+	let_go(f);
+	if (f->state == FORWARD_WAITING) {
+		forward_free(f);
+		return;
+	}
+	if (f->state == FORWARD_OPEN)
+		relay_close(f->relay);
+	forward_move(f, FORWARD_CLOSING);
+}
+
+void
+forward_give_up(struct forward *f, const char *why)
+{
+	struct np_error err;
+
+	error_set(&err, REASON_CANCELLED, "%s", why);
+	fail(f, &err);
+}
+
+void
+forward_kill(struct forward *f)
+{
+	struct np_error err;
+
+	log_info("request", "%s: request %llu: killed by the operator", f->waiter.dev->conf->name,
+	    (unsigned long long)f->waiter.pool.id);
+	error_set(&err, REASON_JUMP_FAILED, "the connection through it was cancelled by the operator (npctl kill)");
+	if (f->state == FORWARD_WAITING)
+		fail(f, &err);
+	else if (f->state == FORWARD_OPEN)
+		relay_close(f->relay);
+}
+
+/* ---- open ---- */
+
+static void
+on_relay_opened(struct relay *relay NP_UNUSED, void *arg NP_UNUSED)
+{
+	/* The dial is already waiting at its end of the pair. */
+}
+
+static void
+on_relay_closed(struct relay *relay NP_UNUSED, const struct np_error *err, void *arg)
+{
+	struct forward *f = arg;
+	struct link *link = let_go(f);
+
+	/* The pair is closed, so that a dial over it ends now: what it will say is less than what we know. */
+	if (link != NULL && err != NULL && err->reason != REASON_NONE) {
+		struct np_error why = *err;
+		why.reason = REASON_JUMP_FAILED;
+		error_prefix(&why, "jump host %s", f->waiter.dev->conf->name);
+		link_way_lost(link, &why);
+	}
+	forward_free(f);
+}
+
+static const struct relay_events relay_callbacks = {.opened = on_relay_opened, .closed = on_relay_closed};
+
+/* The jump host's session is there: open the connection through it and dial over that. */
+static void
+on_assigned(struct waiter *w, struct link *jump)
+{
+	struct forward *f = of_waiter(w);
+	const struct target *target = link_target(f->link);
+	struct np_error err;
+	int pair[2];
+
+	f->assigned = clock_now();
+	link_lease(jump, &f->lease);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+		error_set_errno(&err, REASON_JUMP_FAILED, "socketpair");
+		fail(f, &err);
+		return;
+	}
+	forward_move(f, FORWARD_OPEN);
+	f->relay =
+	    relay_create(f->broker->loop, link_session(jump), target->host, target->port, pair[0], &relay_callbacks, f);
+	link_dial_over(f->link, pair[1], w->dev->conf->name);
+}
+
+/* ---- waiting ---- */
+
+static void
+on_failed(struct waiter *w, const struct np_error *err)
+{
+	fail(of_waiter(w), err);
+}
+
+static void
+on_notice(struct waiter *w NP_UNUSED, const char *text NP_UNUSED)
+{
+}
+
+/* Who waits for the session behind it, or watches how that comes about. */
+static struct waiter *
+find_audience(struct waiter *w, int depth)
+{
+	const struct forward *f = of_waiter(w);
+
+	return f->link != NULL && depth < FORWARD_HOPS_MAX ? link_audience(f->link, depth + 1) : NULL;
+}
+
+static const struct waiter_ops waiter_callbacks = {
+    .assigned = on_assigned, .failed = on_failed, .notice = on_notice, .audience = find_audience};
+
+/* The session that it carries holds the one of the jump host: it drains as well. */
+static void
+on_drains(struct lease *l, const char *why)
+{
+	const struct forward *f = NP_CONTAINER(l, const struct forward, lease);
+
+	if (f->link != NULL)
+		link_drain(f->link, why);
+}
+
+static const struct lease_events lease_callbacks = {.drains = on_drains};
+
+/*
+ * Whether a session of `behind` waits, over any number of hops, for one of `dev`: a jump through it would then wait
+ * for itself.  Chains longer than FORWARD_HOPS_MAX count as endless.
+ */
+static bool
+is_awaited_by(const struct device *dev, const struct device *behind, int depth)
+{
+	struct waiter *w;
+
+	if (dev == behind || depth > FORWARD_HOPS_MAX)
+		return true;
+	TAILQ_FOREACH (w, &dev->users, user) {
+		const struct forward *f = w->ops == &waiter_callbacks ? of_waiter(w) : NULL;
+		if (f != NULL && f->link != NULL && is_awaited_by(f->link->dev, behind, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * "a,b,c": the session to c is reached through b, that one through a (ssh_config(5) ProxyJump).  A hop that is not a
+ * configured device is looked up in the ssh configuration file that the device behind it named.
+ */
+static struct device_ref
+jump_ref(const struct broker *b, const char *chain, const char *ssh_config)
+{
+	const char *last = strrchr(chain, ',');
+	struct device_ref ref = {.operand = xstrdup(last != NULL ? last + 1 : chain)};
+	cJSON *o = cJSON_CreateObject();
+
+	if (last != NULL) {
+		char *before = xstrndup(chain, (size_t)(last - chain));
+		cJSON_AddStringToObject(o, "proxy_jump", before);
+		free(before);
+	}
+	if (ssh_config != NULL && config_device(b->config, ref.operand) == NULL)
+		cJSON_AddStringToObject(o, "ssh_config", ssh_config);
+	if (cJSON_GetArraySize(o) > 0) {
+		char *printed = cJSON_PrintUnformatted(o);
+		ref.overrides = xstrdup(printed);
+		cJSON_free(printed);
+	}
+	cJSON_Delete(o);
+	return ref;
+}
+
+/* The jump host's device, or NULL with err. */
+static struct device *
+find_jump(const struct link *link, struct np_error *err)
+{
+	struct device *dev = link->dev, *jump;
+	struct device_ref ref = jump_ref(dev->broker, link->target->proxy_jump, dev->conf->ssh_config);
+
+	jump = device_get(dev->broker, &ref, WANT_CHANNEL, err);
+	device_ref_finish(&ref);
+	if (jump == NULL)
+		return NULL;
+	if (is_awaited_by(dev, jump, 0)) {
+		error_set(err, REASON_JUMP_FAILED, "it leads back to %s, or through more than %d hops", dev->conf->name,
+		    FORWARD_HOPS_MAX);
+		return NULL;
+	}
+	return broker_steer_admit(jump, err) == 0 ? jump : NULL;
+}
+
+/* Who waits for the device waits for its jump host as well: a person may be asked, `npctl open` lifts blocks there. */
+static void
+inherit_wishes(struct waiter *mine, const struct link *link)
+{
+	struct pool_waiter *w;
+
+	TAILQ_FOREACH (w, &link->dev->policy.waiters, link) {
+		mine->interactive |= waiter_of(w)->interactive;
+		mine->opens |= waiter_of(w)->opens;
+	}
+	if (link->trial != NULL)
+		mine->interactive |= link->trial->waiter->interactive;
+}
+
+void
+forward_begin(struct link *link)
+{
+	struct broker *b = link->dev->broker;
+	struct np_error err;
+	struct device *jump = find_jump(link, &err);
+	struct forward *f;
+
+	if (jump == NULL) {
+		err.reason = REASON_JUMP_FAILED;
+		error_prefix(&err, "jump host %s", link->target->proxy_jump);
+		link_failed(link, &err);
+		return;
+	}
+	f = xcalloc(1, sizeof(*f));
+	f->broker = b;
+	f->begun = clock_now();
+	f->lease.events = &lease_callbacks;
+	f->lease.carried = true;
+	f->waiter.ops = &waiter_callbacks;
+	f->waiter.pool.id = broker_next_id(b);
+	f->waiter.pool.slotless = true;
+	f->waiter.agent_socket = link->agent_socket;
+	f->waiter.queue_timeout = link->target->connection_timeout;
+	f->link = link;
+	link->forward = f;
+	inherit_wishes(&f->waiter, link);
+	TAILQ_INSERT_TAIL(&b->forwards, f, entry);
+	b->requests_count++;
+	device_enter(jump, &f->waiter);
+	if (f->waiter.opens)
+		device_unblock(jump, false);
+	device_wait(jump, &f->waiter);
+}
+
+/* ---- asked from outside ---- */
+
+const struct device *
+forward_awaits(const struct forward *f)
+{
+	return f->state == FORWARD_WAITING ? f->waiter.dev : NULL;
+}
+
+const struct device *
+forward_device(const struct forward *f)
+{
+	return f->waiter.dev;
+}
+
+uint64_t
+forward_id(const struct forward *f)
+{
+	return f->waiter.pool.id;
+}
+
+const struct forward *
+forward_next(const struct broker *b, const struct forward *f)
+{
+	return f == NULL ? TAILQ_FIRST(&b->forwards) : TAILQ_NEXT(f, entry);
+}
+
+struct forward *
+forward_by_id(struct broker *b, uint64_t id)
+{
+	struct forward *f;
+
+	TAILQ_FOREACH (f, &b->forwards, entry) {
+		if (f->waiter.pool.id == id)
+			return f;
+	}
+	return NULL;
+}
+
+cJSON *
+forward_json(const struct forward *f, double now)
+{
+	static const char *const zeros[] = {"index", "count", "bytes_in", "bytes_out"};
+	cJSON *o = cJSON_CreateObject();
+	bool queued = f->state == FORWARD_WAITING;
+
+	cJSON_AddNumberToObject(o, "id", (double)f->waiter.pool.id);
+	cJSON_AddNullToObject(o, "peer");
+	cJSON_AddStringToObject(o, "device", f->waiter.dev->conf->name);
+	cJSON_AddStringToObject(o, "kind", "forward");
+	cJSON_AddStringToObject(o, "state", queued ? "queued" : "running");
+	cJSON_AddNumberToObject(o, "age", json_round(now - f->begun, 10));
+	cJSON_AddNumberToObject(o, "queue_ms", json_round(((queued ? now : f->assigned) - f->begun) * 1000, 10));
+	if (f->lease.link != NULL)
+		cJSON_AddNumberToObject(o, "session", (double)link_id(f->lease.link));
+	else
+		cJSON_AddNullToObject(o, "session");
+	for (size_t i = 0; i < NP_COUNT(zeros); i++)
+		cJSON_AddNumberToObject(o, zeros[i], 0);
+	return o;
+}
+
+void
+forwards_follow_drains(struct broker *b)
+{
+	struct forward *f;
+
+	TAILQ_FOREACH (f, &b->forwards, entry) {
+		if (f->waiter.dev->policy.draining && f->link != NULL && f->link->entry.pool != NULL &&
+		    f->link->dev->policy.waiters_count == 0)
+			link_drain(f->link, "its jump host is drained by the operator");
+	}
+}
