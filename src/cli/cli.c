@@ -246,7 +246,7 @@ cli_wake_in(struct cli *cli, double seconds)
 void
 cli_show(const struct cli *cli, const char *text, size_t size, char *out, size_t out_size)
 {
-	char *clean = redact_text(&cli->redact, text, size < SHOW_MAX ? size : SHOW_MAX, size > SHOW_MAX);
+	char *clean = redact_text(cli->known, text, size < SHOW_MAX ? size : SHOW_MAX, size > SHOW_MAX);
 
 	text_vis_into(out, out_size, clean);
 	secret_free(clean);
@@ -383,7 +383,7 @@ static void
 take(struct cli *cli, const uint8_t *p, size_t n)
 {
 	if (cli->job.active && cli->job.raw && cli->state != CLI_RESYNC &&
-	    redact_write(&cli->redact, &cli->output, p, n) < 0)
+	    redact_write(cli->known, &cli->output, p, n) < 0)
 		log_warning("cli", "%s: output lost", cli->name);
 	terminal_feed(&cli->terminal, p, n);
 	if (cli->terminal.answers.len > 0) {
@@ -486,8 +486,8 @@ cli_create(const struct cli_options *options, double now)
 	cli->platform = p;
 	cli->name = xstrdup(options->name);
 	cli->username = xstrdup_null(options->username);
-	cli->password = xstrdup_null(options->password);
-	cli->secret = xstrdup_null(options->secret);
+	cli->password = secret_ref(options->password);
+	cli->secret = secret_ref(options->secret);
 	cli->random = options->seed * 6364136223846793005u + 1442695040888963407u;
 	if (cli->random == 0)
 		cli->random = 1;
@@ -497,9 +497,9 @@ cli_create(const struct cli_options *options, double now)
 	buf_init(&cli->output, OUTPUT_MAX);
 	buf_init(&cli->banner, BANNER_MAX);
 	buf_init(&cli->job.held, CLI_HELD_MAX);
-	redact_init(&cli->redact);
-	redact_add(&cli->redact, cli->password, true);
-	redact_add(&cli->redact, cli->secret, true);
+	cli->known = options->known != NULL ? redact_ref(options->known) : redact_create(false);
+	redact_add(cli->known, cli->password, REDACT_KEPT);
+	redact_add(cli->known, cli->secret, REDACT_KEPT);
 	terminal_init(&cli->terminal, p->cols, p->rows, cli_on_line, cli);
 	cli->terminal.cr_ends_line = p->cr_ends_line;
 	prompt_init(&cli->prompt, p);
@@ -523,15 +523,15 @@ cli_destroy(struct cli *cli)
 	cli_job_clear(cli);
 	cli_pending_clear(cli);
 	terminal_finish(&cli->terminal);
-	redact_finish(&cli->redact);
+	redact_unref(cli->known);
 	buf_wipe(&cli->send);
 	buf_wipe(&cli->output);
 	buf_wipe(&cli->banner);
 	buf_wipe(&cli->job.held);
 	secret_free(cli->username);
-	secret_free(cli->password);
-	secret_free(cli->secret);
-	secret_free(cli->lent);
+	secret_unref(cli->password);
+	secret_unref(cli->secret);
+	secret_unref(cli->lent);
 	platform_unref(cli->platform);
 	free(cli->name);
 	secret_wipe(cli, sizeof(*cli));

@@ -31,6 +31,7 @@
 #include "base/error.h"
 #include "platform/pattern.h"
 #include "platform/platform.h"
+#include "secret/redact.h"
 
 #define CLI_COMMAND_MAX 2000           /* bytes of one line that is sent */
 #define CLI_OUTPUT_HIGH (256u * 1024u) /* cli_feed() takes nothing more while so much waits in cli_output() */
@@ -54,8 +55,9 @@ struct cli_options {
 	struct platform *platform; /* a reference is taken */
 	const char *name;          /* for the log: the device and session */
 	const char *username;      /* for dialogues inside the shell; NULL: none */
-	const char *password;      /* likewise, sent once at most and only at a prompt for it */
-	const char *secret;        /* given: shells are brought to the platform's base mode and stay there */
+	struct secret *password;   /* likewise, sent once at most and only at a prompt for it */
+	struct secret *secret;     /* given: shells are brought to the platform's base mode and stay there */
+	struct redact *known;      /* every secret that is sent is added here first; NULL: nobody else looks */
 	double login_timeout;      /* seconds from cli_create() to IDLE; 0: 30 */
 	uint64_t seed;             /* for the nonces: different for each shell */
 };
@@ -63,8 +65,7 @@ struct cli_options {
 /* For questions of commands: text is sent, with a newline, when match finds something in the last line. */
 struct cli_answer {
 	struct pattern *match; /* PATTERN_ANYWHERE; the caller's, until the result */
-	const char *text;      /* likewise */
-	bool hidden;           /* a secret: masked wherever it appears */
+	struct secret *text;   /* likewise */
 };
 
 /* Seconds; 0 = no limit. */
@@ -181,14 +182,14 @@ int cli_run(struct cli *cli, const struct cli_command *command, double now, stru
 /* Also when the platform has no configuration, or no candidate where one is needed: invalid_params. */
 int cli_configure(struct cli *cli, const struct cli_config *config, double now, struct np_error *err) NP_MUST_CHECK;
 /* To the platform's base mode, with this secret (NULL: that of the options); privilege_failed when it cannot be. */
-int cli_enable(struct cli *cli, const char *secret, double now, struct np_error *err) NP_MUST_CHECK;
+int cli_enable(struct cli *cli, struct secret *secret, double now, struct np_error *err) NP_MUST_CHECK;
 /* An empty command, as a transaction like any other. */
 int cli_keepalive(struct cli *cli, double now, struct np_error *err) NP_MUST_CHECK;
 /* The end of a lease: back to the mode that the shell had after login.  Ends at once when it is there. */
 int cli_reset(struct cli *cli, double now, struct np_error *err) NP_MUST_CHECK;
 
 /* The person's answer to CLI_EVENT_QUESTION; NULL: none, the operation ends with waiting_for_input. */
-void cli_answer(struct cli *cli, const char *text, double now);
+void cli_answer(struct cli *cli, struct secret *text, double now);
 /*
  * Ends the operation: a command is interrupted, its result is `cancelled`; a configuration finishes the line in flight,
  * then aborts (candidate) or leaves (others).  No effect without one.

@@ -65,7 +65,7 @@ static int
 reply_hidden(struct cli *cli, const struct platform_question *q, const char *tail, size_t size, struct np_error *err)
 {
 	bool secret = q->reply == PLATFORM_SECRET;
-	const char *value = !secret ? cli->password : cli->lent != NULL ? cli->lent : cli->secret;
+	const struct secret *value = !secret ? cli->password : cli->lent != NULL ? cli->lent : cli->secret;
 	bool *used = secret ? &cli->secret_used : &cli->password_used;
 	enum np_reason reason = secret ? REASON_PRIVILEGE_FAILED : REASON_AUTH_FAILED;
 
@@ -81,7 +81,7 @@ reply_hidden(struct cli *cli, const struct platform_question *q, const char *tai
 		    secret ? "enable secret" : "password", cli->job.error_line[0] != '\0' ? ": " : "",
 		    cli->job.error_line);
 	*used = true;
-	cli_type(cli, value, strlen(value));
+	cli_type(cli, secret_text(value), secret_size(value));
 	return 0;
 }
 
@@ -179,9 +179,17 @@ is_question_like(const struct platform_view *view)
 	return strchr("?:])>", last_char(view)) != NULL;
 }
 
+/* Words that are as short as `yes' say nothing, unless it is a secret that the device asks for. */
+static void
+know_answer(struct cli *cli, struct secret *text, bool hidden)
+{
+	if (hidden || secret_size(text) >= REDACT_SIZE_MIN)
+		redact_add(cli->known, text, hidden ? REDACT_PASSING : REDACT_ANSWER);
+}
+
 /* Text that does not end as questions do may be the middle of a line that happens to match: it must stand a while. */
 static bool
-answer_by_request(struct cli *cli, const struct platform_view *view, bool known)
+answer_by_request(struct cli *cli, const struct platform_view *view, bool known, bool hidden)
 {
 	const struct cli_job *job = &cli->job;
 	double quiet = cli_quiet(cli), need = known || is_question_like(view) ? 0 : CLI_QUIET_TYPED;
@@ -196,8 +204,9 @@ answer_by_request(struct cli *cli, const struct platform_view *view, bool known)
 			return false;
 		}
 		cli_note_asked(cli);
+		know_answer(cli, a->text, hidden);
 		if (!too_many(cli))
-			cli_type(cli, a->text, strlen(a->text));
+			cli_type(cli, secret_text(a->text), secret_size(a->text));
 		return true;
 	}
 	return false;
@@ -267,7 +276,7 @@ cli_ask(struct cli *cli)
 		return false;
 	hidden = is_hidden(cli, &view);
 	known = hidden || pattern_list_matches(&p->questions, view.tail, view.size);
-	if (turn_page(cli, &view) || answer_by_recipe(cli, &view) || answer_by_request(cli, &view, known))
+	if (turn_page(cli, &view) || answer_by_recipe(cli, &view) || answer_by_request(cli, &view, known, hidden))
 		return true;
 	if (known)
 		need = QUIET_QUESTION;
@@ -305,7 +314,7 @@ text_size(const char *text)
 }
 
 void
-cli_answer(struct cli *cli, const char *text, double now)
+cli_answer(struct cli *cli, struct secret *text, double now)
 {
 	struct np_error err = {0};
 
@@ -320,10 +329,9 @@ cli_answer(struct cli *cli, const char *text, double now)
 		error_set(&err, REASON_WAITING_FOR_INPUT, "the device asked, and nobody answered");
 		cli_job_end(cli, &err);
 	} else {
-		if (cli->job.asked_hidden)
-			redact_add(&cli->redact, text, false);
+		know_answer(cli, text, cli->job.asked_hidden);
 		/* A key among it ends it: what follows might be meant for no question. */
-		cli_type(cli, text, text_size(text));
+		cli_type(cli, secret_text(text), text_size(secret_text(text)));
 	}
 	cli_tick(cli, now);
 }

@@ -18,7 +18,6 @@
 #include "cli/echo.h"
 #include "platform/prompt.h"
 #include "base/queue.h"
-#include "secret/redact.h"
 #include "cli/terminal.h"
 
 #define CLI_HELD_MAX (64u * 1024u) /* lines kept while the echo has not come */
@@ -133,14 +132,16 @@ struct cli_pending {
 	enum cli_op op;
 	struct cli_command command; /* its text copied */
 	struct cli_config config;
-	char *secret;
+	struct secret *secret;
 };
 
 struct cli {
 	struct platform *platform;
 	char *name;
-	char *username, *password, *secret;
-	char *lent; /* a secret that a person gave for the operation that runs, in place of `secret'; never kept */
+	char *username;
+	struct secret *password, *secret;
+	struct secret
+	    *lent; /* a secret that a person gave for the operation that runs, in place of `secret'; never kept */
 	bool password_used, secret_used;
 	enum cli_state state;
 	struct cli_stats stats;
@@ -149,7 +150,7 @@ struct cli {
 
 	struct terminal terminal;
 	struct prompt prompt;
-	struct redact redact;
+	struct redact *known; /* masked in texts for people */
 	struct buf send, output, banner;
 	TAILQ_HEAD(, cli_event_item) events;
 	double now;     /* of the call in progress */

@@ -107,10 +107,6 @@ cli_job_start(struct cli *cli, const struct cli_job_spec *spec)
 	job->sent_at = cli->now;
 	cli->op_sent = true;
 	cli->changes++;
-	for (size_t i = 0; i < job->answers_count; i++) {
-		if (job->answers[i].hidden)
-			redact_add(&cli->redact, job->answers[i].text, false);
-	}
 	cli_job_type_line(cli, 0);
 }
 

@@ -73,16 +73,9 @@ judge_line(struct cli *cli, const char *text, size_t size)
 static void
 write_output(struct cli *cli, const char *text, size_t size, bool end)
 {
-	uint8_t *to;
-
-	if (cli->redact.count == 0 && (to = buf_reserve(&cli->output, size + 1)) != NULL) {
-		memcpy(to, text, size);
-		to[size] = '\n';
-		buf_commit(&cli->output, size + (end ? 1 : 0));
-	} else if (redact_write(&cli->redact, &cli->output, text, size) < 0 ||
-		   (end && redact_write(&cli->redact, &cli->output, "\n", 1) < 0)) {
+	if (redact_write(cli->known, &cli->output, text, size) < 0 ||
+	    (end && redact_write(cli->known, &cli->output, "\n", 1) < 0))
 		log_warning("cli", "%s: output lost", cli->name);
-	}
 }
 
 /* --- lines that are kept until it is known what they are --- */
@@ -403,7 +396,7 @@ idle_line(struct cli *cli, const char *line, size_t size)
 static void
 banner_line(struct cli *cli, const char *line, size_t size)
 {
-	char *clean = redact_text(&cli->redact, line, size, false);
+	char *clean = redact_text(cli->known, line, size, false);
 	uint8_t *end;
 
 	if (buf_room(&cli->banner) > strlen(clean) + 2 && buf_append_str(&cli->banner, clean) == 0 &&

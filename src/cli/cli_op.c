@@ -39,7 +39,7 @@ cli_op_end(struct cli *cli, const struct np_error *err, bool dirty)
 	struct cli_event event = {.kind = CLI_EVENT_RESULT};
 
 	cli_job_abandon(cli);
-	if (redact_flush(&cli->redact, &cli->output) < 0)
+	if (redact_flush(cli->known, &cli->output) < 0)
 		log_warning("cli", "%s: output lost", cli->name);
 	fill_result(cli, &event.result);
 	if (err != NULL)
@@ -47,7 +47,7 @@ cli_op_end(struct cli *cli, const struct np_error *err, bool dirty)
 	cli->op = CLI_OP_NONE;
 	cli->flow = CLI_FLOW_NONE;
 	cli->job.active = false;
-	secret_free(cli->lent);
+	secret_unref(cli->lent);
 	cli->lent = NULL;
 	cli_emit(cli, &event);
 	if (cli->state == CLI_LOGOUT || cli->state == CLI_CLOSED)
@@ -92,7 +92,7 @@ cli_pending_clear(struct cli *cli)
 
 	memcpy(&text, &cli->pending.command.text, sizeof(text)); /* ours, though declared const for callers */
 	secret_free(text);
-	secret_free(cli->pending.secret);
+	secret_unref(cli->pending.secret);
 	memset(&cli->pending, 0, sizeof(cli->pending));
 }
 
@@ -132,7 +132,7 @@ start_enable(struct cli *cli)
 	if (cli->pending.secret != NULL) {
 		cli->lent = cli->pending.secret;
 		cli->pending.secret = NULL;
-		redact_add(&cli->redact, cli->lent, false);
+		redact_add(cli->known, cli->lent, REDACT_PASSING);
 	}
 	cli->flow = CLI_FLOW_ENABLE;
 	cli_walk_begin(cli, cli->platform->base_mode);
@@ -226,6 +226,7 @@ static void
 start_reset(struct cli *cli)
 {
 	cli->flow = CLI_FLOW_RESET;
+	redact_forget(cli->known); /* the lease has ended, and with it what was said during it */
 	cli->step = 0;
 	cli->goal = NULL;
 	if (cli->foreign)
@@ -307,7 +308,7 @@ static int
 check_answers(const struct cli_answer *answers, size_t count, struct np_error *err)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (check_word("an answer", answers[i].text, err) < 0)
+		if (check_word("an answer", secret_text(answers[i].text), err) < 0)
 			return -1;
 	}
 	return 0;
@@ -361,12 +362,12 @@ cli_configure(struct cli *cli, const struct cli_config *config, double now, stru
 }
 
 int
-cli_enable(struct cli *cli, const char *secret, double now, struct np_error *err)
+cli_enable(struct cli *cli, struct secret *secret, double now, struct np_error *err)
 {
-	if (check_free(cli, err) < 0 || check_word("the secret", secret, err) < 0)
+	if (check_free(cli, err) < 0 || check_word("the secret", secret_text(secret), err) < 0)
 		return -1;
 	cli->pending.op = CLI_OP_ENABLE;
-	cli->pending.secret = xstrdup_null(secret);
+	cli->pending.secret = secret_ref(secret);
 	begin(cli, now);
 	return 0;
 }

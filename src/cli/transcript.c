@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "secret/redact.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -15,7 +14,7 @@
 
 struct transcript {
 	struct platform *platform;
-	struct redact redact;
+	struct redact *known;
 	struct buf text;
 	struct buf received; /* since we sent something */
 	struct buf output;
@@ -39,15 +38,14 @@ put_str(struct transcript *t, const char *s)
 }
 
 struct transcript *
-transcript_create(struct platform *platform, const char *source, const char *password, const char *secret, double now)
+transcript_create(
+    struct platform *platform, const char *source, struct redact *known, bool password, bool secret, double now)
 {
 	struct transcript *t = xcalloc(1, sizeof(*t));
 	char shown[128];
 
 	t->platform = platform_ref(platform);
-	redact_init(&t->redact);
-	redact_add(&t->redact, password, true);
-	redact_add(&t->redact, secret, true);
+	t->known = redact_ref(known);
 	buf_init(&t->text, TRANSCRIPT_MAX);
 	buf_init(&t->received, TRANSCRIPT_MAX);
 	buf_init(&t->output, TRANSCRIPT_MAX);
@@ -56,8 +54,8 @@ transcript_create(struct platform *platform, const char *source, const char *pas
 	put_str(t, text_vis_into(shown, sizeof(shown), source));
 	put_str(t, ")\nplatform ");
 	put_str(t, platform->name);
-	put_str(t, secret != NULL ? "\nsecret ********" : "");
-	put_str(t, password != NULL ? "\npassword ********" : "");
+	put_str(t, secret ? "\nsecret ********" : "");
+	put_str(t, password ? "\npassword ********" : "");
 	put_str(t, "\nbegin\n");
 	return t;
 }
@@ -68,18 +66,12 @@ transcript_destroy(struct transcript *t)
 	if (t == NULL)
 		return;
 	platform_unref(t->platform);
-	redact_finish(&t->redact);
+	redact_unref(t->known);
 	buf_wipe(&t->text);
 	buf_wipe(&t->received);
 	buf_wipe(&t->output);
 	secret_wipe(t, sizeof(*t));
 	free(t);
-}
-
-void
-transcript_hide(struct transcript *t, const char *secret)
-{
-	redact_add(&t->redact, secret, true);
 }
 
 struct buf *
@@ -144,7 +136,7 @@ static void
 put_harmless(struct transcript *t, const char *p, size_t size, bool sent)
 {
 	size_t left, shown_size;
-	char *known = redact_bytes(&t->redact, p, size, false, &left), *shown;
+	char *known = redact_bytes(t->known, p, size, false, &left), *shown;
 	const char *line = known, *end = known + left;
 
 	while (line < end) {
@@ -194,13 +186,29 @@ transcript_received(struct transcript *t, const void *bytes, size_t size, double
 		t->full = true;
 }
 
+/* A line that is a secret is masked however short it is. */
+static void
+put_sent(struct transcript *t, const char *p, size_t size)
+{
+	size_t n = size;
+
+	while (n > 0 && (p[n - 1] == '\n' || p[n - 1] == '\r'))
+		n--;
+	if (redact_is_secret(t->known, p, n)) {
+		put_str(t, REDACT_MASK);
+		p += n;
+		size -= n;
+	}
+	put_harmless(t, p, size, true);
+}
+
 void
 transcript_sent(struct transcript *t, const void *bytes, size_t size, double now)
 {
 	flush_received(t);
 	put_pause(t, now);
 	put_str(t, "> ");
-	put_harmless(t, bytes, size, true);
+	put_sent(t, bytes, size);
 	put_str(t, "\n");
 }
 
@@ -214,7 +222,7 @@ transcript_note(struct transcript *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	shown = redact_text(&t->redact, text, strlen(text), false);
+	shown = redact_text(t->known, text, strlen(text), false);
 	put_str(t, shown);
 	put_str(t, "\n");
 	secret_free(text);

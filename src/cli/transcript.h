@@ -13,14 +13,19 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "platform/platform.h"
+#include "secret/redact.h"
 
 #define TRANSCRIPT_MAX (8u * 1024u * 1024u)
 
 struct transcript;
 
-/* source: what was recorded, for the first line ("SSH-2.0-Cisco-1.25").  Secrets may be NULL. */
-struct transcript *transcript_create(
-    struct platform *platform, const char *source, const char *password, const char *secret, double now) NP_MALLOC;
+/*
+ * source: what was recorded, for the first line ("SSH-2.0-Cisco-1.25").  known: the secrets of the shell, masked; a
+ * reference is taken, and it keeps all, as what comes later may repeat any of them.  Which of password and secret the
+ * driver has is noted for the replay.
+ */
+struct transcript *transcript_create(struct platform *platform, const char *source, struct redact *known, bool password,
+    bool secret, double now) NP_MALLOC;
 /* Wipes what it holds. */
 void transcript_destroy(struct transcript *t);
 
@@ -32,8 +37,6 @@ void transcript_note(struct transcript *t, const char *fmt, ...) NP_PRINTF(2, 3)
 /* Output of the command, any piece of it; written as lines by transcript_output_end(). */
 void transcript_output(struct transcript *t, const void *bytes, size_t size);
 void transcript_output_end(struct transcript *t);
-/* Adds a secret that came up later: masked from now on. */
-void transcript_hide(struct transcript *t, const char *secret);
 
 /* All of it, to be consumed. */
 struct buf *transcript_text(struct transcript *t);

@@ -181,10 +181,10 @@ auth_watch(struct auth *a)
 	hooks->watch_fd(fcntl(a->made->fd, F_DUPFD_CLOEXEC, 0), SHUT_RD, hooks->arg);
 }
 
-char *
+struct secret *
 auth_ask(struct auth *a, enum prompt_kind kind, const char *text, bool echo)
 {
-	char *answer = NULL;
+	struct secret *answer = NULL;
 
 	if (!a->target->batch_mode)
 		answer = a->hooks->ask(kind, text, echo, a->hooks->arg);

@@ -41,14 +41,14 @@ password_unanswered(struct auth *a)
 }
 
 static enum auth_outcome
-send_password(struct auth *a, const char *password, const char *how)
+send_password(struct auth *a, const struct secret *password, const char *how)
 {
 	enum auth_outcome outcome;
 	int rc;
 
 	auth_note_tried(a, "password (%s)", how);
 	a->has_secret = true;
-	rc = auth_step(a, STEP_PASSWORD, password, NULL);
+	rc = auth_step(a, STEP_PASSWORD, secret_text(password), NULL);
 	if (rc == SSH_AUTH_ERROR && ssh_is_connected(a->made->ssh))
 		return password_unanswered(a);
 	outcome = auth_outcome(a, rc);
@@ -63,7 +63,7 @@ auth_configured_password(struct auth *a)
 	bool by_password = (a->methods & SSH_AUTH_METHOD_PASSWORD) != 0 && a->target->password_auth;
 	bool by_kbdint = (a->methods & SSH_AUTH_METHOD_INTERACTIVE) != 0 && a->target->kbdint_auth;
 	enum auth_outcome outcome;
-	char *password;
+	struct secret *password;
 	int rc;
 
 	if (!by_password && !by_kbdint)
@@ -78,7 +78,9 @@ auth_configured_password(struct auth *a)
 	} else {
 		outcome = auth_kbdint(a, password);
 	}
-	secret_free(password);
+	if (a->password_used && a->made->base.offered == NULL)
+		a->made->base.offered = secret_ref(password);
+	secret_unref(password);
 	return outcome;
 }
 
@@ -86,7 +88,8 @@ enum auth_outcome
 auth_typed_password(struct auth *a)
 {
 	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
-	char *text, *password;
+	struct secret *password;
+	char *text;
 	int i;
 
 	for (i = 0; i < a->target->password_prompts && outcome == AUTH_OUTCOME_DENIED; i++) {
@@ -97,7 +100,7 @@ auth_typed_password(struct auth *a)
 		if (password == NULL)
 			break;
 		outcome = send_password(a, password, "typed");
-		secret_free(password);
+		secret_unref(password);
 		if ((a->methods & SSH_AUTH_METHOD_PASSWORD) == 0)
 			break;
 	}
@@ -130,10 +133,11 @@ question_text(struct auth *a, const char *prompt)
 	return text;
 }
 
-static char *
+static struct secret *
 ask_kbdint(struct auth *a, const char *prompt, bool echo)
 {
-	char *question = question_text(a, prompt), *text, *answer;
+	char *question = question_text(a, prompt), *text;
+	struct secret *answer;
 
 	text = xasprintf("(%s@%s) %s", a->target->user, a->target->host, question);
 	answer = auth_ask(a, PROMPT_KEYBOARD_INTERACTIVE, text, echo);
@@ -144,24 +148,25 @@ ask_kbdint(struct auth *a, const char *prompt, bool echo)
 
 /* Answers one round of n prompts.  False when one of them got no answer. */
 static bool
-answer_round(struct auth *a, const char *password, int n)
+answer_round(struct auth *a, struct secret *password, int n)
 {
 	int i, rc;
 	const char *prompt;
-	char echo, *answer;
+	struct secret *answer;
+	char echo;
 
 	for (i = 0; i < n; i++) {
 		prompt = ssh_userauth_kbdint_getprompt(a->made->ssh, (unsigned)i, &echo);
 		if (password != NULL && n == 1 && echo == 0 && !a->password_used) {
 			a->password_used = true;
-			answer = xstrdup(password);
+			answer = secret_ref(password);
 		} else {
 			answer = ask_kbdint(a, prompt, echo != 0);
 		}
 		if (answer == NULL)
 			return false;
-		rc = ssh_userauth_kbdint_setanswer(a->made->ssh, (unsigned)i, answer);
-		secret_free(answer);
+		rc = ssh_userauth_kbdint_setanswer(a->made->ssh, (unsigned)i, secret_text(answer));
+		secret_unref(answer);
 		if (rc != 0)
 			return false;
 		a->has_secret = true;
@@ -192,7 +197,7 @@ questions_dropped(struct auth *a)
 
 /* One conversation, from the request to the server's verdict.  *answered: something was asked and answered. */
 static enum auth_outcome
-converse(struct auth *a, const char *password, bool *answered)
+converse(struct auth *a, struct secret *password, bool *answered)
 {
 	int round, rc, n;
 
@@ -217,7 +222,7 @@ converse(struct auth *a, const char *password, bool *answered)
 }
 
 enum auth_outcome
-auth_kbdint(struct auth *a, const char *password)
+auth_kbdint(struct auth *a, struct secret *password)
 {
 	int i, attempts = password != NULL ? 1 : a->target->password_prompts;
 	const char *how = password != NULL ? " (configured)" : "";

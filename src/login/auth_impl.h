@@ -62,14 +62,14 @@ void auth_note_success(struct auth *a, const char *fmt, ...) NP_PRINTF(2, 3);
 void auth_note_problem(struct auth *a, const char *text);
 /* Has a cancel shut the session down again, after a wait for something else. */
 void auth_watch(struct auth *a);
-/* Asks a person; NULL when nobody answers (a->nobody) or in batch mode. Caller: secret_free(). */
-char *auth_ask(struct auth *a, enum prompt_kind kind, const char *text, bool echo);
+/* Asks a person; NULL when nobody answers (a->nobody) or in batch mode. Caller: secret_unref(). */
+struct secret *auth_ask(struct auth *a, enum prompt_kind kind, const char *text, bool echo);
 
 enum auth_outcome auth_pubkey(struct auth *a);
 /* The configured password, by the one method that fits. */
 enum auth_outcome auth_configured_password(struct auth *a);
 enum auth_outcome auth_typed_password(struct auth *a);
-enum auth_outcome auth_kbdint(struct auth *a, const char *password);
+enum auth_outcome auth_kbdint(struct auth *a, struct secret *password);
 bool auth_has_configured_password(const struct auth *a);
 
 #endif

@@ -233,11 +233,12 @@ try_agent(struct auth *a, const struct agent_keys *keys, int fd)
 }
 
 /* A passphrase from passphrase_command (at the first try) or from a person; NULL: none to be had. */
-static char *
+static struct secret *
 get_passphrase(struct auth *a, const char *path, int tries, enum auth_outcome *failed)
 {
 	const char *command = a->target->device->passphrase_command;
-	char *text, *passphrase = NULL;
+	struct secret *passphrase = NULL;
+	char *text;
 
 	if (command != NULL && tries > 0) {
 		error_set(a->err, REASON_CREDENTIAL_FAILED,
@@ -268,7 +269,7 @@ open_private(struct auth *a, const char *path, enum auth_outcome *failed)
 {
 	enum identity_result result;
 	struct np_error problem;
-	char *passphrase;
+	struct secret *passphrase;
 	ssh_key key;
 	int tries;
 
@@ -278,8 +279,8 @@ open_private(struct auth *a, const char *path, enum auth_outcome *failed)
 		passphrase = get_passphrase(a, path, tries, failed);
 		if (passphrase == NULL)
 			return NULL;
-		result = identity_private(path, passphrase, &key, &problem);
-		secret_free(passphrase);
+		result = identity_private(path, secret_text(passphrase), &key, &problem);
+		secret_unref(passphrase);
 	}
 	if (result == IDENTITY_OK)
 		return key;

@@ -365,7 +365,7 @@ connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const 
 }
 
 bool
-connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, const char *value)
+connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, struct secret *value)
 {
 	struct job *job = find_job(c, job_id);
 	bool taken = false;
@@ -374,7 +374,7 @@ connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, const
 		return false;
 	pthread_mutex_lock(&job->mailbox->lock);
 	if (job->asking != 0 && job->asking == prompt_id && !job->answered) {
-		job->answer = xstrdup_null(value);
+		job->answer = secret_ref(value);
 		job->answered = taken = true;
 		pthread_cond_signal(&job->answer_came);
 	}

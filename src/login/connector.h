@@ -16,6 +16,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "login/attempt.h"
+#include "secret/secret.h"
 #include "target/target.h"
 #include "transport/dialled.h"
 
@@ -79,9 +80,9 @@ uint64_t connector_submit(struct connector *c, const struct attempt *attempt);
  * a name look-up is abandoned (its late result is dropped).  done() still comes, soon.  Unknown ids are ignored.
  */
 void connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const char *text);
-/* Answers a prompt; value NULL: nobody can or will answer.  The value is copied and wiped after use.  False for unknown
+/* Answers a prompt; value NULL: nobody can or will answer.  A reference is taken until it was used.  False for unknown
  * ids. */
-bool connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, const char *value);
+bool connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, struct secret *value);
 /* Jobs running and waiting, for status. */
 void connector_counts(const struct connector *c, int *running, int *waiting);
 

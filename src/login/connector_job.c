@@ -113,7 +113,7 @@ job_free(struct job *job)
 	attempt_finish(&job->attempt);
 	if (job->watch_fd != -1)
 		close(job->watch_fd);
-	secret_free(job->answer);
+	secret_unref(job->answer);
 	pthread_cond_destroy(&job->answer_came);
 	free(job);
 }
@@ -155,14 +155,14 @@ hook_left(struct np_error *err, void *arg)
 	return left;
 }
 
-static char *
+static struct secret *
 hook_ask(enum prompt_kind kind, const char *text, bool echo, void *arg)
 {
 	struct job *job = arg;
 	struct mailbox *box = job->mailbox;
 	struct message *m = message_new(MESSAGE_PROMPT, job->id);
 	double began = clock_now();
-	char *answer;
+	struct secret *answer;
 
 	m->text = xstrdup(text);
 	pthread_mutex_lock(&box->lock);
@@ -239,7 +239,7 @@ run_dial(struct job *job, const struct dial_hooks *hooks, struct connect_result 
 {
 	struct attempt *attempt = &job->attempt;
 	const struct device_conf *device = attempt->target->device;
-	char *secret = NULL;
+	struct secret *secret = NULL;
 
 	/* First: a secret that cannot be had makes the login useless. */
 	if (attempt->for_shell && credential_secret(device, hooks, &secret, &r->err) == -1)
@@ -247,7 +247,7 @@ run_dial(struct job *job, const struct dial_hooks *hooks, struct connect_result 
 	r->dialled = dial(attempt, hooks, &r->agent_keys_hash, &r->err);
 	r->ok = r->dialled != NULL;
 	if (!r->ok) {
-		secret_free(secret);
+		secret_unref(secret);
 		return;
 	}
 	r->dialled->secret = secret;

@@ -69,7 +69,7 @@ struct job {
 	int watch_how;   /* to shut it down: dial.h */
 	uint64_t asking; /* open prompt, or 0 */
 	bool answered;
-	char *answer;
+	struct secret *answer;
 	pthread_cond_t answer_came;
 
 	double started; /* the thread's */

@@ -18,8 +18,8 @@
 #define COMMAND_SECONDS 30.0
 #define SECRET_MAX (64u * 1024u)
 
-/* The first line of text as a string of its own; NULL when it is empty or holds a NUL. */
-static char *
+/* The first line of text as a secret; NULL when it is empty or holds a NUL. */
+static struct secret *
 first_line(const char *text, size_t size)
 {
 	const char *end = memchr(text, '\n', size);
@@ -29,7 +29,7 @@ first_line(const char *text, size_t size)
 		n--;
 	if (n == 0 || memchr(text, '\0', n) != NULL)
 		return NULL;
-	return xstrndup(text, n);
+	return secret_make_bytes(text, n);
 }
 
 static int
@@ -58,7 +58,7 @@ check_file(const char *key, const char *path, int fd, bool strict, struct np_err
 }
 
 int
-credential_read_file(const char *key, const char *path, bool strict, char **secret, struct np_error *err)
+credential_read_file(const char *key, const char *path, bool strict, struct secret **secret, struct np_error *err)
 {
 	char text[4096];
 	size_t used = 0;
@@ -91,7 +91,7 @@ credential_read_file(const char *key, const char *path, bool strict, char **secr
 /* What a command's end means; sets *secret or err. */
 static int
 take_output(const char *key, enum child_end end, const struct child_limits *limits, const struct child_output *output,
-    char **secret, struct np_error *err)
+    struct secret **secret, struct np_error *err)
 {
 	char words[400];
 
@@ -108,7 +108,7 @@ take_output(const char *key, enum child_end end, const struct child_limits *limi
 
 int
 credential_run(
-    const char *key, const char *command, const struct dial_hooks *hooks, char **secret, struct np_error *err)
+    const char *key, const char *command, const struct dial_hooks *hooks, struct secret **secret, struct np_error *err)
 {
 	const char *argv[] = {"sh", "-c", command, NULL};
 	struct child_limits limits = {.out_max = SECRET_MAX, .err_max = 4096, .seconds = COMMAND_SECONDS};
@@ -136,7 +136,7 @@ credential_run(
 }
 
 static int
-read_systemd_credential(const char *name, char **secret, struct np_error *err)
+read_systemd_credential(const char *name, struct secret **secret, struct np_error *err)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 	char *path;
@@ -157,14 +157,14 @@ read_systemd_credential(const char *name, char **secret, struct np_error *err)
 
 int
 credential_password(
-    const struct device_conf *device, const struct dial_hooks *hooks, char **secret, struct np_error *err)
+    const struct device_conf *device, const struct dial_hooks *hooks, struct secret **secret, struct np_error *err)
 {
 	char *path;
 	int rc = 0;
 
 	*secret = NULL;
 	if (device->password != NULL) {
-		*secret = xstrdup(device->password);
+		*secret = secret_make(device->password);
 	} else if (device->password_command != NULL) {
 		rc = credential_run("password_command", device->password_command, hooks, secret, err);
 	} else if (device->password_file != NULL) {
@@ -178,14 +178,15 @@ credential_password(
 }
 
 int
-credential_secret(const struct device_conf *device, const struct dial_hooks *hooks, char **secret, struct np_error *err)
+credential_secret(
+    const struct device_conf *device, const struct dial_hooks *hooks, struct secret **secret, struct np_error *err)
 {
 	char *path;
 	int rc = 0;
 
 	*secret = NULL;
 	if (device->secret != NULL) {
-		*secret = xstrdup(device->secret);
+		*secret = secret_make(device->secret);
 	} else if (device->secret_command != NULL) {
 		rc = credential_run("secret_command", device->secret_command, hooks, secret, err);
 	} else if (device->secret_file != NULL) {

@@ -7,13 +7,14 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "login/attempt.h"
+#include "secret/secret.h"
 
 struct dial_hooks {
 	/*
-	 * Asks a person.  Returns an answer (caller: secret_free()) or NULL: nobody can answer.  Time spent here does
+	 * Asks a person.  Returns an answer (caller: secret_unref()) or NULL: nobody can answer.  Time spent here does
 	 * not count.
 	 */
-	char *(*ask)(enum prompt_kind kind, const char *text, bool echo, void *arg);
+	struct secret *(*ask)(enum prompt_kind kind, const char *text, bool echo, void *arg);
 	void (*notice)(const char *text, void *arg);
 	/*
 	 * Says which descriptor a cancel should shut down now, and how (shutdown(2)); a dup, owned by the callee from

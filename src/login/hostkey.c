@@ -162,7 +162,8 @@ question_text(const struct check *c)
 static int
 ask_person(const struct check *c)
 {
-	char *text = question_text(c), *answer;
+	char *text = question_text(c);
+	struct secret *answer;
 	int i, verdict = 0;
 
 	for (i = 0; i < QUESTIONS_MAX; i++) {
@@ -171,9 +172,10 @@ ask_person(const struct check *c)
 			verdict = i == 0 ? -1 : 0;
 			break;
 		}
-		verdict = strcasecmp(answer, "yes") == 0 || strcmp(answer, c->fingerprint) == 0;
-		i = verdict == 1 || strcasecmp(answer, "no") == 0 ? QUESTIONS_MAX : i;
-		secret_free(answer);
+		verdict =
+		    strcasecmp(secret_text(answer), "yes") == 0 || strcmp(secret_text(answer), c->fingerprint) == 0;
+		i = verdict == 1 || strcasecmp(secret_text(answer), "no") == 0 ? QUESTIONS_MAX : i;
+		secret_unref(answer);
 	}
 	free(text);
 	return verdict;

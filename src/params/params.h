@@ -15,6 +15,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "platform/pattern.h"
+#include "secret/secret.h"
 
 struct schema_table;
 
@@ -33,7 +34,7 @@ struct device_ref {
 /* For questions that a command asks on a command line. */
 struct params_answer {
 	struct pattern *match;
-	char *text;
+	struct secret *text;
 };
 
 enum on_error { ON_ERROR_DEFAULT, ON_ERROR_CONTINUE, ON_ERROR_STOP };

@@ -165,7 +165,7 @@ add_answer(struct exec_params *p, const struct answer_words *words, struct np_er
 		err->reason = REASON_INVALID_PARAMS;
 		return -1;
 	}
-	answer->text = xstrdup(words->text);
+	answer->text = secret_make(words->text);
 	return 0;
 }
 
@@ -207,7 +207,7 @@ free_answers(const struct schema_row *row NP_UNUSED, void *base)
 
 	for (size_t i = 0; i < p->answers_count; i++) {
 		pattern_destroy(p->answers[i].match);
-		secret_free(p->answers[i].text); /* may be a password */
+		secret_unref(p->answers[i].text);
 	}
 	free(p->answers);
 }

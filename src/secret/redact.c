@@ -1,73 +1,136 @@
 /*
- * Masking known secrets in a stream.  Owns copies of them, and the few bytes that may begin one.
+ * Masking known secrets.  Holds references to them, and the few bytes that may begin one.
  *
  * The law: at each byte the longest secret that begins there is masked, and while a longer one is still possible
  * nothing of it is passed on.
  */
 #include "secret/redact.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/xalloc.h"
 
-#define MASK "********"
 #define NOISE_MAX 48 /* bytes that no person sees, between those of one secret */
 
-void
-redact_init(struct redact *r)
+struct known {
+	struct secret *secret;
+	enum redact_use use;
+};
+
+struct redact {
+	unsigned refs;
+	bool keep_all;
+	struct known *known; /* oldest first */
+	size_t count;
+	bool first[256]; /* bytes that begin one */
+	struct buf work; /* what is held back, and scratch space */
+};
+
+struct redact *
+redact_create(bool keep_all)
 {
-	memset(r, 0, sizeof(*r));
+	struct redact *r = xcalloc(1, sizeof(*r));
+
+	r->refs = 1;
+	r->keep_all = keep_all;
 	buf_init(&r->work, SIZE_MAX / 2);
+	return r;
+}
+
+struct redact *
+redact_ref(struct redact *r)
+{
+	r->refs++;
+	return r;
 }
 
 void
-redact_finish(struct redact *r)
+redact_unref(struct redact *r)
 {
+	if (r == NULL || --r->refs > 0)
+		return;
 	for (size_t i = 0; i < r->count; i++)
-		secret_free(r->secrets[i]);
-	free(r->secrets);
-	free(r->sizes);
+		secret_unref(r->known[i].secret);
+	free(r->known);
 	buf_wipe(&r->work);
-	redact_init(r);
+	free(r);
 }
 
 static void
 forget(struct redact *r, size_t at)
 {
-	secret_free(r->secrets[at]);
+	secret_unref(r->known[at].secret);
 	r->count--;
-	memmove(r->secrets + at, r->secrets + at + 1, (r->count - at) * sizeof(r->secrets[0]));
-	memmove(r->sizes + at, r->sizes + at + 1, (r->count - at) * sizeof(r->sizes[0]));
+	memmove(r->known + at, r->known + at + 1, (r->count - at) * sizeof(r->known[0]));
+}
+
+static void
+forget_oldest(struct redact *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		if (r->known[i].use != REDACT_KEPT) {
+			forget(r, i);
+			return;
+		}
+	}
+}
+
+/* Where the text is among them; count: nowhere. */
+static size_t
+find(const struct redact *r, const char *text, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < r->count; i++) {
+		const struct secret *s = r->known[i].secret;
+		if (secret_size(s) == size && memcmp(secret_text(s), text, size) == 0)
+			break;
+	}
+	return i;
 }
 
 void
-redact_add(struct redact *r, const char *secret, bool keep)
+redact_add(struct redact *r, struct secret *secret, enum redact_use use)
 {
-	size_t size = secret != NULL ? strlen(secret) : 0, at;
+	size_t size = secret_size(secret), at;
 
-	if (size < REDACT_SIZE_MIN)
+	if (size == 0)
 		return;
-	if (size > REDACT_SIZE_MAX)
-		size = REDACT_SIZE_MAX;
-	for (at = 0; at < r->count; at++) {
-		if (r->sizes[at] != size || memcmp(r->secrets[at], secret, size) != 0)
-			continue;
-		if (!keep || at < r->kept)
-			return;
-		forget(r, at);
+	at = find(r, secret_text(secret), size);
+	if (at < r->count) {
+		if (use > r->known[at].use)
+			r->known[at].use = use;
+		return;
 	}
-	if (r->count >= REDACT_SECRETS_MAX && r->kept < r->count)
-		forget(r, r->kept);
-	r->secrets = xreallocarray(r->secrets, r->count + 1, sizeof(r->secrets[0]));
-	r->sizes = xreallocarray(r->sizes, r->count + 1, sizeof(r->sizes[0]));
-	at = keep ? r->kept++ : r->count;
-	memmove(r->secrets + at + 1, r->secrets + at, (r->count - at) * sizeof(r->secrets[0]));
-	memmove(r->sizes + at + 1, r->sizes + at, (r->count - at) * sizeof(r->sizes[0]));
-	r->secrets[at] = xstrndup(secret, size);
-	r->sizes[at] = size;
-	r->count++;
-	r->first[(unsigned char)secret[0]] = true;
+	if (r->count >= REDACT_SECRETS_MAX && !r->keep_all)
+		forget_oldest(r);
+	r->known = xreallocarray(r->known, r->count + 1, sizeof(r->known[0]));
+	r->known[r->count++] = (struct known){.secret = secret_ref(secret), .use = use};
+	r->first[(unsigned char)secret_text(secret)[0]] = true;
+}
+
+void
+redact_add_all(struct redact *r, const struct redact *other)
+{
+	for (size_t i = 0; i < other->count; i++)
+		redact_add(r, other->known[i].secret, REDACT_KEPT);
+}
+
+void
+redact_forget(struct redact *r)
+{
+	for (size_t i = r->count; i > 0 && !r->keep_all; i--) {
+		if (r->known[i - 1].use != REDACT_KEPT)
+			forget(r, i - 1);
+	}
+}
+
+bool
+redact_is_secret(const struct redact *r, const char *text, size_t size)
+{
+	return find(r, text, size) < r->count;
 }
 
 /* --- matching --- */
@@ -132,18 +195,29 @@ match_at(const char *secret, size_t size, const uint8_t *p, size_t n, size_t *us
 	return MATCH_WHOLE;
 }
 
-/* The longest secret at p; MATCH_PART while a longer one may yet come and last is false. */
+/* What to mask: as much as what is not to be seen by this reader. */
+struct look {
+	enum redact_use least;
+	bool last; /* nothing more will come */
+};
+
+/* The longest secret at p; MATCH_PART while a longer one may yet come. */
 static enum match
-match_any(const struct redact *r, const uint8_t *p, size_t n, bool last, size_t *used)
+match_any(const struct redact *r, struct look look, const uint8_t *p, size_t n, size_t *used)
 {
 	enum match found = MATCH_NO;
 	size_t longest = 0;
 
 	for (size_t i = 0; i < r->count; i++) {
-		size_t size = 0;
-		enum match m = match_at(r->secrets[i], r->sizes[i], p, n, &size);
+		const struct known *k = &r->known[i];
+		size_t whole = secret_size(k->secret), size = 0;
+		enum match m;
 
-		if (m == MATCH_PART && !last)
+		if (whole < REDACT_SIZE_MIN || k->use < look.least)
+			continue;
+		whole = whole < REDACT_SIZE_MAX ? whole : REDACT_SIZE_MAX;
+		m = match_at(secret_text(k->secret), whole, p, n, &size);
+		if (m == MATCH_PART && !look.last)
 			return MATCH_PART;
 		if (m == MATCH_WHOLE && size > longest) {
 			found = MATCH_WHOLE;
@@ -162,12 +236,12 @@ put_mask(struct buf *out, const uint8_t *p, size_t n)
 {
 	const uint8_t *end = memchr(p, '\n', n);
 
-	return buf_append_str(out, end != NULL ? MASK "\n" : MASK);
+	return buf_append_str(out, end != NULL ? REDACT_MASK "\n" : REDACT_MASK);
 }
 
 /* Passes on p[0..n) masked; returns how many bytes at its end are still to be judged. */
 static size_t
-pass(const struct redact *r, struct buf *out, const uint8_t *p, size_t n, bool last, int *result)
+pass(const struct redact *r, struct look look, struct buf *out, const uint8_t *p, size_t n, int *result)
 {
 	size_t from = 0, at = 0, used = 0;
 
@@ -176,7 +250,7 @@ pass(const struct redact *r, struct buf *out, const uint8_t *p, size_t n, bool l
 			at++;
 			continue;
 		}
-		switch (match_any(r, p + at, n - at, last, &used)) {
+		switch (match_any(r, look, p + at, n - at, &used)) {
 		case MATCH_NO:
 			at++;
 			continue;
@@ -200,6 +274,7 @@ pass(const struct redact *r, struct buf *out, const uint8_t *p, size_t n, bool l
 int
 redact_write(struct redact *r, struct buf *out, const void *bytes, size_t size)
 {
+	const struct look look = {.least = REDACT_PASSING};
 	const uint8_t *p = bytes;
 	int result = 0;
 	size_t held;
@@ -207,14 +282,14 @@ redact_write(struct redact *r, struct buf *out, const void *bytes, size_t size)
 	if (r->count == 0)
 		return buf_append(out, bytes, size);
 	if (r->work.len == 0) {
-		held = pass(r, out, p, size, false, &result);
+		held = pass(r, look, out, p, size, &result);
 		if (held > 0 && buf_append(&r->work, p + size - held, held) < 0)
 			result = -1;
 		return result;
 	}
 	if (buf_append(&r->work, bytes, size) < 0)
 		return -1;
-	held = pass(r, out, buf_head(&r->work), r->work.len, false, &result);
+	held = pass(r, look, out, buf_head(&r->work), r->work.len, &result);
 	buf_consume(&r->work, r->work.len - held);
 	return result;
 }
@@ -226,7 +301,7 @@ redact_flush(struct redact *r, struct buf *out)
 
 	if (r->work.len == 0)
 		return 0;
-	pass(r, out, buf_head(&r->work), r->work.len, true, &result);
+	pass(r, (struct look){REDACT_PASSING, true}, out, buf_head(&r->work), r->work.len, &result);
 	buf_wipe(&r->work);
 	return result;
 }
@@ -239,7 +314,7 @@ redact_bytes(const struct redact *r, const void *bytes, size_t size, bool cut, s
 	int result = 0;
 
 	buf_init(&out, SIZE_MAX / 2);
-	pass(r, &out, bytes, size, !cut, &result);
+	pass(r, (struct look){REDACT_ANSWER, !cut}, &out, bytes, size, &result);
 	if (result == 0 && buf_append(&out, "", 1) == 0) {
 		*left = out.len - 1;
 		copy = xmemdup(buf_head(&out), out.len);

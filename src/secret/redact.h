@@ -1,45 +1,57 @@
 /*
- * Known secrets never leave: a stream of bytes in which each of them becomes "********", also when it arrives in
+ * The secrets that are known somewhere, and texts in which each of them becomes "********", also when it arrives in
  * pieces, or with line ends and escape sequences in between as terminals paint them.
  *
- * Bytes are held back only while they could be the beginning of a secret, so what comes out does not depend on the
- * pieces.  Pure; the owner's thread.
+ * One object for each place where a secret may be repeated: what a shell says (made for the session, handed to its
+ * driver and to its recording), the commands of a request in the audit log.  Who sends a secret adds it here first.
+ * Pure; one thread.
  */
 #ifndef NP_REDACT_H
 #define NP_REDACT_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "secret/secret.h"
 
 #define REDACT_SECRETS_MAX 64
-#define REDACT_SIZE_MIN 4    /* shorter ones would blot out ordinary words */
+#define REDACT_SIZE_MIN 4    /* inside texts shorter ones would blot out ordinary words */
 #define REDACT_SIZE_MAX 4096 /* longer ones are masked as far as that */
+#define REDACT_MASK "********"
 
-struct redact {
-	char **secrets;
-	size_t *sizes;
-	size_t count;
-	size_t kept;     /* the first so many are never given up */
-	bool first[256]; /* bytes that begin one */
-	struct buf work; /* what is held back, and scratch space */
+/* How long a secret is known, and who is not to see it. */
+enum redact_use {
+	REDACT_ANSWER,  /* until redact_forget(); masked for others, not in the output of who gave it */
+	REDACT_PASSING, /* until redact_forget(); masked everywhere */
+	REDACT_KEPT     /* until the end; masked everywhere */
 };
 
-void redact_init(struct redact *r);
-/* Wipes the secrets. */
-void redact_finish(struct redact *r);
+struct redact;
+
+/* keep_all: nothing is forgotten; for a recording, which is written down later than it happens. */
+struct redact *redact_create(bool keep_all) NP_MALLOC;
+struct redact *redact_ref(struct redact *r);
+void redact_unref(struct redact *r);
+
+/* Adds a secret; NULL is ignored.  When there are too many, the oldest leaves that is not kept. */
+void redact_add(struct redact *r, struct secret *secret, enum redact_use use);
+/* Those of another one, as kept. */
+void redact_add_all(struct redact *r, const struct redact *other);
+/* What is not kept is of no importance any more. */
+void redact_forget(struct redact *r);
+
 /*
- * Adds a secret; NULL and texts shorter than REDACT_SIZE_MIN are ignored.  When there are too many, the oldest leaves
- * that was not added with keep.
+ * Passes a caller's output on to out, all but what may be the beginning of a secret: what comes out does not depend on
+ * the pieces.  -1: out is full, bytes were lost.
  */
-void redact_add(struct redact *r, const char *secret, bool keep);
-/* Passes bytes on to out, all but what may be the beginning of a secret.  -1: out is full, bytes were lost. */
 int redact_write(struct redact *r, struct buf *out, const void *bytes, size_t size) NP_MUST_CHECK;
 /* Passes on what was held back: the stream ends here. */
 int redact_flush(struct redact *r, struct buf *out) NP_MUST_CHECK;
+
+/* The text is one of them, of whatever size. */
+bool redact_is_secret(const struct redact *r, const char *text, size_t size);
 /*
  * A copy without the secrets, nor, when it was cut, the beginning of one at its end: left bytes and a NUL; the caller
  * frees it.

@@ -18,7 +18,8 @@ dialled_discard(struct dialled *d)
 	if (d == NULL)
 		return;
 	free(d->auth_method);
-	secret_free(d->secret);
-	secret_free(d->password);
+	secret_unref(d->secret);
+	secret_unref(d->password);
+	secret_unref(d->offered);
 	d->ops->discard(d);
 }

@@ -13,6 +13,7 @@
 #include <ev.h>
 
 #include "base/compiler.h"
+#include "secret/secret.h"
 #include "transport/session.h"
 
 struct dialled;
@@ -27,10 +28,11 @@ struct dialled_ops {
 
 struct dialled {
 	const struct dialled_ops *ops;
-	bool needed_person; /* a person answered: no reconnect by itself */
-	char *auth_method;  /* "publickey (agent: SHA256:..)", for status */
-	char *secret;       /* of an attempt for_shell: the configured one (secret_free()), or NULL */
-	char *password;     /* likewise, unless the server has had it already */
+	bool needed_person;      /* a person answered: no reconnect by itself */
+	char *auth_method;       /* "publickey (agent: SHA256:..)", for status */
+	struct secret *secret;   /* of an attempt for_shell: the configured one, or NULL */
+	struct secret *password; /* likewise, unless the server has had it already */
+	struct secret *offered;  /* the configured password if the server has had it, for who masks it */
 };
 
 /* The session is the caller's; d stays to be discarded.  Main thread. */

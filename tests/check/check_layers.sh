@@ -25,13 +25,13 @@ src/sshconf      : :
 src/schema       : : yaml=yamldoc cjson=node,schema_show
 src/conf         : src/schema src/sshconf : cjson=conf_show
 src/platform     : src/schema : pcre2=pattern cjson=platform_kind,platform_show
-src/params       : src/schema src/platform : cjson
+src/params       : src/schema src/platform src/secret : cjson
 src/target       : src/sshconf src/conf :
 src/cli          : src/platform src/secret :
 src/pool         : src/conf :
-src/transport    : src/cli : ev
+src/transport    : src/cli src/secret : ev
 src/ssh          : src/transport : libssh ev
-src/login        : src/transport src/sshconf src/conf src/target src/ssh : libssh ev pthread
+src/login        : src/transport src/sshconf src/conf src/target src/secret src/ssh : libssh ev pthread
 src/serve        : src/wire : ev cjson
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker : cjson

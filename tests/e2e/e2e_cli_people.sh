@@ -11,6 +11,7 @@ start_simdev lost --scenario ios.txt --listen 127.0.7.3
 start_simdev raw --scenario ios.txt --listen 127.0.7.4
 start_sshd dev
 start_broker "
+audit_log: $T/audit.log
 devices:
   typed: {$ios, connection_args: {max_connections: 1}}
   asks: {$ios, secret: enable-pw, connection_args: {max_connections: 1}}
@@ -37,6 +38,29 @@ is "$(count typed '^hidden .* wrong$')" 1 "is not tried again for others"
 is "$(npexec typed 'sim say on')" on "and the shell goes on"
 grep -F 'enable-pw' "$T/broker.log" >/dev/null
 is $? 1 "the log knows nothing of it"
+
+run ptyrun -e 'assword' -s 'enable-pw\r' npexec --enable typed 'sim say audit enable-pw'
+like "$out" 'audit ' "a command that repeats it"
+ok "is in the audit log" wait_until 'grep -q "sim say audit" "$T/audit.log"'
+grep -F 'enable-pw' "$T/audit.log" >/dev/null
+is $? 1 "without it"
+
+# ---- and is in no recording ----
+
+run ptyrun -e 'assword' -s 'enable-pw\r' npctl record typed enable 'sim say it was enable-pw'
+is "$status" 0 "a recording in which a person types it"
+like "$out" '^> [*]*\\n' "shows that something was typed"
+like "$out" '^= it was [*]*' "and what the device repeated of it"
+unlike "$out" 'enable-pw' "but not what"
+run ptyrun -e 'Word' -s 'rosebud\r' npctl record typed 'sim ask Word?' 'sim say rosebud again'
+like "$out" '^= the answer was <[*]*>' "an answer to any question is masked"
+unlike "$(printf '%s\n' "$out" | sed '1,/begin/d')" 'rosebud again' "from then on"
+printf '%s\n' '{"jsonrpc": "2.0", "id": 1, "method": "record", "params": {"device": "typed",
+	"commands": ["sim ask Word?", "sim say rosebud"], "answers": [{"match": "Word", "answer": "rosebud"}]}}' |
+	tr -d '\n' | nprpc -d "$T/answered" >/dev/null
+like "$(cat "$T/answered")" '^= the answer was <[*]*>' "one that a request brings as well"
+grep rosebud "$T/answered" >/dev/null
+is $? 1 "wherever the device repeats it"
 
 # ---- questions of commands ----
 

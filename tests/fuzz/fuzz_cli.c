@@ -39,6 +39,7 @@ static const char *const secrets[] = {"pw-one-1", "sc-two-2"};
 struct world {
 	struct buf said; /* output of the operation */
 	struct cli *cli;
+	struct secret *sesame, *yes;
 	double now;
 	int operations, results;
 	bool dead;
@@ -104,7 +105,7 @@ operate(struct world *w, uint8_t order)
 	else if (order <= 10)
 		r = cli_configure(w->cli, &config, w->now, &err);
 	else if (order == 11)
-		r = cli_enable(w->cli, "sesame", w->now, &err);
+		r = cli_enable(w->cli, w->sesame, w->now, &err);
 	else if (order == 12)
 		r = cli_keepalive(w->cli, w->now, &err);
 	else if (order == 13)
@@ -114,7 +115,7 @@ operate(struct world *w, uint8_t order)
 	else if (order == 15)
 		cli_logout(w->cli, w->now);
 	else
-		cli_answer(w->cli, order == 16 ? "yes" : NULL, w->now);
+		cli_answer(w->cli, order == 16 ? w->yes : NULL, w->now);
 	if (r == 0)
 		w->operations++;
 }
@@ -181,7 +182,7 @@ make_platform(size_t variant)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct cli_options options = {.name = "fuzz", .username = "u", .password = secrets[0], .secret = secrets[1]};
+	struct cli_options options = {.name = "fuzz", .username = "u"};
 	struct world w = {.now = 1};
 	size_t variant = 0, i = 0;
 
@@ -191,6 +192,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	options.platform = make_platform(variant);
 	buf_init(&w.said, SIZE_MAX / 2);
+	options.password = secret_make(secrets[0]);
+	options.secret = secret_make(secrets[1]);
+	w.sesame = secret_make("sesame");
+	w.yes = secret_make("yes");
 	w.cli = cli_create(&options, w.now);
 	for (; i < size; i++) {
 		uint8_t c = data[i];
@@ -208,5 +213,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_ASSERT(w.results == w.operations && w.dead);
 	cli_destroy(w.cli);
 	buf_free(&w.said);
+	secret_unref(options.password);
+	secret_unref(options.secret);
+	secret_unref(w.sesame);
+	secret_unref(w.yes);
 	return 0;
 }

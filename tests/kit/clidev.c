@@ -55,7 +55,7 @@ forget_command(struct dev *d)
 {
 	for (size_t i = 0; i < d->answers_count; i++) {
 		pattern_destroy(d->answers[i].match);
-		free(d->answer_texts[i]);
+		secret_unref(d->answers[i].text);
 	}
 	d->answers_count = 0;
 	memset(&d->command, 0, sizeof(d->command));
@@ -65,7 +65,6 @@ forget_command(struct dev *d)
 static void
 set_option(struct dev *d, char *text)
 {
-	bool hidden = strncmp(text, "hidden ", 7) == 0;
 	struct np_error err;
 
 	if (strcmp(text, "prove") == 0) {
@@ -78,15 +77,14 @@ set_option(struct dev *d, char *text)
 		   sscanf(text, "idle %lf", &d->command.limits.idle) == 1 ||
 		   sscanf(text, "total %lf", &d->command.limits.total) == 1) {
 		return;
-	} else if (hidden || strncmp(text, "answer ", 7) == 0) {
+	} else if (strncmp(text, "answer ", 7) == 0 || strncmp(text, "hidden ", 7) == 0) {
 		char *equals = strchr(text, '=');
 		size_t n = d->answers_count++;
 
 		assert_non_null(equals);
 		*equals = '\0';
-		d->answer_texts[n] = xstrdup(equals + 1);
 		d->answers[n] =
-		    (struct cli_answer){pattern_create(text + 7, PATTERN_ANYWHERE, &err), d->answer_texts[n], hidden};
+		    (struct cli_answer){pattern_create(text + 7, PATTERN_ANYWHERE, &err), secret_make(equals + 1)};
 		assert_non_null(d->answers[n].match);
 	} else {
 		clidev_fail(d, "script", "a known option", text);
@@ -275,9 +273,9 @@ set_up(struct dev *d, char *line)
 			clidev_fail(d, "platform", rest, "none");
 		d->newline = escaped(d->platform->newline);
 	} else if (word(line, "secret", &rest)) {
-		d->secret = xstrdup(rest);
+		d->secret = secret_make(rest);
 	} else if (word(line, "password", &rest)) {
-		d->password = xstrdup(rest);
+		d->password = secret_make(rest);
 	} else if (word(line, "username", &rest)) {
 		d->username = xstrdup(rest);
 	} else if (word(line, "begin", &rest)) {
@@ -290,6 +288,25 @@ set_up(struct dev *d, char *line)
 		return false;
 	}
 	return true;
+}
+
+static void
+enable(struct dev *d, const char *text)
+{
+	struct secret *secret = secret_make(text);
+	struct np_error err = {0};
+
+	assert_int_equal(cli_enable(d->cli, secret, d->now, &err), 0);
+	secret_unref(secret);
+}
+
+static void
+answer(struct dev *d, const char *text)
+{
+	struct secret *secret = secret_make(text);
+
+	cli_answer(d->cli, secret, d->now);
+	secret_unref(secret);
 }
 
 static bool
@@ -309,7 +326,7 @@ request(struct dev *d, char *line)
 	else if (word(line, "config", &rest))
 		run_config(d, rest);
 	else if (word(line, "enable", &rest))
-		assert_int_equal(cli_enable(d->cli, *rest != '\0' ? rest : NULL, d->now, &err), 0);
+		enable(d, *rest != '\0' ? rest : NULL);
 	else if (word(line, "reset", &rest))
 		assert_int_equal(cli_reset(d->cli, d->now, &err), 0);
 	else if (word(line, "keepalive", &rest))
@@ -319,7 +336,7 @@ request(struct dev *d, char *line)
 	else if (word(line, "logout", &rest))
 		cli_logout(d->cli, d->now);
 	else if (word(line, "answer", &rest))
-		cli_answer(d->cli, rest, d->now);
+		answer(d, rest);
 	else if (word(line, "noanswer", &rest))
 		cli_answer(d->cli, NULL, d->now);
 	else if (word(line, "closed", &rest))
@@ -379,8 +396,8 @@ finish(struct dev *d)
 	cli_destroy(d->cli);
 	forget_command(d);
 	forget_lines(d);
-	free(d->secret);
-	free(d->password);
+	secret_unref(d->secret);
+	secret_unref(d->password);
 	free(d->username);
 	buf_free(&d->feed);
 	buf_free(&d->sent);

@@ -25,7 +25,8 @@ struct dev {
 	bool pauses; /* the channel is drained behind each piece */
 	struct platforms *set;
 	struct platform *platform;
-	char *secret, *password, *username;
+	struct secret *secret, *password;
+	char *username;
 	const char *newline; /* as it is written in scripts */
 	struct cli *cli;
 	double now;
@@ -33,7 +34,6 @@ struct dev {
 	char nonce[NONCE_SIZE + 1], tag[NONCE_SIZE + 1];
 	struct cli_command command;
 	struct cli_answer answers[ANSWERS_MAX];
-	char *answer_texts[ANSWERS_MAX];
 	size_t answers_count;
 	struct cli_line lines[LINES_MAX];
 	char *line_texts[LINES_MAX];

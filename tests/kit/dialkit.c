@@ -30,7 +30,7 @@ append(char *text, size_t size, const char *more)
 	snprintf(text + used, size - used, "%s\n", more);
 }
 
-static char *
+static struct secret *
 kit_ask(enum prompt_kind kind, const char *text, bool echo, void *arg)
 {
 	struct kit *kit = arg;
@@ -42,7 +42,7 @@ kit_ask(enum prompt_kind kind, const char *text, bool echo, void *arg)
 	kit->kinds[kit->asked] = kind;
 	kit->echoes[kit->asked] = echo;
 	answer = kit->answers[kit->asked++];
-	return xstrdup_null(answer);
+	return secret_make(answer);
 }
 
 static void

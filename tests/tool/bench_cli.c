@@ -140,12 +140,14 @@ login(struct shell *s, const struct row *row, struct platform *platform)
 {
 	struct cli_options options = {.platform = platform,
 	    .name = "bench",
-	    .secret = row->secrets ? "hunter2hunter2" : NULL,
-	    .password = row->secrets ? "swordfish-and-chips" : NULL,
+	    .secret = row->secrets ? secret_make("hunter2hunter2") : NULL,
+	    .password = row->secrets ? secret_make("swordfish-and-chips") : NULL,
 	    .seed = 1};
 
 	s->now = 1000;
 	s->cli = cli_create(&options, s->now);
+	secret_unref(options.secret);
+	secret_unref(options.password);
 	feed(s, row->prompt, strlen(row->prompt));
 	cli_drained(s->cli, s->now);
 	s->now += 0.1;

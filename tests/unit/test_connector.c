@@ -86,6 +86,16 @@ on_done(struct connect_result *r, void *arg)
 		f->most_running = running + 1;
 }
 
+static bool
+answer_prompt(struct fixture *f, uint64_t job_id, uint64_t prompt_id, const char *text)
+{
+	struct secret *value = secret_make(text);
+	bool taken = connector_answer(f->connector, job_id, prompt_id, value);
+
+	secret_unref(value);
+	return taken;
+}
+
 static void
 on_prompt(const struct connect_prompt *p, void *arg)
 {
@@ -94,7 +104,7 @@ on_prompt(const struct connect_prompt *p, void *arg)
 	f->prompts[f->prompts_count++] = *p;
 	snprintf(f->prompt_text, sizeof(f->prompt_text), "%s", p->text);
 	if (f->answer_now)
-		assert_true(connector_answer(f->connector, p->job_id, p->prompt_id, f->answer));
+		assert_true(answer_prompt(f, p->job_id, p->prompt_id, f->answer));
 }
 
 static void
@@ -363,10 +373,10 @@ test_prompt_is_answered(void **state)
 	assert_int_equal(f->prompts[0].kind, PROMPT_PASSWORD);
 	assert_false(f->prompts[0].echo);
 	assert_string_equal(f->prompt_text, "Password for ops@127.0.0.1: ");
-	assert_false(connector_answer(f->connector, id, f->prompts[0].prompt_id + 1, "wrong"));
-	assert_false(connector_answer(f->connector, id + 1, f->prompts[0].prompt_id, "wrong"));
-	assert_true(connector_answer(f->connector, id, f->prompts[0].prompt_id, "secret"));
-	assert_false(connector_answer(f->connector, id, f->prompts[0].prompt_id, "again"));
+	assert_false(answer_prompt(f, id, f->prompts[0].prompt_id + 1, "wrong"));
+	assert_false(answer_prompt(f, id + 1, f->prompts[0].prompt_id, "wrong"));
+	assert_true(answer_prompt(f, id, f->prompts[0].prompt_id, "secret"));
+	assert_false(answer_prompt(f, id, f->prompts[0].prompt_id, "again"));
 	wait_for(f, 1);
 	assert_true(f->ends[id].ok);
 	assert_true(f->ends[id].needed_person);
@@ -427,7 +437,7 @@ test_limit_stands_still_while_a_person_thinks(void **state)
 	asked = clock_now();
 	drive_until(f->loop, half_a_second_passed, &asked);
 	assert_int_equal(f->ends_count, 0);
-	assert_true(connector_answer(f->connector, id, f->prompts[0].prompt_id, "secret"));
+	assert_true(answer_prompt(f, id, f->prompts[0].prompt_id, "secret"));
 	wait_for(f, 1);
 	if (!f->ends[id].ok)
 		fail_msg("%s", f->ends[id].text);
@@ -449,7 +459,7 @@ test_prompt_timeout_counts_as_no_answer(void **state)
 	wait_for(f, 1);
 	assert_int_equal(f->ends[id].reason, REASON_AUTH_FAILED);
 	assert_int_equal(f->prompts_count, 1);
-	assert_false(connector_answer(f->connector, id, f->prompts[0].prompt_id, "late"));
+	assert_false(answer_prompt(f, id, f->prompts[0].prompt_id, "late"));
 	assert_non_null(strstr(f->notices, "prompt_timeout"));
 	target_unref(target);
 }
@@ -465,7 +475,7 @@ test_cancel_ends_an_open_prompt(void **state)
 	id = submit_dial(f, target, 20);
 	wait_for_prompt(f, 1);
 	connector_cancel(f->connector, id, REASON_CANCELLED, "the client left");
-	assert_false(connector_answer(f->connector, id, f->prompts[0].prompt_id, "secret"));
+	assert_false(answer_prompt(f, id, f->prompts[0].prompt_id, "secret"));
 	wait_for(f, 1);
 	assert_int_equal(f->ends[id].reason, REASON_CANCELLED);
 	assert_int_equal(testserver_counts(f->server).passwords, 0);

@@ -19,7 +19,7 @@ struct fixture {
 	struct kit kit;
 	struct device_conf device;
 	struct np_error err;
-	char *secret;
+	struct secret *secret;
 	char path[128];
 };
 
@@ -38,7 +38,7 @@ teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	secret_free(f->secret);
+	secret_unref(f->secret);
 	kit_end(&f->kit);
 	unsetenv("CREDENTIALS_DIRECTORY");
 	free(f);
@@ -54,19 +54,19 @@ unconst(const char *s)
 static void
 assert_secret(struct fixture *f, const char *secret)
 {
-	secret_free(f->secret);
+	secret_unref(f->secret);
 	if (credential_password(&f->device, &f->kit.hooks, &f->secret, &f->err) == -1)
 		fail_msg("%s", f->err.text);
 	if (secret == NULL)
 		assert_null(f->secret);
 	else
-		assert_string_equal(f->secret, secret);
+		assert_string_equal(secret_text(f->secret), secret);
 }
 
 static void
 assert_refused(struct fixture *f, enum np_reason reason, const char *text)
 {
-	secret_free(f->secret);
+	secret_unref(f->secret);
 	assert_int_equal(credential_password(&f->device, &f->kit.hooks, &f->secret, &f->err), -1);
 	assert_null(f->secret);
 	if (f->err.reason != reason || strstr(f->err.text, text) == NULL)

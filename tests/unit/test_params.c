@@ -124,7 +124,7 @@ test_command_line_params(void **state NP_UNUSED)
 	assert_true(p.enable && p.prove && p.raw && p.hold);
 	assert_int_equal(p.on_error, ON_ERROR_DEFAULT);
 	assert_int_equal(p.answers_count, 1);
-	assert_string_equal(p.answers[0].text, "y");
+	assert_string_equal(secret_text(p.answers[0].text), "y");
 	assert_true(pattern_matches(p.answers[0].match, "[confirm]", 9));
 	exec_params_finish(&p);
 }

@@ -1,4 +1,4 @@
-/* Tests of src/secret/redact.c: known secrets in a stream, at every split. */
+/* Tests of src/secret: secrets, and masking those that are known, in a stream at every split. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,26 +11,34 @@
 #include "secret/redact.h"
 
 static void
+add(struct redact *r, const char *text, enum redact_use use)
+{
+	struct secret *secret = secret_make(text);
+
+	redact_add(r, secret, use);
+	secret_unref(secret);
+}
+
+static void
 check(const char *const *secrets, const char *in, const char *expected)
 {
 	size_t size = strlen(in);
 
 	for (size_t piece = 1; piece <= size + 1; piece++) {
-		struct redact r;
+		struct redact *r = redact_create(false);
 		struct buf out;
 
-		redact_init(&r);
 		for (size_t i = 0; secrets[i] != NULL; i++)
-			redact_add(&r, secrets[i], false);
+			add(r, secrets[i], REDACT_PASSING);
 		buf_init(&out, 10000);
 		for (size_t at = 0; at < size; at += piece)
-			assert_int_equal(redact_write(&r, &out, in + at, size - at < piece ? size - at : piece), 0);
-		assert_int_equal(redact_flush(&r, &out), 0);
+			assert_int_equal(redact_write(r, &out, in + at, size - at < piece ? size - at : piece), 0);
+		assert_int_equal(redact_flush(r, &out), 0);
 		if (out.len != strlen(expected) || memcmp(buf_head(&out), expected, out.len) != 0)
 			fail_msg("pieces of %zu: `%.*s', not `%s'", piece, (int)out.len, (const char *)buf_head(&out),
 			    expected);
 		buf_free(&out);
-		redact_finish(&r);
+		redact_unref(r);
 	}
 }
 
@@ -81,33 +89,31 @@ test_short_secrets_blot_out_nothing(void **state)
 static void
 test_bytes_are_held_only_while_they_may_begin_a_secret(void **state)
 {
-	struct redact r;
+	struct redact *r = redact_create(false);
 	struct buf out;
 	(void)state;
 
-	redact_init(&r);
-	redact_add(&r, "secret", false);
+	add(r, "secret", REDACT_PASSING);
 	buf_init(&out, 100);
-	assert_int_equal(redact_write(&r, &out, "abc se", 6), 0);
+	assert_int_equal(redact_write(r, &out, "abc se", 6), 0);
 	assert_int_equal(out.len, 4);
-	assert_int_equal(redact_write(&r, &out, "t", 1), 0);
+	assert_int_equal(redact_write(r, &out, "t", 1), 0);
 	assert_int_equal(out.len, 7);
-	redact_finish(&r);
+	redact_unref(r);
 	buf_free(&out);
 }
 
 static void
 test_a_full_output_is_told(void **state)
 {
-	struct redact r;
+	struct redact *r = redact_create(false);
 	struct buf out;
 	(void)state;
 
-	redact_init(&r);
-	redact_add(&r, "secret", false);
+	add(r, "secret", REDACT_PASSING);
 	buf_init(&out, 4);
-	assert_int_equal(redact_write(&r, &out, "abcdefgh", 8), -1);
-	redact_finish(&r);
+	assert_int_equal(redact_write(r, &out, "abcdefgh", 8), -1);
+	redact_unref(r);
 	buf_free(&out);
 }
 
@@ -141,20 +147,19 @@ test_a_longer_secret_is_waited_for(void **state)
 static void
 test_noise_without_an_end_is_not_held(void **state)
 {
-	struct redact r;
+	struct redact *r = redact_create(false);
 	struct buf out;
 	(void)state;
 
-	redact_init(&r);
-	redact_add(&r, "secret", false);
+	add(r, "secret", REDACT_PASSING);
 	buf_init(&out, 10000);
-	assert_int_equal(redact_write(&r, &out, "s", 1), 0);
+	assert_int_equal(redact_write(r, &out, "s", 1), 0);
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(redact_write(&r, &out, "\n", 1), 0);
+		assert_int_equal(redact_write(r, &out, "\n", 1), 0);
 	assert_true(out.len > 900);
-	assert_int_equal(redact_flush(&r, &out), 0);
+	assert_int_equal(redact_flush(r, &out), 0);
 	assert_int_equal(out.len, 1001);
-	redact_finish(&r);
+	redact_unref(r);
 	buf_free(&out);
 }
 
@@ -162,41 +167,109 @@ static void
 test_the_oldest_of_too_many_secrets_leaves_but_none_that_is_kept(void **state)
 {
 	char secret[32];
-	struct redact r;
+	struct redact *r = redact_create(false);
 	char *text;
 	(void)state;
 
-	redact_init(&r);
-	redact_add(&r, "secret-1-", false);
-	redact_add(&r, "secret-1-", true);
+	add(r, "secret-1-", REDACT_PASSING);
+	add(r, "secret-1-", REDACT_KEPT);
 	for (int i = 0; i < REDACT_SECRETS_MAX + 1; i++) {
 		snprintf(secret, sizeof(secret), "secret-%d-", i);
-		redact_add(&r, secret, false);
-		redact_add(&r, secret, false);
+		add(r, secret, REDACT_PASSING);
+		add(r, secret, REDACT_PASSING);
 	}
-	assert_int_equal(r.count, REDACT_SECRETS_MAX);
-	text = redact_text(&r, "secret-0- secret-1- secret-8- secre", 35, false);
+	text = redact_text(r, "secret-0- secret-1- secret-8- secre", 35, false);
 	assert_string_equal(text, "secret-0- ******** ******** secre");
 	free(text);
-	redact_finish(&r);
+	redact_unref(r);
+}
+
+static void
+test_what_passes_is_forgotten_but_not_by_a_recording(void **state)
+{
+	(void)state;
+	for (int keep_all = 0; keep_all < 2; keep_all++) {
+		struct redact *r = redact_create(keep_all != 0);
+		char *text;
+
+		add(r, "password1", REDACT_KEPT);
+		add(r, "answer-1", REDACT_ANSWER);
+		add(r, "enable-1", REDACT_PASSING);
+		redact_forget(r);
+		text = redact_text(r, "password1 answer-1 enable-1", 27, false);
+		assert_string_equal(text, keep_all != 0 ? "******** ******** ********" : "******** answer-1 enable-1");
+		free(text);
+		redact_unref(r);
+	}
+}
+
+static void
+test_an_answer_is_masked_for_others_only(void **state)
+{
+	struct redact *r = redact_create(false);
+	struct buf out;
+	char *text;
+	(void)state;
+
+	add(r, "startup-config", REDACT_ANSWER);
+	text = redact_text(r, "to startup-config", 17, false);
+	assert_string_equal(text, "to ********");
+	free(text);
+	buf_init(&out, 100);
+	assert_int_equal(redact_write(r, &out, "to startup", 10), 0);
+	assert_int_equal(out.len, 10);
+	add(r, "startup-config", REDACT_PASSING); /* and a secret as well */
+	assert_int_equal(redact_write(r, &out, " startup", 8), 0);
+	assert_int_equal(out.len, 11);
+	buf_free(&out);
+	redact_unref(r);
+}
+
+static void
+test_a_short_secret_is_known_as_a_whole(void **state)
+{
+	struct redact *r = redact_create(false);
+	(void)state;
+
+	add(r, "lab", REDACT_KEPT);
+	assert_true(redact_is_secret(r, "lab", 3));
+	assert_false(redact_is_secret(r, "label", 5));
+	assert_false(redact_is_secret(r, "la", 2));
+	redact_unref(r);
+}
+
+static void
+test_a_secret_is_one_text_for_all_who_hold_it(void **state)
+{
+	struct secret *s = secret_make_bytes("hunter22\n", 8), *other = secret_ref(s);
+	(void)state;
+
+	assert_ptr_equal(secret_text(s), secret_text(other));
+	secret_unref(s);
+	assert_string_equal(secret_text(other), "hunter22");
+	assert_int_equal(secret_size(other), 8);
+	secret_unref(other);
+	assert_null(secret_make(NULL));
+	assert_null(secret_text(NULL));
+	assert_int_equal(secret_size(NULL), 0);
+	secret_unref(secret_ref(NULL));
 }
 
 static void
 test_a_text_that_is_cut_does_not_end_with_the_beginning_of_a_secret(void **state)
 {
-	struct redact r;
+	struct redact *r = redact_create(false);
 	char *text;
 	(void)state;
 
-	redact_init(&r);
-	redact_add(&r, "secret", true);
-	text = redact_text(&r, "my secre", 8, true);
+	add(r, "secret", REDACT_KEPT);
+	text = redact_text(r, "my secre", 8, true);
 	assert_string_equal(text, "my ");
 	free(text);
-	text = redact_text(&r, "my secre", 8, false);
+	text = redact_text(r, "my secre", 8, false);
 	assert_string_equal(text, "my secre");
 	free(text);
-	redact_finish(&r);
+	redact_unref(r);
 }
 
 int
@@ -213,6 +286,10 @@ main(void)
 	    cmocka_unit_test(test_a_longer_secret_is_waited_for),
 	    cmocka_unit_test(test_noise_without_an_end_is_not_held),
 	    cmocka_unit_test(test_the_oldest_of_too_many_secrets_leaves_but_none_that_is_kept),
+	    cmocka_unit_test(test_what_passes_is_forgotten_but_not_by_a_recording),
+	    cmocka_unit_test(test_an_answer_is_masked_for_others_only),
+	    cmocka_unit_test(test_a_short_secret_is_known_as_a_whole),
+	    cmocka_unit_test(test_a_secret_is_one_text_for_all_who_hold_it),
 	    cmocka_unit_test(test_a_text_that_is_cut_does_not_end_with_the_beginning_of_a_secret),
 	};
 

@@ -13,12 +13,28 @@
 #include "base/xalloc.h"
 
 static struct platforms *set;
+static struct redact *known;
+
+static void
+know(const char *text)
+{
+	struct secret *secret = secret_make(text);
+
+	redact_add(known, secret, REDACT_PASSING);
+	secret_unref(secret);
+}
 
 static struct transcript *
 create(void)
 {
-	return transcript_create(
-	    platforms_find(set, "cisco_ios"), "SSH-2.0-Cisco-1.25", "firstword", "enablesecret", 10);
+	struct transcript *t;
+
+	known = redact_create(true);
+	know("firstword");
+	know("enablesecret");
+	t = transcript_create(platforms_find(set, "cisco_ios"), "SSH-2.0-Cisco-1.25", known, true, true, 10);
+	redact_unref(known); /* its own reference is enough */
+	return t;
 }
 
 static char *
@@ -100,14 +116,20 @@ test_no_secret_is_written(void **state NP_UNUSED)
 	transcript_output(t, "enable", 6);
 	transcript_output(t, "secret\nusername x password 0 anotherone\n", 39);
 	transcript_output_end(t);
-	transcript_hide(t, "latersecret");
+	know("latersecret");
+	redact_forget(known);
 	sent(t, "latersecret\n", 10.4);
+	know("abc");
+	sent(t, "abc\n", 10.5);
+	sent(t, "show abc\n", 10.6);
 	text = text_of(t);
 	assert_null(strstr(text, "firstword"));
 	assert_null(strstr(text, "enablesecret"));
 	assert_null(strstr(text, "topsecretcommunity"));
 	assert_null(strstr(text, "anotherone"));
 	assert_null(strstr(text, "latersecret"));
+	assert_null(strstr(text, "> abc"));
+	assert_non_null(strstr(text, "> show abc\\n\n"));
 	assert_non_null(strstr(text, "a\\0********\\0b"));
 	assert_non_null(strstr(text, "snmp-server community"));
 	free(text);

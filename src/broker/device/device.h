@@ -86,7 +86,7 @@ struct waiter *link_audience(const struct link *link, int depth);
 void broker_connector_notice(uint64_t job_id, const char *text, void *broker);
 void question_drop(struct waiter *w);
 void questions_reassign(struct broker *b, uint64_t asked);
-bool question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, const char *value);
+bool question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, struct secret *value);
 void broker_prompts_drop(struct device *dev);
 void broker_prompts_drop_job(struct broker *b, uint64_t job_id);
 

@@ -127,7 +127,7 @@ prompt_free(struct broker_prompt *p)
 }
 
 static void
-prompt_close(struct broker_prompt *p, const char *value)
+prompt_close(struct broker_prompt *p, struct secret *value)
 {
 	struct waiter *asker = p->asker;
 
@@ -247,7 +247,7 @@ questions_reassign(struct broker *b, uint64_t asked)
 }
 
 bool
-question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, const char *value)
+question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, struct secret *value)
 {
 	struct broker_prompt *p;
 

@@ -42,7 +42,7 @@ struct waiter_ops {
 	/* Puts the question to the person who is behind w; w is somebody's audience. */
 	void (*ask)(struct waiter *w, const struct question *q);
 	/* The answer to question_ask(); NULL: none came. */
-	void (*answered)(struct waiter *w, const char *value);
+	void (*answered)(struct waiter *w, struct secret *value);
 };
 
 struct waiter {

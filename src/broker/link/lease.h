@@ -54,9 +54,11 @@ void link_release(struct lease *l, struct holder *holder);
 /* Begin an operation: 0, or -1 with err as cli_run() and the others. */
 int link_run(struct lease *l, const struct cli_command *command, struct np_error *err) NP_MUST_CHECK;
 int link_configure(struct lease *l, const struct cli_config *config, struct np_error *err) NP_MUST_CHECK;
-int link_enable(struct lease *l, const char *secret, struct np_error *err) NP_MUST_CHECK;
+int link_enable(struct lease *l, struct secret *secret, struct np_error *err) NP_MUST_CHECK;
 /* To the question, or NULL: nobody answers. */
-void link_answer(struct lease *l, const char *value);
+void link_answer(struct lease *l, struct secret *value);
+/* The secrets that its shell knows, or NULL. */
+const struct redact *link_known(const struct lease *l);
 /* Ends the operation; its result follows. */
 void link_cancel(struct lease *l);
 /* It waits for its client to read, at the prompt: others may get the shell if that lasts. */

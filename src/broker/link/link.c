@@ -256,7 +256,8 @@ adopt(struct link *link, struct connect_result *result)
 	link->sh.needed_person = dialled->needed_person;
 	link->sh.secret = dialled->secret;
 	link->sh.password = dialled->password;
-	dialled->secret = dialled->password = NULL;
+	link->sh.offered = dialled->offered;
+	dialled->secret = dialled->password = dialled->offered = NULL;
 	link->connect_seconds = clock_now() - link->entry.created;
 	log_info("session", "%s: connected as %s@%s:%d in %.0f ms by %s", session_name(link->session),
 	    link->target->user, link->target->host, link->target->port, link->connect_seconds * 1000,

@@ -39,9 +39,11 @@ struct link_shell {
 	double held_since;
 	ev_timer clock;        /* the next keep-alive, or the end of the time that a lease may be held */
 	struct np_error error; /* why it ended */
-	char *secret;          /* from the connector, until the driver has them */
-	char *password;
-	bool outdated; /* the configuration changed while it connected */
+	struct secret *secret; /* from the connector, until the driver has them */
+	struct secret *password;
+	struct secret *offered; /* the server has had it: only masked */
+	struct redact *known;   /* all secrets of this shell, for what others see of it */
+	bool outdated;          /* the configuration changed while it connected */
 	bool needed_person;
 	bool secret_given;             /* one is configured: the base mode is where its shells belong */
 	bool records;                  /* a transcript is wanted */

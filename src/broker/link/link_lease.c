@@ -289,13 +289,19 @@ link_configure(struct lease *l, const struct cli_config *config, struct np_error
 }
 
 int
-link_enable(struct lease *l, const char *secret, struct np_error *err)
+link_enable(struct lease *l, struct secret *secret, struct np_error *err)
 {
 	return begun(l, cli_enable(driver_of(l), secret, clock_now(), err));
 }
 
+const struct redact *
+link_known(const struct lease *l)
+{
+	return l->link != NULL ? l->link->sh.known : NULL;
+}
+
 void
-link_answer(struct lease *l, const char *value)
+link_answer(struct lease *l, struct secret *value)
 {
 	cli_answer(driver_of(l), value, clock_now());
 	shell_wake(l->link->sh.shell);

@@ -264,9 +264,10 @@ static const struct shell_events shell_callbacks = {
 static void
 forget_secrets(struct link *link)
 {
-	secret_free(link->sh.secret);
-	secret_free(link->sh.password);
-	link->sh.secret = link->sh.password = NULL;
+	secret_unref(link->sh.secret);
+	secret_unref(link->sh.password);
+	secret_unref(link->sh.offered);
+	link->sh.secret = link->sh.password = link->sh.offered = NULL;
 }
 
 /* The session has been made: log in on its command line. */
@@ -288,9 +289,12 @@ link_shell_open(struct link *link)
 	link->sh.use = SHELL_LOGIN;
 	link->sh.provisional = link_detects(link->dev);
 	link->sh.secret_given = link->sh.secret != NULL;
+	link->sh.known = redact_create(link->sh.records);
+	redact_add(link->sh.known, link->sh.offered, REDACT_KEPT);
 	if (link->sh.records)
 		link->sh.transcript = transcript_create(link->dev->platform, session_banner(link->session),
-		    link->sh.password, link->sh.secret, clock_now());
+		    link->sh.known, link->sh.password != NULL, link->sh.secret != NULL, clock_now());
+	options.known = link->sh.known;
 	link->sh.shell = shell_open(b->loop, link->session, &options, &shell_callbacks, link);
 	forget_secrets(link);
 }
@@ -321,6 +325,7 @@ link_shell_finish(struct link *link)
 	link_shell_start_clock(link, 0);
 	forget_secrets(link);
 	transcript_destroy(link->sh.transcript);
+	redact_unref(link->sh.known);
 	buf_free(&link->sh.seen);
 	free(link->end_why);
 }

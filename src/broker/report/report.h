@@ -97,6 +97,7 @@ void audit_configure(struct reports *events, const char *where);
 void audit_reopen(struct reports *events);
 /* What is recorded is on its way to the disk when this returns, or will not get there. */
 void audit_finish(struct reports *events);
+bool audit_is_on(const struct reports *events);
 void audit_event(struct reports *events, const struct event *e);
 /*
  * A command as the audit log may show it: without the known secrets (borrowed) and those that platform (or NULL) says

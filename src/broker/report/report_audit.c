@@ -64,6 +64,12 @@ cut(char *text, size_t max)
 	text[max] = '\0';
 }
 
+bool
+audit_is_on(const struct reports *events)
+{
+	return events->audit != NULL;
+}
+
 char *
 audit_command(const struct reports *events, const char *command, size_t size, const struct redact *secrets,
     const struct platform *platform)

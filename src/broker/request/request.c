@@ -82,7 +82,7 @@ on_ask(struct waiter *w, const struct question *q)
 }
 
 static void
-on_answered(struct waiter *w, const char *value)
+on_answered(struct waiter *w, struct secret *value)
 {
 	request_cli_answer(of_waiter(w), value);
 }
@@ -191,6 +191,7 @@ request_free(struct request *r)
 	}
 	exec_params_finish(&r->params);
 	request_cli_free(r);
+	redact_unref(r->known);
 	free(r);
 }
 

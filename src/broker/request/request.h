@@ -104,7 +104,7 @@ void request_cli_start(struct request *r);
 extern const struct lease_events request_lease_events;
 void request_cli_pump(struct request *r);
 void request_cli_cancel(struct request *r);
-void request_cli_answer(struct request *r, const char *value);
+void request_cli_answer(struct request *r, struct secret *value);
 void request_cli_free(struct request *r);
 void request_cli_mode(struct request *r, const char *mode);
 void request_cli_begin(struct request *r);
@@ -147,6 +147,8 @@ void request_report_queued(struct request *r);
 /* Has a lease: r->ran_on and r->assigned are set. */
 void request_report_started(struct request *r);
 /* The command r->index has ended, as request_command_error() and r->end say. */
+/* The secrets that this request may repeat: configured, brought along, typed for it. */
+struct redact *request_known(struct request *r);
 void request_report_command(struct request *r);
 void request_report_not_run(struct request *r, const struct np_error *why);
 /* It ends because of err, before its next command was begun; request_ended() follows and is then not told again. */

@@ -107,7 +107,7 @@ start_operation(struct request *r)
 }
 
 static void
-start_enable(struct request *r, const char *secret)
+start_enable(struct request *r, struct secret *secret)
 {
 	struct np_error err;
 
@@ -355,12 +355,13 @@ const struct lease_events request_lease_events = {
 
 /* What the person said; NULL: nothing. */
 void
-request_cli_answer(struct request *r, const char *value)
+request_cli_answer(struct request *r, struct secret *value)
 {
 	struct np_error err;
 
 	if (link_output(&r->lease) == NULL)
 		return;
+	redact_add(request_known(r), value, REDACT_KEPT);
 	if (link_asks(&r->lease)) {
 		link_answer(&r->lease, value);
 		return;

@@ -53,6 +53,7 @@ struct request {
 	struct client *client; /* NULL: internal, or the client has left */
 	struct message_id id;
 	struct exec_params params;
+	struct redact *known; /* secrets, for the audit log; NULL: nobody has asked yet */
 	struct device *dev;
 	struct waiter waiter; /* waits for the lease */
 	struct lease lease;   /* its link is NULL once the session has gone, though output may still wait */

@@ -120,25 +120,34 @@ request_report_started(struct request *r)
 	report_emit(r->broker->events, &e);
 }
 
-/* Secrets that are known to be in use on its device. */
 static void
-add_known_secrets(struct redact *secrets, const struct request *r)
+know_configured(struct redact *known, const char *text)
 {
-	const struct device_conf *d = r->dev->conf;
+	struct secret *secret = secret_make(text);
 
-	redact_add(secrets, d->password, false);
-	redact_add(secrets, d->secret, false);
+	redact_add(known, secret, REDACT_KEPT);
+	secret_unref(secret);
+}
+
+struct redact *
+request_known(struct request *r)
+{
+	if (r->known != NULL)
+		return r->known;
+	r->known = redact_create(true);
+	know_configured(r->known, r->dev->conf->password);
+	know_configured(r->known, r->dev->conf->secret);
 	for (size_t i = 0; i < r->params.answers_count; i++)
-		redact_add(secrets, r->params.answers[i].text, false);
+		redact_add(r->known, r->params.answers[i].text, REDACT_KEPT);
+	return r->known;
 }
 
 /* For the audit log, which masks it; the caller frees what e->command then is. */
 static char *
-add_command(struct event *e, const struct request *r)
+add_command(struct event *e, struct request *r)
 {
 	const struct command *c = r->index < r->params.commands_count ? &r->params.commands[r->index] : NULL;
 	const char *text = c != NULL ? c->text : NULL;
-	struct redact secrets;
 	char *shown;
 
 	e->command_size = c != NULL ? c->size : 0;
@@ -148,10 +157,11 @@ add_command(struct event *e, const struct request *r)
 	}
 	if (r->params.batch)
 		e->index = (int64_t)r->index;
-	redact_init(&secrets);
-	add_known_secrets(&secrets, r);
-	shown = audit_command(r->broker->events, text, e->command_size, &secrets, r->dev->platform);
-	redact_finish(&secrets);
+	if (!audit_is_on(r->broker->events))
+		return NULL;
+	if (link_known(&r->lease) != NULL)
+		redact_add_all(request_known(r), link_known(&r->lease));
+	shown = audit_command(r->broker->events, text, e->command_size, request_known(r), r->dev->platform);
 	e->command = shown;
 	return shown;
 }

@@ -72,10 +72,13 @@ note_answer(struct client *client, struct request *r, const struct message *m, c
 {
 	double prompt_id = 0;
 	const cJSON *value = cJSON_GetObjectItemCaseSensitive(m->params, "value");
+	struct secret *answer;
 
 	if (params_number(m->params, "prompt_id", 1, MESSAGE_INT_MAX, &prompt_id, NULL) == -1)
 		return;
-	question_answer(client->broker, r->uid, (uint64_t)prompt_id, cJSON_IsString(value) ? value->valuestring : NULL);
+	answer = secret_make(cJSON_IsString(value) ? value->valuestring : NULL);
+	question_answer(client->broker, r->uid, (uint64_t)prompt_id, answer);
+	secret_unref(answer);
 }
 
 static void

@@ -1,0 +1,28 @@
+/*
+ * Secrets: passwords, passphrases, what leads to a privileged mode, answers of people.  One text that never changes,
+ * counted, so that whoever needs it holds it and nobody copies it; it is wiped with its last reference.
+ *
+ * Any thread may hold one.  Its text goes where it is to be judged and nowhere else: who may show a text that could
+ * repeat it adds the secret to the redact.h object that masks that text.
+ */
+#ifndef NP_SECRET_H
+#define NP_SECRET_H
+
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+struct secret;
+
+/* A copy of the text, up to its NUL; NULL for NULL, here and below. */
+struct secret *secret_make(const char *text) NP_MUST_CHECK;
+/* The same of bytes without a NUL. */
+struct secret *secret_make_bytes(const void *bytes, size_t size) NP_MUST_CHECK;
+struct secret *secret_ref(struct secret *s);
+void secret_unref(struct secret *s);
+
+/* Valid as long as the reference. */
+const char *secret_text(const struct secret *s);
+size_t secret_size(const struct secret *s);
+
+#endif
