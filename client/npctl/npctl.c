@@ -57,7 +57,7 @@ run(const struct npctl_options *options)
 	if (strcmp(options->verb, "top") != 0)
 		return npctl_run(options);
 #ifdef NPTOP
-	return nptop_run(options);
+	return nptop_run(options->socket, options->delay);
 #else
 	fprintf(stderr, "npctl: this npctl was built without curses, which top needs: install it with its headers "
 			"(Debian: libncurses-dev), configure and build again\n");

@@ -1,14 +1,15 @@
-/* How much of the status a terminal shows at a time. */
+/* `npctl status`: asked for in pages, as each answer fits a frame; shown as much at a time as a terminal holds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "lib/npjson.h"
+#include "lib/npstatus.h"
 #include "npctl/npctl.h"
 #include "npctl/npctl_impl.h"
 #include "npctl/npctl_status.h"
-#include "lib/npjson.h"
 #include "base/text.h"
 
 #define OUTPUT_MAX ((size_t)64 * 1024 * 1024)
@@ -66,4 +67,28 @@ npctl_print_status(const struct npctl_options *o, const cJSON *result)
 	}
 	buf_init(&b, OUTPUT_MAX);
 	npctl_print_buffer(&b, npctl_status_text(&b, result, &view));
+}
+
+cJSON *
+npctl_fetch_status(struct npctl *c, cJSON *params)
+{
+	cJSON *status = NULL, *page, *next = cJSON_CreateString("");
+
+	while (next != NULL) {
+		cJSON_DeleteItemFromObjectCaseSensitive(params, "page");
+		cJSON_AddItemToObject(params, "page", next);
+		page = npctl_ask(c, "status", cJSON_Duplicate(params, true));
+		if (page == NULL) {
+			cJSON_Delete(status);
+			status = NULL;
+			break;
+		}
+		next = npstatus_page_next(page);
+		if (status == NULL)
+			status = page;
+		else
+			npstatus_page_join(status, page);
+	}
+	cJSON_Delete(params);
+	return status;
 }

@@ -1,5 +1,6 @@
 /* `npctl status` for people.  JSON in, text out. */
 #include "npctl/npctl_status.h"
+#include "lib/npstatus.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,37 +23,7 @@ static const char *const titles[COLUMNS] = {
 /* Numbers stand to the right. */
 static const bool right[COLUMNS] = {false, false, true, true, true, true, true, true, true, false};
 
-/* ---- values ---- */
-
-const char *
-npctl_duration(char *out, size_t size, double seconds)
-{
-	if (seconds < 0)
-		snprintf(out, size, "-");
-	else if (seconds < 100)
-		snprintf(out, size, "%.0fs", seconds);
-	else if (seconds < 100 * 60)
-		snprintf(out, size, "%.0fm", seconds / 60);
-	else if (seconds < 48 * 3600.0)
-		snprintf(out, size, "%.0fh", seconds / 3600);
-	else
-		snprintf(out, size, "%.0fd", seconds / 86400);
-	return out;
-}
-
-const char *
-npctl_rtt(char *out, size_t size, double ms)
-{
-	if (ms < 0)
-		snprintf(out, size, "-");
-	else if (ms < 10)
-		snprintf(out, size, "%.1fms", ms);
-	else if (ms < 10000)
-		snprintf(out, size, "%.0fms", ms);
-	else
-		snprintf(out, size, "%.0fs", ms / 1000);
-	return out;
-}
+/* ---- cells ---- */
 
 /* Characters on the screen, as far as one character is one column. */
 static size_t
@@ -96,9 +67,9 @@ fill_error(char *out, size_t size, const cJSON *device)
 	if (npjson_true(error, "blocked"))
 		snprintf(out, size, "%s (barred)", reason);
 	else if (retry >= 0)
-		snprintf(out, size, "%s (%s)", reason, npctl_duration(wait, sizeof(wait), retry));
+		snprintf(out, size, "%s (%s)", reason, npstatus_duration(wait, sizeof(wait), retry));
 	else if (age >= 0)
-		snprintf(out, size, "%s, %s ago", reason, npctl_duration(wait, sizeof(wait), age));
+		snprintf(out, size, "%s, %s ago", reason, npstatus_duration(wait, sizeof(wait), age));
 	else
 		snprintf(out, size, "%s", reason);
 }
@@ -139,9 +110,9 @@ fill_row(struct row *r, const cJSON *d)
 	    npjson_number(d, "channels_max", 0));
 	snprintf(r->cell[4], CELL_MAX, "%.0f", npjson_number(d, "running", 0));
 	snprintf(r->cell[5], CELL_MAX, "%.0f", npjson_number(d, "queued", 0));
-	npctl_rtt(r->cell[6], CELL_MAX, npjson_number(d, "rtt_ms", -1));
-	npctl_duration(r->cell[7], CELL_MAX, npjson_number(d, "last_used", -1));
-	npctl_duration(r->cell[8], CELL_MAX, npjson_number(d, "age", -1));
+	npstatus_rtt(r->cell[6], CELL_MAX, npjson_number(d, "rtt_ms", -1));
+	npstatus_duration(r->cell[7], CELL_MAX, npjson_number(d, "last_used", -1));
+	npstatus_duration(r->cell[8], CELL_MAX, npjson_number(d, "age", -1));
 	fill_note(r->cell[9], CELL_MAX, d);
 }
 
@@ -266,7 +237,7 @@ append_broker(struct buf *b, const cJSON *broker)
 	    "netpulsed %s, pid %.0f, %s for %s: %.0f client%s, %.0f session%s, %.0f request%s; %s",
 	    npjson_text(broker, "version", version, sizeof(version)), npjson_number(broker, "pid", 0),
 	    npjson_text(broker, "state", state, sizeof(state)),
-	    npctl_duration(uptime, sizeof(uptime), npjson_number(broker, "uptime", -1)), clients,
+	    npstatus_duration(uptime, sizeof(uptime), npjson_number(broker, "uptime", -1)), clients,
 	    clients == 1 ? "" : "s", sessions, sessions == 1 ? "" : "s", requests, requests == 1 ? "" : "s",
 	    npjson_text(broker, "socket", socket, sizeof(socket)));
 	cut(line, NPCTL_WIDTH);
@@ -302,7 +273,7 @@ npctl_status_text(struct buf *b, const cJSON *status, const struct npctl_view *v
 	chosen = choose(devices, view, total);
 	rc = append_table(b, &chosen);
 	for (size_t i = 0; rc == 0 && view->detail && i < chosen.count; i++)
-		rc = npctl_detail_text(b, status, chosen.v[i]);
+		rc = npstatus_device_text(b, status, chosen.v[i]);
 	if (rc == 0)
 		rc = append_footer(b, view, chosen.count, total);
 	free(chosen.v);

@@ -24,11 +24,5 @@ struct npctl_view {
  * Missing and unknown members are no error.  -1 when it does not fit.
  */
 int npctl_status_text(struct buf *b, const cJSON *status, const struct npctl_view *view) NP_MUST_CHECK;
-/* The same for one device of it, in full. */
-int npctl_detail_text(struct buf *b, const cJSON *status, const cJSON *device) NP_MUST_CHECK;
-/* "5s", "3m", "2h", "4d"; "-" for negative values. */
-const char *npctl_duration(char *out, size_t size, double seconds);
-/* "0.3ms", "12ms", "40s"; "-" for negative values. */
-const char *npctl_rtt(char *out, size_t size, double ms);
 
 #endif

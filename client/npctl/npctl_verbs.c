@@ -16,6 +16,7 @@
 #include "npctl/npctl_impl.h"
 #include "npctl/npctl_show.h"
 #include "npctl/npctl_status.h"
+#include "lib/npstatus.h"
 #include "lib/npsignal.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -70,7 +71,7 @@ print_ping(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 
 	printf("netpulsed %s, pid %.0f, up %s\n",
 	    text_vis_into(shown, sizeof(shown), cJSON_IsString(version) ? version->valuestring : "?"),
-	    npctl_number(result, "pid"), npctl_duration(uptime, sizeof(uptime), npctl_number(result, "uptime")));
+	    npctl_number(result, "pid"), npstatus_duration(uptime, sizeof(uptime), npctl_number(result, "uptime")));
 }
 
 void

@@ -122,9 +122,9 @@ loop(struct nptop *t)
 }
 
 static int
-start(struct nptop *t, const struct npctl_options *o, struct np_error *err)
+start(struct nptop *t, const char *socket, double delay, struct np_error *err)
 {
-	if (nptop_broker_init(&t->broker, o->socket, o->delay > 0 ? o->delay : DELAY, err) == -1)
+	if (nptop_broker_init(&t->broker, socket, delay > 0 ? delay : DELAY, err) == -1)
 		return -1;
 	/* Before curses, which leaves alone what is taken. */
 	if (npsignal_install(&t->wake_fd, err) == -1)
@@ -135,14 +135,14 @@ start(struct nptop *t, const struct npctl_options *o, struct np_error *err)
 }
 
 int
-nptop_run(const struct npctl_options *o)
+nptop_run(const char *socket, double delay)
 {
 	struct nptop t = {.wake_fd = -1};
 	struct np_error err;
 
-	if (start(&t, o, &err) == -1) {
+	if (start(&t, socket, delay, &err) == -1) {
 		fprintf(stderr, "npctl: %s\n", err.text);
-		t.status = NPCTL_EXIT_FAILED;
+		t.status = 1;
 	} else {
 		nptop_ui_init(&t.ui, t.screen.unicode);
 		resize(&t);

@@ -2,9 +2,7 @@
 #ifndef NP_TOP_H
 #define NP_TOP_H
 
-#include "npctl/npctl.h"
-
-/* Runs it until its user or a signal ends it; returns npctl's exit status. */
-int nptop_run(const struct npctl_options *o);
+/* Runs it until its user or a signal ends it, asking every so many seconds (0: the usual); returns the exit status. */
+int nptop_run(const char *socket, double delay);
 
 #endif

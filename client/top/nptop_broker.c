@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "npctl/npctl_fetch.h"
-#include "npctl/npctl_status.h"
+#include "lib/npstatus.h"
 #include "lib/npsignal.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -174,13 +173,13 @@ order_due(struct nptop_broker *b, struct nptop_ui *ui, double now)
 static void
 take_page(struct nptop_broker *b, struct nptop_ui *ui, cJSON *page, double now)
 {
-	cJSON *next = npctl_page_next(page);
+	cJSON *next = npstatus_page_next(page);
 	struct np_error err;
 
 	if (b->pages == NULL)
 		b->pages = page;
 	else
-		npctl_page_join(b->pages, page);
+		npstatus_page_join(b->pages, page);
 	if (next != NULL) {
 		ask_page(b, ui, next, now);
 		return;
@@ -294,7 +293,7 @@ note_silence(const struct nptop_broker *b, struct nptop_ui *ui, double now)
 	if (!b->connected || b->list_id == 0 || now - b->asked_at < SILENCE + b->interval)
 		return false;
 	nptop_ui_trouble(
-	    ui, "The broker has not answered for %s", npctl_duration(silence, sizeof(silence), now - b->asked_at));
+	    ui, "The broker has not answered for %s", npstatus_duration(silence, sizeof(silence), now - b->asked_at));
 	return true;
 }
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "npctl/npctl_status.h"
+#include "lib/npstatus.h"
 #include "top/nptop_view.h"
 
 /* Bars of the totals. */
@@ -133,7 +133,7 @@ format_error(char *out, const struct nptop_device *d)
 	if (d->blocked)
 		snprintf(out, NPTOP_TEXT_MAX, "%s (blocked)", d->reason);
 	else if (d->reason[0] != '\0' && d->retry_in > 0)
-		snprintf(out, NPTOP_TEXT_MAX, "%s (%s)", d->reason, npctl_duration(wait, sizeof(wait), d->retry_in));
+		snprintf(out, NPTOP_TEXT_MAX, "%s (%s)", d->reason, npstatus_duration(wait, sizeof(wait), d->retry_in));
 	else
 		snprintf(out, NPTOP_TEXT_MAX, "%s", d->reason);
 }
@@ -181,10 +181,10 @@ nptop_cell(const struct nptop_device *d, enum nptop_column column, char out[NPTO
 			snprintf(out, NPTOP_TEXT_MAX, "-");
 		break;
 	case NPTOP_COL_RTT:
-		npctl_rtt(out, NPTOP_TEXT_MAX, d->rtt_ms);
+		npstatus_rtt(out, NPTOP_TEXT_MAX, d->rtt_ms);
 		break;
 	case NPTOP_COL_LAST:
-		npctl_duration(out, NPTOP_TEXT_MAX, d->last_used);
+		npstatus_duration(out, NPTOP_TEXT_MAX, d->last_used);
 		break;
 	case NPTOP_COL_ERROR:
 		format_error(out, d);
@@ -250,7 +250,7 @@ nptop_line_broker(const struct nptop_model *m, char out[NPTOP_TEXT_MAX])
 	if (m->memory_kb >= 0)
 		snprintf(memory, sizeof(memory), ", %.1f MB", m->memory_kb / 1024);
 	snprintf(out, NPTOP_TEXT_MAX, "netpulsed %s, pid %.0f, %s for %s: %.0f clients, %.0f of %.0f sessions%s",
-	    m->version, m->pid, m->broker_state, npctl_duration(uptime, sizeof(uptime), m->uptime), m->peers,
+	    m->version, m->pid, m->broker_state, npstatus_duration(uptime, sizeof(uptime), m->uptime), m->peers,
 	    m->sessions, m->max_sessions, memory);
 	return out;
 }

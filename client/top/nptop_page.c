@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "npctl/npctl_status.h"
+#include "lib/npstatus.h"
 #include "top/nptop_layout.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -16,7 +16,7 @@
 #define LABEL 12
 /* A text for a screen. */
 #define DETAIL_MAX ((size_t)4 * 1024 * 1024)
-/* How npctl_detail_text() begins the line of the last error. */
+/* How npstatus_device_text() begins the line of the last error. */
 #define ERROR_LINE "  last error"
 
 void
@@ -114,7 +114,7 @@ add_status(struct nptop_page *p, const cJSON *status, const cJSON *device, int w
 	struct buf b;
 
 	buf_init(&b, DETAIL_MAX);
-	if (npctl_detail_text(&b, status, device) == -1)
+	if (npstatus_device_text(&b, status, device) == -1)
 		add(p, "There is more than npctl top shows: see npctl status.");
 	text = rest = xstrndup((const char *)buf_head(&b), b.len);
 	buf_free(&b);
@@ -153,7 +153,7 @@ nptop_page_detail(struct nptop_page *p, const struct nptop_device *d, const cJSO
 	snprintf(text, sizeof(text), "  %-*s%s a second, %.0f running, %.0f queued", LABEL, "commands",
 	    nptop_rate(rate, sizeof(rate), d->rate), d->running, d->queued);
 	add_wrapped(p, text, width, NPTOP_CALM);
-	add(p, "  %-*s%-8s%s", LABEL, "round trip", npctl_rtt(rtt, sizeof(rtt), d->rtt_ms),
+	add(p, "  %-*s%-8s%s", LABEL, "round trip", npstatus_rtt(rtt, sizeof(rtt), d->rtt_ms),
 	    nptop_graph(&d->rtt, bars, unicode, graph));
 	if (device != NULL)
 		add_status(p, status, device, width);

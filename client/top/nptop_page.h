@@ -31,7 +31,7 @@ void nptop_page_scroll(struct nptop_page *p, long lines, size_t rows);
 
 /*
  * The device in full, for a screen of that width: d as the list has it, and the result of `status` for it (NULL: not
- * there yet), of which the text of npctl_detail_text() follows.
+ * there yet), of which the text of npstatus_device_text() follows.
  */
 void nptop_page_detail(
     struct nptop_page *p, const struct nptop_device *d, const cJSON *status, int width, bool unicode);

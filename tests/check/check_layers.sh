@@ -48,12 +48,12 @@ src              : +src/broker src/broker : ev
 client/lib       : src/wire : cjson
 client/npexec    : client/lib src/wire : cjson
 client/npctl     : client/lib client/top src/wire : cjson
-client/top       : client/lib client/npctl src/wire : cjson curses=nptop_screen
+client/top       : client/lib src/wire : cjson curses=nptop_screen
 '
 
 # A circle that is larger than four files: one of its files, and how many there are.
 circles='
-client/npctl/npctl_verbs 8
+client/npctl/npctl_verbs 7
 client/npexec/npexec_run 8
 src/cli/cli 9
 src/broker/broker 45

@@ -12,6 +12,7 @@
 #include "base/compiler.h"
 #include "npctl/npctl.h"
 #include "npctl/npctl_status.h"
+#include "lib/npstatus.h"
 
 static char *
 render_view(const char *json, const struct npctl_view *view)
@@ -236,7 +237,7 @@ test_durations_are_short(void **state NP_UNUSED)
 	char out[32];
 
 	for (size_t i = 0; i < NP_COUNT(cases); i++)
-		assert_string_equal(npctl_duration(out, sizeof(out), cases[i].seconds), cases[i].text);
+		assert_string_equal(npstatus_duration(out, sizeof(out), cases[i].seconds), cases[i].text);
 }
 
 static enum npctl_parsed

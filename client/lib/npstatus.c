@@ -1,10 +1,100 @@
-/* One device in full, for `npctl status DEVICE` and `npctl top`: its sessions, what runs and waits there, and for whom.
- */
+/* The broker's status in words and in pages; see npstatus.h. */
+#include "lib/npstatus.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "npctl/npctl_status.h"
 #include "lib/npjson.h"
+
+/* ---- values ---- */
+
+const char *
+npstatus_duration(char *out, size_t size, double seconds)
+{
+	if (seconds < 0)
+		snprintf(out, size, "-");
+	else if (seconds < 100)
+		snprintf(out, size, "%.0fs", seconds);
+	else if (seconds < 100 * 60)
+		snprintf(out, size, "%.0fm", seconds / 60);
+	else if (seconds < 48 * 3600.0)
+		snprintf(out, size, "%.0fh", seconds / 3600);
+	else
+		snprintf(out, size, "%.0fd", seconds / 86400);
+	return out;
+}
+
+const char *
+npstatus_rtt(char *out, size_t size, double ms)
+{
+	if (ms < 0)
+		snprintf(out, size, "-");
+	else if (ms < 10)
+		snprintf(out, size, "%.1fms", ms);
+	else if (ms < 10000)
+		snprintf(out, size, "%.0fms", ms);
+	else
+		snprintf(out, size, "%.0fs", ms / 1000);
+	return out;
+}
+
+/* ---- pages ---- */
+
+/* Moves what `from` holds to the end of `to`; both are arrays. */
+static void
+move_items(cJSON *to, cJSON *from)
+{
+	cJSON *item;
+
+	while ((item = cJSON_DetachItemFromArray(from, 0)) != NULL)
+		cJSON_AddItemToArray(to, item);
+}
+
+/* A device whose sessions did not fit the page goes on with the next one. */
+static void
+continue_device(cJSON *devices, cJSON *more)
+{
+	cJSON *last = devices->child != NULL ? devices->child->prev : NULL; /* cJSON's first child points to the last */
+	cJSON *first = more->child;
+
+	if (last == NULL || !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(first, "continued")))
+		return;
+	cJSON *list = cJSON_GetObjectItemCaseSensitive(last, "list");
+	cJSON *rest = cJSON_GetObjectItemCaseSensitive(first, "list");
+	if (cJSON_IsArray(list) && cJSON_IsArray(rest))
+		move_items(list, rest);
+	cJSON_DeleteItemFromArray(more, 0);
+}
+
+void
+npstatus_page_join(cJSON *status, cJSON *page)
+{
+	static const char *const names[] = {"devices", "peers", "requests"};
+
+	for (size_t i = 0; i < NP_COUNT(names); i++) {
+		cJSON *to = cJSON_GetObjectItemCaseSensitive(status, names[i]);
+		cJSON *from = cJSON_GetObjectItemCaseSensitive(page, names[i]);
+		if (!cJSON_IsArray(to) || !cJSON_IsArray(from))
+			continue;
+		if (i == 0)
+			continue_device(to, from);
+		move_items(to, from);
+	}
+	cJSON_Delete(page);
+}
+
+cJSON *
+npstatus_page_next(cJSON *page)
+{
+	cJSON *next = cJSON_DetachItemFromObjectCaseSensitive(page, "next");
+
+	if (cJSON_IsString(next))
+		return next;
+	cJSON_Delete(next);
+	return NULL;
+}
+
+/* ---- one device in full ---- */
 
 static const char *
 bytes_text(char *out, size_t size, double n)
@@ -46,14 +136,14 @@ append_error(struct buf *b, const cJSON *d)
 	if (!cJSON_IsObject(error))
 		return 0;
 	if (age >= 0)
-		snprintf(ago, sizeof(ago), " %s ago", npctl_duration(span, sizeof(span), age));
+		snprintf(ago, sizeof(ago), " %s ago", npstatus_duration(span, sizeof(span), age));
 	if (buf_printf(b, "  last error%s: %s\n", ago, npjson_text(error, "message", message, sizeof(message))) == -1)
 		return -1;
 	if (npjson_true(error, "blocked"))
 		return buf_append_str(b, "  no log-in is tried until its credentials change, or npctl open\n");
 	if (retry >= 0)
 		return buf_printf(
-		    b, "  the next attempt may be made in %s\n", npctl_duration(span, sizeof(span), retry));
+		    b, "  the next attempt may be made in %s\n", npstatus_duration(span, sizeof(span), retry));
 	return 0;
 }
 
@@ -65,9 +155,9 @@ append_session(struct buf *b, const cJSON *s)
 	if (buf_printf(b, "  session #%.0f: %s, channels %.0f/%.0f, rtt %s, last used %s, age %s, %s in, %s out\n",
 		npjson_number(s, "id", 0), npjson_text(s, "state", state, sizeof(state)),
 		npjson_number(s, "channels_used", 0), npjson_number(s, "channels_max", 0),
-		npctl_rtt(rtt, sizeof(rtt), npjson_number(s, "rtt_ms", -1)),
-		npctl_duration(last, sizeof(last), npjson_number(s, "last_used", -1)),
-		npctl_duration(age, sizeof(age), npjson_number(s, "age", -1)),
+		npstatus_rtt(rtt, sizeof(rtt), npjson_number(s, "rtt_ms", -1)),
+		npstatus_duration(last, sizeof(last), npjson_number(s, "last_used", -1)),
+		npstatus_duration(age, sizeof(age), npjson_number(s, "age", -1)),
 		bytes_text(in, sizeof(in), npjson_number(s, "bytes_in", 0)),
 		bytes_text(out, sizeof(out), npjson_number(s, "bytes_out", 0))) == -1)
 		return -1;
@@ -109,7 +199,7 @@ append_request(struct buf *b, const cJSON *status, const cJSON *r)
 	client_text(client, sizeof(client), status, r);
 	return buf_printf(b, "  request %.0f: %s %s for %s%s%s, %s out, by %s\n", npjson_number(r, "id", 0),
 	    npjson_text(r, "kind", kind, sizeof(kind)), queued ? "waits" : "runs",
-	    npctl_duration(age, sizeof(age), npjson_number(r, "age", -1)), where, which,
+	    npstatus_duration(age, sizeof(age), npjson_number(r, "age", -1)), where, which,
 	    bytes_text(out, sizeof(out), npjson_number(r, "bytes_out", 0)), client);
 }
 
@@ -143,7 +233,7 @@ append_counts(struct buf *b, const cJSON *d)
 }
 
 int
-npctl_detail_text(struct buf *b, const cJSON *status, const cJSON *d)
+npstatus_device_text(struct buf *b, const cJSON *status, const cJSON *d)
 {
 	const cJSON *session;
 	char name[160], user[128], host[256];
