@@ -2,9 +2,9 @@
 #include "npctl/npctl.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "lib/npstdio.h"
+#include "npctl/npctl_verb.h"
 
 #ifdef NPTOP
 #include "top/nptop.h"
@@ -14,47 +14,11 @@
 #define NETPULSE_VERSION "0"
 #endif
 
-static const char usage_text[] =
-    "usage: npctl [-S socket] [--json] command [argument ...]\n"
-    "\n"
-    "  ping                   is a broker running?\n"
-    "  status [DEVICE]        devices and their sessions; one of them in full\n"
-    "  open DEVICE ...        make a session now (starts a broker when none runs)\n"
-    "  close DEVICE [--now]   close its sessions when their commands have ended, or now\n"
-    "  close #ID [--now]      close one session\n"
-    "  pause DEVICE           end its sessions gently, let new commands wait; resume\n"
-    "  disable DEVICE [-m T]  refuse its commands with the text T; enable\n"
-    "  drain [DEVICE]         serve what waits, refuse what is new, close; enable\n"
-    "  reconnect DEVICE       new sessions from now on, old ones end gently\n"
-    "  kill ID                end a session, a request or a client now\n"
-    "  config show [DEVICE]   the settings in use and where each came from\n"
-    "  config check           is the configuration good? (FILE:LINE: what is not)\n"
-    "  platform list          which platforms there are, and which files were refused\n"
-    "  platform show NAME     what a platform's definition says\n"
-    "  platform test DEVICE   try its platform on the device itself\n"
-    "  platform check FILE    is a platform file good?\n"
-    "  record DEVICE [CMD...] a transcript of a session with its command line\n"
-    "  reload                 read the configuration again\n"
-    "  stop [--now]           end the broker when all commands have ended, or now\n"
-    "  sync                   wait until everything asked before has had its effect\n"
-    "  test DEVICE [--login]  connect step by step, say what to do, keep nothing\n"
-    "  top [-d SECONDS]       a live screen of all devices; ? there shows its keys\n"
-    "  watch [DEVICE]         what happens, one JSON object a line\n"
-    "  metrics [--devices]    counters and histograms as OpenMetrics text; --label, --output\n"
-    "\n"
-    "DEVICE is a name, several of them, a @group or a glob; --all means all devices.\n"
-    "\n"
-    "  -S SOCKET              where the broker listens\n"
-    "  --wait                 return when the old sessions are gone\n"
-    "  -f FILE                config, platform: with this configuration, without a broker\n"
-    "  --json                 for programs\n"
-    "  --help, --version\n";
-
 /* top alone needs curses, and so it stays out of what the tests and npexec link. */
 static int
 run(const struct npctl_options *options)
 {
-	if (strcmp(options->verb, "top") != 0)
+	if (options->verb != &npctl_verb_top)
 		return npctl_run(options);
 #ifdef NPTOP
 	return nptop_run(options->socket, options->delay);
@@ -78,7 +42,8 @@ main(int argc, char **argv)
 	case NPCTL_PARSED:
 		return run(&options);
 	case NPCTL_HELP:
-		return fputs(usage_text, stdout) == EOF || fflush(stdout) == EOF ? NPCTL_EXIT_FAILED : 0;
+		npctl_help();
+		return fflush(stdout) == EOF || ferror(stdout) ? NPCTL_EXIT_FAILED : 0;
 	case NPCTL_VERSION:
 		return puts("npctl " NETPULSE_VERSION) == EOF || fflush(stdout) == EOF ? NPCTL_EXIT_FAILED : 0;
 	case NPCTL_USAGE:

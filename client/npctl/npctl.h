@@ -1,4 +1,4 @@
-/* What npctl's files share: the command line, parsed, and one function a verb. */
+/* The command line of npctl, parsed; and the run of it. */
 #ifndef NP_CTL_H
 #define NP_CTL_H
 
@@ -11,10 +11,11 @@
 #define NPCTL_EXIT_USAGE 2
 #define NPCTL_LABELS_MAX 8
 
+struct npctl_verb;
+
 struct npctl_options {
-	const char *verb;
-	const char *method; /* what it comes to: mostly the name of the request */
-	char **args;
+	const struct npctl_verb *verb;
+	char **args; /* behind the verb's words */
 	int args_count;
 	const char *socket;
 	const char *text;                     /* -m, or NULL */
@@ -32,6 +33,11 @@ enum npctl_parsed { NPCTL_PARSED, NPCTL_HELP, NPCTL_VERSION, NPCTL_USAGE };
 /* Fills *o (pointers into argv) and checks that the verb exists and takes these arguments. */
 enum npctl_parsed npctl_options_parse(
     int argc, char **argv, struct npctl_options *o, struct np_error *err) NP_MUST_CHECK;
+/* Prints all options, a line each. */
+void npctl_options_help(void);
+
+/* Prints what --help does. */
+void npctl_help(void);
 /* Does it, prints what there is to print, returns the exit status. */
 int npctl_run(const struct npctl_options *o);
 

@@ -1,33 +1,18 @@
-/* `npctl config show`; see npctl_show.h. */
+/* `npctl config show` and `check`; see npctl_show.h. */
 #include "npctl/npctl_show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/npjson.h"
+#include "npctl/npctl_daemon.h"
+#include "npctl/npctl_impl.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
 #define KEY_WIDTH 22
 #define VALUE_WIDTH 34
-
-static const char *
-string(const cJSON *object, const char *name)
-{
-	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	return cJSON_IsString(member) ? member->valuestring : NULL;
-}
-
-static int
-add(struct buf *b, const char *before, const char *text, const char *after)
-{
-	char *shown = text_vis(text, strlen(text), false);
-	int rc = buf_printf(b, "%s%s%s", before, shown, after);
-
-	free(shown);
-	return rc;
-}
 
 /* "a, b, c", or as it is.  The caller frees it. */
 static char *
@@ -59,7 +44,7 @@ value_text(const cJSON *value)
 static char *
 origin_text(const cJSON *row, const char *platform)
 {
-	const char *origin = string(row, "origin"), *file = string(row, "file");
+	const char *origin = npjson_string(row, "origin"), *file = npjson_string(row, "file");
 	const cJSON *line = cJSON_GetObjectItemCaseSensitive(row, "line");
 
 	if (origin == NULL)
@@ -81,7 +66,7 @@ is_shown(const cJSON *row)
 {
 	static const char *const lists[] = {"ciphers", "host_key_algorithms", "kex", "macs", "pubkey_algorithms"};
 	const cJSON *set = cJSON_GetObjectItemCaseSensitive(row, "set");
-	const char *key = string(row, "key"), *origin = string(row, "origin");
+	const char *key = npjson_string(row, "key"), *origin = npjson_string(row, "origin");
 
 	if (key == NULL)
 		return false;
@@ -100,7 +85,7 @@ add_row(struct buf *b, const cJSON *row, const char *platform)
 	char *value =
 	    set != NULL ? xstrdup("(set, not shown)") : value_text(cJSON_GetObjectItemCaseSensitive(row, "value"));
 	char *origin = origin_text(row, platform);
-	char *key_shown = text_vis(string(row, "key"), strlen(string(row, "key")), false);
+	char *key_shown = text_vis(npjson_string(row, "key"), strlen(npjson_string(row, "key")), false);
 	char *value_shown = text_vis(value, strlen(value), false),
 	     *origin_shown = text_vis(origin, strlen(origin), false);
 	int rc = buf_printf(b, "%-*s %-*s %s\n", KEY_WIDTH, key_shown, VALUE_WIDTH, value_shown, origin_shown);
@@ -122,7 +107,7 @@ add_list(struct buf *b, const char *what, const cJSON *list)
 	if (cJSON_GetArraySize(list) == 0)
 		return 0;
 	text = value_text(list);
-	rc = add(b, what, text, "\n");
+	rc = npctl_add_text(b, what, text, "\n");
 	free(text);
 	return rc;
 }
@@ -131,25 +116,27 @@ add_list(struct buf *b, const char *what, const cJSON *list)
 static int
 add_head(struct buf *b, const cJSON *result)
 {
-	const char *device = string(result, "device"), *source = string(result, "source");
-	const char *platform = string(result, "platform"), *problem = string(result, "problem");
+	const char *device = npjson_string(result, "device"), *source = npjson_string(result, "source");
+	const char *platform = npjson_string(result, "platform"), *problem = npjson_string(result, "problem");
 
 	if (device == NULL)
 		return add_list(b, "Files: ", cJSON_GetObjectItemCaseSensitive(result, "files"));
-	if (add(b, "", device, "") < 0 ||
-	    (source != NULL ? add(b, ": configured at ", source, "") : buf_append_str(b, ": not configured")) < 0 ||
-	    (platform != NULL && add(b, ", shells of platform ", platform, "") < 0) || buf_append_str(b, "\n") < 0)
+	if (npctl_add_text(b, "", device, "") < 0 ||
+	    (source != NULL ? npctl_add_text(b, ": configured at ", source, "")
+			    : buf_append_str(b, ": not configured")) < 0 ||
+	    (platform != NULL && npctl_add_text(b, ", shells of platform ", platform, "") < 0) ||
+	    buf_append_str(b, "\n") < 0)
 		return -1;
-	return problem != NULL ? add(b, "Problem: ", problem, "\n") : 0;
+	return problem != NULL ? npctl_add_text(b, "Problem: ", problem, "\n") : 0;
 }
 
 static int
 add_ssh(struct buf *b, const cJSON *ssh)
 {
-	const char *known_as = string(ssh, "known_as");
+	const char *known_as = npjson_string(ssh, "known_as");
 
 	if (add_list(b, "ssh's configuration: ", cJSON_GetObjectItemCaseSensitive(ssh, "files")) < 0 ||
-	    (known_as != NULL && add(b, "In known_hosts as: ", known_as, "\n") < 0))
+	    (known_as != NULL && npctl_add_text(b, "In known_hosts as: ", known_as, "\n") < 0))
 		return -1;
 	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(ssh, "proxy_command")) &&
 	    buf_append_str(b, "Through a ProxyCommand of ssh's configuration\n") < 0)
@@ -165,8 +152,63 @@ npctl_config_text(struct buf *b, const cJSON *result)
 	if (add_head(b, result) < 0)
 		return -1;
 	cJSON_ArrayForEach (row, cJSON_GetObjectItemCaseSensitive(result, "settings")) {
-		if (is_shown(row) && add_row(b, row, string(result, "platform")) < 0)
+		if (is_shown(row) && add_row(b, row, npjson_string(result, "platform")) < 0)
 			return -1;
 	}
 	return add_ssh(b, cJSON_GetObjectItemCaseSensitive(result, "ssh"));
 }
+
+/* ---- the verbs ---- */
+
+/* One device or operand: what it means is not looked up among those that are known. */
+static cJSON *
+show_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	if (o->args_count > 0)
+		cJSON_AddStringToObject(params, "device", o->args[0]);
+	return params;
+}
+
+static void
+print_config(const struct npctl_options *o NP_UNUSED, const cJSON *result)
+{
+	struct buf b;
+
+	buf_init(&b, NPCTL_TEXT_MAX);
+	npctl_print_buffer(&b, npctl_config_text(&b, result));
+}
+
+static bool
+show_without(struct npctl *c, const struct np_error *err)
+{
+	npctl_daemon_show(c, "-T", err);
+	return true;
+}
+
+const struct npctl_verb npctl_verb_config_show = {
+    .name = "config show",
+    .usage = "[DEVICE] [-f CONFIG]",
+    .help = "the settings in use and where each came from",
+    .args_max = 1,
+    .method = "config_show",
+    .params = show_params,
+    .print = print_config,
+    .without = show_without,
+};
+
+static void
+run_check(struct npctl *c)
+{
+	npctl_daemon_check(c, NULL);
+}
+
+const struct npctl_verb npctl_verb_config_check = {
+    .name = "config check",
+    .usage = "[-f CONFIG]",
+    .help = "is the configuration good? (FILE:LINE: what is not)",
+    .no_json = NPCTL_NO_JSON_OF_CHECKS,
+    .broker = NPCTL_BROKER_UNUSED,
+    .run = run_check,
+};

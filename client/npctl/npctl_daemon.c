@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,15 +16,12 @@
 
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024)
 
-static bool
-is_method(const struct npctl_options *o, const char *method)
-{
-	return strcmp(o->method, method) == 0;
-}
-
-/* netpulsed's arguments; options first, so that an argument that begins with a dash is none.  The caller frees it. */
+/*
+ * netpulsed's arguments; options first, so that an argument that begins with a dash is none.  before: what stands
+ * before the first argument, or NULL.  The caller frees it.
+ */
 static const char **
-make_argv(const struct npctl_options *o, const char *program, const char *task)
+make_argv(const struct npctl_options *o, const char *program, const char *task, const char *before)
 {
 	const char **argv = xcalloc((size_t)o->args_count + 8, sizeof(char *));
 	size_t n = 0;
@@ -34,10 +32,10 @@ make_argv(const struct npctl_options *o, const char *program, const char *task)
 		argv[n++] = "-f";
 		argv[n++] = o->file;
 	}
-	if (is_method(o, "check_platform"))
-		argv[n++] = "-P";
+	if (before != NULL)
+		argv[n++] = before;
 	for (int i = 0; i < o->args_count; i++) {
-		if (i == (is_method(o, "check_platform") ? 1 : 0))
+		if (i == (before != NULL ? 1 : 0))
 			argv[n++] = "--";
 		argv[n++] = o->args[i];
 	}
@@ -50,23 +48,19 @@ become(const char *program, const char **argv)
 	execv(program, (char *const *)(uintptr_t)argv);
 }
 
-static void
-cannot_execute(const char *program, struct np_error *err)
-{
-	error_set_errno(err, REASON_CONNECT_FAILED, "execute %s (NETPULSE_DAEMON names another)", program);
-}
-
 void
-npctl_daemon_check(const struct npctl_options *o, struct np_error *err)
+npctl_daemon_check(struct npctl *c, const char *before)
 {
-	const char *program = npstart_program(err), **argv;
+	struct np_error err;
+	const char *program = npstart_program(&err), **argv;
 
-	if (program == NULL)
-		return;
-	argv = make_argv(o, program, "-t");
-	become(program, argv);
-	cannot_execute(program, err);
-	free(argv);
+	if (program != NULL) {
+		argv = make_argv(c->o, program, "-t", before);
+		become(program, argv);
+		error_set_errno(&err, REASON_CONNECT_FAILED, "execute %s (NETPULSE_DAEMON names another)", program);
+		free(argv);
+	}
+	npctl_say_error(c, NULL, &err);
 }
 
 /* The child's end: standard output is the pipe, everything else stays. */
@@ -138,8 +132,10 @@ run(const char *program, const char **argv, struct buf *b, struct np_error *err)
 	return await(pid, program, rc == 0 ? err : NULL) == 0 ? rc : -1;
 }
 
-cJSON *
-npctl_daemon_ask(const struct npctl_options *o, struct np_error *err)
+/* What netpulsed prints for that task, parsed; NULL when it has said why there is nothing (err's reason NONE), or err.
+ */
+static cJSON *
+ask(const struct npctl_options *o, const char *task, struct np_error *err)
 {
 	const char *program = npstart_program(err), **argv;
 	cJSON *result = NULL;
@@ -147,7 +143,7 @@ npctl_daemon_ask(const struct npctl_options *o, struct np_error *err)
 
 	if (program == NULL)
 		return NULL;
-	argv = make_argv(o, program, is_method(o, "config_show") ? "-T" : "-L");
+	argv = make_argv(o, program, task, NULL);
 	buf_init(&b, ANSWER_MAX);
 	if (run(program, argv, &b, err) == 0) {
 		result = cJSON_ParseWithLength((const char *)buf_head(&b), b.len);
@@ -157,4 +153,20 @@ npctl_daemon_ask(const struct npctl_options *o, struct np_error *err)
 	buf_free(&b);
 	free(argv);
 	return result;
+}
+
+void
+npctl_daemon_show(struct npctl *c, const char *task, const struct np_error *why)
+{
+	struct np_error err;
+	cJSON *result;
+
+	if (why != NULL)
+		fprintf(stderr, "npctl: %s: this is what one would use\n", why->text);
+	result = ask(c->o, task, &err);
+	if (result == NULL && err.reason != REASON_NONE)
+		npctl_say_error(c, NULL, &err);
+	else if (result == NULL)
+		c->status = NPCTL_EXIT_FAILED;
+	npctl_show(c, result);
 }

@@ -5,18 +5,18 @@
 #ifndef NP_CTL_DAEMON_H
 #define NP_CTL_DAEMON_H
 
-#include <cjson/cJSON.h>
+#include "npctl/npctl_impl.h"
 
-#include "base/compiler.h"
-#include "base/error.h"
-#include "npctl/npctl.h"
+#define NPCTL_NO_JSON_OF_CHECKS "--json does not go with it: its lines are FILE:LINE: text"
 
-/* Becomes netpulsed -t, for `config check` and `platform check`.  Returns, with err, only when that failed. */
-void npctl_daemon_check(const struct npctl_options *o, struct np_error *err);
 /*
- * The result that a broker would give for `config show`, `platform list` or `platform show` (netpulsed -T, -L): the
- * caller frees it.  NULL when netpulsed failed and has said why on stderr (err's reason is then NONE), or with err.
+ * Becomes netpulsed -t, with an option before the arguments or NULL.  Returns only when that failed, which it has said.
  */
-cJSON *npctl_daemon_ask(const struct npctl_options *o, struct np_error *err) NP_MUST_CHECK;
+void npctl_daemon_check(struct npctl *c, const char *before);
+/*
+ * Shows the result that a broker would give for the verb, as netpulsed prints it for that task (-T, -L); why: no broker
+ * gave it, or NULL where none was asked.
+ */
+void npctl_daemon_show(struct npctl *c, const char *task, const struct np_error *why);
 
 #endif

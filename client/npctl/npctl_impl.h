@@ -1,10 +1,12 @@
-/* What npctl_verbs.c (start, simple verbs, end) and npctl_open.c share. */
+/* What the files of npctl's verbs share: a run of npctl, and what they do alike. */
 #ifndef NP_CTL_IMPL_H
 #define NP_CTL_IMPL_H
 
+#include "base/buf.h"
 #include "lib/npclient.h"
-#include "npctl/npctl.h"
 #include "lib/npprompt.h"
+#include "npctl/npctl.h"
+#include "npctl/npctl_verb.h"
 
 struct npctl {
 	const struct npctl_options *o;
@@ -13,12 +15,14 @@ struct npctl {
 	int wake_fd;
 	int left;      /* requests without an answer */
 	int64_t asked; /* by npctl_ask(), so far */
-	char **names;  /* the devices of open, record and test */
+	char **names;  /* the devices of npctl_login() */
 	size_t names_count, next_name;
 	cJSON *steps; /* of a test, for --json */
 	int status;
 	int output_error; /* errno of a write to standard output that failed, or 0 */
 };
+
+/* ---- npctl_ask.c ---- */
 
 /* "npctl: DEVICE: reason: text", or without the first two for device NULL; the exit status will be 1. */
 void npctl_say_error(struct npctl *c, const char *device, const struct np_error *err);
@@ -28,48 +32,33 @@ void npctl_print_json(const cJSON *json);
  * room, nothing is shown in part: it says so and ends npctl.
  */
 void npctl_print_buffer(struct buf *b, int result);
+/* Appends text, made harmless, between two others.  -1 when it does not fit. */
+int npctl_add_text(struct buf *b, const char *before, const char *text, const char *after) NP_MUST_CHECK;
 /* Hands on what was printed so far.  False: it cannot be, which c remembers. */
 bool npctl_flush(struct npctl *c);
-/* The number of that name, 0 where there is none. */
-double npctl_number(const cJSON *object, const char *name);
-
-/*
- * The verbs that steer (npctl_steer.c): the params of the request, NULL with err for arguments that make no sense; and
- * the line that says what came of it.
- */
-cJSON *npctl_device_params(const struct npctl_options *o); /* which devices, alone */
-cJSON *npctl_steer_params(const struct npctl_options *o, struct np_error *err);
-cJSON *npctl_close_params(const struct npctl_options *o, struct np_error *err);
-cJSON *npctl_kill_params(const struct npctl_options *o, struct np_error *err);
-void npctl_print_steer(const struct npctl_options *o, const cJSON *result);
-void npctl_print_close(const struct npctl_options *o, const cJSON *result);
-void npctl_print_kill(const struct npctl_options *o, const cJSON *result);
-
 /*
  * Asks one thing (params are taken over) and waits for the result, which the caller owns; NULL: the error has been
  * said, the exit status will be 1.
  */
 cJSON *npctl_ask(struct npctl *c, const char *method, cJSON *params);
-/* The result of `status` with these params (taken over) in one piece, or NULL as above. */
-cJSON *npctl_fetch_status(struct npctl *c, cJSON *params);
+/* Prints a result (NULL: nothing) as JSON or in the verb's words, and frees it. */
+void npctl_show(struct npctl *c, cJSON *result);
+/* The devices of the arguments, or all. */
+cJSON *npctl_device_params(const struct npctl_options *o);
 
-/* The table, a page of it or one device in full (npctl_page.c). */
-void npctl_print_status(const struct npctl_options *o, const cJSON *result);
+/* ---- npctl_login.c ---- */
 
-/* A test (npctl_test.c): a step of it, and its end.  They print, for people as it goes on, JSON at the end. */
-void npctl_test_step(struct npctl *c, const cJSON *step);
-void npctl_test_passed(struct npctl *c, const char *device, const cJSON *result);
-void npctl_test_failed(struct npctl *c, const char *device, const cJSON *error, const struct np_error *err);
+/* What is done with devices that may have to be logged in to, where a person may be asked something. */
+struct npctl_login {
+	bool several; /* all arguments are devices, not the first alone */
+	/* All but the first may be NULL. */
+	void (*done)(struct npctl *c, const char *device, const cJSON *result);
+	void (*failed)(struct npctl *c, const char *device, const cJSON *error, const struct np_error *err);
+	void (*add_params)(const struct npctl_options *o, cJSON *params);
+	void (*step)(struct npctl *c, const cJSON *step);
+};
 
-/* Whether the verb is one of those that npctl_open() does: a person may be asked something, and a broker is started. */
-bool npctl_can_ask(const struct npctl_options *o);
-/* open, record, test and platform test with the devices of the arguments; c is connected. */
-void npctl_open(struct npctl *c);
-/* Prints events until the broker ends, or nobody reads them any more; c is connected. */
-void npctl_watch(struct npctl *c);
-/* Prints the metrics, or replaces the file of --output; c is connected. */
-void npctl_metrics(struct npctl *c);
-/* For metrics with --output, when no broker runs: a file that says so.  False: something else was asked for. */
-bool npctl_metrics_without(struct npctl *c);
+/* The verb's request for each device; c is connected. */
+void npctl_login(struct npctl *c, const struct npctl_login *login);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/npjson.h"
 #include "npctl/npctl_impl.h"
 #include "base/xalloc.h"
 
@@ -89,43 +90,16 @@ put_text(struct npctl *c, const char *text)
 /* ---- the request ---- */
 
 static void
-take_answer(struct npctl *c, const struct message *m)
+run_metrics(struct npctl *c)
 {
-	const cJSON *text = cJSON_GetObjectItemCaseSensitive(m->result, "text");
-	struct np_error err;
+	cJSON *result = npctl_ask(c, "metrics", params_of(c->o));
+	const char *text = npjson_string(result, "text");
 
-	if (m->kind == MESSAGE_ERROR) {
-		message_error_read(m->error, &err);
-		npctl_say_error(c, NULL, &err);
-	} else if (c->o->json) {
-		npctl_print_json(m->result);
-	} else if (cJSON_IsString(text)) {
-		put_text(c, text->valuestring);
-	}
-}
-
-void
-npctl_metrics(struct npctl *c)
-{
-	bool answered = false;
-	struct message m;
-	struct frame frame;
-	struct np_error err;
-
-	if (npclient_request(&c->client, 1, "metrics", params_of(c->o), &err) == -1) {
-		npctl_say_error(c, NULL, &err);
-		return;
-	}
-	while (!answered) {
-		if (npclient_wait(&c->client, &m, &frame, &err) != FRAME_READY) {
-			npctl_say_error(c, NULL, &err);
-			return;
-		}
-		answered = m.kind == MESSAGE_RESULT || m.kind == MESSAGE_ERROR;
-		if (answered)
-			take_answer(c, &m);
-		npclient_done(&c->client, &m, &frame);
-	}
+	if (result != NULL && c->o->json)
+		npctl_print_json(result);
+	else if (text != NULL)
+		put_text(c, text);
+	cJSON_Delete(result);
 }
 
 /* As openmetrics.c writes labels; names were checked with the options. */
@@ -144,12 +118,12 @@ labels_text(const struct npctl_options *o)
 	return text;
 }
 
-bool
-npctl_metrics_without(struct npctl *c)
+static bool
+write_without(struct npctl *c, const struct np_error *err NP_UNUSED)
 {
 	char *labels, *text;
 
-	if (strcmp(c->o->verb, "metrics") != 0 || c->o->output == NULL)
+	if (c->o->output == NULL)
 		return false;
 	labels = labels_text(c->o);
 	text = xasprintf(
@@ -159,3 +133,20 @@ npctl_metrics_without(struct npctl *c)
 	free(text);
 	return true;
 }
+
+static int
+check_metrics(const struct npctl_options *o, struct np_error *err)
+{
+	if (o->json && o->output != NULL)
+		return error_set(err, REASON_INVALID_PARAMS, "metrics: either --json or --output");
+	return 0;
+}
+
+const struct npctl_verb npctl_verb_metrics = {
+    .name = "metrics",
+    .usage = "[--devices] [--label NAME=VALUE] [--output FILE]",
+    .help = "counters and histograms as OpenMetrics text",
+    .check = check_metrics,
+    .run = run_metrics,
+    .without = write_without,
+};

@@ -1,275 +1,94 @@
-/*
- * The verbs that can meet a question (a password, a host key): `npctl open`, `npctl record`, `npctl test` and `npctl
- * platform test`.  open opens its devices many at a time and asks one question after the other; the others have one
- * device, and print what the broker tells meanwhile.
- */
-#include <poll.h>
+/* `npctl open` and `npctl record`. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "npctl/npctl.h"
+#include "lib/npjson.h"
 #include "npctl/npctl_impl.h"
-#include "lib/npsignal.h"
 #include "base/text.h"
-#include "base/xalloc.h"
-
-/* Devices that are opened at a time: who waits behind dead ones must not run out of queue_timeout. */
-#define OPEN_AT_ONCE 32
-
-/* Requests are numbered from 1 in the order of the devices. */
-static const char *
-device_of(const struct npctl *c, int64_t id)
-{
-	return id >= 1 && id <= (int64_t)c->names_count ? c->names[id - 1] : NULL;
-}
 
 static void
-add_name(struct npctl *c, const char *name)
-{
-	c->names = xreallocarray(c->names, c->names_count + 1, sizeof(c->names[0]));
-	c->names[c->names_count++] = xstrdup(name);
-}
-
-/* The devices that a list, a group or a pattern stands for; -1: the broker has said why there are none. */
-static int
-add_pattern(struct npctl *c, const char *pattern)
-{
-	cJSON *params = cJSON_CreateObject(), *result;
-	const cJSON *name;
-
-	cJSON_AddStringToObject(params, "pattern", pattern);
-	result = npctl_ask(c, "devices", params);
-	cJSON_ArrayForEach (name, cJSON_GetObjectItemCaseSensitive(result, "devices")) {
-		if (cJSON_IsString(name))
-			add_name(c, name->valuestring);
-	}
-	cJSON_Delete(result);
-	return result != NULL ? 0 : -1;
-}
-
-static int
-choose_devices(struct npctl *c)
-{
-	bool several = strcmp(c->o->verb, "open") == 0;
-	int count = several ? c->o->args_count : 1;
-
-	if (c->o->all)
-		return add_pattern(c, "*");
-	for (int i = 0; i < count; i++) {
-		if (!several || strpbrk(c->o->args[i], "@,*?[") == NULL)
-			add_name(c, c->o->args[i]);
-		else if (add_pattern(c, c->o->args[i]) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-bool
-npctl_can_ask(const struct npctl_options *o)
-{
-	return strcmp(o->verb, "open") == 0 || strcmp(o->verb, "record") == 0 || strcmp(o->verb, "test") == 0 ||
-	       strcmp(o->method, "platform_test") == 0;
-}
-
-static cJSON *
-device_params(const struct npctl *c, const char *device)
-{
-	const char *agent = npclient_agent_socket();
-	cJSON *params = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(params, "device", device);
-	if (npprompt_available(&c->prompt))
-		cJSON_AddTrueToObject(params, "interactive");
-	if (agent != NULL)
-		cJSON_AddStringToObject(params, "agent_socket", agent);
-	return params;
-}
-
-/* What makes a record of one device: the commands behind it. */
-static void
-add_commands(const struct npctl *c, cJSON *params)
-{
-	cJSON *commands = c->o->args_count > 1 ? cJSON_AddArrayToObject(params, "commands") : NULL;
-
-	for (int i = 1; i < c->o->args_count; i++)
-		cJSON_AddItemToArray(commands, cJSON_CreateString(c->o->args[i]));
-}
-
-/* Keeps as many requests going as may be at once. */
-static void
-send_more(struct npctl *c)
-{
-	struct np_error err;
-
-	while (c->next_name < c->names_count && c->left < OPEN_AT_ONCE) {
-		const char *name = c->names[c->next_name++];
-		cJSON *params = device_params(c, name);
-		if (strcmp(c->o->verb, "record") == 0)
-			add_commands(c, params);
-		if (c->o->login)
-			cJSON_AddTrueToObject(params, "login");
-		if (npclient_request(&c->client, (int64_t)c->next_name, c->o->method, params, &err) == -1)
-			npctl_say_error(c, name, &err);
-		else
-			c->left++;
-	}
-}
-
-static void
-opened(struct npctl *c, const char *device, const cJSON *result)
+print_opened(struct npctl *c, const char *device, const cJSON *result)
 {
 	char shown[256];
 
-	if (strcmp(c->o->method, "test") == 0) {
-		npctl_test_passed(c, device, result);
-		return;
-	}
-	if (strcmp(c->o->verb, "open") != 0) { /* what came as output says it */
-		if (npctl_number(result, "failed") > 0)
-			c->status = NPCTL_EXIT_FAILED;
-		return;
-	}
 	if (c->o->json) {
 		npctl_print_json(result);
 		return;
 	}
 	text_vis_into(shown, sizeof(shown), device);
-	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "reused")))
-		printf("%s: session #%.0f is open\n", shown, npctl_number(result, "session"));
+	if (npjson_true(result, "reused"))
+		printf("%s: session #%.0f is open\n", shown, npjson_number(result, "session", 0));
 	else
-		printf("%s: session #%.0f opened in %.0f ms\n", shown, npctl_number(result, "session"),
-		    npctl_number(result, "connect_ms"));
+		printf("%s: session #%.0f opened in %.0f ms\n", shown, npjson_number(result, "session", 0),
+		    npjson_number(result, "connect_ms", 0));
 }
 
 static void
-on_open_message(struct npctl *c, const struct message *m, const struct frame *frame)
+run_open(struct npctl *c)
 {
-	const char *device = m->id.kind == MESSAGE_ID_NUMBER ? device_of(c, m->id.number) : NULL;
-	struct np_error err;
+	npctl_login(c, &(const struct npctl_login){.several = true, .done = print_opened});
+}
 
-	switch (m->kind) {
-	case MESSAGE_NOTIFICATION:
-		if (strcmp(m->method, "prompt") == 0 && !npprompt_add(&c->prompt, m->params))
-			npclient_answer(&c->client, m->params, NULL);
-		else if (strcmp(m->method, "stdout") == 0)
-			fwrite(frame->data, 1, frame->data_size, stdout);
-		else if (strcmp(m->method, "step") == 0)
-			npctl_test_step(c, m->params);
-		break;
-	case MESSAGE_RESULT:
-		if (device != NULL) {
-			opened(c, device, m->result);
-			c->left--;
-			send_more(c);
-		}
-		break;
-	case MESSAGE_ERROR:
-		message_error_read(m->error, &err);
-		if (strcmp(c->o->method, "test") == 0)
-			npctl_test_failed(c, device, m->error, &err);
-		npctl_say_error(c, device, &err);
-		c->left = device != NULL ? c->left - 1 : 0;
-		if (device != NULL)
-			send_more(c);
-		break;
-	case MESSAGE_REQUEST:
-		break; /* the broker asks nothing */
-	}
+const struct npctl_verb npctl_verb_open = {
+    .name = "open",
+    .usage = "DEVICE ...",
+    .help = "make a session now (starts a broker when none runs)",
+    .args_min = 1,
+    .args_max = NPCTL_ARGS_MANY,
+    .missing = NPCTL_MISSING_DEVICES,
+    .broker = NPCTL_BROKER_STARTS,
+    .method = "open",
+    .run = run_open,
+};
+
+/* What came as output says the rest. */
+static void
+note_failures(struct npctl *c, const char *device NP_UNUSED, const cJSON *result)
+{
+	if (npjson_number(result, "failed", 0) > 0)
+		c->status = NPCTL_EXIT_FAILED;
 }
 
 static void
-on_typed(struct npctl *c)
+add_commands(const struct npctl_options *o, cJSON *params)
 {
-	enum npprompt_status status = npprompt_read(&c->prompt);
+	cJSON *commands = o->args_count > 1 ? cJSON_AddArrayToObject(params, "commands") : NULL;
 
-	if (status == NPPROMPT_MORE)
-		return;
-	npclient_answer(
-	    &c->client, npprompt_current(&c->prompt), status == NPPROMPT_ANSWERED ? npprompt_answer(&c->prompt) : NULL);
-	npprompt_next(&c->prompt);
+	for (int i = 1; i < o->args_count; i++)
+		cJSON_AddItemToArray(commands, cJSON_CreateString(o->args[i]));
 }
 
 static void
-on_open_signals(struct npctl *c)
+run_record(struct npctl *c)
 {
-	npsignal_drain(c->wake_fd);
-	if (npsignal_came(SIGTSTP)) {
-		npprompt_suspend(&c->prompt);
-		npsignal_stop_process(false);
-		npprompt_resume(&c->prompt);
-	}
-	if (*npsignal_stop_flag() != 0) {
-		c->status = 128 + *npsignal_stop_flag();
-		c->left = 0;
-	}
+	npctl_login(c, &(const struct npctl_login){.done = note_failures, .add_params = add_commands});
 }
+
+const struct npctl_verb npctl_verb_record = {
+    .name = "record",
+    .usage = "DEVICE [COMMAND ...]",
+    .help = "a transcript of a session with its command line",
+    .args_min = 1,
+    .args_max = NPCTL_ARGS_MANY,
+    .missing = "name a device, and commands to run on it",
+    .broker = NPCTL_BROKER_STARTS,
+    .method = "record",
+    .run = run_record,
+};
 
 static void
-drain_open_messages(struct npctl *c)
+run_platform_test(struct npctl *c)
 {
-	struct message m;
-	struct frame frame;
-	struct np_error err;
-
-	while (c->left > 0) {
-		switch (npclient_next(&c->client, &m, &frame, &err)) {
-		case FRAME_MORE:
-			return;
-		case FRAME_BAD:
-			npctl_say_error(c, NULL, &err);
-			c->left = 0;
-			return;
-		case FRAME_READY:
-			on_open_message(c, &m, &frame);
-			npclient_done(&c->client, &m, &frame);
-			break;
-		}
-	}
+	npctl_login(c, &(const struct npctl_login){.done = note_failures});
 }
 
-static void
-wait_open(struct npctl *c)
-{
-	bool asking = npprompt_current(&c->prompt) != NULL;
-	struct pollfd fds[3] = {{.fd = c->client.fd, .events = POLLIN}, {.fd = c->wake_fd, .events = POLLIN},
-	    {.fd = asking ? c->prompt.tty : -1, .events = POLLIN}};
-	struct np_error err;
-
-	if (npclient_pending(&c->client) > 0 && !c->client.lost)
-		fds[0].events |= POLLOUT;
-	npsignal_force_interrupt(asking);
-	if (poll(fds, 3, npclient_timeout_ms(&c->client)) == -1)
-		return;
-	if (fds[1].revents != 0)
-		on_open_signals(c);
-	if (fds[2].revents != 0 && npprompt_current(&c->prompt) != NULL)
-		on_typed(c);
-	if ((fds[0].revents & ~POLLOUT) != 0 && npclient_fill(&c->client, &err) == -1) {
-		npctl_say_error(c, NULL, &err);
-		c->left = 0;
-	}
-	if (npclient_timeout_ms(&c->client) == 0) {
-		error_set(&err, REASON_CONNECT_TIMEOUT, "the broker at %s does not answer", c->client.path);
-		npctl_say_error(c, NULL, &err);
-		c->left = 0;
-	}
-}
-
-void
-npctl_open(struct npctl *c)
-{
-	if (choose_devices(c) == 0)
-		send_more(c);
-	while (c->left > 0) {
-		npclient_flush(&c->client);
-		drain_open_messages(c);
-		if (c->left > 0)
-			wait_open(c);
-		npctl_flush(c);
-	}
-	for (size_t i = 0; i < c->names_count; i++)
-		free(c->names[i]);
-	free(c->names);
-	cJSON_Delete(c->steps);
-}
+const struct npctl_verb npctl_verb_platform_test = {
+    .name = "platform test",
+    .usage = "DEVICE",
+    .help = "try its platform on the device itself",
+    .args_min = 1,
+    .args_max = 1,
+    .missing = "name a device",
+    .broker = NPCTL_BROKER_STARTS,
+    .method = "platform_test",
+    .run = run_platform_test,
+};

@@ -1,92 +1,20 @@
-/* npctl's command line: options may stand anywhere; which verb takes what is in one table. */
+/* npctl's command line: options may stand anywhere.  One row an option; which verb takes it says the verb's usage. */
 #include "npctl/npctl.h"
 
 #include <getopt.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "npctl/npctl_verb.h"
+#include "base/compiler.h"
 #include "base/text.h"
 
 /* Seconds between two looks at the broker. */
 #define DELAY_MIN 0.1
 #define DELAY_MAX 3600
-
-enum {
-	OPT_JSON = 256,
-	OPT_NOW,
-	OPT_ALL,
-	OPT_WAIT,
-	OPT_DEVICES,
-	OPT_LABEL,
-	OPT_OUTPUT,
-	OPT_LOGIN,
-	OPT_PAGE,
-	OPT_HELP,
-	OPT_VERSION
-};
-
-static const struct option long_options[] = {
-    {"json", no_argument, NULL, OPT_JSON},
-    {"now", no_argument, NULL, OPT_NOW},
-    {"all", no_argument, NULL, OPT_ALL},
-    {"wait", no_argument, NULL, OPT_WAIT},
-    {"login", no_argument, NULL, OPT_LOGIN},
-    {"page", required_argument, NULL, OPT_PAGE},
-    {"text", required_argument, NULL, 'm'},
-    {"devices", no_argument, NULL, OPT_DEVICES},
-    {"label", required_argument, NULL, OPT_LABEL},
-    {"output", required_argument, NULL, OPT_OUTPUT},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
-};
-
-/* Options that go with some verbs only. */
-enum { NOW = 1, ALL = 2, WAIT = 4, TEXT = 8, SCREEN = 16, METRICS = 32, LOGIN = 64, PAGE = 128 };
-
-static const struct verb {
-	const char *name;
-	int args_min, args_max;
-	int options;
-	const char *wants; /* what the least argument is */
-} verbs[] = {
-    {"close", 1, 1000, NOW | ALL | WAIT, "name a device or a session (#ID), or give --all"},
-    {"config", 0, 1000, 0, NULL},
-    {"disable", 1, 1000, ALL | WAIT | TEXT, "name a device, @group or glob, or give --all"},
-    {"drain", 0, 1000, ALL | WAIT | TEXT, NULL},
-    {"enable", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
-    {"kill", 1, 1, 0, "give the number of a session, request or client, as status shows it"},
-    {"metrics", 0, 0, METRICS, NULL},
-    {"open", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
-    {"pause", 1, 1000, ALL | WAIT, "name a device, @group or glob, or give --all"},
-    {"ping", 0, 0, 0, NULL},
-    {"platform", 0, 1000, 0, NULL},
-    {"reconnect", 1, 1000, ALL | WAIT, "name a device, @group or glob, or give --all"},
-    {"record", 1, 1000, 0, "name a device, and commands to run on it"},
-    {"reload", 0, 0, 0, NULL},
-    {"resume", 1, 1000, ALL, "name a device, @group or glob, or give --all"},
-    {"status", 0, 1000, ALL | PAGE, NULL},
-    {"stop", 0, 0, NOW, NULL},
-    {"sync", 0, 0, 0, NULL},
-    {"test", 1, 1, LOGIN, "name a device"},
-    {"top", 0, 0, SCREEN, NULL},
-    {"watch", 0, 1, 0, NULL},
-};
-
-/* The second word of some, and what it takes. */
-static const struct {
-	const char *verb, *word, *method;
-	int args_min, args_max;
-	const char *missing;
-} subverbs[] = {
-    {"config", "check", "check_config", 0, 0, NULL},
-    {"config", "show", "config_show", 0, 1, NULL},
-    {"platform", "check", "check_platform", 1, 1000, "name a platform file"},
-    {"platform", "list", "platforms", 0, 0, NULL},
-    {"platform", "test", "platform_test", 1, 1, "name a device"},
-    {"platform", "show", "platforms", 1, 1, "name a platform; npctl platform list shows which there are"},
-};
 
 static int
 usage(struct np_error *err, const char *word, const char *what)
@@ -96,130 +24,7 @@ usage(struct np_error *err, const char *word, const char *what)
 	return error_set(err, REASON_INVALID_PARAMS, "%s: %s", text_vis_into(shown, sizeof(shown), word), what);
 }
 
-static int
-unknown_verb(const char *verb, struct np_error *err)
-{
-	const char *names[NP_COUNT(verbs)], *near;
-	char shown[128];
-
-	for (size_t i = 0; i < NP_COUNT(verbs); i++)
-		names[i] = verbs[i].name;
-	near = text_nearest(verb, names, NP_COUNT(verbs));
-	text_vis_into(shown, sizeof(shown), verb);
-	if (near != NULL)
-		return error_set(err, REASON_INVALID_PARAMS, "%s: no such command; did you mean %s?", shown, near);
-	return error_set(err, REASON_INVALID_PARAMS, "%s: no such command; npctl --help lists them", shown);
-}
-
-static const struct verb *
-find_verb(const char *name)
-{
-	for (size_t i = 0; i < NP_COUNT(verbs); i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	return NULL;
-}
-
-static int
-check_options(const struct npctl_options *o, const struct verb *verb, struct np_error *err)
-{
-	if (o->now && (verb->options & NOW) == 0)
-		return usage(err, o->verb, "--now does not go with it");
-	if (o->all && (verb->options & ALL) == 0)
-		return usage(err, o->verb, "--all does not go with it");
-	if (o->wait && (verb->options & WAIT) == 0)
-		return usage(err, o->verb, "--wait does not go with it");
-	if (o->text != NULL && (verb->options & TEXT) == 0)
-		return usage(err, o->verb, "-m does not go with it");
-	if (o->delay > 0 && (verb->options & SCREEN) == 0)
-		return usage(err, o->verb, "-d does not go with it");
-	if (o->json && (verb->options & SCREEN) != 0)
-		return usage(err, o->verb, "it is for people: status --json is for programs");
-	if ((o->devices || o->labels_count > 0 || o->output != NULL) && (verb->options & METRICS) == 0)
-		return usage(err, o->verb, "--devices, --label and --output go with metrics only");
-	if (o->json && o->output != NULL)
-		return usage(err, o->verb, "either --json or --output");
-	if (o->login && (verb->options & LOGIN) == 0)
-		return usage(err, o->verb, "--login does not go with it");
-	if (o->page > 0 && (verb->options & PAGE) == 0)
-		return usage(err, o->verb, "--page does not go with it");
-	if (o->page > 0 && (o->all || o->json))
-		return usage(err, o->verb, "--page goes neither with --all nor with --json");
-	if (o->all && o->args_count > 0 && (verb->options & PAGE) == 0)
-		return usage(err, o->args[0], "--all means all devices: name none beside it");
-	return 0;
-}
-
-static int
-unknown_subverb(const struct npctl_options *o, struct np_error *err)
-{
-	char names[128] = "", shown[64];
-	size_t used = 0;
-
-	for (size_t i = 0; i < NP_COUNT(subverbs); i++)
-		if (strcmp(subverbs[i].verb, o->verb) == 0)
-			used += (size_t)snprintf(
-			    names + used, sizeof(names) - used, "%s%s", used > 0 ? ", " : "", subverbs[i].word);
-	if (o->args_count == 0)
-		return error_set(err, REASON_INVALID_PARAMS, "%s: say what to do with it: %s", o->verb, names);
-	return error_set(err, REASON_INVALID_PARAMS, "%s %s: no such command; there are %s", o->verb,
-	    text_vis_into(shown, sizeof(shown), o->args[0]), names);
-}
-
-/* Takes the second word off the arguments. */
-static int
-take_subverb(struct npctl_options *o, struct np_error *err)
-{
-	size_t i = 0;
-
-	while (i < NP_COUNT(subverbs) && (strcmp(subverbs[i].verb, o->verb) != 0 || o->args_count == 0 ||
-					     strcmp(subverbs[i].word, o->args[0]) != 0))
-		i++;
-	if (i == NP_COUNT(subverbs))
-		return unknown_subverb(o, err);
-	o->method = subverbs[i].method;
-	o->args++;
-	o->args_count--;
-	if (o->args_count < subverbs[i].args_min)
-		return usage(err, subverbs[i].word, subverbs[i].missing);
-	if (o->args_count > subverbs[i].args_max)
-		return usage(err, o->args[subverbs[i].args_max], "one argument too many; npctl --help shows how");
-	if (o->json && strncmp(o->method, "check_", strlen("check_")) == 0)
-		return usage(err, subverbs[i].word, "--json does not go with it: its lines are FILE:LINE: text");
-	return 0;
-}
-
-static bool
-has_subverbs(const struct npctl_options *o)
-{
-	return strcmp(o->verb, "config") == 0 || strcmp(o->verb, "platform") == 0;
-}
-
-static int
-check_verb(struct npctl_options *o, struct np_error *err)
-{
-	const struct verb *verb = find_verb(o->verb);
-
-	if (verb == NULL)
-		return unknown_verb(o->verb, err);
-	if (check_options(o, verb, err) == -1)
-		return -1;
-	if (o->args_count < verb->args_min && !o->all)
-		return usage(err, o->verb, verb->wants);
-	if (o->args_count > verb->args_max)
-		return usage(err, o->args[verb->args_max], "one argument too many; npctl --help shows how");
-	o->method = o->verb;
-	if (o->file != NULL && !has_subverbs(o))
-		return usage(err, o->verb, "-f does not go with it: the broker has its configuration");
-	if (has_subverbs(o) && take_subverb(o, err) == -1)
-		return -1;
-	for (int k = 0; k < o->args_count; k++)
-		if (o->args[k][0] == '\0' || !text_is_utf8(o->args[k], strlen(o->args[k])))
-			return usage(err, o->verb, "a name is empty or not UTF-8");
-	if (o->text != NULL && !text_is_utf8(o->text, strlen(o->text)))
-		return usage(err, o->verb, "the text is not UTF-8");
-	return 0;
-}
+/* ---- the options ---- */
 
 static int
 take_delay(struct npctl_options *o, const char *text, struct np_error *err)
@@ -249,81 +54,189 @@ take_label(struct npctl_options *o, const char *label, struct np_error *err)
 	return 0;
 }
 
-static enum npctl_parsed
-take_option(struct npctl_options *o, int option, char **argv, struct np_error *err)
+static int
+take_page(struct npctl_options *o, const char *number, struct np_error *err)
 {
-	char name[3] = {'-', (char)optopt, '\0'};
+	if (text_parse_ulong(number, 1000000, &o->page) && o->page > 0)
+		return 0;
+	return usage(err, number, "--page takes a number from 1");
+}
 
-	switch (option) {
-	case 'S':
-		o->socket = optarg;
-		return NPCTL_PARSED;
-	case 'f':
-		o->file = optarg;
-		return NPCTL_PARSED;
-	case 'd':
-		return take_delay(o, optarg, err) == -1 ? NPCTL_USAGE : NPCTL_PARSED;
-	case OPT_JSON:
-		o->json = true;
-		return NPCTL_PARSED;
-	case OPT_NOW:
-		o->now = true;
-		return NPCTL_PARSED;
-	case OPT_ALL:
-		o->all = true;
-		return NPCTL_PARSED;
-	case OPT_WAIT:
-		o->wait = true;
-		return NPCTL_PARSED;
-	case OPT_PAGE:
-		if (text_parse_ulong(optarg, 1000000, &o->page) && o->page > 0)
-			return NPCTL_PARSED;
-		usage(err, optarg, "--page takes a number from 1");
-		return NPCTL_USAGE;
-	case OPT_LOGIN:
-		o->login = true;
-		return NPCTL_PARSED;
-	case 'm':
-		o->text = optarg;
-		return NPCTL_PARSED;
-	case OPT_DEVICES:
-		o->devices = true;
-		return NPCTL_PARSED;
-	case OPT_LABEL:
-		return take_label(o, optarg, err) == -1 ? NPCTL_USAGE : NPCTL_PARSED;
-	case OPT_OUTPUT:
-		o->output = optarg;
-		return NPCTL_PARSED;
-	case OPT_HELP:
-		return NPCTL_HELP;
-	case OPT_VERSION:
-		return NPCTL_VERSION;
-	default: /* option letters are no enum */
-		usage(err, optopt > 0 && optopt < 256 ? name : argv[optind - 1],
-		    option == ':' ? "an argument is missing" : "no such option; npctl --help lists them");
-		return NPCTL_USAGE;
+static int
+take_text(struct npctl_options *o, const char *text, struct np_error *err)
+{
+	o->text = text;
+	return text_is_utf8(text, strlen(text)) ? 0 : usage(err, "-m", "the text is not UTF-8");
+}
+
+#define MEMBER(m) offsetof(struct npctl_options, m)
+
+static const struct option_row {
+	const char *name;
+	const char *argument; /* NULL: none */
+	const char *help;     /* NULL: a second name of the option before it */
+	bool general;         /* goes with every verb, or each says itself why not */
+	/* What becomes of the argument, or else where it, or true, is kept. */
+	int (*take)(struct npctl_options *o, const char *argument, struct np_error *err);
+	size_t member;
+} rows[] = {
+    {"-S", "SOCKET", "where the broker listens", .general = true, .member = MEMBER(socket)},
+    {"--json", NULL, "for programs", .general = true, .member = MEMBER(json)},
+    {"--all", NULL, "all devices, in place of DEVICE", .member = MEMBER(all)},
+    {"--wait", NULL, "return when the old sessions are gone", .member = MEMBER(wait)},
+    {"--now", NULL, "do not wait for what runs", .member = MEMBER(now)},
+    {"-m", "TEXT", "what those who are refused are told", .take = take_text},
+    {"--text", "TEXT", NULL, .take = take_text},
+    {"-f", "CONFIG", "with this configuration, without a broker", .member = MEMBER(file)},
+    {"--login", NULL, "try to log in although a failure bars it", .member = MEMBER(login)},
+    {"--page", "NUMBER", "of the table, as large as the screen", .take = take_page},
+    {"-d", "SECONDS", "how often to look", .take = take_delay},
+    {"--devices", NULL, "metrics of each device too", .member = MEMBER(devices)},
+    {"--label", "NAME=VALUE", "a label for each metric", .take = take_label},
+    {"--output", "FILE", "replace this file", .member = MEMBER(output)},
+    {"--help", NULL, "print this", .general = true},
+    {"--version", NULL, "print the version", .general = true},
+};
+
+void
+npctl_options_help(void)
+{
+	for (size_t i = 0; i < NP_COUNT(rows); i++)
+		if (rows[i].help != NULL)
+			printf("  %s %-*s %s\n", rows[i].name, (int)(20 - strlen(rows[i].name)),
+			    rows[i].argument != NULL ? rows[i].argument : "", rows[i].help);
+}
+
+static void
+keep(struct npctl_options *o, const struct option_row *row, const char *argument)
+{
+	char *member = (char *)o + row->member;
+
+	if (row->argument == NULL)
+		*(bool *)(void *)member = true;
+	else
+		*(const char **)(void *)member = argument;
+}
+
+/* getopt_long(3)'s tables for the rows: what it returns is the letter, or 256 and the row. */
+static void
+make_getopt(struct option longs[NP_COUNT(rows) + 1], char shorts[2 * NP_COUNT(rows) + 2])
+{
+	size_t count = 0, n = 0;
+
+	shorts[n++] = ':';
+	for (size_t i = 0; i < NP_COUNT(rows); i++) {
+		int argument = rows[i].argument != NULL ? required_argument : no_argument;
+
+		if (rows[i].name[1] == '-') {
+			longs[count++] =
+			    (struct option){.name = rows[i].name + 2, .has_arg = argument, .val = 256 + (int)i};
+			continue;
+		}
+		shorts[n++] = rows[i].name[1];
+		if (argument != no_argument)
+			shorts[n++] = ':';
 	}
+	shorts[n] = '\0';
+	longs[count] = (struct option){.name = NULL};
+}
+
+static const struct option_row *
+row_of(int option)
+{
+	if (option >= 256)
+		return &rows[option - 256];
+	for (size_t i = 0; i < NP_COUNT(rows); i++)
+		if (rows[i].name[1] == option)
+			return &rows[i];
+	return NULL;
+}
+
+/* ---- the verb ---- */
+
+static int
+check_option(const struct npctl_options *o, const struct option_row *row, struct np_error *err)
+{
+	char what[64];
+
+	/* A second name stands behind the first. */
+	while (row->help == NULL)
+		row--;
+	if (row->general || npctl_verb_takes(o->verb, row->name))
+		return 0;
+	if (row->member == MEMBER(all) && npctl_verb_takes(o->verb, "DEVICE ..."))
+		return 0;
+	snprintf(what, sizeof(what), "%s does not go with it", row->name);
+	return usage(err, o->verb->name, what);
+}
+
+static int
+check_verb(const struct npctl_options *o, uint32_t given, struct np_error *err)
+{
+	for (size_t i = 0; i < NP_COUNT(rows); i++)
+		if ((given & (uint32_t)1 << i) != 0 && check_option(o, &rows[i], err) == -1)
+			return -1;
+	if (o->json && o->verb->no_json != NULL)
+		return usage(err, o->verb->name, o->verb->no_json);
+	if (o->all && o->args_count > 0 && !npctl_verb_takes(o->verb, "--all"))
+		return usage(err, o->args[0], "--all means all devices: name none beside it");
+	if (o->args_count < o->verb->args_min && !o->all)
+		return usage(err, o->verb->name, o->verb->missing);
+	if (o->args_count > o->verb->args_max)
+		return usage(err, o->args[o->verb->args_max], "one argument too many; npctl --help shows how");
+	for (int k = 0; k < o->args_count; k++)
+		if (o->args[k][0] == '\0' || !text_is_utf8(o->args[k], strlen(o->args[k])))
+			return usage(err, o->verb->name, "a name is empty or not UTF-8");
+	return o->verb->check != NULL ? o->verb->check(o, err) : 0;
+}
+
+static enum npctl_parsed
+take_option(struct npctl_options *o, const struct option_row *row, struct np_error *err)
+{
+	if (strcmp(row->name, "--help") == 0)
+		return NPCTL_HELP;
+	if (strcmp(row->name, "--version") == 0)
+		return NPCTL_VERSION;
+	if (row->take != NULL)
+		return row->take(o, optarg, err) == -1 ? NPCTL_USAGE : NPCTL_PARSED;
+	keep(o, row, optarg);
+	return NPCTL_PARSED;
 }
 
 enum npctl_parsed
 npctl_options_parse(int argc, char **argv, struct npctl_options *o, struct np_error *err)
 {
-	int option;
+	struct option longs[NP_COUNT(rows) + 1];
+	char shorts[2 * NP_COUNT(rows) + 2];
+	int option, used;
+	uint32_t given = 0;
 
 	memset(o, 0, sizeof(*o));
+	make_getopt(longs, shorts);
 	optind = 0; /* glibc: start afresh */
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":S:d:f:m:", long_options, NULL)) != -1) {
-		enum npctl_parsed parsed = take_option(o, option, argv, err);
+	while ((option = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct option_row *row = option != ':' && option != '?' ? row_of(option) : NULL;
+		char name[3] = {'-', (char)optopt, '\0'};
+
+		if (row == NULL) {
+			usage(err, optopt > 0 && optopt < 256 ? name : argv[optind - 1],
+			    option == ':' ? "an argument is missing" : "no such option; npctl --help lists them");
+			return NPCTL_USAGE;
+		}
+		enum npctl_parsed parsed = take_option(o, row, err);
 		if (parsed != NPCTL_PARSED)
 			return parsed;
+		given |= (uint32_t)1 << (row - rows);
 	}
 	if (optind >= argc) {
 		error_set(err, REASON_INVALID_PARAMS, "no command given; npctl --help lists them");
 		return NPCTL_USAGE;
 	}
-	o->verb = argv[optind];
-	o->args = argv + optind + 1;
-	o->args_count = argc - optind - 1;
-	return check_verb(o, err) == -1 ? NPCTL_USAGE : NPCTL_PARSED;
+	o->verb = npctl_verb_find(argv + optind, argc - optind, &used, err);
+	if (o->verb == NULL)
+		return NPCTL_USAGE;
+	o->args = argv + optind + used;
+	o->args_count = argc - optind - used;
+	return check_verb(o, given, err) == -1 ? NPCTL_USAGE : NPCTL_PARSED;
 }

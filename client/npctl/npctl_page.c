@@ -7,12 +7,11 @@
 
 #include "lib/npjson.h"
 #include "lib/npstatus.h"
-#include "npctl/npctl.h"
 #include "npctl/npctl_impl.h"
+#include "npctl/npctl_show.h"
 #include "npctl/npctl_status.h"
 #include "base/text.h"
 
-#define OUTPUT_MAX ((size_t)64 * 1024 * 1024)
 #define ROWS_DEFAULT 24
 #define ROWS_MIN 5
 #define ROWS_TAKEN 4 /* by the lines around the table and the shell's prompt */
@@ -48,8 +47,8 @@ is_one_device(const struct npctl_options *o, const cJSON *devices)
 	return true;
 }
 
-void
-npctl_print_status(const struct npctl_options *o, const cJSON *result)
+static void
+print_status(const struct npctl_options *o, const cJSON *result)
 {
 	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(result, "devices");
 	size_t total = (size_t)cJSON_GetArraySize(devices);
@@ -65,12 +64,13 @@ npctl_print_status(const struct npctl_options *o, const cJSON *result)
 		    total <= view.rows ? "" : "s");
 		return;
 	}
-	buf_init(&b, OUTPUT_MAX);
+	buf_init(&b, NPCTL_TEXT_MAX);
 	npctl_print_buffer(&b, npctl_status_text(&b, result, &view));
 }
 
-cJSON *
-npctl_fetch_status(struct npctl *c, cJSON *params)
+/* All pages as one (params are taken over), or NULL when the error has been said. */
+static cJSON *
+fetch_status(struct npctl *c, cJSON *params)
 {
 	cJSON *status = NULL, *page, *next = cJSON_CreateString("");
 
@@ -92,3 +92,27 @@ npctl_fetch_status(struct npctl *c, cJSON *params)
 	cJSON_Delete(params);
 	return status;
 }
+
+static void
+run_status(struct npctl *c)
+{
+	npctl_show(c, fetch_status(c, c->o->args_count > 0 ? npctl_device_params(c->o) : cJSON_CreateObject()));
+}
+
+static int
+check_status(const struct npctl_options *o, struct np_error *err)
+{
+	if (o->page > 0 && (o->all || o->json))
+		return error_set(err, REASON_INVALID_PARAMS, "status: --page goes neither with --all nor with --json");
+	return 0;
+}
+
+const struct npctl_verb npctl_verb_status = {
+    .name = "status",
+    .usage = "[DEVICE ...] [--all | --page NUMBER]",
+    .help = "devices and their sessions; one of them in full",
+    .args_max = NPCTL_ARGS_MANY,
+    .check = check_status,
+    .print = print_status,
+    .run = run_status,
+};

@@ -12,6 +12,9 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 
+/* What the text of an answer may be. */
+#define NPCTL_TEXT_MAX ((size_t)64 * 1024 * 1024)
+
 /* A result of config_show: each setting that has a value, and where it came from.  -1 when it does not fit into b. */
 int npctl_config_text(struct buf *b, const cJSON *result) NP_MUST_CHECK;
 /* A result of platforms: the table, or with detail one definition. */

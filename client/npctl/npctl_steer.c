@@ -1,32 +1,16 @@
-/* The verbs of npctl that steer: what their arguments mean, and one line that says what came of it. */
+/* The verbs that steer: what their arguments mean, and one line that says what came of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/npclient.h"
-#include "npctl/npctl.h"
+#include "lib/npjson.h"
 #include "npctl/npctl_impl.h"
 #include "base/text.h"
 
 /* ---- params ---- */
 
-cJSON *
-npctl_device_params(const struct npctl_options *o)
-{
-	cJSON *params = cJSON_CreateObject(), *list;
-
-	if (o->args_count == 0) {
-		cJSON_AddTrueToObject(params, "all");
-		return params;
-	}
-	list = cJSON_AddArrayToObject(params, "devices");
-	for (int i = 0; i < o->args_count; i++)
-		cJSON_AddItemToArray(list, cJSON_CreateString(o->args[i]));
-	return params;
-}
-
-cJSON *
-npctl_steer_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
+static cJSON *
+steer_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
 {
 	cJSON *params = npctl_device_params(o);
 	const char *agent = npclient_agent_socket();
@@ -35,7 +19,7 @@ npctl_steer_params(const struct npctl_options *o, struct np_error *err NP_UNUSED
 		cJSON_AddTrueToObject(params, "wait");
 	if (o->text != NULL)
 		cJSON_AddStringToObject(params, "text", o->text);
-	if (strcmp(o->verb, "reconnect") == 0 && agent != NULL)
+	if (strcmp(o->verb->name, "reconnect") == 0 && agent != NULL)
 		cJSON_AddStringToObject(params, "agent_socket", agent);
 	return params;
 }
@@ -51,8 +35,8 @@ read_id(const char *word, unsigned long *id, struct np_error *err)
 	return error_set(err, REASON_INVALID_PARAMS, "%s: not an id: give the number that status shows", shown);
 }
 
-cJSON *
-npctl_close_params(const struct npctl_options *o, struct np_error *err)
+static cJSON *
+close_params(const struct npctl_options *o, struct np_error *err)
 {
 	cJSON *params;
 	unsigned long id = 0;
@@ -76,8 +60,8 @@ npctl_close_params(const struct npctl_options *o, struct np_error *err)
 	return params;
 }
 
-cJSON *
-npctl_kill_params(const struct npctl_options *o, struct np_error *err)
+static cJSON *
+kill_params(const struct npctl_options *o, struct np_error *err)
 {
 	cJSON *params;
 	unsigned long id = 0;
@@ -95,7 +79,7 @@ npctl_kill_params(const struct npctl_options *o, struct np_error *err)
 static const char *
 who(const struct npctl_options *o, const cJSON *result, char *out, size_t size)
 {
-	double n = npctl_number(result, "devices");
+	double n = npjson_number(result, "devices", 0);
 
 	if (o->args_count == 0)
 		snprintf(out, size, "all devices");
@@ -121,40 +105,23 @@ old_sessions(const struct npctl_options *o, double n, char *out, size_t size)
 	return out;
 }
 
-static const struct {
-	const char *verb;
-	const char *done;
-	const char *already; /* when it changed nothing */
-} words[] = {
-    {"pause", "paused", "already paused"},
-    {"resume", "resumed", "not paused"},
-    {"disable", "disabled", "already disabled"},
-    {"enable", "enabled", "neither disabled nor drained"},
-    {"drain", "draining", "already draining"},
-    {"reconnect", "reconnecting", ""},
-};
-
-void
-npctl_print_steer(const struct npctl_options *o, const cJSON *result)
+static void
+print_steered(const struct npctl_options *o, const cJSON *result, const char *done, const char *already)
 {
 	bool counted = cJSON_GetObjectItemCaseSensitive(result, "changed") != NULL;
-	bool unchanged = counted && npctl_number(result, "changed") == 0;
+	bool unchanged = counted && npjson_number(result, "changed", 0) == 0;
 	char name[256], sessions[96] = "";
-	size_t i = 0;
 
-	while (i + 1 < NP_COUNT(words) && strcmp(words[i].verb, o->verb) != 0)
-		i++;
 	if (cJSON_GetObjectItemCaseSensitive(result, "sessions") != NULL)
-		old_sessions(o, npctl_number(result, "sessions"), sessions, sizeof(sessions));
-	const char *done = o->wait && strcmp(o->verb, "drain") == 0 ? "drained" : words[i].done;
-	printf("%s: %s%s%s\n", who(o, result, name, sizeof(name)), unchanged ? words[i].already : done,
+		old_sessions(o, npjson_number(result, "sessions", 0), sessions, sizeof(sessions));
+	printf("%s: %s%s%s\n", who(o, result, name, sizeof(name)), unchanged ? already : done,
 	    sessions[0] != '\0' ? "; " : "", sessions);
 }
 
-void
-npctl_print_close(const struct npctl_options *o, const cJSON *result)
+static void
+print_close(const struct npctl_options *o, const cJSON *result)
 {
-	double n = npctl_number(result, "closed");
+	double n = npjson_number(result, "closed", 0);
 	char shown[256];
 
 	printf("%.0f session%s of %s %s\n", n, n == 1 ? "" : "s",
@@ -164,8 +131,8 @@ npctl_print_close(const struct npctl_options *o, const cJSON *result)
 	    o->now || o->wait ? "closed" : "closed, or will be when what runs there has ended");
 }
 
-void
-npctl_print_kill(const struct npctl_options *o NP_UNUSED, const cJSON *result)
+static void
+print_kill(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 {
 	const cJSON *what = cJSON_GetObjectItemCaseSensitive(result, "killed");
 	const cJSON *device = cJSON_GetObjectItemCaseSensitive(result, "device");
@@ -173,6 +140,138 @@ npctl_print_kill(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 
 	printf("%s %.0f%s%s killed\n",
 	    text_vis_into(shown_what, sizeof(shown_what), cJSON_IsString(what) ? what->valuestring : "?"),
-	    npctl_number(result, "id"), cJSON_IsString(device) ? " of " : "",
+	    npjson_number(result, "id", 0), cJSON_IsString(device) ? " of " : "",
 	    text_vis_into(shown, sizeof(shown), cJSON_IsString(device) ? device->valuestring : ""));
 }
+
+/* ---- the verbs ---- */
+
+const struct npctl_verb npctl_verb_close = {
+    .name = "close",
+    .usage = "DEVICE ... [--now] [--wait]\n#ID [--now]",
+    .help = "close its sessions when their commands have ended, or now\nclose one session",
+    .args_min = 1,
+    .args_max = NPCTL_ARGS_MANY,
+    .missing = "name a device or a session (#ID), or give --all",
+    .method = "close",
+    .params = close_params,
+    .print = print_close,
+};
+
+static void
+print_pause(const struct npctl_options *o, const cJSON *result)
+{
+	print_steered(o, result, "paused", "already paused");
+}
+
+const struct npctl_verb npctl_verb_pause = {
+    .name = "pause",
+    .usage = "DEVICE ... [--wait]",
+    .help = "end its sessions gently, let new commands wait",
+    .args_min = 1,
+    .args_max = NPCTL_ARGS_MANY,
+    .missing = NPCTL_MISSING_DEVICES,
+    .method = "pause",
+    .params = steer_params,
+    .print = print_pause,
+};
+
+static void
+print_resume(const struct npctl_options *o, const cJSON *result)
+{
+	print_steered(o, result, "resumed", "not paused");
+}
+
+const struct npctl_verb npctl_verb_resume = {
+    .name = "resume",
+    .usage = "DEVICE ...",
+    .help = "undo pause",
+    .args_min = 1,
+    .args_max = NPCTL_ARGS_MANY,
+    .missing = NPCTL_MISSING_DEVICES,
+    .method = "resume",
+    .params = steer_params,
+    .print = print_resume,
+};
+
+static void
+print_disable(const struct npctl_options *o, const cJSON *result)
+{
+	print_steered(o, result, "disabled", "already disabled");
+}
+
+const struct npctl_verb npctl_verb_disable = {
+    .name = "disable",
+    .usage = "DEVICE ... [-m TEXT] [--wait]",
+    .help = "refuse its commands with the text",
+    .args_min = 1,
+    .args_max = NPCTL_ARGS_MANY,
+    .missing = NPCTL_MISSING_DEVICES,
+    .method = "disable",
+    .params = steer_params,
+    .print = print_disable,
+};
+
+static void
+print_enable(const struct npctl_options *o, const cJSON *result)
+{
+	print_steered(o, result, "enabled", "neither disabled nor drained");
+}
+
+const struct npctl_verb npctl_verb_enable = {
+    .name = "enable",
+    .usage = "DEVICE ...",
+    .help = "undo disable and drain",
+    .args_min = 1,
+    .args_max = NPCTL_ARGS_MANY,
+    .missing = NPCTL_MISSING_DEVICES,
+    .method = "enable",
+    .params = steer_params,
+    .print = print_enable,
+};
+
+static void
+print_drain(const struct npctl_options *o, const cJSON *result)
+{
+	print_steered(o, result, o->wait ? "drained" : "draining", "already draining");
+}
+
+const struct npctl_verb npctl_verb_drain = {
+    .name = "drain",
+    .usage = "[DEVICE ...] [-m TEXT] [--wait]",
+    .help = "serve what waits, refuse what is new, close",
+    .args_max = NPCTL_ARGS_MANY,
+    .method = "drain",
+    .params = steer_params,
+    .print = print_drain,
+};
+
+static void
+print_reconnect(const struct npctl_options *o, const cJSON *result)
+{
+	print_steered(o, result, "reconnecting", "");
+}
+
+const struct npctl_verb npctl_verb_reconnect = {
+    .name = "reconnect",
+    .usage = "DEVICE ... [--wait]",
+    .help = "new sessions from now on, old ones end gently",
+    .args_min = 1,
+    .args_max = NPCTL_ARGS_MANY,
+    .missing = NPCTL_MISSING_DEVICES,
+    .method = "reconnect",
+    .params = steer_params,
+    .print = print_reconnect,
+};
+
+const struct npctl_verb npctl_verb_kill = {
+    .name = "kill",
+    .usage = "ID",
+    .help = "end a session, a request or a client now",
+    .args_min = 1,
+    .args_max = 1,
+    .missing = "give the number of a session, request or client, as status shows it",
+    .method = "kill",
+    .params = kill_params,
+    .print = print_kill,
+};

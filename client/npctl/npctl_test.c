@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/npclient.h"
-#include "npctl/npctl.h"
+#include "lib/npjson.h"
 #include "npctl/npctl_impl.h"
 #include "base/text.h"
 
@@ -39,8 +38,8 @@ print_text(const char *text)
 	putchar('\n');
 }
 
-void
-npctl_test_step(struct npctl *c, const cJSON *step)
+static void
+test_step(struct npctl *c, const cJSON *step)
 {
 	const char *outcome = string_of(step, "outcome");
 	char name[32], text[1400];
@@ -55,7 +54,7 @@ npctl_test_step(struct npctl *c, const cJSON *step)
 	}
 	text_vis_into(name, sizeof(name), string_of(step, "step"));
 	text_vis_into(text, sizeof(text), string_of(step, "text"));
-	printf("  %-15s%7.0f ms  ", name, npctl_number(step, "ms"));
+	printf("  %-15s%7.0f ms  ", name, npjson_number(step, "ms", 0));
 	if (strcmp(outcome, "failed") == 0)
 		printf("FAILED\n%*s", TEXT_COLUMN, "");
 	else if (strcmp(outcome, "skipped") == 0)
@@ -73,7 +72,7 @@ print_json(struct npctl *c, const char *device, const cJSON *result, const cJSON
 	cJSON_AddStringToObject(o, "device", device != NULL ? device : "");
 	cJSON_AddBoolToObject(o, "ok", error == NULL);
 	if (result != NULL)
-		cJSON_AddNumberToObject(o, "ms", npctl_number(result, "ms"));
+		cJSON_AddNumberToObject(o, "ms", npjson_number(result, "ms", 0));
 	cJSON_AddItemToObject(o, "steps", c->steps != NULL ? c->steps : cJSON_CreateArray());
 	c->steps = NULL;
 	if (error != NULL)
@@ -82,8 +81,8 @@ print_json(struct npctl *c, const char *device, const cJSON *result, const cJSON
 	cJSON_Delete(o);
 }
 
-void
-npctl_test_passed(struct npctl *c, const char *device, const cJSON *result)
+static void
+test_passed(struct npctl *c, const char *device, const cJSON *result)
 {
 	char shown[256];
 
@@ -91,7 +90,7 @@ npctl_test_passed(struct npctl *c, const char *device, const cJSON *result)
 		print_json(c, device, result, NULL);
 	else
 		printf("%s: ok in %.0f ms; nothing is kept of it\n", text_vis_into(shown, sizeof(shown), device),
-		    npctl_number(result, "ms"));
+		    npjson_number(result, "ms", 0));
 }
 
 /* What helps, where the error itself does not say it. */
@@ -124,8 +123,8 @@ advice(enum np_reason reason)
 	return NULL;
 }
 
-void
-npctl_test_failed(struct npctl *c, const char *device, const cJSON *error, const struct np_error *err)
+static void
+test_failed(struct npctl *c, const char *device, const cJSON *error, const struct np_error *err)
 {
 	const char *help = advice(err->reason);
 
@@ -139,3 +138,32 @@ npctl_test_failed(struct npctl *c, const char *device, const cJSON *error, const
 	}
 	npctl_flush(c);
 }
+
+static void
+add_login(const struct npctl_options *o, cJSON *params)
+{
+	if (o->login)
+		cJSON_AddTrueToObject(params, "login");
+}
+
+static void
+run_test(struct npctl *c)
+{
+	static const struct npctl_login test = {
+	    .done = test_passed, .failed = test_failed, .add_params = add_login, .step = test_step};
+
+	npctl_login(c, &test);
+	cJSON_Delete(c->steps);
+}
+
+const struct npctl_verb npctl_verb_test = {
+    .name = "test",
+    .usage = "DEVICE [--login]",
+    .help = "connect step by step, say what to do, keep nothing",
+    .args_min = 1,
+    .args_max = 1,
+    .missing = "name a device",
+    .broker = NPCTL_BROKER_STARTS,
+    .method = "test",
+    .run = run_test,
+};

@@ -51,8 +51,8 @@ take(struct npctl *c, const struct message *m, bool *stopping)
 	return true;
 }
 
-void
-npctl_watch(struct npctl *c)
+static void
+run_watch(struct npctl *c)
 {
 	cJSON *params = cJSON_CreateObject();
 	bool more = true, stopping = false;
@@ -80,3 +80,11 @@ npctl_watch(struct npctl *c)
 		npclient_done(&c->client, &m, &frame);
 	}
 }
+
+const struct npctl_verb npctl_verb_watch = {
+    .name = "watch",
+    .usage = "[DEVICE]",
+    .help = "what happens, one JSON object a line",
+    .args_max = 1,
+    .run = run_watch,
+};

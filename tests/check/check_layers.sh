@@ -53,7 +53,6 @@ client/top       : client/lib src/wire : cjson curses=nptop_screen
 
 # A circle that is larger than four files: one of its files, and how many there are.
 circles='
-client/npctl/npctl_verbs 7
 client/npexec/npexec_run 8
 src/cli/cli 9
 src/broker/broker 45

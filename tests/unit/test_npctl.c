@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
-#include "npctl/npctl.h"
+#include "npctl/npctl_verb.h"
 #include "npctl/npctl_status.h"
 #include "lib/npstatus.h"
 
@@ -263,7 +263,7 @@ test_options_may_stand_anywhere(void **state NP_UNUSED)
 
 	assert_int_equal(parse("close core1 --now -S /s --json", &o, &err), NPCTL_PARSED);
 
-	assert_string_equal(o.verb, "close");
+	assert_string_equal(o.verb->name, "close");
 	assert_int_equal(o.args_count, 1);
 	assert_string_equal(o.args[0], "core1");
 	assert_string_equal(o.socket, "/s");
@@ -274,18 +274,18 @@ static void
 test_second_words_take_their_own_arguments(void **state NP_UNUSED)
 {
 	static const struct {
-		const char *line, *method;
+		const char *line, *name;
 		int args_count;
 		const char *file;
 	} cases[] = {
-	    {"config check", "check_config", 0, NULL},
-	    {"config check -f c.yaml", "check_config", 0, "c.yaml"},
-	    {"-f c.yaml config show", "config_show", 0, "c.yaml"},
-	    {"config show core1", "config_show", 1, NULL},
-	    {"config show check", "config_show", 1, NULL},
-	    {"platform list --json", "platforms", 0, NULL},
-	    {"platform show frr", "platforms", 1, NULL},
-	    {"platform check a.yaml b.yaml", "check_platform", 2, NULL},
+	    {"config check", "config check", 0, NULL},
+	    {"config check -f c.yaml", "config check", 0, "c.yaml"},
+	    {"-f c.yaml config show", "config show", 0, "c.yaml"},
+	    {"config show core1", "config show", 1, NULL},
+	    {"config show check", "config show", 1, NULL},
+	    {"platform list --json", "platform list", 0, NULL},
+	    {"platform show frr", "platform show", 1, NULL},
+	    {"platform check a.yaml b.yaml", "platform check", 2, NULL},
 	    {"status", "status", 0, NULL},
 	};
 	struct npctl_options o;
@@ -294,7 +294,7 @@ test_second_words_take_their_own_arguments(void **state NP_UNUSED)
 	for (size_t i = 0; i < NP_COUNT(cases); i++) {
 		if (parse(cases[i].line, &o, &err) != NPCTL_PARSED)
 			fail_msg("`%s` gave `%s`", cases[i].line, err.text);
-		assert_string_equal(o.method, cases[i].method);
+		assert_string_equal(o.verb->name, cases[i].name);
 		assert_int_equal(o.args_count, cases[i].args_count);
 		assert_string_equal(o.file != NULL ? o.file : "none", cases[i].file != NULL ? cases[i].file : "none");
 	}
