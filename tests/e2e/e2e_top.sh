@@ -7,13 +7,15 @@ case $err in
 *'built without curses'*) skip_all "npctl is built without curses" ;;
 esac
 
-# A tmux of our own; it sees to the terminals and tells what is on them.
+# A tmux of our own; it sees to the terminals and tells what is on them.  It stays between two sessions: a session that
+# is asked of one which is just ending comes to nothing.
+echo 'set -g exit-empty off' >"$T/tmux.conf"
 TMUX_TMPDIR=$T/run
 export TMUX_TMPDIR
 unset TMUX
 tm()
 {
-	tmux -u -L top -f /dev/null "$@"
+	tmux -u -L top -f "$T/tmux.conf" "$@"
 }
 end_tmux()
 {
