@@ -6,10 +6,6 @@
 #include "base/xalloc.h"
 #include "params/params_impl.h"
 
-/* Limits among the overrides that concern one request and therefore do not make another pool. */
-static const char *const request_only_overrides[] = {
-    "timeout", "first_byte_timeout", "idle_timeout", "queue_timeout", "prompt_timeout"};
-
 /* cJSON's print in memory of our own; it may hold a password. */
 static char *
 print_json(const cJSON *json)
@@ -57,13 +53,13 @@ compare_members(const void *a, const void *b)
 	return strcmp((*x)->string, (*y)->string);
 }
 
-static bool
-is_request_only(const char *name)
+/* The limit of a request that is meant, or NULL: it concerns this request alone and makes no other pool. */
+static const struct schema_row *
+find_limit(const char *name)
 {
-	for (size_t i = 0; i < NP_COUNT(request_only_overrides); i++)
-		if (strcmp(name, request_only_overrides[i]) == 0)
-			return true;
-	return false;
+	const struct schema_row *row = schema_find(params_table(), 0, name);
+
+	return row != NULL && row->type == SCHEMA_SECONDS ? row : NULL;
 }
 
 /* Equal overrides must give equal text whatever the order of their members: the text is part of the pool key. */
@@ -77,7 +73,7 @@ overrides_canonical(const cJSON *object)
 	char *text;
 
 	cJSON_ArrayForEach (member, object)
-		if (!is_request_only(member->string))
+		if (find_limit(member->string) == NULL)
 			members[n++] = member;
 	qsort(members, n, sizeof(members[0]), compare_members);
 	for (size_t i = 0; i < n; i++)
@@ -91,59 +87,44 @@ overrides_canonical(const cJSON *object)
 
 /* A limit of the request's own counts more, wherever it stands. */
 static int
-overrides_limits(const cJSON *object, struct exec_params *p, struct np_error *err)
+take_limit(const struct schema_reader *r, const struct schema_row *row, const struct node *node, struct exec_params *p)
 {
-	struct {
-		const char *name;
-		double *value;
-	} limits[] = {{"timeout", &p->timeout}, {"first_byte_timeout", &p->first_byte_timeout},
-	    {"idle_timeout", &p->idle_timeout}, {"queue_timeout", &p->queue_timeout}};
+	double *limit = (double *)(void *)((char *)p + row->offset), own = *limit;
+	struct node text;
 
-	for (size_t i = 0; i < NP_COUNT(limits); i++) {
-		const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, limits[i].name);
-		if (member == NULL)
-			continue;
-		double value = member->valuedouble;
-		if (cJSON_IsString(member)) {
-			char *end;
-			value = strtod(member->valuestring, &end);
-			if (*member->valuestring == '\0' || *end != '\0')
-				return params_bad(err, limits[i].name, "a number of seconds");
-		} else if (!cJSON_IsNumber(member))
-			return params_bad(err, limits[i].name, "a number of seconds");
-		if (!(value >= 0 && value <= 1e9))
-			return params_bad(err, limits[i].name, "between 0 and 1000000000 seconds");
-		if (*limits[i].value < 0)
-			*limits[i].value = value;
-	}
+	node_of_option(&text, node->text); /* of npexec's -o it is a string */
+	if (schema_set(r, row, &text, p) == -1)
+		return -1;
+	if (own >= 0)
+		*limit = own;
 	return 0;
 }
 
 static int
-overrides_check(const cJSON *object, struct np_error *err)
+read_override(const struct schema_reader *r, const struct node_walk *walk, struct exec_params *p)
 {
-	const cJSON *member;
+	const struct schema_row *limit = find_limit(walk->key);
+	char shown[64];
 
-	cJSON_ArrayForEach (member, object) {
-		if (!cJSON_IsString(member) && !cJSON_IsNumber(member) && !cJSON_IsBool(member)) {
-			char shown[64];
-			text_vis_into(shown, sizeof(shown), member->string);
-			return error_set(err, REASON_INVALID_PARAMS,
-			    "`overrides.%s` must be a string, a number, true or false", shown);
-		}
-	}
-	return 0;
+	if (walk->item.kind != YAMLDOC_SCALAR || node_is_null(&walk->item))
+		return error_set(r->err, REASON_INVALID_PARAMS,
+		    "`overrides.%s` must be a string, a number, true or false",
+		    text_vis_into(shown, sizeof(shown), walk->key));
+	return limit != NULL ? take_limit(r, limit, &walk->item, p) : 0;
 }
 
 static int
 read_overrides(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
 	struct exec_params *p = base;
+	struct node_walk walk = {0};
 
 	if (node->kind != YAMLDOC_MAPPING)
 		return params_bad(r->err, row->name, "an object with keys of a device");
-	if (overrides_check(node->json, r->err) == -1 || overrides_limits(node->json, p, r->err) == -1)
-		return -1;
+	while (node_walk(node, &walk)) {
+		if (read_override(r, &walk, p) == -1)
+			return -1;
+	}
 	p->device.overrides = overrides_canonical(node->json);
 	return 0;
 }

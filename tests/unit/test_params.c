@@ -230,6 +230,18 @@ test_limits_of_one_request_make_no_other_pool(void **state NP_UNUSED)
 	free(b);
 }
 
+/* It was left out of the key as if it were one of those, and so had no effect at all. */
+static void
+test_a_limit_that_requests_do_not_have_makes_another_pool(void **state NP_UNUSED)
+{
+	char *a = key_of("{\"device\":\"r1\",\"overrides\":{\"prompt_timeout\":5}}");
+	char *b = key_of("{\"device\":\"r1\"}");
+
+	assert_string_not_equal(a, b);
+	free(a);
+	free(b);
+}
+
 static void
 test_limits_among_overrides_act_on_the_request(void **state NP_UNUSED)
 {
@@ -329,6 +341,7 @@ main(void)
 	    cmocka_unit_test(test_equal_overrides_make_one_pool),
 	    cmocka_unit_test(test_limits_of_one_request_make_no_other_pool),
 	    cmocka_unit_test(test_limits_among_overrides_act_on_the_request),
+	    cmocka_unit_test(test_a_limit_that_requests_do_not_have_makes_another_pool),
 	    cmocka_unit_test(test_open_refuses_what_only_exec_has),
 	    cmocka_unit_test(test_a_limit_of_the_request_outdoes_the_same_among_overrides),
 	    cmocka_unit_test(test_null_is_as_if_the_param_were_absent),
