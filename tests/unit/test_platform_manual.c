@@ -1,6 +1,6 @@
 /*
- * netpulse-platform(5) against the truth: it names every key, its table is that of the installed files, and its
- * examples are definitions that can be used.
+ * netpulse-platform(5) against the truth: its table is that of the installed files, and its examples are definitions
+ * that can be used.  Its keys: test_manual.c.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "kit/platdir.h"
-#include "platform/platform_impl.h"
+#include "platform/platform.h"
 #include "base/xalloc.h"
 
 #define FILE_MAX (1u << 20)
@@ -37,46 +37,6 @@ static char *
 manual(void)
 {
 	return read_file("man/netpulse-platform.5");
-}
-
-/* --- keys --- */
-
-static bool
-describes(const char *page, const char *key)
-{
-	char *first = xasprintf(".It Cm %s :", key), *further = xasprintf(", Cm %s :", key);
-	bool found = strstr(page, first) != NULL || strstr(page, further) != NULL;
-
-	free(first);
-	free(further);
-	return found;
-}
-
-static void
-check_table(const char *page, const struct schema_table *table)
-{
-	for (size_t i = 0; i < table->count; i++) {
-		const struct schema_row *key = &table->rows[i];
-
-		if (!describes(page, key->name))
-			fail_msg("the manual says nothing of `%s' %s", key->name, table->place);
-		if (key->type == SCHEMA_BLOCK)
-			check_table(page, key->table);
-	}
-}
-
-static void
-test_every_key_is_described(void **state)
-{
-	static const char *const question_keys[] = {"match", "send", "keys", "reply"};
-	char *page = manual();
-	(void)state;
-
-	check_table(page, &platform_table);
-	check_table(page, &platform_mode_table);
-	for (size_t i = 0; i < NP_COUNT(question_keys); i++)
-		assert_true(describes(page, question_keys[i]));
-	free(page);
 }
 
 /* --- the table --- */
@@ -207,7 +167,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_every_key_is_described),
 	    cmocka_unit_test(test_the_table_is_that_of_the_files),
 	    cmocka_unit_test(test_the_whole_example_passes_every_check),
 	    cmocka_unit_test(test_the_extending_example_passes_too),
