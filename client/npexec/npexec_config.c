@@ -132,11 +132,11 @@ effect(const struct npexec_options *o, const cJSON *result, double ok)
 	bool saved = npjson_true(result, "saved");
 
 	if (npjson_true(result, "aborted"))
-		return o->flags[NPEXEC_DRY_RUN] ? "discarded, as a dry run is" : "discarded: nothing was changed";
+		return npexec_flag(o, "dry_run") ? "discarded, as a dry run is" : "discarded: nothing was changed";
 	if (npjson_true(result, "committed")) {
 		if (o->confirm_minutes > 0)
 			return "committed, to be undone unless confirmed in time";
-		return saved ? "committed and saved" : o->flags[NPEXEC_SAVE] ? "committed, not saved" : "committed";
+		return saved ? "committed and saved" : npexec_flag(o, "save") ? "committed, not saved" : "committed";
 	}
 	if (npjson_true(result, "live"))
 		return ok == 0 ? "no line is live" : saved ? "live and saved" : "live, not saved";

@@ -6,8 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "npexec/npexec_override.h"
 #include "npexec/npexec_source.h"
@@ -27,27 +25,61 @@ enum long_only {
 	OPT_CONFIRM,
 	OPT_HELP,
 	OPT_VERSION,
-	OPT_FLAG /* and behind it those of enum npexec_flag */
+	OPT_FLAG /* and behind it the index in flags[] */
 };
+
+const char npexec_usage_text[] = "usage: npexec [options] [user@]device[:port] [command [argument ...]]\n"
+				 "Without a command: on a terminal a shell, else commands from standard input,\n"
+				 "one a line.  Options stand before the device:\n"
+				 "  -e COMMAND, -f FILE   commands, in order; from a file one a line (-: stdin)\n"
+				 "  -j                    one JSON object a command, one a line\n"
+				 "  -n                    standard input is empty\n"
+				 "  -t, -T                a terminal there (-tt: even without one here), none\n"
+				 "  -s                    the command is the name of a subsystem\n"
+				 "  -q, -v                say less, say more (timing)\n"
+				 "  -l USER -p PORT -i KEYFILE -J JUMP -F SSH_CONFIG   as in ssh\n"
+				 "  -o KEY=VALUE          any key of a device, see netpulse.yaml(5)\n"
+				 "  -S SOCKET, --no-start where the broker listens; start none\n"
+				 "  --type TYPE           the kind of device\n"
+				 "  --timeout SECONDS, --idle-timeout SECONDS\n"
+				 "  --env NAME[=VALUE]    an environment variable for the command\n"
+				 "  --fresh               on a connection of its own\n"
+				 "  --help, --version\n"
+				 "Several devices, as in a,b,@group,web*,db[01-20]:\n"
+				 "  -P N                  so many at a time (32)\n"
+				 "  -b                    gather: equal outputs once\n"
+				 "Devices with a command line of their own:\n"
+				 "  --enable --answer REGEX=TEXT --prove --raw\n"
+				 "  -c                    the lines are configuration\n"
+				 "  --dry-run, --keep-going, --confirm MINUTES, --save   with -c\n";
+
+enum flag_with { WITH_ALL, WITH_COMMANDS, WITH_CONFIG };
+
+/* Options that only say yes: each is a param of the request as well. */
+static const struct {
+	const char *option, *param;
+	enum flag_with with;
+} flags[] = {
+    {"--fresh", "fresh", WITH_ALL},
+    {"--enable", "enable", WITH_ALL},
+    {"--prove", "prove", WITH_COMMANDS},
+    {"--raw", "raw", WITH_COMMANDS},
+    {"--save", "save", WITH_CONFIG},
+    {"--keep-going", "keep_going", WITH_CONFIG},
+    {"--dry-run", "dry_run", WITH_CONFIG},
+};
+_Static_assert(NP_COUNT(flags) <= 32, "bits of npexec_options.flags");
 
 static const struct option long_options[] = {
     {"type", required_argument, NULL, OPT_TYPE},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT},
-    {"fresh", no_argument, NULL, OPT_FLAG + NPEXEC_FRESH},
-    {"enable", no_argument, NULL, OPT_FLAG + NPEXEC_ENABLE},
     {"answer", required_argument, NULL, OPT_ANSWER},
-    {"prove", no_argument, NULL, OPT_FLAG + NPEXEC_PROVE},
     {"env", required_argument, NULL, OPT_ENV},
     {"no-start", no_argument, NULL, OPT_NO_START},
-    {"raw", no_argument, NULL, OPT_FLAG + NPEXEC_RAW},
-    {"save", no_argument, NULL, OPT_FLAG + NPEXEC_SAVE},
-    {"keep-going", no_argument, NULL, OPT_FLAG + NPEXEC_KEEP_GOING},
-    {"dry-run", no_argument, NULL, OPT_FLAG + NPEXEC_DRY_RUN},
     {"confirm", required_argument, NULL, OPT_CONFIRM},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
 };
 
 int
@@ -56,16 +88,6 @@ npexec_usage(struct np_error *err, const char *option, const char *what)
 	char shown[128];
 
 	return error_set(err, REASON_INVALID_PARAMS, "%s: %s", text_vis_into(shown, sizeof(shown), option), what);
-}
-
-void
-npexec_world_look(struct npexec_world *world)
-{
-	struct stat st;
-
-	world->stdin_is_tty = isatty(STDIN_FILENO) != 0;
-	world->stdin_has_data =
-	    fstat(STDIN_FILENO, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 }
 
 /* ---- values ---- */
@@ -91,6 +113,38 @@ set_number(const char *option, const char *arg, unsigned long max, unsigned long
 }
 
 /* ---- options ---- */
+
+/* Those above and the flags; all ends with one that is zero. */
+static void
+list_long_options(struct option *all)
+{
+	memcpy(all, long_options, sizeof(long_options));
+	all += NP_COUNT(long_options);
+	for (size_t i = 0; i < NP_COUNT(flags); i++)
+		all[i] = (struct option){flags[i].option + 2, no_argument, NULL, OPT_FLAG + (int)i};
+}
+
+const char *
+npexec_next_flag(const struct npexec_options *o, size_t *next)
+{
+	while (*next < NP_COUNT(flags)) {
+		size_t i = (*next)++;
+		if ((o->flags >> i & 1) != 0)
+			return flags[i].param;
+	}
+	return NULL;
+}
+
+bool
+npexec_flag(const struct npexec_options *o, const char *param)
+{
+	const char *given;
+
+	for (size_t next = 0; (given = npexec_next_flag(o, &next)) != NULL;)
+		if (strcmp(given, param) == 0)
+			return true;
+	return false;
+}
 
 static int
 set_long(struct npexec_options *o, int option, const char *arg, struct np_error *err)
@@ -118,7 +172,7 @@ set_long(struct npexec_options *o, int option, const char *arg, struct np_error 
 		o->no_start = true;
 		return 0;
 	default: /* of the long ones only flags are left */
-		o->flags[option - OPT_FLAG] = true;
+		o->flags |= UINT32_C(1) << (option - OPT_FLAG);
 		return 0;
 	}
 }
@@ -227,66 +281,18 @@ static int
 check_config(const struct npexec_options *o, struct np_error *err)
 {
 	static const char not_with[] = "not together with -c", only_with[] = "only for configuration lines, with -c";
-	static const char *const names[NPEXEC_FLAGS] = {
-	    "", "", "--prove", "--raw", "--save", "--keep-going", "--dry-run"};
 
-	for (int i = NPEXEC_PROVE; i < NPEXEC_FLAGS; i++)
-		if (o->flags[i] && (i >= NPEXEC_SAVE) != o->config)
-			return npexec_usage(err, names[i], o->config ? not_with : only_with);
+	for (size_t i = 0; i < NP_COUNT(flags); i++)
+		if (flags[i].with == (o->config ? WITH_COMMANDS : WITH_CONFIG) && npexec_flag(o, flags[i].param))
+			return npexec_usage(err, flags[i].option, o->config ? not_with : only_with);
 	if (!o->config)
 		return o->confirm_minutes == 0 ? 0 : npexec_usage(err, "--confirm", only_with);
 	if (o->subsystem || o->tty > 0 || o->env != NULL)
 		return npexec_usage(err, "-s, -t, --env", not_with);
-	if (o->flags[NPEXEC_DRY_RUN] && (o->flags[NPEXEC_SAVE] || o->confirm_minutes > 0))
+	if (npexec_flag(o, "dry_run") && (npexec_flag(o, "save") || o->confirm_minutes > 0))
 		return npexec_usage(err, "--dry-run", "nothing is kept that could be saved or confirmed");
-	if (o->flags[NPEXEC_SAVE] && o->confirm_minutes > 0)
+	if (npexec_flag(o, "save") && o->confirm_minutes > 0)
 		return npexec_usage(err, "--confirm", "what may be undone is not to be saved yet: leave out --save");
-	return 0;
-}
-
-static int
-decide_mode(struct npexec_options *o, const struct npexec_world *world, struct np_error *err)
-{
-	if (o->sources != NULL && o->command != NULL)
-		return npexec_usage(err, "-e, -f", "no further command can be given behind the device");
-	if (o->subsystem && o->command == NULL)
-		return npexec_usage(err, "-s", "name the subsystem behind the device");
-	if (o->subsystem && !text_is_utf8(o->command, strlen(o->command)))
-		return npexec_usage(err, "-s", "the subsystem's name is not UTF-8");
-	if (o->config)
-		o->mode = NPEXEC_CONFIG;
-	else if (o->command != NULL)
-		o->mode = NPEXEC_COMMAND;
-	else if (o->sources != NULL)
-		o->mode = NPEXEC_LIST;
-	else if (world->stdin_is_tty || o->tty == 2)
-		o->mode = NPEXEC_SHELL;
-	else
-		o->mode = NPEXEC_LINES;
-	if (o->no_stdin && o->command == NULL && o->sources == NULL)
-		return npexec_usage(err, "-n", "without standard input there must be a command");
-	if (o->json && o->mode == NPEXEC_SHELL)
-		return npexec_usage(err, "-j", "there must be a command");
-	return 0;
-}
-
-/* Several devices share no terminal and no input. */
-static int
-check_several(const struct npexec_options *o, const struct npexec_world *world, struct np_error *err)
-{
-	if (!o->several)
-		return 0;
-	if (o->json && o->gather)
-		return npexec_usage(err, "-b", "not together with -j, which keeps the outputs apart");
-	if (o->tty > 0)
-		return npexec_usage(err, "-t", "a terminal is for one device");
-	if (o->mode == NPEXEC_SHELL)
-		return npexec_usage(err, o->device, "a shell is for one device: give a command");
-	if (o->mode == NPEXEC_LINES)
-		return npexec_usage(err, o->device,
-		    "commands from standard input are for one device, or use -f - to run all of them on each");
-	if (o->mode == NPEXEC_COMMAND && world->stdin_has_data && !o->no_stdin)
-		return npexec_usage(err, o->device, "standard input is for one device: give -n to leave it alone");
 	return 0;
 }
 
@@ -296,15 +302,6 @@ read_sources(struct npexec_options *o, struct np_error *err)
 	if (o->mode == NPEXEC_CONFIG)
 		return npexec_source_text(o, err);
 	return npexec_source_commands(o, err);
-}
-
-static void
-decide_pty(struct npexec_options *o, const struct npexec_world *world)
-{
-	bool wanted = o->tty > 0 || (o->tty == 0 && o->mode == NPEXEC_SHELL);
-
-	o->want_pty = wanted && (o->tty == 2 || world->stdin_is_tty);
-	o->pty_refused = wanted && !o->want_pty;
 }
 
 static int
@@ -327,15 +324,17 @@ enum npexec_parsed
 npexec_options_parse(
     int argc, char **argv, const struct npexec_world *world, struct npexec_options *o, struct np_error *err)
 {
+	struct option all[NP_COUNT(long_options) + NP_COUNT(flags) + 1] = {{NULL, 0, NULL, 0}};
 	int option;
 
+	list_long_options(all);
 	memset(o, 0, sizeof(*o));
 	o->timeout = o->idle_timeout = -1;
 	o->parallel = NPEXEC_PARALLEL;
 	buf_init(&o->text, NPEXEC_TEXT_MAX);
 	optind = 0; /* glibc: start afresh, also with `+` */
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+:bce:f:jtTnsqvl:p:P:i:J:F:o:S:", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:bce:f:jtTnsqvl:p:P:i:J:F:o:S:", all, NULL)) != -1) {
 		if (option == OPT_HELP)
 			return NPEXEC_HELP;
 		if (option == OPT_VERSION)
@@ -347,10 +346,9 @@ npexec_options_parse(
 		if (check_utf8(option, optarg, err) == -1 || set_option(o, option, optarg, err) == -1)
 			return NPEXEC_USAGE;
 	}
-	if (take_operands(o, argc, argv, err) == -1 || check_config(o, err) == -1 || decide_mode(o, world, err) == -1 ||
-	    check_several(o, world, err) == -1 || read_sources(o, err) == -1)
+	if (take_operands(o, argc, argv, err) == -1 || check_config(o, err) == -1 ||
+	    npexec_mode_decide(o, world, err) == -1 || read_sources(o, err) == -1)
 		return NPEXEC_USAGE;
-	decide_pty(o, world);
 	return NPEXEC_PARSED;
 }
 

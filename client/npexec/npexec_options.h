@@ -27,18 +27,6 @@ enum npexec_mode {
 #define NPEXEC_WINDOW (128 * 1024)                 /* output of one of several devices that may be on its way */
 #define NPEXEC_TEXT_MAX ((size_t)16 * 1024 * 1024) /* of configuration lines: what the broker takes */
 
-/* Long options that only say yes; they are params of the request as well. */
-enum npexec_flag {
-	NPEXEC_FRESH,
-	NPEXEC_ENABLE,
-	NPEXEC_PROVE, /* this one and the next: not for configurations */
-	NPEXEC_RAW,
-	NPEXEC_SAVE, /* this one and the rest: only for configurations */
-	NPEXEC_KEEP_GOING,
-	NPEXEC_DRY_RUN,
-	NPEXEC_FLAGS
-};
-
 /* An argument of -e or -f. */
 struct npexec_source {
 	char option;
@@ -73,7 +61,7 @@ struct npexec_options {
 	bool want_pty;                /* what follows from tty and from standard input */
 	bool pty_refused;             /* -t without a terminal: people are told */
 	bool json, no_stdin, subsystem, quiet, verbose, no_start, gather, config;
-	bool flags[NPEXEC_FLAGS];
+	uint32_t flags; /* options that only say yes: npexec_flag() */
 };
 
 /* What the options mean depends on it; tests say it themselves. */
@@ -86,7 +74,14 @@ void npexec_world_look(struct npexec_world *world);
 /* Fills *o; npexec_options_finish() frees it whatever the result. */
 enum npexec_parsed npexec_options_parse(int argc, char **argv, const struct npexec_world *world,
     struct npexec_options *o, struct np_error *err) NP_MUST_CHECK;
+/* The last part of it: mode, want_pty, pty_refused. */
+int npexec_mode_decide(struct npexec_options *o, const struct npexec_world *world, struct np_error *err) NP_MUST_CHECK;
 void npexec_options_finish(struct npexec_options *o);
+/* Whether the option was given that says yes to this param. */
+bool npexec_flag(const struct npexec_options *o, const char *param);
+/* The params of all that were given, one by one: *next begins with 0; NULL: no more. */
+const char *npexec_next_flag(const struct npexec_options *o, size_t *next);
+extern const char npexec_usage_text[];
 /* "OPTION: what is wrong with it" into err; -1. */
 int npexec_usage(struct np_error *err, const char *option, const char *what);
 

@@ -44,13 +44,13 @@ add_terminal(cJSON *params, const struct npexec_options *o, const struct npexec_
 static void
 add_flags(cJSON *params, const struct npexec_options *o)
 {
-	static const char *const names[NPEXEC_FLAGS] = {
-	    "fresh", "enable", "prove", "raw", "save", "keep_going", "dry_run"};
 	bool config = o->mode == NPEXEC_CONFIG;
+	const char *flag;
+	size_t next = 0;
 
-	for (int i = 0; i < NPEXEC_FLAGS; i++)
-		if (o->flags[i] && (i != NPEXEC_ENABLE || !config)) /* a configuration is privileged by itself */
-			cJSON_AddTrueToObject(params, names[i]);
+	while ((flag = npexec_next_flag(o, &next)) != NULL)
+		if (!config || strcmp(flag, "enable") != 0) /* a configuration is privileged by itself */
+			cJSON_AddTrueToObject(params, flag);
 	if (o->mode == NPEXEC_LINES)
 		cJSON_AddTrueToObject(params, "hold");
 	if (o->confirm_minutes > 0)

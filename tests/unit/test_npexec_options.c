@@ -12,6 +12,7 @@
 
 #include "base/compiler.h"
 #include "npexec/npexec_options.h"
+#include "params/params.h"
 
 #define ARGS_MAX 16
 
@@ -46,6 +47,19 @@ parse(const char *line)
 	return parse_on(line, false);
 }
 
+/* The broker understands all that npexec asks. */
+static void
+expect_understood(const cJSON *params)
+{
+	enum params_verb verb = o.mode == NPEXEC_CONFIG ? PARAMS_CONFIG : PARAMS_EXEC;
+	struct exec_params p;
+	struct np_error why;
+
+	if (exec_params_parse(verb, params, &p, &why) == -1)
+		fail_msg("%s", why.text);
+	exec_params_finish(&p);
+}
+
 static char *
 request(const struct npexec_terminal *terminal)
 {
@@ -55,6 +69,7 @@ request(const struct npexec_terminal *terminal)
 	    &o, o.device, command, command != NULL ? strlen(command) : 0, terminal != NULL ? terminal : &none);
 	char *text = cJSON_PrintUnformatted(params);
 
+	expect_understood(params);
 	cJSON_Delete(params);
 	return text;
 }
@@ -391,6 +406,47 @@ test_help_and_version_win(void **state NP_UNUSED)
 	npexec_options_finish(&o);
 }
 
+static bool
+is_option(const char *word)
+{
+	bool known;
+
+	(void)parse(word);
+	known = strstr(err.text, "no such option") == NULL;
+	npexec_options_finish(&o);
+	return known;
+}
+
+/* The completion takes them from there: the page and the program's own words agree. */
+static void
+test_the_manual_and_the_help_tell_of_the_same_options(void **state NP_UNUSED)
+{
+	const char *srcdir = getenv("srcdir");
+	char path[4096], page[65536] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/man/npexec.1", srcdir != NULL ? srcdir : ".");
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_true(fread(page, 1, sizeof(page) - 1, f) > 0);
+	fclose(f);
+	for (const char *at = npexec_usage_text; (at = strstr(at, " --")) != NULL; at += 3) {
+		char word[64], item[80];
+
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(at + 1, " ,\n"), at + 1);
+		snprintf(item, sizeof(item), "Fl %s", word + 1);
+		if (!is_option(word) || strstr(page, item) == NULL)
+			fail_msg("the help tells of %s", word);
+	}
+	for (const char *at = page; (at = strstr(at, "Fl -")) != NULL; at += 4) {
+		char word[64];
+
+		snprintf(word, sizeof(word), "-%.*s", (int)strcspn(at + 3, " \n"), at + 3);
+		if (!is_option(word) || strstr(npexec_usage_text, word) == NULL)
+			fail_msg("the manual tells of %s", word);
+	}
+}
+
 int
 main(void)
 {
@@ -409,6 +465,7 @@ main(void)
 	    cmocka_unit_test(test_lines_of_a_configuration_stay_as_they_are),
 	    cmocka_unit_test(test_configuration_has_its_own_request),
 	    cmocka_unit_test(test_help_and_version_win),
+	    cmocka_unit_test(test_the_manual_and_the_help_tell_of_the_same_options),
 	};
 
 	return cmocka_run_group_tests_name("npexec_options", tests, NULL, NULL);
