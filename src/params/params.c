@@ -42,6 +42,7 @@ static const struct schema_row rows[] = {
     {"subsystem", SCHEMA_KIND, .kind = &params_subsystem_kind, .where = PARAMS_EXEC},
     {"on_error", SCHEMA_WORD, AT(on_error), .words = on_error_words, .where = PARAMS_EXEC},
     {"capture", SCHEMA_BOOL, AT(capture), .where = PARAMS_EXEC},
+    {"no_stdin", SCHEMA_BOOL, AT(no_stdin), .where = PARAMS_EXEC},
     {"pty", SCHEMA_BOOL, AT(pty), .where = PARAMS_EXEC},
     {"term", SCHEMA_TEXT, AT(term), .where = PARAMS_EXEC},
     {"cols", SCHEMA_INT, AT(cols), .min = 1, .max = 65535, .where = PARAMS_EXEC},

@@ -54,6 +54,7 @@ struct exec_params {
 	size_t commands_count;
 	bool batch; /* `commands` was used: results carry an index */
 	bool capture;
+	bool no_stdin; /* the command's standard input is empty, nobody says eof */
 	bool pty;
 	char *term;
 	int cols, rows;

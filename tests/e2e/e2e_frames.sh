@@ -33,6 +33,8 @@ rpc '{"jsonrpc":"2.0","id":7,"method":"exec","params":{"device":"dev","command":
 	'!wait "credit"' '!data hello\n' '{"jsonrpc":"2.0","method":"stdin","params":{"id":7}}' \
 	'{"jsonrpc":"2.0","method":"eof","params":{"id":7}}'
 is "$(answers -r 'select(.id == 7) | .result.stdout')" hello "exec with standard input, captured"
+rpc '{"jsonrpc":"2.0","id":7,"method":"exec","params":{"device":"dev","command":"cat; echo end","capture":true,"no_stdin":true}}'
+is "$(answers -r 'select(.id == 7) | .result.stdout')" end "no_stdin: a command that reads does not wait for eof"
 rpc '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"echo one"}}' \
 	'{"jsonrpc":"2.0","id":2,"method":"exec","params":{"device":"dev","command":"echo two"}}'
 like "$out" '^#data 4 one' "two requests at once: the first's output"

@@ -216,7 +216,7 @@ on_started(struct chan *ch, void *arg)
 	link_count_command(r->lease.link);
 	r->requeues = 0;
 	r->last_activity = clock_now();
-	if (r->params.batch)
+	if (r->params.batch || r->params.no_stdin)
 		chan_eof(ch);
 	else if (!r->stdin_ended)
 		request_grant_stdin(r, BROKER_STDIN_WINDOW);
