@@ -6,14 +6,14 @@
 
 #include "pool/pool_impl.h"
 
-#define POOL_SPREAD 0.1   /* of max_age: so much earlier at most, so that sessions do not end together */
-#define POOL_JITTER 0.25  /* of a back-off: likewise */
-#define POOL_DOUBLINGS 16 /* of retry_delay, when retry_max sets no limit */
+#define POOL_SPREAD 0.1      /* of max_age: so much earlier at most, so that sessions do not end together */
+#define POOL_JITTER 0.25     /* of a back-off: likewise */
+#define POOL_LINE_SPREAD 0.1 /* of the time between two empty lines on a shell */
+#define POOL_DOUBLINGS 16    /* of retry_delay, when retry_max sets no limit */
 
 /* ---- life ---- */
 
-/* 0 <= r < 1; a xorshift generator is random enough to keep brokers from marching in step. */
-static double
+double
 pool_random(struct pool *p)
 {
 	p->random ^= p->random << 13;
@@ -61,6 +61,12 @@ pool_set_args(struct pool *p, const struct conn_args *args)
 		if (!same_age)
 			e->life = pool_spread_life(p);
 	}
+}
+
+void
+pool_set_shells(struct pool *p, const struct pool_shells *shells)
+{
+	p->shells = *shells;
 }
 
 /* ---- waiters ---- */
@@ -225,7 +231,9 @@ pool_connect_started(struct pool *p, struct pool_entry *e, uint64_t id, double n
 	e->private_for = p->asked_for;
 	e->trial = false;
 	e->created = e->last_used = e->last_rx = now;
-	e->ready_since = e->probe_sent = e->next_keepalive = 0;
+	e->ready_since = e->probe_sent = e->next_keepalive = e->vouched = 0;
+	e->held = false;
+	e->held_for = NULL;
 	e->missed = 0;
 	e->drain_why = NULL;
 	e->life = pool_spread_life(p);
@@ -244,10 +252,19 @@ pool_trial_started(struct pool *p, struct pool_entry *e, uint64_t id, double now
 	e->trial = true;
 }
 
+/* The shell was spoken to: the time until the next empty line begins. */
+static void
+pool_line_over(struct pool_entry *e, struct pool *p, double now)
+{
+	e->line_since = now;
+	e->line_early = p->shells.given ? POOL_LINE_SPREAD * pool_random(p) : 0;
+}
+
 void
 pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, double now)
 {
 	e->ready_since = e->last_used = e->last_rx = now;
+	pool_line_over(e, p, now);
 	if (e->state != POOL_CONNECTING) {
 		/* Given up in the meantime, perhaps because the credentials changed: it proves nothing and must go. */
 		e->state = POOL_DRAINING;
@@ -292,9 +309,46 @@ pool_release(struct pool_entry *e, double now)
 {
 	if (e->leases > 0)
 		e->leases--;
+	pool_unhold(e);
 	e->last_used = now;
+	if (e->pool != NULL)
+		pool_line_over(e, e->pool, now);
 	if (e->private_use && e->pool != NULL)
 		pool_drain(e, "it was made for one request");
+}
+
+void
+pool_probed(struct pool_entry *e, enum pool_means means, bool sent, double now)
+{
+	if (means == POOL_BY_LINE && e->pool != NULL)
+		pool_line_over(e, e->pool, now);
+	if (e->pool != NULL && means != pool_means(e->pool))
+		return; /* beside the one that counts */
+	if (sent && (e->state != POOL_PROBING || e->probe_sent == 0))
+		e->probe_sent = now;
+	if (!sent && e->state == POOL_PROBING && e->probe_sent == 0) {
+		e->vouched = now;
+		e->state = POOL_READY;
+	}
+}
+
+void
+pool_hold(struct pool_entry *e, const void *holder, double now)
+{
+	if (!e->held && e->pool != NULL)
+		e->pool->held_count++;
+	e->held = true;
+	e->held_for = holder;
+	e->held_since = now;
+}
+
+void
+pool_unhold(struct pool_entry *e)
+{
+	if (e->held && e->pool != NULL)
+		e->pool->held_count--;
+	e->held = false;
+	e->held_for = NULL;
 }
 
 void
@@ -302,7 +356,7 @@ pool_alive(struct pool_entry *e, double now)
 {
 	if (now > e->last_rx)
 		e->last_rx = now;
-	e->probe_sent = 0;
+	e->probe_sent = e->next_keepalive = 0;
 	e->missed = 0;
 	if (e->state == POOL_PROBING)
 		e->state = POOL_READY;
@@ -358,6 +412,7 @@ pool_entry_remove(struct pool_entry *e)
 {
 	if (e->pool == NULL)
 		return;
+	pool_unhold(e);
 	TAILQ_REMOVE(&e->pool->entries, e, link);
 	e->pool->entries_count--;
 	e->pool = NULL;

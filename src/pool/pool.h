@@ -29,6 +29,23 @@ enum pool_entry_state {
 	POOL_CLOSING   /* POOL_CLOSE was answered: counts until it is removed */
 };
 
+/* How a session is asked for a sign of life. */
+enum pool_means {
+	POOL_BY_SSH, /* a request of the protocol */
+	POOL_BY_LINE /* an empty line on its shell, which has to be free for that */
+};
+
+/*
+ * What the policy knows of sessions that are shells.  A lease of such a one lasts until the shell is back in its first
+ * mode; an empty line keeps its line at the device from expiring, and is the only sign of life that some of them bear.
+ */
+struct pool_shells {
+	bool given;        /* they are shells */
+	bool no_ssh;       /* their devices hang up on requests of the protocol */
+	double line_every; /* so often the device wants an empty line, where keepalive_mode is not given; 0: never */
+	double line_idle;  /* after so long it closes an unused shell; 0: not known */
+};
+
 struct pool_entry {
 	TAILQ_ENTRY(pool_entry) link;
 	struct pool *pool; /* set by pool_connect_started(), NULL when in none */
@@ -47,9 +64,15 @@ struct pool_entry {
 	double ready_since;
 	double last_used;  /* a lease ended, or the session became ready */
 	double last_rx;    /* any packet; kept current by the broker before pool_next() */
-	double probe_sent; /* keep-alive or check in flight since; 0 = none */
+	double probe_sent; /* keep-alive or check in flight since; 0 = none.  Only what was sent: pool_probed() */
 	double next_keepalive;
-	int missed;            /* keep-alives unanswered in a row */
+	double vouched;    /* it could not be asked then: as good as any for a moment */
+	int missed;        /* keep-alives unanswered in a row */
+	double line_since; /* shells: the last lease ended, or the last empty line went */
+	double line_early; /* of the interval: so much earlier goes the next one, that they do not all speak at once */
+	bool held;         /* its lease rests at the prompt: pool_hold() */
+	const void *held_for; /* by whom; NULL: its request waits for a client that reads slowly */
+	double held_since;
 	const char *drain_why; /* DRAINING: static text */
 	double life;           /* this session's own max_age, spread by up to 10 % so that they do not end together */
 };
@@ -64,6 +87,7 @@ struct pool_waiter {
 	bool noticed;      /* POOL_NOTICE was given */
 	bool doomed;       /* the attempt that it waited for failed: answered with last_error */
 	bool slotless; /* wants a forwarded connection, which takes no session channel: no limit of channels counts */
+	const void *holder; /* goes on with a lease that is held for this one; NULL: with none */
 };
 
 TAILQ_HEAD(pool_entries, pool_entry);
@@ -78,11 +102,13 @@ enum pool_block {
 
 struct pool {
 	const struct conn_args *args; /* the owner keeps them alive; replaced on reload */
+	struct pool_shells shells;
 	struct pool_entries entries;
 	struct pool_waiters waiters; /* FIFO */
 	int entries_count;
 	int waiters_count;
-	bool resolved; /* the target is known; until then pool_next() answers POOL_RESOLVE */
+	int held_count; /* of entries: they may have to be given back when others want room */
+	bool resolved;  /* the target is known; until then pool_next() answers POOL_RESOLVE */
 	bool resolving;
 	bool proven;            /* a login has succeeded with the present credentials */
 	double proven_at;       /* the last time: an old proof allows one attempt at a time, as none does */
@@ -107,9 +133,12 @@ enum pool_verb {
 	POOL_NOTHING,   /* until wake_at, or until something is reported */
 	POOL_RESOLVE,   /* start a resolve job: pool_resolve_started() */
 	POOL_CONNECT,   /* start a dial: pool_connect_started() */
-	POOL_ASSIGN,    /* run waiter on entry: the pool has already taken the waiter off and counted the lease */
-	POOL_PROBE,     /* ask entry for a sign of life (check_delay); the entry is PROBING */
-	POOL_KEEPALIVE, /* send a keep-alive on entry */
+	POOL_ASSIGN,    /* run waiter on entry: the pool has already taken the waiter off and counted the lease, or it
+			   goes on with the one that was held for it */
+	POOL_PROBE,     /* ask entry for a sign of life (check_delay) by means; it is PROBING.  pool_probed() */
+	POOL_KEEPALIVE, /* the same because it is time; pool_probed() */
+	POOL_TAKE_BACK, /* the lease that rests on entry is over because of why: the shell goes back to its first mode
+			 */
 	POOL_CLOSE,     /* close entry for why; of one that still connects: cancel the dial.  Said once an entry */
 	POOL_FAIL,      /* answer waiter with why; it is already taken off */
 	POOL_NOTICE,    /* tell waiter that `ahead` others wait before it (once, after 2 s) */
@@ -122,6 +151,7 @@ struct pool_action {
 	struct pool_entry *entry;
 	struct pool_waiter *waiter;
 	bool private_use; /* POOL_CONNECT: for waiter alone */
+	enum pool_means means;
 	int ahead;
 	struct np_error why;
 	double wake_at; /* POOL_NOTHING, POOL_ROOM: absolute time, 0 = no need */
@@ -133,6 +163,7 @@ struct pool_room {
 	int device;
 	int global;
 	int surplus; /* so many sessions too many: a reload has lowered max_connections */
+	bool wanted; /* others wait for the room that sessions of this pool take */
 };
 
 /* Sessions that stay unless something happens: those that are made count, those that are about to end do not. */
@@ -141,6 +172,8 @@ int pool_lasting_entries(const struct pool *p);
 void pool_init(struct pool *p, const struct conn_args *args, uint32_t seed);
 /* Entries and waiters must be gone. */
 void pool_finish(struct pool *p);
+/* Sessions are shells of this kind from now on; without it they are not. */
+void pool_set_shells(struct pool *p, const struct pool_shells *shells);
 /* The former args must still be alive. */
 void pool_set_args(struct pool *p, const struct conn_args *args);
 
@@ -183,6 +216,18 @@ void pool_connect_failed(struct pool *p, struct pool_entry *e, const struct np_e
 void pool_release(struct pool_entry *e, double now);
 /* The same for the lease of a slotless waiter. */
 void pool_release_carried(struct pool_entry *e, double now);
+/*
+ * What POOL_PROBE or POOL_KEEPALIVE asked for is on its way, or was not sent because there was no place for it (the
+ * shell is busy): then its silence says nothing.
+ */
+void pool_probed(struct pool_entry *e, enum pool_means means, bool sent, double now);
+/*
+ * The lease of a shell rests at the prompt: between two requests of holder, or (NULL) until a client has read.  Others
+ * may get it if that lasts.  Over with pool_unhold(), with the assignment of the holder's next request, with
+ * POOL_TAKE_BACK and with the lease.
+ */
+void pool_hold(struct pool_entry *e, const void *holder, double now);
+void pool_unhold(struct pool_entry *e);
 /* Any packet arrived, or the probe was answered. */
 void pool_alive(struct pool_entry *e, double now);
 /* The server refused a channel although only `used` others were open: learn.  used 0: it is of no use and drains. */

@@ -6,7 +6,7 @@
 
 #include "pool/pool_impl.h"
 
-#define POOL_PROBE_PATIENCE 5.0 /* for a sign of life while somebody waits for it; keepalive_interval if shorter */
+#define POOL_HOLD 5.0 /* seconds that a lease may rest at the prompt while others want it */
 
 bool
 look_due(struct look *l, double t)
@@ -95,73 +95,6 @@ pool_first_private(const struct pool *p)
 	return NULL;
 }
 
-/* ---- signs of life ---- */
-
-static bool
-pool_sends_keepalives(const struct pool *p)
-{
-	const struct conn_args *args = p->args;
-
-	return args->keepalive && args->keepalive_mode != KEEPALIVE_NONE && args->keepalive_interval > 0;
-}
-
-bool
-pool_may_probe(const struct pool *p)
-{
-	const struct conn_args *args = p->args;
-
-	return args->keepalive && (args->keepalive_mode == KEEPALIVE_SSH || args->keepalive_mode == KEEPALIVE_BOTH);
-}
-
-static double
-pool_patience(const struct pool *p)
-{
-	double interval = p->args->keepalive_interval;
-
-	return interval > 0 && interval < POOL_PROBE_PATIENCE ? interval : POOL_PROBE_PATIENCE;
-}
-
-bool
-entry_is_suspect(const struct look *l, const struct pool_entry *e)
-{
-	return e->state == POOL_PROBING && l->now >= e->probe_sent + pool_patience(l->p);
-}
-
-/*
- * As ssh's ServerAlive options: a probe after each silent interval, the end after count_max unanswered ones.  An
- * interval that took twice its time was slept through by this machine: the peer had no chance to answer, and gets one.
- */
-static bool
-entry_keepalive(struct look *l, struct pool_entry *e)
-{
-	const struct conn_args *args = l->p->args;
-	double interval = args->keepalive_interval;
-	double due = e->probe_sent > 0 && e->next_keepalive > 0 ? e->next_keepalive : e->last_rx + interval;
-
-	if (!pool_sends_keepalives(l->p) || !look_due(l, due))
-		return false;
-	if (e->probe_sent > 0 && l->now < due + interval)
-		e->missed++;
-	if (args->keepalive_count_max > 0 && e->missed >= args->keepalive_count_max)
-		return look_close(l, e, REASON_CONNECT_FAILED, "no answer to %d keep-alives in %.0f s", e->missed,
-		    l->now - e->last_rx);
-	if (e->state != POOL_PROBING)
-		e->probe_sent = l->now;
-	e->next_keepalive = l->now + interval;
-	l->action->verb = POOL_KEEPALIVE;
-	l->action->entry = e;
-	return true;
-}
-
-/* A session with commands under way is not ended by a few seconds of silence: keep-alive decides about that. */
-static bool
-entry_probing(struct look *l, struct pool_entry *e)
-{
-	if (!look_due(l, e->probe_sent + pool_patience(l->p)) || e->leases > 0)
-		return false;
-	return look_close(l, e, REASON_CONNECT_FAILED, "no sign of life within %.0f s", l->now - e->probe_sent);
-}
-
 /* ---- age and idleness ---- */
 
 static bool
@@ -200,7 +133,7 @@ entry_ready(struct look *l, struct pool_entry *e)
 		pool_drain(e, "it has reached its max_age");
 		return false;
 	}
-	if (e->state == POOL_PROBING && entry_probing(l, e))
+	if (e->state == POOL_PROBING && look_at_probe(l, e))
 		return true;
 	if (e->state != POOL_READY || e->leases > 0)
 		return false;
@@ -210,6 +143,48 @@ entry_ready(struct look *l, struct pool_entry *e)
 		return entry_idle(l, e);
 	return pool_first_private(l->p) == NULL &&
 	       look_close(l, e, REASON_NONE, "the request that it was made for has left");
+}
+
+/* ---- leases that rest ---- */
+
+/* The holder's next request, sent before the last one had ended: it waits for nobody. */
+static bool
+hold_goes_on(struct look *l, struct pool_entry *e)
+{
+	struct pool_waiter *w;
+
+	TAILQ_FOREACH (w, &l->p->waiters, link) {
+		if (w->holder != e->held_for)
+			continue;
+		pool_unwait(w);
+		pool_unhold(e);
+		l->action->verb = POOL_ASSIGN;
+		l->action->entry = e;
+		l->action->waiter = w;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Who keeps a shell at its prompt while others wait gives it up after a while; a client between two requests also at
+ * once, when the session is to end.
+ */
+static bool
+entry_held(struct look *l, struct pool_entry *e)
+{
+	bool draining = e->state == POOL_DRAINING;
+
+	if (e->held_for != NULL && hold_goes_on(l, e))
+		return true;
+	if (!draining && !l->room->wanted && l->p->waiters_count == 0)
+		return false;
+	if (!(draining && e->held_for != NULL) && !look_due(l, e->held_since + POOL_HOLD))
+		return false;
+	pool_unhold(e);
+	l->action->verb = POOL_TAKE_BACK;
+	l->action->entry = e;
+	return true;
 }
 
 /* Everybody who had been let in has been served. */
@@ -224,6 +199,8 @@ static bool
 entry_tend(struct look *l, struct pool_entry *e)
 {
 	entry_drain_last(l, e);
+	if (e->held && e->state != POOL_CLOSING && entry_held(l, e))
+		return true;
 	/* The broker keeps last_rx current: what came after a probe has answered it. */
 	if (e->probe_sent > 0 && e->last_rx > e->probe_sent)
 		pool_alive(e, e->last_rx);
@@ -231,7 +208,7 @@ entry_tend(struct look *l, struct pool_entry *e)
 		return true;
 	if (e->state == POOL_DRAINING && e->leases == 0)
 		return look_close(l, e, REASON_NONE, "%s", e->drain_why != NULL ? e->drain_why : "given up");
-	return e->state != POOL_CLOSING && !pool_entry_dials(e) && entry_keepalive(l, e);
+	return e->state != POOL_CLOSING && !pool_entry_dials(e) && look_at_keepalive(l, e);
 }
 
 /* ---- too many ---- */

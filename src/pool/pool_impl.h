@@ -1,8 +1,9 @@
 /*
  * What the parts of the pool's policy share.  pool.c takes in what happened; pool_next() answers what to do, from rules
- * in three files, each of which may fill in one action:
+ * in four files, each of which may fill in one action:
  *
- *   pool_entry.c  what time does to sessions: answers that failed to come, age, idleness
+ *   pool_entry.c  what time does to sessions: age, idleness, leases that rest
+ *   pool_alive.c  and signs of life: when they are asked for, answers that failed to come
  *   pool_next.c   who is not to wait any longer; who is told what he waits for
  *   pool_serve.c  sessions for waiters in the order of the queue: a free channel, a sign of life, a new session
  *
@@ -56,8 +57,15 @@ bool look_due(struct look *l, double t);
 /* Fills in POOL_CLOSE; returns true. */
 bool look_close(struct look *l, struct pool_entry *e, enum np_reason reason, const char *fmt, ...) NP_PRINTF(4, 5);
 
+/* 0 <= r < 1; a xorshift generator is random enough to keep brokers from marching in step. */
+double pool_random(struct pool *p);
+/* Whether, and by what, a free session is asked for a sign of life; what a line answers is judged by the driver where
+ * SSH is asked as well. */
+enum pool_means pool_means(const struct pool *p);
 /* Whether sessions may be asked for a sign of life: there are devices that do not bear it. */
 bool pool_may_probe(const struct pool *p);
+/* Silent for so long that nobody knows whether it is alive. */
+bool entry_is_stale(const struct look *l, const struct pool_entry *e);
 /* Whether e was asked for a sign of life and gave none for too long to make anybody wait for it. */
 bool entry_is_suspect(const struct look *l, const struct pool_entry *e);
 int pool_live_entries(const struct pool *p);
@@ -67,6 +75,8 @@ bool waiter_has_hope(const struct pool *p, const struct pool_waiter *w);
 struct pool_waiter *pool_first_private(const struct pool *p);
 
 /* The rules.  True: the action is filled in. */
+bool look_at_probe(struct look *l, struct pool_entry *e);
+bool look_at_keepalive(struct look *l, struct pool_entry *e);
 bool look_at_entries(struct look *l);
 bool look_at_service(struct look *l);
 

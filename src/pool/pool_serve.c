@@ -49,15 +49,6 @@ entry_free_slots(const struct pool *p, const struct pool_entry *e)
 	return max > used ? max - used : 0;
 }
 
-/* Silent for so long that nobody knows whether it is alive. */
-static bool
-entry_is_stale(const struct look *l, const struct pool_entry *e)
-{
-	double delay = l->p->args->check_delay;
-
-	return pool_may_probe(l->p) && ((delay > 0 && l->now > e->last_rx + delay) || e->missed > 0);
-}
-
 /* The shared session with a free channel that was used last: few stay busy, the others grow old. */
 static struct pool_entry *
 pick_ready(const struct look *l, const struct pool_waiter *w, bool stale, const struct pool_entry *reserved)
@@ -214,10 +205,11 @@ static bool
 look_probe(struct look *l, struct pool_entry *e)
 {
 	e->state = POOL_PROBING;
-	e->probe_sent = l->now;
+	e->probe_sent = 0; /* until it is: pool_probed() */
 	e->next_keepalive = l->now + l->p->args->keepalive_interval;
 	l->action->verb = POOL_PROBE;
 	l->action->entry = e;
+	l->action->means = pool_means(l->p);
 	return true;
 }
 

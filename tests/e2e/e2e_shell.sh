@@ -23,6 +23,7 @@ devices:
   wide: {host: two, $login, connection_args: {max_connections: 4}}
   alive: {host: alive, $login, connection_args: {keepalive_mode: cli, keepalive_interval: 2}}
   ssh: {host: alive, $login, connection_args: {keepalive_mode: ssh, keepalive_interval: 2}}
+  calm: {host: two, $login, connection_args: {keepalive_mode: cli, keepalive_interval: 0.3, keepalive_count_max: 2}}
   junos: {host: junos, username: ops, password: ops-pw, device_type: juniper_junos}
   auto: {host: auto, username: admin, device_type: autodetect}
   wrong: {host: auto, device_type: cisco_iso}
@@ -103,6 +104,10 @@ ok "without a word on its command line, a device logs out" \
 	wait_until '[ "$(status "[.devices[] | select(.device == \"ssh\") | .sessions] | add")" = 0 ]' 30
 is "$(npexec -j alive 'show clock' | jq -r .reused)" true "with empty commands it does not"
 like "$(status '[.devices[] | select(.device == "alive") | .list[0].shell.keepalives] | add')" '^[1-9]' "and are counted"
+
+run npexec calm 'sim silent 3'
+is "$status $err" '0 ' "a command that is silent for longer than all keep-alives may take is no dead device"
+is "$(npexec -j calm 'show clock' | jq -r .reused)" true "and its shell serves on"
 
 # ---- drivers ----
 

@@ -151,6 +151,28 @@ do_fail(struct sim *s, const struct pool_action *a)
 	s->fails++;
 }
 
+static void
+do_probe(struct sim *s, const struct pool_action *a)
+{
+	struct sim_session *e = sim_session_of(a->entry);
+
+	assert_false(e->dialling || e->closing);
+	assert_true(a->means == POOL_BY_SSH || (s->pool.shells.given && a->entry->leases == 0));
+	e->probes++;
+	e->lines += a->means == POOL_BY_LINE;
+	pool_probed(a->entry, a->means, !e->busy, s->now);
+}
+
+/* The shell goes back to its first mode in no time. */
+static void
+do_take_back(struct sim *s, const struct pool_action *a)
+{
+	assert_int_equal(a->entry->leases, 1);
+	assert_false(a->entry->held);
+	pool_release(a->entry, s->now);
+	s->taken_back++;
+}
+
 static bool
 execute(struct sim *s, const struct pool_action *a)
 {
@@ -172,12 +194,15 @@ execute(struct sim *s, const struct pool_action *a)
 		return true;
 	case POOL_PROBE:
 		assert_int_equal(a->entry->state, POOL_PROBING);
-		sim_session_of(a->entry)->probes++;
 		s->probes++;
+		do_probe(s, a);
 		return true;
 	case POOL_KEEPALIVE:
-		sim_session_of(a->entry)->probes++;
 		s->keepalives++;
+		do_probe(s, a);
+		return true;
+	case POOL_TAKE_BACK:
+		do_take_back(s, a);
 		return true;
 	case POOL_CLOSE:
 		do_close(s, a);
@@ -203,7 +228,8 @@ sim_settle(struct sim *s)
 		int lasting = pool_lasting_entries(&s->pool);
 		struct pool_room room = {.device = s->max_connections - s->pool.entries_count,
 		    .global = s->global - s->pool.entries_count,
-		    .surplus = lasting > s->max_connections ? lasting - s->max_connections : 0};
+		    .surplus = lasting > s->max_connections ? lasting - s->max_connections : 0,
+		    .wanted = s->wanted};
 		struct pool_action a = pool_next(&s->pool, &room, s->now);
 		if (s->check != NULL)
 			s->check(s, &a);
@@ -249,6 +275,7 @@ sim_request(struct sim *s, double queue_timeout, bool fresh)
 	r->waiter.id = s->next_id++;
 	r->waiter.deadline = queue_timeout > 0 ? s->now + queue_timeout : 0;
 	r->waiter.fresh = fresh;
+	r->waiter.holder = s->holder;
 	pool_wait(&s->pool, &r->waiter, s->now);
 	sim_settle(s);
 	return r;
@@ -279,6 +306,23 @@ sim_cancel(struct sim *s, struct sim_request *r)
 	pool_unwait(&r->waiter);
 	r->state = SIM_DONE;
 	sim_settle(s);
+}
+
+void
+sim_hold(struct sim *s, struct sim_request *r, const void *holder)
+{
+	assert_int_equal(r->state, SIM_RUNNING);
+	r->state = SIM_DONE;
+	r->session->entry.slots_used--;
+	pool_hold(&r->session->entry, holder, s->now);
+	sim_settle(s);
+}
+
+void
+sim_use_shells(struct sim *s, const struct pool_shells *shells)
+{
+	pool_set_shells(&s->pool, shells);
+	s->args.max_channels = s->pool.max_channels = 1;
 }
 
 struct sim_session *

@@ -16,6 +16,8 @@ struct sim_session {
 	bool closing;        /* POOL_CLOSE was answered */
 	bool private_said;   /* what POOL_CONNECT said */
 	int probes;          /* POOL_PROBE and POOL_KEEPALIVE answered for it */
+	int lines;           /* those among them by an empty line */
+	bool busy;           /* it cannot be asked: nothing is sent */
 	struct np_error why; /* of POOL_CLOSE */
 };
 
@@ -36,6 +38,8 @@ struct sim {
 	double now;
 	int max_connections; /* of the device, this pool being its only one; may be lowered at any time */
 	int global;          /* room left by others */
+	const void *holder;  /* of the requests that come */
+	bool wanted;         /* others want the room of this pool */
 	struct sim_session sessions[SIM_MOST];
 	struct sim_request requests[SIM_MOST];
 	uint64_t next_id;
@@ -44,7 +48,7 @@ struct sim {
 	void (*check)(struct sim *s, const struct pool_action *action);
 	double wake_at;
 	/* Counted since the start. */
-	int connects, closes, assigns, fails, probes, keepalives, notices, resolves, rooms;
+	int connects, closes, assigns, fails, probes, keepalives, notices, resolves, rooms, taken_back;
 	int actions;
 };
 
@@ -63,6 +67,10 @@ struct sim_request *sim_request(struct sim *s, double queue_timeout, bool fresh)
 void sim_requests(struct sim *s, int count, double queue_timeout);
 void sim_finish(struct sim *s, struct sim_request *r);
 void sim_cancel(struct sim *s, struct sim_request *r);
+/* The request has ended and holder keeps its lease. */
+void sim_hold(struct sim *s, struct sim_request *r, const void *holder);
+/* Sessions are shells: one lease each. */
+void sim_use_shells(struct sim *s, const struct pool_shells *shells);
 
 struct sim_session *sim_session_of(struct pool_entry *e);
 /* The oldest of the sessions being dialled, or NULL. */

@@ -115,6 +115,7 @@ check_action(struct sim *s, const struct pool_action *a)
 	case POOL_ROOM:
 		MUST(s->pool.waiters_count > 0 && s->pool.entries_count >= s->max_connections);
 		break;
+	case POOL_TAKE_BACK:
 	case POOL_NOTHING:
 	case POOL_RESOLVE:
 	case POOL_FAIL:

@@ -168,15 +168,35 @@ least_used_elsewhere(struct device *dev, bool same_device)
 }
 
 static void
+want_room(struct device *dev, bool wants)
+{
+	dev->broker->rooms_wanted += wants - dev->wants_room;
+	dev->wants_room = wants;
+}
+
+/* Leases that rest at a prompt are in the way: when they have done so for long enough is their own pool's to say. */
+static void
+kick_holders(struct device *dev, bool same_device)
+{
+	struct device *other;
+
+	TAILQ_FOREACH (other, &dev->broker->devices, link) {
+		if (other != dev && other->policy.held_count > 0 &&
+		    (!same_device || strcmp(other->device_name, dev->device_name) == 0))
+			device_kick(other);
+	}
+}
+
+static void
 make_room(struct device *dev, const struct pool_room *room)
 {
 	struct pool_entry *e = least_used_elsewhere(dev, room->device <= 0);
 
-	dev->wants_room = true;
+	want_room(dev, true);
 	if (e != NULL)
 		link_end(link_of_entry(e), REASON_NONE, "closed to make room for another session");
 	else
-		links_check_hold(dev->broker, clock_now());
+		kick_holders(dev, room->device <= 0);
 }
 
 static void
@@ -191,16 +211,17 @@ give_notice(struct pool_waiter *w, int ahead)
 	waiter_of(w)->ops->notice(waiter_of(w), text);
 }
 
-/* Some devices hang up on SSH's own keep-alive: they are asked on their command line. */
 static void
-probe(struct link *link)
+probe(const struct pool_action *a)
 {
-	const struct platform *p = link->dev->platform;
+	struct link *link = link_of_entry(a->entry);
+	bool sent = true; /* by SSH: this one, or one that is in flight already */
 
-	if (p != NULL && (!p->keepalive_ssh || link->dev->conf->args.keepalive_mode == KEEPALIVE_CLI))
-		link_shell_keepalive(link);
+	if (a->means == POOL_BY_LINE)
+		sent = link_shell_keepalive(link);
 	else
-		session_probe(link->session);
+		(void)session_probe(link->session);
+	pool_probed(a->entry, a->means, sent, clock_now());
 }
 
 static void
@@ -223,7 +244,10 @@ execute(struct device *dev, const struct pool_action *a, const struct pool_room 
 		break;
 	case POOL_PROBE:
 	case POOL_KEEPALIVE:
-		probe(link_of_entry(a->entry));
+		probe(a);
+		break;
+	case POOL_TAKE_BACK:
+		link_take_back(link_of_entry(a->entry));
 		break;
 	case POOL_CLOSE:
 		link_end(link_of_entry(a->entry), a->why.reason, a->why.text);
@@ -247,8 +271,11 @@ device_room(const struct device *dev)
 	const struct broker *b = dev->broker;
 	const struct device *other = dev;
 	int device = 0, lasting = 0, most = 0;
+	bool wanted = b->config->max_sessions > 0 && b->sessions_count >= b->config->max_sessions &&
+		      b->rooms_wanted > dev->wants_room;
 
 	do {
+		wanted |= other != dev && other->wants_room;
 		device += other->policy.entries_count;
 		lasting += pool_lasting_entries(&other->policy);
 		if (!other->retired && other->conf->args.max_connections > most)
@@ -257,7 +284,8 @@ device_room(const struct device *dev)
 	} while (other != dev);
 	return (struct pool_room){.device = dev->conf->args.max_connections - device,
 	    .global = b->config->max_sessions > 0 ? b->config->max_sessions - b->sessions_count : 1000000,
-	    .surplus = lasting > most ? lasting - most : 0};
+	    .surplus = lasting > most ? lasting - most : 0,
+	    .wanted = wanted};
 }
 
 static void
@@ -286,11 +314,9 @@ on_kick(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 
 	if (dev->broker->finished)
 		return; /* everything is being closed: nothing is opened any more */
-	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+	TAILQ_FOREACH (e, &dev->policy.entries, link)
 		link_refresh(link_of_entry(e));
-		link_check_hold(link_of_entry(e), now);
-	}
-	dev->wants_room = false;
+	want_room(dev, false);
 	for (;;) {
 		struct pool_room room = device_room(dev);
 		struct pool_action action = pool_next(&dev->policy, &room, now);
@@ -369,6 +395,7 @@ pool_create(
 	TAILQ_INIT(&dev->held);
 	b->random = b->random * 1664525u + 1013904223u;
 	pool_init(&dev->policy, &device->args, b->random);
+	device_tell_platform(dev);
 	ev_init(&dev->wake, on_wake);
 	dev->wake.data = dev;
 	ev_prepare_init(&dev->kick, on_kick);
@@ -458,6 +485,7 @@ device_free(struct device *dev)
 	struct broker *b = dev->broker;
 
 	give_back_default(dev);
+	want_room(dev, false);
 	leave_siblings(dev);
 	broker_prompts_drop(dev);
 	device_report_forgotten(dev);

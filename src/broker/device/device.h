@@ -42,6 +42,8 @@ int broker_driver_again(const struct platforms *set, const struct device *dev, c
     struct platform **platform, struct np_error *err);
 bool broker_driver_is_default(const struct broker *b, const struct platforms *set, const struct device_conf *device,
     const struct platform *platform);
+/* The policy learns what the device's platform says about keep-alives. */
+void device_tell_platform(struct device *dev);
 enum broker_want broker_want_of(enum request_kind kind, const struct exec_params *params);
 int broker_check_params(const struct device *dev, const struct exec_params *params, struct np_error *err);
 /* Its server runs no commands on channels: the device that has its shells, or NULL with err. */

@@ -154,6 +154,7 @@ wait_now(struct device *dev, struct waiter *w)
 	double now = clock_now();
 
 	start_queue_limit(dev, w, now);
+	w->pool.holder = w->takes_held && !w->pool.fresh ? w->holder : NULL;
 	pool_wait(&dev->policy, &w->pool, now);
 	device_kick(dev);
 }

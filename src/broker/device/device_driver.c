@@ -103,6 +103,20 @@ broker_driver_apply(struct device_conf *device, const struct platform *platform)
 		args->max_connections = platform->max_sessions;
 }
 
+void
+device_tell_platform(struct device *dev)
+{
+	const struct platform *p = dev->platform;
+	struct pool_shells shells = {.given = p != NULL};
+
+	if (p != NULL) {
+		shells.no_ssh = !p->keepalive_ssh;
+		shells.line_every = p->keepalive_cli;
+		shells.line_idle = p->idle;
+	}
+	pool_set_shells(&dev->policy, &shells);
+}
+
 enum broker_want
 broker_want_of(enum request_kind kind, const struct exec_params *params)
 {

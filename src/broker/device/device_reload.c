@@ -53,6 +53,7 @@ adopt_device(struct device *dev, struct device_conf *device, struct platform *pl
 		platform_ref(platform);
 	platform_unref(dev->platform);
 	dev->platform = platform;
+	device_tell_platform(dev);
 	take_device(dev, device);
 	if (!same)
 		pool_drain_all(&dev->policy, "its configuration changed");

@@ -38,7 +38,8 @@ void link_ready(struct link *link);
 void link_shell_open(struct link *link);
 bool link_shell_say_goodbye(struct link *link, const char *why);
 bool link_shell_is_leaving(const struct link *link);
-void link_shell_keepalive(struct link *link);
+/* Types an empty line.  False: the shell is busy, nothing was sent. */
+bool link_shell_keepalive(struct link *link);
 void link_shell_finish(struct link *link);
 
 cJSON *link_shell_json(const struct link *link);
@@ -47,8 +48,8 @@ cJSON *link_shell_json(const struct link *link);
 
 /* The session of the device whose shell is kept by holder, or NULL. */
 struct link *link_kept(const struct device *dev, const struct holder *holder);
-void link_check_hold(struct link *link, double now);
-void links_check_hold(struct broker *b, double now);
+/* The policy takes the lease that rests at the prompt: its shell goes back to its first mode. */
+void link_take_back(struct link *link);
 /* It goes: what it kept is given back. */
 void links_unhold(struct holder *holder);
 void links_unhold_all(struct broker *b);

@@ -34,10 +34,8 @@ enum link_use {
 struct link_shell {
 	struct shell *shell; /* NULL: none, or none any more */
 	enum link_use use;
-	struct lease *runner; /* who has the shell, or NULL */
-	struct kept kept;     /* between two requests of a client */
-	double held_since;
-	ev_timer clock;        /* the next keep-alive, or the end of the time that a lease may be held */
+	struct lease *runner;  /* who has the shell, or NULL */
+	struct kept kept;      /* between two requests of a client */
 	struct np_error error; /* why it ended */
 	struct secret *secret; /* from the connector, until the driver has them */
 	struct secret *password;
@@ -83,8 +81,6 @@ struct link {
 /* ---- link_shell.c ---- */
 
 void link_shell_set_use(struct link *link, enum link_use use);
-void link_shell_become_free(struct link *link);
-void link_shell_start_clock(struct link *link, double seconds);
 
 /* ---- link_lease.c ---- */
 

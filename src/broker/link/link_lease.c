@@ -9,8 +9,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define HOLD_SECONDS 5.0 /* at the prompt, between two requests of one client, while others wait */
-
 static const char hold_taken[] =
     "others waited for longer than 5 s: the command line was given to them, and is in its first mode again";
 static const char hold_died[] = "the session has ended meanwhile: the command line of a new one is in its first mode";
@@ -37,6 +35,8 @@ unlist(struct lease *l)
 	TAILQ_REMOVE(&l->link->leases, l, in_link);
 	if (l->link->sh.runner == l)
 		l->link->sh.runner = NULL;
+	if (l->paused)
+		pool_unhold(&l->link->entry);
 	l->link = NULL;
 	l->paused = false;
 }
@@ -52,7 +52,7 @@ link_leases_leave(struct link *link)
 void
 link_lease_over(struct link *link)
 {
-	link_shell_become_free(link);
+	link_shell_set_use(link, SHELL_FREE);
 	pool_release(&link->entry, clock_now());
 	device_kick(link->dev);
 	devices_kick_room(link->dev->broker);
@@ -73,7 +73,7 @@ begin_reset(struct link *link)
 	struct np_error err;
 
 	holder_drop(&link->sh.kept);
-	link_shell_start_clock(link, 0);
+	pool_unhold(&link->entry);
 	link_shell_set_use(link, SHELL_RESETTING);
 	if (link->sh.shell == NULL || cli_state(shell_cli(link->sh.shell)) == CLI_CLOSED) {
 		link_lease_over(link); /* the session ends with its shell: nobody gets it */
@@ -97,17 +97,18 @@ link_lease(struct link *link, struct lease *l)
 	TAILQ_INSERT_TAIL(&link->leases, l, in_link);
 	if (!has_shell(link))
 		return;
-	link_shell_start_clock(link, 0);
+	pool_unhold(&link->entry);
 	holder_drop(&link->sh.kept);
 	link->sh.runner = l;
 	link_shell_set_use(link, SHELL_LEASED);
 }
 
+/* When that is over is the policy's to say: others may want the shell. */
 static void
-wait_for_client(struct link *link)
+rest(struct link *link, const struct holder *holder)
 {
-	link->sh.held_since = clock_now();
-	link_shell_start_clock(link, HOLD_SECONDS);
+	pool_hold(&link->entry, holder, clock_now());
+	device_kick(link->dev); /* the holder's next request may wait already */
 }
 
 static void
@@ -120,8 +121,7 @@ give_back_shell(struct link *link, struct holder *holder)
 		return;
 	}
 	holder_keep(holder, &link->sh.kept);
-	wait_for_client(link);
-	device_kick(link->dev); /* its next request may wait already */
+	rest(link, holder);
 }
 
 static void
@@ -165,76 +165,18 @@ link_kept(const struct device *dev, const struct holder *holder)
 	return NULL;
 }
 
-/* The holder's next request, sent before the last one had ended: it waits for nobody. */
-static bool
-holder_goes_on(struct link *link)
-{
-	struct pool_waiter *w;
-
-	TAILQ_FOREACH (w, &link->dev->policy.waiters, link) {
-		struct waiter *next = waiter_of(w);
-		if (next->holder == link->sh.kept.holder && next->takes_held && !w->fresh) {
-			pool_unwait(w);
-			next->ops->assigned(next, link);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Others wait for this shell, or for the room that its session takes. */
-static bool
-is_wanted(const struct link *link)
-{
-	const struct broker *b = link->dev->broker;
-	const struct device *dev;
-	bool full = b->config->max_sessions > 0 && b->sessions_count >= b->config->max_sessions;
-
-	if (link->dev->policy.waiters_count > 0)
-		return true;
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		if (dev->wants_room && (full || strcmp(dev->device_name, link->dev->device_name) == 0))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Who keeps a shell at its prompt while others wait gives it up after a while; a client between two requests also at
- * once, when the session is to end.
- */
 void
-link_check_hold(struct link *link, double now)
+link_take_back(struct link *link)
 {
 	struct holder *holder = link->sh.kept.holder;
-	struct lease *paused = link->sh.runner != NULL && link->sh.runner->paused ? link->sh.runner : NULL;
-	bool draining = link->entry.state == POOL_DRAINING;
-	bool late = now >= link->sh.held_since + HOLD_SECONDS - 0.001;
 
-	if (holder != NULL ? holder_goes_on(link) : paused == NULL)
-		return;
-	if (!(late && (draining || is_wanted(link))) && !(draining && paused == NULL))
-		return;
 	log_info("shell", "%s#%llu: its lease was held for %.0f s: taken back", link->dev->conf->name,
-	    (unsigned long long)link->id, now - link->sh.held_since);
-	if (paused != NULL)
-		unlist(paused); /* it goes back to the queue when its client has read */
-	else
-		holder->lost = draining ? hold_died : hold_taken;
+	    (unsigned long long)link->id, clock_now() - link->entry.held_since);
+	if (holder != NULL)
+		holder->lost = link->entry.state == POOL_DRAINING ? hold_died : hold_taken;
+	else if (link->sh.runner != NULL)
+		unlist(link->sh.runner); /* it goes back to the queue when its client has read */
 	begin_reset(link);
-}
-
-/* Room is wanted: any of them may be held where it is. */
-void
-links_check_hold(struct broker *b, double now)
-{
-	struct device *dev;
-	struct pool_entry *e;
-
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		TAILQ_FOREACH (e, &dev->policy.entries, link)
-			link_check_hold(link_of_entry(e), now);
-	}
 }
 
 void
@@ -261,7 +203,7 @@ static int
 begun(struct lease *l, int rc)
 {
 	if (l->paused)
-		link_shell_start_clock(l->link, 0);
+		pool_unhold(&l->link->entry);
 	l->paused = false;
 	if (rc == 0)
 		shell_wake(l->link->sh.shell);
@@ -320,7 +262,7 @@ link_pause(struct lease *l)
 	if (l->link == NULL || !has_shell(l->link))
 		return;
 	l->paused = true;
-	wait_for_client(l->link);
+	rest(l->link, NULL);
 }
 
 const struct buf *

@@ -43,70 +43,16 @@ link_shell_set_use(struct link *link, enum link_use use)
 	link->sh.use = use;
 }
 
-/* ---- keep-alive on the command line ---- */
-
-/* Seconds of silence after which an empty command is sent; 0: never. */
-static double
-keepalive_seconds(const struct link *link)
-{
-	const struct conn_args *args = &link->dev->conf->args;
-	const struct platform *p = link->dev->platform;
-
-	if (!args->keepalive)
-		return 0;
-	if (!args->keepalive_mode_given)
-		return p->keepalive_cli;
-	if (args->keepalive_mode == KEEPALIVE_NONE || args->keepalive_mode == KEEPALIVE_SSH)
-		return 0;
-	return p->idle > 0 && args->keepalive_interval > p->idle / 2 ? p->idle / 2 : args->keepalive_interval;
-}
-
-/* Up to a tenth early, so that many shells do not speak at once. */
-static double
-jittered(struct broker *b, double seconds)
-{
-	b->random = b->random * 1664525u + 1013904223u;
-	return seconds * (1.0 - 0.1 * (double)(b->random >> 16) / 65536.0);
-}
-
-void
-link_shell_start_clock(struct link *link, double seconds)
-{
-	ev_timer_stop(link->dev->broker->loop, &link->sh.clock);
-	if (seconds <= 0)
-		return;
-	ev_timer_set(&link->sh.clock, seconds, 0);
-	ev_timer_start(link->dev->broker->loop, &link->sh.clock);
-}
-
-void
+bool
 link_shell_keepalive(struct link *link)
 {
 	struct np_error err;
 
-	if (link->sh.shell == NULL || link->sh.use != SHELL_FREE)
-		return;
-	if (cli_keepalive(shell_cli(link->sh.shell), clock_now(), &err) == 0)
-		shell_wake(link->sh.shell);
-}
-
-static void
-on_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
-{
-	struct link *link = w->data;
-
-	if (link->sh.use == SHELL_FREE) {
-		link_shell_keepalive(link);
-		link_shell_start_clock(link, jittered(link->dev->broker, keepalive_seconds(link)));
-	} else
-		link_check_hold(link, clock_now());
-}
-
-void
-link_shell_become_free(struct link *link)
-{
-	link_shell_set_use(link, SHELL_FREE);
-	link_shell_start_clock(link, jittered(link->dev->broker, keepalive_seconds(link)));
+	if (link->sh.shell == NULL || link->sh.use != SHELL_FREE ||
+	    cli_keepalive(shell_cli(link->sh.shell), clock_now(), &err) == -1)
+		return false;
+	shell_wake(link->sh.shell);
+	return true;
 }
 
 /* ---- what the driver says ---- */
@@ -136,7 +82,7 @@ on_ready(struct link *link)
 		shell_logout(link->sh.shell);
 		return;
 	}
-	link_shell_become_free(link);
+	link_shell_set_use(link, SHELL_FREE);
 	link->connect_seconds = clock_now() - link->entry.created;
 	log_info("shell", "%s#%llu: at its prompt, mode %s, %.0f ms after the start", link->dev->conf->name,
 	    (unsigned long long)link->id, cli_mode(shell_cli(link->sh.shell))->name, link->connect_seconds * 1000);
@@ -237,7 +183,6 @@ on_ended(struct shell *sh NP_UNUSED, void *arg)
 	struct link *link = arg;
 
 	link->sh.shell = NULL;
-	link_shell_start_clock(link, 0);
 }
 
 static void
@@ -283,8 +228,6 @@ link_shell_open(struct link *link)
 	    .login_timeout = link->dev->conf->args.connection_timeout,
 	    .seed = ((uint64_t)b->random << 32) ^ link->id};
 
-	ev_init(&link->sh.clock, on_clock);
-	link->sh.clock.data = link;
 	buf_init(&link->sh.seen, LINK_SEEN_MAX);
 	link->sh.use = SHELL_LOGIN;
 	link->sh.provisional = link_detects(link->dev);
@@ -307,7 +250,6 @@ link_shell_say_goodbye(struct link *link, const char *why)
 	    cli_state(shell_cli(link->sh.shell)) != CLI_IDLE)
 		return false;
 	link->end_why = xstrdup(why);
-	link_shell_start_clock(link, 0);
 	shell_logout(link->sh.shell);
 	return true;
 }
@@ -322,7 +264,6 @@ link_shell_is_leaving(const struct link *link)
 void
 link_shell_finish(struct link *link)
 {
-	link_shell_start_clock(link, 0);
 	forget_secrets(link);
 	transcript_destroy(link->sh.transcript);
 	redact_unref(link->sh.known);
