@@ -23,178 +23,49 @@ broker_next_id(struct broker *b)
 	return ++b->next_id;
 }
 
-/* ---- sending ---- */
-
-void
-client_send(struct client *client, char *json, const void *data, size_t size)
-{
-	peer_send(client->peer, json, strlen(json), data, size);
-	cJSON_free(json);
-}
-
-void
-client_result(struct client *client, const struct message_id *id, cJSON *result)
-{
-	char *json = message_make_result(id, result);
-	struct np_error err;
-
-	if (strlen(json) <= FRAME_JSON_MAX) {
-		client_send(client, json, NULL, 0);
-		return;
-	}
-	cJSON_free(json);
-	error_set(&err, REASON_OUTPUT_LIMIT, "the answer exceeds a frame (1 MiB): ask for it by `page`");
-	client_error(client, id, &err, NULL);
-}
-
-void
-client_error(struct client *client, const struct message_id *id, const struct np_error *err, const char *device)
-{
-	cJSON *extra = NULL;
-
-	if (device != NULL) {
-		extra = cJSON_CreateObject();
-		cJSON_AddStringToObject(extra, "device", device);
-	}
-	client_send(client, message_make_error(id, err, extra), NULL, 0);
-}
-
-void
-client_notify(struct client *client, const char *method, cJSON *params)
-{
-	client_send(client, message_make_notification(method, params), NULL, 0);
-}
-
-/* ---- peers ---- */
+/* ---- clients ---- */
 
 static void
-on_peer_frame(struct peer *peer NP_UNUSED, const struct frame *frame, void *arg)
+on_frame(struct client *client, const struct frame *frame, void *arg)
 {
-	broker_dispatch(arg, frame);
+	broker_dispatch(arg, client, frame);
 }
 
 static void
-on_peer_drained(struct peer *peer NP_UNUSED, void *arg)
+on_left(struct client *client, void *arg)
 {
-	request_drained(arg);
-	watch_drained(arg);
+	struct broker *b = arg;
+
+	links_unhold(client_holder(client));
+	report_client_left(b->events, client);
 }
+
+static const struct client_events client_callbacks = {.frame = on_frame, .left = on_left};
 
 static void
-on_peer_violated(struct peer *peer, const struct np_error *err, void *arg)
+refuse_client(struct broker *b, struct client *client)
 {
-	struct message_id none = {.kind = MESSAGE_ID_NULL};
-
-	log_warning("peer", "client %llu (pid %ld) broke the protocol: %s", (unsigned long long)peer_id(peer),
-	    (long)peer_pid(peer), err->text);
-	client_error(arg, &none, err, NULL);
-}
-
-static void
-on_peer_closed(struct peer *peer, void *arg)
-{
-	struct client *client = arg;
-	struct broker *b = client->broker;
-	struct request *r, *next;
-
-	links_unhold(&client->holds);
-	log_debug(
-	    "peer", "client %llu left with %d requests", (unsigned long long)peer_id(peer), client->requests_count);
-	TAILQ_FOREACH_SAFE (r, &client->requests, peer_link, next) {
-		request_cancel(r, false);
-	}
-	report_peer_left(client);
-	broker_shows_peer_left(client);
-	broker_waits_note(b); /* his have nobody to be told any more */
-	TAILQ_REMOVE(&b->clients, client, link);
-	b->peers_count--;
-	free(client);
-}
-
-struct client *
-client_by_id(struct broker *b, uint64_t id)
-{
-	struct client *client;
-
-	TAILQ_FOREACH (client, &b->clients, link) {
-		if (peer_id(client->peer) == id)
-			return client;
-	}
-	return NULL;
-}
-
-static const struct peer_events peer_callbacks = {
-    .frame = on_peer_frame,
-    .drained = on_peer_drained,
-    .violated = on_peer_violated,
-    .closed = on_peer_closed,
-};
-
-static void
-send_hello(struct client *client)
-{
-	static const char *const features[] = {
-	    "exec", "open", "status", "prompt", "window", "capture", "batch", "watch", "metrics", "config", "shell"};
-	cJSON *params = cJSON_CreateObject();
-
-	cJSON_AddNumberToObject(params, "protocol", 1);
-	cJSON_AddStringToObject(params, "broker", "netpulsed " NETPULSE_VERSION);
-	cJSON_AddNumberToObject(params, "pid", (double)getpid());
-	cJSON_AddItemToObject(params, "features", cJSON_CreateStringArray(features, (int)NP_COUNT(features)));
-	client_notify(client, "hello", params);
-}
-
-static void
-refuse_client(struct client *client)
-{
-	struct message_id none = {.kind = MESSAGE_ID_NULL};
 	struct np_error err;
 
 	error_set(&err, REASON_QUEUE_FULL, "the broker already serves %d clients (max_clients): try again later",
-	    client->broker->config->max_clients);
+	    b->config->max_clients);
 	log_warning("broker", "client refused: %s", err.text);
-	report_refused(client, NULL, &err);
-	client->refused = true;
-	client_error(client, &none, &err, NULL);
-	peer_close_after_flush(client->peer);
-}
-
-/* Who has left in this very turn, or was refused and has not read that yet, takes no other's place. */
-static bool
-too_many_clients(const struct broker *b)
-{
-	const struct client *client;
-	int n = 0;
-
-	if (b->config->max_clients <= 0 || b->peers_count <= b->config->max_clients)
-		return false;
-	TAILQ_FOREACH (client, &b->clients, link) {
-		if (!peer_is_closing(client->peer) || (peer_is_flushing(client->peer) && !client->refused))
-			n++;
-	}
-	return n > b->config->max_clients;
+	report_refused(b->events, client, NULL, &err);
+	client_refuse(client, &err);
 }
 
 static void
 on_accept(int fd, pid_t pid, void *arg)
 {
 	struct broker *b = arg;
-	struct client *client = xcalloc(1, sizeof(*client));
+	struct client *client = clients_accept(b->clients, broker_next_id(b), fd, pid);
 
-	client->broker = b;
-	client->since = clock_now();
-	TAILQ_INIT(&client->requests);
-	TAILQ_INIT(&client->holds.list);
-	client->peer = peer_create(b->loop, broker_next_id(b), fd, pid, &peer_callbacks, client);
-	report_peer(client, fd);
-	TAILQ_INSERT_TAIL(&b->clients, client, link);
-	b->peers_count++;
+	report_client(b->events);
 	b->idle_since = 0;
-	log_debug("peer", "client %llu (pid %ld) connected", (unsigned long long)peer_id(client->peer), (long)pid);
-	if (too_many_clients(b))
-		refuse_client(client);
+	if (clients_exceed(b->clients, b->config->max_clients))
+		refuse_client(b, client);
 	else
-		send_hello(client);
+		client_hello(client);
 }
 
 /* ---- the turn and the tick ---- */
@@ -237,7 +108,7 @@ check_idle_exit(struct broker *b)
 {
 	double now = clock_now();
 
-	if (b->peers_count > 0 || b->sessions_count > 0 || has_persistent(b)) {
+	if (clients_count(b->clients) > 0 || b->sessions_count > 0 || has_persistent(b)) {
 		b->idle_since = 0;
 		return;
 	}
@@ -253,7 +124,7 @@ check_idle_exit(struct broker *b)
 static void
 check_listener(struct broker *b)
 {
-	if (b->stopping || b->listener == NULL || !listener_is_lost(b->listener) || b->peers_count > 0)
+	if (b->stopping || b->listener == NULL || !listener_is_lost(b->listener) || clients_count(b->clients) > 0)
 		return;
 	log_warning("broker", "another socket has taken the place of %s: ending", listener_path(b->listener));
 	broker_stop(b, false);
@@ -266,8 +137,8 @@ report_status(struct broker *b)
 
 	if (b->options.status == NULL)
 		return;
-	snprintf(text, sizeof(text), "%d sessions, %d clients, %d requests%s", b->sessions_count, b->peers_count,
-	    b->requests_count, b->stopping ? ", draining" : "");
+	snprintf(text, sizeof(text), "%d sessions, %d clients, %d requests%s", b->sessions_count,
+	    clients_count(b->clients), b->requests_count, b->stopping ? ", draining" : "");
 	b->options.status(text, b->options.arg);
 }
 
@@ -311,7 +182,6 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	b->recognised = link_detect_load();
 	b->random = (uint32_t)time(NULL) ^ ((uint32_t)getpid() << 16);
 	TAILQ_INIT(&b->devices);
-	TAILQ_INIT(&b->clients);
 	TAILQ_INIT(&b->prompts);
 	TAILQ_INIT(&b->forwards);
 	TAILQ_INIT(&b->requests);
@@ -321,8 +191,9 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	steer_rules_init(&b->rules);
 	TAILQ_INIT(&b->shows);
 	b->events = reports_create(loop);
+	b->clients = clients_create(loop, &client_callbacks, b);
 	audit_configure(b->events, config->audit_log);
-	report_started(b);
+	report_started(b->events);
 	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &broker_connector_events, b);
 	double tick =
 	    options->idle_exit > 0 && options->idle_exit / 2 < TICK_SECONDS ? options->idle_exit / 2 : TICK_SECONDS;
@@ -343,7 +214,7 @@ broker_listen(struct broker *b, struct np_error *err)
 	b->listener = listener_create(b->loop, b->options.socket_path, on_accept, b, err);
 	if (b->listener == NULL)
 		return -1;
-	listener_tell_refused(b->listener, report_stranger);
+	listener_tell_refused(b->listener, report_stranger, b->events);
 	return 0;
 }
 
@@ -353,7 +224,7 @@ broker_listen_fd(struct broker *b, int fd, struct np_error *err)
 	b->listener = listener_adopt(b->loop, fd, on_accept, b, err);
 	if (b->listener == NULL)
 		return -1;
-	listener_tell_refused(b->listener, report_stranger);
+	listener_tell_refused(b->listener, report_stranger, b->events);
 	return 0;
 }
 
@@ -371,7 +242,7 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	*changed = 0;
 	if (config == NULL) {
 		audit_reopen(b->events); /* who rotates logs need not know of bad files */
-		report_reloaded(b, 0, err);
+		report_reloaded(b->events, 0, err);
 		log_error("config", "reload refused, the former configuration stays in force: %s", err->text);
 		return -1;
 	}
@@ -386,7 +257,7 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	if (config->log_level_given && !b->options.fixed_log_level)
 		log_set_level(config->log_level);
 	audit_configure(b->events, config->audit_log);
-	report_reloaded(b, *changed, NULL);
+	report_reloaded(b->events, *changed, NULL);
 	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
 	devices_tick(b);
 	return 0;
@@ -413,12 +284,9 @@ broker_reload(struct broker *b, int *changed, struct np_error *err)
 static void
 drop_peers(struct broker *b)
 {
-	struct client *client;
-
-	if (b->peers_count == 0)
+	if (clients_count(b->clients) == 0)
 		return;
-	TAILQ_FOREACH (client, &b->clients, link)
-		peer_close(client->peer);
+	clients_close(b->clients, true);
 	ev_run(b->loop, EVRUN_NOWAIT);
 }
 
@@ -434,7 +302,7 @@ broker_destroy(struct broker *b)
 	b->tick.repeat = 0.05; /* the loop must wake to see the deadline */
 	ev_timer_again(b->loop, &b->tick);
 	broker_end_everything(b, deadline - 0.5);
-	while ((b->sessions_count > 0 || b->peers_count > 0) && clock_now() < deadline)
+	while ((b->sessions_count > 0 || clients_count(b->clients) > 0) && clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
 	drop_peers(b);
 	free_ended(b);
@@ -447,6 +315,7 @@ broker_destroy(struct broker *b)
 	ev_timer_stop(b->loop, &b->tick);
 	ev_prepare_stop(b->loop, &b->turn);
 	listener_destroy(b->listener);
+	clients_destroy(b->clients);
 	reports_destroy(b->events);
 	platforms_unref(b->platforms);
 	cJSON_Delete(b->recognised);

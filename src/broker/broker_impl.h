@@ -16,7 +16,7 @@
 #include "serve/listener.h"
 #include "broker/verb/verb.h"
 #include "broker/broker.h"
-#include "broker/client/client_impl.h"
+#include "broker/client/client.h"
 #include "broker/device/device_impl.h"
 #include "broker/link/link_impl.h"
 #include "broker/report/report.h"
@@ -37,7 +37,7 @@ struct broker {
 	struct connector *connector;
 	struct reports *events;
 	TAILQ_HEAD(, device) devices;
-	TAILQ_HEAD(, client) clients;
+	struct clients *clients;
 	TAILQ_HEAD(, broker_prompt) prompts;
 	TAILQ_HEAD(, forward) forwards;
 	struct request_list requests;
@@ -47,7 +47,7 @@ struct broker {
 	struct steer_waits waits;
 	bool waits_due; /* something has ended that somebody may wait for */
 	TAILQ_HEAD(, broker_show) shows;
-	int pools_count, peers_count, requests_count, sessions_count;
+	int pools_count, requests_count, sessions_count;
 	int rooms_wanted;          /* devices for which a limit outside of them stands in the way */
 	int requests_queued;       /* kept by request_move(): those of clients that wait for a session */
 	uint64_t logins, failures; /* as of its pools, also those forgotten */

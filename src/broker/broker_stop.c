@@ -25,19 +25,6 @@ commands_left(const struct broker *b)
 	return count;
 }
 
-/* What has been said but not read: a drain waits for it as well, as long as drain_timeout allows.  Not for watchers. */
-static bool
-output_left(const struct broker *b)
-{
-	const struct client *client;
-
-	TAILQ_FOREACH (client, &b->clients, link) {
-		if (peer_out_pending(client->peer) > 0 && (client->watches == 0 || client->requests_count > 0))
-			return true;
-	}
-	return false;
-}
-
 /* The listener goes last, so that who asks while we drain gets an answer and not a second broker. */
 static void
 finish(struct broker *b)
@@ -53,7 +40,7 @@ finish(struct broker *b)
 static void
 finish_when_read(struct broker *b)
 {
-	if (!output_left(b)) {
+	if (!clients_unread(b->clients)) {
 		finish(b);
 		return;
 	}
@@ -92,6 +79,15 @@ release_persistent(struct broker *b)
 }
 
 static void
+unhold_all(struct broker *b)
+{
+	struct client *client = NULL;
+
+	while ((client = clients_next(b->clients, client)) != NULL)
+		links_unhold(client_holder(client));
+}
+
+static void
 on_drain_over(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 {
 	struct broker *b = w->data;
@@ -110,11 +106,11 @@ broker_stop(struct broker *b, bool now)
 		return;
 	if (!b->stopping)
 		b->options.stopping(b->options.arg);
-	report_stopping(b, b->stopping || now);
+	report_stopping(b->events, b->stopping || now);
 	release_persistent(b);
 	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
 	fail_waiting(b, &err);
-	links_unhold_all(b);
+	unhold_all(b);
 	if (b->stopping || now) {
 		b->stopping = b->at_once = true;
 		log_info("broker", "ending now");
@@ -180,14 +176,11 @@ end_sessions(struct broker *b)
 void
 broker_end_everything(struct broker *b, double deadline)
 {
-	struct client *client;
-
 	if (!b->at_once)
 		log_out_shells(b, clock_now() + GOODBYE_SECONDS);
 	end_sessions(b);
 	while ((commands_left(b) > 0 || (b->sessions_count > 0 && !TAILQ_EMPTY(&b->events->watches))) &&
 	       clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
-	TAILQ_FOREACH (client, &b->clients, link)
-		peer_close_after_flush(client->peer);
+	clients_close(b->clients, false);
 }

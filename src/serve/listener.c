@@ -31,6 +31,7 @@ struct listener {
 	struct ev_loop *loop;
 	listener_accept_fn *accepted;
 	listener_refused_fn *refused; /* or NULL */
+	void *refused_arg;
 	void *arg;
 	struct sockfile socket;
 	int spare_fd;     /* given up when descriptors run out, to tell a client so */
@@ -103,7 +104,7 @@ listener_admit(struct listener *l, int fd)
 		log_warning(
 		    "listener", "connection of uid %lu (pid %ld) refused%s", (unsigned long)uid, (long)pid, left_out);
 		if (l->refused != NULL)
-			l->refused(uid, pid, l->arg);
+			l->refused(uid, pid, l->refused_arg);
 	}
 	error_set(&err, REASON_DENIED, "this broker belongs to uid %lu: you are uid %lu", (unsigned long)geteuid(),
 	    (unsigned long)uid);
@@ -332,9 +333,10 @@ listener_adopt(struct ev_loop *loop, int fd, listener_accept_fn *accepted, void 
 }
 
 void
-listener_tell_refused(struct listener *l, listener_refused_fn *refused)
+listener_tell_refused(struct listener *l, listener_refused_fn *refused, void *arg)
 {
 	l->refused = refused;
+	l->refused_arg = arg;
 }
 
 void

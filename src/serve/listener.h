@@ -32,7 +32,7 @@ struct listener *listener_create(struct ev_loop *loop, const char *path, listene
 struct listener *listener_adopt(
     struct ev_loop *loop, int fd, listener_accept_fn *accepted, void *arg, struct np_error *err) NP_MUST_CHECK;
 /* From now on tells of those who are turned away, with the arg of accepted. */
-void listener_tell_refused(struct listener *l, listener_refused_fn *refused);
+void listener_tell_refused(struct listener *l, listener_refused_fn *refused, void *arg);
 /* Stops accepting and removes the socket from the file system (when it is still ours); connected peers live on. */
 void listener_stop(struct listener *l);
 /*

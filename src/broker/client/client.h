@@ -1,5 +1,6 @@
 /*
- * One client of the socket: what is said to it, and what it says.  Main thread only.
+ * The clients of the socket: their connections, what is said to them, what they have in flight (answer.h).  What they
+ * say is told by events: no client knows what its frames mean.  Main thread only.
  */
 #ifndef NP_CLIENT_H
 #define NP_CLIENT_H
@@ -7,31 +8,85 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#include "base/error.h"
-#include "wire/frame.h"
-#include "wire/message.h"
 #include <cjson/cJSON.h>
 
-struct broker;
-struct client;
-struct device;
-struct link;
-struct request;
-struct message;
+#include "base/compiler.h"
+#include "base/error.h"
+#include "report/event.h"
+#include "wire/frame.h"
+#include "wire/message.h"
 
-void client_send(struct client *client, char *json, const void *data, size_t size); /* frees json */
+struct client;
+struct clients;
+struct ev_loop;
+struct holder;
+
+struct client_events {
+	/* A whole frame; it is valid during the call. */
+	void (*frame)(struct client *client, const struct frame *frame, void *arg);
+	/* It has gone, all its answers know; freed when this returns. */
+	void (*left)(struct client *client, void *arg);
+};
+
+/* ---- all of them ---- */
+
+struct clients *clients_create(struct ev_loop *loop, const struct client_events *events, void *arg) NP_MALLOC;
+/* Nobody may be connected any more. */
+void clients_destroy(struct clients *all);
+/* Takes a connection over.  id: never used before. */
+struct client *clients_accept(struct clients *all, uint64_t id, int fd, pid_t pid);
+int clients_count(const struct clients *all);
+/* Whether there are more than `max` that are served: who leaves, or was refused, takes no other's place. */
+bool clients_exceed(const struct clients *all, int max);
+/* The one after, in the order of their coming; NULL: the first, and after the last. */
+struct client *clients_next(const struct clients *all, const struct client *after);
+struct client *clients_by_id(const struct clients *all, uint64_t id); /* or NULL */
+/* Whether one has been told to go and has not gone. */
+bool clients_closing(const struct clients *all);
+/* Whether somebody has not read what was said to him; watchers, who are told things without end, do not count. */
+bool clients_unread(const struct clients *all);
+/* Each is closed: once it has read, or at once. */
+void clients_close(struct clients *all, bool at_once);
+/* Bytes from and to those that are connected now. */
+void clients_bytes(const struct clients *all, uint64_t *in, uint64_t *out);
+
+/* ---- one ---- */
+
+uint64_t client_id(const struct client *client);
+pid_t client_pid(const struct client *client);
+/* Who it is; the names of programs only after client_name_program(). */
+const struct event_who *client_who(const struct client *client);
+/* Asks for the names of its program and of that one's parent, while they are there. */
+void client_name_program(struct client *client);
+/* How many of a kind it has in flight. */
+int client_answers(const struct client *client, int kind);
+uint64_t client_bytes_in(const struct client *client);
+uint64_t client_bytes_out(const struct client *client);
+
+/* Sends; json is freed, as cJSON_free() does. */
+void client_send(struct client *client, char *json, const void *data, size_t size);
+/* One frame of a stream, as much as client_room() allows; head is kept by the caller. */
+void client_stream(struct client *client, const char *head, const void *data, size_t size);
+/* Bytes that a stream may add now; told once that there are none, its answers learn when there are. */
+size_t client_room(struct client *client);
 void client_result(struct client *client, const struct message_id *id, cJSON *result);
 void client_error(struct client *client, const struct message_id *id, const struct np_error *err, const char *device);
 void client_notify(struct client *client, const char *method, cJSON *params);
-struct client *client_by_id(struct broker *b, uint64_t id); /* or NULL */
+/* Greets, and names what this broker can. */
+void client_hello(struct client *client);
+/* Turns it away: told so, then closed. */
+void client_refuse(struct client *client, const struct np_error *err);
+/* It broke the protocol: told so without an id, then closed. */
+void client_violated(struct client *client, const struct np_error *err);
+/* Reads no more; closed when it has read. */
+void client_close(struct client *client);
 
-/* A request with its pool, of parsed params, which are taken over; it is not in the pool's queue yet. */
-int broker_request_make(struct client *client, const struct message *m, enum request_kind kind,
-    struct exec_params *params, struct request **made, struct np_error *err);
+/* What it keeps between two of its requests. */
+struct holder *client_holder(struct client *client);
 
-/* ---- client_json.c ---- */
-
-cJSON *client_json(const struct client *client, double now);
+/* As `status` shows it. */
+cJSON *client_json(const struct client *client, double now) NP_MUST_CHECK;
 
 #endif

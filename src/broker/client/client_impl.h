@@ -1,32 +1,39 @@
 /*
- * What src/broker/client alone should see of a client.
+ * What src/broker/client alone sees of a client.
  */
 #ifndef NP_CLIENT_IMPL_H
 #define NP_CLIENT_IMPL_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/queue.h"
+#include "broker/client/answer.h"
+#include "broker/client/client.h"
 #include "report/event.h"
 #include "serve/peer.h"
-#include "broker/request/request.h"
-#include "broker/client/client.h"
 #include "broker/client/holder.h"
 
-/* The broker's record of one client connection.  Owned by broker.peers, freed when the peer has closed. */
+/* The record of one connection.  Owned by its clients; freed when its peer has closed. */
 struct client {
 	TAILQ_ENTRY(client) link;
-	struct broker *broker;
+	struct clients *all;
 	struct peer *peer;
-	struct request_list requests;
-	int requests_count;
+	struct answer_list answers;
+	int counts[ANSWER_KINDS]; /* of them */
+	int bounded;
 	double since;
 	struct event_who who;
-	int watches;
 	bool refused; /* one too many: told so, and closed */
 	struct holder holds;
+};
+
+struct clients {
+	struct ev_loop *loop;
+	TAILQ_HEAD(, client) list;
+	int count;
+	const struct client_events *events;
+	void *arg;
 };
 
 #endif

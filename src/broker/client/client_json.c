@@ -1,7 +1,7 @@
 /*
  * A client as `status` shows it; never shows a secret or a command.
  */
-#include "broker/broker_impl.h"
+#include "broker/client/client_impl.h"
 #include "wire/json.h"
 #include "base/process.h"
 
@@ -22,7 +22,7 @@ client_json(const struct client *client, double now)
 	cJSON_AddNumberToObject(o, "uid", (double)client->who.uid);
 	cJSON_AddStringToObject(o, "program", process_name(peer_pid(client->peer), program, sizeof(program)));
 	cJSON_AddNumberToObject(o, "age", tenths(now - client->since));
-	cJSON_AddNumberToObject(o, "requests", client->requests_count);
+	cJSON_AddNumberToObject(o, "requests", client->counts[ANSWER_REQUEST]);
 	cJSON_AddNumberToObject(o, "bytes_in", (double)peer_bytes_in(client->peer));
 	cJSON_AddNumberToObject(o, "bytes_out", (double)peer_bytes_out(client->peer));
 	cJSON_AddNumberToObject(o, "pending", (double)peer_out_pending(client->peer));

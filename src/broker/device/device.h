@@ -44,7 +44,6 @@ bool broker_driver_is_default(const struct broker *b, const struct platforms *se
     const struct platform *platform);
 /* The policy learns what the device's platform says about keep-alives. */
 void device_tell_platform(struct device *dev);
-enum broker_want broker_want_of(enum request_kind kind, const struct exec_params *params);
 int broker_check_params(const struct device *dev, const struct exec_params *params, struct np_error *err);
 /* Its server runs no commands on channels: the device that has its shells, or NULL with err. */
 struct device *device_prefer_shells(struct device *dev, struct np_error *err);

@@ -117,23 +117,6 @@ device_tell_platform(struct device *dev)
 	pool_set_shells(&dev->policy, &shells);
 }
 
-enum broker_want
-broker_want_of(enum request_kind kind, const struct exec_params *params)
-{
-	switch (kind) {
-	case REQUEST_CONFIG:
-		return WANT_SHELL;
-	case REQUEST_OPEN:
-	case REQUEST_TEST:
-		return WANT_ANY;
-	case REQUEST_EXEC:
-		break;
-	}
-	if (params->kind != EXEC_COMMAND)
-		return WANT_CHANNEL;
-	return params->enable || params->record || params->trial ? WANT_SHELL : WANT_ANY;
-}
-
 /* What one of the drivers understands and the other cannot do: refused rather than ignored. */
 int
 broker_check_params(const struct device *dev, const struct exec_params *params, struct np_error *err)

@@ -52,7 +52,6 @@ struct link *link_kept(const struct device *dev, const struct holder *holder);
 void link_take_back(struct link *link);
 /* It goes: what it kept is given back. */
 void links_unhold(struct holder *holder);
-void links_unhold_all(struct broker *b);
 
 /* ---- facts ---- */
 

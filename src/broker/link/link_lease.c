@@ -188,15 +188,6 @@ links_unhold(struct holder *holder)
 		begin_reset(NP_CONTAINER(k, struct link, sh.kept));
 }
 
-void
-links_unhold_all(struct broker *b)
-{
-	struct client *client;
-
-	TAILQ_FOREACH (client, &b->clients, link)
-		links_unhold(&client->holds);
-}
-
 /* ---- operations ---- */
 
 static int

@@ -9,10 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "broker/broker_impl.h"
+#include "broker/client/client.h"
+#include "broker/report/report_metrics.h"
 #include "base/process.h"
-#include "base/clock.h"
-#include "base/paths.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -73,72 +72,63 @@ reports_last(const struct reports *events)
 /* ---- clients ---- */
 
 void
-report_peer(struct client *client, int fd)
+report_client(struct reports *events)
 {
-	struct np_error err;
-
-	metrics_client(client->broker->events->metrics);
-	client->who.peer = peer_id(client->peer);
-	client->who.pid = peer_pid(client->peer);
-	if (paths_peer(fd, &client->who.uid, NULL, &err) == -1)
-		client->who.uid = geteuid(); /* the listener has judged it: ours, or root's and gone */
+	metrics_client(events->metrics);
 }
 
 void
-report_peer_left(struct client *client)
+report_client_left(struct reports *events, const struct client *client)
 {
-	metrics_client_left(client->broker->events->metrics, client);
-	watch_leave(client);
+	metrics_client_left(events->metrics, client_bytes_in(client), client_bytes_out(client));
 }
 
 void
-report_name_program(struct client *client)
+report_name_program(struct reports *events, struct client *client)
 {
-	if (client->who.program[0] != '\0' || !somebody_listens(client->broker->events))
-		return;
-	process_name(client->who.pid, client->who.program, sizeof(client->who.program));
-	process_name(process_parent(client->who.pid), client->who.parent, sizeof(client->who.parent));
+	if (somebody_listens(events))
+		client_name_program(client);
 }
 
 void
 report_stranger(uid_t uid, pid_t pid, void *arg)
 {
-	struct broker *b = arg;
+	struct reports *events = arg;
 	struct event_who who = {.pid = pid, .uid = uid};
 	struct np_error err;
 	struct event e;
 
 	error_set(&err, REASON_DENIED, "this broker belongs to uid %lu", (unsigned long)geteuid());
-	if (somebody_listens(b->events))
+	if (somebody_listens(events))
 		process_name(pid, who.program, sizeof(who.program));
 	event_init(&e, EVENT_REFUSED);
 	e.who = &who;
 	e.err = &err;
-	report_emit(b->events, &e);
+	report_emit(events, &e);
 }
 
 void
-report_refused(struct client *client, const struct message *m, const struct np_error *err)
+report_refused(struct reports *events, struct client *client, const struct message *m, const struct np_error *err)
 {
 	const cJSON *device = m != NULL ? cJSON_GetObjectItemCaseSensitive(m->params, "device") : NULL;
 	struct event e;
 	char method[32], shown[256];
 
 	event_init(&e, EVENT_REFUSED);
-	report_name_program(client);
-	e.who = &client->who;
+	report_name_program(events, client);
+	e.who = client_who(client);
 	e.err = err;
 	if (m != NULL && m->method != NULL)
 		e.what = text_vis_into(method, sizeof(method), m->method);
 	if (cJSON_IsString(device))
 		e.device = text_vis_into(shown, sizeof(shown), device->valuestring);
-	report_emit(client->broker->events, &e);
+	report_emit(events, &e);
 }
 
 /* ---- the broker ---- */
 
 void
-report_reloaded(struct broker *b, int changed, const struct np_error *err)
+report_reloaded(struct reports *events, int changed, const struct np_error *err)
 {
 	struct event e;
 
@@ -146,42 +136,42 @@ report_reloaded(struct broker *b, int changed, const struct np_error *err)
 	e.err = err;
 	if (err == NULL)
 		e.count = changed;
-	report_emit(b->events, &e);
+	report_emit(events, &e);
 }
 
 void
-report_steered(
-    struct client *client, const char *action, const char *device, uint64_t session, uint64_t request, const char *text)
+report_steered(struct reports *events, struct client *client, const char *action, const char *device, uint64_t session,
+    uint64_t request, const char *text)
 {
 	struct event e;
 
 	event_init(&e, EVENT_STEERING);
-	report_name_program(client);
-	e.who = &client->who;
+	report_name_program(events, client);
+	e.who = client_who(client);
 	e.action = action;
 	e.device = device;
 	e.session = session;
 	e.request = request;
 	e.text = text;
-	report_emit(client->broker->events, &e);
+	report_emit(events, &e);
 }
 
 void
-report_started(struct broker *b)
+report_started(struct reports *events)
 {
 	struct event e;
 
 	event_init(&e, EVENT_STARTED);
 	e.text = "netpulsed " NETPULSE_VERSION;
-	report_emit(b->events, &e);
+	report_emit(events, &e);
 }
 
 void
-report_stopping(struct broker *b, bool now)
+report_stopping(struct reports *events, bool now)
 {
 	struct event e;
 
 	event_init(&e, EVENT_STOPPING);
 	e.action = now ? "now" : "drain";
-	report_emit(b->events, &e);
+	report_emit(events, &e);
 }

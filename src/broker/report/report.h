@@ -52,43 +52,37 @@ int64_t report_wall_ms(void);
 /* For the hooks: hands the record to whoever listens; gives it its id and time. */
 void report_emit(struct reports *events, struct event *e);
 /* Asks for the names of the client's program and its parent while they are there, if somebody may want to know. */
-void report_name_program(struct client *client);
+void report_name_program(struct reports *events, struct client *client);
 
 /* ---- clients ---- */
 
-/* Who is at the other end; fills in the peer's `who`. */
-void report_peer(struct client *client, int fd);
-/* The client has left; its peer still exists. */
-void report_peer_left(struct client *client);
-/* A process of another user knocked; arg: the broker. */
+/* One more has come. */
+void report_client(struct reports *events);
+void report_client_left(struct reports *events, const struct client *client);
+/* A process of another user knocked; arg: struct reports. */
 void report_stranger(uid_t uid, pid_t pid, void *arg);
 /* m NULL: the client was turned away, or its message could not be read. */
-void report_refused(struct client *client, const struct message *m, const struct np_error *err);
+void report_refused(struct reports *events, struct client *client, const struct message *m, const struct np_error *err);
 
 /* ---- the broker ---- */
 
 /* err NULL: done. */
-void report_reloaded(struct broker *b, int changed, const struct np_error *err);
+void report_reloaded(struct reports *events, int changed, const struct np_error *err);
 /*
  * A client steered (not: asked).  action is one word ("close", "pause"); device NULL: all, or what `session` or
  * `request` names (0: none); text: what the operator said, or NULL.
  */
-void report_steered(struct client *client, const char *action, const char *device, uint64_t session, uint64_t request,
-    const char *text);
-void report_started(struct broker *b);
-void report_stopping(struct broker *b, bool now);
+void report_steered(struct reports *events, struct client *client, const char *action, const char *device,
+    uint64_t session, uint64_t request, const char *text);
+void report_started(struct reports *events);
+void report_stopping(struct reports *events, bool now);
 
 /* ---- report_watch.c ---- */
 
-int broker_verb_watch(struct client *client, const struct message *m, struct np_error *err);
+/* The client is told of every event from now on, device NULL: of all.  0, or -1 with err (queue_full). */
+int report_watch(struct reports *events, struct client *client, const struct message_id *id, const char *device,
+    struct np_error *err) NP_MUST_CHECK;
 void watch_event(struct reports *events, const struct event *e);
-/* The client has read: it is told what it missed. */
-void watch_drained(struct client *client);
-/* The client has left. */
-void watch_leave(struct client *client);
-/* Whether id is that of a watch. */
-bool watch_has(const struct client *client, const struct message_id *id);
-void watch_cancel(struct client *client, const struct message_id *id);
 
 /* ---- report_audit.c ---- */
 
@@ -113,6 +107,6 @@ void metrics_destroy(struct broker_metrics *m);
 void metrics_event(struct broker_metrics *m, const struct event *e);
 void metrics_rtt(struct broker_metrics *m, double rtt);
 void metrics_client(struct broker_metrics *m);
-void metrics_client_left(struct broker_metrics *m, const struct client *client);
+void metrics_client_left(struct broker_metrics *m, uint64_t in, uint64_t out);
 
 #endif

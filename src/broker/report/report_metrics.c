@@ -172,10 +172,10 @@ metrics_client(struct broker_metrics *m)
 }
 
 void
-metrics_client_left(struct broker_metrics *m, const struct client *client)
+metrics_client_left(struct broker_metrics *m, uint64_t in, uint64_t out)
 {
-	m->client_in += peer_bytes_in(client->peer);
-	m->client_out += peer_bytes_out(client->peer);
+	m->client_in += in;
+	m->client_out += out;
 }
 
 /* ---- turns of the loop ---- */

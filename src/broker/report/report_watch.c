@@ -8,17 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
+#include "broker/client/answer.h"
+#include "broker/client/client.h"
+#include "broker/report/report.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
-#define WATCHES_PER_PEER 8
+#define WATCHES_PER_CLIENT 8
 
 struct broker_watch {
 	TAILQ_ENTRY(broker_watch) link;
-	struct client *client;
-	struct message_id id;
+	struct reports *events;
+	struct answer answer;
 	char *device; /* NULL: everything */
 	uint64_t missed;
 };
@@ -30,9 +32,9 @@ send_text(struct broker_watch *w, const char *text)
 {
 	cJSON *params = cJSON_CreateObject();
 
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&w->id));
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&w->answer.id));
 	cJSON_AddRawToObject(params, "event", text);
-	client_notify(w->client, "event", params);
+	client_notify(w->answer.client, "event", params);
 }
 
 static void
@@ -64,7 +66,7 @@ send_missed(struct broker_watch *w)
 static bool
 has_room(struct broker_watch *w)
 {
-	return peer_stream_room(w->client->peer) > 0;
+	return client_room(w->answer.client) > 0;
 }
 
 /* What has no device concerns all, but for other clients' mistakes. */
@@ -103,122 +105,65 @@ watch_event(struct reports *events, const struct event *e)
 	cJSON_free(text);
 }
 
-void
-watch_drained(struct client *client)
-{
-	struct broker_watch *w;
-
-	if (client->watches == 0)
-		return;
-	TAILQ_FOREACH (w, &client->broker->events->watches, link) {
-		if (w->client == client && w->missed > 0 && has_room(w))
-			send_missed(w);
-	}
-}
-
 /* ---- life ---- */
+
+static struct broker_watch *
+of_answer(struct answer *a)
+{
+	return NP_CONTAINER(a, struct broker_watch, answer);
+}
 
 static void
 watch_free(struct broker_watch *w)
 {
-	TAILQ_REMOVE(&w->client->broker->events->watches, w, link);
-	w->client->watches--;
+	TAILQ_REMOVE(&w->events->watches, w, link);
 	free(w->device);
 	free(w);
 }
 
-void
-watch_leave(struct client *client)
+static void
+on_cancel(struct answer *a)
 {
-	struct broker_watch *w, *next;
-
-	if (client->watches == 0)
-		return;
-	TAILQ_FOREACH_SAFE (w, &client->broker->events->watches, link, next) {
-		if (w->client == client)
-			watch_free(w);
-	}
+	answer_cancelled(a, "cancelled by the client");
+	watch_free(of_answer(a));
 }
 
-static struct broker_watch *
-watch_find(const struct client *client, const struct message_id *id)
+static void
+on_left(struct answer *a)
 {
-	struct broker_watch *w;
-
-	TAILQ_FOREACH (w, &client->broker->events->watches, link) {
-		if (w->client == client && message_id_equal(&w->id, id))
-			return w;
-	}
-	return NULL;
+	watch_free(of_answer(a));
 }
 
-bool
-watch_has(const struct client *client, const struct message_id *id)
+/* The client has read: it is told what it missed. */
+static void
+on_drained(struct answer *a)
 {
-	return client->watches > 0 && watch_find(client, id) != NULL;
+	struct broker_watch *w = of_answer(a);
+
+	if (w->missed > 0 && has_room(w))
+		send_missed(w);
 }
 
-void
-watch_cancel(struct client *client, const struct message_id *id)
-{
-	struct broker_watch *w = client->watches > 0 ? watch_find(client, id) : NULL;
-	struct np_error err;
-
-	if (w == NULL)
-		return;
-	error_set(&err, REASON_CANCELLED, "cancelled by the client");
-	client_error(client, id, &err, NULL);
-	watch_free(w);
-}
-
-/* ---- the verb ---- */
-
-static bool
-is_known(const struct broker *b, const char *device)
-{
-	const struct device *dev;
-
-	if (config_device(b->config, device) != NULL)
-		return true;
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		if (strcmp(dev->conf->name, device) == 0 || strcmp(dev->device_name, device) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int
-check(const struct client *client, const char *device, struct np_error *err)
-{
-	char shown[128];
-
-	if (client->watches >= WATCHES_PER_PEER)
-		return error_set(err, REASON_QUEUE_FULL, "this connection has %d watches already", client->watches);
-	if (device != NULL && !is_known(client->broker, device))
-		return error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`: see npctl status",
-		    text_vis_into(shown, sizeof(shown), device));
-	return 0;
-}
+static const struct answer_ops watch_answer = {
+    .kind = ANSWER_WATCH, .cancel = on_cancel, .left = on_left, .drained = on_drained};
 
 int
-broker_verb_watch(struct client *client, const struct message *m, struct np_error *err)
+report_watch(struct reports *events, struct client *client, const struct message_id *id, const char *device,
+    struct np_error *err)
 {
-	static const char *const names[] = {"device"};
-	const char *device = NULL;
+	int watches = client_answers(client, ANSWER_WATCH);
 	struct broker_watch *w;
 	struct event e;
 
-	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
-	    params_string(m->params, "device", &device, err) == -1 || check(client, device, err) == -1)
-		return -1;
+	if (watches >= WATCHES_PER_CLIENT)
+		return error_set(err, REASON_QUEUE_FULL, "this connection has %d watches already", watches);
 	w = xcalloc(1, sizeof(*w));
-	w->client = client;
-	w->id = m->id;
+	w->events = events;
+	answer_begin(&w->answer, client, id, &watch_answer);
 	w->device = xstrdup_null(device);
-	TAILQ_INSERT_TAIL(&client->broker->events->watches, w, link);
-	client->watches++;
+	TAILQ_INSERT_TAIL(&events->watches, w, link);
 	event_init(&e, EVENT_WATCHING);
-	e.id = reports_last(client->broker->events);
+	e.id = reports_last(events);
 	e.time_ms = report_wall_ms();
 	e.device = w->device;
 	send_event(w, &e);

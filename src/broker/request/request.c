@@ -14,18 +14,6 @@
 
 #define CAPTURED_TEXT_MAX (448u * 1024u) /* as JSON text; more goes as base64, which is 342 KiB at most */
 
-struct request *
-request_find(struct client *client, const struct message_id *id)
-{
-	struct request *r;
-
-	TAILQ_FOREACH (r, &client->requests, peer_link) {
-		if (message_id_equal(&r->id, id))
-			return r;
-	}
-	return NULL;
-}
-
 const char *
 request_device(const struct request *r)
 {
@@ -63,7 +51,7 @@ find_audience(struct waiter *w, int depth NP_UNUSED)
 {
 	const struct request *r = of_waiter(w);
 
-	return r->client != NULL && r->params.interactive ? w : NULL;
+	return r->answer.client != NULL && r->params.interactive ? w : NULL;
 }
 
 static void
@@ -72,13 +60,13 @@ on_ask(struct waiter *w, const struct question *q)
 	const struct request *r = of_waiter(w);
 	cJSON *params = cJSON_CreateObject();
 
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
 	cJSON_AddNumberToObject(params, "prompt_id", (double)q->prompt_id);
 	cJSON_AddStringToObject(params, "device", q->device);
 	cJSON_AddStringToObject(params, "kind", q->kind);
 	cJSON_AddStringToObject(params, "text", q->text);
 	cJSON_AddBoolToObject(params, "echo", q->echo);
-	client_notify(r->client, "prompt", params);
+	client_notify(r->answer.client, "prompt", params);
 }
 
 static void
@@ -95,6 +83,38 @@ static const struct waiter_ops waiter_callbacks = {
     .ask = on_ask,
     .answered = on_answered,
 };
+
+/* ---- what its client tells ---- */
+
+static void
+on_cancel(struct answer *a)
+{
+	request_cancel(NP_CONTAINER(a, struct request, answer), true);
+}
+
+static void
+on_left(struct answer *a)
+{
+	request_cancel(NP_CONTAINER(a, struct request, answer), false);
+}
+
+static void
+on_drained(struct answer *a)
+{
+	request_pump(NP_CONTAINER(a, struct request, answer));
+}
+
+static const struct answer_ops request_answer = {
+    .kind = ANSWER_REQUEST, .cancel = on_cancel, .left = on_left, .drained = on_drained};
+/* A test waits in no queue. */
+static const struct answer_ops test_answer = {
+    .kind = ANSWER_REQUEST, .bounded = true, .cancel = on_cancel, .left = on_left, .drained = on_drained};
+
+struct request *
+request_of_answer(struct answer *a)
+{
+	return a != NULL && a->ops->kind == ANSWER_REQUEST ? NP_CONTAINER(a, struct request, answer) : NULL;
+}
 
 /* ---- life ---- */
 
@@ -116,8 +136,7 @@ request_create(struct broker *b, enum request_kind kind, struct client *peer, co
 	r->lease.events = &request_lease_events;
 	r->kind = kind;
 	r->state = REQUEST_MADE;
-	r->client = peer;
-	r->id = *id;
+	answer_begin(&r->answer, peer, id, kind == REQUEST_TEST ? &test_answer : &request_answer);
 	r->received = clock_now();
 	r->params.queue_timeout = r->params.timeout = -1;
 	r->params.first_byte_timeout = r->params.idle_timeout = -1;
@@ -128,10 +147,6 @@ request_create(struct broker *b, enum request_kind kind, struct client *peer, co
 	buf_init(&r->cli.text, 0);
 	TAILQ_INSERT_TAIL(&b->requests, r, link);
 	b->requests_count++;
-	if (peer != NULL) {
-		TAILQ_INSERT_TAIL(&peer->requests, r, peer_link);
-		peer->requests_count++;
-	}
 	request_report_made(r);
 	return r;
 }
@@ -139,19 +154,16 @@ request_create(struct broker *b, enum request_kind kind, struct client *peer, co
 void
 request_detach_peer(struct request *r)
 {
-	if (r->client == NULL)
-		return;
-	TAILQ_REMOVE(&r->client->requests, r, peer_link);
-	r->client->requests_count--;
-	r->client = NULL;
+	answer_end(&r->answer);
+	r->waiter.holder = NULL;
 }
 
 void
 request_release_lease(struct request *r)
 {
-	bool keeps = r->params.hold && r->client != NULL && !r->cancelled && !r->broker->stopping;
+	bool keeps = r->params.hold && r->answer.client != NULL && !r->cancelled && !r->broker->stopping;
 
-	link_release(&r->lease, keeps ? &r->client->holds : NULL);
+	link_release(&r->lease, keeps ? client_holder(r->answer.client) : NULL);
 }
 
 /* The last thing that happens to a request; it is freed at the end of the turn. */
@@ -220,8 +232,8 @@ request_fail(struct request *r, const struct np_error *err)
 		return;
 	if (r->index > 0)
 		fail_rest(r, err);
-	else if (r->client != NULL)
-		client_error(r->client, &r->id, err, request_device(r));
+	else if (r->answer.client != NULL)
+		client_error(r->answer.client, &r->answer.id, err, request_device(r));
 	log_info("request", "%s: request %llu: %s: %s", request_device(r) != NULL ? request_device(r) : "?",
 	    (unsigned long long)r->uid, reason_name(err->reason), err->text);
 	request_report_failed(r, err);
@@ -233,12 +245,12 @@ request_notice(struct request *r, const char *text)
 {
 	cJSON *params;
 
-	if (r->client == NULL)
+	if (r->answer.client == NULL)
 		return;
 	params = cJSON_CreateObject();
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
 	cJSON_AddStringToObject(params, "text", text);
-	client_notify(r->client, "notice", params);
+	client_notify(r->answer.client, "notice", params);
 }
 
 static void
@@ -350,7 +362,7 @@ request_note_params(const struct request *r)
 {
 	cJSON *params = cJSON_CreateObject();
 
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
 	if (r->params.batch)
 		cJSON_AddNumberToObject(params, "index", (double)r->index);
 	return params;
@@ -361,11 +373,11 @@ request_send_result(struct request *r)
 {
 	cJSON *params;
 
-	if (r->client == NULL)
+	if (r->answer.client == NULL)
 		return;
 	params = request_note_params(r);
 	add_result_fields(params, r);
-	client_notify(r->client, "result", params);
+	client_notify(r->answer.client, "result", params);
 }
 
 void
@@ -373,13 +385,13 @@ request_send_response(struct request *r)
 {
 	cJSON *result;
 
-	if (r->client == NULL)
+	if (r->answer.client == NULL)
 		return;
 	if (r->cancelled) {
 		struct np_error err;
 		error_set(&err, REASON_CANCELLED, "%s",
 		    r->killed ? "killed by the operator (npctl kill)" : "cancelled by the client");
-		client_error(r->client, &r->id, &err, request_device(r));
+		client_error(r->answer.client, &r->answer.id, &err, request_device(r));
 		return;
 	}
 	result = cJSON_CreateObject();
@@ -391,7 +403,7 @@ request_send_response(struct request *r)
 	}
 	if (!r->params.batch)
 		add_result_fields(result, r);
-	client_result(r->client, &r->id, result);
+	client_result(r->answer.client, &r->answer.id, result);
 }
 
 void
@@ -405,8 +417,8 @@ request_send_not_run(struct request *r)
 		cJSON_AddNullToObject(params, "exit_status");
 		cJSON_AddStringToObject(params, "device", request_device(r));
 		cJSON_AddItemToObject(params, "error", message_error_object(&err, NULL));
-		if (r->client != NULL)
-			client_notify(r->client, "result", params);
+		if (r->answer.client != NULL)
+			client_notify(r->answer.client, "result", params);
 		else
 			cJSON_Delete(params);
 		r->failed++;

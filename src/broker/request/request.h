@@ -15,6 +15,8 @@
 #include "params/params.h"
 #include "pool/pool.h"
 #include "wire/message.h"
+#include "broker/client/answer.h"
+#include "broker/device/device.h"
 #include <cjson/cJSON.h>
 
 struct broker;
@@ -59,7 +61,8 @@ void request_detach_peer(struct request *r);
 void request_release_lease(struct request *r);
 void request_free(struct request *r);
 void request_notice(struct request *r, const char *text);
-struct request *request_find(struct client *client, const struct message_id *id);
+/* The request behind what a client has in flight, or NULL: it is something else. */
+struct request *request_of_answer(struct answer *a);
 /* It is one of the device from now on. */
 void request_enter(struct request *r, struct device *dev);
 const char *request_device(const struct request *r);
@@ -86,7 +89,6 @@ void request_command_done(struct request *r);
 bool request_try_again(struct request *r, const struct np_error *why, bool sent);
 void request_assigned(struct request *r, struct link *link);
 void request_give_up(struct request *r, enum np_reason reason, const char *text);
-void request_drained(struct client *client);
 void request_credit(struct request *r, uint64_t bytes);
 void request_pump(struct request *r);
 
@@ -97,6 +99,7 @@ int request_stdin(struct request *r, const void *data, size_t size, struct np_er
 void request_eof(struct request *r);
 void request_signal(struct request *r, const char *name);
 void request_resize(struct request *r, int cols, int rows);
+void request_answer_prompt(struct request *r, uint64_t prompt_id, struct secret *value);
 
 /* ---- request_cli.c ---- */
 
@@ -111,7 +114,7 @@ void request_cli_begin(struct request *r);
 
 /* ---- request_config.c ---- */
 
-int verb_config(struct client *client, const struct message *m, struct np_error *err);
+int verb_config(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 int request_config_lines(struct request *r, const void *data, size_t size, struct np_error *err);
 void request_config_eof(struct request *r);
 void request_config_line(struct request *r, const struct cli_event *event);
@@ -120,7 +123,7 @@ void request_config_fields(cJSON *o, const struct request *r);
 
 /* ---- request_record.c ---- */
 
-int verb_record(struct client *client, const struct message *m, struct np_error *err);
+int verb_record(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 void broker_request_add_command(struct request *r, const char *text);
 void broker_record_command(struct request *r);
 void broker_record_result(struct request *r, const struct cli_result *result);
@@ -128,15 +131,22 @@ void broker_record_end(struct request *r);
 
 /* ---- request_platform.c ---- */
 
-int verb_platform_test(struct client *client, const struct message *m, struct np_error *err);
+int verb_platform_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 void broker_trial_command(struct request *r);
 bool broker_trial_result(struct request *r, const struct cli_result *result);
 
 /* ---- request_test.c ---- */
 
-int broker_verb_test(struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 bool broker_test_resolved(struct broker *b, struct connect_result *result);
 void broker_test_cancel(struct request *r);
+
+/* ---- request_make.c ---- */
+
+enum broker_want broker_want_of(enum request_kind kind, const struct exec_params *params);
+/* A request with its device, of parsed params, which are taken over; it is not in the device's queue yet. */
+int broker_request_make(struct broker *b, struct client *client, const struct message *m, enum request_kind kind,
+    struct exec_params *params, struct request **made, struct np_error *err);
 
 /* ---- request_report.c; those that the broker makes for jump hosts are not told ---- */
 

@@ -67,7 +67,7 @@ start_command(struct request *r)
 	    .limits = limits_of(r),
 	    .raw = r->params.raw,
 	    .prove = r->params.prove || r->dev->platform->prove,
-	    .interactive = r->params.interactive && r->client != NULL};
+	    .interactive = r->params.interactive && r->answer.client != NULL};
 	struct np_error err;
 
 	if (link_run(&r->lease, &command, &err) == -1) {
@@ -208,14 +208,14 @@ may_ask_secret(const struct request *r, const struct np_error *err)
 	const struct device_conf *d = r->dev->conf;
 	bool configured = d->secret != NULL || d->secret_file != NULL || d->secret_command != NULL;
 
-	return err->reason == REASON_PRIVILEGE_FAILED && !configured && !r->cli.asked_secret && r->client != NULL &&
-	       r->params.interactive && !r->cancelled;
+	return err->reason == REASON_PRIVILEGE_FAILED && !configured && !r->cli.asked_secret &&
+	       r->answer.client != NULL && r->params.interactive && !r->cancelled;
 }
 
 static void
 enabled(struct request *r, const struct cli_result *result)
 {
-	if (r->cancelled || r->client == NULL)
+	if (r->cancelled || r->answer.client == NULL)
 		request_command_done(r);
 	else if (result->err.reason == REASON_NONE && r->lease.link != NULL)
 		start_operation(r);
@@ -332,7 +332,7 @@ on_question(struct lease *l, const struct cli_event *event)
 	struct request *r = of_lease(l);
 
 	question_drop(&r->waiter); /* the device went on from the one before: its answer would be one to this */
-	if (r->client == NULL || !r->params.interactive || r->cancelled)
+	if (r->answer.client == NULL || !r->params.interactive || r->cancelled)
 		link_answer(l, NULL);
 	else
 		question_ask(&r->waiter, PROMPT_QUESTION, event->text, !event->hidden);

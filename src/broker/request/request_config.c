@@ -71,14 +71,14 @@ request_config_eof(struct request *r)
 }
 
 int
-verb_config(struct client *client, const struct message *m, struct np_error *err)
+verb_config(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
 	struct request *r;
 	int rc = exec_params_parse(PARAMS_CONFIG, m->params, &params, err);
 
 	if (rc == 0)
-		rc = broker_request_make(client, m, REQUEST_CONFIG, &params, &r, err);
+		rc = broker_request_make(b, client, m, REQUEST_CONFIG, &params, &r, err);
 	exec_params_finish(&params);
 	if (rc == -1)
 		return -1;
@@ -98,15 +98,15 @@ request_config_line(struct request *r, const struct cli_event *event)
 	    [CLI_LINE_OK] = "ok", [CLI_LINE_FAILED] = "failed", [CLI_LINE_NOT_RUN] = "not_run"};
 	cJSON *params;
 
-	if (r->client == NULL || r->kind != REQUEST_CONFIG)
+	if (r->answer.client == NULL || r->kind != REQUEST_CONFIG)
 		return;
 	params = cJSON_CreateObject();
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
 	cJSON_AddNumberToObject(params, "index", (double)event->line);
 	cJSON_AddStringToObject(params, "status", words[event->status]);
 	if (event->text[0] != '\0')
 		cJSON_AddStringToObject(params, "text", event->text);
-	client_notify(r->client, "result", params);
+	client_notify(r->answer.client, "result", params);
 }
 
 void

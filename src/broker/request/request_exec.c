@@ -91,7 +91,7 @@ request_stream(struct request *r, int which, const uint8_t *p, size_t n)
 {
 	size_t room;
 
-	if (r->client == NULL || r->cancelled || r->abort.reason == REASON_OUTPUT_LIMIT)
+	if (r->answer.client == NULL || r->cancelled || r->abort.reason == REASON_OUTPUT_LIMIT)
 		return n;
 	if (r->params.capture) {
 		if (buf_append(&r->captured[which], p, n) == -1)
@@ -102,7 +102,7 @@ request_stream(struct request *r, int which, const uint8_t *p, size_t n)
 			r->bytes_out += n;
 		return n;
 	}
-	room = peer_stream_room(r->client->peer);
+	room = client_room(r->answer.client);
 	if (r->params.window > 0 && r->window_left < room)
 		room = (size_t)r->window_left;
 	else if (room < STREAM_MIN && room < n)
@@ -113,7 +113,7 @@ request_stream(struct request *r, int which, const uint8_t *p, size_t n)
 		n = FRAME_DATA_MAX;
 	if (n == 0)
 		return 0;
-	peer_send(r->client->peer, r->heads[which], strlen(r->heads[which]), p, n);
+	client_stream(r->answer.client, r->heads[which], p, n);
 	if (r->params.window > 0)
 		r->window_left -= n;
 	r->bytes_out += n;
@@ -153,7 +153,7 @@ pump_tails(struct request *r)
 static bool
 result_has_room(const struct request *r)
 {
-	return r->client == NULL || r->cancelled || peer_stream_room(r->client->peer) > 0;
+	return r->answer.client == NULL || r->cancelled || client_room(r->answer.client) > 0;
 }
 
 void
@@ -165,22 +165,6 @@ request_pump(struct request *r)
 		pump_output(r);
 	else if (r->state == REQUEST_FLUSHING && pump_tails(r) && result_has_room(r))
 		command_finish(r);
-}
-
-/* The client has read: whoever streams to it may go on, in turn, or one that floods would keep the others out. */
-void
-request_drained(struct client *client)
-{
-	struct request *r;
-
-	for (int n = client->requests_count; n > 0 && peer_stream_room(client->peer) > 0; n--) {
-		r = TAILQ_FIRST(&client->requests);
-		if (r == NULL)
-			return;
-		TAILQ_REMOVE(&client->requests, r, peer_link);
-		TAILQ_INSERT_TAIL(&client->requests, r, peer_link);
-		request_pump(r);
-	}
 }
 
 void
@@ -200,12 +184,12 @@ request_grant_stdin(struct request *r, size_t n)
 	cJSON *params;
 
 	r->stdin_granted += n;
-	if (r->client == NULL)
+	if (r->answer.client == NULL)
 		return;
 	params = cJSON_CreateObject();
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
 	cJSON_AddNumberToObject(params, "bytes", (double)n);
-	client_notify(r->client, "credit", params);
+	client_notify(r->answer.client, "credit", params);
 }
 
 static void
@@ -299,7 +283,7 @@ shell_is_lost(const struct np_error *why)
 bool
 request_try_again(struct request *r, const struct np_error *why, bool sent)
 {
-	if (r->cancelled || r->abort.reason != REASON_NONE || r->client == NULL || r->broker->stopping)
+	if (r->cancelled || r->abort.reason != REASON_NONE || r->answer.client == NULL || r->broker->stopping)
 		return false;
 	if (refused_channel(r, why)) {
 		go_back(r);
@@ -420,7 +404,7 @@ another_follows(const struct request *r)
 {
 	bool lost = r->end.err.reason != REASON_NONE && r->abort.reason == REASON_NONE;
 
-	return r->params.batch && !r->cancelled && r->client != NULL && !lost &&
+	return r->params.batch && !r->cancelled && r->answer.client != NULL && !lost &&
 	       !(stops_on_error(r) && request_command_failed(r)) && r->index + 1 < r->params.commands_count;
 }
 
@@ -480,7 +464,7 @@ command_finish(struct request *r)
 			go_elsewhere(r);
 		return;
 	}
-	if (r->params.batch && !r->cancelled && r->client != NULL)
+	if (r->params.batch && !r->cancelled && r->answer.client != NULL)
 		request_send_not_run(r);
 	request_send_response(r);
 	request_ended(r);
@@ -492,7 +476,7 @@ command_finish(struct request *r)
 static bool
 resume(struct request *r)
 {
-	struct holder *holder = &r->client->holds;
+	struct holder *holder = client_holder(r->answer.client);
 	struct link *link = link_kept(r->dev, holder);
 
 	if (link != NULL) {
@@ -519,7 +503,7 @@ request_submit(struct request *r)
 	w->takes_held = r->kind != REQUEST_OPEN;
 	w->records = r->params.record;
 	w->sees_login = r->params.trial;
-	w->holder = r->client != NULL ? &r->client->holds : NULL;
+	w->holder = r->answer.client != NULL ? client_holder(r->answer.client) : NULL;
 	w->agent_socket = r->params.agent_socket;
 	w->queue_timeout = r->params.queue_timeout;
 	if (w->holder == NULL || r->dev->platform == NULL || !resume(r))
@@ -532,8 +516,8 @@ open_finish(struct request *r)
 	cJSON *result = cJSON_CreateObject();
 
 	request_add_session(result, r);
-	if (r->client != NULL)
-		client_result(r->client, &r->id, result);
+	if (r->answer.client != NULL)
+		client_result(r->answer.client, &r->answer.id, result);
 	else
 		cJSON_Delete(result);
 	request_ended(r);

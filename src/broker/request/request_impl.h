@@ -44,14 +44,12 @@ struct request_cli {
 };
 
 struct request {
-	TAILQ_ENTRY(request) link;      /* broker.requests, or broker.ended */
-	TAILQ_ENTRY(request) peer_link; /* client.requests */
+	TAILQ_ENTRY(request) link; /* broker.requests, or broker.ended */
 	struct broker *broker;
 	uint64_t uid;
 	enum request_kind kind;
 	enum request_state state;
-	struct client *client; /* NULL: internal, or the client has left */
-	struct message_id id;
+	struct answer answer; /* its client is NULL: internal, or the client has left */
 	struct exec_params params;
 	struct redact *known; /* secrets, for the audit log; NULL: nobody has asked yet */
 	struct device *dev;

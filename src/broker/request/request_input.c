@@ -85,3 +85,10 @@ request_resize(struct request *r, int cols, int rows)
 	if (r->chan != NULL && r->params.pty)
 		chan_resize(r->chan, cols, rows);
 }
+
+/* What the person said; NULL: nothing. */
+void
+request_answer_prompt(struct request *r, uint64_t prompt_id, struct secret *value)
+{
+	(void)question_answer(r->broker, r->uid, prompt_id, value);
+}

@@ -33,8 +33,8 @@ request_json(const struct request *r, double now)
 	bool queued = r->state == REQUEST_QUEUED;
 
 	cJSON_AddNumberToObject(o, "id", (double)r->uid);
-	if (r->client != NULL)
-		cJSON_AddNumberToObject(o, "peer", (double)peer_id(r->client->peer));
+	if (r->answer.client != NULL)
+		cJSON_AddNumberToObject(o, "peer", (double)client_id(r->answer.client));
 	else
 		cJSON_AddNullToObject(o, "peer");
 	cJSON_AddStringToObject(o, "device", request_device(r));

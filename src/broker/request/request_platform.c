@@ -30,14 +30,14 @@ static void NP_PRINTF(3, 4) say(struct request *r, const char *what, const char 
 }
 
 int
-verb_platform_test(struct client *client, const struct message *m, struct np_error *err)
+verb_platform_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
 	struct request *r;
 	int rc = exec_params_parse(PARAMS_TRIAL, m->params, &params, err);
 
 	if (rc == 0)
-		rc = broker_request_make(client, m, REQUEST_EXEC, &params, &r, err);
+		rc = broker_request_make(b, client, m, REQUEST_EXEC, &params, &r, err);
 	exec_params_finish(&params);
 	if (rc == -1)
 		return -1;

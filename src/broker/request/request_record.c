@@ -20,14 +20,14 @@ broker_request_add_command(struct request *r, const char *text)
 }
 
 int
-verb_record(struct client *client, const struct message *m, struct np_error *err)
+verb_record(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
 	struct request *r;
 	int rc = exec_params_parse(PARAMS_RECORD, m->params, &params, err);
 
 	if (rc == 0)
-		rc = broker_request_make(client, m, REQUEST_EXEC, &params, &r, err);
+		rc = broker_request_make(b, client, m, REQUEST_EXEC, &params, &r, err);
 	exec_params_finish(&params);
 	if (rc == -1)
 		return -1;

@@ -74,10 +74,10 @@ take_bytes(struct event *e, struct request *r)
 void
 request_report_made(struct request *r)
 {
-	if (r->client == NULL)
+	if (r->answer.client == NULL)
 		return;
-	report_name_program(r->client);
-	r->who = r->client->who;
+	report_name_program(r->broker->events, r->answer.client);
+	r->who = *client_who(r->answer.client);
 }
 
 void
@@ -172,9 +172,9 @@ cancellation(const struct request *r)
 	struct np_error err;
 
 	error_set(&err, REASON_CANCELLED, "%s",
-	    r->killed           ? "killed by the operator (npctl kill)"
-	    : r->client == NULL ? "the client has left"
-				: "cancelled by the client");
+	    r->killed                  ? "killed by the operator (npctl kill)"
+	    : r->answer.client == NULL ? "the client has left"
+				       : "cancelled by the client");
 	return err;
 }
 

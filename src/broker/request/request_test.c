@@ -44,15 +44,15 @@ tell(struct request *r, const struct connect_step *step)
 
 	r->test.since = clock_now();
 	r->test.failed_told |= step->outcome == STEP_FAILED;
-	if (r->client == NULL)
+	if (r->answer.client == NULL)
 		return;
 	params = cJSON_CreateObject();
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->id));
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
 	cJSON_AddStringToObject(params, "step", step->name);
 	cJSON_AddStringToObject(params, "outcome", outcome_word(step->outcome));
 	cJSON_AddNumberToObject(params, "ms", json_round(step->seconds * 1000, 10));
 	cJSON_AddStringToObject(params, "text", step->text);
-	client_notify(r->client, "step", params);
+	client_notify(r->answer.client, "step", params);
 }
 
 /* A step that was done on the loop: its time began with the end of the one before. */
@@ -141,8 +141,8 @@ on_passed(struct trial *t, const struct link *link)
 	cJSON_AddStringToObject(result, "device", request_device(r));
 	cJSON_AddNumberToObject(result, "ms", json_round((clock_now() - r->received) * 1000, 10));
 	cJSON_AddStringToObject(result, "auth", link_auth(link));
-	if (r->client != NULL)
-		client_result(r->client, &r->id, result);
+	if (r->answer.client != NULL)
+		client_result(r->answer.client, &r->answer.id, result);
 	else
 		cJSON_Delete(result);
 	request_ended(r);
@@ -288,9 +288,8 @@ broker_test_resolved(struct broker *b, struct connect_result *result)
 }
 
 static void
-start(struct client *client, const struct message *m, struct device *dev, struct exec_params *params)
+start(struct broker *b, struct client *client, const struct message *m, struct device *dev, struct exec_params *params)
 {
-	struct broker *b = client->broker;
 	struct request *r = request_create(b, REQUEST_TEST, client, &m->id);
 	struct attempt attempt = {.kind = CONNECT_RESOLVE,
 	    .device = dev->conf,
@@ -313,19 +312,18 @@ start(struct client *client, const struct message *m, struct device *dev, struct
 }
 
 int
-broker_verb_test(struct client *client, const struct message *m, struct np_error *err)
+broker_verb_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
-	struct broker *b = client->broker;
 	struct device *dev = NULL;
 	struct exec_params params;
 	int rc = -1;
 
 	if (b->stopping)
 		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down");
-	if (exec_params_parse(PARAMS_TEST, m->params, &params, err) == 0 && broker_wait_room(client, err) == 0)
+	if (exec_params_parse(PARAMS_TEST, m->params, &params, err) == 0 && answer_room(client, err) == 0)
 		dev = device_get(b, &params.device, WANT_ANY, err);
 	if (dev != NULL) {
-		start(client, m, dev, &params);
+		start(b, client, m, dev, &params);
 		rc = 0;
 	}
 	exec_params_finish(&params);

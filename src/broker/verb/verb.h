@@ -24,19 +24,15 @@ struct selection;
 
 /* ---- dispatch.c ---- */
 
-void broker_dispatch(struct client *client, const struct frame *frame);
+void broker_dispatch(struct broker *b, struct client *client, const struct frame *frame);
 
 /* ---- verbs.c ---- */
 
-struct broker_sync {
-	TAILQ_ENTRY(broker_sync) link;
-	uint64_t peer_id;
-	struct message_id id;
-};
+struct broker_sync;
 struct verb {
 	const char *name;
 	/* Answers now and returns 0, or sets err and returns -1; a verb that answers later returns 0 as well. */
-	int (*run)(struct client *client, const struct message *m, struct np_error *err);
+	int (*run)(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 };
 const struct verb *broker_verb(const char *name);
 void broker_syncs_answer(struct broker *b);
@@ -46,20 +42,14 @@ void broker_syncs_answer(struct broker *b);
 struct steer_wait;
 TAILQ_HEAD(steer_waits, steer_wait);
 
-/* Whether one more answer of this client may wait (wait, sync, config_show, test): 0, or -1 with err (queue_full). */
-int broker_wait_room(const struct client *client, struct np_error *err);
 /*
  * Answers the request with result (taken over) once the sessions of the selected pools that there are now, with those
  * behind them, are gone; empty: once those pools have neither sessions nor requests.
  */
-void broker_wait_for(
-    struct client *client, const struct message_id *id, const struct selection *s, bool empty, cJSON *result);
+void broker_wait_for(struct broker *b, struct client *client, const struct message_id *id, const struct selection *s,
+    bool empty, cJSON *result);
 /* A session or a request has ended: looked at when the turn ends. */
 void broker_waits_note(struct broker *b);
-/* Whether an answer to this id of the client waits. */
-bool broker_wait_has(const struct client *client, const struct message_id *id);
-/* It does not wait any longer: the answer is that it was cancelled; what was steered stays so. */
-void broker_wait_cancel(struct client *client, const struct message_id *id);
 /* At the end of a turn. */
 void broker_waits_answer(struct broker *b);
 void broker_waits_finish(struct broker *b);
@@ -69,27 +59,25 @@ void broker_waits_finish(struct broker *b);
 int broker_conf_parts(struct conf_parts *parts, const struct broker *b, struct config *config,
     const struct platforms *set, const char *name, struct np_error *err);
 bool broker_show_done(struct broker *b, const struct connect_result *result);
-int broker_shows_of(const struct broker *b, uint64_t peer);
-bool broker_show_has(const struct client *client, const struct message_id *id);
-void broker_show_cancel(struct client *client, const struct message_id *id);
-void broker_shows_peer_left(const struct client *client);
 void broker_shows_free(struct broker *b);
-int broker_verb_config_show(struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_platforms(struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_config_show(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_platforms(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 
 /* ---- verb_status.c, verb_metrics.c, verb_devices.c ---- */
 
 /* brief: without sessions, clients, requests and the texts of errors, for who asks often.  NULL with err: no such
  * device. */
-int broker_verb_status(struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_metrics(struct client *client, const struct message *m, struct np_error *err);
-int verb_devices(struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_status(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_metrics(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+int verb_devices(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+
+int broker_verb_watch(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 
 /* ---- verb_steer.c, verb_close.c ---- */
 
-int broker_verb_steer(struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_close(struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_kill(struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_steer(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_close(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+int broker_verb_kill(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 void broker_drains_follow(struct broker *b);
 
 #endif

@@ -73,14 +73,15 @@ read_id(const cJSON *params, const char *name, uint64_t *id, struct np_error *er
 }
 
 static int
-close_session(struct client *client, const struct message *m, uint64_t id, bool now, struct np_error *err)
+close_session(
+    struct broker *b, struct client *client, const struct message *m, uint64_t id, bool now, struct np_error *err)
 {
-	struct link *link = find_session(client->broker, id);
+	struct link *link = find_session(b, id);
 	cJSON *result;
 
 	if (link == NULL)
 		return error_set(err, REASON_INVALID_PARAMS, "no session #%llu", (unsigned long long)id);
-	report_steered(client, now ? "close --now" : "close", link->dev->conf->name, id, 0, NULL);
+	report_steered(b->events, client, now ? "close --now" : "close", link->dev->conf->name, id, 0, NULL);
 	if (link->dev->policy.entries_count == 1)
 		pool_rest(&link->dev->policy);
 	close_one(link, now);
@@ -91,21 +92,22 @@ close_session(struct client *client, const struct message *m, uint64_t id, bool 
 }
 
 static int
-close_devices(struct client *client, const struct message *m, bool now, bool wait, struct np_error *err)
+close_devices(
+    struct broker *b, struct client *client, const struct message *m, bool now, bool wait, struct np_error *err)
 {
 	struct selection s;
 	cJSON *result;
 
-	if ((wait && broker_wait_room(client, err) == -1) || selection_read(client->broker, m->params, &s, err) == -1)
+	if ((wait && answer_room(client, err) == -1) || selection_read(b, m->params, &s, err) == -1)
 		return -1;
 	if (s.all)
-		report_steered(client, now ? "close --now" : "close", NULL, 0, 0, NULL);
+		report_steered(b->events, client, now ? "close --now" : "close", NULL, 0, 0, NULL);
 	for (size_t i = 0; i < s.count && !s.all; i++)
-		report_steered(client, now ? "close --now" : "close", s.names[i], 0, 0, NULL);
+		report_steered(b->events, client, now ? "close --now" : "close", s.names[i], 0, 0, NULL);
 	result = cJSON_CreateObject();
-	cJSON_AddNumberToObject(result, "closed", close_selected(client->broker, &s, now));
+	cJSON_AddNumberToObject(result, "closed", close_selected(b, &s, now));
 	if (wait)
-		broker_wait_for(client, &m->id, &s, false, result);
+		broker_wait_for(b, client, &m->id, &s, false, result);
 	else
 		client_result(client, &m->id, result);
 	selection_finish(&s);
@@ -113,7 +115,7 @@ close_devices(struct client *client, const struct message *m, bool now, bool wai
 }
 
 int
-broker_verb_close(struct client *client, const struct message *m, struct np_error *err)
+broker_verb_close(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"device", "devices", "all", "session", "now", "wait"};
 	bool now = false, wait = false;
@@ -124,13 +126,13 @@ broker_verb_close(struct client *client, const struct message *m, struct np_erro
 	    params_bool(m->params, "wait", &wait, err) == -1)
 		return -1;
 	if (session == 0)
-		return close_devices(client, m, now, wait, err);
+		return close_devices(b, client, m, now, wait, err);
 	for (size_t i = 0; i < 3; i++)
 		if (cJSON_GetObjectItemCaseSensitive(m->params, names[i]) != NULL)
 			return error_set(err, REASON_INVALID_PARAMS, "give either `session` or `%s`", names[i]);
 	if (wait)
 		return error_set(err, REASON_INVALID_PARAMS, "`wait` goes with devices, not with `session`");
-	return close_session(client, m, session, now, err);
+	return close_session(b, client, m, session, now, err);
 }
 
 /* ---- kill ---- */
@@ -164,66 +166,67 @@ kill_request(struct request *r)
 {
 	log_info("request", "%s: request %llu: killed by the operator", request_device(r), (unsigned long long)r->uid);
 	r->killed = true;
-	request_cancel(r, r->client != NULL);
+	request_cancel(r, r->answer.client != NULL);
 }
 
 /* Every request of the client is answered, so that it knows why, and then the connection ends. */
 static void
-kill_peer(struct client *client)
+kill_client(struct broker *b, struct client *client)
 {
 	struct request *r, *next;
 
-	log_info("peer", "client %llu (pid %ld): killed by the operator", (unsigned long long)peer_id(client->peer),
-	    (long)peer_pid(client->peer));
-	TAILQ_FOREACH_SAFE (r, &client->requests, peer_link, next) {
+	log_info("peer", "client %llu (pid %ld): killed by the operator", (unsigned long long)client_id(client),
+	    (long)client_pid(client));
+	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
 		struct np_error err;
+		if (r->answer.client != client)
+			continue;
 		error_set(&err, REASON_CANCELLED, "the connection was killed by the operator (npctl kill)");
-		client_error(client, &r->id, &err, request_device(r));
+		client_error(client, &r->answer.id, &err, request_device(r));
 		r->killed = true;
 		request_cancel(r, false);
 	}
-	peer_close_after_flush(client->peer);
+	client_close(client);
 }
 
 /* What has this number ends; the result says what it was, or is NULL. */
 static cJSON *
-kill_id(struct client *by, uint64_t id)
+kill_id(struct broker *b, struct client *by, uint64_t id)
 {
-	struct broker *b = by->broker;
 	struct link *link = find_session(b, id);
 	struct request *r = request_by_id(b, id);
 	struct forward *way = forward_by_id(b, id);
-	struct client *client = client_by_id(b, id);
+	struct client *client = clients_by_id(b->clients, id);
 	char label[48];
 
 	if (link != NULL) {
-		report_steered(by, "kill", link->dev->conf->name, id, 0, NULL);
+		report_steered(b->events, by, "kill", link->dev->conf->name, id, 0, NULL);
 		link_end(link, REASON_NONE, "killed by the operator (npctl kill)");
 		return killed("session", id, link->dev->conf->name);
 	}
 	if (r != NULL) {
 		cJSON *result = killed("request", id, request_device(r));
-		report_steered(by, "kill", request_device(r), 0, id, NULL);
+		report_steered(b->events, by, "kill", request_device(r), 0, id, NULL);
 		kill_request(r);
 		return result;
 	}
 	if (way != NULL) {
 		const char *device = forward_device(way)->conf->name;
 		cJSON *result = killed("request", id, device);
-		report_steered(by, "kill", device, 0, id, NULL);
+		report_steered(b->events, by, "kill", device, 0, id, NULL);
 		forward_kill(way);
 		return result;
 	}
 	if (client == NULL)
 		return NULL;
 	snprintf(label, sizeof(label), "client %llu", (unsigned long long)id);
-	report_steered(by, "kill", NULL, 0, 0, label);
-	kill_peer(client);
+	report_steered(b->events, by, "kill", NULL, 0, 0, label);
+	kill_client(b, client);
 	return killed("client", id, NULL);
 }
 
 int
-broker_verb_kill(struct client *client, const struct message *m, struct np_error *err)
+broker_verb_kill(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"id"};
 	uint64_t id = 0;
@@ -234,9 +237,9 @@ broker_verb_kill(struct client *client, const struct message *m, struct np_error
 	if (id == 0)
 		return error_set(
 		    err, REASON_INVALID_PARAMS, "`id` is missing: the number of a session, request or client");
-	if (id == peer_id(client->peer))
+	if (id == client_id(client))
 		return error_set(err, REASON_INVALID_PARAMS, "%llu is this very connection", (unsigned long long)id);
-	result = kill_id(client, id);
+	result = kill_id(b, client, id);
 	if (result == NULL)
 		return error_set(err, REASON_INVALID_PARAMS,
 		    "no session, request or client has the number %llu: see npctl status", (unsigned long long)id);

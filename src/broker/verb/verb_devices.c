@@ -5,7 +5,7 @@
 #include "conf/devlist.h"
 
 int
-verb_devices(struct client *client, const struct message *m, struct np_error *err)
+verb_devices(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"pattern"};
 	const char *pattern = NULL;
@@ -17,7 +17,7 @@ verb_devices(struct client *client, const struct message *m, struct np_error *er
 		return -1;
 	if (pattern == NULL)
 		return error_set(err, REASON_INVALID_PARAMS, "`pattern` is missing");
-	rc = devlist_expand(client->broker->config, pattern, &list, err);
+	rc = devlist_expand(b->config, pattern, &list, err);
 	if (rc == 0) {
 		cJSON *result = cJSON_CreateObject();
 		cJSON_AddItemToObject(result, "devices", json_strings(list.names, list.count));

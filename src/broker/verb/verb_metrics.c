@@ -240,18 +240,14 @@ static void
 put_clients(struct openmetrics *o, struct broker *b)
 {
 	const struct broker_metrics *m = b->events->metrics;
-	double in = (double)m->client_in, out = (double)m->client_out;
-	const struct client *client;
+	uint64_t in, out;
 
-	TAILQ_FOREACH (client, &b->clients, link) {
-		in += (double)peer_bytes_in(client->peer);
-		out += (double)peer_bytes_out(client->peer);
-	}
-	gauge(o, "netpulse_clients", NULL, "Client programs that are connected.", b->peers_count);
+	clients_bytes(b->clients, &in, &out);
+	gauge(o, "netpulse_clients", NULL, "Client programs that are connected.", clients_count(b->clients));
 	gauge(o, "netpulse_clients_limit", NULL, "Client programs that may be.", b->config->max_clients);
 	counter(o, "netpulse_client_connections", NULL, "Client programs that have connected.", (double)m->clients);
-	counter(o, "netpulse_client_received_bytes", "bytes", "Bytes from clients.", in);
-	counter(o, "netpulse_client_sent_bytes", "bytes", "Bytes to clients.", out);
+	counter(o, "netpulse_client_received_bytes", "bytes", "Bytes from clients.", (double)(in + m->client_in));
+	counter(o, "netpulse_client_sent_bytes", "bytes", "Bytes to clients.", (double)(out + m->client_out));
 }
 
 static void
@@ -349,7 +345,7 @@ render(struct broker *b, const struct metrics_params *p, struct buf *out)
 }
 
 int
-broker_verb_metrics(struct client *client, const struct message *m, struct np_error *err)
+broker_verb_metrics(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	struct metrics_params p;
 	struct buf out;
@@ -358,7 +354,7 @@ broker_verb_metrics(struct client *client, const struct message *m, struct np_er
 	if (read_params(m->params, &p, err) == -1)
 		return -1;
 	buf_init(&out, METRICS_TEXT_MAX);
-	if (render(client->broker, &p, &out) == -1 || buf_append(&out, "", 1) == -1) {
+	if (render(b, &p, &out) == -1 || buf_append(&out, "", 1) == -1) {
 		buf_free(&out);
 		return error_set(err, REASON_OUTPUT_LIMIT, "the metrics exceed %u KiB: ask without `devices`",
 		    METRICS_TEXT_MAX / 1024);

@@ -19,8 +19,8 @@
 struct broker_show {
 	TAILQ_ENTRY(broker_show) link;
 	uint64_t job;
-	uint64_t peer_id; /* 0: nobody any more */
-	struct message_id id;
+	struct broker *broker;
+	struct answer answer;
 	struct conf_parts parts;
 };
 
@@ -61,10 +61,34 @@ known_target(const struct broker *b, const char *name)
 
 /* ---- config_show ---- */
 
-static void
-ask_ssh(struct client *client, const struct message *m, struct conf_parts *parts)
+static struct broker_show *
+of_answer(struct answer *a)
 {
-	struct broker *b = client->broker;
+	return NP_CONTAINER(a, struct broker_show, answer);
+}
+
+/* Nobody is to be told any more; it is freed when the job has ended, which is soon. */
+static void
+on_left(struct answer *a)
+{
+	struct broker_show *show = of_answer(a);
+
+	connector_cancel(show->broker->connector, show->job, REASON_CANCELLED, "nobody waits for it");
+}
+
+static void
+on_cancel(struct answer *a)
+{
+	answer_cancelled(a, "cancelled by the client");
+	on_left(a);
+}
+
+static const struct answer_ops show_answer = {
+    .kind = ANSWER_LATER, .bounded = true, .cancel = on_cancel, .left = on_left};
+
+static void
+ask_ssh(struct broker *b, struct client *client, const struct message *m, struct conf_parts *parts)
+{
 	struct broker_show *show = xcalloc(1, sizeof(*show));
 	const struct attempt attempt = {.kind = CONNECT_RESOLVE,
 	    .device = parts->device,
@@ -72,17 +96,18 @@ ask_ssh(struct client *client, const struct message *m, struct conf_parts *parts
 	    .ready_fd = -1,
 	    .timeout = RESOLVE_TIMEOUT};
 
-	show->peer_id = peer_id(client->peer);
-	show->id = m->id;
+	show->broker = b;
+	answer_begin(&show->answer, client, &m->id, &show_answer);
 	show->parts = *parts;
 	TAILQ_INSERT_TAIL(&b->shows, show, link);
 	show->job = connector_submit(b->connector, &attempt);
 }
 
 static void
-free_show(struct broker *b, struct broker_show *show)
+free_show(struct broker_show *show)
 {
-	TAILQ_REMOVE(&b->shows, show, link);
+	TAILQ_REMOVE(&show->broker->shows, show, link);
+	answer_end(&show->answer);
 	conf_parts_finish(&show->parts);
 	free(show);
 }
@@ -91,73 +116,13 @@ void
 broker_shows_free(struct broker *b)
 {
 	while (!TAILQ_EMPTY(&b->shows))
-		free_show(b, TAILQ_FIRST(&b->shows));
-}
-
-int
-broker_shows_of(const struct broker *b, uint64_t peer)
-{
-	const struct broker_show *show;
-	int n = 0;
-
-	TAILQ_FOREACH (show, &b->shows, link)
-		n += show->peer_id == peer;
-	return n;
-}
-
-static struct broker_show *
-show_find(const struct client *client, const struct message_id *id)
-{
-	struct broker_show *show;
-
-	TAILQ_FOREACH (show, &client->broker->shows, link)
-		if (show->peer_id == peer_id(client->peer) && message_id_equal(&show->id, id))
-			return show;
-	return NULL;
-}
-
-bool
-broker_show_has(const struct client *client, const struct message_id *id)
-{
-	return show_find(client, id) != NULL;
-}
-
-/* Nobody is to be told any more; it is freed when the job has ended, which is soon. */
-static void
-abandon_show(struct broker *b, struct broker_show *show)
-{
-	show->peer_id = 0;
-	connector_cancel(b->connector, show->job, REASON_CANCELLED, "nobody waits for it");
-}
-
-void
-broker_show_cancel(struct client *client, const struct message_id *id)
-{
-	struct broker_show *show = show_find(client, id);
-	struct np_error err;
-
-	if (show == NULL)
-		return;
-	error_set(&err, REASON_CANCELLED, "cancelled by the client");
-	client_error(client, id, &err, NULL);
-	abandon_show(client->broker, show);
-}
-
-void
-broker_shows_peer_left(const struct client *client)
-{
-	struct broker_show *show;
-
-	TAILQ_FOREACH (show, &client->broker->shows, link)
-		if (show->peer_id == peer_id(client->peer))
-			abandon_show(client->broker, show);
+		free_show(TAILQ_FIRST(&b->shows));
 }
 
 bool
 broker_show_done(struct broker *b, const struct connect_result *result)
 {
 	struct broker_show *show;
-	struct client *client;
 
 	TAILQ_FOREACH (show, &b->shows, link) {
 		if (show->job == result->id)
@@ -165,21 +130,19 @@ broker_show_done(struct broker *b, const struct connect_result *result)
 	}
 	if (show == NULL)
 		return false;
-	client = client_by_id(b, show->peer_id);
 	show->parts.target = result->target;
 	if (!result->ok)
 		show->parts.problem = result->err;
-	if (client != NULL)
-		client_result(client, &show->id, conf_effective(&show->parts));
-	free_show(b, show);
+	if (show->answer.client != NULL)
+		answer_result(&show->answer, conf_effective(&show->parts));
+	free_show(show);
 	return true;
 }
 
 int
-broker_verb_config_show(struct client *client, const struct message *m, struct np_error *err)
+broker_verb_config_show(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"device"};
-	struct broker *b = client->broker;
 	const char *device = NULL;
 	struct conf_parts parts;
 
@@ -190,12 +153,11 @@ broker_verb_config_show(struct client *client, const struct message *m, struct n
 		client_result(client, &m->id, conf_effective_globals(b->config));
 		return 0;
 	}
-	if (broker_wait_room(client, err) == -1 ||
-	    broker_conf_parts(&parts, b, b->config, b->platforms, device, err) == -1)
+	if (answer_room(client, err) == -1 || broker_conf_parts(&parts, b, b->config, b->platforms, device, err) == -1)
 		return -1;
 	parts.target = known_target(b, device);
 	if (parts.target == NULL) {
-		ask_ssh(client, m, &parts);
+		ask_ssh(b, client, m, &parts);
 		return 0;
 	}
 	client_result(client, &m->id, conf_effective(&parts));
@@ -206,7 +168,7 @@ broker_verb_config_show(struct client *client, const struct message *m, struct n
 /* ---- platforms ---- */
 
 int
-broker_verb_platforms(struct client *client, const struct message *m, struct np_error *err)
+broker_verb_platforms(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"name"};
 	const char *name = NULL;
@@ -215,8 +177,7 @@ broker_verb_platforms(struct client *client, const struct message *m, struct np_
 	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
 	    params_string(m->params, "name", &name, err) == -1)
 		return -1;
-	result = name == NULL ? platform_show_list(client->broker->platforms)
-			      : platform_show_named(client->broker->platforms, name, err);
+	result = name == NULL ? platform_show_list(b->platforms) : platform_show_named(b->platforms, name, err);
 	if (result == NULL)
 		return -1;
 	client_result(client, &m->id, result);

@@ -42,7 +42,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddItemToObject(o, "config", json_strings(b->config->files, b->config->files_count));
 	cJSON_AddStringToObject(o, "state", b->stopping ? "draining" : "serving");
 	cJSON_AddNumberToObject(o, "event_id", (double)reports_last(b->events));
-	cJSON_AddNumberToObject(o, "peers", b->peers_count);
+	cJSON_AddNumberToObject(o, "peers", clients_count(b->clients));
 	cJSON_AddNumberToObject(o, "sessions", b->sessions_count);
 	cJSON_AddNumberToObject(o, "requests", b->requests_count);
 	cJSON_AddNumberToObject(o, "connecting", running + waiting);
@@ -282,12 +282,12 @@ add_devices(struct page *p, struct broker *b, const struct selection *s)
 /* ---- clients and requests ---- */
 
 static bool
-asks_for(const struct client *client, const struct selection *s)
+asks_for(const struct broker *b, const struct client *client, const struct selection *s)
 {
 	const struct request *r;
 
-	TAILQ_FOREACH (r, &client->requests, peer_link) {
-		if (r->dev != NULL && selection_has(s, r->dev))
+	TAILQ_FOREACH (r, &b->requests, link) {
+		if (r->answer.client == client && r->dev != NULL && selection_has(s, r->dev))
 			return true;
 	}
 	return false;
@@ -297,18 +297,18 @@ static void
 add_peers(struct page *p, struct broker *b, const struct selection *s)
 {
 	unsigned long after = p->from.section == 'p' ? p->from.at[0] : 0;
-	struct client *client;
+	struct client *client = NULL;
 
 	p->list = cJSON_AddArrayToObject(p->result, "peers");
-	TAILQ_FOREACH (client, &b->clients, link) {
-		if (p->from.section == 'r' || p->from.section == 'f' || peer_id(client->peer) <= after ||
-		    (s != NULL && !asks_for(client, s)))
+	while ((client = clients_next(b->clients, client)) != NULL) {
+		if (p->from.section == 'r' || p->from.section == 'f' || client_id(client) <= after ||
+		    (s != NULL && !asks_for(b, client, s)))
 			continue;
 		if (p->full || !page_has_room(p))
 			return;
 		page_add(p, p->list, client_json(client, p->now));
 		p->items++;
-		p->last = (struct cursor){'p', {peer_id(client->peer)}};
+		p->last = (struct cursor){'p', {client_id(client)}};
 	}
 }
 
@@ -392,7 +392,7 @@ read_page(const cJSON *params, struct page *p, struct np_error *err)
 }
 
 int
-broker_verb_status(struct client *client, const struct message *m, struct np_error *err)
+broker_verb_status(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"brief", "device", "devices", "all", "page", "limit"};
 	struct page p = {.brief = false};
@@ -403,9 +403,9 @@ broker_verb_status(struct client *client, const struct message *m, struct np_err
 		return -1;
 	for (size_t i = 1; i < 4; i++)
 		selected |= cJSON_GetObjectItemCaseSensitive(m->params, names[i]) != NULL;
-	if (selected && selection_read(client->broker, m->params, &s, err) == -1)
+	if (selected && selection_read(b, m->params, &s, err) == -1)
 		return -1;
-	client_result(client, &m->id, make_page(&p, client->broker, selected ? &s : NULL));
+	client_result(client, &m->id, make_page(&p, b, selected ? &s : NULL));
 	if (selected)
 		selection_finish(&s);
 	return 0;

@@ -159,15 +159,16 @@ steer_pools(struct broker *b, const struct order *o, const struct selection *s, 
 }
 
 static void
-note_order(struct client *client, const struct order *o, const struct selection *s, const struct steer_rule *what)
+note_order(struct broker *b, struct client *client, const struct order *o, const struct selection *s,
+    const struct steer_rule *what)
 {
 	const char *text = what->text[0] != '\0' ? what->text : NULL;
 	char shown[128];
 
 	if (s->all)
-		report_steered(client, o->verb, NULL, 0, 0, text);
+		report_steered(b->events, client, o->verb, NULL, 0, 0, text);
 	for (size_t i = 0; i < s->count && !s->all; i++)
-		report_steered(client, o->verb, s->names[i], 0, 0, text);
+		report_steered(b->events, client, o->verb, s->names[i], 0, 0, text);
 	if (s->all)
 		log_info("broker", "%s: all devices%s%s", o->verb, what->text[0] != '\0' ? ": " : "", what->text);
 	for (size_t i = 0; i < s->count && !s->all; i++)
@@ -176,14 +177,13 @@ note_order(struct client *client, const struct order *o, const struct selection 
 }
 
 static void
-carry_out(struct client *client, const struct message *m, const struct order *o, const struct selection *s,
-    const struct steer_rule *what, bool wait)
+carry_out(struct broker *b, struct client *client, const struct message *m, const struct order *o,
+    const struct selection *s, const struct steer_rule *what, bool wait)
 {
-	struct broker *b = client->broker;
 	const cJSON *agent = cJSON_GetObjectItemCaseSensitive(m->params, "agent_socket");
 	cJSON *result = cJSON_CreateObject();
 
-	note_order(client, o, s, what);
+	note_order(b, client, o, s, what);
 	int changed = o->reconnects ? 0 : steer_rules_say(&b->rules, b->config, s, what);
 	int sessions = steer_pools(b, o, s, cJSON_IsString(agent) ? agent->valuestring : NULL);
 	cJSON_AddNumberToObject(result, "devices", (double)s->count);
@@ -194,20 +194,20 @@ carry_out(struct client *client, const struct message *m, const struct order *o,
 	if (o->door == DOOR_DRAINING)
 		broker_drains_follow(b);
 	if (wait)
-		broker_wait_for(client, &m->id, s, o->door == DOOR_DRAINING, result);
+		broker_wait_for(b, client, &m->id, s, o->door == DOOR_DRAINING, result);
 	else
 		client_result(client, &m->id, result);
 }
 
 static int
-steer(struct client *client, const struct message *m, const struct order *o, struct np_error *err)
+steer(struct broker *b, struct client *client, const struct message *m, const struct order *o, struct np_error *err)
 {
 	struct steer_rule what = {.pause = o->pause, .door = o->door};
 	const char *agent = NULL;
 	struct selection s;
 	bool wait = false;
 
-	if (client->broker->stopping)
+	if (b->stopping)
 		return error_set(
 		    err, REASON_SHUTTING_DOWN, "the broker is shutting down: only close, kill and stop act");
 	if (check_names(o, m->params, err) == -1 || params_bool(m->params, "wait", &wait, err) == -1 ||
@@ -215,17 +215,17 @@ steer(struct client *client, const struct message *m, const struct order *o, str
 		return -1;
 	if (agent != NULL && agent[0] != '/')
 		return error_set(err, REASON_INVALID_PARAMS, "`agent_socket` must be an absolute path");
-	if ((wait && broker_wait_room(client, err) == -1) || selection_read(client->broker, m->params, &s, err) == -1)
+	if ((wait && answer_room(client, err) == -1) || selection_read(b, m->params, &s, err) == -1)
 		return -1;
-	carry_out(client, m, o, &s, &what, wait);
+	carry_out(b, client, m, o, &s, &what, wait);
 	selection_finish(&s);
 	return 0;
 }
 
 int
-broker_verb_steer(struct client *client, const struct message *m, struct np_error *err)
+broker_verb_steer(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	const struct order *o = find_order(m->method);
 
-	return o != NULL ? steer(client, m, o, err) : error_set(err, REASON_UNKNOWN_METHOD, "nothing to do");
+	return o != NULL ? steer(b, client, m, o, err) : error_set(err, REASON_UNKNOWN_METHOD, "nothing to do");
 }

@@ -10,12 +10,10 @@
 #include "broker/broker_impl.h"
 #include "base/xalloc.h"
 
-#define PENDING_MAX 32 /* a client, of what is answered later and is in no queue */
-
 struct steer_wait {
 	TAILQ_ENTRY(steer_wait) link;
-	uint64_t peer_id;
-	struct message_id id;
+	struct answer answer;
+	struct broker *broker;
 	cJSON *result;
 	struct selection selection;
 	uint64_t last; /* sessions up to this one are waited for */
@@ -25,6 +23,8 @@ struct steer_wait {
 static void
 wait_free(struct steer_wait *w)
 {
+	TAILQ_REMOVE(&w->broker->waits, w, link);
+	answer_end(&w->answer);
 	cJSON_Delete(w->result);
 	selection_finish(&w->selection);
 	free(w);
@@ -44,74 +44,43 @@ copy_selection(const struct selection *s)
 	return copy;
 }
 
-int
-broker_wait_room(const struct client *client, struct np_error *err)
+static struct steer_wait *
+of_answer(struct answer *a)
 {
-	const struct broker *b = client->broker;
-	uint64_t id = peer_id(client->peer);
-	const struct steer_wait *w;
-	const struct broker_sync *sync;
-	const struct request *r;
-	int pending = broker_shows_of(b, id);
-
-	TAILQ_FOREACH (w, &b->waits, link)
-		pending += w->peer_id == id;
-	TAILQ_FOREACH (sync, &b->syncs, link)
-		pending += sync->peer_id == id;
-	TAILQ_FOREACH (r, &client->requests, peer_link)
-		pending += r->kind == REQUEST_TEST;
-	if (pending < PENDING_MAX)
-		return 0;
-	return error_set(err, REASON_QUEUE_FULL,
-	    "%d answers are outstanding on this connection: read some before asking for more", pending);
+	return NP_CONTAINER(a, struct steer_wait, answer);
 }
 
-void
-broker_wait_for(
-    struct client *client, const struct message_id *id, const struct selection *s, bool empty, cJSON *result)
+/* What was steered stays so. */
+static void
+on_cancel(struct answer *a)
 {
-	struct broker *b = client->broker;
+	answer_cancelled(a, "cancelled by the client: it goes on, nobody waits for it");
+	wait_free(of_answer(a));
+}
+
+static void
+on_left(struct answer *a)
+{
+	wait_free(of_answer(a));
+}
+
+static const struct answer_ops wait_answer = {
+    .kind = ANSWER_LATER, .bounded = true, .cancel = on_cancel, .left = on_left};
+
+void
+broker_wait_for(struct broker *b, struct client *client, const struct message_id *id, const struct selection *s,
+    bool empty, cJSON *result)
+{
 	struct steer_wait *w = xcalloc(1, sizeof(*w));
 
-	w->peer_id = peer_id(client->peer);
-	w->id = *id;
+	w->broker = b;
+	answer_begin(&w->answer, client, id, &wait_answer);
 	w->result = result;
 	w->selection = copy_selection(s);
 	w->last = empty ? UINT64_MAX : b->next_id;
 	w->empty = empty;
 	TAILQ_INSERT_TAIL(&b->waits, w, link);
 	broker_waits_note(b);
-}
-
-static struct steer_wait *
-wait_find(const struct client *client, const struct message_id *id)
-{
-	struct steer_wait *w;
-
-	TAILQ_FOREACH (w, &client->broker->waits, link)
-		if (w->peer_id == peer_id(client->peer) && message_id_equal(&w->id, id))
-			return w;
-	return NULL;
-}
-
-bool
-broker_wait_has(const struct client *client, const struct message_id *id)
-{
-	return wait_find(client, id) != NULL;
-}
-
-void
-broker_wait_cancel(struct client *client, const struct message_id *id)
-{
-	struct steer_wait *w = wait_find(client, id);
-	struct np_error err;
-
-	if (w == NULL)
-		return;
-	error_set(&err, REASON_CANCELLED, "cancelled by the client: it goes on, nobody waits for it");
-	client_error(client, id, &err, NULL);
-	TAILQ_REMOVE(&client->broker->waits, w, link);
-	wait_free(w);
 }
 
 void
@@ -150,14 +119,10 @@ broker_waits_answer(struct broker *b)
 	b->waits_due = false;
 	broker_drains_follow(b);
 	TAILQ_FOREACH_SAFE (w, &b->waits, link, next) {
-		struct client *client = client_by_id(b, w->peer_id);
-		if (client != NULL && !is_over(b, w))
+		if (!is_over(b, w))
 			continue;
-		if (client != NULL) {
-			client_result(client, &w->id, w->result);
-			w->result = NULL;
-		}
-		TAILQ_REMOVE(&b->waits, w, link);
+		answer_result(&w->answer, w->result);
+		w->result = NULL;
 		wait_free(w);
 	}
 }
@@ -167,8 +132,6 @@ broker_waits_finish(struct broker *b)
 {
 	struct steer_wait *w;
 
-	while ((w = TAILQ_FIRST(&b->waits)) != NULL) {
-		TAILQ_REMOVE(&b->waits, w, link);
+	while ((w = TAILQ_FIRST(&b->waits)) != NULL)
 		wait_free(w);
-	}
 }

@@ -14,55 +14,14 @@
 
 /* ---- exec and open ---- */
 
-static int
-refuse_new(const struct broker *b, struct np_error *err)
-{
-	if (b->stopping)
-		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
-	return 0;
-}
-
-/* A device that nobody waits for takes one more: thousands who wait for a dead one must not hold up the others. */
-static int
-refuse_queue(const struct broker *b, const struct device *dev, struct np_error *err)
-{
-	if (b->config->max_queue == 0 || dev->policy.waiters_count == 0 || b->requests_queued < b->config->max_queue)
-		return 0;
-	return error_set(
-	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->config->max_queue);
-}
-
-int
-broker_request_make(struct client *client, const struct message *m, enum request_kind kind, struct exec_params *params,
-    struct request **made, struct np_error *err)
-{
-	struct broker *b = client->broker;
-	struct device *dev;
-	struct request *r;
-
-	if (refuse_new(b, err) == -1)
-		return -1;
-	dev = device_get(b, &params->device, broker_want_of(kind, params), err);
-	if (dev == NULL || broker_steer_admit(dev, err) == -1 || refuse_queue(b, dev, err) == -1 ||
-	    broker_check_params(dev, params, err) == -1)
-		return -1;
-	r = request_create(b, kind, client, &m->id);
-	r->params = *params;
-	memset(params, 0, sizeof(*params));
-	r->window_left = r->params.window;
-	request_enter(r, dev);
-	*made = r;
-	return 0;
-}
-
 /* The same, and its place in the queue. */
 static int
-submit(struct client *client, const struct message *m, enum request_kind kind, struct exec_params *params,
-    struct np_error *err)
+submit(struct broker *b, struct client *client, const struct message *m, enum request_kind kind,
+    struct exec_params *params, struct np_error *err)
 {
 	struct request *r;
 
-	if (broker_request_make(client, m, kind, params, &r, err) == -1)
+	if (broker_request_make(b, client, m, kind, params, &r, err) == -1)
 		return -1;
 	r->opens = kind == REQUEST_OPEN;
 	if (r->opens)
@@ -72,25 +31,25 @@ submit(struct client *client, const struct message *m, enum request_kind kind, s
 }
 
 static int
-verb_exec(struct client *client, const struct message *m, struct np_error *err)
+verb_exec(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
 	int rc = exec_params_parse(PARAMS_EXEC, m->params, &params, err);
 
 	if (rc == 0)
-		rc = submit(client, m, REQUEST_EXEC, &params, err);
+		rc = submit(b, client, m, REQUEST_EXEC, &params, err);
 	exec_params_finish(&params);
 	return rc;
 }
 
 static int
-verb_open(struct client *client, const struct message *m, struct np_error *err)
+verb_open(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
 	int rc = exec_params_parse(PARAMS_OPEN, m->params, &params, err);
 
 	if (rc == 0)
-		rc = submit(client, m, REQUEST_OPEN, &params, err);
+		rc = submit(b, client, m, REQUEST_OPEN, &params, err);
 	exec_params_finish(&params);
 	return rc;
 }
@@ -98,7 +57,7 @@ verb_open(struct client *client, const struct message *m, struct np_error *err)
 /* ---- the broker itself ---- */
 
 static int
-verb_ping(struct client *client, const struct message *m, struct np_error *err)
+verb_ping(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	cJSON *result;
 
@@ -107,21 +66,20 @@ verb_ping(struct client *client, const struct message *m, struct np_error *err)
 	result = cJSON_CreateObject();
 	cJSON_AddStringToObject(result, "version", NETPULSE_VERSION);
 	cJSON_AddNumberToObject(result, "pid", (double)getpid());
-	cJSON_AddNumberToObject(result, "uptime", (double)(long)(clock_now() - client->broker->started));
+	cJSON_AddNumberToObject(result, "uptime", (double)(long)(clock_now() - b->started));
 	client_result(client, &m->id, result);
 	return 0;
 }
 
 static int
-verb_reload(struct client *client, const struct message *m, struct np_error *err)
+verb_reload(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
-	struct broker *b = client->broker;
 	cJSON *result;
 	int changed;
 
 	if (params_only(m->params, NULL, 0, err) == -1)
 		return -1;
-	report_steered(client, "reload", NULL, 0, 0, NULL);
+	report_steered(b->events, client, "reload", NULL, 0, 0, NULL);
 	if (broker_reload(b, &changed, err) == -1)
 		return -1;
 	result = cJSON_CreateObject();
@@ -133,33 +91,62 @@ verb_reload(struct client *client, const struct message *m, struct np_error *err
 }
 
 static int
-verb_stop(struct client *client, const struct message *m, struct np_error *err)
+verb_stop(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"now"};
 	bool now = false;
 
 	if (params_only(m->params, names, NP_COUNT(names), err) == -1 || params_bool(m->params, "now", &now, err) == -1)
 		return -1;
-	report_steered(client, now ? "stop --now" : "stop", NULL, 0, 0, NULL);
+	report_steered(b->events, client, now ? "stop --now" : "stop", NULL, 0, 0, NULL);
 	client_result(client, &m->id, cJSON_CreateObject());
-	if (now || !client->broker->stopping)
-		broker_stop(client->broker, now);
+	if (now || !b->stopping)
+		broker_stop(b, now);
 	return 0;
 }
 
 /* ---- sync ---- */
 
+struct broker_sync {
+	TAILQ_ENTRY(broker_sync) link;
+	struct broker *broker;
+	struct answer answer;
+};
+
+static void
+sync_free(struct broker_sync *sync)
+{
+	TAILQ_REMOVE(&sync->broker->syncs, sync, link);
+	free(sync);
+}
+
+static void
+on_sync_left(struct answer *a)
+{
+	sync_free(NP_CONTAINER(a, struct broker_sync, answer));
+}
+
+static void
+on_sync_cancelled(struct answer *a)
+{
+	answer_cancelled(a, "cancelled by the client");
+	on_sync_left(a);
+}
+
+static const struct answer_ops sync_answer = {
+    .kind = ANSWER_LATER, .bounded = true, .cancel = on_sync_cancelled, .left = on_sync_left};
+
 static int
-verb_sync(struct client *client, const struct message *m, struct np_error *err)
+verb_sync(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	struct broker_sync *sync;
 
-	if (params_only(m->params, NULL, 0, err) == -1 || broker_wait_room(client, err) == -1)
+	if (params_only(m->params, NULL, 0, err) == -1 || answer_room(client, err) == -1)
 		return -1;
 	sync = xcalloc(1, sizeof(*sync));
-	sync->peer_id = peer_id(client->peer);
-	sync->id = m->id;
-	TAILQ_INSERT_TAIL(&client->broker->syncs, sync, link);
+	sync->broker = b;
+	answer_begin(&sync->answer, client, &m->id, &sync_answer);
+	TAILQ_INSERT_TAIL(&b->syncs, sync, link);
 	return 0;
 }
 
@@ -167,14 +154,11 @@ verb_sync(struct client *client, const struct message *m, struct np_error *err)
 static bool
 anything_closing(struct broker *b)
 {
-	const struct client *client;
 	struct device *dev;
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (client, &b->clients, link) {
-		if (peer_is_closing(client->peer))
-			return true;
-	}
+	if (clients_closing(b->clients))
+		return true;
 	TAILQ_FOREACH (dev, &b->devices, link) {
 		if (ev_is_pending(&dev->kick))
 			return true;
@@ -196,11 +180,8 @@ broker_syncs_answer(struct broker *b)
 	if (anything_closing(b))
 		return;
 	while ((sync = TAILQ_FIRST(&b->syncs)) != NULL) {
-		struct client *client = client_by_id(b, sync->peer_id);
-		TAILQ_REMOVE(&b->syncs, sync, link);
-		if (client != NULL)
-			client_result(client, &sync->id, cJSON_CreateObject());
-		free(sync);
+		answer_result(&sync->answer, cJSON_CreateObject());
+		sync_free(sync);
 	}
 }
 

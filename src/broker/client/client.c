@@ -1,0 +1,362 @@
+/*
+ * The clients of the socket; see client.h.
+ *
+ *   accepted -> greeted -> (frames, answers) -> closing -> closed
+ *        \-> refused --------------------------^
+ *
+ * A peer that is told to go goes in a later turn; only its closed() frees the client, after all its answers were told.
+ */
+#include "broker/client/client_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/process.h"
+#include "base/xalloc.h"
+
+/* ---- sending ---- */
+
+void
+client_send(struct client *client, char *json, const void *data, size_t size)
+{
+	peer_send(client->peer, json, strlen(json), data, size);
+	cJSON_free(json);
+}
+
+void
+client_stream(struct client *client, const char *head, const void *data, size_t size)
+{
+	peer_send(client->peer, head, strlen(head), data, size);
+}
+
+size_t
+client_room(struct client *client)
+{
+	return peer_stream_room(client->peer);
+}
+
+void
+client_result(struct client *client, const struct message_id *id, cJSON *result)
+{
+	char *json = message_make_result(id, result);
+	struct np_error err;
+
+	if (strlen(json) <= FRAME_JSON_MAX) {
+		client_send(client, json, NULL, 0);
+		return;
+	}
+	cJSON_free(json);
+	error_set(&err, REASON_OUTPUT_LIMIT, "the answer exceeds a frame (1 MiB): ask for it by `page`");
+	client_error(client, id, &err, NULL);
+}
+
+void
+client_error(struct client *client, const struct message_id *id, const struct np_error *err, const char *device)
+{
+	cJSON *extra = NULL;
+
+	if (device != NULL) {
+		extra = cJSON_CreateObject();
+		cJSON_AddStringToObject(extra, "device", device);
+	}
+	client_send(client, message_make_error(id, err, extra), NULL, 0);
+}
+
+void
+client_notify(struct client *client, const char *method, cJSON *params)
+{
+	client_send(client, message_make_notification(method, params), NULL, 0);
+}
+
+void
+client_hello(struct client *client)
+{
+	static const char *const features[] = {
+	    "exec", "open", "status", "prompt", "window", "capture", "batch", "watch", "metrics", "config", "shell"};
+	cJSON *params = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(params, "protocol", 1);
+	cJSON_AddStringToObject(params, "broker", "netpulsed " NETPULSE_VERSION);
+	cJSON_AddNumberToObject(params, "pid", (double)getpid());
+	cJSON_AddItemToObject(params, "features", cJSON_CreateStringArray(features, (int)NP_COUNT(features)));
+	client_notify(client, "hello", params);
+}
+
+static void
+error_without_id(struct client *client, const struct np_error *err)
+{
+	struct message_id none = {.kind = MESSAGE_ID_NULL};
+
+	client_error(client, &none, err, NULL);
+}
+
+void
+client_refuse(struct client *client, const struct np_error *err)
+{
+	client->refused = true;
+	error_without_id(client, err);
+	client_close(client);
+}
+
+void
+client_violated(struct client *client, const struct np_error *err)
+{
+	log_warning("peer", "client %llu (pid %ld) broke the protocol: %s", (unsigned long long)client_id(client),
+	    (long)client_pid(client), err->text);
+	error_without_id(client, err);
+	client_close(client);
+}
+
+void
+client_close(struct client *client)
+{
+	peer_close_after_flush(client->peer);
+}
+
+/* ---- what its peer tells ---- */
+
+static void
+on_frame(struct peer *peer NP_UNUSED, const struct frame *frame, void *arg)
+{
+	struct client *client = arg;
+
+	client->all->events->frame(client, frame, client->all->arg);
+}
+
+/* Whoever tells it something may go on, in turn, or one that floods would keep the others out. */
+static void
+on_drained(struct peer *peer NP_UNUSED, void *arg)
+{
+	struct client *client = arg;
+	struct answer *a;
+	int n = 0;
+
+	for (int kind = 0; kind < ANSWER_KINDS; kind++)
+		n += client->counts[kind];
+	for (; n > 0 && client_room(client) > 0 && (a = TAILQ_FIRST(&client->answers)) != NULL; n--) {
+		TAILQ_REMOVE(&client->answers, a, link);
+		TAILQ_INSERT_TAIL(&client->answers, a, link);
+		if (a->ops->drained != NULL)
+			a->ops->drained(a);
+	}
+}
+
+static void
+on_violated(struct peer *peer NP_UNUSED, const struct np_error *err, void *arg)
+{
+	client_violated(arg, err);
+}
+
+static void
+on_closed(struct peer *peer, void *arg)
+{
+	struct client *client = arg;
+	struct answer *a;
+
+	log_debug("peer", "client %llu left with %d requests", (unsigned long long)peer_id(peer),
+	    client->counts[ANSWER_REQUEST]);
+	while ((a = TAILQ_FIRST(&client->answers)) != NULL) {
+		answer_end(a);
+		a->ops->left(a);
+	}
+	client->all->events->left(client, client->all->arg);
+	TAILQ_REMOVE(&client->all->list, client, link);
+	client->all->count--;
+	free(client);
+}
+
+static const struct peer_events peer_callbacks = {
+    .frame = on_frame,
+    .drained = on_drained,
+    .violated = on_violated,
+    .closed = on_closed,
+};
+
+/* ---- all of them ---- */
+
+struct clients *
+clients_create(struct ev_loop *loop, const struct client_events *events, void *arg)
+{
+	struct clients *all = xcalloc(1, sizeof(*all));
+
+	all->loop = loop;
+	all->events = events;
+	all->arg = arg;
+	TAILQ_INIT(&all->list);
+	return all;
+}
+
+void
+clients_destroy(struct clients *all)
+{
+	free(all);
+}
+
+struct client *
+clients_accept(struct clients *all, uint64_t id, int fd, pid_t pid)
+{
+	struct client *client = xcalloc(1, sizeof(*client));
+	struct np_error err;
+
+	client->all = all;
+	client->since = clock_now();
+	TAILQ_INIT(&client->answers);
+	TAILQ_INIT(&client->holds.list);
+	client->who.peer = id;
+	client->who.pid = pid;
+	if (paths_peer(fd, &client->who.uid, NULL, &err) == -1)
+		client->who.uid = geteuid(); /* the listener has judged it: ours, or root's and gone */
+	client->peer = peer_create(all->loop, id, fd, pid, &peer_callbacks, client);
+	TAILQ_INSERT_TAIL(&all->list, client, link);
+	all->count++;
+	log_debug("peer", "client %llu (pid %ld) connected", (unsigned long long)id, (long)pid);
+	return client;
+}
+
+int
+clients_count(const struct clients *all)
+{
+	return all->count;
+}
+
+bool
+clients_exceed(const struct clients *all, int max)
+{
+	const struct client *client;
+	int n = 0;
+
+	if (max <= 0 || all->count <= max)
+		return false;
+	TAILQ_FOREACH (client, &all->list, link) {
+		if (!peer_is_closing(client->peer) || (peer_is_flushing(client->peer) && !client->refused))
+			n++;
+	}
+	return n > max;
+}
+
+struct client *
+clients_next(const struct clients *all, const struct client *after)
+{
+	return after != NULL ? TAILQ_NEXT(after, link) : TAILQ_FIRST(&all->list);
+}
+
+struct client *
+clients_by_id(const struct clients *all, uint64_t id)
+{
+	struct client *client;
+
+	TAILQ_FOREACH (client, &all->list, link) {
+		if (client_id(client) == id)
+			return client;
+	}
+	return NULL;
+}
+
+bool
+clients_closing(const struct clients *all)
+{
+	const struct client *client;
+
+	TAILQ_FOREACH (client, &all->list, link) {
+		if (peer_is_closing(client->peer))
+			return true;
+	}
+	return false;
+}
+
+bool
+clients_unread(const struct clients *all)
+{
+	const struct client *client;
+
+	TAILQ_FOREACH (client, &all->list, link) {
+		bool watches = client->counts[ANSWER_WATCH] > 0 && client->counts[ANSWER_REQUEST] == 0;
+		if (peer_out_pending(client->peer) > 0 && !watches)
+			return true;
+	}
+	return false;
+}
+
+void
+clients_close(struct clients *all, bool at_once)
+{
+	struct client *client;
+
+	TAILQ_FOREACH (client, &all->list, link) {
+		if (at_once)
+			peer_close(client->peer);
+		else
+			peer_close_after_flush(client->peer);
+	}
+}
+
+void
+clients_bytes(const struct clients *all, uint64_t *in, uint64_t *out)
+{
+	const struct client *client;
+
+	*in = *out = 0;
+	TAILQ_FOREACH (client, &all->list, link) {
+		*in += peer_bytes_in(client->peer);
+		*out += peer_bytes_out(client->peer);
+	}
+}
+
+/* ---- one ---- */
+
+uint64_t
+client_id(const struct client *client)
+{
+	return client->who.peer;
+}
+
+pid_t
+client_pid(const struct client *client)
+{
+	return client->who.pid;
+}
+
+const struct event_who *
+client_who(const struct client *client)
+{
+	return &client->who;
+}
+
+void
+client_name_program(struct client *client)
+{
+	struct event_who *who = &client->who;
+
+	if (who->program[0] != '\0')
+		return;
+	process_name(who->pid, who->program, sizeof(who->program));
+	process_name(process_parent(who->pid), who->parent, sizeof(who->parent));
+}
+
+int
+client_answers(const struct client *client, int kind)
+{
+	return client->counts[kind];
+}
+
+uint64_t
+client_bytes_in(const struct client *client)
+{
+	return peer_bytes_in(client->peer);
+}
+
+uint64_t
+client_bytes_out(const struct client *client)
+{
+	return peer_bytes_out(client->peer);
+}
+
+struct holder *
+client_holder(struct client *client)
+{
+	return &client->holds;
+}

@@ -1,0 +1,63 @@
+/*
+ * How a request comes about: what it wants of which device, and whether there is room for it.
+ */
+#include <string.h>
+
+#include "broker/broker_impl.h"
+
+enum broker_want
+broker_want_of(enum request_kind kind, const struct exec_params *params)
+{
+	switch (kind) {
+	case REQUEST_CONFIG:
+		return WANT_SHELL;
+	case REQUEST_OPEN:
+	case REQUEST_TEST:
+		return WANT_ANY;
+	case REQUEST_EXEC:
+		break;
+	}
+	if (params->kind != EXEC_COMMAND)
+		return WANT_CHANNEL;
+	return params->enable || params->record || params->trial ? WANT_SHELL : WANT_ANY;
+}
+
+static int
+refuse_new(const struct broker *b, struct np_error *err)
+{
+	if (b->stopping)
+		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
+	return 0;
+}
+
+/* A device that nobody waits for takes one more: thousands who wait for a dead one must not hold up the others. */
+static int
+refuse_queue(const struct broker *b, const struct device *dev, struct np_error *err)
+{
+	if (b->config->max_queue == 0 || dev->policy.waiters_count == 0 || b->requests_queued < b->config->max_queue)
+		return 0;
+	return error_set(
+	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->config->max_queue);
+}
+
+int
+broker_request_make(struct broker *b, struct client *client, const struct message *m, enum request_kind kind,
+    struct exec_params *params, struct request **made, struct np_error *err)
+{
+	struct device *dev;
+	struct request *r;
+
+	if (refuse_new(b, err) == -1)
+		return -1;
+	dev = device_get(b, &params->device, broker_want_of(kind, params), err);
+	if (dev == NULL || broker_steer_admit(dev, err) == -1 || refuse_queue(b, dev, err) == -1 ||
+	    broker_check_params(dev, params, err) == -1)
+		return -1;
+	r = request_create(b, kind, client, &m->id);
+	r->params = *params;
+	memset(params, 0, sizeof(*params));
+	r->window_left = r->params.window;
+	request_enter(r, dev);
+	*made = r;
+	return 0;
+}
