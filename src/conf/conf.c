@@ -26,29 +26,20 @@ static const struct schema_word level_words[] = {{"error", LOG_LEVEL_ERROR}, {"w
 #define GLOBAL(member) .offset = offsetof(struct config, member)
 
 static const struct schema_row global_keys[] = {
-    {.name = "audit_log", GLOBAL(audit_log), .type = SCHEMA_PATH, .flags = SCHEMA_MAY_BE_JOURNAL},
-    {.name = "devices", GLOBAL(devices), .type = SCHEMA_APART},
-    {.name = "drain_timeout", GLOBAL(drain_timeout), .type = SCHEMA_SECONDS, .min = 0, .max = CONF_SECONDS_MAX},
-    {.name = "log_level",
-	GLOBAL(log_level),
-	.type = SCHEMA_WORD,
-	.words = level_words,
+    {"audit_log", SCHEMA_PATH, GLOBAL(audit_log), .flags = SCHEMA_MAY_BE_JOURNAL},
+    {"devices", SCHEMA_APART, GLOBAL(devices)},
+    {"drain_timeout", SCHEMA_SECONDS, GLOBAL(drain_timeout), .min = 0, .max = CONF_SECONDS_MAX},
+    {"log_level", SCHEMA_WORD, GLOBAL(log_level), .words = level_words,
 	.also = offsetof(struct config, log_level_given)},
-    {.name = "long_connection", GLOBAL(defaults), .type = SCHEMA_APART},
-    {.name = "max_clients", GLOBAL(max_clients), .type = SCHEMA_INT, .min = 1, .max = 1000000},
-    {.name = "max_queue", GLOBAL(max_queue), .type = SCHEMA_INT, .min = 1, .max = 1000000},
-    {.name = "max_sessions", GLOBAL(max_sessions), .type = SCHEMA_INT, .min = 1, .max = 1000000},
-    {.name = "platform_path", GLOBAL(platform_path), .type = SCHEMA_PATH, .flags = SCHEMA_PATH_LIST},
-    {.name = "ssh_config", GLOBAL(ssh_config), .type = SCHEMA_PATH, .flags = SCHEMA_MAY_BE_NONE},
+    {"long_connection", SCHEMA_APART, GLOBAL(defaults)},
+    {"max_clients", SCHEMA_INT, GLOBAL(max_clients), .min = 1, .max = 1000000},
+    {"max_queue", SCHEMA_INT, GLOBAL(max_queue), .min = 1, .max = 1000000},
+    {"max_sessions", SCHEMA_INT, GLOBAL(max_sessions), .min = 1, .max = 1000000},
+    {"platform_path", SCHEMA_PATH, GLOBAL(platform_path), .flags = SCHEMA_PATH_LIST},
+    {"ssh_config", SCHEMA_PATH, GLOBAL(ssh_config), .flags = SCHEMA_MAY_BE_NONE},
 };
 
-const struct schema_table *
-conf_global_table(void)
-{
-	static const struct schema_table table = {SCHEMA_TABLE(SCHEMA_SETTINGS, "at the top level", global_keys)};
-
-	return &table;
-}
+const struct schema_table conf_global_table = {SCHEMA_TABLE(SCHEMA_SETTINGS, "at the top level", global_keys)};
 
 static struct config *
 config_create(void)
@@ -78,7 +69,7 @@ config_destroy(struct config *config)
 	free(config->by_name);
 	free(config->files);
 	free(config->warnings);
-	schema_free(conf_global_table(), config);
+	schema_free(&conf_global_table, config);
 	conf_origins_finish(&config->origins);
 	free(config);
 }
@@ -154,7 +145,7 @@ add_text(char ***list, size_t *count, char *text)
 static int
 read_globals(struct config *config, const struct conf_source *source, struct np_error *err)
 {
-	const struct schema_table *others[] = {conf_args_table(), conf_device_table(), NULL};
+	const struct schema_table *others[] = {&conf_args_table, &conf_device_table, NULL};
 	const struct yamldoc *doc = source->doc;
 	struct conf_origins *origins = &config->origins;
 
@@ -163,7 +154,7 @@ read_globals(struct config *config, const struct conf_source *source, struct np_
 	if (doc->root->kind != YAMLDOC_MAPPING)
 		return yamldoc_error(doc, doc->root, err, "a configuration is a mapping of keys to values, not %s",
 		    yamldoc_kind_name(doc->root));
-	if (conf_read(conf_global_table(), others, source, doc->root, config, origins, err) < 0 ||
+	if (conf_read(&conf_global_table, others, source, doc->root, config, origins, err) < 0 ||
 	    conf_args_read("long_connection", source, yamldoc_get(doc->root, "long_connection"), &config->defaults,
 		origins, err) < 0)
 		return -1;

@@ -26,37 +26,30 @@ static const struct schema_word keepalive_words[] = {
 static const struct schema_word driver_words[] = {{"exec", DRIVER_EXEC}, {"cli", DRIVER_CLI}, {NULL, 0}};
 
 #define ARG(member) .offset = offsetof(struct conn_args, member)
-#define SECONDS(from) .type = SCHEMA_SECONDS, .min = (from), .max = CONF_SECONDS_MAX
+#define SECONDS(member, from) SCHEMA_SECONDS, ARG(member), .min = (from), .max = CONF_SECONDS_MAX
 
 static const struct schema_row args_keys[] = {
-    {.name = "check_delay", ARG(check_delay), SECONDS(0)},
-    {.name = "connection_timeout", ARG(connection_timeout), SECONDS(0)},
-    {.name = "enabled", ARG(enabled), .type = SCHEMA_BOOL},
-    {.name = "first_byte_timeout", ARG(first_byte_timeout), SECONDS(0)},
-    {.name = "idle_timeout", ARG(idle_timeout), SECONDS(0)},
-    {.name = "keepalive", ARG(keepalive), .type = SCHEMA_BOOL},
-    {.name = "keepalive_count_max", ARG(keepalive_count_max), .type = SCHEMA_INT, .min = 1, .max = 1000},
-    {.name = "keepalive_interval", ARG(keepalive_interval), SECONDS(0)},
-    {.name = "keepalive_mode",
-	ARG(keepalive_mode),
-	.type = SCHEMA_WORD,
-	.words = keepalive_words,
+    {"check_delay", SECONDS(check_delay, 0)},
+    {"connection_timeout", SECONDS(connection_timeout, 0)},
+    {"enabled", SCHEMA_BOOL, ARG(enabled)},
+    {"first_byte_timeout", SECONDS(first_byte_timeout, 0)},
+    {"idle_timeout", SECONDS(idle_timeout, 0)},
+    {"keepalive", SCHEMA_BOOL, ARG(keepalive)},
+    {"keepalive_count_max", SCHEMA_INT, ARG(keepalive_count_max), .min = 1, .max = 1000},
+    {"keepalive_interval", SECONDS(keepalive_interval, 0)},
+    {"keepalive_mode", SCHEMA_WORD, ARG(keepalive_mode), .words = keepalive_words,
 	.also = offsetof(struct conn_args, keepalive_mode_given)},
-    {.name = "max_age", ARG(max_age), SECONDS(0)},
-    {.name = "max_channels", ARG(max_channels), .type = SCHEMA_INT, .min = 1, .max = 10000},
-    {.name = "max_connections",
-	ARG(max_connections),
-	.type = SCHEMA_INT,
-	.min = 1,
-	.max = 10000,
+    {"max_age", SECONDS(max_age, 0)},
+    {"max_channels", SCHEMA_INT, ARG(max_channels), .min = 1, .max = 10000},
+    {"max_connections", SCHEMA_INT, ARG(max_connections), .min = 1, .max = 10000,
 	.also = offsetof(struct conn_args, max_connections_given)},
-    {.name = "max_idle_time", ARG(max_idle_time), SECONDS(0)},
-    {.name = "persistent", ARG(persistent), .type = SCHEMA_BOOL},
-    {.name = "prompt_timeout", ARG(prompt_timeout), SECONDS(0)},
-    {.name = "queue_timeout", ARG(queue_timeout), SECONDS(0)},
-    {.name = "retry_delay", ARG(retry_delay), SECONDS(0.1)},
-    {.name = "retry_max", ARG(retry_max), SECONDS(0.1)},
-    {.name = "timeout", ARG(timeout), SECONDS(0)},
+    {"max_idle_time", SECONDS(max_idle_time, 0)},
+    {"persistent", SCHEMA_BOOL, ARG(persistent)},
+    {"prompt_timeout", SECONDS(prompt_timeout, 0)},
+    {"queue_timeout", SECONDS(queue_timeout, 0)},
+    {"retry_delay", SECONDS(retry_delay, 0.1)},
+    {"retry_max", SECONDS(retry_max, 0.1)},
+    {"timeout", SECONDS(timeout, 0)},
 };
 
 static int
@@ -93,71 +86,42 @@ check_pubkey(const char *text, struct np_error *err)
 #define PASSWORD_FLAGS (SCHEMA_SECRET | SCHEMA_FREE_TEXT | SCHEMA_MAY_BE_EMPTY)
 
 static const struct schema_row device_keys[] = {
-    {.name = "certificate_file", DEV(certificate_file), .type = SCHEMA_PATH},
-    {.name = "ciphers", DEV(ciphers), .type = SCHEMA_TEXT, .check = check_cipher},
-    {.name = "connection_args", DEV(args), .type = SCHEMA_APART},
-    {.name = "credential",
-	DEV(credential),
-	.type = SCHEMA_TEXT,
-	.group = CONF_PASSWORDS,
-	.check = conf_check_credential},
-    {.name = "device_type", DEV(device_type), .type = SCHEMA_TEXT, .check = conf_check_type},
-    {.name = "driver", DEV(driver), .type = SCHEMA_WORD, .words = driver_words},
-    {.name = "groups",
-	DEV(groups),
-	.type = SCHEMA_TEXTS,
-	.flags = SCHEMA_SAME_SESSIONS,
-	.check = conf_check_group,
+    {"certificate_file", SCHEMA_PATH, DEV(certificate_file)},
+    {"ciphers", SCHEMA_TEXT, DEV(ciphers), .check = check_cipher},
+    {"connection_args", SCHEMA_APART, DEV(args)},
+    {"credential", SCHEMA_TEXT, DEV(credential), .group = CONF_PASSWORDS, .check = conf_check_credential},
+    {"device_type", SCHEMA_TEXT, DEV(device_type), .check = conf_check_type},
+    {"driver", SCHEMA_WORD, DEV(driver), .words = driver_words},
+    {"groups", SCHEMA_TEXTS, DEV(groups), .flags = SCHEMA_SAME_SESSIONS, .check = conf_check_group,
 	.also = offsetof(struct device_conf, groups_count)},
-    {.name = "host", DEV(host), .type = SCHEMA_TEXT, .check = operand_check_host},
-    {.name = "host_key_algorithms", DEV(host_key_algorithms), .type = SCHEMA_TEXT, .check = check_host_key},
-    {.name = "kex", DEV(kex), .type = SCHEMA_TEXT, .check = check_kex},
-    {.name = "key_file", DEV(key_file), .type = SCHEMA_PATH},
-    {.name = "legacy_algorithms", DEV(legacy_algorithms), .type = SCHEMA_BOOL},
-    {.name = "macs", DEV(macs), .type = SCHEMA_TEXT, .check = check_mac},
-    {.name = "name", DEV(name), .type = SCHEMA_APART},
-    {.name = "passphrase_command",
-	DEV(passphrase_command),
-	.type = SCHEMA_TEXT,
-	.flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET},
-    {.name = "password", DEV(password), .type = SCHEMA_TEXT, .flags = PASSWORD_FLAGS, .group = CONF_PASSWORDS},
-    {.name = "password_command",
-	DEV(password_command),
-	.type = SCHEMA_TEXT,
-	.flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET,
+    {"host", SCHEMA_TEXT, DEV(host), .check = operand_check_host},
+    {"host_key_algorithms", SCHEMA_TEXT, DEV(host_key_algorithms), .check = check_host_key},
+    {"kex", SCHEMA_TEXT, DEV(kex), .check = check_kex},
+    {"key_file", SCHEMA_PATH, DEV(key_file)},
+    {"legacy_algorithms", SCHEMA_BOOL, DEV(legacy_algorithms)},
+    {"macs", SCHEMA_TEXT, DEV(macs), .check = check_mac},
+    {"name", SCHEMA_APART, DEV(name)},
+    {"passphrase_command", SCHEMA_TEXT, DEV(passphrase_command), .flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET},
+    {"password", SCHEMA_TEXT, DEV(password), .flags = PASSWORD_FLAGS, .group = CONF_PASSWORDS},
+    {"password_command", SCHEMA_TEXT, DEV(password_command), .flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET,
 	.group = CONF_PASSWORDS},
-    {.name = "password_file", DEV(password_file), .type = SCHEMA_PATH, .group = CONF_PASSWORDS},
-    {.name = "port", DEV(port), .type = SCHEMA_INT, .min = 1, .max = 65535},
-    {.name = "proxy_jump", DEV(proxy_jump), .type = SCHEMA_TEXT, .check = conf_check_jump},
-    {.name = "pubkey_algorithms", DEV(pubkey_algorithms), .type = SCHEMA_TEXT, .check = check_pubkey},
-    {.name = "secret", DEV(secret), .type = SCHEMA_TEXT, .flags = PASSWORD_FLAGS, .group = CONF_SECRETS},
-    {.name = "secret_command",
-	DEV(secret_command),
-	.type = SCHEMA_TEXT,
-	.flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET,
+    {"password_file", SCHEMA_PATH, DEV(password_file), .group = CONF_PASSWORDS},
+    {"port", SCHEMA_INT, DEV(port), .min = 1, .max = 65535},
+    {"proxy_jump", SCHEMA_TEXT, DEV(proxy_jump), .check = conf_check_jump},
+    {"pubkey_algorithms", SCHEMA_TEXT, DEV(pubkey_algorithms), .check = check_pubkey},
+    {"secret", SCHEMA_TEXT, DEV(secret), .flags = PASSWORD_FLAGS, .group = CONF_SECRETS},
+    {"secret_command", SCHEMA_TEXT, DEV(secret_command), .flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET,
 	.group = CONF_SECRETS},
-    {.name = "secret_file", DEV(secret_file), .type = SCHEMA_PATH, .group = CONF_SECRETS},
-    {.name = "ssh_config", DEV(ssh_config), .type = SCHEMA_PATH, .flags = SCHEMA_MAY_BE_NONE},
-    {.name = "use_agent", DEV(use_agent), .type = SCHEMA_TRISTATE},
-    {.name = "username", DEV(username), .type = SCHEMA_TEXT, .check = operand_check_user},
+    {"secret_file", SCHEMA_PATH, DEV(secret_file), .group = CONF_SECRETS},
+    {"ssh_config", SCHEMA_PATH, DEV(ssh_config), .flags = SCHEMA_MAY_BE_NONE},
+    {"use_agent", SCHEMA_TRISTATE, DEV(use_agent)},
+    {"username", SCHEMA_TEXT, DEV(username), .check = operand_check_user},
 };
 
-const struct schema_table *
-conf_args_table(void)
-{
-	static const struct schema_table table = {
-	    SCHEMA_TABLE(SCHEMA_SETTINGS, "under long_connection or connection_args", args_keys)};
+const struct schema_table conf_args_table = {
+    SCHEMA_TABLE(SCHEMA_SETTINGS, "under long_connection or connection_args", args_keys)};
 
-	return &table;
-}
-
-const struct schema_table *
-conf_device_table(void)
-{
-	static const struct schema_table table = {SCHEMA_TABLE(SCHEMA_SETTINGS, "in a device entry", device_keys)};
-
-	return &table;
-}
+const struct schema_table conf_device_table = {SCHEMA_TABLE(SCHEMA_SETTINGS, "in a device entry", device_keys)};
 
 /* --- connection settings --- */
 
@@ -199,13 +163,13 @@ int
 conf_args_read(const char *key, const struct conf_source *source, const struct yamldoc_node *node,
     struct conn_args *args, struct conf_origins *origins, struct np_error *err)
 {
-	const struct schema_table *others[] = {conf_device_table(), NULL};
+	const struct schema_table *others[] = {&conf_device_table, NULL};
 	const struct yamldoc *doc = source->doc;
 
 	if (node == NULL || yamldoc_is_nothing(node))
 		return 0;
 	if (check_mapping(key, doc, node, err) < 0 ||
-	    conf_read(conf_args_table(), others, source, node, args, origins, err) < 0)
+	    conf_read(&conf_args_table, others, source, node, args, origins, err) < 0)
 		return -1;
 	if (args->retry_max < args->retry_delay)
 		return yamldoc_error(doc, node, err, "`retry_max` (%g) must not be less than `retry_delay` (%g)",
@@ -274,7 +238,7 @@ static int
 refuse_conflicts(
     const struct device_conf *device, const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err)
 {
-	const struct schema_row *first, *second = schema_conflict(conf_device_table(), device, &first);
+	const struct schema_row *first, *second = schema_conflict(&conf_device_table, device, &first);
 
 	if (second == NULL)
 		return 0;
@@ -286,13 +250,13 @@ static int
 read_entry(struct device_conf *device, const struct conf_source *source, const struct yamldoc_node *name_node,
     const struct yamldoc_node *node, struct np_error *err)
 {
-	const struct schema_table *others[] = {conf_args_table(), NULL};
+	const struct schema_table *others[] = {&conf_args_table, NULL};
 	const struct yamldoc *doc = source->doc;
 	const struct yamldoc_node *at = name_node != NULL ? name_node : node;
 
 	if (!yamldoc_is_nothing(node)) {
 		if (check_mapping(device->name != NULL ? device->name : "device", doc, node, err) < 0 ||
-		    conf_read(conf_device_table(), others, source, node, device, &device->origins, err) < 0 ||
+		    conf_read(&conf_device_table, others, source, node, device, &device->origins, err) < 0 ||
 		    read_name(device, doc, node, err) < 0 || refuse_conflicts(device, doc, node, err) < 0 ||
 		    conf_args_read("connection_args", source, yamldoc_get(node, "connection_args"), &device->args,
 			&device->origins, err) < 0)
@@ -348,7 +312,7 @@ device_conf_copy(const struct device_conf *device)
 {
 	struct device_conf *copy = xmemdup(device, sizeof(*device));
 
-	schema_copy(conf_device_table(), copy, device);
+	schema_copy(&conf_device_table, copy, device);
 	copy->name = xstrdup_null(device->name);
 	copy->source = xstrdup_null(device->source);
 	copy->origins = (struct conf_origins){NULL, 0};
@@ -360,7 +324,7 @@ device_conf_free(struct device_conf *device)
 {
 	if (device == NULL)
 		return;
-	schema_free(conf_device_table(), device);
+	schema_free(&conf_device_table, device);
 	conf_origins_finish(&device->origins);
 	free(device->name);
 	free(device->source);
@@ -370,20 +334,20 @@ device_conf_free(struct device_conf *device)
 bool
 device_conf_same_login(const struct device_conf *a, const struct device_conf *b)
 {
-	return strcmp(a->name, b->name) == 0 && schema_equal(conf_device_table(), a, b, SCHEMA_SAME_SESSIONS);
+	return strcmp(a->name, b->name) == 0 && schema_equal(&conf_device_table, a, b, SCHEMA_SAME_SESSIONS);
 }
 
 bool
 device_conf_equal(const struct device_conf *a, const struct device_conf *b)
 {
-	return strcmp(a->name, b->name) == 0 && schema_equal(conf_device_table(), a, b, 0) &&
-	       schema_equal(conf_args_table(), &a->args, &b->args, 0);
+	return strcmp(a->name, b->name) == 0 && schema_equal(&conf_device_table, a, b, 0) &&
+	       schema_equal(&conf_args_table, &a->args, &b->args, 0);
 }
 
 int
 device_conf_set(struct device_conf *device, const char *key, const char *value, const char *where, struct np_error *err)
 {
-	const struct schema_table *tables[] = {conf_device_table(), conf_args_table(), NULL};
+	const struct schema_table *tables[] = {&conf_device_table, &conf_args_table, NULL};
 	void *const bases[] = {device, &device->args};
 	const struct schema_row *row = NULL;
 	struct node given;

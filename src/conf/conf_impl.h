@@ -39,8 +39,8 @@ void conf_origins_finish(struct conf_origins *origins);
 
 /* --- conf_device.c --- */
 
-const struct schema_table *conf_args_table(void);
-const struct schema_table *conf_device_table(void);
+extern const struct schema_table conf_args_table;
+extern const struct schema_table conf_device_table;
 void conf_args_defaults(struct conn_args *args);
 /* Reads a long_connection or connection_args block over what args holds; NULL and empty blocks change nothing. */
 int conf_args_read(const char *key, const struct conf_source *source, const struct yamldoc_node *node,
@@ -59,7 +59,7 @@ int conf_check_group(const char *text, struct np_error *err) NP_MUST_CHECK;
 
 /* --- conf.c --- */
 
-const struct schema_table *conf_global_table(void);
+extern const struct schema_table conf_global_table;
 /* The snapshot that these files make, later ones over earlier ones. */
 struct config *config_from_files(const struct docfile *files, size_t count, struct np_error *err) NP_MUST_CHECK;
 

@@ -101,9 +101,9 @@ conf_show_device(const struct config *config, const struct device_conf *device)
 	const struct show own = {cJSON_CreateArray(), config, &device->origins, NULL};
 	const struct show args = {own.rows, config, &device->origins, &config->origins};
 
-	add_table(&own, conf_device_table(), device);
+	add_table(&own, &conf_device_table, device);
 	inherit_ssh_config(&own, device);
-	add_table(&args, conf_args_table(), &device->args);
+	add_table(&args, &conf_args_table, &device->args);
 	return own.rows;
 }
 
@@ -112,7 +112,7 @@ conf_show_globals(const struct config *config)
 {
 	const struct show show = {cJSON_CreateArray(), config, &config->origins, NULL};
 
-	add_table(&show, conf_global_table(), config);
-	add_table(&show, conf_args_table(), &config->defaults);
+	add_table(&show, &conf_global_table, config);
+	add_table(&show, &conf_args_table, &config->defaults);
 	return show.rows;
 }

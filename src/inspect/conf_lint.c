@@ -66,7 +66,7 @@ check_type(struct conf_remarks *remarks, const struct config *config, const stru
 static void
 check_files(struct conf_remarks *remarks, const struct config *config, const struct device_conf *device)
 {
-	const struct schema_table *table = conf_device_table();
+	const struct schema_table *table = &conf_device_table;
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct schema_row *key = &table->rows[i];

@@ -61,13 +61,7 @@ static const struct schema_row rows[] = {
     {"confirm_minutes", SCHEMA_INT, AT(confirm_minutes), .max = 65535, .where = PARAMS_CONFIG},
 };
 
-const struct schema_table *
-params_table(void)
-{
-	static const struct schema_table table = {SCHEMA_TABLE(SCHEMA_PARAMS, NULL, rows)};
-
-	return &table;
-}
+const struct schema_table params_table = {SCHEMA_TABLE(SCHEMA_PARAMS, NULL, rows)};
 
 static void
 params_init(struct exec_params *p)
@@ -99,7 +93,7 @@ complete(enum params_verb verb, struct exec_params *p, struct np_error *err)
 int
 exec_params_parse(enum params_verb verb, const cJSON *params, struct exec_params *p, struct np_error *err)
 {
-	const struct schema_reader reader = {.table = params_table(), .where = verb, .err = err};
+	const struct schema_reader reader = {.table = &params_table, .where = verb, .err = err};
 	struct node node;
 
 	params_init(p);
@@ -110,6 +104,6 @@ exec_params_parse(enum params_verb verb, const cJSON *params, struct exec_params
 void
 exec_params_finish(struct exec_params *p)
 {
-	schema_free(params_table(), p);
+	schema_free(&params_table, p);
 	params_init(p);
 }

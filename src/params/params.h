@@ -93,7 +93,7 @@ enum params_verb {
 	PARAMS_TRIAL = 1 << 4,  /* platform_test */
 	PARAMS_TEST = 1 << 5
 };
-const struct schema_table *params_table(void);
+extern const struct schema_table params_table;
 
 /* 0, or -1 with err (invalid_params).  Either way the caller calls exec_params_finish(). */
 int exec_params_parse(

@@ -57,7 +57,7 @@ compare_members(const void *a, const void *b)
 static const struct schema_row *
 find_limit(const char *name)
 {
-	const struct schema_row *row = schema_find(params_table(), 0, name);
+	const struct schema_row *row = schema_find(&params_table, 0, name);
 
 	return row != NULL && row->type == SCHEMA_SECONDS ? row : NULL;
 }

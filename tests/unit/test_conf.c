@@ -344,7 +344,7 @@ test_every_key_of_a_device_is_read(void **state)
 static void
 test_keys_are_in_order_and_each_in_one_table(void **state)
 {
-	const struct schema_table *tables[] = {conf_global_table(), conf_args_table(), conf_device_table()};
+	const struct schema_table *tables[] = {&conf_global_table, &conf_args_table, &conf_device_table};
 	(void)state;
 
 	for (size_t i = 0; i < NP_COUNT(tables); i++) {

@@ -148,7 +148,7 @@ test_a_secret_is_said_to_be_set_and_never_shown(void **state)
 static void
 test_every_key_has_a_row(void **state)
 {
-	const struct schema_table *tables[] = {conf_device_table(), conf_args_table(), conf_global_table()};
+	const struct schema_table *tables[] = {&conf_device_table, &conf_args_table, &conf_global_table};
 	struct config *config = load(first, second);
 	cJSON *device = conf_show_device(config, config_device(config, "core1")), *all = conf_show_globals(config);
 	(void)state;

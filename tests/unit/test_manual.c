@@ -326,14 +326,14 @@ test_the_page_of_the_configuration(void **state)
 	static const char *const lines[] = {".It Cm ", NULL};
 	static const struct {
 		const char *from, *to;
-		const struct schema_table *(*table)(void);
-	} parts[] = {{".Ss Global keys", ".Ss Connection", conf_global_table},
-	    {".Ss Connection", ".Ss Devices", conf_args_table}, {".Ss Devices", ".Ss What of", conf_device_table}};
+		const struct schema_table *table;
+	} parts[] = {{".Ss Global keys", ".Ss Connection", &conf_global_table},
+	    {".Ss Connection", ".Ss Devices", &conf_args_table}, {".Ss Devices", ".Ss What of", &conf_device_table}};
 	char *page = read_file("man/netpulse.yaml.5");
 	(void)state;
 
 	for (size_t i = 0; i < NP_COUNT(parts); i++) {
-		const struct schema_table *table = parts[i].table();
+		const struct schema_table *table = parts[i].table;
 		char *part = part_of(page, parts[i].from, parts[i].to);
 		struct items items = {.count = 0};
 
@@ -396,7 +396,7 @@ static void
 test_the_params_of_requests(void **state)
 {
 	char *page = read_file("man/netpulse-protocol.7");
-	const struct schema_table *table = params_table();
+	const struct schema_table *table = &params_table;
 	(void)state;
 
 	for (size_t i = 0; i < NP_COUNT(verbs); i++) {
@@ -434,7 +434,7 @@ npexec_takes(const char *key, bool *made_absolute)
 static void
 test_npexec_knows_which_keys_are_paths_and_secrets(void **state)
 {
-	const struct schema_table *tables[] = {conf_device_table(), conf_args_table()};
+	const struct schema_table *tables[] = {&conf_device_table, &conf_args_table};
 	(void)state;
 
 	for (size_t t = 0; t < NP_COUNT(tables); t++) {
@@ -467,7 +467,7 @@ has_word(const char *list, const char *word)
 static void
 test_the_completion_offers_every_key(void **state)
 {
-	const struct schema_table *tables[] = {conf_device_table(), conf_args_table()};
+	const struct schema_table *tables[] = {&conf_device_table, &conf_args_table};
 	char *file = read_file("contrib/completions/npexec"), *list = part_of(file, "local keys=", "'\n"), *save = NULL;
 	size_t wanted = 0, found = 0;
 	bool ignored;
