@@ -468,12 +468,12 @@ static void
 test_the_completion_offers_every_key(void **state)
 {
 	const struct schema_table *tables[] = {&conf_device_table, &conf_args_table};
-	char *file = read_file("contrib/completions/npexec"), *list = part_of(file, "local keys=", "'\n"), *save = NULL;
+	char *file = read_file("contrib/completions/npexec"), *list = part_of(file, "local keys=", "\n\n"),
+	     *save = NULL;
 	size_t wanted = 0, found = 0;
 	bool ignored;
 	(void)state;
 
-	strcat(list, "'");
 	for (size_t t = 0; t < NP_COUNT(tables); t++) {
 		for (size_t i = 0; i < tables[t]->count; i++) {
 			const struct schema_row *row = &tables[t]->rows[i];
