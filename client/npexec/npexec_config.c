@@ -108,16 +108,39 @@ print_line(struct npexec *x, struct npexec_job *job, double index, const cJSON *
 	free(copy);
 }
 
+/* What became of several lines at once: each has an object, as if it had come alone. */
+static void
+print_lines(struct npexec *x, struct npexec_job *job, double index, double last, const cJSON *result)
+{
+	cJSON *one = cJSON_Duplicate(result, 1);
+	size_t size;
+
+	cJSON_DeleteItemFromObjectCaseSensitive(one, "last");
+	cJSON_DeleteItemFromObjectCaseSensitive(one, "lines");
+	for (; index <= last && x->out.error == 0; index++) {
+		const char *line = find_line(x, job, index, &size);
+		if (size == 0 && line[0] == '\0') /* there is no such line */
+			break;
+		if (strspn(line, " \t\r") >= size)
+			continue;
+		cJSON_SetNumberHelper(cJSON_GetObjectItemCaseSensitive(one, "index"), index);
+		print_line(x, job, index, one);
+	}
+	cJSON_Delete(one);
+}
+
 void
 npexec_config_result(struct npexec *x, struct npexec_job *job, const cJSON *result)
 {
-	double index = npjson_number(result, "index", -1);
+	double index = npjson_number(result, "index", -1), last = npjson_number(result, "last", -1);
 	const char *status = npjson_string(result, "status");
 
 	job->results++;
 	if (index < 0 || status == NULL)
 		return;
-	if (x->o->json)
+	if (x->o->json && last > index)
+		print_lines(x, job, index, last, result);
+	else if (x->o->json)
 		print_line(x, job, index, result);
 	else if (strcmp(status, "failed") == 0)
 		say_refused(x, job, index, result);

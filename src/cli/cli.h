@@ -86,14 +86,9 @@ struct cli_command {
 	bool interactive; /* questions are relayed as CLI_EVENT_QUESTION */
 };
 
-struct cli_line {
-	const char *text; /* may hold newlines: a text of several lines */
-	size_t size;
-};
-
 struct cli_config {
-	const struct cli_line *lines; /* the caller's, until the result */
-	size_t count;
+	const char *text; /* lines, each with its newline, which the last may lack; the caller's, until the result */
+	size_t size;
 	const struct cli_answer *answers; /* likewise */
 	size_t answers_count;
 	struct cli_limits limits; /* of one line */
@@ -122,7 +117,7 @@ struct cli_result {
 enum cli_event_kind {
 	CLI_EVENT_READY,    /* IDLE: the next operation may begin */
 	CLI_EVENT_RESULT,   /* of the operation */
-	CLI_EVENT_LINE,     /* of a configuration: what became of one line */
+	CLI_EVENT_LINE,     /* of a configuration: what became of a line, or of several that follow each other */
 	CLI_EVENT_QUESTION, /* answer with cli_answer() */
 	CLI_EVENT_DEAD      /* CLOSED: of no further use; close the channel.  The last event */
 };
@@ -132,7 +127,8 @@ enum cli_line_status { CLI_LINE_OK, CLI_LINE_FAILED, CLI_LINE_NOT_RUN };
 struct cli_event {
 	enum cli_event_kind kind;
 	struct cli_result result;    /* RESULT */
-	size_t line;                 /* LINE: index */
+	size_t line, last;           /* LINE: indexes of the first and the last one */
+	size_t count;                /* LINE: how many of them; those that are blank may not count */
 	enum cli_line_status status; /* LINE */
 	char text[512];              /* LINE: the device's words; QUESTION: the question; DEAD: why, as err.text */
 	bool hidden;                 /* QUESTION: the answer is not to be shown */

@@ -34,8 +34,8 @@ cli_config_begin(struct cli *cli)
 	cli->config_failed = false;
 	cli->abort_failed = false;
 	cli->leaving = false;
-	cli->config_line = 0;
-	cli->config_taken = 0;
+	cli->config_line = cli->config_at = 0;
+	cli->config_taken = cli->config_next = 0;
 	cli_nonce(cli, cli->config_tag);
 	set_phase(cli, CLI_CONFIG_ENTER);
 	if (cli->prompt.mode != cli->platform->base_mode) {
@@ -79,32 +79,56 @@ undo(struct cli *cli)
 
 /* --- lines --- */
 
+struct line {
+	const char *text;
+	size_t size; /* without what ends it */
+	size_t next; /* where the one behind it begins */
+};
+
 static bool
-is_empty(const struct cli_line *line)
+line_at(const struct cli_config *c, size_t at, struct line *line)
+{
+	const char *end;
+
+	if (at >= c->size)
+		return false;
+	line->text = c->text + at;
+	end = memchr(line->text, '\n', c->size - at);
+	line->size = end != NULL ? (size_t)(end - line->text) : c->size - at;
+	line->next = at + line->size + 1;
+	while (line->size > 0 && line->text[line->size - 1] == '\r')
+		line->size--;
+	return true;
+}
+
+static bool
+is_empty(const struct line *line)
 {
 	for (size_t i = 0; i < line->size; i++) {
-		if (line->text[i] != ' ' && line->text[i] != '\t' && line->text[i] != '\r' && line->text[i] != '\n')
+		if (line->text[i] != ' ' && line->text[i] != '\t' && line->text[i] != '\r')
 			return false;
 	}
 	return true;
 }
 
+/* One event, however many lines it is about: a text of 16 MiB may have millions. */
 static void
-report_line(struct cli *cli, size_t index, enum cli_line_status status, const char *text)
+report_lines(struct cli *cli, size_t first, size_t last, size_t count, enum cli_line_status status, const char *text)
 {
-	struct cli_event event = {.kind = CLI_EVENT_LINE, .line = index, .status = status};
+	struct cli_event event = {
+	    .kind = CLI_EVENT_LINE, .line = first, .last = last, .count = count, .status = status};
 
 	snprintf(event.text, sizeof(event.text), "%s", text);
 	cli_emit(cli, &event);
 	switch (status) {
 	case CLI_LINE_OK:
-		cli->tally.lines_ok++;
+		cli->tally.lines_ok += count;
 		break;
 	case CLI_LINE_FAILED:
-		cli->tally.lines_failed++;
+		cli->tally.lines_failed += count;
 		break;
 	case CLI_LINE_NOT_RUN:
-		cli->tally.lines_not_run++;
+		cli->tally.lines_not_run += count;
 		break;
 	}
 }
@@ -112,22 +136,36 @@ report_line(struct cli *cli, size_t index, enum cli_line_status status, const ch
 static void
 report_taken(struct cli *cli, enum cli_line_status status, const char *text)
 {
-	for (; cli->config_taken > 0; cli->config_taken--, cli->config_line++)
-		report_line(cli, cli->config_line, status, text);
+	size_t first = cli->config_line, taken = cli->config_taken;
+
+	if (taken == 0)
+		return;
+	cli->config_line += taken;
+	cli->config_at = cli->config_next;
+	cli->config_taken = 0;
+	report_lines(cli, first, first + taken - 1, taken, status, text);
 }
 
 static void
 report_rest(struct cli *cli)
 {
-	for (; cli->config_line < cli->config.count; cli->config_line++) {
-		if (!is_empty(&cli->config.lines[cli->config_line]))
-			report_line(cli, cli->config_line, CLI_LINE_NOT_RUN, "");
+	size_t first = 0, last = 0, count = 0;
+	struct line line;
+
+	for (; line_at(&cli->config, cli->config_at, &line); cli->config_line++, cli->config_at = line.next) {
+		if (is_empty(&line))
+			continue;
+		last = cli->config_line;
+		if (count++ == 0)
+			first = last;
 	}
+	if (count > 0)
+		report_lines(cli, first, last, count, CLI_LINE_NOT_RUN, "");
 }
 
 /* The text that ends a block that this line begins; NULL: it begins none. */
 static char *
-block_end(const struct cli *cli, const struct cli_line *line)
+block_end(const struct cli *cli, const struct line *line)
 {
 	const struct pattern_list *blocks = &cli->platform->config.blocks;
 
@@ -142,24 +180,25 @@ block_end(const struct cli *cli, const struct cli_line *line)
 	return NULL;
 }
 
-/* How many lines from `at` on belong together. */
-static size_t
-lines_together(const struct cli *cli, size_t at)
+/* Takes the lines that belong together: one, or a block with its end. */
+static void
+take_lines(struct cli *cli)
 {
-	const struct cli_config *c = &cli->config;
-	char *end = block_end(cli, &c->lines[at]);
-	size_t n = 1;
+	struct line line;
+	char *end;
 
-	if (end == NULL)
-		return 1;
-	while (at + n < c->count) {
-		const struct cli_line *line = &c->lines[at + n++];
-
-		if (memmem(line->text, line->size, end, strlen(end)) != NULL)
+	if (!line_at(&cli->config, cli->config_at, &line))
+		return;
+	cli->config_taken = 1;
+	cli->config_next = line.next;
+	end = block_end(cli, &line);
+	while (end != NULL && line_at(&cli->config, cli->config_next, &line)) {
+		cli->config_taken++;
+		cli->config_next = line.next;
+		if (memmem(line.text, line.size, end, strlen(end)) != NULL)
 			break;
 	}
 	free(end);
-	return n;
 }
 
 static void
@@ -169,19 +208,16 @@ send_lines(struct cli *cli)
 	struct cli_command command = {.answers = c->answers, .answers_count = c->answers_count, .limits = c->limits};
 	struct cli_job_spec spec = {.kind = CLI_JOB_COMMAND, .command = &command, .expects_mode = true};
 	struct buf text;
+	struct line line;
 
-	cli->config_taken = lines_together(cli, cli->config_line);
+	take_lines(cli);
 	buf_init(&text, SIZE_MAX / 2);
-	for (size_t i = 0; i < cli->config_taken; i++) {
-		const struct cli_line *line = &c->lines[cli->config_line + i];
-		size_t size = line->size;
-
-		while (size > 0 && (line->text[size - 1] == '\n' || line->text[size - 1] == '\r'))
-			size--;
-		if ((i > 0 && buf_append(&text, "\n", 1) < 0) || buf_append(&text, line->text, size) < 0)
+	for (size_t at = cli->config_at; at < cli->config_next && line_at(c, at, &line); at = line.next) {
+		if ((at > cli->config_at && buf_append(&text, "\n", 1) < 0) ||
+		    buf_append(&text, line.text, line.size) < 0)
 			break;
 	}
-	spec.text = (const char *)buf_head(&text);
+	spec.text = text.len > 0 ? (const char *)buf_head(&text) : "";
 	spec.size = text.len;
 	cli_job_start(cli, &spec);
 	buf_wipe(&text);
@@ -211,13 +247,14 @@ lines_done(struct cli *cli)
 static bool
 next_line(struct cli *cli)
 {
-	const struct cli_config *c = &cli->config;
+	struct line line;
 
 	if (cli->config_cancelled)
 		fail(cli, REASON_CANCELLED, "cancelled");
-	while (!cli->config_failed && cli->config_line < c->count) {
-		if (is_empty(&c->lines[cli->config_line])) {
+	while (!cli->config_failed && line_at(&cli->config, cli->config_at, &line)) {
+		if (is_empty(&line)) {
 			cli->config_line++;
+			cli->config_at = line.next;
 			continue;
 		}
 		if (!cli->prompt.mode->config) {
@@ -456,4 +493,16 @@ cli_config_job_done(struct cli *cli, const struct np_error *err)
 		cli_resync_begin(cli, false);
 	else
 		config_next(cli);
+}
+
+int
+cli_config_check_text(const struct cli_config *c, struct np_error *err)
+{
+	struct line line;
+
+	for (size_t at = 0, number = 1; line_at(c, at, &line); at = line.next, number++) {
+		if (cli_check_text(line.text, line.size, err) < 0)
+			return error_prefix(err, "line %zu", number);
+	}
+	return 0;
 }

@@ -206,8 +206,8 @@ struct cli {
 	struct cli_result tally;
 	struct np_error config_err;
 	bool config_cancelled;
-	size_t config_line;  /* the next one, index */
-	size_t config_taken; /* lines in flight */
+	size_t config_line, config_at;    /* the next one: its index, and where it begins */
+	size_t config_taken, config_next; /* lines in flight, and where the one behind them begins */
 	bool abort_failed;
 	bool leaving;       /* LEAVE goes on mode by mode */
 	bool config_failed; /* what was done is to be undone, where that is possible */
@@ -338,6 +338,8 @@ void cli_logout_tick(struct cli *cli);
 /* --- cli_config.c --- */
 
 void cli_config_begin(struct cli *cli);
+/* 0 when every line of it can be typed. */
+int cli_config_check_text(const struct cli_config *c, struct np_error *err) NP_MUST_CHECK;
 /* The shell is gone: what became of the lines. */
 void cli_config_lost(struct cli *cli, const char *why);
 void cli_config_job_done(struct cli *cli, const struct np_error *err);

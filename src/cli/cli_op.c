@@ -347,10 +347,8 @@ cli_configure(struct cli *cli, const struct cli_config *config, double now, stru
 		return error_set(err, REASON_INVALID_PARAMS, "platform %s has no confirmed commit", p->name);
 	if (config->dry_run && p->config.check.count == 0)
 		return error_set(err, REASON_INVALID_PARAMS, "platform %s has no check without commit", p->name);
-	for (size_t i = 0; i < config->count; i++) {
-		if (cli_check_text(config->lines[i].text, config->lines[i].size, err) < 0)
-			return error_prefix(err, "line %zu", i + 1);
-	}
+	if (cli_config_check_text(config, err) < 0)
+		return -1;
 	if (check_answers(config->answers, config->answers_count, err) < 0)
 		return -1;
 	if (check_free(cli, err) < 0)

@@ -163,5 +163,38 @@ device core1 'go go'
 is "$(npexec -j core1 'show clock' | jq -r .mode)" priv "is left when its client has gone"
 is "$(typed core1 'hostname late')" 0 "the rest was not typed"
 
+# ---- very much: what is known of it stays small, and is told ----
+
+# Batches of which the first command stops the rest, for a client that does not read: results wait.
+{
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		printf '{"jsonrpc":"2.0","id":%d,"method":"exec","params":{"device":"core1","commands":["bogus"' $i
+		yes ',"x"' | head -n 9999 | tr -d '\n'
+		echo ']}}'
+	done
+	echo '!deaf 1'
+} >"$T/rpc"
+peak=$(peak_kb "$broker_pid")
+nprpc -t 60 <"$T/rpc" >"$T/out"
+is "$(grep -c '"count":10000,"failed":10000' "$T/out")" 10 "ten batches of 10,000 commands that are not run"
+is "$(grep -c '"reason":"not_run"' "$T/out")" 99990 "have a result each"
+memory_at_most $(($(peak_kb "$broker_pid") - peak)) 24576 "and wait for a client that does not read with the request"
+
+awk 'BEGIN { print "bogus"; for (i = 0; i < 250000; i++) print " description of line number " i " of them" }' >"$T/lines"
+peak=$(peak_kb "$broker_pid")
+run npexec -c -f "$T/lines" core1
+is "$status" 1 "250,000 lines, of which the first is refused"
+is "$err" "npexec: core1: line 1: 'bogus': % Invalid input detected at '^' marker.
+npexec: core1: 0 of 250001 lines taken, 1 refused, 250000 not run; no line is live" "the truth is told"
+memory_at_most $(($(peak_kb "$broker_pid") - peak)) 65536 "what that took of memory"
+is "$(npexec -j -c -f "$T/lines" core1 | jq -c 'select(.status == "not_run") | .index' | wc -l)" 250000 "-j has a line for each"
+yes '' | head -c 16777000 >"$T/lines"
+echo bogus >>"$T/lines"
+peak=$(peak_kb "$broker_pid")
+run npexec -c -f "$T/lines" core1
+is "$status" 1 "16 MiB of the shortest lines"
+like "$err" '0 of 1 lines taken, 1 refused, 0 not run' "are read"
+memory_at_most $(($(peak_kb "$broker_pid") - peak)) 65536 "and take their own size, not a multiple"
+
 ok "the broker ends well" stop_broker
 done_testing

@@ -88,7 +88,6 @@ settle(struct world *w)
 static void
 operate(struct world *w, uint8_t order)
 {
-	static const struct cli_line lines[] = {{"a", 1}, {"b x", 3}, {"x", 1}};
 	struct cli_command command = {.text = "run\nmore",
 	    .size = order % 2 == 0 ? 8 : 3,
 	    .limits = {5, 5, 20},
@@ -96,7 +95,7 @@ operate(struct world *w, uint8_t order)
 	    .raw = order == 7,
 	    .interactive = order == 8};
 	struct cli_config config = {
-	    .lines = lines, .count = 3, .limits = {5, 5, 20}, .save = true, .keep_going = order == 10};
+	    .text = "a\nb x\nx", .size = 7, .limits = {5, 5, 20}, .save = true, .keep_going = order == 10};
 	struct np_error err;
 	int r = -1;
 

@@ -113,7 +113,8 @@ run_command(struct dev *d, const char *text, bool refused)
 static void
 run_config(struct dev *d, const char *options)
 {
-	struct cli_config config = {.lines = d->lines, .count = d->lines_count, .limits = {60, 60, 0}};
+	struct cli_config config = {
+	    .text = (const char *)buf_head(&d->lines), .size = d->lines.len, .limits = {60, 60, 0}};
 	struct np_error err = {0};
 	const char *confirm = strstr(options, "confirm ");
 	bool refused = strstr(options, "refused") != NULL;
@@ -130,9 +131,7 @@ run_config(struct dev *d, const char *options)
 static void
 forget_lines(struct dev *d)
 {
-	for (size_t i = 0; i < d->lines_count; i++)
-		free(d->line_texts[i]);
-	d->lines_count = 0;
+	buf_free(&d->lines);
 	d->lines_given = false;
 }
 
@@ -141,10 +140,8 @@ add_line(struct dev *d, const char *text)
 {
 	if (d->lines_given)
 		forget_lines(d);
-	assert_true(d->lines_count < LINES_MAX);
-	d->line_texts[d->lines_count] = xstrdup(text);
-	d->lines[d->lines_count] = (struct cli_line){d->line_texts[d->lines_count], strlen(text)};
-	d->lines_count++;
+	clidev_put(&d->lines, text, strlen(text));
+	clidev_put(&d->lines, "\n", 1);
 }
 
 static void
@@ -390,6 +387,8 @@ finish(struct dev *d)
 		clidev_fail(d, "end of the script", "nothing more sent", clidev_visible(&d->sent));
 	if (d->output.len > 0)
 		clidev_fail(d, "end of the script", "no more output", clidev_visible(&d->output));
+	if (d->range_left > 0)
+		clidev_fail(d, "end of the script", "nothing more about lines", d->range.text);
 	if (cli_next_event(d->cli, &event))
 		clidev_fail(d, "end of the script", "no more events",
 		    event.kind == CLI_EVENT_RESULT ? event.result.err.text : event.text);
@@ -430,6 +429,7 @@ run_once(const char *name, const char *script, size_t piece, bool pauses)
 	buf_init(&d.feed, 1 << 22);
 	buf_init(&d.sent, 1 << 20);
 	buf_init(&d.output, 1 << 22);
+	buf_init(&d.lines, 1 << 20);
 	forget_command(&d);
 	for (line = copy; line != NULL; line = next) {
 		next = strchr(line, '\n');

@@ -99,8 +99,8 @@ clidev_take_event(struct dev *d, enum cli_event_kind kind, const char *text)
 	struct cli_event event;
 	char got[700];
 
-	if (!cli_next_event(d->cli, &event))
-		clidev_fail(d, "event", text, "none");
+	if (d->range_left > 0 || !cli_next_event(d->cli, &event))
+		clidev_fail(d, "event", text, d->range_left > 0 ? "about further lines" : "none");
 	snprintf(got, sizeof(got), "%s %s %s (state %s)", names[event.kind],
 	    event.kind == CLI_EVENT_RESULT ? event.result.err.text : event.text,
 	    event.kind == CLI_EVENT_LINE ? (event.status == CLI_LINE_OK ? "ok" : "not ok") : "",
@@ -175,17 +175,38 @@ check_result(struct dev *d, const char *text)
 		clidev_fail(d, "mode", mode, d->result.result.mode);
 }
 
+/* Whether line `index` of the configuration is one that says something. */
+static bool
+line_counts(const struct dev *d, size_t index)
+{
+	const char *p = (const char *)buf_head(&d->lines);
+
+	for (; index > 0; index--)
+		p = strchr(p, '\n') + 1;
+	return p[strspn(p, " \t\r")] != '\n';
+}
+
+/* A script names each line: of several that one event is about, one after the other. */
 static void
 check_line(struct dev *d, const char *text)
 {
 	static const char *const names[] = {"ok", "failed", "not_run"};
-	struct cli_event event = clidev_take_event(d, CLI_EVENT_LINE, text);
+	struct cli_event *event = &d->range;
 	char got[700];
 
-	snprintf(got, sizeof(got), "%zu %s%s%s", event.line, names[event.status], event.text[0] != '\0' ? " " : "",
-	    event.text);
+	if (d->range_left == 0) {
+		*event = clidev_take_event(d, CLI_EVENT_LINE, text);
+		d->range_left = event->count;
+	}
+	while (event->count < event->last - event->line + 1 && !line_counts(d, event->line))
+		event->line++;
+	snprintf(got, sizeof(got), "%zu %s%s%s", event->line, names[event->status], event->text[0] != '\0' ? " " : "",
+	    event->text);
 	if (strncmp(got, text, strlen(text)) != 0)
 		clidev_fail(d, "line", text, got);
+	event->line++;
+	event->count--;
+	d->range_left--;
 }
 
 /* A blank at the end is written \s, so that it is seen. */
@@ -232,6 +253,11 @@ clidev_check_event(struct dev *d, char *text)
 			clidev_fail(d, "tally", rest, got);
 	} else if (strcmp(text, "line") == 0) {
 		check_line(d, rest);
+	} else if (strcmp(text, "lines") == 0) {
+		event = clidev_take_event(d, CLI_EVENT_LINE, rest);
+		snprintf(got, sizeof(got), "%zu to %zu, %zu", event.line, event.last, event.count);
+		if (strcmp(got, rest) != 0)
+			clidev_fail(d, "lines", rest, got);
 	} else if (strcmp(text, "question") == 0) {
 		event = clidev_take_event(d, CLI_EVENT_QUESTION, rest);
 		show_blank(event.text, got, sizeof(got));

@@ -14,7 +14,6 @@
 #include "cli/cli.h"
 #include "platform/platform.h"
 
-#define LINES_MAX 64
 #define ANSWERS_MAX 8
 #define NONCE_SIZE 11 /* np-01234567 */
 
@@ -35,11 +34,11 @@ struct dev {
 	struct cli_command command;
 	struct cli_answer answers[ANSWERS_MAX];
 	size_t answers_count;
-	struct cli_line lines[LINES_MAX];
-	char *line_texts[LINES_MAX];
-	size_t lines_count;
+	struct buf lines;
 	bool lines_given;        /* to a configuration: the next line begins another */
 	struct cli_event result; /* the last RESULT taken */
+	struct cli_event range;  /* the last LINE taken; line: the next of it that the script is to name */
+	size_t range_left;
 };
 
 /* --- clidev_check.c --- */

@@ -86,6 +86,14 @@ static const struct clidev_script scripts[] = {
 	    "! says 2 lines are live, nothing was saved: line 3: % Invalid input\n"
 	    "! tally 2 ok 1 failed 2 not_run live\n"
 	    "! ready\n"},
+    {"what is not run is one event, however many lines it is",
+	IOS "| a\n| \n| b\n|  \n| c\n| \n"
+	    "config\n" IOS_ENTER "> a\\n\n< a\\r\\n% Invalid input detected\\r\\nR1(config)#\n.\n"
+	    "! line 0 failed % Invalid input detected\n"
+	    "! lines 2 to 4, 2\n"
+	    "= % Invalid input detected\n" IOS_LEAVE "! result config_rejected\n"
+	    "! tally 0 ok 1 failed 2 not_run live\n"
+	    "! ready\n"},
     {"keep going: all lines are sent, the error is told, nothing is saved",
 	IOS "| a\n| b\n| c\n"
 	    "config keep_going save\n" IOS_ENTER "> a\\n\n< a\\r\\n% Invalid input detected\\r\\nR1(config)#\n.\n"

@@ -192,6 +192,28 @@ test_json_has_an_object_a_line_and_one_for_all(void **state NP_UNUSED)
 	assert_int_equal(fake_wait(&c), 1);
 }
 
+static void
+test_a_range_of_lines_is_shown_line_by_line(void **state NP_UNUSED)
+{
+	begin_on("-j -c r1", false);
+	fake_write(c.in, "a\nb\n\nc\n");
+	close(c.in);
+	c.in = -1;
+	greet();
+	fake_expect(&f, "config");
+	expect_lines(1, "a\nb\n\nc\n");
+	result(1, 0, "failed", "% no");
+	note("result", 1, "\"index\":1,\"last\":3,\"lines\":2,\"status\":\"not_run\"");
+	answer(1, COUNTS(3, 0, 1, 2) REJECTED);
+
+	expect_text(c.out, "{\"device\":\"r1\",\"command\":\"a\",\"index\":0,\"status\":\"failed\",\"text\":\"% no\"}\n"
+			   "{\"device\":\"r1\",\"command\":\"b\",\"index\":1,\"status\":\"not_run\"}\n"
+			   "{\"device\":\"r1\",\"command\":\"c\",\"index\":3,\"status\":\"not_run\"}\n"
+			   "{" COUNTS(3, 0, 1, 2) REJECTED ",\"stdout\":\"\",\"stderr\":\"\"}\n");
+	expect_text(c.err, "npexec: r1: config_rejected: line 2: bad\n");
+	assert_int_equal(fake_wait(&c), 1);
+}
+
 /* Much more than a frame, in small credits: byte for byte, and nothing beyond them. */
 static void
 test_many_lines_keep_to_the_credit(void **state NP_UNUSED)
@@ -297,6 +319,7 @@ main(void)
 	    WITH(test_failures_before_the_first_line_are_errors),
 	    WITH(test_output_of_the_device_is_ours),
 	    WITH(test_json_has_an_object_a_line_and_one_for_all),
+	    WITH(test_a_range_of_lines_is_shown_line_by_line),
 	    WITH(test_many_lines_keep_to_the_credit),
 	    WITH(test_interrupt_cancels_a_configuration),
 	    WITH(test_interrupt_before_the_lines_left_sends_no_more),

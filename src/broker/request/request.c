@@ -213,29 +213,34 @@ request_free(struct request *r)
 static void
 fail_rest(struct request *r, const struct np_error *err)
 {
+	device_unwait(&r->waiter);
+	question_drop(&r->waiter);
+	request_move(r, REQUEST_FLUSHING);
 	r->abort = *err;
 	memset(&r->end, 0, sizeof(r->end));
 	buf_free(&r->captured[0]);
 	buf_free(&r->captured[1]);
 	r->cli.prompt[0] = r->cli.mode[0] = r->cli.device_error[0] = '\0';
 	r->failed++;
+	r->rest_failed = true;
 	request_report_command(r);
 	request_send_result(r);
-	request_send_not_run(r);
-	request_send_response(r);
+	request_stop(r);
 }
 
 void
 request_fail(struct request *r, const struct np_error *err)
 {
-	if (r->state == REQUEST_ENDED)
+	if (r->state == REQUEST_ENDED || r->stopped)
 		return;
-	if (r->index > 0)
-		fail_rest(r, err);
-	else if (r->answer.client != NULL)
-		client_error(r->answer.client, &r->answer.id, err, request_device(r));
 	log_info("request", "%s: request %llu: %s: %s", request_device(r) != NULL ? request_device(r) : "?",
 	    (unsigned long long)r->uid, reason_name(err->reason), err->text);
+	if (r->index > 0) {
+		fail_rest(r, err);
+		return;
+	}
+	if (r->answer.client != NULL)
+		client_error(r->answer.client, &r->answer.id, err, request_device(r));
 	request_report_failed(r, err);
 	request_ended(r);
 }
@@ -406,21 +411,44 @@ request_send_response(struct request *r)
 	client_result(r->answer.client, &r->answer.id, result);
 }
 
-void
-request_send_not_run(struct request *r)
+static void
+send_not_run(struct request *r)
 {
-	for (r->index++; r->index < r->params.commands_count; r->index++) {
-		struct np_error err;
-		cJSON *params = request_note_params(r);
-		error_set(&err, REASON_NOT_RUN, "not run: an earlier command failed");
-		request_report_not_run(r, &err);
-		cJSON_AddNullToObject(params, "exit_status");
-		cJSON_AddStringToObject(params, "device", request_device(r));
-		cJSON_AddItemToObject(params, "error", message_error_object(&err, NULL));
-		if (r->answer.client != NULL)
-			client_notify(r->answer.client, "result", params);
-		else
-			cJSON_Delete(params);
-		r->failed++;
+	struct np_error err;
+	cJSON *params = request_note_params(r);
+
+	error_set(&err, REASON_NOT_RUN, "not run: an earlier command failed");
+	request_report_not_run(r, &err);
+	cJSON_AddNullToObject(params, "exit_status");
+	cJSON_AddStringToObject(params, "device", request_device(r));
+	cJSON_AddItemToObject(params, "error", message_error_object(&err, NULL));
+	client_notify(r->answer.client, "result", params);
+}
+
+void
+request_stop(struct request *r)
+{
+	size_t rest = r->params.commands_count - r->index;
+
+	r->stopped = true;
+	if (rest > 1 && !r->cancelled && r->answer.client != NULL)
+		r->failed += rest - 1;
+	request_release_lease(r);
+	request_tell_rest(r);
+}
+
+/* There may be thousands: no more at once than the client reads; request_pump() goes on. */
+void
+request_tell_rest(struct request *r)
+{
+	while (r->index + 1 < r->params.commands_count && !r->cancelled && r->answer.client != NULL) {
+		if (client_room(r->answer.client) == 0)
+			return;
+		r->index++;
+		send_not_run(r);
 	}
+	request_send_response(r);
+	if (r->rest_failed)
+		request_report_failed(r, &r->abort);
+	request_ended(r);
 }

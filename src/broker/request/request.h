@@ -35,8 +35,9 @@ enum request_kind { REQUEST_EXEC, REQUEST_CONFIG, REQUEST_OPEN, REQUEST_TEST };
  *    | +-------->+--> QUEUED <-----------+-------------+   not sent, or its session went: to its old place
  *    |                  |                |             |
  *    +--(test)--------->+--> RUNNING ----+--> FLUSHING-+
- *                              ^                 |
- *                              +-----------------+         the next command of a batch
+ *                       |      ^         ^       |
+ *                       |      +---------|-------+         the next command of a batch
+ *                       +----------------+                 its turn does not come: the rest of the batch is not run
  *
  *   any --> ENDED.  request_move() is the only writer; it knows the moves that there are.
  */
@@ -45,7 +46,8 @@ enum request_state {
 	REQUEST_GATHERING, /* config: its lines are still coming */
 	REQUEST_QUEUED,    /* waits for a session (in the pool's waiters, or held) */
 	REQUEST_RUNNING,   /* has a lease; a command is on a channel */
-	REQUEST_FLUSHING,  /* the command has ended, its output waits for the client to read */
+	REQUEST_FLUSHING,  /* the command has ended, its output waits for the client to read; or what is not run is told
+			    */
 	REQUEST_ENDED      /* answered; freed at the end of the turn */
 };
 
@@ -72,7 +74,9 @@ bool request_command_failed(const struct request *r);
 void request_add_session(cJSON *o, const struct request *r);
 void request_send_result(struct request *r);
 void request_send_response(struct request *r);
-void request_send_not_run(struct request *r);
+/* No further command runs: their results follow as the client reads them, then the response. */
+void request_stop(struct request *r);
+void request_tell_rest(struct request *r);
 
 /* ---- request_limits.c ---- */
 
@@ -118,6 +122,8 @@ int verb_config(struct broker *b, struct client *client, const struct message *m
 int request_config_lines(struct request *r, const void *data, size_t size, struct np_error *err);
 void request_config_eof(struct request *r);
 void request_config_line(struct request *r, const struct cli_event *event);
+/* The client has read. */
+void request_config_pump(struct request *r);
 void request_config_result(struct request *r, const struct cli_result *result);
 void request_config_fields(cJSON *o, const struct request *r);
 

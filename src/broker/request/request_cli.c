@@ -82,8 +82,8 @@ start_command(struct request *r)
 static void
 start_config(struct request *r)
 {
-	struct cli_config config = {.lines = r->cli.lines,
-	    .count = r->cli.lines_count,
+	struct cli_config config = {.text = (const char *)buf_head(&r->cli.text),
+	    .size = r->cli.text.len,
 	    .answers = answers_of(r),
 	    .answers_count = r->params.answers_count,
 	    .limits = limits_of(r),
@@ -382,6 +382,5 @@ void
 request_cli_free(struct request *r)
 {
 	free(r->cli.answers);
-	free(r->cli.lines);
 	buf_wipe(&r->cli.text); /* configuration may hold secrets */
 }

@@ -31,26 +31,18 @@ request_config_lines(struct request *r, const void *data, size_t size, struct np
 	return 0;
 }
 
-static void
-split_lines(struct request *r)
+static size_t
+count_lines(const struct buf *text)
 {
-	const char *p = (const char *)buf_head(&r->cli.text), *end = p + r->cli.text.len;
-	size_t room = 0;
+	const char *p = (const char *)buf_head(text), *end = p + text->len;
+	size_t count = 0;
 
 	while (p < end) {
 		const char *newline = memchr(p, '\n', (size_t)(end - p));
-		size_t size = (size_t)((newline != NULL ? newline : end) - p);
-		const char *next = newline != NULL ? newline + 1 : end;
-
-		if (size > 0 && p[size - 1] == '\r')
-			size--;
-		if (r->cli.lines_count == room) {
-			room = room == 0 ? 64 : room * 2;
-			r->cli.lines = xreallocarray(r->cli.lines, room, sizeof(r->cli.lines[0]));
-		}
-		r->cli.lines[r->cli.lines_count++] = (struct cli_line){.text = p, .size = size};
-		p = next;
+		p = newline != NULL ? newline + 1 : end;
+		count++;
 	}
+	return count;
 }
 
 /* The client has said all: now the request waits for a shell. */
@@ -61,7 +53,7 @@ request_config_eof(struct request *r)
 
 	if (r->state != REQUEST_GATHERING)
 		return;
-	split_lines(r);
+	r->cli.lines_count = count_lines(&r->cli.text);
 	if (r->cli.lines_count == 0) {
 		error_set(&err, REASON_INVALID_PARAMS, "there are no configuration lines: nothing to do");
 		request_fail(r, &err);
@@ -90,28 +82,64 @@ verb_config(struct broker *b, struct client *client, const struct message *m, st
 
 /* ---- what became of them ---- */
 
-/* One line has been dealt with. */
+static void
+send_lines(struct request *r, size_t line, size_t last, size_t count, const char *status, const char *text)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
+	cJSON_AddNumberToObject(params, "index", (double)line);
+	if (last > line) {
+		cJSON_AddNumberToObject(params, "last", (double)last);
+		cJSON_AddNumberToObject(params, "lines", (double)count);
+	}
+	cJSON_AddStringToObject(params, "status", status);
+	if (text[0] != '\0')
+		cJSON_AddStringToObject(params, "text", text);
+	client_notify(r->answer.client, "result", params);
+}
+
+static void
+send_untold(struct request *r)
+{
+	if (r->cli.untold.count > 0 && r->answer.client != NULL)
+		send_lines(r, r->cli.untold.line, r->cli.untold.last, r->cli.untold.count, "ok", "");
+	r->cli.untold.count = 0;
+}
+
+/*
+ * Lines have been dealt with.  A client that does not read now is told of those that went well when it does, of many at
+ * once: it holds up neither the device nor our memory.
+ */
 void
 request_config_line(struct request *r, const struct cli_event *event)
 {
-	static const char *const words[] = {
-	    [CLI_LINE_OK] = "ok", [CLI_LINE_FAILED] = "failed", [CLI_LINE_NOT_RUN] = "not_run"};
-	cJSON *params;
-
 	if (r->answer.client == NULL || r->kind != REQUEST_CONFIG)
 		return;
-	params = cJSON_CreateObject();
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
-	cJSON_AddNumberToObject(params, "index", (double)event->line);
-	cJSON_AddStringToObject(params, "status", words[event->status]);
-	if (event->text[0] != '\0')
-		cJSON_AddStringToObject(params, "text", event->text);
-	client_notify(r->answer.client, "result", params);
+	if (event->status != CLI_LINE_OK) {
+		send_untold(r);
+		send_lines(r, event->line, event->last, event->count,
+		    event->status == CLI_LINE_FAILED ? "failed" : "not_run", event->text);
+		return;
+	}
+	if (r->cli.untold.count == 0)
+		r->cli.untold.line = event->line;
+	r->cli.untold.last = event->last;
+	r->cli.untold.count += event->count;
+	request_config_pump(r);
+}
+
+void
+request_config_pump(struct request *r)
+{
+	if (r->cli.untold.count > 0 && (r->answer.client == NULL || client_room(r->answer.client) > 0))
+		send_untold(r);
 }
 
 void
 request_config_result(struct request *r, const struct cli_result *result)
 {
+	send_untold(r);
 	r->cli.result = *result;
 	memcpy(r->cli.prompt, result->prompt, sizeof(r->cli.prompt));
 	request_cli_mode(r, result->mode);

@@ -159,7 +159,10 @@ result_has_room(const struct request *r)
 void
 request_pump(struct request *r)
 {
-	if (r->state == REQUEST_RUNNING && r->dev->platform != NULL)
+	request_config_pump(r);
+	if (r->stopped)
+		request_tell_rest(r);
+	else if (r->state == REQUEST_RUNNING && r->dev->platform != NULL)
 		request_cli_pump(r);
 	else if (r->state == REQUEST_RUNNING)
 		pump_output(r);
@@ -464,10 +467,7 @@ command_finish(struct request *r)
 			go_elsewhere(r);
 		return;
 	}
-	if (r->params.batch && !r->cancelled && r->answer.client != NULL)
-		request_send_not_run(r);
-	request_send_response(r);
-	request_ended(r);
+	request_stop(r);
 }
 
 /* ---- from the pool ---- */

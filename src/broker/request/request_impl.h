@@ -37,9 +37,11 @@ struct request_cli {
 	char prompt[128]; /* of the last command: what it ended at */
 	char mode[64];    /* likewise; a copy, for the platform may be replaced before the client has read */
 	char device_error[256];
-	struct buf text;        /* config: the lines as they came */
-	struct cli_line *lines; /* config: where they are in it */
+	struct buf text; /* config: the lines as they came */
 	size_t lines_count;
+	struct {
+		size_t line, last, count;
+	} untold;                 /* config: lines that went well, while the client does not read; count 0: none */
 	struct cli_result result; /* config */
 };
 
@@ -51,6 +53,8 @@ struct request {
 	enum request_state state;
 	struct answer answer; /* its client is NULL: internal, or the client has left */
 	struct exec_params params;
+	bool stopped;         /* no further command of it runs */
+	bool rest_failed;     /* and why that is was no command's end */
 	struct redact *known; /* secrets, for the audit log; NULL: nobody has asked yet */
 	struct device *dev;
 	struct waiter waiter; /* waits for the lease */
