@@ -42,13 +42,20 @@ on_left(struct client *client, void *arg)
 
 static const struct client_events client_callbacks = {.frame = on_frame, .left = on_left};
 
+/* The last connection is for who looks or steers: an operator must get in when everybody else has. */
+void
+broker_too_many(const struct broker *b, struct np_error *err)
+{
+	error_set(err, REASON_QUEUE_FULL, "the broker already serves %d clients (max_clients): try again later",
+	    b->config->max_clients);
+}
+
 static void
 refuse_client(struct broker *b, struct client *client)
 {
 	struct np_error err;
 
-	error_set(&err, REASON_QUEUE_FULL, "the broker already serves %d clients (max_clients): try again later",
-	    b->config->max_clients);
+	broker_too_many(b, &err);
 	log_warning("broker", "client refused: %s", err.text);
 	report_refused(b->events, client, NULL, &err);
 	client_refuse(client, &err);
@@ -62,10 +69,12 @@ on_accept(int fd, pid_t pid, void *arg)
 
 	report_client(b->events);
 	b->idle_since = 0;
-	if (clients_exceed(b->clients, b->config->max_clients))
+	if (clients_exceed(b->clients, b->config->max_clients + BROKER_SPARE_CLIENTS)) {
 		refuse_client(b, client);
-	else
-		client_hello(client);
+		return;
+	}
+	client_set_spare(client, clients_exceed(b->clients, b->config->max_clients));
+	client_hello(client);
 }
 
 /* ---- the turn and the tick ---- */
@@ -81,6 +90,12 @@ free_ended(struct broker *b)
 	}
 }
 
+/* What is due is seen at the end of the turn. */
+static void
+on_reload_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w NP_UNUSED, int revents NP_UNUSED)
+{
+}
+
 /* Runs before the loop blocks: the one place where ended things are freed. */
 static void
 on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
@@ -90,6 +105,7 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 	free_ended(b);
 	if (!TAILQ_EMPTY(&b->syncs))
 		broker_syncs_answer(b);
+	broker_reloads_due(b);
 	broker_waits_answer(b);
 	broker_stop_turn(b);
 }
@@ -187,6 +203,8 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->requests);
 	TAILQ_INIT(&b->ended);
 	TAILQ_INIT(&b->syncs);
+	TAILQ_INIT(&b->reloads);
+	ev_init(&b->reload_clock, on_reload_clock);
 	TAILQ_INIT(&b->waits);
 	steer_rules_init(&b->rules);
 	TAILQ_INIT(&b->shows);
@@ -312,6 +330,7 @@ broker_destroy(struct broker *b)
 		device_free(dev);
 	broker_waits_finish(b);
 	steer_rules_finish(&b->rules);
+	ev_timer_stop(b->loop, &b->reload_clock);
 	ev_timer_stop(b->loop, &b->tick);
 	ev_prepare_stop(b->loop, &b->turn);
 	listener_destroy(b->listener);

@@ -26,6 +26,7 @@
 #include <ev.h>
 
 #define BROKER_CONNECTORS_MAX 64
+#define BROKER_SPARE_CLIENTS 1 /* above max_clients, for operators */
 
 struct broker {
 	struct ev_loop *loop;
@@ -43,6 +44,9 @@ struct broker {
 	struct request_list requests;
 	struct request_list ended; /* freed at the end of the turn */
 	TAILQ_HEAD(, broker_sync) syncs;
+	TAILQ_HEAD(, broker_reload) reloads;
+	double reload_after;   /* not before, for clients: see verb_reload.c */
+	ev_timer reload_clock; /* wakes the loop then */
 	struct steer_rules rules;
 	struct steer_waits waits;
 	bool waits_due; /* something has ended that somebody may wait for */
@@ -65,6 +69,7 @@ struct broker {
 
 uint64_t broker_next_id(struct broker *b);
 void broker_note_idle(struct broker *b);
+void broker_too_many(const struct broker *b, struct np_error *err);
 
 /* ---- broker_stop.c ---- */
 

@@ -17,10 +17,12 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
 #define PEER_FRAMES_PER_TURN 32 /* then the others have their turn */
+#define PEER_TURN_SECONDS 0.005 /* and after so long: some frames cost more than others */
 #define PEER_READ_FIRST 4096u   /* bytes asked for by one read; grows while reads fill it */
 #define PEER_READ_MOST (128u * 1024u)
 #define PEER_ROOM_LEAST 4096u /* a stream that may add less waits: no trickle of tiny frames */
@@ -122,8 +124,9 @@ peer_take_frames(struct peer *p)
 {
 	struct frame frame;
 	struct np_error err;
+	double until = clock_now() + PEER_TURN_SECONDS;
 
-	for (int budget = PEER_FRAMES_PER_TURN; budget > 0 && peer_wants_input(p); budget--) {
+	for (int budget = PEER_FRAMES_PER_TURN; budget-- > 0 && peer_wants_input(p);) {
 		switch (frame_peek(buf_head(&p->in), p->in.len, &frame, &err)) {
 		case FRAME_MORE:
 			p->frames_left = false;
@@ -134,6 +137,8 @@ peer_take_frames(struct peer *p)
 		case FRAME_READY:
 			p->events->frame(p, &frame, p->arg);
 			buf_consume(&p->in, frame.total);
+			if (clock_now() > until)
+				budget = 0; /* others have waited long enough */
 			break;
 		}
 	}

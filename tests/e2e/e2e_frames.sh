@@ -117,6 +117,37 @@ ok "a truncated request is not run" [ ! -e "$T/ran" ]
 run nprpc -t 10 <"$T/lines"
 like "$out" '"error"' "standard input without credit is a violation"
 
+# What a notification says wrongly concerns a request that would otherwise wait for ever.
+wrong_note()
+{
+	rpc '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"cat /dev/zero","window":1}}' \
+		'!wait "credit"' "{\"jsonrpc\":\"2.0\",\"method\":$1}" '!wait "error"'
+	is "$(answers -r 'select(has("error")) | [.id, .error.data.reason] | tostring')" '[null,"invalid_params"]' "$2"
+	like "$out" "notification .*$3" "and named"
+}
+wrong_note '"credit","params":{"id":1,"bytes":9007199254740992}' "a credit of 2^53 is a violation" bytes
+wrong_note '"credit","params":{"id":1,"bytes":-1}' "a credit of -1" bytes
+wrong_note '"credit","params":{"id":1,"bytes":"x"}' "a credit that is no number" bytes
+wrong_note '"credit","params":{"id":1}' "no number at all" bytes
+wrong_note '"signal","params":{"id":1,"name":"NOPE"}' "a signal of no such name" name
+wrong_note '"resize","params":{"id":1,"cols":80,"rows":0}' "a terminal without rows" rows
+wrong_note '"answer","params":{"id":1,"prompt_id":1,"value":7}' "an answer that is no string" value
+wrong_note '"cancel","params":{}' "a cancel of nothing" id
+
+# Reloads without end: answered all, carried out as often as leaves time for the others.
+before=$(npctl metrics | sed -n 's/^netpulse_reloads_total{result="done"} //p')
+{
+	awk 'BEGIN { for (i = 1; i <= 2000; i++) printf "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"reload\"}\n", i }'
+	echo '!wait "id":2000,"result"'
+} >"$T/reloads"
+nprpc -t 60 <"$T/reloads" >"$T/reloaded" 2>&1 &
+reloads=$!
+ok "a command beside 2000 reloads" npexec dev true
+wait_for "$reloads"
+is "$(grep -c '"result"' "$T/reloaded")" 2000 "which are all answered"
+done=$(($(npctl metrics | sed -n 's/^netpulse_reloads_total{result="done"} //p') - before))
+ok "equal ones are one: $done were carried out" [ "$done" -ge 1 -a "$done" -le 1000 ]
+
 # A client that only talks: many requests, no answer read.
 {
 	echo '!noread'

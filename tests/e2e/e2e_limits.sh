@@ -160,7 +160,15 @@ for i in 1 2; do
 	# Before somebody asks who is there, and takes the last place.
 	wait_until "grep -q hello $T/held$i"
 done
-ok "max_clients 5: with five clients there is no sixth" wait_until '! npctl ping' 5
+ok "max_clients 5: with five clients a sixth may look" wait_until '[ "$(status .broker.peers)" = 6 ]'
+echo '!hold' | nprpc >"$T/held3" &
+pids="$pids $!"
+wait_until "grep -q hello $T/held3"
+run npctl ping
+is "$status" 1 "not a seventh"
+like "$err" 'max_clients' "which is told the limit"
+kill -KILL $!
+ok "the place is free again" wait_until 'npctl ping'
 run npexec dev true
 is "$status" 255 "it exits 255"
 like "$err" 'max_clients' "which names the limit"

@@ -95,10 +95,28 @@ error_without_id(struct client *client, const struct np_error *err)
 }
 
 void
+client_set_spare(struct client *client, bool spare)
+{
+	client->spare = spare;
+}
+
+bool
+client_is_spare(const struct client *client)
+{
+	return client->spare;
+}
+
+void
 client_refuse(struct client *client, const struct np_error *err)
 {
-	client->refused = true;
 	error_without_id(client, err);
+	client_dismiss(client);
+}
+
+void
+client_dismiss(struct client *client)
+{
+	client->refused = true;
 	client_close(client);
 }
 

@@ -76,8 +76,13 @@ void client_error(struct client *client, const struct message_id *id, const stru
 void client_notify(struct client *client, const char *method, cJSON *params);
 /* Greets, and names what this broker can. */
 void client_hello(struct client *client);
+/* It took the connection that is kept free for an operator. */
+void client_set_spare(struct client *client, bool spare);
+bool client_is_spare(const struct client *client);
 /* Turns it away: told so, then closed. */
 void client_refuse(struct client *client, const struct np_error *err);
+/* Closed when it has read, as one that has no place here: it takes nobody else's meanwhile. */
+void client_dismiss(struct client *client);
 /* It broke the protocol: told so without an id, then closed. */
 void client_violated(struct client *client, const struct np_error *err);
 /* Reads no more; closed when it has read. */

@@ -24,6 +24,7 @@ struct client {
 	int bounded;
 	double since;
 	struct event_who who;
+	bool spare;   /* one too many, let in for an operator */
 	bool refused; /* one too many: told so, and closed */
 	struct holder holds;
 };

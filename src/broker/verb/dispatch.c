@@ -167,6 +167,13 @@ dispatch_request(
 		text_vis_into(shown, sizeof(shown), m->method);
 		return error_set(err, REASON_UNKNOWN_METHOD, "unknown method `%s`", shown);
 	}
+	if (!verb->steers && client_is_spare(client)) {
+		if (clients_exceed(b->clients, b->config->max_clients)) {
+			broker_too_many(b, err);
+			return -1; /* and it has to go, see there */
+		}
+		client_set_spare(client, false);
+	}
 	if (frame->data_size > 0)
 		return error_set(err, REASON_INVALID_REQUEST, "a request carries no attached data: send it as stdin");
 	if (answer_find(client, &m->id) != NULL)
@@ -197,6 +204,8 @@ broker_dispatch(struct broker *b, struct client *client, const struct frame *fra
 		if (dispatch_request(b, client, &m, frame, &err) == -1) {
 			report_refused(b->events, client, &m, &err);
 			client_error(client, &m.id, &err, NULL);
+			if (client_is_spare(client))
+				client_dismiss(client);
 		}
 		break;
 	case MESSAGE_NOTIFICATION:

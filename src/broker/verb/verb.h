@@ -31,11 +31,19 @@ void broker_dispatch(struct broker *b, struct client *client, const struct frame
 struct broker_sync;
 struct verb {
 	const char *name;
+	bool steers; /* looks or steers: also over the connection that is kept free for that */
 	/* Answers now and returns 0, or sets err and returns -1; a verb that answers later returns 0 as well. */
 	int (*run)(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 };
 const struct verb *broker_verb(const char *name);
 void broker_syncs_answer(struct broker *b);
+
+/* ---- verb_reload.c ---- */
+
+struct broker_reload;
+int verb_reload(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+/* At the end of a turn: carries out what was asked for, if it is time, and answers. */
+void broker_reloads_due(struct broker *b);
 
 /* ---- verb_wait.c ---- */
 

@@ -72,25 +72,6 @@ verb_ping(struct broker *b, struct client *client, const struct message *m, stru
 }
 
 static int
-verb_reload(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
-{
-	cJSON *result;
-	int changed;
-
-	if (params_only(m->params, NULL, 0, err) == -1)
-		return -1;
-	report_steered(b->events, client, "reload", NULL, 0, 0, NULL);
-	if (broker_reload(b, &changed, err) == -1)
-		return -1;
-	result = cJSON_CreateObject();
-	cJSON_AddNumberToObject(result, "devices", (double)b->config->devices_count);
-	cJSON_AddNumberToObject(result, "changed", changed);
-	cJSON_AddItemToObject(result, "warnings", json_strings(b->config->warnings, b->config->warnings_count));
-	client_result(client, &m->id, result);
-	return 0;
-}
-
-static int
 verb_stop(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
 {
 	static const char *const names[] = {"now"};
@@ -157,7 +138,7 @@ anything_closing(struct broker *b)
 	struct device *dev;
 	struct pool_entry *e;
 
-	if (clients_closing(b->clients))
+	if (clients_closing(b->clients) || !TAILQ_EMPTY(&b->reloads))
 		return true;
 	TAILQ_FOREACH (dev, &b->devices, link) {
 		if (ev_is_pending(&dev->kick))
@@ -189,30 +170,30 @@ const struct verb *
 broker_verb(const char *name)
 {
 	static const struct verb verbs[] = {
-	    {"exec", verb_exec},
-	    {"config", verb_config},
-	    {"record", verb_record},
-	    {"platform_test", verb_platform_test},
-	    {"open", verb_open},
-	    {"close", broker_verb_close},
-	    {"kill", broker_verb_kill},
-	    {"pause", broker_verb_steer},
-	    {"resume", broker_verb_steer},
-	    {"disable", broker_verb_steer},
-	    {"enable", broker_verb_steer},
-	    {"drain", broker_verb_steer},
-	    {"reconnect", broker_verb_steer},
-	    {"status", broker_verb_status},
-	    {"test", broker_verb_test},
-	    {"devices", verb_devices},
-	    {"ping", verb_ping},
-	    {"sync", verb_sync},
-	    {"reload", verb_reload},
-	    {"stop", verb_stop},
-	    {"config_show", broker_verb_config_show},
-	    {"platforms", broker_verb_platforms},
-	    {"watch", broker_verb_watch},
-	    {"metrics", broker_verb_metrics},
+	    {"exec", false, verb_exec},
+	    {"config", false, verb_config},
+	    {"record", false, verb_record},
+	    {"platform_test", false, verb_platform_test},
+	    {"open", false, verb_open},
+	    {"close", true, broker_verb_close},
+	    {"kill", true, broker_verb_kill},
+	    {"pause", true, broker_verb_steer},
+	    {"resume", true, broker_verb_steer},
+	    {"disable", true, broker_verb_steer},
+	    {"enable", true, broker_verb_steer},
+	    {"drain", true, broker_verb_steer},
+	    {"reconnect", true, broker_verb_steer},
+	    {"status", true, broker_verb_status},
+	    {"test", false, broker_verb_test},
+	    {"devices", true, verb_devices},
+	    {"ping", true, verb_ping},
+	    {"sync", true, verb_sync},
+	    {"reload", true, verb_reload},
+	    {"stop", true, verb_stop},
+	    {"config_show", true, broker_verb_config_show},
+	    {"platforms", true, broker_verb_platforms},
+	    {"watch", true, broker_verb_watch},
+	    {"metrics", true, broker_verb_metrics},
 	};
 
 	for (size_t i = 0; i < NP_COUNT(verbs); i++)

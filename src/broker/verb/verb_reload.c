@@ -1,0 +1,109 @@
+/*
+ * The verb `reload`.  At once, unless one was carried out just now: it is costly, and who asks again and again must not
+ * keep the others waiting.  Those that come meanwhile are one, and have one answer.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "broker/broker_impl.h"
+#include "wire/json.h"
+
+#define RELOADS_PER_CLIENT 4096
+#define RELOAD_SHARE 10 /* of the time that passes, reloads asked for by clients take one part in so many */
+
+struct broker_reload {
+	TAILQ_ENTRY(broker_reload) link;
+	struct broker *broker;
+	struct answer answer;
+};
+
+static void
+reload_free(struct broker_reload *reload)
+{
+	TAILQ_REMOVE(&reload->broker->reloads, reload, link);
+	free(reload);
+}
+
+static void
+on_left(struct answer *a)
+{
+	reload_free(NP_CONTAINER(a, struct broker_reload, answer));
+}
+
+static void
+on_cancel(struct answer *a)
+{
+	answer_cancelled(a, "cancelled by the client");
+	on_left(a);
+}
+
+static const struct answer_ops reload_answer = {.kind = ANSWER_LATER, .cancel = on_cancel, .left = on_left};
+
+static cJSON *
+reloaded(const struct broker *b, int changed)
+{
+	cJSON *result = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(result, "devices", (double)b->config->devices_count);
+	cJSON_AddNumberToObject(result, "changed", changed);
+	cJSON_AddItemToObject(result, "warnings", json_strings(b->config->warnings, b->config->warnings_count));
+	return result;
+}
+
+static void
+answer_all(struct broker *b, int rc, int changed, const struct np_error *err)
+{
+	const struct message m = {.method = (char *)(uintptr_t) "reload"};
+	struct broker_reload *reload;
+
+	while ((reload = TAILQ_FIRST(&b->reloads)) != NULL) {
+		if (rc == 0)
+			answer_result(&reload->answer, reloaded(b, changed));
+		else {
+			report_refused(b->events, reload->answer.client, &m, err);
+			answer_error(&reload->answer, err, NULL);
+		}
+		reload_free(reload);
+	}
+}
+
+void
+broker_reloads_due(struct broker *b)
+{
+	double began = clock_now(), took;
+	struct np_error err;
+	int changed, rc;
+
+	if (TAILQ_EMPTY(&b->reloads))
+		return;
+	if (began < b->reload_after) {
+		ev_timer_stop(b->loop, &b->reload_clock);
+		ev_timer_set(&b->reload_clock, b->reload_after - began, 0);
+		ev_timer_start(b->loop, &b->reload_clock);
+		return;
+	}
+	rc = broker_reload(b, &changed, &err);
+	took = clock_now() - began;
+	b->reload_after = began + took * RELOAD_SHARE;
+	answer_all(b, rc, changed, &err);
+}
+
+int
+verb_reload(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+{
+	struct broker_reload *reload;
+
+	if (params_only(m->params, NULL, 0, err) == -1)
+		return -1;
+	if (client_answers(client, ANSWER_LATER) >= RELOADS_PER_CLIENT)
+		return error_set(err, REASON_QUEUE_FULL, "%d answers are outstanding on this connection: read some",
+		    RELOADS_PER_CLIENT);
+	report_steered(b->events, client, "reload", NULL, 0, 0, NULL);
+	reload = xcalloc(1, sizeof(*reload));
+	reload->broker = b;
+	answer_begin(&reload->answer, client, &m->id, &reload_answer);
+	TAILQ_INSERT_TAIL(&b->reloads, reload, link);
+	broker_reloads_due(b);
+	return 0;
+}
