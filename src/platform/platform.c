@@ -1,6 +1,7 @@
 /*
- * One platform definition: made from text, counted, asked.  Not here: the keys (platform_key.c), how they are read
- * (platform_read.c), what is checked (platform_lint.c), where files are (platform_find.c).
+ * One platform definition: made from text, counted, asked.  Not here: the keys (platform_key.c) and their types
+ * (platform_kind.c), how they are read (src/schema), what is checked (platform_lint.c), where files are
+ * (platform_find.c).
  */
 #include "platform/platform.h"
 
