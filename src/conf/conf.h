@@ -61,7 +61,7 @@ struct device_conf {
 	char *host; /* NULL: the name */
 	int port;   /* 0: not given */
 	char *username;
-	char *password;
+	struct secret *password;
 	char *password_command;
 	char *password_file;
 	char *credential; /* name below $CREDENTIALS_DIRECTORY */
@@ -73,7 +73,7 @@ struct device_conf {
 	char *ssh_config; /* a file, "none", or NULL */
 	char *device_type;
 	enum device_driver driver;
-	char *secret;
+	struct secret *secret;
 	char *secret_file;
 	char *secret_command;
 	char **groups;

@@ -164,7 +164,7 @@ credential_password(
 
 	*secret = NULL;
 	if (device->password != NULL) {
-		*secret = secret_make(device->password);
+		*secret = secret_ref(device->password);
 	} else if (device->password_command != NULL) {
 		rc = credential_run("password_command", device->password_command, hooks, secret, err);
 	} else if (device->password_file != NULL) {
@@ -186,7 +186,7 @@ credential_secret(
 
 	*secret = NULL;
 	if (device->secret != NULL) {
-		*secret = secret_make(device->secret);
+		*secret = secret_ref(device->secret);
 	} else if (device->secret_command != NULL) {
 		rc = credential_run("secret_command", device->secret_command, hooks, secret, err);
 	} else if (device->secret_file != NULL) {

@@ -145,12 +145,13 @@ const struct schema_kind params_env_kind = {"object of up to 256 strings", read_
 /* ---- answers ---- */
 
 struct answer_words {
-	char *match, *text;
+	char *match;
+	struct secret *text;
 };
 
 static const struct schema_row answer_rows[] = {
     {"match", SCHEMA_TEXT, .offset = offsetof(struct answer_words, match)},
-    {"answer", SCHEMA_TEXT, .offset = offsetof(struct answer_words, text), .flags = SCHEMA_SECRET},
+    {"answer", SCHEMA_HIDDEN, .offset = offsetof(struct answer_words, text), .flags = SCHEMA_SECRET},
 };
 static const struct schema_table answer_table = {SCHEMA_TABLE(SCHEMA_PARAMS, NULL, answer_rows)};
 
@@ -165,7 +166,7 @@ add_answer(struct exec_params *p, const struct answer_words *words, struct np_er
 		err->reason = REASON_INVALID_PARAMS;
 		return -1;
 	}
-	answer->text = secret_make(words->text);
+	answer->text = secret_ref(words->text);
 	return 0;
 }
 

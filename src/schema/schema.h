@@ -15,12 +15,14 @@
 #include "base/error.h"
 #include "schema/node.h"
 #include "schema/yamldoc.h"
+#include "secret/secret.h"
 
 struct schema_row;
 struct schema_reader;
 
 enum schema_type {
 	SCHEMA_TEXT,     /* char * */
+	SCHEMA_HIDDEN,   /* struct secret *: text with the flag SCHEMA_SECRET */
 	SCHEMA_PATH,     /* char *: absolute, "~/" expanded */
 	SCHEMA_BOOL,     /* bool */
 	SCHEMA_TRISTATE, /* int: -1 not given, 0, 1 */

@@ -96,6 +96,18 @@ set_text(const struct schema_reader *r, const struct schema_row *row, const stru
 	return 0;
 }
 
+static int
+set_hidden(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	struct secret **field = member(row, base);
+
+	if (schema_check_text(r, row, node) < 0)
+		return -1;
+	secret_unref(*field);
+	*field = secret_make(node->text);
+	return 0;
+}
+
 /* --- paths --- */
 
 /* Words that some rows have instead of a path. */
@@ -330,6 +342,7 @@ static int
 refuse_collection(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
 {
 	static const char *const expected[] = {[SCHEMA_TEXT] = "text",
+	    [SCHEMA_HIDDEN] = "text",
 	    [SCHEMA_PATH] = "text",
 	    [SCHEMA_BOOL] = "true or false",
 	    [SCHEMA_INT] = "a whole number",
@@ -349,6 +362,8 @@ set_scalar(const struct schema_reader *r, const struct schema_row *row, const st
 	switch (row->type) {
 	case SCHEMA_TEXT:
 		return set_text(r, row, node, base);
+	case SCHEMA_HIDDEN:
+		return set_hidden(r, row, node, base);
 	case SCHEMA_PATH:
 		return set_path(r, row, node, base);
 	case SCHEMA_BOOL:

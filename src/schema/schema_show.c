@@ -73,7 +73,7 @@ schema_show_value(const struct schema_row *row, const void *base)
 	const void *field = (const char *)base + row->offset, *also = (const char *)base + row->also;
 
 	if ((row->flags & SCHEMA_SECRET) != 0)
-		return *(char *const *)field != NULL ? cJSON_CreateTrue() : NULL;
+		return *(void *const *)field != NULL ? cJSON_CreateTrue() : NULL;
 	switch (row->type) {
 	case SCHEMA_TEXT:
 	case SCHEMA_PATH:
@@ -100,6 +100,7 @@ schema_show_value(const struct schema_row *row, const void *base)
 		return show_list(row->table, *(const char *const *)field, *(const size_t *)also);
 	case SCHEMA_KIND:
 		return row->kind->show != NULL ? row->kind->show(row, base) : NULL;
+	case SCHEMA_HIDDEN: /* has the flag */
 	case SCHEMA_APART:
 		break;
 	}

@@ -26,6 +26,12 @@ text_of(const struct schema_row *row, void *base)
 	return (char **)(void *)((char *)base + row->offset);
 }
 
+static struct secret **
+secret_of(const struct schema_row *row, void *base)
+{
+	return (struct secret **)(void *)((char *)base + row->offset);
+}
+
 /* A list of texts, whose count lies elsewhere in the struct. */
 static char ***
 texts_of(const struct schema_row *row, void *base, size_t **count)
@@ -40,7 +46,9 @@ schema_copy(const struct schema_table *table, void *to, const void *from)
 	for (size_t i = 0; i < table->count; i++) {
 		const struct schema_row *row = &table->rows[i];
 
-		if (holds_text(row)) {
+		if (row->type == SCHEMA_HIDDEN) {
+			*secret_of(row, to) = secret_ref(*(struct secret *const *)at(from, row->offset));
+		} else if (holds_text(row)) {
 			*text_of(row, to) = xstrdup_null(*(char *const *)at(from, row->offset));
 		} else if (row->type == SCHEMA_TEXTS) {
 			size_t *count;
@@ -96,6 +104,10 @@ schema_free_row(const struct schema_row *row, void *base)
 	case SCHEMA_PATH:
 		free_text(row, base);
 		break;
+	case SCHEMA_HIDDEN:
+		secret_unref(*secret_of(row, base));
+		*secret_of(row, base) = NULL;
+		break;
 	case SCHEMA_TEXTS:
 		free_texts(row, base);
 		break;
@@ -138,7 +150,7 @@ schema_alone(const struct schema_table *table, const struct schema_row *row, voi
 {
 	for (size_t i = 0; row->group != 0 && i < table->count; i++) {
 		if (&table->rows[i] != row && table->rows[i].group == row->group)
-			free_text(&table->rows[i], base);
+			schema_free_row(&table->rows[i], base);
 	}
 }
 
@@ -148,11 +160,11 @@ schema_conflict(const struct schema_table *table, const void *base, const struct
 	for (size_t i = 0; i < table->count; i++) {
 		const struct schema_row *row = &table->rows[i];
 
-		if (row->group == 0 || *(char *const *)at(base, row->offset) == NULL)
+		if (row->group == 0 || *(void *const *)at(base, row->offset) == NULL)
 			continue;
 		for (size_t k = 0; k < i; k++) {
 			*first = &table->rows[k];
-			if ((*first)->group == row->group && *(char *const *)at(base, (*first)->offset) != NULL)
+			if ((*first)->group == row->group && *(void *const *)at(base, (*first)->offset) != NULL)
 				return row;
 		}
 	}
@@ -190,6 +202,8 @@ equal_row(const struct schema_row *row, const void *a, const void *b)
 	case SCHEMA_TEXT:
 	case SCHEMA_PATH:
 		return equal_text(*(char *const *)x, *(char *const *)y);
+	case SCHEMA_HIDDEN:
+		return equal_text(secret_text(*(struct secret *const *)x), secret_text(*(struct secret *const *)y));
 	case SCHEMA_BOOL:
 		return *(const bool *)x == *(const bool *)y;
 	case SCHEMA_TRISTATE:

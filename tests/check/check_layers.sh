@@ -22,7 +22,7 @@ src/base         : : pthread=log
 src/wire         : : cjson
 src/secret       : :
 src/sshconf      : :
-src/schema       : : yaml=yamldoc cjson=node,schema_show
+src/schema       : src/secret : yaml=yamldoc cjson=node,schema_show
 src/conf         : src/schema src/sshconf : cjson=conf_show
 src/platform     : src/schema : pcre2=pattern cjson=platform_kind,platform_show
 src/params       : src/schema src/platform src/secret : cjson

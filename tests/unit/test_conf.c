@@ -121,7 +121,7 @@ check_netpulse_device(const struct device_conf *device)
 	assert_non_null(device);
 	assert_string_equal(device->host, "192.168.1.1");
 	assert_string_equal(device->username, "admin");
-	assert_string_equal(device->password, "admin123");
+	assert_string_equal(secret_text(device->password), "admin123");
 	assert_true(device->args.keepalive);
 	assert_number(device->args.keepalive_interval, 60);
 	assert_number(device->args.max_idle_time, 300);
@@ -305,7 +305,7 @@ test_every_key_of_a_device_is_read(void **state)
 	assert_string_equal(d->host, "r1.example.net");
 	assert_int_equal(d->port, 2222);
 	assert_string_equal(d->username, "ops");
-	assert_string_equal(d->password, "#p w:\"");
+	assert_string_equal(secret_text(d->password), "#p w:\"");
 	assert_string_equal(d->key_file, "/k/id");
 	assert_string_equal(d->certificate_file, "/k/id-cert.pub");
 	assert_int_equal(d->use_agent, 0);
@@ -314,7 +314,7 @@ test_every_key_of_a_device_is_read(void **state)
 	assert_string_equal(d->ssh_config, "none");
 	assert_string_equal(d->device_type, "huawei_vrp");
 	assert_int_equal(d->driver, DRIVER_CLI);
-	assert_string_equal(d->secret, "s3");
+	assert_string_equal(secret_text(d->secret), "s3");
 	assert_int_equal(d->groups_count, 2);
 	assert_string_equal(d->groups[1], "site-1");
 	assert_string_equal(d->kex, "+diffie-hellman-group14-sha1");
@@ -578,7 +578,7 @@ test_texts_are_taken_as_they_are_written(void **state)
 		char *text = xasprintf("devices:\n  a:\n    password: %s\n", table[i].yaml);
 		struct config *config = parse(text);
 
-		assert_string_equal(config_device(config, "a")->password, table[i].password);
+		assert_string_equal(secret_text(config_device(config, "a")->password), table[i].password);
 		config_unref(config);
 		free(text);
 	}
@@ -777,7 +777,7 @@ test_single_keys_are_set_from_text(void **state)
 	}
 	assert_int_equal(device->port, 2222);
 	assert_string_equal(device->username, "yes");
-	assert_string_equal(device->password, "x");
+	assert_string_equal(secret_text(device->password), "x");
 	assert_false(device->args.keepalive);
 	assert_int_equal(device->use_agent, 0);
 	assert_int_equal(device->args.max_connections, 3);
@@ -799,7 +799,7 @@ test_a_set_password_source_takes_the_place_of_the_others(void **state)
 	assert_int_equal(device_conf_set(device, "password_file", "/p", "-o", &err), 0);
 	assert_null(device->password);
 	assert_string_equal(device->password_file, "/p");
-	assert_string_equal(device->secret, "y");
+	assert_string_equal(secret_text(device->secret), "y");
 	assert_int_equal(device_conf_set(device, "secret_command", "z", "-o", &err), 0);
 	assert_null(device->secret);
 	assert_string_equal(device->password_file, "/p");

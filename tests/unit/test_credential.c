@@ -84,9 +84,10 @@ test_password_comes_before_the_other_sources(void **state)
 {
 	struct fixture *f = *state;
 
-	f->device.password = unconst("plain");
+	f->device.password = secret_make("plain");
 	f->device.password_command = unconst("echo command");
 	assert_secret(f, "plain");
+	secret_unref(f->device.password);
 	f->device.password = NULL;
 	assert_secret(f, "command");
 }

@@ -195,6 +195,7 @@ key_type(enum page page, const struct schema_row *row)
 
 	switch (row->type) {
 	case SCHEMA_TEXT:
+	case SCHEMA_HIDDEN:
 		return xstrdup("Ar text");
 	case SCHEMA_PATH:
 		return path_type(row);
@@ -238,6 +239,7 @@ param_type(const struct schema_row *row, bool range)
 	case SCHEMA_KIND:
 		return xstrdup(row->kind->name);
 	case SCHEMA_TEXT:
+	case SCHEMA_HIDDEN:
 	case SCHEMA_PATH:
 	case SCHEMA_WORD:
 	case SCHEMA_TEXTS:

@@ -120,23 +120,14 @@ request_report_started(struct request *r)
 	report_emit(r->broker->events, &e);
 }
 
-static void
-know_configured(struct redact *known, const char *text)
-{
-	struct secret *secret = secret_make(text);
-
-	redact_add(known, secret, REDACT_KEPT);
-	secret_unref(secret);
-}
-
 struct redact *
 request_known(struct request *r)
 {
 	if (r->known != NULL)
 		return r->known;
 	r->known = redact_create(true);
-	know_configured(r->known, r->dev->conf->password);
-	know_configured(r->known, r->dev->conf->secret);
+	redact_add(r->known, r->dev->conf->password, REDACT_KEPT);
+	redact_add(r->known, r->dev->conf->secret, REDACT_KEPT);
 	for (size_t i = 0; i < r->params.answers_count; i++)
 		redact_add(r->known, r->params.answers[i].text, REDACT_KEPT);
 	return r->known;
