@@ -53,7 +53,7 @@ struct broker {
 	TAILQ_HEAD(, broker_show) shows;
 	int pools_count, requests_count, sessions_count;
 	int rooms_wanted;          /* devices for which a limit outside of them stands in the way */
-	int requests_queued;       /* kept by request_move(): those of clients that wait for a session */
+	int requests_queued;       /* kept by request_move(): those of clients that wait, also for their own lines */
 	uint64_t logins, failures; /* as of its pools, also those forgotten */
 	uint64_t next_id;          /* sessions, requests, peers: one row of numbers, so that no two things share one */
 	double started;

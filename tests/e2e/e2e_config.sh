@@ -9,13 +9,15 @@ start_simdev core2 --scenario ios.txt --listen 127.0.3.2
 start_simdev core3 --scenario ios.txt --listen 127.0.3.3
 start_simdev mx1 --scenario junos.txt --listen 127.0.3.4
 ios='device_type: cisco_ios, username: admin, password: admin-pw'
-start_broker "
+config="
 devices:
+  brief: {host: core1, $ios, secret: enable-pw, connection_args: {prompt_timeout: 1}}
   core1: {$ios, secret: enable-pw, groups: [core]}
   core2: {$ios, secret: enable-pw, groups: [core]}
   core3: {$ios}
   mx1: {device_type: juniper_junos, username: ops, password: ops-pw}
 "
+start_broker "$config"
 
 running()
 {
@@ -153,6 +155,33 @@ like "$(cat "$T/out")" '"method":"credit"' "credit is granted at once"
 npctl sync
 is "$(typed core1 'configure terminal')" "$before" "a client that leaves before the end of its lines has changed nothing"
 
+# gather NAME DEVICE: a client that says one line and neither the next nor the end; it stays until it is told the end.
+gather()
+{
+	cat >"$T/$1.rpc" <<-END
+		{"jsonrpc":"2.0","id":1,"method":"config","params":{"device":"$2"}}
+		!wait "method":"credit"
+		!data hostname never\n
+		{"jsonrpc":"2.0","method":"stdin","params":{"id":1}}
+		!wait "id":1,"error"
+	END
+	later "$1" sh -c "exec nprpc <$T/$1.rpc"
+	wait_until "grep -q '\"method\":\"credit\"' $T/$1.out"
+}
+gather slow brief
+ok "a client that falls silent is waited for no longer than prompt_timeout" wait_for "$bg_slow"
+like "$(cat "$T/slow.out")" '"reason":"idle_timeout".*' "reason idle_timeout"
+like "$(cat "$T/slow.out")" 'no configuration line came for 1 s' "which says what was waited for"
+ok "a configuration that is still being told" gather shut core2
+npctl disable core2 >/dev/null
+ok "ends when its device is disabled" wait_for "$bg_shut"
+like "$(cat "$T/shut.out")" '"reason":"disabled"' "and says so"
+npctl enable core2 >/dev/null
+commands() { status '.devices[] | select(.device == "core1") | .commands'; }
+before=$(commands)
+npexec -c -q core1 'hostname R1'
+is "$(commands)" "$((before + 1))" "configurations are counted with the commands of their device"
+
 # One that is killed in the middle: the line in flight ends, then the mode is left.
 npexec -c -e 'hostname R1' -e 'sim wait go' -e 'hostname late' core1 >"$T/out" 2>&1 &
 pid=$!
@@ -195,6 +224,20 @@ run npexec -c -f "$T/lines" core1
 is "$status" 1 "16 MiB of the shortest lines"
 like "$err" '0 of 1 lines taken, 1 refused, 0 not run' "are read"
 memory_at_most $(($(peak_kb "$broker_pid") - peak)) 65536 "and take their own size, not a multiple"
+
+# ---- lines that are still being told ----
+
+write_config "max_queue: 1$config"
+npctl reload >/dev/null
+ok "one that counts for max_queue" gather full core1
+run npexec core1 'show clock'
+like "$err" 'core1: queue_full: ' "keeps others out of the queue of its device"
+run npexec core2 'show clock'
+is "$status" 0 "and only of that"
+write_config "$(echo "$config" | grep -v core1)"
+npctl reload >/dev/null
+ok "it ends with its device, when that is no longer configured" wait_for "$bg_full"
+like "$(cat "$T/full.out")" '"id":1,"error"' "and is told so"
 
 ok "the broker ends well" stop_broker
 done_testing

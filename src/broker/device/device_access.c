@@ -175,13 +175,30 @@ device_unwait(struct waiter *w)
 }
 
 void
+device_gather(struct waiter *w, bool gathers)
+{
+	w->dev->gathering += gathers - w->gathers;
+	w->gathers = gathers;
+}
+
+bool
+device_is_awaited(const struct device *dev)
+{
+	return dev->policy.waiters_count > 0 || dev->gathering > 0;
+}
+
+void
 device_fail_held(struct device *dev, const struct np_error *err)
 {
-	struct waiter *w;
+	struct waiter *w, *next;
 
 	while ((w = TAILQ_FIRST(&dev->held)) != NULL) {
 		leave_held(w);
 		w->ops->failed(w, err);
+	}
+	TAILQ_FOREACH_SAFE (w, &dev->users, user, next) {
+		if (w->gathers)
+			w->ops->failed(w, err);
 	}
 }
 

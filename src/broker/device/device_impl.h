@@ -64,6 +64,7 @@ struct device {
 	uint64_t resolve_job;
 	uint64_t agent_job;
 	struct waiter_list users; /* whoever has to do with it */
+	int gathering;            /* of them: device_gather() */
 	struct waiter_list held;  /* wait for the agent's key list before they may wait for a session */
 	uint64_t agent_hashes[BROKER_AGENT_HASHES]; /* key lists that did not open the door */
 	int agent_hashes_count;

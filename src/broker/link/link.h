@@ -64,7 +64,7 @@ double link_connect_seconds(const struct link *link);
 double link_ready_since(const struct link *link);
 const struct target *link_target(const struct link *link);
 struct session *link_session(struct link *link);
-/* One more command has begun on it. */
+/* One more command, or configuration, has begun on it. */
 void link_count_command(struct link *link);
 /* What is written down of its shell; NULL: nothing is. */
 struct transcript *link_transcript(const struct link *link);

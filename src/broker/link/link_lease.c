@@ -217,7 +217,7 @@ link_configure(struct lease *l, const struct cli_config *config, struct np_error
 	int rc = begun(l, cli_configure(driver_of(l), config, clock_now(), err));
 
 	if (rc == 0)
-		l->link->commands++;
+		link_count_command(l->link);
 	return rc;
 }
 

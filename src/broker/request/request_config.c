@@ -21,6 +21,7 @@ request_config_lines(struct request *r, const void *data, size_t size, struct np
 	if (r->state != REQUEST_GATHERING)
 		return 0;
 	r->bytes_in += size;
+	r->last_activity = clock_now();
 	if (buf_append(&r->cli.text, data, size) == -1) {
 		error_set(err, REASON_INVALID_PARAMS,
 		    "more than 16 MiB of configuration lines: nothing was sent to the device");
@@ -77,6 +78,8 @@ verb_config(struct broker *b, struct client *client, const struct message *m, st
 	request_move(r, REQUEST_GATHERING);
 	buf_init(&r->cli.text, BROKER_CONFIG_MAX);
 	request_grant_stdin(r, BROKER_STDIN_WINDOW);
+	r->last_activity = clock_now();
+	request_start_limits(r);
 	return 0;
 }
 

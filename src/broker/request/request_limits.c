@@ -1,6 +1,6 @@
 /*
- * The time limits of a running command: all of it, its first byte, its silence.  One timer a request, moved only when
- * it fires: activity costs a store, not a system call.
+ * The time limits of a running command: all of it, its first byte, its silence; and of a client that has not said yet
+ * all that it wants.  One timer a request, moved only when it fires: activity costs a store, not a system call.
  */
 #include <stdio.h>
 
@@ -53,6 +53,10 @@ next_limit(const struct request *r)
 {
 	struct limit best = {REASON_NONE, 0, 0};
 
+	if (r->state == REQUEST_GATHERING) {
+		earlier(&best, REASON_IDLE_TIMEOUT, r->last_activity, r->dev->conf->args.prompt_timeout);
+		return best;
+	}
 	earlier(&best, REASON_COMMAND_TIMEOUT, r->started, total_limit(r));
 	if (!r->got_output)
 		earlier(&best, REASON_FIRST_BYTE_TIMEOUT, r->started, first_byte_limit(r));
@@ -64,8 +68,17 @@ next_limit(const struct request *r)
 static void
 limit_reached(struct request *r, const struct limit *limit)
 {
+	struct np_error err;
 	char text[96];
 
+	if (r->state == REQUEST_GATHERING) {
+		error_set(&err, limit->reason,
+		    "no configuration line came for %g s (prompt_timeout), nor their end: nothing was sent to the "
+		    "device",
+		    limit->seconds);
+		request_fail(r, &err);
+		return;
+	}
 	if (limit->reason == REASON_COMMAND_TIMEOUT)
 		snprintf(text, sizeof(text), "the command did not end within %g s (timeout)", limit->seconds);
 	else if (limit->reason == REASON_FIRST_BYTE_TIMEOUT)
@@ -82,7 +95,7 @@ on_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 	struct limit limit = next_limit(r);
 	double left = limit.at - clock_now();
 
-	if (limit.at == 0 || r->state != REQUEST_RUNNING)
+	if (limit.at == 0 || (r->state != REQUEST_RUNNING && r->state != REQUEST_GATHERING))
 		return;
 	if (left <= 0) {
 		limit_reached(r, &limit);

@@ -34,7 +34,7 @@ refuse_new(const struct broker *b, struct np_error *err)
 static int
 refuse_queue(const struct broker *b, const struct device *dev, struct np_error *err)
 {
-	if (b->config->max_queue == 0 || dev->policy.waiters_count == 0 || b->requests_queued < b->config->max_queue)
+	if (b->config->max_queue == 0 || !device_is_awaited(dev) || b->requests_queued < b->config->max_queue)
 		return 0;
 	return error_set(
 	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->config->max_queue);

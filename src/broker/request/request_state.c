@@ -30,6 +30,12 @@ static const unsigned moves[] = {
     [REQUEST_ENDED] = 0,
 };
 
+static int
+waits(enum request_state state)
+{
+	return state == REQUEST_QUEUED || state == REQUEST_GATHERING;
+}
+
 /* A move that is not in the table is a fault of ours: it is said, and not made. */
 void
 request_move(struct request *r, enum request_state state)
@@ -45,6 +51,8 @@ request_move(struct request *r, enum request_state state)
 	}
 	log_debug("request", "%s: request %llu: %s -> %s", name, (unsigned long long)r->uid, state_names[r->state],
 	    state_names[state]);
-	r->broker->requests_queued += (state == REQUEST_QUEUED) - (r->state == REQUEST_QUEUED);
+	r->broker->requests_queued += waits(state) - waits(r->state);
+	if ((state == REQUEST_GATHERING) != (r->state == REQUEST_GATHERING))
+		device_gather(&r->waiter, state == REQUEST_GATHERING);
 	r->state = state;
 }
