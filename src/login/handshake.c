@@ -9,6 +9,7 @@
 #include "login/handshake.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "login/wake.h"
 
 #define SAID_MAX 512
+#define MSG_DISCONNECT 1 /* RFC 4253 section 12 */
 #define FORGOTTEN "Invalid argument in ssh_options_set"
 
 struct handshake {
@@ -32,6 +34,7 @@ struct handshake {
 	struct np_error *err;
 	struct ssh_counter_struct read; /* in_bytes: so much of the stream libssh has taken */
 	char said[SAID_MAX + 1];        /* the beginning of that stream */
+	size_t said_size;
 };
 
 /* Looks at what has come, before libssh takes it.  Bytes that arrive between the two are lost to us: that is bearable.
@@ -40,9 +43,10 @@ static void
 overhear(struct handshake *h)
 {
 	size_t at = h->read.in_bytes;
+	ssize_t n = at < SAID_MAX ? recv(h->fd, h->said + at, SAID_MAX - at, MSG_PEEK | MSG_DONTWAIT) : 0;
 
-	if (at < SAID_MAX)
-		(void)!recv(h->fd, h->said + at, SAID_MAX - at, MSG_PEEK | MSG_DONTWAIT);
+	if (n > 0)
+		h->said_size = at + (size_t)n;
 }
 
 /* What the server said to people: all that comes before its identification, as one line.  False: nothing. */
@@ -64,6 +68,51 @@ words_to_people(const struct handshake *h, char *text, size_t size)
 		return false;
 	text_vis_into(text, size, raw);
 	return true;
+}
+
+static uint32_t
+number_at(const char *p)
+{
+	const unsigned char *u = (const unsigned char *)p;
+
+	return (uint32_t)u[0] << 24 | (uint32_t)u[1] << 16 | (uint32_t)u[2] << 8 | u[3];
+}
+
+/* Where the packets begin, behind the identification (RFC 4253 section 4.2); NULL: it was not heard. */
+static const char *
+first_packet(const struct handshake *h)
+{
+	const char *line = h->said, *end = h->said + h->said_size, *next;
+
+	while ((next = memchr(line, '\n', (size_t)(end - line))) != NULL) {
+		if (strncmp(line, "SSH-", 4) == 0)
+			return next + 1;
+		line = next + 1;
+	}
+	return NULL;
+}
+
+/*
+ * The text of a disconnect message among the packets that came first.  libssh may not have read it: it sends before it
+ * reads on, and nothing can be sent to a server that has hung up.  False: none was heard.
+ */
+static bool
+words_of_disconnect(const struct handshake *h, char *text, size_t size)
+{
+	const char *p = first_packet(h), *end = h->said + h->said_size;
+	char raw[SAID_MAX + 1];
+
+	/* length, padding length, type, reason, length of the text */
+	while (p != NULL && end - p >= 14 && number_at(p) <= SAID_MAX) {
+		if (p[5] == MSG_DISCONNECT) {
+			size_t n = number_at(p + 10), room = (size_t)(end - p) - 14;
+			snprintf(raw, sizeof(raw), "Received SSH_MSG_DISCONNECT: %u:%.*s", (unsigned)number_at(p + 6),
+			    (int)(n < room ? n : room), p + 14);
+			return disconnect_parse(raw, text, size) != 0;
+		}
+		p = number_at(p) + 4 < (size_t)(end - p) ? p + 4 + number_at(p) : NULL;
+	}
+	return false;
 }
 
 /* ---- why it failed ---- */
@@ -152,7 +201,7 @@ explain(struct handshake *h)
 
 	if (explain_mismatch(h, message))
 		return -1;
-	if (disconnect_parse(message, text, sizeof(text)) != 0)
+	if (disconnect_parse(message, text, sizeof(text)) != 0 || words_of_disconnect(h, text, sizeof(text)))
 		return error_set(h->err, REASON_CONNECT_FAILED, "%s: the server ended the connection: %s", host, text);
 	text_vis_into(text, sizeof(text), message);
 	if (handshake_is_mere_end(message) && !spoke)

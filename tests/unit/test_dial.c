@@ -8,6 +8,7 @@
 #include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -457,11 +458,14 @@ disconnect_with_text(int fd, void *arg)
 	say(fd, DISCONNECT, sizeof(DISCONNECT) - 1);
 }
 
-/* With the identification, and gone: libssh's text is then of what it could not send any more. */
+/* With what the client said unread: the connection is reset, and libssh meets that when it sends on. */
 static void
-disconnect_at_once(int fd, void *arg)
+disconnect_and_reset(int fd, void *arg)
 {
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
 	(void)arg;
+	poll(&p, 1, 20000);
 	(void)!write(fd, IDENTIFICATION DISCONNECT, sizeof(IDENTIFICATION DISCONNECT) - 1);
 	close(fd);
 }
@@ -505,7 +509,7 @@ test_servers_that_do_not_speak(void **state)
 	    {refuse_without_a_newline, REASON_CONNECT_FAILED, "it said: Not allowed"},
 	    {speak_version_1, REASON_CONNECT_FAILED, "SSH-1.5-old"},
 	    {disconnect_with_text, REASON_CONNECT_FAILED, "go \\033[31maway"},
-	    {disconnect_at_once, REASON_CONNECT_FAILED, "go \\033[31maway"},
+	    {disconnect_and_reset, REASON_CONNECT_FAILED, "go \\033[31maway"},
 	    {disconnect_at_once_and_stay, REASON_CONNECT_FAILED, "go \\033[31maway"},
 	    {disconnect_without_text, REASON_CONNECT_FAILED, "too many connections (code 12, without a text)"},
 	};
