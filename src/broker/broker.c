@@ -17,12 +17,6 @@
 
 #define TICK_SECONDS 5.0
 
-uint64_t
-broker_next_id(struct broker *b)
-{
-	return ++b->next_id;
-}
-
 /* ---- clients ---- */
 
 static void
@@ -96,20 +90,6 @@ on_reload_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w NP_UNUSED, int reven
 {
 }
 
-/* Runs before the loop blocks: the one place where ended things are freed. */
-static void
-on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
-{
-	struct broker *b = w->data;
-
-	free_ended(b);
-	if (!TAILQ_EMPTY(&b->syncs))
-		broker_syncs_answer(b);
-	broker_reloads_due(b);
-	broker_waits_answer(b);
-	broker_stop_turn(b);
-}
-
 static bool
 has_persistent(const struct broker *b)
 {
@@ -134,6 +114,34 @@ check_idle_exit(struct broker *b)
 		log_info("broker", "idle for %.0f s: ending", now - b->idle_since);
 		broker_stop(b, false);
 	}
+}
+
+/* An idle limit below the tick must not wait for the next tick. */
+static void
+note_idle(struct broker *b)
+{
+	check_idle_exit(b);
+	if (b->options.idle_exit > 0 && b->options.idle_exit < TICK_SECONDS && b->idle_since != 0) {
+		b->tick.repeat = b->options.idle_exit / 2 > 0.05 ? b->options.idle_exit / 2 : 0.05;
+		ev_timer_again(b->loop, &b->tick);
+	}
+}
+
+/* Runs before the loop blocks: the one place where ended things are freed. */
+static void
+on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
+{
+	struct broker *b = w->data;
+
+	free_ended(b);
+	if (!TAILQ_EMPTY(&b->syncs))
+		broker_syncs_answer(b);
+	broker_reloads_due(b);
+	broker_waits_answer(b);
+	if (b->idle_due)
+		note_idle(b);
+	b->idle_due = false;
+	broker_stop_turn(b);
 }
 
 /* Somebody has put another socket in the place of ours: nobody new will find us. */
@@ -169,16 +177,43 @@ on_tick(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 	report_status(b);
 }
 
-/* An idle limit below the tick must not wait for the next tick. */
-void
-broker_note_idle(struct broker *b)
+/* ---- what connectors say ---- */
+
+static void
+on_connector_done(struct connect_result *result, void *arg)
 {
-	check_idle_exit(b);
-	if (b->options.idle_exit > 0 && b->options.idle_exit < TICK_SECONDS && b->idle_since != 0) {
-		b->tick.repeat = b->options.idle_exit / 2 > 0.05 ? b->options.idle_exit / 2 : 0.05;
-		ev_timer_again(b->loop, &b->tick);
-	}
+	struct broker *b = arg;
+
+	if (!jobs_done(&b->jobs, result) && !broker_show_done(b, result))
+		(void)broker_test_resolved(b, result);
 }
+
+static void
+on_connector_prompt(const struct connect_prompt *prompt, void *arg)
+{
+	struct broker *b = arg;
+
+	jobs_prompt(&b->jobs, prompt);
+}
+
+static void
+on_connector_notice(uint64_t job, const char *text, void *arg)
+{
+	struct broker *b = arg;
+
+	jobs_notice(&b->jobs, job, text);
+}
+
+static void
+on_connector_step(uint64_t job, const struct connect_step *step, void *arg)
+{
+	struct broker *b = arg;
+
+	jobs_step(&b->jobs, job, step);
+}
+
+static const struct connector_events connector_callbacks = {
+    .done = on_connector_done, .prompt = on_connector_prompt, .notice = on_connector_notice, .step = on_connector_step};
 
 /* ---- life ---- */
 
@@ -195,9 +230,10 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	b->options.agent_socket = xstrdup_null(options->agent_socket);
 	b->started = clock_now();
 	b->platforms = broker_platforms_load(config);
-	b->recognised = link_detect_load();
+	b->recognised = device_known_load();
 	b->random = (uint32_t)time(NULL) ^ ((uint32_t)getpid() << 16);
 	TAILQ_INIT(&b->devices);
+	TAILQ_INIT(&b->wanting);
 	TAILQ_INIT(&b->prompts);
 	TAILQ_INIT(&b->forwards);
 	TAILQ_INIT(&b->requests);
@@ -212,7 +248,8 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	b->clients = clients_create(loop, &client_callbacks, b);
 	audit_configure(b->events, config->audit_log);
 	report_started(b->events);
-	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &broker_connector_events, b);
+	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &connector_callbacks, b);
+	b->jobs.connector = b->connector;
 	double tick =
 	    options->idle_exit > 0 && options->idle_exit / 2 < TICK_SECONDS ? options->idle_exit / 2 : TICK_SECONDS;
 	ev_timer_init(&b->tick, on_tick, 0, tick > 0.05 ? tick : 0.05);
@@ -328,6 +365,9 @@ broker_destroy(struct broker *b)
 	broker_shows_free(b);
 	while ((dev = TAILQ_FIRST(&b->devices)) != NULL)
 		device_free(dev);
+	hashtab_finish(&b->by_key);
+	hashtab_finish(&b->by_name);
+	jobs_finish(&b->jobs);
 	broker_waits_finish(b);
 	steer_rules_finish(&b->rules);
 	ev_timer_stop(b->loop, &b->reload_clock);

@@ -18,7 +18,7 @@
 #include "broker/broker.h"
 #include "broker/client/client.h"
 #include "broker/device/device_impl.h"
-#include "broker/link/link_impl.h"
+#include "broker/link/link.h"
 #include "broker/report/report.h"
 #include "broker/request/request_impl.h"
 #include "broker/steer/steer.h"
@@ -36,8 +36,11 @@ struct broker {
 	struct broker_options options;
 	struct listener *listener;
 	struct connector *connector;
+	struct jobs jobs; /* of devices and sessions */
 	struct reports *events;
 	TAILQ_HEAD(, device) devices;
+	TAILQ_HEAD(, device) wanting;   /* room, for another session */
+	struct hashtab by_key, by_name; /* devices */
 	struct clients *clients;
 	TAILQ_HEAD(, broker_prompt) prompts;
 	TAILQ_HEAD(, forward) forwards;
@@ -49,6 +52,7 @@ struct broker {
 	ev_timer reload_clock; /* wakes the loop then */
 	struct steer_rules rules;
 	struct steer_waits waits;
+	bool idle_due;  /* sessions have ended: nothing may be left to do */
 	bool waits_due; /* something has ended that somebody may wait for */
 	TAILQ_HEAD(, broker_show) shows;
 	int pools_count, requests_count, sessions_count;
@@ -67,9 +71,13 @@ struct broker {
 	ev_prepare turn;
 };
 
-uint64_t broker_next_id(struct broker *b);
-void broker_note_idle(struct broker *b);
 void broker_too_many(const struct broker *b, struct np_error *err);
+
+static inline uint64_t
+broker_next_id(struct broker *b)
+{
+	return ++b->next_id;
+}
 
 /* ---- broker_stop.c ---- */
 

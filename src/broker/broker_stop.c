@@ -137,7 +137,7 @@ shells_leaving(const struct broker *b)
 
 	TAILQ_FOREACH (dev, &b->devices, link) {
 		TAILQ_FOREACH (e, &dev->policy.entries, link)
-			leaving += link_shell_is_leaving(link_of_entry(e));
+			leaving += link_is_leaving(link_of_entry(e));
 	}
 	return leaving;
 }
@@ -151,7 +151,7 @@ log_out_shells(struct broker *b, double deadline)
 
 	TAILQ_FOREACH (dev, &b->devices, link) {
 		TAILQ_FOREACH_SAFE (e, &dev->policy.entries, link, next)
-			(void)link_shell_say_goodbye(link_of_entry(e), "the broker ends");
+			(void)link_say_goodbye(link_of_entry(e), "the broker ends");
 	}
 	while (shells_leaving(b) > 0 && clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);

@@ -16,22 +16,6 @@
 
 #define RESOLVE_TIMEOUT 15.0
 
-uint64_t
-broker_hash(const char *s)
-{
-	uint64_t h = 14695981039346656037u;
-
-	for (; *s != '\0'; s++)
-		h = (h ^ (unsigned char)*s) * 1099511628211u;
-	return h;
-}
-
-struct link *
-link_of_entry(struct pool_entry *e)
-{
-	return NP_CONTAINER(e, struct link, entry);
-}
-
 /* ---- the device behind a reference ---- */
 
 static int
@@ -127,7 +111,7 @@ start_resolve(struct device *dev)
 	    .timeout = RESOLVE_TIMEOUT};
 
 	pool_resolve_started(&dev->policy);
-	dev->resolve_job = connector_submit(dev->broker->connector, &attempt);
+	job_submit(&dev->broker->jobs, &dev->resolve, &attempt);
 }
 
 static bool
@@ -170,8 +154,14 @@ least_used_elsewhere(struct device *dev, bool same_device)
 static void
 want_room(struct device *dev, bool wants)
 {
-	dev->broker->rooms_wanted += wants - dev->wants_room;
+	if (dev->wants_room == wants)
+		return;
 	dev->wants_room = wants;
+	dev->broker->rooms_wanted += wants ? 1 : -1;
+	if (wants)
+		TAILQ_INSERT_TAIL(&dev->broker->wanting, dev, wants);
+	else
+		TAILQ_REMOVE(&dev->broker->wanting, dev, wants);
 }
 
 /* Leases that rest at a prompt are in the way: when they have done so for long enough is their own pool's to say. */
@@ -214,13 +204,8 @@ give_notice(struct pool_waiter *w, int ahead)
 static void
 probe(const struct pool_action *a)
 {
-	struct link *link = link_of_entry(a->entry);
-	bool sent = true; /* by SSH: this one, or one that is in flight already */
+	bool sent = link_probe(link_of_entry(a->entry), a->means == POOL_BY_LINE);
 
-	if (a->means == POOL_BY_LINE)
-		sent = link_shell_keepalive(link);
-	else
-		(void)session_probe(link->session);
 	pool_probed(a->entry, a->means, sent, clock_now());
 }
 
@@ -237,7 +222,7 @@ execute(struct device *dev, const struct pool_action *a, const struct pool_room 
 		start_resolve(dev);
 		break;
 	case POOL_CONNECT:
-		link_connect(dev, a);
+		device_connect(dev, a);
 		break;
 	case POOL_ASSIGN:
 		waiter_of(a->waiter)->ops->assigned(waiter_of(a->waiter), link_of_entry(a->entry));
@@ -247,7 +232,7 @@ execute(struct device *dev, const struct pool_action *a, const struct pool_room 
 		probe(a);
 		break;
 	case POOL_TAKE_BACK:
-		link_take_back(link_of_entry(a->entry));
+		device_take_back(link_of_entry(a->entry));
 		break;
 	case POOL_CLOSE:
 		link_end(link_of_entry(a->entry), a->why.reason, a->why.text);
@@ -341,28 +326,80 @@ devices_kick_room(struct broker *b)
 {
 	struct device *dev;
 
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		if (dev->wants_room)
-			device_kick(dev);
-	}
+	TAILQ_FOREACH (dev, &b->wanting, wants)
+		device_kick(dev);
 }
 
 /* ---- creation and end ---- */
+
+static struct device *
+by_key(struct hash_entry *e)
+{
+	return e != NULL ? NP_CONTAINER(e, struct device, by_key) : NULL;
+}
+
+/* The other one of its key, if there is one. */
+struct device *
+device_next_of_key(const struct device *dev)
+{
+	struct device *other = by_key(hashtab_find(&dev->broker->by_key, dev->by_key.hash));
+
+	while (other != NULL && (other == dev || strcmp(other->key, dev->key) != 0))
+		other = by_key(hashtab_next(&other->by_key));
+	return other;
+}
+
+void
+device_set_key(struct device *dev, char *key)
+{
+	if (dev->key != NULL)
+		hashtab_remove(&dev->broker->by_key, &dev->by_key);
+	secret_free(dev->key);
+	dev->key = key;
+	hashtab_put(&dev->broker->by_key, &dev->by_key, hash_string(key));
+}
+
+/* The policy compares the new limits with the old ones: those live until it has done so. */
+void
+device_set_conf(struct device *dev, struct device_conf *conf)
+{
+	struct device_conf *old = dev->conf;
+
+	dev->conf = conf;
+	dev->home.conf = conf;
+	if (old != NULL)
+		pool_set_args(&dev->policy, &conf->args);
+	device_conf_free(old);
+}
+
+void
+device_set_platform(struct device *dev, struct platform *platform)
+{
+	struct platform *old = dev->platform;
+
+	dev->platform = platform != NULL ? platform_ref(platform) : NULL;
+	dev->home.platform = dev->platform;
+	platform_unref(old); /* what the shells that there are hold is their own */
+	device_tell_platform(dev);
+}
 
 /* The ring keeps device_room(), and with it a turn of all pools, from looking through all of them for each. */
 static void
 join_siblings(struct device *dev)
 {
+	uint64_t hash = hash_string(dev->device_name);
+	struct hash_entry *e = hashtab_find(&dev->broker->by_name, hash);
 	struct device *other;
 
 	dev->sibling = dev;
-	TAILQ_FOREACH (other, &dev->broker->devices, link) {
-		if (other != dev && strcmp(other->device_name, dev->device_name) == 0) {
+	for (; e != NULL && dev->sibling == dev; e = hashtab_next(e)) {
+		other = NP_CONTAINER(e, struct device, by_name);
+		if (strcmp(other->device_name, dev->device_name) == 0) {
 			dev->sibling = other->sibling;
 			other->sibling = dev;
-			return;
 		}
 	}
+	hashtab_put(&dev->broker->by_name, &dev->by_name, hash);
 }
 
 static void
@@ -374,6 +411,7 @@ leave_siblings(struct device *dev)
 		before = before->sibling;
 	before->sibling = dev->sibling;
 	dev->sibling = dev;
+	hashtab_remove(&dev->broker->by_name, &dev->by_name);
 }
 
 static struct device *
@@ -383,19 +421,24 @@ pool_create(
 	struct device *dev = xcalloc(1, sizeof(*dev));
 
 	dev->broker = b;
+	dev->home = (struct link_home){.events = &device_link_events,
+	    .loop = b->loop,
+	    .jobs = &b->jobs,
+	    .random = &b->random,
+	    .platforms = &b->platforms};
+	dev->resolve.events = &device_resolve_events;
+	dev->agent.events = &device_agent_events;
 	dev->serial = broker_next_id(b);
-	dev->key = key;
-	dev->key_hash = broker_hash(key);
+	device_set_key(dev, key);
 	dev->ref = device_ref_copy(ref);
-	dev->conf = device;
-	dev->platform = platform != NULL ? platform_ref(platform) : NULL;
+	device_set_conf(dev, device);
 	dev->device_name = device_budget_name(b->config, ref, device);
 	dev->last_used = clock_now();
 	TAILQ_INIT(&dev->users);
 	TAILQ_INIT(&dev->held);
 	b->random = b->random * 1664525u + 1013904223u;
 	pool_init(&dev->policy, &device->args, b->random);
-	device_tell_platform(dev);
+	device_set_platform(dev, platform);
 	ev_init(&dev->wake, on_wake);
 	dev->wake.data = dev;
 	ev_prepare_init(&dev->kick, on_kick);
@@ -403,7 +446,7 @@ pool_create(
 	TAILQ_INSERT_TAIL(&b->devices, dev, link);
 	b->pools_count++;
 	join_siblings(dev);
-	broker_steer_apply(dev);
+	device_steer(dev);
 	return dev;
 }
 
@@ -451,13 +494,10 @@ struct device *
 device_get(struct broker *b, const struct device_ref *ref, enum broker_want want, struct np_error *err)
 {
 	char *key = device_ref_key(ref);
-	uint64_t hash = broker_hash(key);
-	struct device *dev;
+	struct device *dev = by_key(hashtab_find(&b->by_key, hash_string(key)));
 
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		if (dev->key_hash == hash && strcmp(dev->key, key) == 0 && pool_suits(dev, want))
-			break;
-	}
+	while (dev != NULL && (strcmp(dev->key, key) != 0 || !pool_suits(dev, want)))
+		dev = by_key(hashtab_next(&dev->by_key));
 	if (dev == NULL)
 		dev = pool_make(b, ref, key, want, err);
 	secret_free(key);
@@ -468,14 +508,10 @@ device_get(struct broker *b, const struct device_ref *ref, enum broker_want want
 static void
 give_back_default(const struct device *dev)
 {
-	struct device *other;
+	struct device *other = device_next_of_key(dev);
 
-	if (!dev->is_default)
-		return;
-	TAILQ_FOREACH (other, &dev->broker->devices, link) {
-		if (other != dev && other->key_hash == dev->key_hash && strcmp(other->key, dev->key) == 0)
-			other->is_default = true;
-	}
+	if (dev->is_default && other != NULL)
+		other->is_default = true;
 }
 
 /* Sessions and requests must be gone. */
@@ -491,14 +527,17 @@ device_free(struct device *dev)
 	device_report_forgotten(dev);
 	ev_timer_stop(b->loop, &dev->wake);
 	ev_clear_pending(b->loop, &dev->kick);
+	device_set_platform(dev, NULL);
 	pool_finish(&dev->policy);
 	login_files_finish(&dev->tried);
 	target_unref(dev->target);
-	platform_unref(dev->platform);
 	device_conf_free(dev->conf);
 	device_ref_finish(&dev->ref);
 	free(dev->device_name);
+	hashtab_remove(&b->by_key, &dev->by_key);
 	secret_free(dev->key);
+	job_forget(&b->jobs, &dev->resolve);
+	job_forget(&b->jobs, &dev->agent);
 	TAILQ_REMOVE(&b->devices, dev, link);
 	b->pools_count--;
 	free(dev);

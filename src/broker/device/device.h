@@ -17,12 +17,12 @@
 #include "target/target.h"
 #include "broker/device/waiter.h"
 
-#define BROKER_AUTODETECT "autodetect" /* device_type, and the definition that serves until the true one is known */
-
 struct broker;
 struct client;
 struct device;
+struct holder;
 struct link;
+struct trial;
 struct request;
 struct message;
 struct login_files;
@@ -52,24 +52,43 @@ struct device *device_prefer_shells(struct device *dev, struct np_error *err);
 
 struct device *device_get(struct broker *b, const struct device_ref *ref, enum broker_want want, struct np_error *err);
 struct device_conf *device_make_conf(const struct config *config, const struct device_ref *ref, struct np_error *err);
-uint64_t broker_hash(const char *s);
 void device_kick(struct device *dev);
 void devices_kick_room(struct broker *b);
 struct pool_room device_room(const struct device *dev);
 char *device_of_user(const struct config *config, const char *name);
 struct pool_entry *device_longer_unused(const struct device *dev, struct pool_entry *best);
 void device_free(struct device *dev);
-struct link *link_of_entry(struct pool_entry *e);
+
+/* ---- device_link.c ---- */
+
+/* Makes a session that nobody gets; it may have failed when this returns. */
+void device_try(struct device *dev, struct target *target, struct trial *t);
+/* Nobody gets it any more, nor those that it carries as a jump host: they would hold it. */
+void device_drain_link(struct link *link, const char *why);
+/* The session of the device whose shell is kept by holder, or NULL. */
+struct link *device_kept(const struct device *dev, const struct holder *holder);
+
+/* ---- device_steer.c ---- */
+
+/* Tells the policy what the operator has said about it. */
+void device_steer(struct device *dev);
+/* Whether a new request may come in: 0, or -1 with err (disabled, with the operator's text). */
+int device_admit(const struct device *dev, struct np_error *err) NP_MUST_CHECK;
+
+/* ---- device_known.c ---- */
+
+/* Reads what former brokers found out; a file that cannot be used is as none. */
+cJSON *device_known_load(void);
+/* The platform that a device of this name turned out to have, or NULL. */
+const char *device_known(const struct broker *b, const char *device);
+/* It is of that platform from now on; NULL: nobody knows. */
+void device_know(struct broker *b, const char *device, const char *platform);
 
 /* ---- device_access.c ---- */
 
 void device_freshen(struct device *dev);
 void device_unblock(struct device *dev, bool credentials_changed);
 void device_failed(struct device *dev, struct login_files *tried, uint64_t agent_hash);
-void login_files_take(struct login_files *files, const struct target *target);
-void login_files_finish(struct login_files *files);
-void broker_resolve_done(struct device *dev, struct connect_result *result);
-void broker_agent_keys_done(struct device *dev, struct connect_result *result);
 
 /* ---- device_reload.c ---- */
 
@@ -80,16 +99,13 @@ void devices_tick(struct broker *b);
 
 /* ---- question.c ---- */
 
-void broker_prompt_ask(const struct connect_prompt *prompt, void *broker);
 void question_ask(struct waiter *w, enum prompt_kind kind, const char *text, bool echo);
 /* Who can be asked about the login of this session, or NULL. */
 struct waiter *link_audience(const struct link *link, int depth);
-void broker_connector_notice(uint64_t job_id, const char *text, void *broker);
 void question_drop(struct waiter *w);
 void questions_reassign(struct broker *b, uint64_t asked);
 bool question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, struct secret *value);
 void broker_prompts_drop(struct device *dev);
-void broker_prompts_drop_job(struct broker *b, uint64_t job_id);
 
 /* ---- device_report.c ---- */
 

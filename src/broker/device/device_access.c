@@ -14,27 +14,6 @@
 
 /* ---- what blocks log-ins, and what lifts it ---- */
 
-void
-login_files_take(struct login_files *files, const struct target *t)
-{
-	files->since = clock_now();
-	for (size_t i = 0; i < t->config_files.n; i++)
-		file_stamps_add(&files->credentials, t->config_files.v[i].path);
-	for (size_t i = 0; i < t->credential_files.n; i++)
-		file_stamps_add(&files->credentials, t->credential_files.v[i].path);
-	for (size_t i = 0; i < t->user_known_hosts.n; i++)
-		file_stamps_add(&files->known_hosts, t->user_known_hosts.v[i]);
-	for (size_t i = 0; i < t->global_known_hosts.n; i++)
-		file_stamps_add(&files->known_hosts, t->global_known_hosts.v[i]);
-}
-
-void
-login_files_finish(struct login_files *files)
-{
-	file_stamps_finish(&files->credentials);
-	file_stamps_finish(&files->known_hosts);
-}
-
 /*
  * Remembers the files as they were before a failed attempt (taken over), and the agent's key list that did not help (0:
  * none was asked).  An attempt that began earlier than another that failed knows less than that one.
@@ -226,22 +205,22 @@ device_wait(struct device *dev, struct waiter *w)
 	}
 	w->held = true;
 	TAILQ_INSERT_TAIL(&dev->held, w, held_link);
-	if (dev->agent_job != 0)
+	if (dev->agent.id != 0)
 		return;
 	struct attempt attempt = {.kind = CONNECT_AGENT_KEYS,
 	    .target = dev->target,
 	    .agent_socket = w->agent_socket != NULL ? w->agent_socket : dev->broker->options.agent_socket,
 	    .ready_fd = -1,
 	    .timeout = AGENT_TIMEOUT};
-	dev->agent_job = connector_submit(dev->broker->connector, &attempt);
+	job_submit(&dev->broker->jobs, &dev->agent, &attempt);
 }
 
-void
-broker_agent_keys_done(struct device *dev, struct connect_result *result)
+static void
+on_agent_keys(struct job *j, struct connect_result *result)
 {
+	struct device *dev = NP_CONTAINER(j, struct device, agent);
 	struct waiter *w;
 
-	dev->agent_job = 0;
 	if (result->ok && result->agent_keys_hash != 0 && !agent_hash_tried(dev, result->agent_keys_hash)) {
 		log_info(
 		    "pool", "%s: the agent holds other keys than before: log-ins are allowed again", dev->conf->name);
@@ -262,12 +241,12 @@ send_notices(struct device *dev)
 		log_info("pool", "%s: %s", dev->conf->name, dev->target->notices.v[i]);
 }
 
-void
-broker_resolve_done(struct device *dev, struct connect_result *result)
+static void
+on_resolved(struct job *j, struct connect_result *result)
 {
+	struct device *dev = NP_CONTAINER(j, struct device, resolve);
 	double now = clock_now();
 
-	dev->resolve_job = 0;
 	if (!result->ok) {
 		log_warning("pool", "%s: %s", dev->conf->name, result->err.text);
 		if (dev->policy.block != POOL_AUTH) { /* what lifts that is a change of the credentials as well */
@@ -292,3 +271,19 @@ broker_resolve_done(struct device *dev, struct connect_result *result)
 	pool_resolve_done(&dev->policy, NULL, now);
 	device_kick(dev);
 }
+
+/* Tells who waits what ssh has to say. */
+static void
+on_resolve_notice(struct job *j, const char *text)
+{
+	notice_of_login(NP_CONTAINER(j, struct device, resolve), NULL, text);
+}
+
+static void
+on_agent_notice(struct job *j, const char *text)
+{
+	notice_of_login(NP_CONTAINER(j, struct device, agent), NULL, text);
+}
+
+const struct job_events device_resolve_events = {.done = on_resolved, .notice = on_resolve_notice};
+const struct job_events device_agent_events = {.done = on_agent_keys, .notice = on_agent_notice};

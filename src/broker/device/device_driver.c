@@ -39,15 +39,15 @@ static int
 find_platform(const struct broker *b, const struct platforms *set, const struct device_conf *device,
     struct platform **platform, struct np_error *err)
 {
-	bool detect = strcmp(device->device_type, BROKER_AUTODETECT) == 0;
+	bool detect = strcmp(device->device_type, PLATFORM_AUTODETECT) == 0;
 	const char *known = device->device_type, *near;
 	char shown[64];
 
 	if (detect)
-		known = b != NULL ? link_detect_known(b, device->name) : NULL;
+		known = b != NULL ? device_known(b, device->name) : NULL;
 	*platform = known != NULL ? platforms_find(set, known) : NULL;
 	if (*platform == NULL && detect)
-		*platform = platforms_find(set, BROKER_AUTODETECT);
+		*platform = platforms_find(set, PLATFORM_AUTODETECT);
 	if (*platform != NULL)
 		return 0;
 	near = platforms_nearest(set, device->device_type);

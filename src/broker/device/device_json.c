@@ -50,9 +50,9 @@ sum_pool(struct device *dev, double now)
 		struct session_stats stats;
 		double idle;
 		sum.leases += e->leases;
-		if (link->session == NULL)
+		if (link_session(link) == NULL)
 			continue;
-		stats = session_stats(link->session);
+		stats = session_stats(link_session(link));
 		sum.sessions++;
 		sum.used += stats.slots_used;
 		sum.max += stats.slots_max;
@@ -112,7 +112,7 @@ device_json(struct device *dev, bool brief, double now)
 	add_number_or_null(o, "last_used", sum.last_used, 1);
 	add_number_or_null(o, "age", sum.age, 1);
 	cJSON_AddNumberToObject(o, "requests", (double)dev->requests_done);
-	cJSON_AddNumberToObject(o, "commands", (double)dev->commands);
+	cJSON_AddNumberToObject(o, "commands", (double)dev->home.commands);
 	cJSON_AddNumberToObject(o, "logins", (double)dev->logins);
 	cJSON_AddNumberToObject(o, "failures", (double)dev->failures);
 	cJSON_AddNumberToObject(o, "bytes_in", (double)sum.bytes_in);

@@ -14,24 +14,12 @@
 /* So many unused pools of devices that the configuration does not name are remembered, times max_sessions. */
 #define POOLS_A_SESSION 4
 
-/* The policy compares the new limits with the old ones: those live until it has done so. */
-static void
-take_device(struct device *dev, struct device_conf *device)
-{
-	struct device_conf *old = dev->conf;
-
-	dev->conf = device;
-	pool_set_args(&dev->policy, &device->args);
-	device_conf_free(old);
-}
-
 /* Where it is must be asked again; an answer that is on its way belongs to the old configuration. */
 static void
 resolve_again(struct device *dev)
 {
-	if (dev->resolve_job != 0)
-		connector_cancel(dev->broker->connector, dev->resolve_job, REASON_CANCELLED, "reloaded");
-	dev->resolve_job = 0;
+	job_cancel(&dev->broker->jobs, &dev->resolve, REASON_CANCELLED, "reloaded");
+	job_forget(&dev->broker->jobs, &dev->resolve);
 	dev->policy.resolving = dev->policy.resolved = false;
 }
 
@@ -49,12 +37,8 @@ adopt_device(struct device *dev, struct device_conf *device, struct platform *pl
 
 	if (!same || !device_conf_equal(dev->conf, device))
 		(*changed)++;
-	if (platform != NULL) /* what the shells that there are hold is the old one */
-		platform_ref(platform);
-	platform_unref(dev->platform);
-	dev->platform = platform;
-	device_tell_platform(dev);
-	take_device(dev, device);
+	device_set_platform(dev, platform);
+	device_set_conf(dev, device);
 	if (!same)
 		pool_drain_all(&dev->policy, "its configuration changed");
 	if (!same || moved)
@@ -73,7 +57,7 @@ retire(struct device *dev, const struct np_error *why, int *changed)
 
 	(*changed)++;
 	gone->args.persistent = false;
-	take_device(dev, gone);
+	device_set_conf(dev, gone);
 	pool_drain_all(&dev->policy, "its configuration is gone");
 	TAILQ_FOREACH_SAFE (w, &dev->policy.waiters, link, next) {
 		pool_unwait(w);
@@ -81,9 +65,7 @@ retire(struct device *dev, const struct np_error *why, int *changed)
 	}
 	device_fail_held(dev, why);
 	dev->retired = true;
-	secret_free(dev->key);
-	dev->key = xasprintf("retired %llu", (unsigned long long)broker_next_id(dev->broker));
-	dev->key_hash = broker_hash(dev->key);
+	device_set_key(dev, xasprintf("retired %llu", (unsigned long long)broker_next_id(dev->broker)));
 	device_kick(dev);
 }
 
@@ -130,8 +112,8 @@ open_persistent(struct broker *b)
 static bool
 is_unused(const struct device *dev)
 {
-	return TAILQ_EMPTY(&dev->policy.entries) && TAILQ_EMPTY(&dev->users) && dev->resolve_job == 0 &&
-	       dev->agent_job == 0 && !dev->asking;
+	return TAILQ_EMPTY(&dev->policy.entries) && TAILQ_EMPTY(&dev->users) && dev->resolve.id == 0 &&
+	       dev->agent.id == 0 && !dev->asking;
 }
 
 /*

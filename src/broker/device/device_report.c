@@ -68,3 +68,59 @@ device_report_resolve_failed(struct device *dev, const struct np_error *err)
 	device_name_block(&e, dev);
 	report_emit(dev->broker->events, &e);
 }
+
+/* ---- sessions ---- */
+
+static void
+name_session(struct event *e, const struct device *dev, const struct link *link)
+{
+	const struct target *t = link_target(link);
+
+	device_name_event(e, dev);
+	e->session = link_id(link);
+	e->user = t->user;
+	e->host = t->host;
+	e->port = t->port;
+}
+
+void
+device_report_failed(const struct device *dev, struct link *link, const struct np_error *err)
+{
+	struct event e;
+
+	event_init(&e, EVENT_LOGIN_FAILED);
+	name_session(&e, dev, link);
+	e.err = err;
+	e.duration = clock_now() - link_entry(link)->created;
+	device_name_block(&e, dev);
+	report_emit(dev->broker->events, &e);
+}
+
+void
+device_report_up(const struct device *dev, const struct link *link)
+{
+	struct event e;
+
+	event_init(&e, EVENT_SESSION_UP);
+	name_session(&e, dev, link);
+	e.auth = link_auth(link);
+	e.connect = link_connect_seconds(link);
+	report_emit(dev->broker->events, &e);
+}
+
+void
+device_report_down(const struct device *dev, struct link *link, const struct np_error *why)
+{
+	struct session_stats stats = link_stats(link);
+	struct event e;
+
+	event_init(&e, EVENT_SESSION_DOWN);
+	device_name_event(&e, dev);
+	e.session = link_id(link);
+	e.err = why;
+	e.age = clock_now() - link_entry(link)->created;
+	e.commands = (int64_t)link_commands(link);
+	e.bytes_in = (int64_t)stats.bytes_in;
+	e.bytes_out = (int64_t)stats.bytes_out;
+	report_emit(dev->broker->events, &e);
+}

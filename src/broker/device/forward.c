@@ -49,6 +49,12 @@ forward_move(struct forward *f, enum forward_state state)
 	f->state = state;
 }
 
+static struct device *
+device_of(const struct link *link)
+{
+	return NP_CONTAINER(link_home(link), struct device, home);
+}
+
 static struct forward *
 of_waiter(struct waiter *w)
 {
@@ -68,7 +74,7 @@ forward_free(struct forward *f)
 	dev->last_used = clock_now();
 	dev->requests_done++;
 	device_enter(NULL, &f->waiter);
-	broker_waits_note(b);
+	b->waits_due = true;
 	b->requests_count--;
 	TAILQ_REMOVE(&b->forwards, f, entry);
 	free(f);
@@ -81,7 +87,7 @@ let_go(struct forward *f)
 	struct link *link = f->link;
 
 	if (link != NULL)
-		link->forward = NULL;
+		link_set_forward(link, NULL);
 	f->link = NULL;
 	return link;
 }
@@ -225,7 +231,7 @@ on_drains(struct lease *l, const char *why)
 	const struct forward *f = NP_CONTAINER(l, const struct forward, lease);
 
 	if (f->link != NULL)
-		link_drain(f->link, why);
+		device_drain_link(f->link, why);
 }
 
 static const struct lease_events lease_callbacks = {.drains = on_drains};
@@ -243,7 +249,7 @@ is_awaited_by(const struct device *dev, const struct device *behind, int depth)
 		return true;
 	TAILQ_FOREACH (w, &dev->users, user) {
 		const struct forward *f = w->ops == &waiter_callbacks ? of_waiter(w) : NULL;
-		if (f != NULL && f->link != NULL && is_awaited_by(f->link->dev, behind, depth + 1))
+		if (f != NULL && f->link != NULL && is_awaited_by(device_of(f->link), behind, depth + 1))
 			return true;
 	}
 	return false;
@@ -278,10 +284,10 @@ jump_ref(const struct broker *b, const char *chain, const char *ssh_config)
 
 /* The jump host's device, or NULL with err. */
 static struct device *
-find_jump(const struct link *link, struct np_error *err)
+find_jump(struct device *dev, const struct target *target, struct np_error *err)
 {
-	struct device *dev = link->dev, *jump;
-	struct device_ref ref = jump_ref(dev->broker, link->target->proxy_jump, dev->conf->ssh_config);
+	struct device_ref ref = jump_ref(dev->broker, target->proxy_jump, dev->conf->ssh_config);
+	struct device *jump;
 
 	jump = device_get(dev->broker, &ref, WANT_CHANNEL, err);
 	device_ref_finish(&ref);
@@ -292,34 +298,35 @@ find_jump(const struct link *link, struct np_error *err)
 		    FORWARD_HOPS_MAX);
 		return NULL;
 	}
-	return broker_steer_admit(jump, err) == 0 ? jump : NULL;
+	return device_admit(jump, err) == 0 ? jump : NULL;
 }
 
 /* Who waits for the device waits for its jump host as well: a person may be asked, `npctl open` lifts blocks there. */
 static void
-inherit_wishes(struct waiter *mine, const struct link *link)
+inherit_wishes(struct waiter *mine, const struct device *dev, const struct trial *t)
 {
 	struct pool_waiter *w;
 
-	TAILQ_FOREACH (w, &link->dev->policy.waiters, link) {
+	TAILQ_FOREACH (w, &dev->policy.waiters, link) {
 		mine->interactive |= waiter_of(w)->interactive;
 		mine->opens |= waiter_of(w)->opens;
 	}
-	if (link->trial != NULL)
-		mine->interactive |= link->trial->waiter->interactive;
+	if (t != NULL)
+		mine->interactive |= t->waiter->interactive;
 }
 
 void
-forward_begin(struct link *link)
+forward_begin(struct device *dev, struct link *link)
 {
-	struct broker *b = link->dev->broker;
+	struct broker *b = dev->broker;
+	const struct target *target = link_target(link);
 	struct np_error err;
-	struct device *jump = find_jump(link, &err);
+	struct device *jump = find_jump(dev, target, &err);
 	struct forward *f;
 
 	if (jump == NULL) {
 		err.reason = REASON_JUMP_FAILED;
-		error_prefix(&err, "jump host %s", link->target->proxy_jump);
+		error_prefix(&err, "jump host %s", target->proxy_jump);
 		link_failed(link, &err);
 		return;
 	}
@@ -331,11 +338,11 @@ forward_begin(struct link *link)
 	f->waiter.ops = &waiter_callbacks;
 	f->waiter.pool.id = broker_next_id(b);
 	f->waiter.pool.slotless = true;
-	f->waiter.agent_socket = link->agent_socket;
-	f->waiter.queue_timeout = link->target->connection_timeout;
+	f->waiter.agent_socket = link_agent_socket(link);
+	f->waiter.queue_timeout = target->connection_timeout;
 	f->link = link;
-	link->forward = f;
-	inherit_wishes(&f->waiter, link);
+	link_set_forward(link, f);
+	inherit_wishes(&f->waiter, dev, link_trial(link));
 	TAILQ_INSERT_TAIL(&b->forwards, f, entry);
 	b->requests_count++;
 	device_enter(jump, &f->waiter);
@@ -411,8 +418,8 @@ forwards_follow_drains(struct broker *b)
 	struct forward *f;
 
 	TAILQ_FOREACH (f, &b->forwards, entry) {
-		if (f->waiter.dev->policy.draining && f->link != NULL && f->link->entry.pool != NULL &&
-		    f->link->dev->policy.waiters_count == 0)
-			link_drain(f->link, "its jump host is drained by the operator");
+		if (f->waiter.dev->policy.draining && f->link != NULL && link_entry(f->link)->pool != NULL &&
+		    device_of(f->link)->policy.waiters_count == 0)
+			device_drain_link(f->link, "its jump host is drained by the operator");
 	}
 }

@@ -19,8 +19,8 @@ struct link;
 
 #define FORWARD_HOPS_MAX 8
 
-/* Looks for a way to the target of the link, which is dialled over it; it may have failed when this returns. */
-void forward_begin(struct link *link);
+/* Looks for a way to the target of a session of dev, which is dialled over it; it may have failed when this returns. */
+void forward_begin(struct device *dev, struct link *link);
 /* The link has gone, or needs it no longer. */
 void forward_end(struct forward *f);
 /* The link gives up before the way is open: it fails for that reason. */

@@ -14,7 +14,7 @@
 static struct waiter *
 trial_audience(const struct link *link)
 {
-	struct waiter *w = link->trial != NULL ? link->trial->waiter : NULL;
+	struct waiter *w = link_trial(link) != NULL ? link_trial(link)->waiter : NULL;
 
 	return w != NULL ? w->ops->audience(w, 0) : NULL;
 }
@@ -36,7 +36,9 @@ find_audience(struct device *dev, int depth)
 struct waiter *
 link_audience(const struct link *link, int depth)
 {
-	return link->entry.trial ? trial_audience(link) : find_audience(link->dev, depth);
+	struct device *dev = NP_CONTAINER(link_home(link), struct device, home);
+
+	return link_is_trial(link) ? trial_audience(link) : find_audience(dev, depth);
 }
 
 static const char *
@@ -71,7 +73,7 @@ pool_asks(const struct device *dev, int depth)
 			return true;
 	}
 	TAILQ_FOREACH (e, &dev->policy.entries, link) {
-		const struct forward *f = link_of_entry(e)->forward;
+		const struct forward *f = link_forward(link_of_entry(e));
 		const struct device *jump = f != NULL ? forward_awaits(f) : NULL;
 		if (jump != NULL && depth < FORWARD_HOPS_MAX && pool_asks(jump, depth + 1))
 			return true;
@@ -204,17 +206,16 @@ question_drop(struct waiter *w)
 	}
 }
 
+/* The dial of link asks. */
 void
-broker_prompt_ask(const struct connect_prompt *prompt, void *arg)
+question_of_login(struct device *dev, struct link *link, const struct connect_prompt *prompt)
 {
-	struct broker *b = arg;
-	struct device *dev = device_by_job(b, prompt->job_id);
-	struct link *link = link_by_job(b, prompt->job_id);
-	bool trial = link != NULL && link->entry.trial;
-	struct waiter *w = trial ? trial_audience(link) : dev != NULL ? find_audience(dev, 0) : NULL;
+	struct broker *b = dev->broker;
+	bool trial = link_is_trial(link);
+	struct waiter *w = link_audience(link, 0);
 	struct broker_prompt *p;
 
-	if (dev != NULL && !trial)
+	if (!trial)
 		dev->prompted = true;
 	if (w == NULL) {
 		connector_answer(b->connector, prompt->job_id, prompt->prompt_id, NULL);
@@ -273,7 +274,7 @@ broker_prompts_drop(struct device *dev)
 
 /* Who asked has gone (the server closed the connection, the attempt was given up): nobody wants the answer. */
 void
-broker_prompts_drop_job(struct broker *b, uint64_t job_id)
+questions_drop_job(struct broker *b, uint64_t job_id)
 {
 	struct broker_prompt *p, *next;
 
@@ -283,21 +284,18 @@ broker_prompts_drop_job(struct broker *b, uint64_t job_id)
 	}
 }
 
+/* Something that the login of link has to say; NULL: what goes before all log-ins has. */
 void
-broker_connector_notice(uint64_t job_id, const char *text, void *arg)
+notice_of_login(struct device *dev, struct link *link, const char *text)
 {
-	struct device *dev = device_by_job(arg, job_id);
-	struct link *link = link_by_job(arg, job_id);
+	struct trial *t = link != NULL ? link_trial(link) : NULL;
 	struct pool_waiter *w;
 
-	if (dev == NULL)
-		return;
 	log_info("session", "%s: %s", dev->conf->name, text);
-	if (link != NULL && link->entry.trial) {
-		if (link->trial != NULL)
-			link->trial->waiter->ops->notice(link->trial->waiter, text);
+	if (t != NULL)
+		t->waiter->ops->notice(t->waiter, text);
+	if (link != NULL && link_is_trial(link))
 		return;
-	}
 	TAILQ_FOREACH (w, &dev->policy.waiters, link)
 		waiter_of(w)->ops->notice(waiter_of(w), text);
 }

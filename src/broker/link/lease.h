@@ -49,6 +49,17 @@ void link_lease(struct link *link, struct lease *l);
 /* l gives it back, if it has one.  holder: whose next request may go on where a shell is now; NULL: nobody. */
 void link_release(struct lease *l, struct holder *holder);
 
+/* ---- shells that wait for a client, between two requests or until it has read ---- */
+
+struct link_home;
+extern const char link_hold_died[]; /* for holder.lost */
+/* The session of that home whose shell is kept by holder, or NULL. */
+struct link *link_kept(const struct link_home *home, const struct holder *holder);
+/* It is held, or paused: the shell is for others.  why: static text for the holder. */
+void link_take_back(struct link *link, const char *why);
+/* The holder goes: what it kept is given back. */
+void links_unhold(struct holder *holder);
+
 /* ---- on its shell; l has the lease ---- */
 
 /* Begin an operation: 0, or -1 with err as cli_run() and the others. */

@@ -1,5 +1,13 @@
 /*
- * A session with its shell: made, leased, ended.  Main thread only.
+ * A session with its shell: dialled, adopted, brought to its prompt, leased, ended.  Main thread only.
+ *
+ *   BORN -> (WAY: a jump host is asked for one) -> DIALLING -> ADOPTED -> (LOGIN: on its command line) -> READY ->
+ * (freed)
+ *
+ *   any but READY -> failed(), READY -> closed(), the last event; the link is freed when that returns.
+ *
+ * It tells its device by struct link_events, who uses it by struct lease_events (lease.h), who watches how it comes
+ * about by struct trial_events.  Of these it knows no more than the tables.
  */
 #ifndef NP_LINK_H
 #define NP_LINK_H
@@ -10,51 +18,108 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "broker/link/job.h"
 #include "broker/link/lease.h"
-#include "login/connector.h"
+#include "broker/link/login_files.h"
+#include "conf/conf.h"
+#include "platform/platform.h"
 #include "pool/pool.h"
 #include "target/target.h"
+#include "transport/session.h"
 #include <cjson/cJSON.h>
 
-struct broker;
-struct client;
-struct device;
+#define PLATFORM_AUTODETECT "autodetect" /* device_type, and the definition that serves until the true one is known */
+
+struct forward;
 struct link;
-struct request;
-struct message;
+struct transcript;
+struct trial;
+struct waiter;
 
-/* ---- link.c ---- */
+/* What a session tells its device.  None is called from inside a function that begins or leases a session. */
+struct link_events {
+	/* It needs a way through target->proxy_jump: link_dial_over() or link_failed(). */
+	void (*needs_way)(struct link *link);
+	/* It needs the way no longer, before that was open: fails it. */
+	void (*gives_way_up)(struct link *link, const char *why);
+	/* The dial asks a person, or has something to say to one. */
+	void (*prompt)(struct link *link, const struct connect_prompt *prompt);
+	void (*notice)(struct link *link, const char *text);
+	/* The dial is over, however it ended: nobody wants answers any more. */
+	void (*dialled)(struct link *link, uint64_t job);
+	/* It has been made, and where there is a command line, that is at its prompt. */
+	void (*ready)(struct link *link);
+	/* It could not be made; the agent's key list that did not help, or 0. */
+	void (*failed)(struct link *link, const struct np_error *err, uint64_t agent_hash);
+	/* It begins to end by itself: nobody may get it any longer. */
+	void (*closing)(struct link *link);
+	void (*closed)(struct link *link, const struct np_error *why);
+	/* After failed() or closed(): the last of all. */
+	void (*gone)(struct link *link);
+	/* It has shown a sign of life; rtt: seconds, negative when not measured. */
+	void (*alive)(struct link *link, double rtt);
+	/* The number of its slots has changed. */
+	void (*slots)(struct link *link, int max);
+	/* A lease is over. */
+	void (*freed)(struct link *link, bool carried);
+	/* Its shell rests: a client keeps it for its next request, or (NULL) has to read first.  Not any more. */
+	void (*held)(struct link *link, const struct holder *holder);
+	void (*unheld)(struct link *link);
+	/* device_type autodetect: what it is; NULL: not what it was taken for. */
+	void (*recognised)(struct link *link, const struct platform *found);
+};
 
-extern const struct connector_events broker_connector_events;
-void link_connect(struct device *dev, const struct pool_action *action);
+/* Where sessions belong: embedded in their device, which keeps it true. */
+struct link_home {
+	const struct link_events *events;
+	struct ev_loop *loop;
+	struct jobs *jobs;
+	uint32_t *random;
+	struct platforms *const *platforms; /* to be recognised by */
+	const struct device_conf *conf;
+	struct platform *platform; /* its sessions are shells of this one; NULL: every command has a channel */
+	uint64_t commands;         /* begun on its sessions */
+};
+
+/* A definition that fits most command lines serves until the right one is known. */
+bool link_home_detects(const struct link_home *home);
+
+/* ---- life ---- */
+
+struct link_wishes {
+	uint64_t id;              /* never repeats */
+	struct target *target;    /* a reference is taken */
+	const char *agent_socket; /* copied */
+	bool records, sees_login; /* as those of a waiter */
+	struct trial *trial;      /* watches, or NULL */
+};
+
+struct link *link_create(struct link_home *home, const struct link_wishes *wishes) NP_MALLOC;
+/* Begins to make it; it may have failed and be gone when this returns. */
+void link_begin(struct link *link);
+/*
+ * Closes a session, or gives up the attempt to make one; what follows comes by events.  One that still logs in on its
+ * command line remains an attempt until it has ended.
+ */
 void link_end(struct link *link, enum np_reason reason, const char *why);
-/* Nobody gets it any more, nor those that it carries as a jump host: they would hold it. */
-void link_drain(struct link *link, const char *why);
+/* The way through a jump host: open (fd is taken over), not to be had, ended under the link. */
+void link_dial_over(struct link *link, int fd, const char *jump);
+void link_failed(struct link *link, const struct np_error *err);
+void link_way_lost(struct link *link, const struct np_error *why);
+/* Tells its leases that it is to end when they have. */
+void link_tell_drain(struct link *link, const char *why);
+/* Keeps what the policy reads about it true; called before the policy is asked. */
 void link_refresh(struct link *link);
-void link_ready(struct link *link);
-
-/* ---- link_shell.c ---- */
-
-void link_shell_open(struct link *link);
-bool link_shell_say_goodbye(struct link *link, const char *why);
-bool link_shell_is_leaving(const struct link *link);
-/* Types an empty line.  False: the shell is busy, nothing was sent. */
-bool link_shell_keepalive(struct link *link);
-void link_shell_finish(struct link *link);
-
-cJSON *link_shell_json(const struct link *link);
-
-/* ---- link_lease.c ---- */
-
-/* The session of the device whose shell is kept by holder, or NULL. */
-struct link *link_kept(const struct device *dev, const struct holder *holder);
-/* The policy takes the lease that rests at the prompt: its shell goes back to its first mode. */
-void link_take_back(struct link *link);
-/* It goes: what it kept is given back. */
-void links_unhold(struct holder *holder);
+/* Asks it for a sign of life; by a line: of its shell.  False: that is busy, nothing was sent. */
+bool link_probe(struct link *link, bool by_line);
+/* True when its shell logs out now and ends it afterwards. */
+bool link_say_goodbye(struct link *link, const char *why);
 
 /* ---- facts ---- */
 
+struct link *link_of_entry(struct pool_entry *e);
+struct pool_entry *link_entry(struct link *link);
+struct link_home *link_home(const struct link *link);
 uint64_t link_id(const struct link *link);
 /* How it authenticated. */
 const char *link_auth(const struct link *link);
@@ -62,13 +127,33 @@ const char *link_auth(const struct link *link);
 double link_connect_seconds(const struct link *link);
 /* clock_now(); 0: not yet. */
 double link_ready_since(const struct link *link);
-const struct target *link_target(const struct link *link);
-struct session *link_session(struct link *link);
+struct target *link_target(const struct link *link);
+/* The agent that its login uses; NULL: none, or it is done. */
+const char *link_agent_socket(const struct link *link);
+/* The files that decide about the login, as they were before it. */
+struct login_files *link_tried(struct link *link);
+bool link_needed_person(const struct link *link);
+/* NULL while it is being made. */
+struct session *link_session(const struct link *link);
+struct session_stats link_stats(const struct link *link);
+/* It was told to end, and does. */
+bool link_is_closing(const struct link *link);
+/* Its shell says goodbye just now. */
+bool link_is_leaving(const struct link *link);
+uint64_t link_commands(const struct link *link);
 /* One more command, or configuration, has begun on it. */
 void link_count_command(struct link *link);
+/* Nobody gets it: pool_trial_started(). */
+bool link_is_trial(const struct link *link);
+struct trial *link_trial(const struct link *link);
+/* The way through a jump host that carries it: its device's. */
+struct forward *link_forward(const struct link *link);
+void link_set_forward(struct link *link, struct forward *f);
+cJSON *link_json(const struct link *link, double now);
+
 /* What is written down of its shell; NULL: nothing is. */
 struct transcript *link_transcript(const struct link *link);
-/* What was seen since link_forget_seen(), at most SEEN_MAX bytes of it; from the login on, if the waiter asked. */
+/* What was seen since link_forget_seen(), 256 KiB at most; from the login on, if that was wished. */
 const struct buf *link_seen(const struct link *link);
 void link_see(struct link *link, const void *bytes, size_t size);
 void link_forget_seen(struct link *link);
@@ -77,8 +162,6 @@ bool link_has_secret(const struct link *link);
 
 /* ---- trials: how a session comes about that nobody gets ---- */
 
-struct trial;
-struct waiter;
 struct trial_events {
 	/* A step of the connector. */
 	void (*step)(struct trial *t, const struct connect_step *step);
@@ -91,6 +174,7 @@ struct trial_events {
 	/* made: by the connector; what failed was the command line. */
 	void (*failed)(struct trial *t, bool made, const struct np_error *err);
 };
+
 struct trial {
 	const struct trial_events *events;
 	struct waiter *waiter; /* who can be told and asked */
@@ -98,38 +182,8 @@ struct trial {
 	bool no_login;
 	const char *agent_socket; /* NULL: the daemon's */
 };
-/* It may have failed when this returns. */
-void link_try(struct device *dev, struct target *target, struct trial *t);
+
 /* Nobody watches any longer; the session, if it was being made, is for the caller to end. */
 struct link *trial_leave(struct trial *t);
-
-/* ---- link_detect.c ---- */
-
-cJSON *link_detect_load(void);
-const char *link_detect_known(const struct broker *b, const char *device);
-bool link_detects(const struct device *dev);
-void link_detect_begin(struct link *link);
-void link_detect_output(struct link *link, const struct buf *out);
-void link_detect_result(struct link *link);
-void link_detect_forget(struct link *link);
-
-/* The way through a jump host: open (fd is taken over), not to be had, ended under the link. */
-void link_dial_over(struct link *link, int fd, const char *jump);
-void link_failed(struct link *link, const struct np_error *err);
-void link_way_lost(struct link *link, const struct np_error *why);
-struct device *device_by_job(struct broker *b, uint64_t job);
-struct link *link_by_job(struct broker *b, uint64_t job);
-
-/* ---- link_report.c ---- */
-
-void link_report_failed(struct link *link, const struct np_error *err);
-void link_report_up(struct link *link);
-/* Before s->session is forgotten. */
-void link_report_down(struct link *link, const struct np_error *why);
-void link_report_rtt(struct link *link, double rtt);
-
-/* ---- link_json.c ---- */
-
-cJSON *link_json(struct link *link, double now);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What src/broker/link alone should see of a session.
+ * What src/broker/link alone sees of a session.
  */
 #ifndef NP_LINK_IMPL_H
 #define NP_LINK_IMPL_H
@@ -10,19 +10,21 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "cli/transcript.h"
-#include "pool/pool.h"
-#include "transport/session.h"
-#include "transport/shell.h"
-#include "target/target.h"
-#include "broker/device/device_impl.h"
 #include "broker/client/holder.h"
 #include "broker/link/link.h"
+#include "cli/transcript.h"
+#include "pool/pool.h"
+#include "target/target.h"
+#include "transport/session.h"
+#include "transport/shell.h"
 #include <ev.h>
 
 #define LINK_SEEN_MAX (256u * 1024u)
 
-/* What the shell of a session is doing. */
+/* How it comes about; moved by link_move(). */
+enum link_state { LINK_BORN, LINK_WAY, LINK_DIALLING, LINK_ADOPTED, LINK_LOGIN, LINK_READY };
+
+/* What the shell of a session is doing; moved by link_shell_set_use(). */
 enum link_use {
 	SHELL_LOGIN,    /* until the driver is ready for the first time; the session still counts as connecting */
 	SHELL_FREE,     /* at its prompt, no lease; a keep-alive may run */
@@ -39,10 +41,8 @@ struct link_shell {
 	struct np_error error; /* why it ended */
 	struct secret *secret; /* from the connector, until the driver has them */
 	struct secret *password;
-	struct secret *offered; /* the server has had it: only masked */
-	struct redact *known;   /* all secrets of this shell, for what others see of it */
-	bool outdated;          /* the configuration changed while it connected */
-	bool needed_person;
+	struct secret *offered;        /* the server has had it: only masked */
+	struct redact *known;          /* all secrets of this shell, for what others see of it */
 	bool secret_given;             /* one is configured: the base mode is where its shells belong */
 	bool records;                  /* a transcript is wanted */
 	bool sees_login;               /* what the login says is wanted in `seen` */
@@ -53,34 +53,41 @@ struct link_shell {
 	struct buf seen;               /* the answer to the last one; what a trial of the platform looks at */
 };
 
-/*
- * One SSH session, from the decision to connect to its end.  Owned by the pool's list of entries; freed by
- * link_free(), which only the two ends (failed connect, closed session) call.
- */
+/* One SSH session.  Owned by its device's pool; freed by link_free() behind its last event. */
 struct link {
 	struct pool_entry entry;
-	struct device *dev;
-	uint64_t id;             /* never repeats */
-	uint64_t dial_job;       /* connector's id while dialling */
-	struct session *session; /* NULL while connecting */
-	struct target *target;   /* what was dialled: a reference */
+	struct link_home *home;
+	uint64_t id; /* never repeats */
+	enum link_state state;
+	bool closing; /* told to end: it will */
+	struct job dial;
+	struct session *session;   /* NULL while connecting */
+	struct session_stats last; /* of a session that has closed */
+	struct target *target;     /* what was dialled: a reference */
 	struct login_files tried;
-	struct np_error jump_error; /* why the connection through the jump host ended under the dial */
-	struct trial *trial;        /* watches how it comes about, or NULL */
+	struct np_error way_error; /* why the connection through the jump host ended under the dial */
+	struct trial *trial;       /* watches how it comes about, or NULL */
 	struct lease_list leases;
-	struct forward *forward; /* the way through a jump host that carries it, or NULL */
+	struct forward *forward; /* the way through a jump host that carries it, or NULL: its device's */
 	char *agent_socket;      /* of the client that caused the login; only until it is done */
 	char *auth;              /* how it authenticated */
-	bool closing;            /* told to end; closed() is on its way */
+	bool needed_person;
 	double connect_seconds;
 	uint64_t commands; /* run on it so far */
 	struct link_shell sh;
 	char *end_why; /* of a session whose shell says goodbye first */
 };
 
+/* ---- link.c ---- */
+
+void link_ready(struct link *link);
+
 /* ---- link_shell.c ---- */
 
+void link_shell_open(struct link *link);
+void link_shell_finish(struct link *link);
 void link_shell_set_use(struct link *link, enum link_use use);
+cJSON *link_shell_json(const struct link *link);
 
 /* ---- link_lease.c ---- */
 
@@ -90,5 +97,12 @@ void link_lease_over(struct link *link);
 void link_lease_died(struct link *link);
 /* The session is gone. */
 void link_leases_leave(struct link *link);
+
+/* ---- link_detect.c ---- */
+
+void link_detect_begin(struct link *link);
+void link_detect_output(struct link *link, const struct buf *out);
+void link_detect_result(struct link *link);
+void link_detect_forget(struct link *link);
 
 #endif

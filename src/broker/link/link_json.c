@@ -1,7 +1,7 @@
 /*
  * A session as `status` shows it; never shows a secret or a command.
  */
-#include "broker/broker_impl.h"
+#include "broker/link/link_impl.h"
 #include "wire/json.h"
 
 static double
@@ -11,7 +11,7 @@ tenths(double x)
 }
 
 cJSON *
-link_json(struct link *link, double now)
+link_json(const struct link *link, double now)
 {
 	cJSON *o = cJSON_CreateObject();
 	cJSON *shell;

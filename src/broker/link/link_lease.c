@@ -5,18 +5,16 @@
  */
 #include <stdlib.h>
 
-#include "broker/broker_impl.h"
+#include "broker/link/link_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-static const char hold_taken[] =
-    "others waited for longer than 5 s: the command line was given to them, and is in its first mode again";
-static const char hold_died[] = "the session has ended meanwhile: the command line of a new one is in its first mode";
+const char link_hold_died[] = "the session has ended meanwhile: the command line of a new one is in its first mode";
 
 static bool
 has_shell(const struct link *link)
 {
-	return link->dev->platform != NULL;
+	return link->home->platform != NULL;
 }
 
 static struct cli *
@@ -36,7 +34,7 @@ unlist(struct lease *l)
 	if (l->link->sh.runner == l)
 		l->link->sh.runner = NULL;
 	if (l->paused)
-		pool_unhold(&l->link->entry);
+		l->link->home->events->unheld(l->link);
 	l->link = NULL;
 	l->paused = false;
 }
@@ -53,16 +51,14 @@ void
 link_lease_over(struct link *link)
 {
 	link_shell_set_use(link, SHELL_FREE);
-	pool_release(&link->entry, clock_now());
-	device_kick(link->dev);
-	devices_kick_room(link->dev->broker);
+	link->home->events->freed(link, false);
 }
 
 void
 link_lease_died(struct link *link)
 {
 	if (link->sh.kept.holder != NULL)
-		link->sh.kept.holder->lost = hold_died;
+		link->sh.kept.holder->lost = link_hold_died;
 	holder_drop(&link->sh.kept);
 }
 
@@ -73,15 +69,15 @@ begin_reset(struct link *link)
 	struct np_error err;
 
 	holder_drop(&link->sh.kept);
-	pool_unhold(&link->entry);
+	link->home->events->unheld(link);
 	link_shell_set_use(link, SHELL_RESETTING);
 	if (link->sh.shell == NULL || cli_state(shell_cli(link->sh.shell)) == CLI_CLOSED) {
 		link_lease_over(link); /* the session ends with its shell: nobody gets it */
 		return;
 	}
 	if (cli_reset(shell_cli(link->sh.shell), clock_now(), &err) == -1) {
-		log_error("shell", "%s#%llu: %s", link->dev->conf->name, (unsigned long long)link->id, err.text);
-		pool_closing(&link->entry);
+		log_error("shell", "%s#%llu: %s", link->home->conf->name, (unsigned long long)link->id, err.text);
+		link->home->events->closing(link);
 		link_lease_over(link);
 		session_close(link->session, REASON_INTERNAL, "%s", err.text);
 		return;
@@ -97,7 +93,7 @@ link_lease(struct link *link, struct lease *l)
 	TAILQ_INSERT_TAIL(&link->leases, l, in_link);
 	if (!has_shell(link))
 		return;
-	pool_unhold(&link->entry);
+	link->home->events->unheld(link);
 	holder_drop(&link->sh.kept);
 	link->sh.runner = l;
 	link_shell_set_use(link, SHELL_LEASED);
@@ -107,8 +103,7 @@ link_lease(struct link *link, struct lease *l)
 static void
 rest(struct link *link, const struct holder *holder)
 {
-	pool_hold(&link->entry, holder, clock_now());
-	device_kick(link->dev); /* the holder's next request may wait already */
+	link->home->events->held(link, holder);
 }
 
 static void
@@ -124,18 +119,6 @@ give_back_shell(struct link *link, struct holder *holder)
 	rest(link, holder);
 }
 
-static void
-give_back_channel(struct link *link, bool carried)
-{
-	link_refresh(link);
-	if (carried)
-		pool_release_carried(&link->entry, clock_now());
-	else
-		pool_release(&link->entry, clock_now());
-	device_kick(link->dev);
-	devices_kick_room(link->dev->broker);
-}
-
 void
 link_release(struct lease *l, struct holder *holder)
 {
@@ -147,33 +130,29 @@ link_release(struct lease *l, struct holder *holder)
 	if (has_shell(link))
 		give_back_shell(link, holder);
 	else
-		give_back_channel(link, l->carried);
+		link->home->events->freed(link, l->carried);
 }
 
 /* ---- kept where it is ---- */
 
 struct link *
-link_kept(const struct device *dev, const struct holder *holder)
+link_kept(const struct link_home *home, const struct holder *holder)
 {
 	struct kept *k;
 
 	TAILQ_FOREACH (k, &holder->list, entry) {
 		struct link *link = NP_CONTAINER(k, struct link, sh.kept);
-		if (link->dev == dev)
+		if (link->home == home)
 			return link;
 	}
 	return NULL;
 }
 
 void
-link_take_back(struct link *link)
+link_take_back(struct link *link, const char *why)
 {
-	struct holder *holder = link->sh.kept.holder;
-
-	log_info("shell", "%s#%llu: its lease was held for %.0f s: taken back", link->dev->conf->name,
-	    (unsigned long long)link->id, clock_now() - link->entry.held_since);
-	if (holder != NULL)
-		holder->lost = link->entry.state == POOL_DRAINING ? hold_died : hold_taken;
+	if (link->sh.kept.holder != NULL)
+		link->sh.kept.holder->lost = why;
 	else if (link->sh.runner != NULL)
 		unlist(link->sh.runner); /* it goes back to the queue when its client has read */
 	begin_reset(link);
@@ -194,7 +173,7 @@ static int
 begun(struct lease *l, int rc)
 {
 	if (l->paused)
-		pool_unhold(&l->link->entry);
+		l->link->home->events->unheld(l->link);
 	l->paused = false;
 	if (rc == 0)
 		shell_wake(l->link->sh.shell);
@@ -284,83 +263,4 @@ const struct platform_mode *
 link_mode(const struct lease *l)
 {
 	return driver_of(l) != NULL ? cli_mode(driver_of(l)) : NULL;
-}
-
-/* ---- facts ---- */
-
-uint64_t
-link_id(const struct link *link)
-{
-	return link->id;
-}
-
-const char *
-link_auth(const struct link *link)
-{
-	return link->auth != NULL ? link->auth : "none";
-}
-
-double
-link_connect_seconds(const struct link *link)
-{
-	return link->connect_seconds;
-}
-
-double
-link_ready_since(const struct link *link)
-{
-	return link->entry.ready_since;
-}
-
-const struct target *
-link_target(const struct link *link)
-{
-	return link->target;
-}
-
-struct session *
-link_session(struct link *link)
-{
-	return link->session;
-}
-
-void
-link_count_command(struct link *link)
-{
-	link->commands++;
-	link->dev->commands++;
-}
-
-struct transcript *
-link_transcript(const struct link *link)
-{
-	return link->sh.transcript;
-}
-
-const struct buf *
-link_seen(const struct link *link)
-{
-	return &link->sh.seen;
-}
-
-void
-link_see(struct link *link, const void *bytes, size_t size)
-{
-	size_t room = buf_room(&link->sh.seen), n = size < room ? size : room; /* the rest would say nothing more */
-
-	if (n > 0 && buf_append(&link->sh.seen, bytes, n) == -1)
-		log_debug("shell", "%s: not all of it was seen", link->dev->conf->name);
-}
-
-void
-link_forget_seen(struct link *link)
-{
-	buf_free(&link->sh.seen);
-	buf_init(&link->sh.seen, LINK_SEEN_MAX);
-}
-
-bool
-link_has_secret(const struct link *link)
-{
-	return link->sh.secret_given;
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
+#include "broker/link/link_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -38,13 +38,14 @@ link_shell_set_use(struct link *link, enum link_use use)
 {
 	if (link->sh.use == use)
 		return;
-	log_debug("shell", "%s#%llu: %s -> %s", link->dev->conf->name, (unsigned long long)link->id,
+	log_debug("shell", "%s#%llu: %s -> %s", link->home->conf->name, (unsigned long long)link->id,
 	    use_name(link->sh.use), use_name(use));
 	link->sh.use = use;
 }
 
-bool
-link_shell_keepalive(struct link *link)
+/* Types an empty line.  False: the shell is busy, nothing was sent. */
+static bool
+ask_shell(struct link *link)
 {
 	struct np_error err;
 
@@ -52,6 +53,16 @@ link_shell_keepalive(struct link *link)
 	    cli_keepalive(shell_cli(link->sh.shell), clock_now(), &err) == -1)
 		return false;
 	shell_wake(link->sh.shell);
+	return true;
+}
+
+/* Of those that ask by SSH one is in flight at most: it serves as well. */
+bool
+link_probe(struct link *link, bool by_line)
+{
+	if (by_line)
+		return ask_shell(link);
+	(void)session_probe(link->session);
 	return true;
 }
 
@@ -72,19 +83,19 @@ on_ready(struct link *link)
 	if (link->sh.use != SHELL_LOGIN || link->sh.detecting)
 		return;
 	tell_trial(link);
-	if (link_detects(link->dev)) {
+	if (link_home_detects(link->home)) {
 		link_detect_begin(link);
 		return;
 	}
 	if (link->sh.provisional) { /* another session has found out meanwhile */
-		error_set(
-		    &link->sh.error, REASON_CANCELLED, "recognised as %s: connecting again", link->dev->platform->name);
+		error_set(&link->sh.error, REASON_CANCELLED, "recognised as %s: connecting again",
+		    link->home->platform->name);
 		shell_logout(link->sh.shell);
 		return;
 	}
 	link_shell_set_use(link, SHELL_FREE);
 	link->connect_seconds = clock_now() - link->entry.created;
-	log_info("shell", "%s#%llu: at its prompt, mode %s, %.0f ms after the start", link->dev->conf->name,
+	log_info("shell", "%s#%llu: at its prompt, mode %s, %.0f ms after the start", link->home->conf->name,
 	    (unsigned long long)link->id, cli_mode(shell_cli(link->sh.shell))->name, link->connect_seconds * 1000);
 	link_ready(link);
 }
@@ -99,8 +110,7 @@ on_result(struct link *link, const struct cli_result *result)
 		break;
 	case CLI_OP_KEEPALIVE:
 		if (result->err.reason == REASON_NONE)
-			pool_alive(&link->entry, clock_now());
-		device_kick(link->dev);
+			link->home->events->alive(link, -1);
 		break;
 	case CLI_OP_NONE:
 		break;
@@ -129,7 +139,7 @@ on_dead(struct link *link, const struct np_error *err)
 	if (link->session == NULL)
 		return;
 	if (link->sh.use != SHELL_LOGIN)
-		pool_closing(&link->entry);
+		link->home->events->closing(link);
 	link->closing = true;
 	session_close(link->session, err->reason, "%s", link->end_why != NULL ? link->end_why : err->text);
 }
@@ -219,32 +229,31 @@ forget_secrets(struct link *link)
 void
 link_shell_open(struct link *link)
 {
-	struct broker *b = link->dev->broker;
-	struct cli_options options = {.platform = link->dev->platform,
+	struct cli_options options = {.platform = link->home->platform,
 	    .name = session_name(link->session),
 	    .username = link->target->user,
 	    .password = link->sh.password,
 	    .secret = link->sh.secret,
-	    .login_timeout = link->dev->conf->args.connection_timeout,
-	    .seed = ((uint64_t)b->random << 32) ^ link->id};
+	    .login_timeout = link->home->conf->args.connection_timeout,
+	    .seed = ((uint64_t)*link->home->random << 32) ^ link->id};
 
 	buf_init(&link->sh.seen, LINK_SEEN_MAX);
 	link->sh.use = SHELL_LOGIN;
-	link->sh.provisional = link_detects(link->dev);
+	link->sh.provisional = link_home_detects(link->home);
 	link->sh.secret_given = link->sh.secret != NULL;
 	link->sh.known = redact_create(link->sh.records);
 	redact_add(link->sh.known, link->sh.offered, REDACT_KEPT);
 	if (link->sh.records)
-		link->sh.transcript = transcript_create(link->dev->platform, session_banner(link->session),
+		link->sh.transcript = transcript_create(link->home->platform, session_banner(link->session),
 		    link->sh.known, link->sh.password != NULL, link->sh.secret != NULL, clock_now());
 	options.known = link->sh.known;
-	link->sh.shell = shell_open(b->loop, link->session, &options, &shell_callbacks, link);
+	link->sh.shell = shell_open(link->home->loop, link->session, &options, &shell_callbacks, link);
 	forget_secrets(link);
 }
 
 /* True when the shell logs out now and ends the session afterwards. */
 bool
-link_shell_say_goodbye(struct link *link, const char *why)
+link_say_goodbye(struct link *link, const char *why)
 {
 	if (link->sh.shell == NULL || link->sh.use != SHELL_FREE || link->end_why != NULL ||
 	    cli_state(shell_cli(link->sh.shell)) != CLI_IDLE)
@@ -256,7 +265,7 @@ link_shell_say_goodbye(struct link *link, const char *why)
 
 /* Says goodbye just now. */
 bool
-link_shell_is_leaving(const struct link *link)
+link_is_leaving(const struct link *link)
 {
 	return link->sh.shell != NULL && link->end_why != NULL;
 }

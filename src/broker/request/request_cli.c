@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "cli/transcript.h"
 
 #define FIRST_BYTE_DEFAULT 60.0
 #define IDLE_DEFAULT 60.0

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "broker/client/holder.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
@@ -477,7 +478,7 @@ static bool
 resume(struct request *r)
 {
 	struct holder *holder = client_holder(r->answer.client);
-	struct link *link = link_kept(r->dev, holder);
+	struct link *link = device_kept(r->dev, holder);
 
 	if (link != NULL) {
 		request_assigned(r, link);

@@ -50,7 +50,7 @@ broker_request_make(struct broker *b, struct client *client, const struct messag
 	if (refuse_new(b, err) == -1)
 		return -1;
 	dev = device_get(b, &params->device, broker_want_of(kind, params), err);
-	if (dev == NULL || broker_steer_admit(dev, err) == -1 || refuse_queue(b, dev, err) == -1 ||
+	if (dev == NULL || device_admit(dev, err) == -1 || refuse_queue(b, dev, err) == -1 ||
 	    broker_check_params(dev, params, err) == -1)
 		return -1;
 	r = request_create(b, kind, client, &m->id);

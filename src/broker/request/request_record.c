@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "cli/transcript.h"
 
 void
 broker_request_add_command(struct request *r, const char *text)

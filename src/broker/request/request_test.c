@@ -254,7 +254,7 @@ begin(struct request *r, struct target *target)
 	    .waiter = &r->waiter,
 	    .no_login = r->test.barred.reason != REASON_NONE,
 	    .agent_socket = r->params.agent_socket};
-	link_try(r->dev, target, &r->test.session);
+	device_try(r->dev, target, &r->test.session);
 }
 
 static struct request *

@@ -86,11 +86,6 @@ bool steer_rules_know(const struct steer_rules *rules, const char *name);
 /* Whether any device is draining. */
 bool steer_rules_drain(const struct steer_rules *rules);
 
-/* Tells the pool's policy what holds for its device. */
-void broker_steer_apply(struct device *dev);
-/* Whether a new request may come in: 0, or -1 with err (disabled, with the operator's text). */
-int broker_steer_admit(const struct device *dev, struct np_error *err) NP_MUST_CHECK;
-
 /* ---- steer_json.c ---- */
 
 /* Adds what was said about the device of that name (other: its second one, or NULL). */

@@ -17,8 +17,8 @@ close_one(struct link *link, bool now)
 {
 	if (now)
 		link_end(link, REASON_NONE, "closed by npctl");
-	else if (link->session != NULL)
-		link_drain(link, "closed by npctl");
+	else if (link_session(link) != NULL)
+		device_drain_link(link, "closed by npctl");
 	else
 		link_end(link, REASON_CANCELLED, "closed by npctl");
 }
@@ -77,13 +77,14 @@ close_session(
     struct broker *b, struct client *client, const struct message *m, uint64_t id, bool now, struct np_error *err)
 {
 	struct link *link = find_session(b, id);
+	struct pool *pool = link != NULL ? link_entry(link)->pool : NULL;
 	cJSON *result;
 
 	if (link == NULL)
 		return error_set(err, REASON_INVALID_PARAMS, "no session #%llu", (unsigned long long)id);
-	report_steered(b->events, client, now ? "close --now" : "close", link->dev->conf->name, id, 0, NULL);
-	if (link->dev->policy.entries_count == 1)
-		pool_rest(&link->dev->policy);
+	report_steered(b->events, client, now ? "close --now" : "close", link_home(link)->conf->name, id, 0, NULL);
+	if (pool != NULL && pool->entries_count == 1)
+		pool_rest(pool);
 	close_one(link, now);
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "closed", 1);
@@ -200,9 +201,9 @@ kill_id(struct broker *b, struct client *by, uint64_t id)
 	char label[48];
 
 	if (link != NULL) {
-		report_steered(b->events, by, "kill", link->dev->conf->name, id, 0, NULL);
+		report_steered(b->events, by, "kill", link_home(link)->conf->name, id, 0, NULL);
 		link_end(link, REASON_NONE, "killed by the operator (npctl kill)");
-		return killed("session", id, link->dev->conf->name);
+		return killed("session", id, link_home(link)->conf->name);
 	}
 	if (r != NULL) {
 		cJSON *result = killed("request", id, request_device(r));

@@ -32,8 +32,8 @@ sum_device(struct device *const *pools, size_t count)
 		sum.requests += (double)pools[i]->requests_done;
 		TAILQ_FOREACH (e, &p->entries, link) {
 			struct link *link = link_of_entry(e);
-			double rtt = link->session != NULL ? session_stats(link->session).rtt : -1;
-			sum.sessions += link->session != NULL;
+			double rtt = link_session(link) != NULL ? session_stats(link_session(link)).rtt : -1;
+			sum.sessions += link_session(link) != NULL;
 			sum.up |= e->state == POOL_READY || e->state == POOL_PROBING;
 			sum.running += e->leases;
 			if (rtt >= 0 && (sum.rtt < 0 || rtt < sum.rtt))

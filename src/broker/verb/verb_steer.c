@@ -47,7 +47,7 @@ drain_pool(struct device *dev, const char *why)
 	int count = 0;
 
 	TAILQ_FOREACH (e, &dev->policy.entries, link) {
-		link_drain(link_of_entry(e), why);
+		device_drain_link(link_of_entry(e), why);
 		count++;
 	}
 	return count;
@@ -151,7 +151,7 @@ steer_pools(struct broker *b, const struct order *o, const struct selection *s, 
 			sessions += reconnect_pool(dev, o->drains, agent_socket);
 			continue;
 		}
-		broker_steer_apply(dev);
+		device_steer(dev);
 		if (o->drains != NULL)
 			sessions += drain_pool(dev, o->drains);
 	}

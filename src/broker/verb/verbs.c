@@ -145,7 +145,7 @@ anything_closing(struct broker *b)
 			return true;
 		TAILQ_FOREACH (e, &dev->policy.entries, link) {
 			struct link *link = link_of_entry(e);
-			if (link->closing)
+			if (link_is_closing(link))
 				return true;
 		}
 	}

@@ -1,0 +1,191 @@
+/*
+ * What others may ask a session.
+ */
+#include <string.h>
+
+#include "broker/link/link_impl.h"
+#include "base/log.h"
+
+struct link *
+link_of_entry(struct pool_entry *e)
+{
+	return NP_CONTAINER(e, struct link, entry);
+}
+
+struct pool_entry *
+link_entry(struct link *link)
+{
+	return &link->entry;
+}
+
+struct link_home *
+link_home(const struct link *link)
+{
+	return link->home;
+}
+
+bool
+link_home_detects(const struct link_home *home)
+{
+	return home->platform != NULL && strcmp(home->platform->name, PLATFORM_AUTODETECT) == 0;
+}
+
+/* The policy knows it by three facts: its last sign of life, and how many slots it has and uses. */
+void
+link_refresh(struct link *link)
+{
+	struct session_stats stats;
+
+	if (link->session == NULL)
+		return;
+	stats = session_stats(link->session);
+	link->entry.last_rx = stats.last_rx;
+	if (link->home->platform != NULL) {
+		/* Its one channel is the shell, which serves one lease after the other. */
+		link->entry.slots_max = 1;
+		link->entry.slots_used = link->closing;
+		return;
+	}
+	link->entry.slots_used = stats.slots_used;
+	link->entry.slots_max = stats.slots_max;
+	/* One that is on its way out takes nobody in, although its end may take a while (a proxy's process). */
+	if (!stats.has_slot && link->entry.slots_used < link->entry.slots_max)
+		link->entry.slots_used = link->entry.slots_max;
+}
+
+uint64_t
+link_id(const struct link *link)
+{
+	return link->id;
+}
+
+const char *
+link_auth(const struct link *link)
+{
+	return link->auth != NULL ? link->auth : "none";
+}
+
+double
+link_connect_seconds(const struct link *link)
+{
+	return link->connect_seconds;
+}
+
+double
+link_ready_since(const struct link *link)
+{
+	return link->entry.ready_since;
+}
+
+struct target *
+link_target(const struct link *link)
+{
+	return link->target;
+}
+
+const char *
+link_agent_socket(const struct link *link)
+{
+	return link->agent_socket;
+}
+
+struct login_files *
+link_tried(struct link *link)
+{
+	return &link->tried;
+}
+
+bool
+link_needed_person(const struct link *link)
+{
+	return link->needed_person;
+}
+
+struct session *
+link_session(const struct link *link)
+{
+	return link->session;
+}
+
+struct session_stats
+link_stats(const struct link *link)
+{
+	return link->session != NULL ? session_stats(link->session) : link->last;
+}
+
+bool
+link_is_closing(const struct link *link)
+{
+	return link->closing;
+}
+
+uint64_t
+link_commands(const struct link *link)
+{
+	return link->commands;
+}
+
+void
+link_count_command(struct link *link)
+{
+	link->commands++;
+	link->home->commands++;
+}
+
+bool
+link_is_trial(const struct link *link)
+{
+	return link->entry.trial;
+}
+
+struct trial *
+link_trial(const struct link *link)
+{
+	return link->trial;
+}
+
+struct forward *
+link_forward(const struct link *link)
+{
+	return link->forward;
+}
+
+void
+link_set_forward(struct link *link, struct forward *f)
+{
+	link->forward = f;
+}
+
+struct transcript *
+link_transcript(const struct link *link)
+{
+	return link->sh.transcript;
+}
+
+const struct buf *
+link_seen(const struct link *link)
+{
+	return &link->sh.seen;
+}
+
+void
+link_see(struct link *link, const void *bytes, size_t size)
+{
+	size_t room = buf_room(&link->sh.seen), n = size < room ? size : room; /* the rest would say nothing more */
+
+	if (n > 0 && buf_append(&link->sh.seen, bytes, n) == -1)
+		log_debug("shell", "%s: not all of it was seen", link->home->conf->name);
+}
+
+void
+link_forget_seen(struct link *link)
+{
+	buf_free(&link->sh.seen);
+	buf_init(&link->sh.seen, LINK_SEEN_MAX);
+}
+
+bool
+link_has_secret(const struct link *link)
+{
+	return link->sh.secret_given;
+}
