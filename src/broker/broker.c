@@ -249,7 +249,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	audit_configure(b->events, config->audit_log);
 	report_started(b->events);
 	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &connector_callbacks, b);
-	b->jobs.connector = b->connector;
+	jobs_init(&b->jobs, b->connector);
 	double tick =
 	    options->idle_exit > 0 && options->idle_exit / 2 < TICK_SECONDS ? options->idle_exit / 2 : TICK_SECONDS;
 	ev_timer_init(&b->tick, on_tick, 0, tick > 0.05 ? tick : 0.05);

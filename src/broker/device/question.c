@@ -134,7 +134,7 @@ prompt_close(struct broker_prompt *p, struct secret *value)
 	struct waiter *asker = p->asker;
 
 	if (asker == NULL)
-		connector_answer(p->dev->broker->connector, p->job_id, p->prompt_id, value);
+		jobs_answer(&p->dev->broker->jobs, p->job_id, p->prompt_id, value);
 	prompt_free(p);
 	if (asker != NULL)
 		asker->ops->answered(asker, value);
@@ -218,7 +218,7 @@ question_of_login(struct device *dev, struct link *link, const struct connect_pr
 	if (!trial)
 		dev->prompted = true;
 	if (w == NULL) {
-		connector_answer(b->connector, prompt->job_id, prompt->prompt_id, NULL);
+		jobs_answer(&b->jobs, prompt->job_id, prompt->prompt_id, NULL);
 		return;
 	}
 	p = prompt_create(dev, prompt->kind, prompt->text, prompt->echo);

@@ -5,6 +5,36 @@
 
 #include "base/compiler.h"
 
+/* ---- connectors ---- */
+
+static uint64_t
+submit(void *connector, const struct attempt *attempt)
+{
+	return connector_submit(connector, attempt);
+}
+
+static void
+cancel(void *connector, uint64_t id, enum np_reason reason, const char *why)
+{
+	connector_cancel(connector, id, reason, why);
+}
+
+static void
+answer(void *connector, uint64_t job, uint64_t prompt, struct secret *value)
+{
+	(void)connector_answer(connector, job, prompt, value);
+}
+
+void
+jobs_init(struct jobs *jobs, struct connector *connector)
+{
+	static const struct jobs_ops ops = {.submit = submit, .cancel = cancel, .answer = answer};
+
+	*jobs = (struct jobs){.ops = &ops, .arg = connector};
+}
+
+/* ---- jobs ---- */
+
 static struct job *
 find(const struct jobs *jobs, uint64_t id)
 {
@@ -16,7 +46,7 @@ find(const struct jobs *jobs, uint64_t id)
 void
 job_submit(struct jobs *jobs, struct job *j, const struct attempt *attempt)
 {
-	j->id = connector_submit(jobs->connector, attempt);
+	j->id = jobs->ops->submit(jobs->arg, attempt);
 	hashtab_put(&jobs->table, &j->entry, j->id);
 }
 
@@ -24,7 +54,7 @@ void
 job_cancel(struct jobs *jobs, struct job *j, enum np_reason reason, const char *why)
 {
 	if (j->id != 0)
-		connector_cancel(jobs->connector, j->id, reason, why);
+		jobs->ops->cancel(jobs->arg, j->id, reason, why);
 }
 
 void
@@ -39,6 +69,12 @@ void
 jobs_finish(struct jobs *jobs)
 {
 	hashtab_finish(&jobs->table);
+}
+
+void
+jobs_answer(struct jobs *jobs, uint64_t job, uint64_t prompt, struct secret *value)
+{
+	jobs->ops->answer(jobs->arg, job, prompt, value);
 }
 
 bool
@@ -61,7 +97,7 @@ jobs_prompt(struct jobs *jobs, const struct connect_prompt *prompt)
 	if (j != NULL && j->events->prompt != NULL)
 		j->events->prompt(j, prompt);
 	else
-		connector_answer(jobs->connector, prompt->job_id, prompt->prompt_id, NULL);
+		jobs_answer(jobs, prompt->job_id, prompt->prompt_id, NULL);
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include "base/hashtab.h"
 #include "login/connector.h"
+#include "secret/secret.h"
 
 struct job;
 
@@ -17,7 +18,7 @@ struct job;
 struct job_events {
 	/* It has ended; its owner may submit it anew. */
 	void (*done)(struct job *j, struct connect_result *result);
-	/* Somebody must answer: connector_answer(). */
+	/* Somebody must answer: jobs_answer(). */
 	void (*prompt)(struct job *j, const struct connect_prompt *prompt);
 	void (*notice)(struct job *j, const char *text);
 	void (*step)(struct job *j, const struct connect_step *step);
@@ -30,17 +31,30 @@ struct job {
 	uint64_t id; /* the connector's; 0: not under way */
 };
 
+/* Who does it: connectors. */
+struct jobs_ops {
+	uint64_t (*submit)(void *arg, const struct attempt *attempt);
+	void (*cancel)(void *arg, uint64_t id, enum np_reason reason, const char *why);
+	void (*answer)(void *arg, uint64_t job, uint64_t prompt, struct secret *value);
+};
+
 struct jobs {
-	struct connector *connector;
+	const struct jobs_ops *ops;
+	void *arg;
 	struct hashtab table;
 };
+
+/* Done by the connector. */
+void jobs_init(struct jobs *jobs, struct connector *connector);
+void jobs_finish(struct jobs *jobs);
 
 void job_submit(struct jobs *jobs, struct job *j, const struct attempt *attempt);
 /* The end of it comes soon. */
 void job_cancel(struct jobs *jobs, struct job *j, enum np_reason reason, const char *why);
 /* Its answer is no longer wanted: nothing is told any more. */
 void job_forget(struct jobs *jobs, struct job *j);
-void jobs_finish(struct jobs *jobs);
+/* The answer to a prompt; NULL: none. */
+void jobs_answer(struct jobs *jobs, uint64_t job, uint64_t prompt, struct secret *value);
 
 /* For the connector's events; false: the job is none of these. */
 bool jobs_done(struct jobs *jobs, struct connect_result *result);
