@@ -74,6 +74,7 @@ fake_jobs_init(struct fake_jobs *f)
 	f->ready_fd = -1;
 	f->jobs.ops = &ops;
 	f->jobs.arg = f;
+	f->table = &f->jobs;
 }
 
 void
@@ -81,7 +82,7 @@ fake_jobs_finish(struct fake_jobs *f)
 {
 	if (f->ready_fd > 0)
 		close(f->ready_fd);
-	jobs_finish(&f->jobs);
+	jobs_finish(f->table);
 }
 
 static void
@@ -89,18 +90,27 @@ done(struct fake_jobs *f, struct connect_result *result)
 {
 	result->id = f->id;
 	result->kind = f->kind;
-	assert_true(jobs_done(&f->jobs, result));
+	assert_true(jobs_done(f->table, result));
 	target_unref(result->target);
 	file_stamps_finish(&result->read);
 	dialled_discard(result->dialled);
 }
 
 void
-fake_fail(struct fake_jobs *f, enum np_reason reason, const char *text)
+fake_fail(struct fake_jobs *f, enum np_reason reason, const char *text, uint64_t agent_hash)
 {
-	struct connect_result result = {.ok = false, .agent_keys_hash = 7};
+	struct connect_result result = {.ok = false, .agent_keys_hash = agent_hash};
 
 	error_set(&result.err, reason, "%s", text);
+	done(f, &result);
+}
+
+void
+fake_agent_keys(struct fake_jobs *f, uint64_t hash)
+{
+	struct connect_result result = {.ok = true, .agent_keys_hash = hash};
+
+	assert_int_equal(f->kind, CONNECT_AGENT_KEYS);
 	done(f, &result);
 }
 

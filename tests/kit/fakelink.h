@@ -21,6 +21,7 @@ extern double fake_now;
 
 struct fake_jobs {
 	struct jobs jobs;
+	struct jobs *table; /* where the last one stands: jobs, or a copy of it that somebody works with */
 	int submitted, cancelled, answered; /* how often */
 	uint64_t id;                        /* of the last one submitted */
 	enum connect_kind kind;
@@ -33,9 +34,11 @@ struct fake_jobs {
 void fake_jobs_init(struct fake_jobs *f);
 void fake_jobs_finish(struct fake_jobs *f);
 /* The last job ends: failed for that reason, or resolved to target (a reference is given away), or dialled. */
-void fake_fail(struct fake_jobs *f, enum np_reason reason, const char *text);
+void fake_fail(struct fake_jobs *f, enum np_reason reason, const char *text, uint64_t agent_hash);
 void fake_resolved(struct fake_jobs *f, struct target *target);
 void fake_dialled(struct fake_jobs *f);
+/* The agent has said what keys it holds. */
+void fake_agent_keys(struct fake_jobs *f, uint64_t hash);
 
 /* Where "host" is; proxy_jump may be NULL. */
 struct target *fake_target(const char *host, const char *proxy_jump);

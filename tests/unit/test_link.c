@@ -329,7 +329,7 @@ static void
 test_dial_that_fails_is_told_with_the_agents_keys(void **state NP_UNUSED)
 {
 	make("r1", NULL, NULL);
-	fake_fail(&world->jobs, REASON_AUTH_FAILED, "no");
+	fake_fail(&world->jobs, REASON_AUTH_FAILED, "no", 7);
 	check_told("dialled failed:auth_failed gone");
 	assert_int_equal(world->agent_hash, 7);
 	assert_null(world->link);
@@ -344,7 +344,7 @@ test_end_while_dialling_cancels_the_dial(void **state NP_UNUSED)
 	assert_int_equal(world->jobs.cancelled, 1);
 	assert_string_equal(world->jobs.why, "enough");
 	assert_true(link_is_closing(world->link));
-	fake_fail(&world->jobs, REASON_CANCELLED, "enough");
+	fake_fail(&world->jobs, REASON_CANCELLED, "enough", 7);
 	check_told("dialled failed:cancelled gone");
 }
 
@@ -396,7 +396,7 @@ test_way_lost_says_why_the_dial_failed(void **state NP_UNUSED)
 	link_dial_over(world->link, dup(0), "bastion");
 	error_set(&why, REASON_JUMP_FAILED, "the bastion has died");
 	link_way_lost(world->link, &why);
-	fake_fail(&world->jobs, REASON_CONNECT_FAILED, "end of file");
+	fake_fail(&world->jobs, REASON_CONNECT_FAILED, "end of file", 7);
 	check_told("way dialled failed:jump_failed gone");
 	assert_string_equal(world->err.text, "the bastion has died");
 }
@@ -645,7 +645,7 @@ test_trial_sees_each_step_and_one_end(void **state NP_UNUSED)
 	assert_true(world->jobs.steps);
 	assert_true(world->jobs.no_login);
 	jobs_step(&world->jobs.jobs, world->jobs.id, &step);
-	fake_fail(&world->jobs, REASON_CANCELLED, "no login");
+	fake_fail(&world->jobs, REASON_CANCELLED, "no login", 7);
 	check_told("way jumped:bastion step:connect dialled failed:cancelled trial-failed:dial:cancelled gone");
 }
 
