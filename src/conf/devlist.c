@@ -283,3 +283,19 @@ devlist_finish(struct devlist *list)
 	free(list->names);
 	memset(list, 0, sizeof(*list));
 }
+
+char *
+config_device_of_user(const struct config *config, const char *name)
+{
+	struct operand op;
+	char *device;
+
+	if (config_device(config, name) != NULL || operand_parse(name, &op, NULL) != 0)
+		return NULL;
+	device = op.port != 0 ? xasprintf("%s:%d", op.host, op.port) : xstrdup(op.host);
+	operand_finish(&op);
+	if (strcmp(device, name) != 0)
+		return device;
+	free(device);
+	return NULL;
+}

@@ -30,4 +30,10 @@ int devlist_expand(
     const struct config *config, const char *text, struct devlist *list, struct np_error *err) NP_MUST_CHECK;
 void devlist_finish(struct devlist *list);
 
+/*
+ * The device that this name means as one of its users, or at all: host[:port]; NULL when it is a device's own name. The
+ * caller frees it.
+ */
+char *config_device_of_user(const struct config *config, const char *name) NP_MALLOC;
+
 #endif

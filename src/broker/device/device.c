@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/operand.h"
+#include "conf/devlist.h"
 #include "base/xalloc.h"
 
 #define RESOLVE_TIMEOUT 15.0
@@ -70,29 +71,11 @@ device_make_conf(const struct config *config, const struct device_ref *ref, stru
 	return device;
 }
 
-/* The device that this name means as one of its users, or at all: host[:port]; NULL when it is a device's own name. The
- * caller frees it. */
-char *
-device_of_user(const struct config *config, const char *name)
-{
-	struct operand op;
-	char *device;
-
-	if (config_device(config, name) != NULL || operand_parse(name, &op, NULL) != 0)
-		return NULL;
-	device = op.port != 0 ? xasprintf("%s:%d", op.host, op.port) : xstrdup(op.host);
-	operand_finish(&op);
-	if (strcmp(device, name) != 0)
-		return device;
-	free(device);
-	return NULL;
-}
-
 /* Whose max_connections counts: one device may be reached as several users, by several pools. */
 static char *
 device_budget_name(const struct config *config, const struct device_ref *ref, const struct device_conf *device)
 {
-	char *name = ref->operand != NULL ? device_of_user(config, ref->operand) : NULL;
+	char *name = ref->operand != NULL ? config_device_of_user(config, ref->operand) : NULL;
 
 	if (name == NULL && ref->operand != NULL && config_device(config, ref->operand) == NULL)
 		name = xstrdup(ref->operand);

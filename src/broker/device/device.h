@@ -55,7 +55,6 @@ struct device_conf *device_make_conf(const struct config *config, const struct d
 void device_kick(struct device *dev);
 void devices_kick_room(struct broker *b);
 struct pool_room device_room(const struct device *dev);
-char *device_of_user(const struct config *config, const char *name);
 struct pool_entry *device_longer_unused(const struct device *dev, struct pool_entry *best);
 void device_free(struct device *dev);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "conf/devlist.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 
@@ -188,7 +189,7 @@ steer_rules_say(
 	int changed = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
-		char *device = device_of_user(config, s->names[i]);
+		char *device = config_device_of_user(config, s->names[i]);
 		struct steer_rule before = steer_rules_about(rules, s->names[i], device), now = before;
 
 		overlay(&now, what);
@@ -199,6 +200,6 @@ steer_rules_say(
 	if (s->all)
 		overlay(&rules->all, what);
 	for (size_t i = 0; i < s->count && !s->all; i++)
-		say_about(rules, s->names[i], device_of_user(config, s->names[i]), what);
+		say_about(rules, s->names[i], config_device_of_user(config, s->names[i]), what);
 	return changed;
 }
