@@ -55,7 +55,8 @@ client/top       : client/lib src/wire : cjson curses=nptop_screen
 circles='
 client/npexec/npexec_run 8
 src/cli/cli 9
-src/broker/broker 45
+src/broker/device/device 8
+src/broker/request/request 13
 '
 
 cd "$srcdir" || exit 99
