@@ -363,7 +363,7 @@ broker_destroy(struct broker *b)
 	free_ended(b);
 	connector_destroy(b->connector);
 	broker_shows_free(b);
-	while ((dev = TAILQ_FIRST(&b->devices)) != NULL)
+	while ((dev = device_next(b, NULL)) != NULL)
 		device_free(dev);
 	hashtab_finish(&b->by_key);
 	hashtab_finish(&b->by_name);

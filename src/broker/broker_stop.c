@@ -74,8 +74,8 @@ release_persistent(struct broker *b)
 {
 	struct device *dev;
 
-	TAILQ_FOREACH (dev, &b->devices, link)
-		dev->policy.persistent_wanted = false;
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev))
+		device_want_nothing(dev);
 }
 
 static void
@@ -135,8 +135,8 @@ shells_leaving(const struct broker *b)
 	struct pool_entry *e;
 	int leaving = 0;
 
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		TAILQ_FOREACH (e, &dev->policy.entries, link)
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+		TAILQ_FOREACH (e, &device_pool(dev)->entries, link)
 			leaving += link_is_leaving(link_of_entry(e));
 	}
 	return leaving;
@@ -149,8 +149,8 @@ log_out_shells(struct broker *b, double deadline)
 	struct device *dev;
 	struct pool_entry *e, *next;
 
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		TAILQ_FOREACH_SAFE (e, &dev->policy.entries, link, next)
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+		TAILQ_FOREACH_SAFE (e, &device_pool(dev)->entries, link, next)
 			(void)link_say_goodbye(link_of_entry(e), "the broker ends");
 	}
 	while (shells_leaving(b) > 0 && clock_now() < deadline)
@@ -164,8 +164,8 @@ end_sessions(struct broker *b)
 	struct pool_entry *e, *next;
 
 	release_persistent(b); /* a drain may have been followed by a reload */
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		TAILQ_FOREACH_SAFE (e, &dev->policy.entries, link, next) {
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+		TAILQ_FOREACH_SAFE (e, &device_pool(dev)->entries, link, next) {
 			link_end(link_of_entry(e), REASON_SHUTTING_DOWN, "the broker ends");
 		}
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/device_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/operand.h"

@@ -20,6 +20,7 @@
 struct broker;
 struct client;
 struct device;
+struct event;
 struct holder;
 struct link;
 struct trial;
@@ -82,6 +83,35 @@ cJSON *device_known_load(void);
 const char *device_known(const struct broker *b, const char *device);
 /* It is of that platform from now on; NULL: nobody knows. */
 void device_know(struct broker *b, const char *device, const char *platform);
+
+/* ---- device_facts.c ---- */
+
+/* The one after; NULL: the first, and after the last. */
+struct device *device_next(const struct broker *b, const struct device *after);
+const struct device_conf *device_settings(const struct device *dev);
+/* Whose max_connections counts: its name, or host[:port] for all its users. */
+const char *device_alias(const struct device *dev);
+/* Its sessions are shells of this one; NULL: every command has a channel. */
+struct platform *device_platform(const struct device *dev);
+/* To be read only. */
+const struct pool *device_pool(const struct device *dev);
+/* Never repeats. */
+uint64_t device_id(const struct device *dev);
+uint64_t device_requests_done(const struct device *dev);
+/* The configuration allows it no longer: it ends with its sessions. */
+bool device_is_retired(const struct device *dev);
+/* Its policy is asked before this turn is over. */
+bool device_is_kicked(struct device *dev);
+/* What commands of that operand would use now; NULL: not known. */
+const struct target *device_target_of(struct broker *b, const char *operand);
+/* It makes no session by itself any more, until a request comes or it is configured anew. */
+void device_rest(struct device *dev);
+/* The same, whoever waits: the broker ends. */
+void device_want_nothing(struct device *dev);
+/* The credentials may have changed: one log-in shows whether they still open the door. */
+void device_doubt(struct device *dev);
+/* A request of it has ended. */
+void device_served(struct device *dev);
 
 /* ---- device_access.c ---- */
 

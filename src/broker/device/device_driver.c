@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/device_impl.h"
 #include "base/log.h"
 #include "platform/platform_dirs.h"
 #include "base/text.h"

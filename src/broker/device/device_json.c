@@ -2,6 +2,7 @@
  * A device as `status` shows it; never shows a secret or a command.
  */
 #include "broker/broker_impl.h"
+#include "broker/device/device_impl.h"
 #include "wire/json.h"
 #include "base/xalloc.h"
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/device_impl.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/xalloc.h"

@@ -3,6 +3,7 @@
  * listens, and to whoever else waits for room.
  */
 #include "broker/broker_impl.h"
+#include "broker/device/device_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/device/forward.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/device_impl.h"
 #include "base/clock.h"
 
 void

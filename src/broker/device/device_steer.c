@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/device_impl.h"
 #include "base/clock.h"
 
 /* Those who wait for a way through a jump host waited for nothing they could be blamed for. */

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/device_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"

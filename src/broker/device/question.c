@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "broker/device/device_impl.h"
 #include "broker/device/forward.h"
 #include "base/clock.h"
 #include "base/log.h"

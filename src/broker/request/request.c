@@ -17,7 +17,7 @@
 const char *
 request_device(const struct request *r)
 {
-	return r->dev != NULL ? r->dev->conf->name : NULL;
+	return r->dev != NULL ? device_settings(r->dev)->name : NULL;
 }
 
 /* ---- what the device says to who waits for it ---- */
@@ -182,8 +182,7 @@ request_ended(struct request *r)
 	request_detach_peer(r);
 	request_report_ended(r);
 	if (r->dev != NULL) {
-		r->dev->last_used = clock_now();
-		r->dev->requests_done++;
+		device_served(r->dev);
 	}
 	questions_reassign(b, r->uid);
 	device_enter(NULL, &r->waiter);
@@ -352,7 +351,7 @@ add_result_fields(cJSON *o, const struct request *r)
 		cJSON_AddStringToObject(o, "exit_signal", r->end.signal);
 	request_add_session(o, r);
 	add_ms(o, "duration_ms", r->started > 0 ? clock_now() - r->started : 0);
-	if (r->dev->platform != NULL)
+	if (device_platform(r->dev) != NULL)
 		add_shell_fields(o, r);
 	if (r->params.capture) {
 		add_captured(o, "stdout", &r->captured[0]);

@@ -26,7 +26,7 @@ first_given(double own, double device, double otherwise)
 static struct cli_limits
 limits_of(const struct request *r)
 {
-	const struct conn_args *args = &r->dev->conf->args;
+	const struct conn_args *args = &device_settings(r->dev)->args;
 
 	return (struct cli_limits){
 	    .first_byte = first_given(r->params.first_byte_timeout, args->first_byte_timeout, FIRST_BYTE_DEFAULT),
@@ -67,7 +67,7 @@ start_command(struct request *r)
 	    .answers_count = r->params.answers_count,
 	    .limits = limits_of(r),
 	    .raw = r->params.raw,
-	    .prove = r->params.prove || r->dev->platform->prove,
+	    .prove = r->params.prove || device_platform(r->dev)->prove,
 	    .interactive = r->params.interactive && r->answer.client != NULL};
 	struct np_error err;
 
@@ -120,7 +120,7 @@ start_enable(struct request *r, struct secret *secret)
 static bool
 must_enable(const struct request *r)
 {
-	const struct platform_mode *mode = link_mode(&r->lease), *base = r->dev->platform->base_mode;
+	const struct platform_mode *mode = link_mode(&r->lease), *base = device_platform(r->dev)->base_mode;
 
 	if (r->kind != REQUEST_CONFIG && !r->params.enable)
 		return false;
@@ -195,7 +195,7 @@ keep_rest(struct request *r)
 static void
 secret_wanted(struct request *r)
 {
-	char *text = xasprintf("Enable password for %s: ", r->dev->conf->name);
+	char *text = xasprintf("Enable password for %s: ", device_settings(r->dev)->name);
 
 	r->cli.asked_secret = r->cli.waits_secret = true;
 	question_ask(&r->waiter, PROMPT_SECRET, text, false);
@@ -206,7 +206,7 @@ secret_wanted(struct request *r)
 static bool
 may_ask_secret(const struct request *r, const struct np_error *err)
 {
-	const struct device_conf *d = r->dev->conf;
+	const struct device_conf *d = device_settings(r->dev);
 	bool configured = d->secret != NULL || d->secret_file != NULL || d->secret_command != NULL;
 
 	return err->reason == REASON_PRIVILEGE_FAILED && !configured && !r->cli.asked_secret &&
@@ -240,7 +240,7 @@ take_error(struct request *r, const struct np_error *err)
 void
 request_cli_mode(struct request *r, const char *mode)
 {
-	const char *base = r->dev->platform->base_mode->name;
+	const char *base = device_platform(r->dev)->base_mode->name;
 
 	snprintf(r->cli.mode, sizeof(r->cli.mode), "%s", mode != NULL ? mode : "");
 	r->cli.moved =

@@ -73,7 +73,7 @@ request_give_up(struct request *r, enum np_reason reason, const char *text)
 {
 	if (r->abort.reason != REASON_NONE || r->state != REQUEST_RUNNING)
 		return;
-	if (r->dev->platform != NULL) {
+	if (device_platform(r->dev) != NULL) {
 		error_set(&r->abort, reason, "%s", text);
 		request_cli_cancel(r);
 		return;
@@ -163,7 +163,7 @@ request_pump(struct request *r)
 	request_config_pump(r);
 	if (r->stopped)
 		request_tell_rest(r);
-	else if (r->state == REQUEST_RUNNING && r->dev->platform != NULL)
+	else if (r->state == REQUEST_RUNNING && device_platform(r->dev) != NULL)
 		request_cli_pump(r);
 	else if (r->state == REQUEST_RUNNING)
 		pump_output(r);
@@ -255,7 +255,8 @@ fall_back_to_shell(struct request *r)
 	struct np_error err;
 
 	if (r->kind != REQUEST_EXEC || broker_want_of(r->kind, &r->params) != WANT_ANY ||
-	    r->dev->conf->device_type == NULL || r->dev->conf->driver == DRIVER_EXEC || r->params.env != NULL)
+	    device_settings(r->dev)->device_type == NULL || device_settings(r->dev)->driver == DRIVER_EXEC ||
+	    r->params.env != NULL)
 		return false;
 	shells = device_prefer_shells(r->dev, &err);
 	if (shells != NULL)
@@ -270,7 +271,7 @@ fall_back_to_shell(struct request *r)
 static bool
 refused_channel(struct request *r, const struct np_error *why)
 {
-	if (why->reason != REASON_EXEC_REFUSED || r->dev->platform != NULL)
+	if (why->reason != REASON_EXEC_REFUSED || device_platform(r->dev) != NULL)
 		return false;
 	request_release_lease(r);
 	return fall_back_to_shell(r);
@@ -293,7 +294,7 @@ request_try_again(struct request *r, const struct np_error *why, bool sent)
 		go_back(r);
 		return true;
 	}
-	if (sent || (r->dev->platform != NULL && !shell_is_lost(why)))
+	if (sent || (device_platform(r->dev) != NULL && !shell_is_lost(why)))
 		return false;
 	if (why->reason == REASON_EXEC_REFUSED || why->reason == REASON_INVALID_PARAMS || r->cli.moved)
 		return false;
@@ -388,7 +389,7 @@ command_on_channel(struct request *r)
 static void
 command_start(struct request *r)
 {
-	if (r->dev->platform != NULL)
+	if (device_platform(r->dev) != NULL)
 		request_cli_start(r);
 	else
 		command_on_channel(r);
@@ -397,7 +398,7 @@ command_start(struct request *r)
 static bool
 stops_on_error(const struct request *r)
 {
-	bool usual = r->dev->platform != NULL; /* on a command line, what follows depends on what was before */
+	bool usual = device_platform(r->dev) != NULL; /* on a command line, what follows depends on what was before */
 
 	return r->params.on_error == ON_ERROR_STOP || (r->params.on_error == ON_ERROR_DEFAULT && usual);
 }
@@ -507,7 +508,7 @@ request_submit(struct request *r)
 	w->holder = r->answer.client != NULL ? client_holder(r->answer.client) : NULL;
 	w->agent_socket = r->params.agent_socket;
 	w->queue_timeout = r->params.queue_timeout;
-	if (w->holder == NULL || r->dev->platform == NULL || !resume(r))
+	if (w->holder == NULL || device_platform(r->dev) == NULL || !resume(r))
 		device_wait(r->dev, w);
 }
 

@@ -27,7 +27,7 @@ request_cancel(struct request *r, bool answer)
 	case REQUEST_RUNNING:
 		if (r->kind == REQUEST_TEST)
 			broker_test_cancel(r);
-		else if (r->dev->platform != NULL)
+		else if (device_platform(r->dev) != NULL)
 			request_cli_cancel(r);
 		else if (r->chan != NULL)
 			chan_abandon(r->chan);
@@ -71,7 +71,7 @@ request_eof(struct request *r)
 void
 request_signal(struct request *r, const char *name)
 {
-	if (r->dev->platform != NULL && r->state == REQUEST_RUNNING && strcmp(name, "INT") == 0)
+	if (device_platform(r->dev) != NULL && r->state == REQUEST_RUNNING && strcmp(name, "INT") == 0)
 		request_give_up(r, REASON_CANCELLED, "interrupted");
 	else if (r->chan != NULL)
 		chan_signal(r->chan, name);

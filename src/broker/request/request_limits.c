@@ -10,7 +10,7 @@
 static double
 first_byte_limit(const struct request *r)
 {
-	double own = r->params.first_byte_timeout, device = r->dev->conf->args.first_byte_timeout;
+	double own = r->params.first_byte_timeout, device = device_settings(r->dev)->args.first_byte_timeout;
 
 	return own >= 0 ? own : device >= 0 ? device : 0;
 }
@@ -18,7 +18,7 @@ first_byte_limit(const struct request *r)
 static double
 idle_limit(const struct request *r)
 {
-	double own = r->params.idle_timeout, device = r->dev->conf->args.idle_timeout;
+	double own = r->params.idle_timeout, device = device_settings(r->dev)->args.idle_timeout;
 
 	return own >= 0 ? own : device >= 0 ? device : 0;
 }
@@ -26,7 +26,7 @@ idle_limit(const struct request *r)
 static double
 total_limit(const struct request *r)
 {
-	return r->params.timeout >= 0 ? r->params.timeout : r->dev->conf->args.timeout;
+	return r->params.timeout >= 0 ? r->params.timeout : device_settings(r->dev)->args.timeout;
 }
 
 static bool
@@ -54,7 +54,7 @@ next_limit(const struct request *r)
 	struct limit best = {REASON_NONE, 0, 0};
 
 	if (r->state == REQUEST_GATHERING) {
-		earlier(&best, REASON_IDLE_TIMEOUT, r->last_activity, r->dev->conf->args.prompt_timeout);
+		earlier(&best, REASON_IDLE_TIMEOUT, r->last_activity, device_settings(r->dev)->args.prompt_timeout);
 		return best;
 	}
 	earlier(&best, REASON_COMMAND_TIMEOUT, r->started, total_limit(r));

@@ -42,8 +42,8 @@ verb_platform_test(struct broker *b, struct client *client, const struct message
 	if (rc == -1)
 		return -1;
 	broker_request_add_command(r, "");
-	if (r->dev->platform->detect_command != NULL)
-		broker_request_add_command(r, r->dev->platform->detect_command);
+	if (device_platform(r->dev)->detect_command != NULL)
+		broker_request_add_command(r, device_platform(r->dev)->detect_command);
 	request_submit(r);
 	return 0;
 }
@@ -54,7 +54,7 @@ verb_platform_test(struct broker *b, struct client *client, const struct message
 static int
 say_errors(struct request *r, const char *what)
 {
-	const struct platform *p = r->dev->platform;
+	const struct platform *p = device_platform(r->dev);
 	const struct buf *seen = link_seen(r->lease.link);
 	const char *line = (const char *)buf_head(seen), *end = line + seen->len;
 	int count = 0;
@@ -76,7 +76,7 @@ say_errors(struct request *r, const char *what)
 static void
 say_login(struct request *r)
 {
-	const struct platform *p = r->dev->platform;
+	const struct platform *p = device_platform(r->dev);
 	const struct platform_mode *mode = link_mode(&r->lease);
 
 	say(r, "platform", "%s (%s, %s), read from %s", p->name, p->title != NULL ? p->title : p->name,
@@ -104,7 +104,7 @@ say_recognised(struct request *r)
 	const struct buf *seen = link_seen(r->lease.link);
 	const struct platform *found = platforms_guess(r->broker->platforms, (const char *)buf_head(seen), seen->len);
 
-	if (found == r->dev->platform)
+	if (found == device_platform(r->dev))
 		say(r, "detect", "its answer is recognised as %s", found->name);
 	else if (found != NULL)
 		say(r, "detect", "its answer is that of %s: is `device_type` right?", found->name);
@@ -138,7 +138,7 @@ say_command(struct request *r, const struct cli_result *result)
 static bool
 try_config(struct request *r)
 {
-	const struct platform *p = r->dev->platform;
+	const struct platform *p = device_platform(r->dev);
 	struct cli_config config = {.dry_run = p->config.candidate};
 	const struct platform_mode *mode = link_mode(&r->lease);
 	struct np_error err;

@@ -34,7 +34,7 @@ verb_record(struct broker *b, struct client *client, const struct message *m, st
 		return -1;
 	if (r->params.commands_count == 0)
 		broker_request_add_command(
-		    r, r->dev->platform->detect_command != NULL ? r->dev->platform->detect_command : "");
+		    r, device_platform(r->dev)->detect_command != NULL ? device_platform(r->dev)->detect_command : "");
 	request_submit(r);
 	return 0;
 }

@@ -126,8 +126,8 @@ request_known(struct request *r)
 	if (r->known != NULL)
 		return r->known;
 	r->known = redact_create(true);
-	redact_add(r->known, r->dev->conf->password, REDACT_KEPT);
-	redact_add(r->known, r->dev->conf->secret, REDACT_KEPT);
+	redact_add(r->known, device_settings(r->dev)->password, REDACT_KEPT);
+	redact_add(r->known, device_settings(r->dev)->secret, REDACT_KEPT);
 	for (size_t i = 0; i < r->params.answers_count; i++)
 		redact_add(r->known, r->params.answers[i].text, REDACT_KEPT);
 	return r->known;
@@ -152,7 +152,7 @@ add_command(struct event *e, struct request *r)
 		return NULL;
 	if (link_known(&r->lease) != NULL)
 		redact_add_all(request_known(r), link_known(&r->lease));
-	shown = audit_command(r->broker->events, text, e->command_size, request_known(r), r->dev->platform);
+	shown = audit_command(r->broker->events, text, e->command_size, request_known(r), device_platform(r->dev));
 	e->command = shown;
 	return shown;
 }

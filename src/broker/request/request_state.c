@@ -40,7 +40,7 @@ waits(enum request_state state)
 void
 request_move(struct request *r, enum request_state state)
 {
-	const char *name = r->dev != NULL ? r->dev->conf->name : "?";
+	const char *name = r->dev != NULL ? device_settings(r->dev)->name : "?";
 
 	if (r->state == state)
 		return;

@@ -196,7 +196,7 @@ is_dialling(const struct device *dev)
 {
 	const struct pool_entry *e;
 
-	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+	TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
 		if (e->ready_since == 0)
 			return true;
 	}
@@ -207,7 +207,7 @@ is_dialling(const struct device *dev)
 static void
 judge_login(struct request *r)
 {
-	const struct pool *p = &r->dev->policy;
+	const struct pool *p = device_pool(r->dev);
 
 	if (p->block == POOL_AUTH && !r->test.login)
 		error_set(&r->test.barred, REASON_AUTH_BACKOFF,
@@ -292,7 +292,7 @@ start(struct broker *b, struct client *client, const struct message *m, struct d
 {
 	struct request *r = request_create(b, REQUEST_TEST, client, &m->id);
 	struct attempt attempt = {.kind = CONNECT_RESOLVE,
-	    .device = dev->conf,
+	    .device = device_settings(dev),
 	    .default_ssh_config = b->config->ssh_config,
 	    .ready_fd = -1,
 	    .timeout = RESOLVE_TIMEOUT};

@@ -135,6 +135,18 @@ simplify(const struct steer_rules *rules, struct steer_rule *rule)
 		rule->door = DOOR_UNSAID;
 }
 
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool
+selection_has_name(const struct selection *s, const char *name)
+{
+	return s->count > 0 && bsearch(&name, s->names, s->count, sizeof(s->names[0]), compare_names) != NULL;
+}
+
 /* Takes back what was said about one, as far as `what` says something; whether nothing is left. */
 static bool
 take_back(struct steer_rule *rule, const struct steer_rule *what)

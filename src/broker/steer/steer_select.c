@@ -33,8 +33,8 @@ add_all(const struct broker *b, struct selection *s)
 
 	for (size_t i = 0; i < b->config->devices_count; i++)
 		add_name(s, b->config->devices[i]->name);
-	TAILQ_FOREACH (dev, &b->devices, link)
-		add_name(s, dev->conf->name);
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev))
+		add_name(s, device_settings(dev)->name);
 }
 
 static int
@@ -50,12 +50,12 @@ look_around(const struct broker *b)
 	struct in_use u = {0};
 	size_t pools = 0;
 
-	TAILQ_FOREACH (dev, &b->devices, link)
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev))
 		pools++;
 	u.names = xcalloc(2 * pools + 1, sizeof(u.names[0]));
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		u.names[u.count++] = dev->conf->name;
-		u.names[u.count++] = dev->device_name;
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+		u.names[u.count++] = device_settings(dev)->name;
+		u.names[u.count++] = device_alias(dev);
 	}
 	qsort(u.names, u.count, sizeof(u.names[0]), compare_names);
 	return u;
@@ -189,13 +189,7 @@ selection_finish(struct selection *s)
 }
 
 bool
-selection_has_name(const struct selection *s, const char *name)
-{
-	return s->count > 0 && bsearch(&name, s->names, s->count, sizeof(s->names[0]), compare_names) != NULL;
-}
-
-bool
 selection_has(const struct selection *s, const struct device *dev)
 {
-	return s->all || selection_has_name(s, dev->conf->name) || selection_has_name(s, dev->device_name);
+	return s->all || selection_has_name(s, device_settings(dev)->name) || selection_has_name(s, device_alias(dev));
 }

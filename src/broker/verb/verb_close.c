@@ -29,8 +29,8 @@ find_session(struct broker *b, uint64_t id)
 	struct device *dev;
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		TAILQ_FOREACH (e, &dev->policy.entries, link) {
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+		TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
 			if (e->id == id)
 				return link_of_entry(e);
 		}
@@ -42,15 +42,15 @@ find_session(struct broker *b, uint64_t id)
 static int
 close_selected(struct broker *b, const struct selection *s, bool now)
 {
-	struct device *dev, *next_pool;
+	struct device *dev;
 	struct pool_entry *e, *next;
 	int closed = 0;
 
-	TAILQ_FOREACH_SAFE (dev, &b->devices, link, next_pool) {
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
 		if (!selection_has(s, dev))
 			continue;
-		pool_rest(&dev->policy);
-		TAILQ_FOREACH_SAFE (e, &dev->policy.entries, link, next) {
+		device_rest(dev);
+		TAILQ_FOREACH_SAFE (e, &device_pool(dev)->entries, link, next) {
 			close_one(link_of_entry(e), now);
 			closed++;
 		}
@@ -212,7 +212,7 @@ kill_id(struct broker *b, struct client *by, uint64_t id)
 		return result;
 	}
 	if (way != NULL) {
-		const char *device = forward_device(way)->conf->name;
+		const char *device = device_settings(forward_device(way))->name;
 		cJSON *result = killed("request", id, device);
 		report_steered(b->events, by, "kill", device, 0, id, NULL);
 		forward_kill(way);

@@ -121,11 +121,11 @@ hold_pool(struct holdings *h, struct device *dev)
 {
 	struct pool_entry *e;
 
-	count_state(h->devices, pool_state_word(&dev->policy));
-	h->blocked += dev->policy.block == POOL_AUTH;
-	h->paused += dev->policy.paused;
-	h->disabled += dev->policy.disabled;
-	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+	count_state(h->devices, pool_state_word(device_pool(dev)));
+	h->blocked += device_pool(dev)->block == POOL_AUTH;
+	h->paused += device_pool(dev)->paused;
+	h->disabled += device_pool(dev)->disabled;
+	TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
 		struct link *link = link_of_entry(e);
 		struct session_stats stats;
 
@@ -146,7 +146,7 @@ count_holdings(struct broker *b)
 	struct holdings h = {.ssh_in = 0};
 	struct device *dev;
 
-	TAILQ_FOREACH (dev, &b->devices, link)
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev))
 		hold_pool(&h, dev);
 	h.devices[0] += metrics_unused_devices(b);
 	return h;

@@ -22,14 +22,14 @@ struct device_sums {
 static struct device_sums
 sum_device(struct device *const *pools, size_t count)
 {
-	struct device_sums sum = {.name = pools[0]->conf->name, .rtt = -1};
+	struct device_sums sum = {.name = device_settings(pools[0])->name, .rtt = -1};
 
 	for (size_t i = 0; i < count; i++) {
-		const struct pool *p = &pools[i]->policy;
+		const struct pool *p = device_pool(pools[i]);
 		struct pool_entry *e;
 		sum.failed |= p->block != POOL_OPEN;
 		sum.queued += p->waiters_count;
-		sum.requests += (double)pools[i]->requests_done;
+		sum.requests += (double)device_requests_done(pools[i]);
 		TAILQ_FOREACH (e, &p->entries, link) {
 			struct link *link = link_of_entry(e);
 			double rtt = link_session(link) != NULL ? session_stats(link_session(link)).rtt : -1;
@@ -48,7 +48,7 @@ by_name(const void *a, const void *b)
 {
 	const struct device *const *x = a, *const *y = b;
 
-	return strcmp((*x)->conf->name, (*y)->conf->name);
+	return strcmp(device_settings(*x)->name, device_settings(*y)->name);
 }
 
 /* The pools, by name; the caller frees the list. */
@@ -58,7 +58,7 @@ sorted_pools(const struct broker *b)
 	struct device **pools = xcalloc((size_t)b->pools_count + 1, sizeof(struct device *)), *pool;
 	size_t n = 0;
 
-	TAILQ_FOREACH (pool, &b->devices, link)
+	for (pool = device_next(b, NULL); pool != NULL; pool = device_next(b, pool))
 		pools[n++] = pool;
 	qsort(pools, n, sizeof(struct device *), by_name);
 	return pools;
@@ -103,7 +103,7 @@ metrics_unused_devices(const struct broker *b)
 	int unused = (int)b->config->devices_count;
 
 	for (size_t i = 0; i < n; i += count_same(pools + i, n - i))
-		unused -= config_device(b->config, pools[i]->conf->name) != NULL;
+		unused -= config_device(b->config, device_settings(pools[i])->name) != NULL;
 	free(pools);
 	return unused;
 }

@@ -42,23 +42,6 @@ broker_conf_parts(struct conf_parts *parts, const struct broker *b, struct confi
 	return 0;
 }
 
-/* What commands of that operand would use now, if that is known. */
-static const struct target *
-known_target(const struct broker *b, const char *name)
-{
-	struct device *dev;
-
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		if (dev->retired || dev->ref.operand == NULL || dev->ref.overrides != NULL ||
-		    strcmp(dev->ref.operand, name) != 0)
-			continue;
-		device_freshen(dev);
-		if (dev->policy.resolved)
-			return dev->target;
-	}
-	return NULL;
-}
-
 /* ---- config_show ---- */
 
 static struct broker_show *
@@ -155,7 +138,7 @@ broker_verb_config_show(struct broker *b, struct client *client, const struct me
 	}
 	if (answer_room(client, err) == -1 || broker_conf_parts(&parts, b, b->config, b->platforms, device, err) == -1)
 		return -1;
-	parts.target = known_target(b, device);
+	parts.target = device_target_of(b, device);
 	if (parts.target == NULL) {
 		ask_ssh(b, client, m, &parts);
 		return 0;

@@ -156,9 +156,9 @@ static int
 compare_pools(const void *a, const void *b)
 {
 	const struct device *x = *(struct device *const *)a, *y = *(struct device *const *)b;
-	int by_name = strcmp(x->conf->name, y->conf->name);
+	int by_name = strcmp(device_settings(x)->name, device_settings(y)->name);
 
-	return by_name != 0 ? by_name : (x->serial > y->serial) - (x->serial < y->serial);
+	return by_name != 0 ? by_name : (device_id(x) > device_id(y)) - (device_id(x) < device_id(y));
 }
 
 static int
@@ -179,12 +179,12 @@ index_pools(struct rows *rows, size_t pools, const char *name, unsigned long ind
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (strcmp(rows->v[middle].dev->conf->name, name) < 0)
+		if (strcmp(device_settings(rows->v[middle].dev)->name, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < pools && strcmp(rows->v[low].dev->conf->name, name) == 0; low++, found++)
+	for (; low < pools && strcmp(device_settings(rows->v[low].dev)->name, name) == 0; low++, found++)
 		rows->v[low].index = index;
 	return found;
 }
@@ -195,7 +195,7 @@ add_pool_rows(struct broker *b, struct rows *rows, const struct selection *s)
 	struct device **sorted = xcalloc((size_t)b->pools_count + 1, sizeof(*sorted)), *pool;
 	size_t n = 0;
 
-	TAILQ_FOREACH (pool, &b->devices, link) {
+	for (pool = device_next(b, NULL); pool != NULL; pool = device_next(b, pool)) {
 		if (s == NULL || selection_has(s, pool))
 			sorted[n++] = pool;
 	}
@@ -203,7 +203,7 @@ add_pool_rows(struct broker *b, struct rows *rows, const struct selection *s)
 		qsort(sorted, n, sizeof(*sorted), compare_pools);
 	for (size_t i = 0; i < n; i++)
 		rows->v[rows->count++] =
-		    (struct row){.index = INDEX_ADHOC, .serial = sorted[i]->serial, .dev = sorted[i]};
+		    (struct row){.index = INDEX_ADHOC, .serial = device_id(sorted[i]), .dev = sorted[i]};
 	free(sorted);
 }
 
@@ -234,7 +234,7 @@ add_sessions(struct page *p, cJSON *device, struct device *dev, unsigned long af
 
 	if (dev == NULL)
 		return;
-	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+	TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
 		if (e->id <= after)
 			continue;
 		if (p->bytes >= p->bytes_max) {

@@ -46,7 +46,7 @@ drain_pool(struct device *dev, const char *why)
 	struct pool_entry *e;
 	int count = 0;
 
-	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+	TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
 		device_drain_link(link_of_entry(e), why);
 		count++;
 	}
@@ -66,16 +66,16 @@ broker_drains_follow(struct broker *b)
  * have to log in, and not against a ban on log-ins.
  */
 static void
-open_anew(struct device *dev, const char *agent_socket)
+open_anew(struct broker *b, struct device *dev, const char *agent_socket)
 {
 	struct message_id none = {.kind = MESSAGE_ID_NONE};
-	const struct pool *p = &dev->policy;
+	const struct pool *p = device_pool(dev);
 	struct request *r;
 
-	if (p->needs_person || p->block != POOL_OPEN || p->paused || p->disabled || p->draining || dev->retired ||
-	    !p->args->enabled)
+	if (p->needs_person || p->block != POOL_OPEN || p->paused || p->disabled || p->draining ||
+	    device_is_retired(dev) || !p->args->enabled)
 		return;
-	r = request_create(dev->broker, REQUEST_OPEN, NULL, &none);
+	r = request_create(b, REQUEST_OPEN, NULL, &none);
 	r->params.agent_socket = xstrdup_null(agent_socket);
 	request_enter(r, dev);
 	request_submit(r);
@@ -86,7 +86,7 @@ is_warm(const struct device *dev)
 {
 	const struct pool_entry *e;
 
-	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+	TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
 		if (!e->private_use && (e->state == POOL_READY || e->state == POOL_PROBING))
 			return true;
 	}
@@ -94,15 +94,15 @@ is_warm(const struct device *dev)
 }
 
 static int
-reconnect_pool(struct device *dev, const char *why, const char *agent_socket)
+reconnect_pool(struct broker *b, struct device *dev, const char *why, const char *agent_socket)
 {
 	bool warm = is_warm(dev);
 	int count = drain_pool(dev, why);
 
 	/* Whoever asks for it may have changed the credentials: one log-in shows whether they still open the door. */
-	dev->policy.proven = false;
+	device_doubt(dev);
 	if (warm)
-		open_anew(dev, agent_socket);
+		open_anew(b, dev, agent_socket);
 	return count;
 }
 
@@ -141,14 +141,14 @@ check_names(const struct order *o, const cJSON *params, struct np_error *err)
 static int
 steer_pools(struct broker *b, const struct order *o, const struct selection *s, const char *agent_socket)
 {
-	struct device *dev, *next;
+	struct device *dev;
 	int sessions = 0;
 
-	TAILQ_FOREACH_SAFE (dev, &b->devices, link, next) {
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
 		if (!selection_has(s, dev))
 			continue;
 		if (o->reconnects) {
-			sessions += reconnect_pool(dev, o->drains, agent_socket);
+			sessions += reconnect_pool(b, dev, o->drains, agent_socket);
 			continue;
 		}
 		device_steer(dev);

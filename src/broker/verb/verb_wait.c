@@ -96,10 +96,10 @@ is_over(struct broker *b, const struct steer_wait *w)
 	struct device *dev;
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (dev, &b->devices, link) {
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
 		if (!selection_has(&w->selection, dev))
 			continue;
-		TAILQ_FOREACH (e, &dev->policy.entries, link) {
+		TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
 			if (e->id <= w->last)
 				return false;
 		}

@@ -13,8 +13,8 @@ is_known(const struct broker *b, const char *device)
 
 	if (config_device(b->config, device) != NULL)
 		return true;
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		if (strcmp(dev->conf->name, device) == 0 || strcmp(dev->device_name, device) == 0)
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+		if (strcmp(device_settings(dev)->name, device) == 0 || strcmp(device_alias(dev), device) == 0)
 			return true;
 	}
 	return false;

@@ -140,10 +140,10 @@ anything_closing(struct broker *b)
 
 	if (clients_closing(b->clients) || !TAILQ_EMPTY(&b->reloads))
 		return true;
-	TAILQ_FOREACH (dev, &b->devices, link) {
-		if (ev_is_pending(&dev->kick))
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+		if (device_is_kicked(dev))
 			return true;
-		TAILQ_FOREACH (e, &dev->policy.entries, link) {
+		TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
 			struct link *link = link_of_entry(e);
 			if (link_is_closing(link))
 				return true;
