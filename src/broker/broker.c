@@ -36,20 +36,12 @@ on_left(struct client *client, void *arg)
 
 static const struct client_events client_callbacks = {.frame = on_frame, .left = on_left};
 
-/* The last connection is for who looks or steers: an operator must get in when everybody else has. */
-void
-broker_too_many(const struct broker *b, struct np_error *err)
-{
-	error_set(err, REASON_QUEUE_FULL, "the broker already serves %d clients (max_clients): try again later",
-	    b->config->max_clients);
-}
-
 static void
 refuse_client(struct broker *b, struct client *client)
 {
 	struct np_error err;
 
-	broker_too_many(b, &err);
+	clients_too_many(b->config->max_clients, &err);
 	log_warning("broker", "client refused: %s", err.text);
 	report_refused(b->events, client, NULL, &err);
 	client_refuse(client, &err);
@@ -287,50 +279,6 @@ const char *
 broker_path(const struct broker *b)
 {
 	return listener_path(b->listener);
-}
-
-static int
-reload(struct broker *b, int *changed, struct np_error *err)
-{
-	struct config *config = config_load(b->options.config_file, err);
-
-	*changed = 0;
-	if (config == NULL) {
-		audit_reopen(b->events); /* who rotates logs need not know of bad files */
-		report_reloaded(b->events, 0, err);
-		log_error("config", "reload refused, the former configuration stays in force: %s", err->text);
-		return -1;
-	}
-	for (size_t i = 0; i < config->warnings_count; i++)
-		log_warning("config", "%s", config->warnings[i]);
-	struct platforms *platforms = broker_platforms_load(config);
-	devices_reload(b, config, platforms, changed);
-	platforms_unref(b->platforms);
-	b->platforms = platforms;
-	config_unref(b->config);
-	b->config = config;
-	if (config->log_level_given && !b->options.fixed_log_level)
-		log_set_level(config->log_level);
-	audit_configure(b->events, config->audit_log);
-	report_reloaded(b->events, *changed, NULL);
-	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
-	devices_tick(b);
-	return 0;
-}
-
-int
-broker_reload(struct broker *b, int *changed, struct np_error *err)
-{
-	bool tell = !b->stopping; /* READY=1 would take the STOPPING=1 back */
-	int rc;
-
-	if (tell && b->options.reloading != NULL)
-		b->options.reloading(b->options.arg);
-	log_reopen();
-	rc = reload(b, changed, err);
-	if (tell && b->options.reloaded != NULL)
-		b->options.reloaded(rc == -1 ? err : NULL, b->options.arg);
-	return rc;
 }
 
 /* ---- the end ---- */

@@ -72,12 +72,17 @@ struct broker {
 	ev_prepare turn;
 };
 
-void broker_too_many(const struct broker *b, struct np_error *err);
-
 static inline uint64_t
 broker_next_id(struct broker *b)
 {
 	return ++b->next_id;
+}
+
+/* A session or a request has ended: who waits for that is answered when the turn ends. */
+static inline void
+broker_note_end(struct broker *b)
+{
+	b->waits_due = true;
 }
 
 /* ---- broker_stop.c ---- */

@@ -256,6 +256,12 @@ clients_exceed(const struct clients *all, int max)
 	return n > max;
 }
 
+void
+clients_too_many(int max, struct np_error *err)
+{
+	error_set(err, REASON_QUEUE_FULL, "the broker already serves %d clients (max_clients): try again later", max);
+}
+
 struct client *
 clients_next(const struct clients *all, const struct client *after)
 {

@@ -40,6 +40,8 @@ struct client *clients_accept(struct clients *all, uint64_t id, int fd, pid_t pi
 int clients_count(const struct clients *all);
 /* Whether there are more than `max` that are served: who leaves, or was refused, takes no other's place. */
 bool clients_exceed(const struct clients *all, int max);
+/* Says that there are too many: more than max. */
+void clients_too_many(int max, struct np_error *err);
 /* The one after, in the order of their coming; NULL: the first, and after the last. */
 struct client *clients_next(const struct clients *all, const struct client *after);
 struct client *clients_by_id(const struct clients *all, uint64_t id); /* or NULL */

@@ -119,7 +119,8 @@ on_gone(struct link *link)
 	if (link_forward(link) != NULL)
 		forward_end(link_forward(link));
 	b->sessions_count--;
-	b->waits_due = b->idle_due = true;
+	b->idle_due = true;
+	broker_note_end(b);
 	device_kick(dev);
 	devices_kick_room(b);
 }

@@ -75,7 +75,7 @@ forward_free(struct forward *f)
 	dev->last_used = clock_now();
 	dev->requests_done++;
 	device_enter(NULL, &f->waiter);
-	b->waits_due = true;
+	broker_note_end(b);
 	b->requests_count--;
 	TAILQ_REMOVE(&b->forwards, f, entry);
 	free(f);

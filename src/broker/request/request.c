@@ -186,7 +186,7 @@ request_ended(struct request *r)
 	}
 	questions_reassign(b, r->uid);
 	device_enter(NULL, &r->waiter);
-	broker_waits_note(b);
+	broker_note_end(b);
 	TAILQ_REMOVE(&b->requests, r, link);
 	b->requests_count--;
 	TAILQ_INSERT_TAIL(&b->ended, r, link);

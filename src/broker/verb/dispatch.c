@@ -169,7 +169,7 @@ dispatch_request(
 	}
 	if (!verb->steers && client_is_spare(client)) {
 		if (clients_exceed(b->clients, b->config->max_clients)) {
-			broker_too_many(b, err);
+			clients_too_many(b->config->max_clients, err);
 			return -1; /* and it has to go, see there */
 		}
 		client_set_spare(client, false);

@@ -56,8 +56,6 @@ TAILQ_HEAD(steer_waits, steer_wait);
  */
 void broker_wait_for(struct broker *b, struct client *client, const struct message_id *id, const struct selection *s,
     bool empty, cJSON *result);
-/* A session or a request has ended: looked at when the turn ends. */
-void broker_waits_note(struct broker *b);
 /* At the end of a turn. */
 void broker_waits_answer(struct broker *b);
 void broker_waits_finish(struct broker *b);

@@ -80,13 +80,7 @@ broker_wait_for(struct broker *b, struct client *client, const struct message_id
 	w->last = empty ? UINT64_MAX : b->next_id;
 	w->empty = empty;
 	TAILQ_INSERT_TAIL(&b->waits, w, link);
-	broker_waits_note(b);
-}
-
-void
-broker_waits_note(struct broker *b)
-{
-	b->waits_due = true;
+	broker_note_end(b);
 }
 
 /* A session that carries others ends after them: they need not be looked for. */

@@ -1,0 +1,49 @@
+/*
+ * The configuration is read again: checked whole, handed to the devices, and the old one let go.
+ */
+#include "broker/broker_impl.h"
+#include "base/log.h"
+
+static int
+reload(struct broker *b, int *changed, struct np_error *err)
+{
+	struct config *config = config_load(b->options.config_file, err);
+
+	*changed = 0;
+	if (config == NULL) {
+		audit_reopen(b->events); /* who rotates logs need not know of bad files */
+		report_reloaded(b->events, 0, err);
+		log_error("config", "reload refused, the former configuration stays in force: %s", err->text);
+		return -1;
+	}
+	for (size_t i = 0; i < config->warnings_count; i++)
+		log_warning("config", "%s", config->warnings[i]);
+	struct platforms *platforms = broker_platforms_load(config);
+	devices_reload(b, config, platforms, changed);
+	platforms_unref(b->platforms);
+	b->platforms = platforms;
+	config_unref(b->config);
+	b->config = config;
+	if (config->log_level_given && !b->options.fixed_log_level)
+		log_set_level(config->log_level);
+	audit_configure(b->events, config->audit_log);
+	report_reloaded(b->events, *changed, NULL);
+	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
+	devices_tick(b);
+	return 0;
+}
+
+int
+broker_reload(struct broker *b, int *changed, struct np_error *err)
+{
+	bool tell = !b->stopping; /* READY=1 would take the STOPPING=1 back */
+	int rc;
+
+	if (tell && b->options.reloading != NULL)
+		b->options.reloading(b->options.arg);
+	log_reopen();
+	rc = reload(b, changed, err);
+	if (tell && b->options.reloaded != NULL)
+		b->options.reloaded(rc == -1 ? err : NULL, b->options.arg);
+	return rc;
+}
