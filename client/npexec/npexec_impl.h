@@ -1,8 +1,9 @@
 /*
  * The state of a run of npexec, shared by the files that make it up and by nobody else:
- * npexec_run.c (start, loop, end), npexec_job.c (devices and their requests), npexec_interrupt.c (signals),
- * npexec_input.c (standard input), npexec_config.c (configuration lines), npexec_message.c (what the broker sends),
- * npexec_output.c and npexec_gather.c (where output goes), npexec_progress.c (what a person sees meanwhile).
+ * npexec_run.c (start, loop, end), npexec_interrupt.c (signals), npexec_message.c (what the broker sends),
+ * npexec_input.c (standard input), npexec_config.c (configuration lines), npexec_job.c (devices and their requests),
+ * npexec_result.c (how they end), npexec_output.c and npexec_gather.c (where output goes), npexec_progress.c (what a
+ * person sees meanwhile), npexec_state.c (the facts).  A file calls those that stand behind it here.
  */
 #ifndef NP_EXEC_IMPL_H
 #define NP_EXEC_IMPL_H
@@ -85,15 +86,20 @@ struct npexec {
 	int status;         /* the largest so far */
 };
 
-/* npexec_run.c */
+/* npexec_state.c */
+/* The job whose request in flight has that id, or NULL. */
+struct npexec_job *npexec_job_find(struct npexec *x, double id);
+/* Notes the status of one command; the largest counts. */
+void npexec_add_status(struct npexec *x, struct npexec_job *job, int status);
+void npexec_cancel(struct npexec *x, struct npexec_job *job);
+void npexec_cancel_all(struct npexec *x);
+/* Nothing further is run. */
 void npexec_end(struct npexec *x, int status);
 
 /* npexec_job.c */
 /* The jobs for these names (an array that is now x's), or, with NULL, for the device operand. */
 void npexec_jobs_create(struct npexec *x, cJSON *names);
 void npexec_jobs_finish(struct npexec *x);
-/* The job whose request in flight has that id, or NULL. */
-struct npexec_job *npexec_job_find(struct npexec *x, double id);
 /* Begins what the options say for this device; not NPEXEC_LINES, where each line is sent by itself. */
 int npexec_job_begin(struct npexec *x, struct npexec_job *job, struct np_error *err) NP_MUST_CHECK;
 /* Sends a job's request for a command (NULL: as the mode says). */
@@ -103,10 +109,6 @@ int npexec_job_send(
 void npexec_jobs_advance(struct npexec *x);
 /* The request of a job has ended. */
 void npexec_job_ended(struct npexec *x, struct npexec_job *job);
-/* Notes the status of one command; the largest counts. */
-void npexec_add_status(struct npexec *x, struct npexec_job *job, int status);
-void npexec_cancel(struct npexec *x, struct npexec_job *job);
-void npexec_cancel_all(struct npexec *x);
 
 /* npexec_interrupt.c */
 /* Acts on the signals that came. */
@@ -136,8 +138,18 @@ bool npexec_messages_wanted(const struct npexec *x);
 /* A job failed as a whole: says so, also in JSON, and counts it. */
 void npexec_job_failed(struct npexec *x, struct npexec_job *job, const char *device, const struct np_error *err);
 
+/* npexec_result.c */
+/* Says how one command ended and counts it; command NULL: a shell or a whole list, nothing is printed for -j. */
+int npexec_job_result(struct npexec *x, struct npexec_job *job, const char *command, size_t size, const cJSON *result);
+/* The line of -j for a result, or those for all that a job will not run. */
+void npexec_print_json(struct npexec *x, struct npexec_job *job, const char *command, size_t size, const cJSON *result);
+void npexec_print_failure(struct npexec *x, struct npexec_job *job, const char *device, const struct np_error *err);
 /* The run ends before all jobs have begun: says so, for people unless they asked for it. */
 void npexec_jobs_skip(struct npexec *x);
+/* The error for more output than is kept. */
+void npexec_set_output_limit(const struct npexec *x, struct np_error *err);
+/* The device that an error is about, or NULL. */
+const char *npexec_error_device(const cJSON *error);
 
 /* npexec_output.c */
 /* "npexec: DEVICE: reason: text" on stderr.  device NULL: the job's, or without one (NULL) the operand. */

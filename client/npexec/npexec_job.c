@@ -44,18 +44,6 @@ npexec_jobs_finish(struct npexec *x)
 	cJSON_Delete(x->devices);
 }
 
-struct npexec_job *
-npexec_job_find(struct npexec *x, double id)
-{
-	struct npexec_job *job;
-
-	TAILQ_FOREACH (job, &x->live, link) {
-		if (job->busy && (double)job->id == id)
-			return job;
-	}
-	return NULL;
-}
-
 /* ---- requests ---- */
 
 /* Whether the bytes of our standard input are for the remote command; else it gets an empty one. */
@@ -110,33 +98,6 @@ npexec_job_begin(struct npexec *x, struct npexec_job *job, struct np_error *err)
 	const char *command = x->o->mode == NPEXEC_COMMAND ? x->o->command : NULL;
 
 	return npexec_job_send(x, job, command, command != NULL ? strlen(command) : 0, err);
-}
-
-void
-npexec_add_status(struct npexec *x, struct npexec_job *job, int status)
-{
-	if (job != NULL && status > job->status)
-		job->status = status;
-	if (status > x->status)
-		x->status = status;
-}
-
-void
-npexec_cancel(struct npexec *x, struct npexec_job *job)
-{
-	if (job->cancelled || !job->busy)
-		return;
-	job->cancelled = true;
-	npclient_notify(&x->client, job->id, "cancel", NULL);
-}
-
-void
-npexec_cancel_all(struct npexec *x)
-{
-	struct npexec_job *job;
-
-	TAILQ_FOREACH (job, &x->live, link)
-		npexec_cancel(x, job);
 }
 
 /* ---- the end of a request ---- */

@@ -247,7 +247,7 @@ append_front(struct buf *b, const char *device, const char *command, size_t comm
 
 int
 npexec_json_line(struct buf *b, const char *device, const char *command, size_t command_size, const cJSON *result,
-    const struct npexec_output *output)
+    const struct npexec_kept *output)
 {
 	if (buf_append(b, "{", 1) == -1 || append_front(b, device, command, command_size, result) == -1 ||
 	    append_members(b, result) == -1)

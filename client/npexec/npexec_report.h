@@ -40,7 +40,7 @@ char *npexec_status_line(const cJSON *result, const char *command) NP_MUST_CHECK
 char *npexec_timing_line(const cJSON *result) NP_MALLOC;
 
 /* Output of one command, kept for -j. */
-struct npexec_output {
+struct npexec_kept {
 	const void *out, *err;
 	size_t out_size, err_size;
 };
@@ -49,6 +49,6 @@ struct npexec_output {
  * of the result, both outputs.  -1 when it does not fit.
  */
 int npexec_json_line(struct buf *b, const char *device, const char *command, size_t command_size, const cJSON *result,
-    const struct npexec_output *output) NP_MUST_CHECK;
+    const struct npexec_kept *output) NP_MUST_CHECK;
 
 #endif

@@ -24,13 +24,6 @@
 /* A line of standard input is a command, and a command fits into one message. */
 #define LINE_MAX_BYTES ((size_t)256 * 1024)
 
-void
-npexec_end(struct npexec *x, int status)
-{
-	npexec_add_status(x, NULL, status);
-	x->done = true;
-}
-
 /* ---- the terminal's answers ---- */
 
 static void

@@ -53,7 +53,6 @@ client/top       : client/lib src/wire : cjson curses=nptop_screen
 
 # A circle that is larger than four files: one of its files, and how many there are.
 circles='
-client/npexec/npexec_run 8
 src/cli/cli 9
 src/broker/device/device 8
 src/broker/request/request 13

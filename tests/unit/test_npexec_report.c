@@ -92,7 +92,7 @@ test_timing_line_says_what_is_known(void **state NP_UNUSED)
 static char *
 json_line(const char *command, const char *result_text, const void *out, size_t out_size)
 {
-	struct npexec_output output = {.out = out, .out_size = out_size, .err = "", .err_size = 0};
+	struct npexec_kept output = {.out = out, .out_size = out_size, .err = "", .err_size = 0};
 	cJSON *result = cJSON_Parse(result_text);
 	struct buf b;
 
