@@ -33,8 +33,8 @@ enum npctl_parsed { NPCTL_PARSED, NPCTL_HELP, NPCTL_VERSION, NPCTL_USAGE };
 /* Fills *o (pointers into argv) and checks that the verb exists and takes these arguments. */
 enum npctl_parsed npctl_options_parse(
     int argc, char **argv, struct npctl_options *o, struct np_error *err) NP_MUST_CHECK;
-/* Prints all options, a line each. */
-void npctl_options_help(void);
+/* Prints the options that the verb takes and others do not, or (NULL) all, a line each. */
+void npctl_options_help(const struct npctl_verb *verb);
 
 /* Prints what --help does. */
 void npctl_help(void);

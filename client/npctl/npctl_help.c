@@ -34,5 +34,5 @@ npctl_help(void)
 	for (size_t i = 0; npctl_verbs[i] != NULL; i++)
 		print_verb(npctl_verbs[i]);
 	puts("\nDEVICE is a name; where several are taken also a list, a @group or a glob, or --all.\n");
-	npctl_options_help();
+	npctl_options_help(NULL);
 }

@@ -98,11 +98,18 @@ static const struct option_row {
     {"--version", NULL, "print the version", .general = true},
 };
 
+static bool
+takes(const struct npctl_verb *verb, const struct option_row *row)
+{
+	return npctl_verb_takes(verb, row->name) ||
+	       (row->member == MEMBER(all) && npctl_verb_takes(verb, "DEVICE ..."));
+}
+
 void
-npctl_options_help(void)
+npctl_options_help(const struct npctl_verb *verb)
 {
 	for (size_t i = 0; i < NP_COUNT(rows); i++)
-		if (rows[i].help != NULL)
+		if (rows[i].help != NULL && (verb == NULL || takes(verb, &rows[i])))
 			printf("  %s %-*s %s\n", rows[i].name, (int)(20 - strlen(rows[i].name)),
 			    rows[i].argument != NULL ? rows[i].argument : "", rows[i].help);
 }
@@ -162,9 +169,7 @@ check_option(const struct npctl_options *o, const struct option_row *row, struct
 	/* A second name stands behind the first. */
 	while (row->help == NULL)
 		row--;
-	if (row->general || npctl_verb_takes(o->verb, row->name))
-		return 0;
-	if (row->member == MEMBER(all) && npctl_verb_takes(o->verb, "DEVICE ..."))
+	if (row->general || takes(o->verb, row))
 		return 0;
 	snprintf(what, sizeof(what), "%s does not go with it", row->name);
 	return usage(err, o->verb->name, what);
