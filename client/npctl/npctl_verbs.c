@@ -32,7 +32,8 @@
 	X(test)                                                                                                        \
 	X(top)                                                                                                         \
 	X(watch)                                                                                                       \
-	X(metrics)
+	X(metrics)                                                                                                     \
+	X(help)
 
 #define DECLARE(name) extern const struct npctl_verb npctl_verb_##name;
 #define POINTER(name) &npctl_verb_##name,

@@ -93,6 +93,16 @@ run npctl -S "$T/nosuch" ping
 ok "npctl without a broker fails" [ "$status" -ne 0 ]
 like "$err" '^npctl: ' "and says so"
 
+for words in help 'help close' 'help config' 'help config show'; do
+	# shellcheck disable=SC2086 # words
+	run npctl $words
+	is "$status:$err" 0: "npctl $words"
+	like "$out" "npctl" "says something"
+done
+like "$(npctl help close)" '^npctl close DEVICE .*--now' "of one command its forms"
+refused 2 npctl help bogus
+refused 2 npctl help --json
+
 refused 2 netpulsed -Z
 refused 2 netpulsed extra
 refused 2 netpulsed --idle-exit never
