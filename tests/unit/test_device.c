@@ -364,6 +364,21 @@ test_what_the_operator_disabled_lets_nobody_in(void **state)
 	assert_int_equal(err.reason, REASON_DISABLED);
 }
 
+/* A platform that is recognised later changes how sessions are kept alive. */
+static void
+test_policy_learns_of_a_platform_whenever_it_is_found(void **state)
+{
+	struct world *w = *state;
+	struct device *dev = get(w, "r1");
+
+	assert_false(dev->policy.shells.given);
+	device_set_platform(dev, platforms_find(w->b.platforms, "cisco_ios"));
+	assert_true(dev->policy.shells.given);
+	assert_ptr_equal(dev->home.platform, dev->platform);
+	device_set_platform(dev, NULL);
+	assert_false(dev->policy.shells.given);
+}
+
 /* ---- questions ---- */
 
 static void
@@ -572,6 +587,7 @@ main(void)
 	    TEST(test_refused_login_answers_who_waits_and_bars_the_next),
 	    TEST(test_changed_keys_of_the_agent_open_the_door_again),
 	    TEST(test_what_the_operator_disabled_lets_nobody_in),
+	    TEST(test_policy_learns_of_a_platform_whenever_it_is_found),
 	    TEST(test_question_goes_to_who_has_a_terminal),
 	    TEST(test_question_to_nobody_is_answered_at_once),
 	    TEST(test_question_of_a_command_is_answered_to_who_asked),
