@@ -119,7 +119,7 @@ device_json(struct device *dev, bool brief, double now)
 	cJSON_AddNumberToObject(o, "bytes_in", (double)sum.bytes_in);
 	cJSON_AddNumberToObject(o, "bytes_out", (double)sum.bytes_out);
 	cJSON_AddBoolToObject(o, "persistent", dev->policy.persistent_wanted);
-	steer_json_add(o, dev->broker, dev->conf->name, dev->device_name);
+	steer_json_add(o, &dev->broker->rules, dev->conf->name, dev->device_name);
 	add_last_error(o, &dev->policy, brief, now);
 	return o;
 }
@@ -145,7 +145,7 @@ device_json_unused(const struct broker *b, const struct device_conf *d)
 	for (size_t i = 0; i < NP_COUNT(more_zeros); i++)
 		cJSON_AddNumberToObject(o, more_zeros[i], 0);
 	cJSON_AddBoolToObject(o, "persistent", d->args.persistent);
-	steer_json_add(o, b, d->name, NULL);
+	steer_json_add(o, &b->rules, d->name, NULL);
 	cJSON_AddNullToObject(o, "last_error");
 	return o;
 }

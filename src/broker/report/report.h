@@ -3,7 +3,7 @@
  * watchers (report_watch.c), the audit log (report_audit.c) and the metrics (report_metrics.c) are told.
  *
  * A hook neither allocates nor formats when nobody listens, never fails, and changes nothing but what is said here.
- * Main thread.  Included by broker_impl.h.
+ * Main thread.
  */
 #ifndef NP_BROKER_EVENT_H
 #define NP_BROKER_EVENT_H

@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "report/auditfile.h"
-#include "broker/broker_impl.h"
+#include "broker/report/report.h"
+#include "platform/platform.h"
 #include "secret/mask.h"
 #include "wire/message.h"
 #include "secret/redact.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "broker/broker_impl.h"
+#include "broker/report/report.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 

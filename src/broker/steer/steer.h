@@ -2,8 +2,7 @@
  * Steering: what an operator has said about devices, kept apart from their pools, which come and go; and who waits for
  * what he asked for to be done.  Included by broker*.c only; main thread only.
  *
- *   steer_select.c   which devices are meant
- *   steer_rules.c    what was said about them
+ * Which devices exist is not known here: names alone.
  */
 #ifndef NP_BROKER_STEER_H
 #define NP_BROKER_STEER_H
@@ -16,15 +15,10 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
-#include "wire/message.h"
-#include "base/queue.h"
+
+struct config;
 
 #define STEER_TEXT_MAX 160 /* bytes of the operator's text, with its NUL: as pool.disabled_text */
-
-struct broker;
-struct client;
-struct device;
-struct link;
 
 /* ---- which devices ---- */
 
@@ -36,15 +30,7 @@ struct selection {
 	int patterns; /* read so far */
 };
 
-/*
- * Reads one of `device` (a list as of devlist.h), `devices` (an array of such) and `all` (true) from params.  0, or -1
- * with err: invalid_params, or unknown_device for what names nothing; then nothing is selected.  On 0 the caller calls
- * selection_finish().
- */
-int selection_read(
-    const struct broker *b, const cJSON *params, struct selection *s, struct np_error *err) NP_MUST_CHECK;
 void selection_finish(struct selection *s);
-bool selection_has(const struct selection *s, const struct device *dev);
 bool selection_has_name(const struct selection *s, const char *name);
 
 /* ---- what was said ---- */
@@ -89,6 +75,6 @@ bool steer_rules_drain(const struct steer_rules *rules);
 /* ---- steer_json.c ---- */
 
 /* Adds what was said about the device of that name (other: its second one, or NULL). */
-void steer_json_add(cJSON *o, const struct broker *b, const char *name, const char *other);
+void steer_json_add(cJSON *o, const struct steer_rules *rules, const char *name, const char *other);
 
 #endif

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
+#include "broker/steer/steer.h"
+#include "conf/conf.h"
 #include "conf/devlist.h"
-#include "base/clock.h"
+#include "conf/devlist.h"
 #include "base/xalloc.h"
 
 void
@@ -139,6 +140,15 @@ static int
 compare_names(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void
+selection_finish(struct selection *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		free(s->names[i]);
+	free(s->names);
+	memset(s, 0, sizeof(*s));
 }
 
 bool

@@ -18,6 +18,7 @@
 #include "wire/message.h"
 
 struct broker;
+struct device;
 struct client;
 struct conf_parts;
 struct selection;
@@ -44,6 +45,17 @@ struct broker_reload;
 int verb_reload(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 /* At the end of a turn: carries out what was asked for, if it is time, and answers. */
 void broker_reloads_due(struct broker *b);
+
+/* ---- verb_select.c ---- */
+
+/*
+ * Reads one of `device` (a list as of devlist.h), `devices` (an array of such) and `all` (true) from params.  0, or -1
+ * with err: invalid_params, or unknown_device for what names nothing; then nothing is selected.  On 0 the caller calls
+ * selection_finish().
+ */
+int selection_read(
+    const struct broker *b, const cJSON *params, struct selection *s, struct np_error *err) NP_MUST_CHECK;
+bool selection_has(const struct selection *s, const struct device *dev);
 
 /* ---- verb_wait.c ---- */
 

@@ -179,15 +179,6 @@ selection_read(const struct broker *b, const cJSON *params, struct selection *s,
 	return rc;
 }
 
-void
-selection_finish(struct selection *s)
-{
-	for (size_t i = 0; i < s->count; i++)
-		free(s->names[i]);
-	free(s->names);
-	memset(s, 0, sizeof(*s));
-}
-
 bool
 selection_has(const struct selection *s, const struct device *dev)
 {
