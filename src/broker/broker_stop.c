@@ -19,7 +19,7 @@ commands_left(const struct broker *b)
 	int count = 0;
 
 	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->kind == REQUEST_EXEC || r->kind == REQUEST_CONFIG)
+		if (r->kind->works)
 			count++;
 	}
 	return count;

@@ -19,8 +19,9 @@ static const struct schema_word on_error_words[] = {
 
 #define AT(member) .offset = offsetof(struct exec_params, member)
 #define SECONDS(member) SCHEMA_SECONDS, AT(member), .max = SECONDS_MAX
-#define ALL (PARAMS_EXEC | PARAMS_CONFIG | PARAMS_OPEN | PARAMS_RECORD | PARAMS_TRIAL | PARAMS_TEST)
-#define RUNS (PARAMS_EXEC | PARAMS_CONFIG | PARAMS_RECORD | PARAMS_TRIAL) /* verbs that type or run something */
+#define ALL (PARAMS_EXEC | PARAMS_CONFIG | PARAMS_OPEN | PARAMS_RECORD | PARAMS_PLATFORM_TEST | PARAMS_TEST)
+/* Verbs that type or run something. */
+#define RUNS (PARAMS_EXEC | PARAMS_CONFIG | PARAMS_RECORD | PARAMS_PLATFORM_TEST)
 
 static const struct schema_row rows[] = {
     {"device", SCHEMA_KIND, .kind = &params_device_kind, .flags = SCHEMA_REQUIRED, .where = ALL},
@@ -78,9 +79,7 @@ complete(enum params_verb verb, struct exec_params *p, struct np_error *err)
 {
 	if (verb == PARAMS_EXEC && p->commands_count == 0)
 		p->kind = EXEC_SHELL;
-	if (verb == PARAMS_RECORD || verb == PARAMS_TRIAL) {
-		p->record = verb == PARAMS_RECORD;
-		p->trial = verb == PARAMS_TRIAL;
+	if (verb == PARAMS_RECORD || verb == PARAMS_PLATFORM_TEST) {
 		p->batch = p->fresh = true;
 		p->on_error = ON_ERROR_CONTINUE;
 	}

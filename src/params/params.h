@@ -73,9 +73,7 @@ struct exec_params {
 	bool enable; /* in the privileged mode */
 	bool prove;
 	bool raw;
-	bool hold;   /* the lease stays with this client after the request */
-	bool record; /* a transcript is wanted, not the output */
-	bool trial;  /* the platform is tried: a report is wanted */
+	bool hold; /* the lease stays with this client after the request */
 	struct params_answer *answers;
 	size_t answers_count;
 	/* `config` */
@@ -90,7 +88,7 @@ enum params_verb {
 	PARAMS_CONFIG = 1 << 1, /* its lines come as stdin */
 	PARAMS_OPEN = 1 << 2,
 	PARAMS_RECORD = 1 << 3, /* exec on a shell of its own; without commands, what tells the platform */
-	PARAMS_TRIAL = 1 << 4,  /* platform_test */
+	PARAMS_PLATFORM_TEST = 1 << 4,
 	PARAMS_TEST = 1 << 5
 };
 extern const struct schema_table params_table;

@@ -55,7 +55,7 @@ client/top       : client/lib src/wire : cjson curses=nptop_screen
 circles='
 src/cli/cli 9
 src/broker/device/device 8
-src/broker/request/request 13
+src/broker/request/request 7
 '
 
 cd "$srcdir" || exit 99

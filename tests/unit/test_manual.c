@@ -371,8 +371,8 @@ test_the_page_of_platforms(void **state)
 static const struct {
 	const char *section;
 	enum params_verb verb;
-} verbs[] = {{"exec", PARAMS_EXEC}, {"config", PARAMS_CONFIG}, {"open", PARAMS_OPEN}, {"platform_test", PARAMS_TRIAL},
-    {"record", PARAMS_RECORD}, {"test", PARAMS_TEST}};
+} verbs[] = {{"exec", PARAMS_EXEC}, {"config", PARAMS_CONFIG}, {"open", PARAMS_OPEN},
+    {"platform_test", PARAMS_PLATFORM_TEST}, {"record", PARAMS_RECORD}, {"test", PARAMS_TEST}};
 
 /* A request's params are a list, or a sentence that may end in one. */
 static void

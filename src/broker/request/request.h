@@ -27,7 +27,14 @@ struct request;
 struct message;
 TAILQ_HEAD(request_list, request);
 
-enum request_kind { REQUEST_EXEC, REQUEST_CONFIG, REQUEST_OPEN, REQUEST_TEST };
+/* What a request is: each stands in the file that does what it is for. */
+struct request_kind;
+extern const struct request_kind request_exec;
+extern const struct request_kind request_config;
+extern const struct request_kind request_open;
+extern const struct request_kind request_test; /* npctl test */
+extern const struct request_kind request_record;
+extern const struct request_kind request_platform_test;
 
 /*
  *   MADE --> GATHERING
@@ -54,7 +61,7 @@ enum request_state {
 /* ---- request.c ---- */
 
 struct request *request_create(
-    struct broker *b, enum request_kind kind, struct client *peer, const struct message_id *id);
+    struct broker *b, const struct request_kind *kind, struct client *peer, const struct message_id *id);
 void request_move(struct request *r, enum request_state state);
 const char *request_state_name(enum request_state state);
 void request_fail(struct request *r, const struct np_error *err);
@@ -68,33 +75,16 @@ struct request *request_of_answer(struct answer *a);
 /* It is one of the device from now on. */
 void request_enter(struct request *r, struct device *dev);
 const char *request_device(const struct request *r);
-cJSON *request_note_params(const struct request *r);
-const struct np_error *request_command_error(const struct request *r);
-bool request_command_failed(const struct request *r);
-void request_add_session(cJSON *o, const struct request *r);
-void request_send_result(struct request *r);
-void request_send_response(struct request *r);
-/* No further command runs: their results follow as the client reads them, then the response. */
-void request_stop(struct request *r);
-void request_tell_rest(struct request *r);
-
-/* ---- request_limits.c ---- */
-
-void request_start_limits(struct request *r);
 
 /* ---- request_exec.c ---- */
 
 void request_submit(struct request *r);
-void request_begin_command(struct request *r);
-size_t request_stream(struct request *r, int which, const uint8_t *p, size_t n);
-void request_keep_tail(struct request *r, int which, const void *p, size_t n);
-void request_grant_stdin(struct request *r, size_t n);
-void request_command_done(struct request *r);
-bool request_try_again(struct request *r, const struct np_error *why, bool sent);
 void request_assigned(struct request *r, struct link *link);
 void request_give_up(struct request *r, enum np_reason reason, const char *text);
+
+/* ---- request_output.c ---- */
+
 void request_credit(struct request *r, uint64_t bytes);
-void request_pump(struct request *r);
 
 /* ---- request_input.c ---- */
 
@@ -105,54 +95,33 @@ void request_signal(struct request *r, const char *name);
 void request_resize(struct request *r, int cols, int rows);
 void request_answer_prompt(struct request *r, uint64_t prompt_id, struct secret *value);
 
-/* ---- request_cli.c ---- */
+/* ---- request_shell.c ---- */
 
-void request_cli_start(struct request *r);
 extern const struct lease_events request_lease_events;
-void request_cli_pump(struct request *r);
-void request_cli_cancel(struct request *r);
 void request_cli_answer(struct request *r, struct secret *value);
-void request_cli_free(struct request *r);
-void request_cli_mode(struct request *r, const char *mode);
-void request_cli_begin(struct request *r);
 
 /* ---- request_config.c ---- */
 
 int verb_config(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-int request_config_lines(struct request *r, const void *data, size_t size, struct np_error *err);
-void request_config_eof(struct request *r);
-void request_config_line(struct request *r, const struct cli_event *event);
-/* The client has read. */
-void request_config_pump(struct request *r);
-void request_config_result(struct request *r, const struct cli_result *result);
-void request_config_fields(cJSON *o, const struct request *r);
 
 /* ---- request_record.c ---- */
 
 int verb_record(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-void broker_request_add_command(struct request *r, const char *text);
-void broker_record_command(struct request *r);
-void broker_record_result(struct request *r, const struct cli_result *result);
-void broker_record_end(struct request *r);
 
 /* ---- request_platform.c ---- */
 
 int verb_platform_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-void broker_trial_command(struct request *r);
-bool broker_trial_result(struct request *r, const struct cli_result *result);
 
 /* ---- request_test.c ---- */
 
 int broker_verb_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 bool broker_test_resolved(struct broker *b, struct connect_result *result);
-void broker_test_cancel(struct request *r);
 
 /* ---- request_make.c ---- */
 
-enum broker_want broker_want_of(enum request_kind kind, const struct exec_params *params);
 /* A request with its device, of parsed params, which are taken over; it is not in the device's queue yet. */
-int broker_request_make(struct broker *b, struct client *client, const struct message *m, enum request_kind kind,
-    struct exec_params *params, struct request **made, struct np_error *err);
+int broker_request_make(struct broker *b, struct client *client, const struct message *m,
+    const struct request_kind *kind, struct exec_params *params, struct request **made, struct np_error *err);
 
 /* ---- request_report.c; those that the broker makes for jump hosts are not told ---- */
 

@@ -15,8 +15,8 @@
 /* ---- the lines ---- */
 
 /* More of the lines, within the credit that the client was given. */
-int
-request_config_lines(struct request *r, const void *data, size_t size, struct np_error *err)
+static int
+config_input(struct request *r, const void *data, size_t size, struct np_error *err)
 {
 	if (r->state != REQUEST_GATHERING)
 		return 0;
@@ -47,8 +47,8 @@ count_lines(const struct buf *text)
 }
 
 /* The client has said all: now the request waits for a shell. */
-void
-request_config_eof(struct request *r)
+static void
+config_eof(struct request *r)
 {
 	struct np_error err;
 
@@ -63,24 +63,20 @@ request_config_eof(struct request *r)
 	request_submit(r);
 }
 
-int
-verb_config(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+static int
+config_run(struct request *r, struct np_error *err)
 {
-	struct exec_params params;
-	struct request *r;
-	int rc = exec_params_parse(PARAMS_CONFIG, m->params, &params, err);
+	struct cli_config config = {.text = (const char *)buf_head(&r->cli.text),
+	    .size = r->cli.text.len,
+	    .answers = request_shell_answers(r),
+	    .answers_count = r->params.answers_count,
+	    .limits = request_shell_limits(r),
+	    .keep_going = r->params.keep_going,
+	    .dry_run = r->params.dry_run,
+	    .save = r->params.save,
+	    .confirm_minutes = r->params.confirm_minutes};
 
-	if (rc == 0)
-		rc = broker_request_make(b, client, m, REQUEST_CONFIG, &params, &r, err);
-	exec_params_finish(&params);
-	if (rc == -1)
-		return -1;
-	request_move(r, REQUEST_GATHERING);
-	buf_init(&r->cli.text, BROKER_CONFIG_MAX);
-	request_grant_stdin(r, BROKER_STDIN_WINDOW);
-	r->last_activity = clock_now();
-	request_start_limits(r);
-	return 0;
+	return link_configure(&r->lease, &config, err);
 }
 
 /* ---- what became of them ---- */
@@ -110,14 +106,22 @@ send_untold(struct request *r)
 	r->cli.untold.count = 0;
 }
 
+/* The client has read. */
+static void
+config_pump(struct request *r)
+{
+	if (r->cli.untold.count > 0 && (r->answer.client == NULL || client_room(r->answer.client) > 0))
+		send_untold(r);
+}
+
 /*
  * Lines have been dealt with.  A client that does not read now is told of those that went well when it does, of many at
  * once: it holds up neither the device nor our memory.
  */
-void
-request_config_line(struct request *r, const struct cli_event *event)
+static void
+config_line(struct request *r, const struct cli_event *event)
 {
-	if (r->answer.client == NULL || r->kind != REQUEST_CONFIG)
+	if (r->answer.client == NULL)
 		return;
 	if (event->status != CLI_LINE_OK) {
 		send_untold(r);
@@ -129,18 +133,11 @@ request_config_line(struct request *r, const struct cli_event *event)
 		r->cli.untold.line = event->line;
 	r->cli.untold.last = event->last;
 	r->cli.untold.count += event->count;
-	request_config_pump(r);
+	config_pump(r);
 }
 
-void
-request_config_pump(struct request *r)
-{
-	if (r->cli.untold.count > 0 && (r->answer.client == NULL || client_room(r->answer.client) > 0))
-		send_untold(r);
-}
-
-void
-request_config_result(struct request *r, const struct cli_result *result)
+static bool
+config_result(struct request *r, const struct cli_result *result)
 {
 	send_untold(r);
 	r->cli.result = *result;
@@ -150,11 +147,12 @@ request_config_result(struct request *r, const struct cli_result *result)
 	if (result->err.reason != REASON_NONE)
 		r->abort = result->err;
 	request_command_done(r);
+	return true;
 }
 
 /* The fields of the response that concern configuration. */
-void
-request_config_fields(cJSON *o, const struct request *r)
+static void
+config_describe(cJSON *o, const struct request *r)
 {
 	const struct cli_result *c = &r->cli.result;
 
@@ -166,4 +164,47 @@ request_config_fields(cJSON *o, const struct request *r)
 	cJSON_AddBoolToObject(o, "aborted", c->aborted);
 	cJSON_AddBoolToObject(o, "saved", c->saved);
 	cJSON_AddBoolToObject(o, "live", c->live);
+}
+
+static void
+config_counts(struct event *e, const struct request *r)
+{
+	e->count = (int64_t)r->cli.lines_count;
+	e->failed = (int64_t)r->cli.result.lines_failed;
+}
+
+const struct request_kind request_config = {
+    .name = "config",
+    .want = WANT_SHELL,
+    .works = true,
+    .privileged = true,
+    .input = config_input,
+    .eof = config_eof,
+    .assigned = request_run,
+    .run = config_run,
+    .pump = config_pump,
+    .line = config_line,
+    .result = config_result,
+    .describe = config_describe,
+    .counts = config_counts,
+};
+
+int
+verb_config(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+{
+	struct exec_params params;
+	struct request *r;
+	int rc = exec_params_parse(PARAMS_CONFIG, m->params, &params, err);
+
+	if (rc == 0)
+		rc = broker_request_make(b, client, m, &request_config, &params, &r, err);
+	exec_params_finish(&params);
+	if (rc == -1)
+		return -1;
+	request_move(r, REQUEST_GATHERING);
+	buf_init(&r->cli.text, BROKER_CONFIG_MAX);
+	request_grant_stdin(r, BROKER_STDIN_WINDOW);
+	r->last_activity = clock_now();
+	request_start_limits(r);
+	return 0;
 }

@@ -20,6 +20,7 @@
 #include "broker/device/waiter.h"
 #include "broker/link/link.h"
 #include "broker/request/request.h"
+#include "broker/request/request_kind.h"
 #include <ev.h>
 
 #define BROKER_REQUEUES_MAX 8
@@ -49,7 +50,7 @@ struct request {
 	TAILQ_ENTRY(request) link; /* broker.requests, or broker.ended */
 	struct broker *broker;
 	uint64_t uid;
-	enum request_kind kind;
+	const struct request_kind *kind;
 	enum request_state state;
 	struct answer answer; /* its client is NULL: internal, or the client has left */
 	struct exec_params params;
@@ -105,5 +106,59 @@ struct request {
 		bool failed_told;
 	} test;
 };
+
+/* ---- request.c ---- */
+
+const struct drive *request_drive(const struct request *r);
+struct request *request_of_waiter(struct waiter *w);
+
+/* ---- request_make.c ---- */
+
+enum broker_want request_want(const struct request_kind *kind, const struct exec_params *params);
+
+/* ---- request_exec.c ---- */
+
+void request_run(struct request *r);
+void request_begin_command(struct request *r);
+void request_command_done(struct request *r);
+void request_command_finish(struct request *r);
+bool request_try_again(struct request *r, const struct np_error *why, bool sent);
+
+/* ---- request_output.c ---- */
+
+void request_make_heads(struct request *r);
+size_t request_stream(struct request *r, int which, const uint8_t *p, size_t n);
+void request_keep_tail(struct request *r, int which, const void *p, size_t n);
+void request_grant_stdin(struct request *r, size_t n);
+void request_pump(struct request *r);
+
+/* ---- request_result.c ---- */
+
+cJSON *request_note_params(const struct request *r);
+const struct np_error *request_command_error(const struct request *r);
+bool request_command_failed(const struct request *r);
+void request_add_session(cJSON *o, const struct request *r);
+void request_send_result(struct request *r);
+void request_send_response(struct request *r);
+/* No further command runs: their results follow as the client reads them, then the response. */
+void request_stop(struct request *r);
+void request_tell_rest(struct request *r);
+
+/* ---- request_limits.c ---- */
+
+void request_start_limits(struct request *r);
+
+/* ---- request_shell.c ---- */
+
+void request_cli_begin(struct request *r);
+void request_cli_mode(struct request *r, const char *mode);
+void request_cli_free(struct request *r);
+int request_shell_run(struct request *r, struct np_error *err);
+struct cli_limits request_shell_limits(const struct request *r);
+const struct cli_answer *request_shell_answers(struct request *r);
+
+/* ---- request_record.c ---- */
+
+void request_add_command(struct request *r, const char *text);
 
 #endif

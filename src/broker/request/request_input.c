@@ -1,10 +1,7 @@
 /*
  * What a client says to a request that is under way: cancel, standard input and its end, signals, the terminal's size.
  */
-#include <string.h>
-
 #include "broker/broker_impl.h"
-#include "base/clock.h"
 
 /* The client asks for the end (answer), or has left. */
 void
@@ -17,6 +14,10 @@ request_cancel(struct request *r, bool answer)
 	r->cancelled = true;
 	if (!answer)
 		request_detach_peer(r);
+	if (r->kind->cancelled != NULL) {
+		r->kind->cancelled(r);
+		return;
+	}
 	switch (r->state) {
 	case REQUEST_MADE:
 	case REQUEST_GATHERING:
@@ -25,12 +26,7 @@ request_cancel(struct request *r, bool answer)
 		request_ended(r);
 		break;
 	case REQUEST_RUNNING:
-		if (r->kind == REQUEST_TEST)
-			broker_test_cancel(r);
-		else if (device_platform(r->dev) != NULL)
-			request_cli_cancel(r);
-		else if (r->chan != NULL)
-			chan_abandon(r->chan);
+		request_drive(r)->cancel(r);
 		break;
 	case REQUEST_FLUSHING:
 		request_pump(r); /* without a peer everything left is dropped */
@@ -47,34 +43,24 @@ request_stdin(struct request *r, const void *data, size_t size, struct np_error 
 		return error_set(err, REASON_INVALID_REQUEST,
 		    "%zu bytes of stdin were sent with a credit of %zu: wait for `credit`", size, r->stdin_granted);
 	r->stdin_granted -= size;
-	if (r->kind == REQUEST_CONFIG)
-		return request_config_lines(r, data, size, err);
-	if (r->stdin_ended || r->chan == NULL)
-		return 0; /* the command has ended meanwhile: the client could not know */
-	r->bytes_in += size;
-	r->last_activity = clock_now();
-	if (chan_write(r->chan, data, size) == -1)
-		return error_set(err, REASON_INTERNAL, "stdin exceeds the channel's buffer");
-	return 0;
+	return r->kind->input != NULL ? r->kind->input(r, data, size, err)
+				      : request_drive(r)->write(r, data, size, err);
 }
 
 void
 request_eof(struct request *r)
 {
 	r->stdin_ended = true;
-	if (r->kind == REQUEST_CONFIG)
-		request_config_eof(r);
-	else if (r->chan != NULL)
-		chan_eof(r->chan);
+	if (r->kind->eof != NULL)
+		r->kind->eof(r);
+	else
+		request_drive(r)->eof(r);
 }
 
 void
 request_signal(struct request *r, const char *name)
 {
-	if (device_platform(r->dev) != NULL && r->state == REQUEST_RUNNING && strcmp(name, "INT") == 0)
-		request_give_up(r, REASON_CANCELLED, "interrupted");
-	else if (r->chan != NULL)
-		chan_signal(r->chan, name);
+	request_drive(r)->signal(r, name);
 }
 
 void
@@ -82,8 +68,7 @@ request_resize(struct request *r, int cols, int rows)
 {
 	r->params.cols = cols;
 	r->params.rows = rows;
-	if (r->chan != NULL && r->params.pty)
-		chan_resize(r->chan, cols, rows);
+	request_drive(r)->resize(r);
 }
 
 /* What the person said; NULL: nothing. */

@@ -10,22 +10,6 @@ tenths(double x)
 	return json_round(x, 10);
 }
 
-static const char *
-kind_word(enum request_kind kind)
-{
-	switch (kind) {
-	case REQUEST_EXEC:
-		return "exec";
-	case REQUEST_CONFIG:
-		return "config";
-	case REQUEST_OPEN:
-		return "open";
-	case REQUEST_TEST:
-		return "test";
-	}
-	return "?";
-}
-
 cJSON *
 request_json(const struct request *r, double now)
 {
@@ -38,7 +22,7 @@ request_json(const struct request *r, double now)
 	else
 		cJSON_AddNullToObject(o, "peer");
 	cJSON_AddStringToObject(o, "device", request_device(r));
-	cJSON_AddStringToObject(o, "kind", kind_word(r->kind));
+	cJSON_AddStringToObject(o, "kind", r->kind->name);
 	cJSON_AddStringToObject(o, "state", queued ? "queued" : "running");
 	cJSON_AddNumberToObject(o, "age", tenths(now - r->received));
 	cJSON_AddNumberToObject(o, "queue_ms", tenths(((queued ? now : r->assigned) - r->received) * 1000));

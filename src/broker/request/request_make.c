@@ -5,21 +5,15 @@
 
 #include "broker/broker_impl.h"
 
+/* The device that it needs: one driven by its command line, by channels, or any. */
 enum broker_want
-broker_want_of(enum request_kind kind, const struct exec_params *params)
+request_want(const struct request_kind *kind, const struct exec_params *params)
 {
-	switch (kind) {
-	case REQUEST_CONFIG:
-		return WANT_SHELL;
-	case REQUEST_OPEN:
-	case REQUEST_TEST:
-		return WANT_ANY;
-	case REQUEST_EXEC:
-		break;
-	}
+	if (kind->want != WANT_ANY)
+		return kind->want;
 	if (params->kind != EXEC_COMMAND)
 		return WANT_CHANNEL;
-	return params->enable || params->record || params->trial ? WANT_SHELL : WANT_ANY;
+	return params->enable ? WANT_SHELL : WANT_ANY;
 }
 
 static int
@@ -41,7 +35,7 @@ refuse_queue(const struct broker *b, const struct device *dev, struct np_error *
 }
 
 int
-broker_request_make(struct broker *b, struct client *client, const struct message *m, enum request_kind kind,
+broker_request_make(struct broker *b, struct client *client, const struct message *m, const struct request_kind *kind,
     struct exec_params *params, struct request **made, struct np_error *err)
 {
 	struct device *dev;
@@ -49,7 +43,7 @@ broker_request_make(struct broker *b, struct client *client, const struct messag
 
 	if (refuse_new(b, err) == -1)
 		return -1;
-	dev = device_get(b, &params->device, broker_want_of(kind, params), err);
+	dev = device_get(b, &params->device, request_want(kind, params), err);
 	if (dev == NULL || device_admit(dev, err) == -1 || refuse_queue(b, dev, err) == -1 ||
 	    broker_check_params(dev, params, err) == -1)
 		return -1;

@@ -29,25 +29,6 @@ static void NP_PRINTF(3, 4) say(struct request *r, const char *what, const char 
 	secret_free(text);
 }
 
-int
-verb_platform_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
-{
-	struct exec_params params;
-	struct request *r;
-	int rc = exec_params_parse(PARAMS_TRIAL, m->params, &params, err);
-
-	if (rc == 0)
-		rc = broker_request_make(b, client, m, REQUEST_EXEC, &params, &r, err);
-	exec_params_finish(&params);
-	if (rc == -1)
-		return -1;
-	broker_request_add_command(r, "");
-	if (device_platform(r->dev)->detect_command != NULL)
-		broker_request_add_command(r, device_platform(r->dev)->detect_command);
-	request_submit(r);
-	return 0;
-}
-
 /* ---- what was seen ---- */
 
 /* Lines of what was seen that the platform takes for errors: said one by one; how many. */
@@ -89,13 +70,23 @@ say_login(struct request *r)
 		say(r, "prepare", "%zu steps, none was refused", p->prepare.count);
 }
 
-/* The next command of a trial begins; before the first one, the login is told. */
-void
-broker_trial_command(struct request *r)
+/* The next command; before the first one, the login is told. */
+static int
+platform_run(struct request *r, struct np_error *err)
 {
+	if (request_shell_run(r, err) == -1)
+		return -1;
 	if (r->index == 0)
 		say_login(r);
 	link_forget_seen(r->lease.link);
+	return 0;
+}
+
+static bool
+platform_output(struct request *r, const struct buf *out)
+{
+	link_see(r->lease.link, buf_head(out), out->len);
+	return true;
 }
 
 static void
@@ -162,9 +153,9 @@ try_config(struct request *r)
 	return true;
 }
 
-/* An operation of a trial has ended; true when another one was begun by this function. */
-bool
-broker_trial_result(struct request *r, const struct cli_result *result)
+/* An operation has ended; true when another one was begun by this function. */
+static bool
+platform_result(struct request *r, const struct cli_result *result)
 {
 	bool last = r->index + 1 == r->params.commands_count;
 
@@ -178,4 +169,35 @@ broker_trial_result(struct request *r, const struct cli_result *result)
 	}
 	say_command(r, result);
 	return last && result->err.reason == REASON_NONE && r->lease.link != NULL && try_config(r);
+}
+
+const struct request_kind request_platform_test = {
+    .name = "exec",
+    .want = WANT_SHELL,
+    .works = true,
+    .results = true,
+    .assigned = request_run,
+    .sees_login = true,
+    .run = platform_run,
+    .output = platform_output,
+    .result = platform_result,
+};
+
+int
+verb_platform_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+{
+	struct exec_params params;
+	struct request *r;
+	int rc = exec_params_parse(PARAMS_PLATFORM_TEST, m->params, &params, err);
+
+	if (rc == 0)
+		rc = broker_request_make(b, client, m, &request_platform_test, &params, &r, err);
+	exec_params_finish(&params);
+	if (rc == -1)
+		return -1;
+	request_add_command(r, "");
+	if (device_platform(r->dev)->detect_command != NULL)
+		request_add_command(r, device_platform(r->dev)->detect_command);
+	request_submit(r);
+	return 0;
 }

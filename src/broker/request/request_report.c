@@ -10,16 +10,6 @@
 static const char *
 kind_word(const struct request *r)
 {
-	switch (r->kind) {
-	case REQUEST_OPEN:
-		return "open";
-	case REQUEST_CONFIG:
-		return "config";
-	case REQUEST_TEST:
-		return "test";
-	case REQUEST_EXEC:
-		break;
-	}
 	switch (r->params.kind) {
 	case EXEC_SHELL:
 		return "shell";
@@ -28,7 +18,7 @@ kind_word(const struct request *r)
 	case EXEC_COMMAND:
 		break;
 	}
-	return "exec";
+	return r->kind->name;
 }
 
 static void
@@ -51,10 +41,9 @@ is_internal(const struct request *r)
 static void
 add_counts(struct event *e, const struct request *r)
 {
-	if (r->kind == REQUEST_CONFIG) {
-		e->count = (int64_t)r->cli.lines_count;
-		e->failed = (int64_t)r->cli.result.lines_failed;
-	} else if (r->kind == REQUEST_EXEC) {
+	if (r->kind->counts != NULL)
+		r->kind->counts(e, r);
+	else if (r->kind->works) {
 		if (r->params.batch)
 			e->count = (int64_t)r->params.commands_count;
 		e->failed = (int64_t)r->failed;
@@ -142,8 +131,8 @@ add_command(struct event *e, struct request *r)
 	char *shown;
 
 	e->command_size = c != NULL ? c->size : 0;
-	if (r->kind == REQUEST_CONFIG) {
-		text = r->cli.text.len > 0 ? (const char *)buf_head(&r->cli.text) : NULL;
+	if (r->cli.text.len > 0) { /* lines of configuration */
+		text = (const char *)buf_head(&r->cli.text);
 		e->command_size = r->cli.text.len;
 	}
 	if (r->params.batch)
@@ -191,7 +180,7 @@ request_report_command(struct request *r)
 		e.duration = clock_now() - r->started;
 	if (r->index == 0)
 		add_times(&e, r);
-	if (r->kind == REQUEST_CONFIG)
+	if (r->kind->counts != NULL)
 		add_counts(&e, r);
 	take_bytes(&e, r);
 	report_emit(r->broker->events, &e);
@@ -238,7 +227,7 @@ tell_request_ended(struct request *r, const struct np_error *err)
 	add_counts(&e, r);
 	add_times(&e, r);
 	e.duration = clock_now() - r->received;
-	if (r->kind != REQUEST_OPEN) {
+	if (!r->kind->opens) {
 		e.bytes_in = (int64_t)r->bytes_in;
 		e.bytes_out = (int64_t)r->bytes_out;
 	}

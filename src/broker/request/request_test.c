@@ -175,8 +175,8 @@ static const struct trial_events trial_callbacks = {
     .step = on_step, .jumped = on_jumped, .shell = on_shell, .passed = on_passed, .failed = on_failed};
 
 /* The client asks for the end, or has left. */
-void
-broker_test_cancel(struct request *r)
+static void
+test_cancelled(struct request *r)
 {
 	struct link *link = trial_leave(&r->test.session);
 
@@ -188,6 +188,12 @@ broker_test_cancel(struct request *r)
 	if (link != NULL)
 		link_end(link, REASON_CANCELLED, "the test was cancelled");
 }
+
+const struct request_kind request_test = {
+    .name = "test",
+    .bounded = true,
+    .cancelled = test_cancelled,
+};
 
 /* ---- the beginning ---- */
 
@@ -263,7 +269,7 @@ find_by_job(struct broker *b, uint64_t job)
 	struct request *r;
 
 	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->kind == REQUEST_TEST && r->test.job == job)
+		if (r->kind == &request_test && r->test.job == job)
 			return r;
 	}
 	return NULL;
@@ -290,7 +296,7 @@ broker_test_resolved(struct broker *b, struct connect_result *result)
 static void
 start(struct broker *b, struct client *client, const struct message *m, struct device *dev, struct exec_params *params)
 {
-	struct request *r = request_create(b, REQUEST_TEST, client, &m->id);
+	struct request *r = request_create(b, &request_test, client, &m->id);
 	struct attempt attempt = {.kind = CONNECT_RESOLVE,
 	    .device = device_settings(dev),
 	    .default_ssh_config = b->config->ssh_config,

@@ -75,7 +75,7 @@ open_anew(struct broker *b, struct device *dev, const char *agent_socket)
 	if (p->needs_person || p->block != POOL_OPEN || p->paused || p->disabled || p->draining ||
 	    device_is_retired(dev) || !p->args->enabled)
 		return;
-	r = request_create(b, REQUEST_OPEN, NULL, &none);
+	r = request_create(b, &request_open, NULL, &none);
 	r->params.agent_socket = xstrdup_null(agent_socket);
 	request_enter(r, dev);
 	request_submit(r);

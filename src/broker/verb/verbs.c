@@ -16,14 +16,14 @@
 
 /* The same, and its place in the queue. */
 static int
-submit(struct broker *b, struct client *client, const struct message *m, enum request_kind kind,
+submit(struct broker *b, struct client *client, const struct message *m, const struct request_kind *kind,
     struct exec_params *params, struct np_error *err)
 {
 	struct request *r;
 
 	if (broker_request_make(b, client, m, kind, params, &r, err) == -1)
 		return -1;
-	r->opens = kind == REQUEST_OPEN;
+	r->opens = kind == &request_open;
 	if (r->opens)
 		device_unblock(r->dev, false);
 	request_submit(r);
@@ -37,7 +37,7 @@ verb_exec(struct broker *b, struct client *client, const struct message *m, stru
 	int rc = exec_params_parse(PARAMS_EXEC, m->params, &params, err);
 
 	if (rc == 0)
-		rc = submit(b, client, m, REQUEST_EXEC, &params, err);
+		rc = submit(b, client, m, &request_exec, &params, err);
 	exec_params_finish(&params);
 	return rc;
 }
@@ -49,7 +49,7 @@ verb_open(struct broker *b, struct client *client, const struct message *m, stru
 	int rc = exec_params_parse(PARAMS_OPEN, m->params, &params, err);
 
 	if (rc == 0)
-		rc = submit(b, client, m, REQUEST_OPEN, &params, err);
+		rc = submit(b, client, m, &request_open, &params, err);
 	exec_params_finish(&params);
 	return rc;
 }

@@ -1,7 +1,7 @@
 /*
  * Requests on interactive shells: one command after the other on the lease, each through the device's privileged mode
  * if that is wished, their output, their questions, their ends.  The driver (cli.h) says what happens; request states
- * are those of request_exec.c.
+ * are those of request.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +23,8 @@ first_given(double own, double device, double otherwise)
 	return own >= 0 ? own : device >= 0 ? device : otherwise;
 }
 
-static struct cli_limits
-limits_of(const struct request *r)
+struct cli_limits
+request_shell_limits(const struct request *r)
 {
 	const struct conn_args *args = &device_settings(r->dev)->args;
 
@@ -34,8 +34,8 @@ limits_of(const struct request *r)
 	    .total = first_given(r->params.timeout, args->timeout, 0)};
 }
 
-static const struct cli_answer *
-answers_of(struct request *r)
+const struct cli_answer *
+request_shell_answers(struct request *r)
 {
 	const struct exec_params *p = &r->params;
 
@@ -57,54 +57,33 @@ fail_command(struct request *r, const struct np_error *err)
 	request_command_done(r);
 }
 
-static void
-start_command(struct request *r)
+int
+request_shell_run(struct request *r, struct np_error *err)
 {
 	const struct command *c = &r->params.commands[r->index];
 	struct cli_command command = {.text = c->text,
 	    .size = c->size,
-	    .answers = answers_of(r),
+	    .answers = request_shell_answers(r),
 	    .answers_count = r->params.answers_count,
-	    .limits = limits_of(r),
+	    .limits = request_shell_limits(r),
 	    .raw = r->params.raw,
 	    .prove = r->params.prove || device_platform(r->dev)->prove,
 	    .interactive = r->params.interactive && r->answer.client != NULL};
-	struct np_error err;
 
-	if (link_run(&r->lease, &command, &err) == -1) {
-		fail_command(r, &err);
-		return;
-	}
-	broker_record_command(r);
-	if (r->params.trial)
-		broker_trial_command(r);
-}
-
-static void
-start_config(struct request *r)
-{
-	struct cli_config config = {.text = (const char *)buf_head(&r->cli.text),
-	    .size = r->cli.text.len,
-	    .answers = answers_of(r),
-	    .answers_count = r->params.answers_count,
-	    .limits = limits_of(r),
-	    .keep_going = r->params.keep_going,
-	    .dry_run = r->params.dry_run,
-	    .save = r->params.save,
-	    .confirm_minutes = r->params.confirm_minutes};
-	struct np_error err;
-
-	if (link_configure(&r->lease, &config, &err) == -1)
-		request_fail(r, &err);
+	return link_run(&r->lease, &command, err);
 }
 
 static void
 start_operation(struct request *r)
 {
-	if (r->kind == REQUEST_CONFIG)
-		start_config(r);
+	struct np_error err;
+
+	if (r->kind->run(r, &err) == 0)
+		return;
+	if (r->kind->results)
+		fail_command(r, &err);
 	else
-		start_command(r);
+		request_fail(r, &err);
 }
 
 static void
@@ -122,14 +101,13 @@ must_enable(const struct request *r)
 {
 	const struct platform_mode *mode = link_mode(&r->lease), *base = device_platform(r->dev)->base_mode;
 
-	if (r->kind != REQUEST_CONFIG && !r->params.enable)
+	if (!r->kind->privileged && !r->params.enable)
 		return false;
 	return mode == NULL || !platform_mode_inside(mode, base);
 }
 
-/* The next command of r, which has the lease of its session's shell. */
-void
-request_cli_start(struct request *r)
+static void
+shell_start(struct request *r)
 {
 	struct np_error err;
 
@@ -149,11 +127,10 @@ request_cli_start(struct request *r)
 /* ---- output ---- */
 
 /* Moves what the client takes now; the rest stays with the driver, which stops reading from the device. */
-void
-request_cli_pump(struct request *r)
+static void
+shell_pump(struct request *r)
 {
 	const struct buf *out = link_output(&r->lease);
-	struct transcript *t = out != NULL && r->params.record ? link_transcript(r->lease.link) : NULL;
 
 	if (out == NULL)
 		return;
@@ -161,14 +138,8 @@ request_cli_pump(struct request *r)
 		r->got_output = true;
 		r->last_activity = clock_now();
 	}
-	if (t != NULL) {
-		transcript_output(t, buf_head(out), out->len);
+	if (r->kind->output != NULL && r->kind->output(r, out))
 		link_consume(&r->lease, out->len);
-	}
-	if (r->params.trial) {
-		link_see(r->lease.link, buf_head(out), out->len);
-		link_consume(&r->lease, out->len);
-	}
 	while (out->len > 0) {
 		size_t n = request_stream(r, 0, buf_head(out), out->len);
 		if (n == 0)
@@ -183,7 +154,7 @@ keep_rest(struct request *r)
 {
 	const struct buf *out = link_output(&r->lease);
 
-	request_cli_pump(r);
+	shell_pump(r);
 	if (out == NULL || out->len == 0)
 		return;
 	request_keep_tail(r, 0, buf_head(out), out->len);
@@ -296,20 +267,15 @@ on_result(struct lease *l, const struct cli_result *result)
 	}
 	if (result->err.reason != REASON_NONE && request_try_again(r, &result->err, result->sent))
 		return;
-	if (r->kind == REQUEST_CONFIG) {
-		request_config_result(r, result);
-		return;
-	}
-	if (r->params.trial && broker_trial_result(r, result))
+	if (r->kind->result != NULL && r->kind->result(r, result))
 		return;
 	take_result(r, result);
-	broker_record_result(r, result);
 	request_command_done(r);
 }
 
 /* The client asks for the end, or has left: the driver interrupts, or undoes, and says when that is done. */
-void
-request_cli_cancel(struct request *r)
+static void
+shell_cancel(struct request *r)
 {
 	question_drop(&r->waiter);
 	if (link_output(&r->lease) == NULL) {
@@ -342,13 +308,16 @@ on_question(struct lease *l, const struct cli_event *event)
 static void
 on_output(struct lease *l)
 {
-	request_cli_pump(of_lease(l));
+	shell_pump(of_lease(l));
 }
 
 static void
 on_line(struct lease *l, const struct cli_event *event)
 {
-	request_config_line(of_lease(l), event);
+	struct request *r = of_lease(l);
+
+	if (r->kind->line != NULL)
+		r->kind->line(r, event);
 }
 
 const struct lease_events request_lease_events = {
@@ -385,3 +354,79 @@ request_cli_free(struct request *r)
 	free(r->cli.answers);
 	buf_wipe(&r->cli.text); /* configuration may hold secrets */
 }
+
+/* ---- what else is asked of it ---- */
+
+static void
+shell_give_up(struct request *r, enum np_reason reason, const char *text)
+{
+	error_set(&r->abort, reason, "%s", text);
+	shell_cancel(r);
+}
+
+/* A command line has no standard input: what comes for it has been sent in vain. */
+static int
+shell_write(
+    struct request *r NP_UNUSED, const void *data NP_UNUSED, size_t size NP_UNUSED, struct np_error *err NP_UNUSED)
+{
+	return 0;
+}
+
+static void
+shell_eof(struct request *r NP_UNUSED)
+{
+}
+
+static void
+shell_signal(struct request *r, const char *name)
+{
+	if (strcmp(name, "INT") == 0)
+		request_give_up(r, REASON_CANCELLED, "interrupted");
+}
+
+static void
+shell_resize(struct request *r NP_UNUSED)
+{
+}
+
+/* Only what ended the shell, rather than a command on it. */
+static bool
+shell_may_repeat(struct request *r NP_UNUSED, const struct np_error *why, bool sent, bool *moved)
+{
+	*moved = false;
+	return !sent && (why->reason == REASON_OUTCOME_UNKNOWN || why->reason == REASON_PROMPT_NOT_FOUND);
+}
+
+/* It stays where it is, for the next command may count on its mode. */
+static void
+shell_client_is_slow(struct request *r)
+{
+	link_pause(&r->lease);
+}
+
+static void
+shell_describe(cJSON *o, const struct request *r)
+{
+	if (r->cli.prompt[0] != '\0')
+		cJSON_AddStringToObject(o, "prompt", r->cli.prompt);
+	if (r->cli.mode[0] != '\0')
+		cJSON_AddStringToObject(o, "mode", r->cli.mode);
+	if (r->cli.device_error[0] != '\0')
+		cJSON_AddStringToObject(o, "device_error", r->cli.device_error);
+}
+
+const struct drive drive_shell = {
+    .stops_on_error = true, /* what follows depends on what was before */
+    .keeps = true,
+    .start = shell_start,
+    .pump = shell_pump,
+    .cancel = shell_cancel,
+    .give_up = shell_give_up,
+    .write = shell_write,
+    .eof = shell_eof,
+    .signal = shell_signal,
+    .resize = shell_resize,
+    .may_repeat = shell_may_repeat,
+    .client_is_slow = shell_client_is_slow,
+    .describe = shell_describe,
+};

@@ -1,0 +1,68 @@
+/*
+ * The two forks of a request as tables of functions: what it is, and how its commands run.  For src/broker/request
+ * only.
+ */
+#ifndef NP_REQUEST_KIND_H
+#define NP_REQUEST_KIND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "broker/device/device.h"
+#include "cli/cli.h"
+#include "report/event.h"
+#include <cjson/cJSON.h>
+
+struct link;
+struct request;
+
+/* What a request is.  A function that is NULL: there is nothing special about it. */
+struct request_kind {
+	const char *name;      /* in status and events */
+	enum broker_want want; /* unless its params want something else */
+	bool works;            /* commands or lines: a drain waits for it */
+	bool results;          /* each command has a result of its own */
+	bool opens;            /* a session, and nothing on it */
+	bool bounded;          /* waits in no queue: answers of its client count it */
+	bool privileged;       /* runs in the base mode of a command line */
+	bool records;          /* wants a transcript of it */
+	bool sees_login;       /* wants to see what it says at the login */
+	void (*assigned)(struct request *r);
+	void (*cancelled)(struct request *r);
+	int (*input)(struct request *r, const void *data, size_t size, struct np_error *err);
+	void (*eof)(struct request *r);
+	void (*describe)(cJSON *response, const struct request *r);
+	void (*counts)(struct event *e, const struct request *r);
+
+	/* On a command line: */
+	void (*pump)(struct request *r); /* the client has read */
+	int (*run)(struct request *r, struct np_error *err);
+	void (*line)(struct request *r, const struct cli_event *event);
+	bool (*output)(struct request *r, const struct buf *out);           /* true: taken from the client */
+	bool (*result)(struct request *r, const struct cli_result *result); /* true: there is more to come */
+	void (*done)(struct request *r);                                    /* the last command, on its lease still */
+};
+
+/* How commands run: request_channel.c, request_shell.c. */
+struct drive {
+	bool stops_on_error;              /* unless the request says */
+	bool keeps;                       /* a lease may go from one request of a client to the next */
+	void (*start)(struct request *r); /* the next command */
+	void (*pump)(struct request *r);  /* output that the client may take now */
+	void (*cancel)(struct request *r);
+	void (*give_up)(struct request *r, enum np_reason reason, const char *text); /* what it has said still counts */
+	int (*write)(struct request *r, const void *data, size_t size, struct np_error *err);
+	void (*eof)(struct request *r);
+	void (*signal)(struct request *r, const char *name);
+	void (*resize)(struct request *r);
+	/* Whether the command, which ended because of why, may be sent by another session; moved: of another pool. */
+	bool (*may_repeat)(struct request *r, const struct np_error *why, bool sent, bool *moved);
+	void (*client_is_slow)(struct request *r); /* between two commands */
+	void (*describe)(cJSON *result, const struct request *r);
+};
+
+extern const struct drive drive_channel, drive_shell;
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * Requests for a session and nothing more: npctl open, and devices that are reconnected.
+ */
+#include "broker/broker_impl.h"
+
+/* It has one, and lets go of it again: its lease ends as others do. */
+static void
+open_assigned(struct request *r)
+{
+	cJSON *result = cJSON_CreateObject();
+
+	request_add_session(result, r);
+	if (r->answer.client != NULL)
+		client_result(r->answer.client, &r->answer.id, result);
+	else
+		cJSON_Delete(result);
+	request_ended(r);
+}
+
+const struct request_kind request_open = {
+    .name = "open",
+    .opens = true,
+    .assigned = open_assigned,
+};

@@ -1,0 +1,128 @@
+/*
+ * What a request says to its client: streams as far as the client reads them, what is left when their source has gone,
+ * and credit for standard input.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_impl.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+
+/* A stream frame smaller than this is not worth sending while the client's socket is nearly full. */
+#define STREAM_MIN 4096u
+
+/* The stream notifications of a command differ in their data alone. */
+void
+request_make_heads(struct request *r)
+{
+	static const char *const methods[] = {"stdout", "stderr"};
+
+	for (int i = 0; i < 2; i++) {
+		char *json = message_make_notification(methods[i], request_note_params(r));
+		free(r->heads[i]);
+		r->heads[i] = xstrdup(json);
+		cJSON_free(json);
+	}
+}
+
+void
+request_keep_tail(struct request *r, int which, const void *p, size_t n)
+{
+	if (n > 0 && buf_append(&r->tails[which], p, n) == -1)
+		log_error("request", "%s: %zu bytes of output lost: the channel gave more than its limit",
+		    request_device(r), n);
+}
+
+/* Moves what fits of p[0..n) to the client (or its capture); returns how much was taken. */
+size_t
+request_stream(struct request *r, int which, const uint8_t *p, size_t n)
+{
+	size_t room;
+
+	if (r->answer.client == NULL || r->cancelled || r->abort.reason == REASON_OUTPUT_LIMIT)
+		return n;
+	if (r->params.capture) {
+		if (buf_append(&r->captured[which], p, n) == -1)
+			request_give_up(r, REASON_OUTPUT_LIMIT,
+			    "the command printed more than 256 KiB, the most that `capture` holds: let it stream "
+			    "instead");
+		else
+			r->bytes_out += n;
+		return n;
+	}
+	room = client_room(r->answer.client);
+	if (r->params.window > 0 && r->window_left < room)
+		room = (size_t)r->window_left;
+	else if (room < STREAM_MIN && room < n)
+		return 0;
+	if (n > room)
+		n = room;
+	if (n > FRAME_DATA_MAX)
+		n = FRAME_DATA_MAX;
+	if (n == 0)
+		return 0;
+	client_stream(r->answer.client, r->heads[which], p, n);
+	if (r->params.window > 0)
+		r->window_left -= n;
+	r->bytes_out += n;
+	return n;
+}
+
+static bool
+pump_tails(struct request *r)
+{
+	for (int which = 0; which < 2; which++) {
+		struct buf *tail = &r->tails[which];
+		while (tail->len > 0) {
+			size_t n = request_stream(r, which, buf_head(tail), tail->len);
+			if (n == 0)
+				return false;
+			buf_consume(tail, n);
+		}
+	}
+	return true;
+}
+
+/* Results may be large (`capture`) or many (`commands`): they wait for a slow client as streams do. */
+static bool
+result_has_room(const struct request *r)
+{
+	return r->answer.client == NULL || r->cancelled || client_room(r->answer.client) > 0;
+}
+
+void
+request_pump(struct request *r)
+{
+	if (r->kind->pump != NULL)
+		r->kind->pump(r);
+	if (r->stopped)
+		request_tell_rest(r);
+	else if (r->state == REQUEST_RUNNING)
+		request_drive(r)->pump(r);
+	else if (r->state == REQUEST_FLUSHING && pump_tails(r) && result_has_room(r))
+		request_command_finish(r);
+}
+
+void
+request_credit(struct request *r, uint64_t bytes)
+{
+	if (r->params.window == 0)
+		return;
+	r->window_left = r->window_left > UINT64_MAX / 2 ? r->window_left : r->window_left + bytes;
+	request_pump(r);
+}
+
+void
+request_grant_stdin(struct request *r, size_t n)
+{
+	cJSON *params;
+
+	r->stdin_granted += n;
+	if (r->answer.client == NULL)
+		return;
+	params = cJSON_CreateObject();
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
+	cJSON_AddNumberToObject(params, "bytes", (double)n);
+	client_notify(r->answer.client, "credit", params);
+}
