@@ -23,14 +23,14 @@ cli_find_question(const struct platform_questions *list, const char *tail, size_
 
 /* --- the same tail is answered once --- */
 
-/* Whether the tail still begins with what was asked last. */
-static bool
-still_asks(const struct cli *cli, const struct platform_view *view)
+bool
+cli_question_stands(const struct cli *cli)
 {
 	const struct cli_job *job = &cli->job;
+	struct platform_view view = cli_view(cli);
 
-	return job->asked_size > 0 && job->asked_lines == cli->terminal.lines && view->size >= job->asked_size &&
-	       memcmp(view->tail, job->asked_tail, job->asked_size) == 0;
+	return job->asked_size > 0 && job->asked_lines == cli->terminal.lines && view.size >= job->asked_size &&
+	       memcmp(view.tail, job->asked_tail, job->asked_size) == 0;
 }
 
 struct platform_view
@@ -38,7 +38,7 @@ cli_unasked(const struct cli *cli)
 {
 	struct platform_view view = cli_view(cli);
 
-	if (!still_asks(cli, &view))
+	if (!cli_question_stands(cli))
 		return view;
 	view.tail += cli->job.asked_size;
 	view.size -= cli->job.asked_size;
@@ -292,17 +292,6 @@ cli_ask(struct cli *cli)
 	return true;
 }
 
-void
-cli_question_look(struct cli *cli)
-{
-	struct platform_view view = cli_view(cli);
-
-	if (still_asks(cli, &view))
-		return;
-	cli_set_state(cli, CLI_RUNNING);
-	cli_job_look(cli);
-}
-
 static size_t
 text_size(const char *text)
 {
@@ -314,16 +303,13 @@ text_size(const char *text)
 }
 
 void
-cli_answer(struct cli *cli, struct secret *text, double now)
+cli_question_end(struct cli *cli, struct secret *text)
 {
 	struct np_error err = {0};
 
-	if (cli->state != CLI_QUESTION)
-		return;
-	cli->now = now;
 	/* The clocks stood still while the person thought. */
-	cli->job.sent_at += now - cli->last_rx;
-	cli->last_rx = now;
+	cli->job.sent_at += cli->now - cli->last_rx;
+	cli->last_rx = cli->now;
 	cli_set_state(cli, CLI_RUNNING);
 	if (text == NULL) {
 		error_set(&err, REASON_WAITING_FOR_INPUT, "the device asked, and nobody answered");
@@ -333,5 +319,4 @@ cli_answer(struct cli *cli, struct secret *text, double now)
 		/* A key among it ends it: what follows might be meant for no question. */
 		cli_type(cli, secret_text(text), text_size(secret_text(text)));
 	}
-	cli_tick(cli, now);
 }

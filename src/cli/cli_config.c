@@ -16,7 +16,7 @@
 #include "cli/cli_impl.h"
 #include "base/xalloc.h"
 
-static void config_next(struct cli *cli);
+static enum cli_next config_next(struct cli *cli, struct np_error *err);
 
 static void
 set_phase(struct cli *cli, enum cli_config_phase phase)
@@ -25,11 +25,10 @@ set_phase(struct cli *cli, enum cli_config_phase phase)
 	cli->step = 0;
 }
 
-void
-cli_config_begin(struct cli *cli)
+enum cli_next
+cli_config_begin(struct cli *cli, struct np_error *err)
 {
 	memset(&cli->tally, 0, sizeof(cli->tally));
-	error_clear(&cli->config_err);
 	cli->config_cancelled = false;
 	cli->config_failed = false;
 	cli->abort_failed = false;
@@ -39,12 +38,12 @@ cli_config_begin(struct cli *cli)
 	cli_nonce(cli, cli->config_tag);
 	set_phase(cli, CLI_CONFIG_ENTER);
 	if (cli->prompt.mode != cli->platform->base_mode) {
-		error_set(&cli->config_err, REASON_PRIVILEGE_FAILED,
+		error_set(&cli->tally.err, REASON_PRIVILEGE_FAILED,
 		    "configuration begins in mode %s, and the shell is in %s: configure `secret`, or use --enable",
 		    cli->platform->base_mode->name, cli->prompt.mode->name);
 		cli->phase = CLI_CONFIG_DONE;
 	}
-	config_next(cli);
+	return config_next(cli, err);
 }
 
 /* --- failing --- */
@@ -59,8 +58,8 @@ static void NP_PRINTF(3, 4) fail(struct cli *cli, enum np_reason reason, const c
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	cli->config_failed = true;
-	if (cli->config_err.reason == REASON_NONE)
-		error_set(&cli->config_err, reason, "%s", text);
+	if (cli->tally.err.reason == REASON_NONE)
+		error_set(&cli->tally.err, reason, "%s", text);
 }
 
 /* What undoes: the candidate is thrown away; elsewhere a sub-mode that has not been ended yet. */
@@ -282,9 +281,8 @@ line_done(struct cli *cli, const struct np_error *err)
 		report_taken(cli, CLI_LINE_FAILED, cli->job.error_line);
 		if (!cli->config.keep_going)
 			fail(cli, REASON_CONFIG_REJECTED, "line %zu: %s", number, cli->job.error_line);
-		else if (cli->config_err.reason == REASON_NONE)
-			error_set(
-			    &cli->config_err, REASON_CONFIG_REJECTED, "line %zu: %s", number, cli->job.error_line);
+		else if (cli->tally.err.reason == REASON_NONE)
+			error_set(&cli->tally.err, REASON_CONFIG_REJECTED, "line %zu: %s", number, cli->job.error_line);
 	} else {
 		report_taken(cli, CLI_LINE_OK, "");
 	}
@@ -298,7 +296,7 @@ steps_of(const struct cli *cli)
 	static const struct platform_steps none;
 	const struct platform_config *c = &cli->platform->config;
 	bool at_base = cli->prompt.mode == cli->platform->base_mode;
-	bool save = cli->config.save && cli->config_err.reason == REASON_NONE && !cli->config.dry_run;
+	bool save = cli->config.save && cli->tally.err.reason == REASON_NONE && !cli->config.dry_run;
 
 	switch (cli->phase) {
 	case CLI_CONFIG_ENTER:
@@ -414,22 +412,23 @@ step_done(struct cli *cli, const struct np_error *err)
 
 /* --- the end --- */
 
-static void
-config_done(struct cli *cli)
+static enum cli_next
+config_done(struct cli *cli, struct np_error *err)
 {
 	const struct platform_mode *base = cli->platform->base_mode;
 	bool live = !cli->platform->config.candidate && cli->tally.lines_ok + cli->tally.lines_failed > 0;
 
 	cli->tally.live = live;
-	if (cli->config_err.reason == REASON_CONFIG_REJECTED && live && cli->tally.lines_ok > 0)
-		error_prefix(&cli->config_err, "%zu lines are live, nothing was saved", cli->tally.lines_ok);
+	if (cli->tally.err.reason == REASON_CONFIG_REJECTED && live && cli->tally.lines_ok > 0)
+		error_prefix(&cli->tally.err, "%zu lines are live, nothing was saved", cli->tally.lines_ok);
 	if (cli->prompt.mode != base && !platform_mode_inside(base, cli->prompt.mode)) {
 		/* Still inside: closing the shell is what frees the device. */
 		fail(cli, REASON_CONFIG_REJECTED, "configuration mode could not be left");
-		cli_die(cli, cli->config_err.reason, "%s", cli->config_err.text);
-		return;
+		cli_die(cli, cli->tally.err.reason, "%s", cli->tally.err.text);
+		return CLI_GOES_ON;
 	}
-	cli_op_end(cli, cli->config_err.reason != REASON_NONE ? &cli->config_err : NULL, false);
+	*err = cli->tally.err;
+	return CLI_ENDS;
 }
 
 /* The platform's steps were not enough: out by the modes' own ways.  True when a step is in flight. */
@@ -451,25 +450,25 @@ walk_out(struct cli *cli)
 }
 
 /* Runs what comes next until a line is in flight or all is done. */
-static void
-config_next(struct cli *cli)
+static enum cli_next
+config_next(struct cli *cli, struct np_error *err)
 {
 	while (cli->phase != CLI_CONFIG_DONE) {
 		const struct platform_steps *steps = steps_of(cli);
 
 		if (cli->phase == CLI_CONFIG_LINES) {
 			if (next_line(cli))
-				return;
+				return CLI_GOES_ON;
 		} else if (cli->step < steps->count) {
 			cli_job_step(cli, &steps->items[cli->step++]);
-			return;
+			return CLI_GOES_ON;
 		} else if (walk_out(cli)) {
-			return;
+			return CLI_GOES_ON;
 		} else {
 			phase_done(cli);
 		}
 	}
-	config_done(cli);
+	return config_done(cli, err);
 }
 
 void
@@ -480,19 +479,20 @@ cli_config_lost(struct cli *cli, const char *why)
 	cli->tally.live = !cli->platform->config.candidate && cli->tally.lines_ok > 0;
 }
 
-void
-cli_config_job_done(struct cli *cli, const struct np_error *err)
+enum cli_next
+cli_config_ended(struct cli *cli, struct np_error *err)
 {
+	const struct np_error *failed = err->reason != REASON_NONE ? err : NULL;
 	bool was_running = cli->job.text != NULL; /* else it comes back from a resync */
 
 	if (was_running && cli->phase == CLI_CONFIG_LINES)
-		line_done(cli, err);
+		line_done(cli, failed);
 	else if (was_running)
-		step_done(cli, err);
-	if (err != NULL)
-		cli_resync_begin(cli, false);
-	else
-		config_next(cli);
+		step_done(cli, failed);
+	if (failed == NULL)
+		return config_next(cli, err);
+	cli_resync_begin(cli, false);
+	return CLI_GOES_ON;
 }
 
 int

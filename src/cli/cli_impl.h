@@ -1,15 +1,28 @@
 /*
  * What the cli*.c files share; for them only.
  *
- *   cli.c         life, states, events, bytes in
- *   cli_line.c    lines of the terminal: echo, output, errors
- *   cli_job.c     one line sent and answered: its beginning, its end, its limits
- *   cli_look.c    the tail of a line in flight: has it ended, and how sure is that
- *   cli_ask.c     what is no prompt at the tail: pagers and questions
- *   cli_login.c   login dialogue, learning, the way to IDLE; the way between modes
- *   cli_op.c      operations: run, enable, keep-alive, reset, logout
- *   cli_config.c  the configuration transaction
- *   cli_resync.c  interrupt and prove, or give up
+ *   cli_request.c  what the owner asks: run, configure, enable, ..., answer, cancel, logout
+ *   cli.c          life, bytes and time in, the mover
+ *   cli_op.c       operations: how each begins, goes on, ends
+ *   cli_config.c   the configuration transaction
+ *   cli_login.c    login dialogue, learning, the way to IDLE
+ *   cli_resync.c   interrupt and prove, or give up
+ *   cli_walk.c     the way between modes; home
+ *   cli_look.c     the tail of a line in flight: has it ended, and how sure is that
+ *   cli_ask.c      what is no prompt at the tail: pagers and questions
+ *   cli_job.c      one line sent and answered: its beginning, its end, its limits
+ *   cli_line.c     lines of the terminal: echo, output, errors
+ *   cli_core.c     state, events, sending, the tail, silence
+ *
+ * Each calls only those below it.  What is to happen above is written down, and the mover acts on it:
+ *
+ *      bytes, time, requests
+ *               |
+ *               v            written down          by               what the mover does
+ *   +-> look, then the clock   dying               cli_die()        cli_op_bury(): results, then DEAD
+ *   |           |              job.ended           cli_job_end()    cli_op_next(): login or operation goes on
+ *   |           v              pending, in IDLE    requests         cli_op_start()
+ *   +---- act on what is written, until nothing moves
  */
 #ifndef NP_CLI_IMPL_H
 #define NP_CLI_IMPL_H
@@ -48,6 +61,8 @@ enum cli_proof { CLI_PROOF_NONE, CLI_PROOF_SENT, CLI_PROOF_ECHOED };
 /* One line sent and what comes back. */
 struct cli_job {
 	bool active;
+	bool ended;          /* the mover has not heard of it yet */
+	struct np_error err; /* then: why it failed; reason REASON_NONE: it did not */
 	enum cli_job_kind kind;
 	char *text; /* all of it; lines of a block are sent one by one */
 	size_t size;
@@ -99,15 +114,11 @@ struct cli_job {
 	size_t pager_size;
 };
 
-/* What the driver does with the end of a job. */
-enum cli_flow {
-	CLI_FLOW_NONE,
-	CLI_FLOW_LOGIN,
-	CLI_FLOW_COMMAND,
-	CLI_FLOW_ENABLE,
-	CLI_FLOW_KEEPALIVE,
-	CLI_FLOW_RESET,
-	CLI_FLOW_CONFIG
+/* What an operation comes to when it has begun or a line of it has ended. */
+enum cli_next {
+	CLI_GOES_ON,   /* a line is in flight, a resync has begun, or the shell dies */
+	CLI_ENDS,      /* at a proven prompt */
+	CLI_ENDS_DIRTY /* the shell is to be proven again */
 };
 
 enum cli_config_phase {
@@ -167,7 +178,6 @@ struct cli {
 	size_t context_count;
 
 	struct cli_job job;
-	enum cli_flow flow;
 	enum cli_op op;
 	double op_began;
 	bool op_sent; /* something of it was typed */
@@ -190,7 +200,6 @@ struct cli {
 	/* LOGIN */
 	double login_deadline;
 	int nudges, learns;
-	bool prepared;
 
 	/* RESYNC */
 	int sync_attempts;
@@ -203,8 +212,7 @@ struct cli {
 	/* CONFIG */
 	struct cli_config config;
 	enum cli_config_phase phase;
-	struct cli_result tally;
-	struct np_error config_err;
+	struct cli_result tally; /* its err: the first failure */
 	bool config_cancelled;
 	size_t config_line, config_at;    /* the next one: its index, and where it begins */
 	size_t config_taken, config_next; /* lines in flight, and where the one behind them begins */
@@ -214,12 +222,18 @@ struct cli {
 	char config_tag[16];
 
 	double logout_deadline;
+	bool dying; /* the mover has not heard of it yet */
 	struct np_error dead;
 };
 
 /* --- cli.c --- */
 
-/* The one mover: checks, logs, and says READY and DEAD. */
+/* The mover: see above. */
+void cli_think(struct cli *cli);
+
+/* --- cli_core.c --- */
+
+/* The only way into a state: logs it, and says READY when nothing waits for IDLE.  Nothing leads out of CLOSED. */
 void cli_set_state(struct cli *cli, enum cli_state state);
 void cli_emit(struct cli *cli, const struct cli_event *event);
 /* Sends text and the platform's newline. */
@@ -239,7 +253,7 @@ double cli_quiet(const struct cli *cli);
 void cli_wake_in(struct cli *cli, double seconds);
 /* A copy for people: without secrets and control bytes, cut to size. */
 void cli_show(const struct cli *cli, const char *text, size_t size, char *out, size_t out_size);
-/* The shell is of no use any more. */
+/* The shell is of no use any more: CLOSED, and the mover ends what runs. */
 void cli_die(struct cli *cli, enum np_reason reason, const char *fmt, ...) NP_PRINTF(3, 4);
 
 /* Remembers the tail, which was taken for a prompt; view: that prompt, which is learned. */
@@ -249,7 +263,8 @@ bool cli_is_settled(const struct cli *cli);
 
 /* --- cli_line.c --- */
 
-terminal_line_fn cli_on_line;
+/* A line of the terminal, or (end false) what stands before one that is too long. */
+void cli_line(struct cli *cli, const char *line, size_t size, bool end);
 /* Passes text on as output; end: with a newline. */
 void cli_output_line(struct cli *cli, const char *text, size_t size, bool end);
 /* Passes on the context lines, which belong to no prompt. */
@@ -283,11 +298,13 @@ bool cli_job_prove(struct cli *cli, bool bare);
 void cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before);
 /* The limits and the quiet times. */
 void cli_job_tick(struct cli *cli);
-/* Ends it; err NULL: at a proven prompt.  The flow goes on. */
+/* Ends it; err NULL: at a proven prompt.  The mover goes on from there. */
 void cli_job_end(struct cli *cli, const struct np_error *err);
 /* The operation ends under it: what came of its output is passed on. */
 void cli_job_abandon(struct cli *cli);
 void cli_job_clear(struct cli *cli);
+/* 0 when every line of the text can be typed. */
+int cli_check_text(const char *text, size_t size, struct np_error *err) NP_MUST_CHECK;
 
 /* --- cli_look.c --- */
 
@@ -303,46 +320,55 @@ void cli_note_asked(struct cli *cli);
 
 /* Deals with a tail that is no prompt: pager, question; true when it did something or ended the job. */
 bool cli_ask(struct cli *cli);
-/* While a person is asked: the device may go on by itself. */
-void cli_question_look(struct cli *cli);
+/* Whether the tail still begins with what was answered, or asked of a person: the device may go on by itself. */
+bool cli_question_stands(const struct cli *cli);
+/* The person's answer, or NULL: none will come. */
+void cli_question_end(struct cli *cli, struct secret *text);
 /* Finds the question of this list that the tail asks, or NULL. */
 const struct platform_question *cli_find_question(const struct platform_questions *list, const char *tail, size_t size);
 /* Sends the reply of a dialogue; -1 with err when it may not or cannot. */
 int cli_reply(struct cli *cli, const struct platform_question *q, const char *tail, size_t size, struct np_error *err);
 
-/* --- cli_login.c --- */
+/* --- cli_walk.c --- */
 
-void cli_login_begin(struct cli *cli);
-void cli_login_look(struct cli *cli);
-void cli_login_tick(struct cli *cli);
-void cli_login_job_done(struct cli *cli, const struct np_error *err);
 void cli_walk_begin(struct cli *cli, const struct platform_mode *goal);
 /* Moves one step toward the goal: 1 when it is there, 0 when a step was started, -1 with err. */
 int cli_walk(struct cli *cli, struct np_error *err) NP_MUST_CHECK;
+/* The prompt as it is now is where the shell belongs. */
+void cli_home_learn(struct cli *cli);
+bool cli_is_home(const struct cli *cli);
+
+/* --- cli_login.c --- */
+
+void cli_login_look(struct cli *cli);
+void cli_login_tick(struct cli *cli);
+void cli_login_ended(struct cli *cli, const struct np_error *err);
 
 /* --- cli_op.c --- */
 
-/* A job ended: what the flow does next. */
-void cli_flow_next(struct cli *cli, const struct np_error *err);
+/* Begins the operation that waits. */
+void cli_op_start(struct cli *cli);
+/* A line ended: the login, or the operation, goes on or ends. */
+void cli_op_next(struct cli *cli);
 /* The result of the operation; then IDLE, or RESYNC when dirty. */
 void cli_op_end(struct cli *cli, const struct np_error *err, bool dirty);
-void cli_pending_start(struct cli *cli);
+/* The shell is CLOSED: the result of what ran and of what waited, and DEAD. */
+void cli_op_bury(struct cli *cli);
+/* The result of what waits, if anything does. */
+void cli_pending_drop(struct cli *cli, const struct np_error *err);
 void cli_pending_clear(struct cli *cli);
-/* The prompt as it is now is where the shell belongs. */
-void cli_home_learn(struct cli *cli);
-/* 0 when every line of the text can be typed. */
-int cli_check_text(const char *text, size_t size, struct np_error *err) NP_MUST_CHECK;
 void cli_logout_look(struct cli *cli);
 void cli_logout_tick(struct cli *cli);
 
 /* --- cli_config.c --- */
 
-void cli_config_begin(struct cli *cli);
+/* As cli_op.c's table says. */
+enum cli_next cli_config_begin(struct cli *cli, struct np_error *err);
+enum cli_next cli_config_ended(struct cli *cli, struct np_error *err);
 /* 0 when every line of it can be typed. */
 int cli_config_check_text(const struct cli_config *c, struct np_error *err) NP_MUST_CHECK;
 /* The shell is gone: what became of the lines. */
 void cli_config_lost(struct cli *cli, const char *why);
-void cli_config_job_done(struct cli *cli, const struct np_error *err);
 
 /* --- cli_resync.c --- */
 

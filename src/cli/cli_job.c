@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "cli/cli_impl.h"
-#include "base/log.h"
 #include "base/xalloc.h"
 
 #define PROBE_IDLE 5.0
@@ -57,6 +56,25 @@ cli_job_type_line(struct cli *cli, size_t at)
 	job->echo_seen = false;
 	echo_init(&job->echo, job->text + at, job->line_size);
 	cli_job_type_rest(cli);
+}
+
+int
+cli_check_text(const char *text, size_t size, struct np_error *err)
+{
+	size_t line = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		line = c == '\n' ? 0 : line + 1;
+		if (line > CLI_COMMAND_MAX)
+			return error_set(
+			    err, REASON_INVALID_PARAMS, "a line longer than %d bytes cannot be typed", CLI_COMMAND_MAX);
+		if ((c < ' ' && c != '\t' && c != '\n') || c == 0x7f)
+			return error_set(err, REASON_INVALID_PARAMS,
+			    "control byte 0x%02x: the device would take it as a key, not as text", c);
+	}
+	return 0;
 }
 
 /* A tab would be taken as the wish to complete a word. */
@@ -165,8 +183,10 @@ cli_job_end(struct cli *cli, const struct np_error *err)
 	if (err != NULL)
 		cli_job_abandon(cli);
 	job->active = false;
+	job->ended = true;
+	if (err != NULL)
+		job->err = *err;
 	cli->changes++;
-	cli_flow_next(cli, err);
 }
 
 /* The device took less than was typed: what it did is not what was asked for. */

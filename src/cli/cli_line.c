@@ -409,17 +409,12 @@ banner_line(struct cli *cli, const char *line, size_t size)
 }
 
 void
-cli_on_line(void *arg, const uint8_t *text, size_t size, bool end)
+cli_line(struct cli *cli, const char *line, size_t size, bool end)
 {
-	struct cli *cli = arg;
-	const char *line = (const char *)text;
-
 	if (cli->job.active) {
 		job_line(cli, line, size, end);
 	} else if (cli->state == CLI_IDLE) {
 		idle_line(cli, line, size);
-	} else if (cli->state == CLI_RESYNC) {
-		cli_resync_line(cli, line, size);
 	} else if (!context_take(cli, line, size, false)) {
 		cli_context_clear(cli);
 	}

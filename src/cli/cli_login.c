@@ -1,68 +1,12 @@
 /*
  * From the first byte to IDLE: the login dialogue, learning the prompt, the way to the mode where commands run, the
- * preparation.  And the way between modes, which others walk too.
+ * preparation.
  */
-#include <string.h>
-
 #include "cli/cli_impl.h"
 
 #define LEARNS_MAX 6
 #define NUDGES_MAX 3
-#define WALK_MAX 10
 #define LOOK_AHEAD 0.05 /* a candidate must stand this long: banners come in pieces */
-
-void
-cli_login_begin(struct cli *cli)
-{
-	cli->state = CLI_LOGIN;
-	cli->flow = CLI_FLOW_LOGIN;
-}
-
-/* --- the way between modes --- */
-
-void
-cli_walk_begin(struct cli *cli, const struct platform_mode *goal)
-{
-	cli->goal = goal;
-	cli->walk_steps = 0;
-	cli->walk_from_size = 0;
-	cli->secret_used = false;
-}
-
-/* The step that leads nearer: into a mode that holds the goal, or out of the present one. */
-static const struct platform_step *
-next_step(const struct cli *cli)
-{
-	const struct platform_mode *mode = cli->prompt.mode, *next = cli->goal;
-
-	if (!platform_mode_inside(cli->goal, mode))
-		return mode->leave;
-	while (next->parent != mode)
-		next = next->parent;
-	return next->enter;
-}
-
-int
-cli_walk(struct cli *cli, struct np_error *err)
-{
-	const struct platform_mode *mode = cli->prompt.mode;
-	const struct prompt *p = &cli->prompt;
-	const struct platform_step *step;
-
-	if (mode == cli->goal)
-		return 1;
-	if (cli->walk_from_size == p->shown_size && memcmp(cli->walk_from, p->shown, p->shown_size) == 0)
-		return error_set(err, REASON_PRIVILEGE_FAILED, "the device stays in mode %s on the way to %s%s%s",
-		    mode->name, cli->goal->name, cli->job.error_line[0] != '\0' ? ": " : "", cli->job.error_line);
-	step = next_step(cli);
-	if (step == NULL || ++cli->walk_steps > WALK_MAX)
-		return error_set(err, REASON_PRIVILEGE_FAILED, "platform %s knows no way from mode %s to %s",
-		    cli->platform->name, mode->name, cli->goal->name);
-	memcpy(cli->walk_from, p->shown, p->shown_size);
-	cli->walk_from_size = p->shown_size;
-	cli_job_step(cli, step);
-	return 0;
-}
 
 /* --- looking for a prompt --- */
 
@@ -152,8 +96,6 @@ fail(struct cli *cli, const struct np_error *err)
 static void
 finish(struct cli *cli)
 {
-	cli->flow = CLI_FLOW_NONE;
-	cli->prepared = true;
 	cli->home = cli->prompt.mode;
 	cli_home_learn(cli);
 	cli_set_state(cli, CLI_IDLE);
@@ -244,7 +186,7 @@ prepare_done(struct cli *cli)
 }
 
 void
-cli_login_job_done(struct cli *cli, const struct np_error *err)
+cli_login_ended(struct cli *cli, const struct np_error *err)
 {
 	if (cli->state == CLI_LEARN)
 		learn_done(cli, err);

@@ -100,12 +100,9 @@ cli_resync_line(struct cli *cli, const char *line, size_t size)
 static void
 synced(struct cli *cli)
 {
-	if (cli->op == CLI_OP_CONFIG) {
-		cli_set_state(cli, CLI_RUNNING);
-		cli_config_job_done(cli, NULL);
-		return;
-	}
-	cli_set_state(cli, CLI_IDLE);
+	cli_set_state(cli, cli->op != CLI_OP_NONE ? CLI_RUNNING : CLI_IDLE);
+	if (cli->op != CLI_OP_NONE)
+		cli_job_end(cli, NULL);
 }
 
 void

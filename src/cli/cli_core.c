@@ -1,0 +1,188 @@
+/*
+ * The bottom of the cli driver: its state, its events, what it sends, the tail and the silence behind it.  Nothing here
+ * decides what comes next: an end is written down, and the mover (cli.c) acts on it.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli_impl.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define SHOW_MAX 1024u /* bytes of a text for people that are looked at */
+
+/* --- events and states --- */
+
+static const char *const state_names[] = {
+    "login", "learn", "enable", "prepare", "idle", "running", "question", "resync", "logout", "closed"};
+
+const char *
+cli_state_name(enum cli_state state)
+{
+	return state_names[state];
+}
+
+void
+cli_emit(struct cli *cli, const struct cli_event *event)
+{
+	struct cli_event_item *item = xcalloc(1, sizeof(*item));
+
+	item->event = *event;
+	TAILQ_INSERT_TAIL(&cli->events, item, link);
+}
+
+void
+cli_set_state(struct cli *cli, enum cli_state state)
+{
+	struct cli_event ready = {.kind = CLI_EVENT_READY};
+
+	if (cli->state == state || cli->state == CLI_CLOSED)
+		return;
+	log_debug("cli", "%s: %s -> %s%s%s", cli->name, cli_state_name(cli->state), cli_state_name(state),
+	    cli->prompt.mode != NULL ? ", mode " : "", cli->prompt.mode != NULL ? cli->prompt.mode->name : "");
+	cli->state = state;
+	cli->changes++;
+	if (state != CLI_IDLE)
+		return;
+	cli->dirty = false;
+	if (cli->pending.op == CLI_OP_NONE)
+		cli_emit(cli, &ready);
+}
+
+void
+cli_die(struct cli *cli, enum np_reason reason, const char *fmt, ...)
+{
+	char text[sizeof(cli->dead.text)];
+	va_list ap;
+
+	if (cli->state == CLI_CLOSED)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	error_set(&cli->dead, reason, "%s", text);
+	log_info("cli", "%s: closed: %s", cli->name, text);
+	cli->dying = true;
+	cli_set_state(cli, CLI_CLOSED);
+}
+
+/* --- sending --- */
+
+/* xorshift64*: nonces must differ, not be secret. */
+static uint64_t
+next_random(struct cli *cli)
+{
+	cli->random ^= cli->random >> 12;
+	cli->random ^= cli->random << 25;
+	cli->random ^= cli->random >> 27;
+	return cli->random * 2685821657736338717u;
+}
+
+void
+cli_nonce(struct cli *cli, char out[16])
+{
+	snprintf(out, 16, "np-%08x", (unsigned)(next_random(cli) >> 32));
+}
+
+void
+cli_type_keys(struct cli *cli, const char *keys)
+{
+	cli->drained = false;
+	if (buf_append_str(&cli->send, keys) < 0)
+		cli_die(cli, REASON_INTERNAL, "what is to be sent is not taken");
+}
+
+void
+cli_type_part(struct cli *cli, const char *text, size_t size)
+{
+	cli->drained = false;
+	if (buf_append(&cli->send, text, size) < 0)
+		cli_die(cli, REASON_INTERNAL, "what is to be sent is not taken");
+}
+
+void
+cli_type(struct cli *cli, const char *text, size_t size)
+{
+	cli_type_part(cli, text, size);
+	cli_type_keys(cli, cli->platform->newline);
+}
+
+/* --- the tail, silence, texts for people --- */
+
+struct platform_view
+cli_view(const struct cli *cli)
+{
+	struct platform_view view = {0};
+	size_t n = cli->context_count;
+
+	view.tail = (const char *)terminal_tail(&cli->terminal, &view.size);
+	view.context_count = n;
+	for (size_t i = 0; i < n; i++) {
+		view.context[i] = cli->context[n - 1 - i];
+		view.context_size[i] = cli->context_size[n - 1 - i];
+	}
+	return view;
+}
+
+struct prompt_match
+cli_look(const struct cli *cli)
+{
+	struct platform_view view = cli_view(cli);
+
+	return prompt_test(&cli->prompt, &view, terminal_tail_is_whole(&cli->terminal), cli->drained);
+}
+
+double
+cli_quiet(const struct cli *cli)
+{
+	double since = cli->last_rx;
+
+	if (cli->job.active && cli->job.typed_at > since)
+		since = cli->job.typed_at;
+	return cli->now - since;
+}
+
+void
+cli_wake_in(struct cli *cli, double seconds)
+{
+	double at = cli->now + (seconds > 0.001 ? seconds : 0.001);
+
+	if (cli->wake_at == 0 || at < cli->wake_at)
+		cli->wake_at = at;
+}
+
+void
+cli_show(const struct cli *cli, const char *text, size_t size, char *out, size_t out_size)
+{
+	char *clean = redact_text(cli->known, text, size < SHOW_MAX ? size : SHOW_MAX, size > SHOW_MAX);
+
+	text_vis_into(out, out_size, clean);
+	secret_free(clean);
+}
+
+void
+cli_settle(struct cli *cli, const struct platform_view *view, const struct platform_mode *mode)
+{
+	size_t size;
+	const uint8_t *tail = terminal_tail(&cli->terminal, &size);
+
+	cli->rest_size = size <= sizeof(cli->rest) ? size : 0;
+	memcpy(cli->rest, tail, cli->rest_size);
+	prompt_learn(&cli->prompt, view, mode);
+}
+
+bool
+cli_is_settled(const struct cli *cli)
+{
+	struct platform_view view = cli_view(cli);
+	size_t rest = cli->rest_size;
+
+	if (view.size == 0)
+		return true;
+	if (rest > 0 && view.size >= rest && memcmp(view.tail, cli->rest, rest) == 0 &&
+	    prompt_trim(view.tail + rest, view.size - rest) == 0)
+		return true;
+	return prompt_test(&cli->prompt, &view, terminal_tail_is_whole(&cli->terminal), true).tier == PROMPT_LITERAL;
+}
