@@ -250,6 +250,20 @@ fail_denied(struct auth *a)
 }
 
 /*
+ * What the server said when it ended the connection.  libssh 0.11 goes on to the agent's next key then, which fails on
+ * the closed stream and leaves that as its error; but it gives the words out after the end.
+ */
+static void
+last_words(struct auth *a, char *text, size_t size)
+{
+	const char *words;
+
+	ssh_silent_disconnect(a->made->ssh);
+	words = ssh_get_disconnect_message(a->made->ssh);
+	text_vis_into(text, size, words != NULL && words[0] != '\0' ? words : "the server closed it");
+}
+
+/*
  * The connection ended.  It is the login that failed, not the network, where the server says so, has refused something
  * before (some just hang up after the last allowed attempt), or holds a secret of ours unanswered: trying that again by
  * itself could lock the account.
@@ -267,14 +281,16 @@ fail_lost(struct auth *a)
 		return AUTH_OUTCOME_FAILED;
 	}
 	if (code == 0 && handshake_is_mere_end(raw))
-		snprintf(text, sizeof(text), "the server closed it");
+		last_words(a, text, sizeof(text));
 	else if (code == 0)
 		text_vis_into(text, sizeof(text), raw);
 	refused = code == DISCONNECT_PROTOCOL_ERROR || code == DISCONNECT_NO_MORE_AUTH_METHODS || a->denials > 0 ||
 		  a->secret_sent;
-	if (strstr(text, "Too many authentication failures") != NULL)
+	if (strstr(text, "Too many authentication failures") != NULL) {
+		refused = true;
 		a->hint = "the agent holds more keys than the server lets you try: set IdentityFile and "
 			  "IdentitiesOnly yes for it";
+	}
 	if (refused)
 		error_set(a->err, REASON_AUTH_FAILED, "%s@%s: the server ended the login (%s); tried %s%s%s; %s",
 		    a->target->user, a->target->host, text, a->tried, a->note[0] != '\0' ? "; " : "", a->note,
@@ -310,6 +326,9 @@ auth_outcome(struct auth *a, int rc)
 		a->methods = ssh_userauth_list(a->made->ssh, NULL);
 		return AUTH_OUTCOME_PARTIAL;
 	case SSH_AUTH_DENIED:
+		/* libssh 0.11 says so of a DISCONNECT too, which is all that 0.10 calls an error. */
+		if (!ssh_is_connected(a->made->ssh) && ssh_version(SSH_VERSION_INT(0, 11, 0)) != NULL)
+			return fail_lost(a);
 		a->secret_sent = false;
 		a->denials++;
 		a->methods = ssh_userauth_list(a->made->ssh, NULL);

@@ -183,7 +183,7 @@ add_line(struct buf *b, const char *key, const char *value)
 
 /* What libssh's reader understood, in the words of ssh -G, so that one parser and one set of defaults serve both. */
 static int
-libssh_words(ssh_session s, struct buf *text)
+libssh_words(ssh_session s, const struct question *q, struct buf *text)
 {
 	char *host = option_text(s, SSH_OPTIONS_HOST), *user = option_text(s, SSH_OPTIONS_USER);
 	char *key = option_text(s, SSH_OPTIONS_IDENTITY), *proxy = option_text(s, SSH_OPTIONS_PROXYCOMMAND);
@@ -193,8 +193,9 @@ libssh_words(ssh_session s, struct buf *text)
 
 	ssh_options_get_port(s, &port);
 	rc |= add_line(text, "hostname", host);
-	rc |= add_line(text, "user", user);
-	rc |= buf_printf(text, "port %u\n", port);
+	/* What was asked for comes first: 0.11 lets the file overwrite it. */
+	rc |= add_line(text, "user", q->user != NULL ? q->user : user);
+	rc |= buf_printf(text, "port %u\n", q->port != 0 ? (unsigned int)q->port : port);
 	rc |= add_line(text, "identityfile", key);
 	rc |= add_line(text, "identityfile", "~/.ssh/id_rsa");
 	rc |= add_line(text, "identityfile", "~/.ssh/id_ecdsa");
@@ -232,7 +233,7 @@ libssh_ask(ssh_session s, const struct question *q, struct buf *text, struct np_
 		    "none",
 		    q->host);
 	}
-	if (libssh_words(s, text) != 0)
+	if (libssh_words(s, q, text) != 0)
 		return error_set(err, REASON_RESOLVE_FAILED, "ssh's configuration for %s is too long", q->host);
 	return 0;
 }

@@ -51,10 +51,11 @@ enum chan_step { STEP_PTY, STEP_ENV, STEP_COMMAND };
 #define CHAN_SLACK (64u * 1024u)
 #define CHAN_WINDOW 1280000u /* what libssh announces by itself */
 /*
- * libssh opens the window of a channel anew by what is unread of the stream that a packet came for, whatever the other
- * stream holds: a few bytes of standard error let the server go on with standard output though nobody reads it.  So a
- * channel may come to hold more than a window.  From the first number on its session takes no further command, and is
- * not read any more while the channel is its only one; beyond the second the channel ends when there are others.
+ * libssh 0.10 opens the window of a channel anew by what is unread of the stream that a packet came for, whatever the
+ * other stream holds (0.11 counts both, and 2 MiB are its limit): a few bytes of standard error let the server go on
+ * with standard output though nobody reads it.  So a channel may come to hold more than a window.  From the first
+ * number on its session takes no further command, and is not read any more while the channel is its only one; beyond
+ * the second the channel ends when there are others.
  */
 #define CHAN_HELD_PAUSE (16u * 1024u * 1024u)
 #define CHAN_HELD_MAX (64u * 1024u * 1024u)
