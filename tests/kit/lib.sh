@@ -386,12 +386,21 @@ restart_sshd()
 	wait_until "[ \$(grep -c 'Server listening on' $T/$1/log) -gt $_lines ]"
 }
 
-# Ends a server with all its connections, at once.
+# Ends a server with all its connections, at once.  Stopped first, as a server that has just logged somebody in starts
+# processes, and one that is missed keeps its connection.
 kill_server()
 {
 	eval "_pid=\$pid_$1"
-	# shellcheck disable=SC2046
-	kill -KILL "$_pid" $(descendants "$_pid") 2>/dev/null
+	_all=$_pid
+	_seen=
+	while [ "$_all" != "$_seen" ]; do
+		_seen=$_all
+		# shellcheck disable=SC2086
+		kill -STOP $_all 2>/dev/null
+		_all="$_pid $(descendants "$_pid" | sort -n | tr '\n' ' ')"
+	done
+	# shellcheck disable=SC2086
+	kill -KILL $_all 2>/dev/null
 	wait_for "$_pid" 2>/dev/null
 	return 0
 }

@@ -539,6 +539,9 @@ signal_tree(pid_t parent, int sig)
 	for (int i = 0; i < n && i < 256; i++) {
 		if (!serves(pids[i]))
 			continue;
+		/* Who has just logged somebody in starts processes: none may be missed. */
+		if (sig == SIGKILL)
+			(void)kill(pids[i], SIGSTOP);
 		signal_tree(pids[i], sig);
 		(void)kill(pids[i], sig);
 	}

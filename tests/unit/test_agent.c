@@ -101,8 +101,9 @@ teardown(void **state)
 static bool
 start_agent(struct fixture *f)
 {
-	double deadline = clock_now() + 10;
-	int status;
+	double deadline = clock_now() + 60;
+	struct np_error err;
+	int status, fd;
 
 	f->agent = fork();
 	if (f->agent == 0) {
@@ -111,13 +112,16 @@ start_agent(struct fixture *f)
 		execlp("ssh-agent", "ssh-agent", "-D", "-a", f->socket, (char *)NULL);
 		_exit(127);
 	}
-	while (access(f->socket, F_OK) == -1 && clock_now() < deadline) {
+	/* Its socket can be seen before it listens. */
+	while ((fd = agent_connect(f->socket, deadline, -1, &err)) == -1 && clock_now() < deadline) {
 		if (waitpid(f->agent, &status, WNOHANG) == f->agent) {
 			f->agent = 0;
 			return false;
 		}
 		usleep(5000);
 	}
+	assert_int_not_equal(fd, -1);
+	close(fd);
 	return true;
 }
 
