@@ -340,6 +340,69 @@ test_a_command_that_was_not_typed_may_be_tried_elsewhere(void **state)
 	assert_int_equal(cli_wake_at(w->cli), 0);
 }
 
+static void
+test_a_command_that_waits_for_a_keep_alive_starts_behind_its_result(void **state)
+{
+	struct world *w = *state;
+	struct np_error err;
+	struct cli_event event;
+
+	assert_int_equal(cli_keepalive(w->cli, w->now, &err), 0);
+	expect(w, "\n");
+	run(w, "show x");
+	expect(w, "");
+	send_all(w, "\r\nR1#");
+	cli_drained(w->cli, w->now);
+	expect(w, "show x\n");
+	assert_int_equal(take(w, CLI_EVENT_RESULT).result.op, CLI_OP_KEEPALIVE);
+	assert_false(cli_next_event(w->cli, &event)); /* it is not said to be ready for another */
+	assert_int_equal(cli_state(w->cli), CLI_RUNNING);
+}
+
+static void
+test_a_shell_that_dies_ends_what_runs_and_what_waits_and_is_dead_last(void **state)
+{
+	struct world *w = *state;
+	struct np_error err;
+	struct cli_event event;
+
+	assert_int_equal(cli_keepalive(w->cli, w->now, &err), 0);
+	run(w, "show x");
+	cli_closed(w->cli, "gone", w->now);
+
+	event = take(w, CLI_EVENT_RESULT);
+	assert_int_equal(event.result.op, CLI_OP_KEEPALIVE);
+	assert_int_equal(event.result.err.reason, REASON_OUTCOME_UNKNOWN);
+	event = take(w, CLI_EVENT_RESULT);
+	assert_int_equal(event.result.op, CLI_OP_RUN);
+	assert_false(event.result.sent);
+	take(w, CLI_EVENT_DEAD);
+	assert_false(cli_next_event(w->cli, &event));
+	cli_closed(w->cli, "gone", w->now); /* once */
+	assert_false(cli_next_event(w->cli, &event));
+	assert_int_equal(cli_run(w->cli, &(struct cli_command){.text = "x", .size = 1}, w->now, &err), -1);
+}
+
+/* The line does not fit behind what the owner has not written yet: no more is typed, and nothing else comes of it. */
+static void
+test_a_shell_whose_bytes_nobody_writes_dies_once(void **state)
+{
+	struct world *w = *state;
+	struct buf *send = cli_send(w->cli);
+	struct cli_event event;
+
+	while (buf_room(send) > 3)
+		assert_int_equal(buf_append(send, "x", 1), 0);
+	run(w, "show x");
+	assert_int_equal(cli_state(w->cli), CLI_CLOSED);
+	assert_int_equal(take(w, CLI_EVENT_RESULT).result.err.reason, REASON_INTERNAL);
+	take(w, CLI_EVENT_DEAD);
+	assert_false(cli_next_event(w->cli, &event));
+	cli_tick(w->cli, w->now + 100);
+	assert_false(cli_next_event(w->cli, &event));
+	assert_int_equal(cli_wake_at(w->cli), 0);
+}
+
 int
 main(void)
 {
@@ -356,6 +419,11 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_one_operation_at_a_time, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_line_too_long_to_type_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_command_that_was_not_typed_may_be_tried_elsewhere, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_command_that_waits_for_a_keep_alive_starts_behind_its_result, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_a_shell_that_dies_ends_what_runs_and_what_waits_and_is_dead_last, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_shell_whose_bytes_nobody_writes_dies_once, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("cli_flow", tests, NULL, NULL);
