@@ -142,5 +142,24 @@ is "$(grep -v '^#' "$T/rpc" | jq -r 'select(.id == 1) | .result.count')" 60 "and
 ok "a short command ends before the flood beside it" awk '/"id":2,"result"/ { second = NR } /"id":1,"result"/ { first = NR }
 	END { exit !(second && first && second < first) }' "$T/rpc"
 
+# ---- a command that has ended keeps no channel for a client that does not read ----
+
+ok "the broker ends well, too" stop_broker
+start_broker '
+devices:
+  dev: {connection_args: {max_connections: 1, max_channels: 1}}
+'
+{
+	echo '!noread'
+	echo "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"exec\",\"params\":{\"device\":\"dev\",\"command\":\"head -c 300000 /dev/zero; touch $T/ended\"}}"
+	echo '!hold'
+} >"$T/deaf"
+nprpc -t 60 <"$T/deaf" >/dev/null 2>&1 &
+deaf=$!
+ok "a command ends whose output waits for its reader" wait_until '[ -e $T/ended ]'
+run npexec -o queue_timeout=20 dev echo in </dev/null
+is "$out" in "another one has its channel meanwhile"
+kill -KILL "$deaf"
+
 ok "the broker ends well" stop_broker
 done_testing

@@ -379,6 +379,12 @@ client_bytes_out(const struct client *client)
 	return peer_bytes_out(client->peer);
 }
 
+size_t
+client_note_unread(struct client *client, ptrdiff_t bytes)
+{
+	return client->unread += (size_t)bytes;
+}
+
 struct holder *
 client_holder(struct client *client)
 {

@@ -90,6 +90,10 @@ void client_violated(struct client *client, const struct np_error *err);
 /* Reads no more; closed when it has read. */
 void client_close(struct client *client);
 
+/*
+ * Output of commands that have ended waits for it: so many bytes more, or (negative) less.  Returns all that waits.
+ */
+size_t client_note_unread(struct client *client, ptrdiff_t bytes);
 /* What it keeps between two of its requests. */
 struct holder *client_holder(struct client *client);
 

@@ -24,8 +24,9 @@ struct client {
 	int bounded;
 	double since;
 	struct event_who who;
-	bool spare;   /* one too many, let in for an operator */
-	bool refused; /* one too many: told so, and closed */
+	bool spare;    /* one too many, let in for an operator */
+	bool refused;  /* one too many: told so, and closed */
+	size_t unread; /* bytes of ended commands that wait for it, see client_note_unread() */
 	struct holder holds;
 };
 

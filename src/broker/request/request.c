@@ -152,6 +152,8 @@ request_create(struct broker *b, const struct request_kind *kind, struct client 
 void
 request_detach_peer(struct request *r)
 {
+	if (r->answer.client != NULL)
+		client_note_unread(r->answer.client, -(ptrdiff_t)(r->tails[0].len + r->tails[1].len));
 	answer_end(&r->answer);
 	r->waiter.holder = NULL;
 }

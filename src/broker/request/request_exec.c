@@ -80,6 +80,13 @@ another_follows(const struct request *r)
 	       !(stops_on_error(r) && request_command_failed(r)) && r->index + 1 < r->params.commands_count;
 }
 
+/* One that has not read so much of what ended pays with its leases for more: its memory is bounded by their number. */
+static bool
+reads_nothing(const struct request *r)
+{
+	return r->answer.client != NULL && client_note_unread(r->answer.client, 0) > REQUEST_UNREAD_MAX;
+}
+
 /*
  * The command has ended.  Its session need not wait for a client that reads slowly: what that has not read yet waits
  * with the request.
@@ -91,10 +98,11 @@ request_command_done(struct request *r)
 	if (!another_follows(r)) {
 		if (r->kind->done != NULL)
 			r->kind->done(r);
-		request_release_lease(r);
+		if (!reads_nothing(r))
+			request_release_lease(r);
 	}
 	request_pump(r);
-	if (r->state == REQUEST_FLUSHING && r->lease.link != NULL)
+	if (r->state == REQUEST_FLUSHING && r->lease.link != NULL && !reads_nothing(r))
 		request_drive(r)->client_is_slow(r);
 }
 

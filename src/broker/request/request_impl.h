@@ -27,6 +27,7 @@
 #define BROKER_STDIN_WINDOW CHANNEL_BUFFER_MAX
 #define BROKER_CONFIG_MAX (16u * 1024u * 1024u) /* bytes of the lines of one configuration */
 #define REQUEST_TAIL_MAX (9u * 1024u * 1024u)   /* what a lost session may leave behind, see chan_events.done */
+#define REQUEST_UNREAD_MAX (8u * 1024u * 1024u) /* of one client, before its leases wait for it to read */
 
 /* What a request needs on an interactive shell. */
 struct request_cli {

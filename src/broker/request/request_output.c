@@ -29,9 +29,13 @@ request_make_heads(struct request *r)
 void
 request_keep_tail(struct request *r, int which, const void *p, size_t n)
 {
-	if (n > 0 && buf_append(&r->tails[which], p, n) == -1)
+	if (n == 0)
+		return;
+	if (buf_append(&r->tails[which], p, n) == -1)
 		log_error("request", "%s: %zu bytes of output lost: the channel gave more than its limit",
 		    request_device(r), n);
+	else if (r->answer.client != NULL)
+		client_note_unread(r->answer.client, (ptrdiff_t)n);
 }
 
 /* Moves what fits of p[0..n) to the client (or its capture); returns how much was taken. */
@@ -79,6 +83,8 @@ pump_tails(struct request *r)
 			if (n == 0)
 				return false;
 			buf_consume(tail, n);
+			if (r->answer.client != NULL)
+				client_note_unread(r->answer.client, -(ptrdiff_t)n);
 		}
 	}
 	return true;
