@@ -9,6 +9,7 @@ start_simdev typed --scenario ios.txt --listen 127.0.7.1
 start_simdev asks --scenario ios.txt --listen 127.0.7.2
 start_simdev lost --scenario ios.txt --listen 127.0.7.3
 start_simdev raw --scenario ios.txt --listen 127.0.7.4
+start_simdev leaves --scenario ios.txt --listen 127.0.7.5
 start_sshd dev
 start_broker "
 audit_log: $T/audit.log
@@ -17,6 +18,7 @@ devices:
   asks: {$ios, secret: enable-pw, connection_args: {max_connections: 1}}
   lost: {$ios, secret: enable-pw, connection_args: {max_connections: 1}}
   raw: {$ios, secret: enable-pw}
+  leaves: {$ios, connection_args: {max_connections: 1}}
 "
 count() { grep -c "$2" "$T/$1/events"; }
 
@@ -44,6 +46,21 @@ like "$out" 'audit ' "a command that repeats it"
 ok "is in the audit log" wait_until 'grep -q "sim say audit" "$T/audit.log"'
 grep -F 'enable-pw' "$T/audit.log" >/dev/null
 is $? 1 "without it"
+
+# ---- the shell goes while somebody is asked for it ----
+
+for end in 'npctl close --now leaves' 'kill_server leaves'; do
+	npexec leaves 'show privilege' >/dev/null
+	ptyrun -t 60 -e 'assword' npexec --enable leaves 'sim say never' >"$T/left" 2>&1 </dev/null &
+	asker=$!
+	ok "somebody is asked for it" wait_until 'grep -q assword "$T/left"'
+	$end >/dev/null
+	ok "its session ends ($end): the request does as well" wait_until '! alive $asker'
+	wait_for $asker
+	like "$(cat "$T/left")" 'npexec: leaves: privilege_failed: the session ended while ' "and says why"
+	is "$(npctl status --json | jq '[.requests[]?] | length')" 0 "nothing of it is left"
+done
+is "$(count leaves ' sim say never$')" 0 "its command was never sent"
 
 # ---- and is in no recording ----
 

@@ -226,7 +226,15 @@ on_drains(struct lease *l NP_UNUSED, const char *why)
 	tell("drains:%s", why);
 }
 
-static const struct lease_events lease_events = {.output = on_output, .result = on_result, .drains = on_drains};
+static void
+on_lost(struct lease *l)
+{
+	assert_null(l->link);
+	tell("lost");
+}
+
+static const struct lease_events lease_events = {
+    .output = on_output, .result = on_result, .drains = on_drains, .lost = on_lost};
 
 /* ---- the world ---- */
 
@@ -424,7 +432,7 @@ test_leases_are_empty_once_the_session_is_gone(void **state NP_UNUSED)
 	make_ready();
 	link_lease(world->link, &world->lease);
 	fake_session_closed(fake_last, REASON_OUTCOME_UNKNOWN, "peer has gone");
-	check_told("closed:outcome_unknown gone");
+	check_told("closed:outcome_unknown lost gone");
 	assert_null(world->lease.link);
 	link_release(&world->lease, NULL);
 	check_told("");
@@ -544,6 +552,18 @@ test_shell_that_dies_ends_its_session(void **state NP_UNUSED)
 	assert_string_equal(holder.lost, link_hold_died);
 	fake_session_closed(fake_last, REASON_OUTCOME_UNKNOWN, "gone");
 	check_told("closed:outcome_unknown gone");
+}
+
+static void
+test_shell_that_dies_at_rest_tells_its_lease(void **state NP_UNUSED)
+{
+	make_shell();
+	link_lease(world->link, &world->lease);
+	fake_hang_up(fake_last);
+	until_told("closing");
+	assert_false(link_serves(&world->lease));
+	fake_session_closed(fake_last, REASON_OUTCOME_UNKNOWN, "gone");
+	check_told("closed:outcome_unknown lost gone");
 }
 
 static bool
@@ -681,6 +701,7 @@ main(void)
 	    TEST(test_shell_taken_back_tells_its_holder),
 	    TEST(test_paused_lease_loses_the_shell_but_nothing_else),
 	    TEST(test_shell_that_dies_ends_its_session),
+	    TEST(test_shell_that_dies_at_rest_tells_its_lease),
 	    TEST(test_shell_without_a_prompt_is_a_failed_login),
 	    TEST(test_goodbye_is_said_before_the_end),
 	    TEST(test_sign_of_life_by_ssh_or_by_a_free_shell),

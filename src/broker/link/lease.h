@@ -5,8 +5,8 @@
  *
  *   (none) -> link_lease() -> [on a shell: operations, link_pause() between two of them] -> link_release() -> (none)
  *
- * Whatever ends it from the other side (the session has gone, the shell was given to others) just empties lease.link:
- * who runs something has been told by the end of that.
+ * Whatever ends it from the other side (the session has gone, the shell was given to others) empties lease.link: who
+ * runs something has been told by the end of that; who runs nothing just then is told by lost().
  */
 #ifndef NP_LEASE_H
 #define NP_LEASE_H
@@ -32,6 +32,8 @@ struct lease_events {
 	void (*question)(struct lease *l, const struct cli_event *event); /* link_answer() */
 	/* The session is to end when its leases have; NULL: those end by themselves. */
 	void (*drains)(struct lease *l, const char *why);
+	/* The session has gone, and the lease with it; NULL: the user needs no telling. */
+	void (*lost)(struct lease *l);
 };
 
 struct lease {

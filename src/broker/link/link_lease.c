@@ -42,9 +42,14 @@ unlist(struct lease *l)
 void
 link_leases_leave(struct link *link)
 {
+	struct lease *l;
+
 	holder_drop(&link->sh.kept);
-	while (!TAILQ_EMPTY(&link->leases))
-		unlist(TAILQ_FIRST(&link->leases));
+	while ((l = TAILQ_FIRST(&link->leases)) != NULL) {
+		unlist(l);
+		if (l->events->lost != NULL)
+			l->events->lost(l);
+	}
 }
 
 void

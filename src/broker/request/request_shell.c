@@ -320,8 +320,33 @@ on_line(struct lease *l, const struct cli_event *event)
 		r->kind->line(r, event);
 }
 
+/*
+ * The shell has gone between two steps, while a person is asked: no result will come.  Another shell would have to ask
+ * anew.
+ */
+static void
+lose_secret(struct request *r)
+{
+	struct np_error err;
+
+	r->cli.waits_secret = false;
+	question_drop(&r->waiter);
+	error_set(&err, REASON_PRIVILEGE_FAILED,
+	    "the session ended while the enable password was asked for: the command was not sent");
+	request_fail(r, &err);
+}
+
+static void
+on_lost(struct lease *l)
+{
+	struct request *r = of_lease(l);
+
+	if (r->state == REQUEST_RUNNING && r->cli.waits_secret)
+		lose_secret(r);
+}
+
 const struct lease_events request_lease_events = {
-    .output = on_output, .result = on_result, .line = on_line, .question = on_question};
+    .output = on_output, .result = on_result, .line = on_line, .question = on_question, .lost = on_lost};
 
 /* What the person said; NULL: nothing. */
 void
@@ -329,8 +354,11 @@ request_cli_answer(struct request *r, struct secret *value)
 {
 	struct np_error err;
 
-	if (link_output(&r->lease) == NULL)
+	if (!link_serves(&r->lease)) {
+		if (r->cli.waits_secret)
+			lose_secret(r);
 		return;
+	}
 	redact_add(request_known(r), value, REDACT_KEPT);
 	if (link_asks(&r->lease)) {
 		link_answer(&r->lease, value);
