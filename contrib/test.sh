@@ -11,26 +11,29 @@
 #   tsan       ThreadSanitizer: the unit tests
 #   valgrind   the unit tests under valgrind
 #   clang      clang, warnings are errors: build of everything
-#   distcheck  the release tarball: make distcheck, with all tests, by an ordinary user when root runs this
+#   distcheck  the release tarball: make distcheck, with the unit tests and a few others, by an ordinary user when root
+#              runs this
+#   other      the other Debian (13 on 12, 12 on 13) in a root of its own: build, unit tests and a few others
 #   lint       manual pages, formatting, static analysis
 #
 # --quick is the pass plain alone; --keep leaves the build directory.
-# NETPULSE_TEST_JOBS: parallel jobs (2).  NETPULSE_TEST_INSTALL=no: installs nothing.
+# NETPULSE_TEST_JOBS: parallel jobs (3: most tests wait).  NETPULSE_TEST_INSTALL=no: installs nothing.
 set -u
 
 packages="autoconf automake make gcc clang pkg-config libssh-dev libev-dev libcjson-dev libyaml-dev libpcre2-dev
 	libcmocka-dev libncurses-dev openssh-server openssh-client dropbear-bin frr telnet iproute2 mandoc valgrind
-	clang-format cppcheck jq socat tmux python3-paramiko python3-netmiko xz-utils"
-all_passes="plain asan tsan valgrind clang distcheck lint"
+	clang-format cppcheck jq socat tmux python3-paramiko python3-netmiko xz-utils debootstrap"
+all_passes="plain asan tsan valgrind clang distcheck other lint"
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-jobs=${NETPULSE_TEST_JOBS:-2}
+jobs=${NETPULSE_TEST_JOBS:-3}
 pass_limit=2400 # seconds for one pass: a test that hangs has its own, shorter limit
 keep=
 passes=
 work=
 made_policy=
 made_user=
+limited_pid=
 passed=0
 failed=0
 skipped=0
@@ -71,6 +74,7 @@ cleanup()
 	status=$?
 	trap - EXIT
 	trap '' HUP INT TERM
+	[ -z "$limited_pid" ] || kill -KILL "$limited_pid" 2>/dev/null
 	[ -z "$made_policy" ] || as_root rm -f /usr/sbin/policy-rc.d
 	if [ -n "$made_user" ]; then
 		processes_of_user | while read -r pid _; do
@@ -142,6 +146,8 @@ copy_source()
 	# Programs of an earlier build in the tree, which have no suffix to know them by.
 	find "$work/source/tests" -type f -perm -100 -exec sh -c '
 		for f; do head -c 4 "$f" | grep -q ELF && rm -f "$f"; done' sh {} +
+	# Another system has autotools of its own.
+	cp -r "$work/source" "$work/pristine"
 	(cd "$work/source" && sh autogen.sh) </dev/null >"$logs/autogen.log" 2>&1 || {
 		tail -n 20 "$logs/autogen.log"
 		die "autogen.sh failed"
@@ -380,7 +386,7 @@ pass_distcheck()
 	log=$logs/distcheck.log
 	(
 		cd "$work/distcheck" && as_user ../source/configure &&
-			limited_user make -j"$jobs" distcheck
+			limited_user make -j"$jobs" distcheck SH_TESTS_HERE="$(some_tests)"
 	) </dev/null >"$log" 2>&1
 	status=$?
 	check_leftovers
@@ -397,6 +403,12 @@ pass_distcheck()
 	fi
 }
 
+# The end-to-end tests that passes run which repeat another one under another compiler, user or system.
+some_tests()
+{
+	sed -n 's/^SOME_SH_TESTS = //p' "$work/source/Makefile.am"
+}
+
 limited_user()
 {
 	if have timeout; then
@@ -404,6 +416,90 @@ limited_user()
 	else
 		as_user "$@"
 	fi
+}
+
+# ---- the other Debian ----
+
+other_codename()
+{
+	# shellcheck disable=SC1091
+	case $(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}") in
+	bookworm) echo trixie ;;
+	trixie) echo bookworm ;;
+	esac
+}
+
+# Where apt gets this Debian from.
+mirror()
+{
+	apt-get indextargets --format '$(SITE)' 2>/dev/null | grep -v security | sort | uniq -c | sort -rn |
+		sed -n '1s/^ *[0-9]* //p'
+}
+
+# Mount and process namespaces of its own, so that nothing that runs there mounts or starts outlives it.
+own_namespaces="unshare --mount --propagation private --pid --fork --kill-child"
+
+# Makes the root $work/other, builds in /build there and runs the tests.
+run_in_other()
+{
+	exec $own_namespaces sh -c "
+		set -e
+		root='$work/other'
+		debootstrap --variant=minbase '$1' \"\$root\" '$2'
+		cp /etc/resolv.conf \"\$root/etc/\"
+		mount -t proc proc \"\$root/proc\"
+		mount --rbind /dev \"\$root/dev\"
+		printf '#!/bin/sh\nexit 101\n' >\"\$root/usr/sbin/policy-rc.d\"
+		chmod 755 \"\$root/usr/sbin/policy-rc.d\"
+		cp -r '$work/pristine' \"\$root/source\"
+		exec chroot \"\$root\" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C \
+			NP_TEST_SECONDS=$NP_TEST_SECONDS DEBIAN_FRONTEND=noninteractive sh -e -c '
+			apt-get update
+			apt-get install -y --no-install-recommends $(echo $packages)
+			cd /source && sh autogen.sh
+			mkdir /build && cd /build && ../source/configure --enable-werror
+			make -j$jobs all
+			make -j$jobs -k check SH_TESTS_HERE=\"$(some_tests)\"'
+	"
+}
+
+pass_other()
+{
+	codename=$(other_codename)
+	from=$(mirror)
+	if [ "$(id -u)" -ne 0 ]; then
+		skip_step other "needs root to make a root file system"
+	elif [ -z "$codename" ] || ! have debootstrap || [ -z "$from" ]; then
+		skip_step other "neither Debian 12 nor 13, no debootstrap, or no archive"
+	elif ! $own_namespaces mount -t tmpfs none /mnt 2>/dev/null; then
+		skip_step other "namespaces are not permitted here"
+	else
+		limited_function run_in_other "$codename" "$from" </dev/null >"$logs/other.log" 2>&1
+		other_status=$?
+		count_trs "other" "$work/other/build"
+		[ "$other_status" -eq 0 ] || [ "$(results "$work/other/build" 'FAIL\|XPASS\|ERROR')" -gt 0 ] || {
+			count "other" 0 1 0
+			say "---- other ($codename): status $other_status"
+			tail -n 40 "$logs/other.log"
+			say "----"
+		}
+	fi
+}
+
+# A function under the time limit of a pass: a process of this shell that is killed when the time is over.
+limited_function()
+{
+	"$@" &
+	limited_pid=$!
+	limited_end=$(($(date +%s) + pass_limit))
+	while kill -0 "$limited_pid" 2>/dev/null; do
+		[ "$(date +%s)" -lt "$limited_end" ] || kill -TERM "$limited_pid"
+		sleep 1
+	done
+	wait "$limited_pid"
+	limited_status=$?
+	limited_pid=
+	return "$limited_status"
 }
 
 summary()
