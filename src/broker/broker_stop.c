@@ -29,9 +29,13 @@ commands_left(const struct broker *b)
 static void
 finish(struct broker *b)
 {
+	struct np_error err;
+
 	if (b->finished)
 		return;
 	b->finished = true;
+	error_set(&err, REASON_SHUTTING_DOWN, "the broker has ended meanwhile");
+	clients_fail_later(b->clients, &err);
 	listener_stop(b->listener);
 	log_info("broker", "ended after %.0f s", clock_now() - b->started);
 	b->options.finished(b->options.arg);

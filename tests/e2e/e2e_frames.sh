@@ -179,5 +179,10 @@ ok "sessions come and go as before" npexec dev true
 
 ok "random bytes for a client" sh -c "head -c 100000 /dev/urandom | socat -t1 - UNIX-CONNECT:$NETPULSE_SOCKET >/dev/null 2>&1; npctl ping"
 broker_is_back "$fds" 60000
-ok "the broker ends well" stop_broker
+# What is answered later is answered also when the broker ends first.
+rpc '{"jsonrpc":"2.0","id":1,"method":"reload"}' '{"jsonrpc":"2.0","id":2,"method":"reload"}' \
+	'{"jsonrpc":"2.0","id":3,"method":"sync"}' '{"jsonrpc":"2.0","id":4,"method":"stop"}'
+is "$(answers -r 'select(has("result") or has("error")) | .id' | sort | tr '\n' ' ')" '1 2 3 4 ' "a stop leaves no answer out"
+ok "the broker ends well" wait_for "$broker_pid"
+broker_pid=
 done_testing

@@ -154,6 +154,32 @@ done
 ok "two wait" wait_until '[ "$(status ".devices[0].queued")" = 2 ]'
 run npexec queue true
 like "$err" '^npexec: queue: queue_full: ' "max_queue 2: the next is refused"
+# shellcheck disable=SC2086
+kill -KILL $pids
+stop_broker
+start_broker '
+max_queue: 8
+max_clients: 5
+devices:
+  queue: {connection_args: {max_connections: 1, max_channels: 1}}
+'
+: >"$T/up"
+npexec queue 'while echo up; do sleep 0.1; done' >"$T/up" 2>&1 </dev/null &
+pids=$!
+ok "one runs again" wait_until '[ -s "$T/up" ]'
+{
+	for i in $(seq 20); do
+		echo "{\"jsonrpc\":\"2.0\",\"id\":$i,\"method\":\"exec\",\"params\":{\"device\":\"queue\",\"command\":\"true\"}}"
+	done
+	echo '!wait "id":20,"error"'
+	echo '!hold'
+} >"$T/greedy"
+nprpc -t 60 <"$T/greedy" >"$T/greedy.out" 2>&1 &
+pids="$pids $!"
+ok "max_queue 8: one client alone has seven in the queue" wait_until '[ "$(grep -c queue_full "$T/greedy.out")" = 13 ]'
+npexec queue true </dev/null >/dev/null 2>&1 &
+pids="$pids $!"
+ok "the last place is for another" wait_until '[ "$(status ".devices[0].queued")" = 8 ]'
 for i in 1 2; do
 	echo '!hold' | nprpc >"$T/held$i" &
 	pids="$pids $!"

@@ -306,6 +306,22 @@ clients_unread(const struct clients *all)
 }
 
 void
+clients_fail_later(struct clients *all, const struct np_error *err)
+{
+	struct client *client;
+	struct answer *a, *next;
+
+	TAILQ_FOREACH (client, &all->list, link) {
+		TAILQ_FOREACH_SAFE (a, &client->answers, link, next) {
+			if (a->ops->kind != ANSWER_LATER)
+				continue;
+			answer_error(a, err, NULL);
+			a->ops->left(a);
+		}
+	}
+}
+
+void
 clients_close(struct clients *all, bool at_once)
 {
 	struct client *client;
@@ -377,6 +393,12 @@ uint64_t
 client_bytes_out(const struct client *client)
 {
 	return peer_bytes_out(client->peer);
+}
+
+int
+client_note_waiting(struct client *client, int more)
+{
+	return client->waiting += more;
 }
 
 size_t

@@ -49,6 +49,8 @@ struct client *clients_by_id(const struct clients *all, uint64_t id); /* or NULL
 bool clients_closing(const struct clients *all);
 /* Whether somebody has not read what was said to him; watchers, who are told things without end, do not count. */
 bool clients_unread(const struct clients *all);
+/* What is to be answered later is answered by this failure: requests and watches end otherwise. */
+void clients_fail_later(struct clients *all, const struct np_error *err);
 /* Each is closed: once it has read, or at once. */
 void clients_close(struct clients *all, bool at_once);
 /* Bytes from and to those that are connected now. */
@@ -90,6 +92,8 @@ void client_violated(struct client *client, const struct np_error *err);
 /* Reads no more; closed when it has read. */
 void client_close(struct client *client);
 
+/* So many more of its requests wait.  Returns how many do. */
+int client_note_waiting(struct client *client, int more);
 /*
  * Output of commands that have ended waits for it: so many bytes more, or (negative) less.  Returns all that waits.
  */

@@ -26,6 +26,7 @@ struct client {
 	struct event_who who;
 	bool spare;    /* one too many, let in for an operator */
 	bool refused;  /* one too many: told so, and closed */
+	int waiting;   /* of its requests, for a session or for their own lines */
 	size_t unread; /* bytes of ended commands that wait for it, see client_note_unread() */
 	struct holder holds;
 };

@@ -24,14 +24,23 @@ refuse_new(const struct broker *b, struct np_error *err)
 	return 0;
 }
 
-/* A device that nobody waits for takes one more: thousands who wait for a dead one must not hold up the others. */
+#define QUEUE_SHARE 8 /* the last of so many parts of the queue is for clients of which none waits */
+
+/*
+ * A device that nobody waits for takes one more: thousands who wait for a dead one must not hold up the others.  Nor
+ * may one client that asks for everything at once.
+ */
 static int
-refuse_queue(const struct broker *b, const struct device *dev, struct np_error *err)
+refuse_queue(const struct broker *b, struct client *client, const struct device *dev, struct np_error *err)
 {
-	if (b->config->max_queue == 0 || !device_is_awaited(dev) || b->requests_queued < b->config->max_queue)
+	int limit = b->config->max_queue;
+
+	if (limit > 0 && client != NULL && client_note_waiting(client, 0) > 0)
+		limit -= limit > QUEUE_SHARE ? limit / QUEUE_SHARE : 1;
+	if (b->config->max_queue == 0 || !device_is_awaited(dev) || b->requests_queued < limit)
 		return 0;
 	return error_set(
-	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->config->max_queue);
+	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->requests_queued);
 }
 
 int
@@ -44,7 +53,7 @@ broker_request_make(struct broker *b, struct client *client, const struct messag
 	if (refuse_new(b, err) == -1)
 		return -1;
 	dev = device_get(b, &params->device, request_want(kind, params), err);
-	if (dev == NULL || device_admit(dev, err) == -1 || refuse_queue(b, dev, err) == -1 ||
+	if (dev == NULL || device_admit(dev, err) == -1 || refuse_queue(b, client, dev, err) == -1 ||
 	    broker_check_params(dev, params, err) == -1)
 		return -1;
 	r = request_create(b, kind, client, &m->id);

@@ -52,6 +52,8 @@ request_move(struct request *r, enum request_state state)
 	log_debug("request", "%s: request %llu: %s -> %s", name, (unsigned long long)r->uid, state_names[r->state],
 	    state_names[state]);
 	r->broker->requests_queued += waits(state) - waits(r->state);
+	if (r->answer.client != NULL)
+		client_note_waiting(r->answer.client, waits(state) - waits(r->state));
 	if ((state == REQUEST_GATHERING) != (r->state == REQUEST_GATHERING))
 		device_gather(&r->waiter, state == REQUEST_GATHERING);
 	r->state = state;
