@@ -529,7 +529,7 @@ lint_cppcheck()
 
 lint_shell()
 {
-	for script in "$top"/autogen.sh "$top"/contrib/*.sh "$top"/tests/*.sh "$top"/tests/*/*.sh "$top"/.ci/run; do
+	for script in "$top"/autogen.sh "$top"/contrib/*.sh "$top"/tests/*/*.sh "$top"/.ci/run; do
 		sh -n "$script" || return 1
 	done
 }

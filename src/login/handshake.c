@@ -171,7 +171,9 @@ disconnect_meaning(int code)
 	    "too many connections", "authentication cancelled by the user", "no more authentication methods",
 	    "illegal user name"};
 
-	return code > 0 && (size_t)code < NP_COUNT(meanings) && meanings[code] != NULL ? meanings[code] : "no reason";
+	if (code < 0 || code >= (int)NP_COUNT(meanings) || meanings[code] == NULL)
+		return "no reason";
+	return meanings[code];
 }
 
 int

@@ -1056,8 +1056,8 @@ static void
 exec_both_streams(struct trial *t, struct record *r)
 {
 	/* Less than the window of libssh 0.11, which counts both streams: there no more than that ever waits. */
-	((struct sshconn *)t->session)->held_pause = MIB;
-	((struct sshconn *)t->session)->held_max = MIB + MIB / 4;
+	((struct sshconn *)t->session)->held_pause = MIB / 2;
+	((struct sshconn *)t->session)->held_max = MIB + MIB / 2; /* not within one turn of the first */
 	record_exec(r, t->session, BOTH_STREAMS);
 }
 
