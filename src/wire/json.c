@@ -12,6 +12,12 @@ json_round(double x, double per_unit)
 	return (double)scaled / per_unit;
 }
 
+double
+json_tenths(double x)
+{
+	return json_round(x, 10);
+}
+
 /* A list of strings as JSON. */
 cJSON *
 json_strings(char *const *v, size_t n)

@@ -12,6 +12,8 @@
 
 /* x to a multiple of 1/per_unit, for numbers that people read. */
 double json_round(double x, double per_unit);
+/* The same, to tenths. */
+double json_tenths(double x);
 /* A list of strings; the caller owns it. */
 cJSON *json_strings(char *const *v, size_t n) NP_MUST_CHECK;
 

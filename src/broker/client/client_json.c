@@ -5,12 +5,6 @@
 #include "wire/json.h"
 #include "base/process.h"
 
-static double
-tenths(double x)
-{
-	return json_round(x, 10);
-}
-
 cJSON *
 client_json(const struct client *client, double now)
 {
@@ -21,7 +15,7 @@ client_json(const struct client *client, double now)
 	cJSON_AddNumberToObject(o, "pid", (double)peer_pid(client->peer));
 	cJSON_AddNumberToObject(o, "uid", (double)client->who.uid);
 	cJSON_AddStringToObject(o, "program", process_name(peer_pid(client->peer), program, sizeof(program)));
-	cJSON_AddNumberToObject(o, "age", tenths(now - client->since));
+	cJSON_AddNumberToObject(o, "age", json_tenths(now - client->since));
 	cJSON_AddNumberToObject(o, "requests", client->counts[ANSWER_REQUEST]);
 	cJSON_AddNumberToObject(o, "bytes_in", (double)peer_bytes_in(client->peer));
 	cJSON_AddNumberToObject(o, "bytes_out", (double)peer_bytes_out(client->peer));

@@ -84,7 +84,6 @@ void device_set_conf(struct device *dev, struct device_conf *conf);
 void device_set_platform(struct device *dev, struct platform *platform);
 /* It goes by this key from now on (taken over). */
 void device_set_key(struct device *dev, char *key);
-void device_start_resolve(struct device *dev);
 struct device *device_next_of_key(const struct device *dev);
 
 /* ---- device_access.c ---- */

@@ -6,12 +6,6 @@
 #include "wire/json.h"
 #include "base/xalloc.h"
 
-static double
-tenths(double x)
-{
-	return json_round(x, 10);
-}
-
 static void
 add_last_error(cJSON *o, const struct pool *p, bool brief, double now)
 {
@@ -25,9 +19,9 @@ add_last_error(cJSON *o, const struct pool *p, bool brief, double now)
 	cJSON_AddStringToObject(e, "reason", reason_name(p->last_error.reason));
 	if (!brief)
 		cJSON_AddStringToObject(e, "message", p->last_error.text);
-	cJSON_AddNumberToObject(e, "age", tenths(now - p->failed_at));
+	cJSON_AddNumberToObject(e, "age", json_tenths(now - p->failed_at));
 	if (p->block == POOL_BACKOFF)
-		cJSON_AddNumberToObject(e, "retry_in", p->retry_at > now ? tenths(p->retry_at - now) : 0);
+		cJSON_AddNumberToObject(e, "retry_in", p->retry_at > now ? json_tenths(p->retry_at - now) : 0);
 	else
 		cJSON_AddNullToObject(e, "retry_in");
 	cJSON_AddBoolToObject(e, "blocked", p->block == POOL_AUTH);

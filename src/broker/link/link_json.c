@@ -4,12 +4,6 @@
 #include "broker/link/link_impl.h"
 #include "wire/json.h"
 
-static double
-tenths(double x)
-{
-	return json_round(x, 10);
-}
-
 cJSON *
 link_json(const struct link *link, double now)
 {
@@ -19,11 +13,11 @@ link_json(const struct link *link, double now)
 
 	cJSON_AddNumberToObject(o, "id", (double)link->id);
 	cJSON_AddStringToObject(o, "state", pool_entry_state_word(&link->entry));
-	cJSON_AddNumberToObject(o, "age", tenths(now - link->entry.created));
+	cJSON_AddNumberToObject(o, "age", json_tenths(now - link->entry.created));
 	if (link->session == NULL)
 		return o;
 	stats = session_stats(link->session);
-	cJSON_AddNumberToObject(o, "last_used", link->entry.leases > 0 ? 0 : tenths(now - link->entry.last_used));
+	cJSON_AddNumberToObject(o, "last_used", link->entry.leases > 0 ? 0 : json_tenths(now - link->entry.last_used));
 	if (stats.rtt >= 0)
 		cJSON_AddNumberToObject(o, "rtt_ms", json_round(stats.rtt * 1000, 100));
 	else

@@ -63,7 +63,6 @@ enum request_state {
 struct request *request_create(
     struct broker *b, const struct request_kind *kind, struct client *peer, const struct message_id *id);
 void request_move(struct request *r, enum request_state state);
-const char *request_state_name(enum request_state state);
 void request_fail(struct request *r, const struct np_error *err);
 void request_ended(struct request *r);
 void request_detach_peer(struct request *r);

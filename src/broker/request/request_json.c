@@ -4,12 +4,6 @@
 #include "broker/broker_impl.h"
 #include "wire/json.h"
 
-static double
-tenths(double x)
-{
-	return json_round(x, 10);
-}
-
 cJSON *
 request_json(const struct request *r, double now)
 {
@@ -24,8 +18,8 @@ request_json(const struct request *r, double now)
 	cJSON_AddStringToObject(o, "device", request_device(r));
 	cJSON_AddStringToObject(o, "kind", r->kind->name);
 	cJSON_AddStringToObject(o, "state", queued ? "queued" : "running");
-	cJSON_AddNumberToObject(o, "age", tenths(now - r->received));
-	cJSON_AddNumberToObject(o, "queue_ms", tenths(((queued ? now : r->assigned) - r->received) * 1000));
+	cJSON_AddNumberToObject(o, "age", json_tenths(now - r->received));
+	cJSON_AddNumberToObject(o, "queue_ms", json_tenths(((queued ? now : r->assigned) - r->received) * 1000));
 	cJSON_AddNumberToObject(o, "index", (double)r->index);
 	cJSON_AddNumberToObject(o, "count", (double)r->params.commands_count);
 	if (r->lease.link != NULL)

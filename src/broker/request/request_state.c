@@ -13,12 +13,6 @@ static const char *const state_names[] = {
     [REQUEST_ENDED] = "ended",
 };
 
-const char *
-request_state_name(enum request_state state)
-{
-	return state_names[state];
-}
-
 #define TO(state) (1u << (state))
 
 static const unsigned moves[] = {

@@ -12,7 +12,6 @@
 #include "broker/steer/steer.h"
 #include "conf/conf.h"
 #include "conf/devlist.h"
-#include "conf/devlist.h"
 #include "base/xalloc.h"
 
 void

@@ -23,12 +23,6 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-static double
-tenths(double x)
-{
-	return json_round(x, 10);
-}
-
 static void
 add_broker(struct broker *b, cJSON *o, double now)
 {
@@ -37,7 +31,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	connector_counts(b->connector, &running, &waiting);
 	cJSON_AddStringToObject(o, "version", NETPULSE_VERSION);
 	cJSON_AddNumberToObject(o, "pid", (double)getpid());
-	cJSON_AddNumberToObject(o, "uptime", tenths(now - b->started));
+	cJSON_AddNumberToObject(o, "uptime", json_tenths(now - b->started));
 	cJSON_AddStringToObject(o, "socket", b->options.socket_path != NULL ? b->options.socket_path : "");
 	cJSON_AddItemToObject(o, "config", json_strings(b->config->files, b->config->files_count));
 	cJSON_AddStringToObject(o, "state", b->stopping ? "draining" : "serving");
