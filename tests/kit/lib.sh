@@ -490,7 +490,8 @@ device()
 	echo "$2" >"$T/$1/control"
 }
 
-# start_relay NAME TARGET [OPTION...]: a relay to the server TARGET; told by `relay NAME WORD`.
+# start_relay NAME TARGET [OPTION...]: a relay to the server TARGET; told by `relay NAME WORD`, which waits until it has
+# done so.
 start_relay()
 {
 	_server=$1
@@ -509,7 +510,9 @@ start_relay()
 
 relay()
 {
+	_done=$(grep -c '^did ' "$T/$1/log")
 	echo "$2" >"$T/$1/control"
+	wait_until "[ \$(grep -c '^did ' $T/$1/log) -gt $_done ]"
 }
 
 # What a server has seen.

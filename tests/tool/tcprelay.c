@@ -13,6 +13,8 @@
  *   delay N  from now on
  *   quit
  *
+ * Says `did LINE` on standard output once it has done so, which `relay` of tests/kit/lib.sh waits for.
+ *
  * The delay does not touch TCP's own handshake.  One thread; bytes wait in a queue per direction with the time at
  * which they may leave, at most QUEUE_MAX of them.
  */
@@ -218,6 +220,7 @@ way_write(struct link *l, struct way *w, double t)
 static void
 obey(struct relay *r, const char *line)
 {
+	bool known = true;
 	double delay_ms;
 	if (strcmp(line, "freeze") == 0)
 		r->frozen = true;
@@ -239,7 +242,9 @@ obey(struct relay *r, const char *line)
 	else if (strcmp(line, "quit") == 0)
 		r->quit = true;
 	else
-		fprintf(stderr, "tcprelay: %s: not understood now\n", line);
+		known = false;
+	printf("%s %s\n", known ? "did" : "did not understand now:", line);
+	fflush(stdout);
 }
 
 static void
