@@ -202,6 +202,7 @@ sshchan_gone(struct sshchan *ch)
 {
 	sshchan_drop(ch);
 	ch->state = CHAN_GONE;
+	ch->base.freed = true;
 	ch->conn->slots_changed = true;
 }
 

@@ -133,7 +133,7 @@ check_stuck(struct sshconn *s)
 	if (sshconn_slots_used(s) < s->slots_max)
 		return;
 	TAILQ_FOREACH (ch, &s->chans, link) {
-		if (ch->base.has_user)
+		if (ch->base.has_user && !ch->base.freed)
 			return;
 		if (ch->leaving_since > 0 && now - ch->leaving_since >= CLOSE_PATIENCE)
 			stuck++;

@@ -212,12 +212,18 @@ void
 chan_deliver(struct chan *ch, bool last)
 {
 	deliver_progress(ch);
-	if (ch->has_user && ch->ended && (last || ch->abandoned || output_empty(ch))) {
+	if (!ch->has_user || !ch->ended)
+		return;
+	if (last || ch->abandoned || output_empty(ch)) {
 		if (ch->abandoned)
 			for (int i = 0; i < CHAN_STREAMS; i++)
 				buf_consume(&ch->output[i], ch->output[i].len);
 		if (ch->events.done != NULL)
 			ch->events.done(ch, &ch->end, ch->arg);
 		ch->has_user = false;
+	} else if (ch->freed && !ch->freed_told) {
+		ch->freed_told = true;
+		if (ch->events.freed != NULL)
+			ch->events.freed(ch, &ch->end, ch->arg);
 	}
 }

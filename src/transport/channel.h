@@ -56,6 +56,12 @@ struct chan_events {
 	/* n bytes of standard input have left for the server: as many may be written again. */
 	void (*wrote)(struct chan *ch, size_t n, void *arg);
 	/*
+	 * The server has closed the channel: the command is over and its slot in the session is free for others, while
+	 * output is still unread.  Comes once, and only when done() has to wait for the reader; `end` is what done()
+	 * will say.  The session may end in the meantime: that brings done().
+	 */
+	void (*freed)(struct chan *ch, const struct chan_end *end, void *arg);
+	/*
 	 * The end; the channel is gone afterwards.  It waits until all output has been consumed.  Only when the session
 	 * is lost or closed may there be some left, to be read inside this call: up to CHANNEL_BUFFER_MAX of each
 	 * stream, and where the reader was slow up to two SSH windows, less than 8 MiB.

@@ -89,6 +89,8 @@ struct chan {
 	bool runs_told;
 	size_t wrote; /* taken off input and not yet reported */
 	bool ended;   /* end is filled: done() is due once the output has been consumed */
+	bool freed;   /* the transport has nothing of it any more but what output[] holds */
+	bool freed_told;
 	struct chan_end end;
 };
 
@@ -99,8 +101,8 @@ void chan_clear(struct chan *ch);
 /* Fills the end unless there is one. */
 void chan_end_set(struct chan *ch, enum np_reason reason, const char *fmt, ...) NP_PRINTF(3, 4);
 /*
- * Calls the events that are due; done() too when nothing is left to read or `last` is set.  Afterwards ch->has_user
- * says whether somebody still needs it.
+ * Calls the events that are due; done() too when nothing is left to read or `last` is set, else freed().  Afterwards
+ * ch->has_user says whether somebody still needs it.
  */
 void chan_deliver(struct chan *ch, bool last);
 

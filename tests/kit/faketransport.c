@@ -135,7 +135,7 @@ slots_used(const struct fake *f)
 	int n = 0;
 
 	for (int i = 0; i < f->count; i++)
-		n += f->chans[i].chan != NULL && f->chans[i].kind != CHANNEL_FORWARD;
+		n += f->chans[i].chan != NULL && !f->chans[i].chan->freed && f->chans[i].kind != CHANNEL_FORWARD;
 	return n;
 }
 
@@ -312,6 +312,7 @@ fake_exit(struct fake_chan *fc, int status)
 	fc->chan->end.status = status;
 	fc->chan->got_eof = fc->chan->has_news = true;
 	chan_end_set(fc->chan, REASON_NONE, "ended");
+	fc->chan->freed = true;
 	noted(fc);
 }
 

@@ -201,6 +201,12 @@ record_started(void *record)
 }
 
 bool
+record_freed(void *record)
+{
+	return ((struct record *)record)->freed;
+}
+
+bool
 trial_closed(void *trial)
 {
 	return ((struct trial *)trial)->closed;
@@ -286,6 +292,18 @@ on_wrote(struct chan *ch, size_t n, void *arg)
 }
 
 static void
+on_freed(struct chan *ch, const struct chan_end *end, void *arg)
+{
+	struct record *r = arg;
+
+	assert_ptr_equal(r->chan, ch);
+	assert_false(r->done);
+	assert_false(r->freed);
+	r->freed = true;
+	r->end = *end;
+}
+
+static void
 on_done(struct chan *ch, const struct chan_end *end, void *arg)
 {
 	struct record *r = arg;
@@ -303,14 +321,14 @@ on_done(struct chan *ch, const struct chan_end *end, void *arg)
 }
 
 static const struct chan_events recorder = {
-    .started = on_started, .output = on_output, .wrote = on_wrote, .done = on_done};
+    .started = on_started, .output = on_output, .wrote = on_wrote, .freed = on_freed, .done = on_done};
 
 void
 record_start(struct record *r, struct session *s, const struct chan_spec *spec)
 {
 	for (int i = 0; i < 2; i++)
 		buf_init(&r->out[i], 64u * 1024u * 1024u);
-	r->started = r->done = r->ended_seen = false;
+	r->started = r->freed = r->done = r->ended_seen = false;
 	r->received = r->wrote = 0;
 	r->outputs = 0;
 	r->chan = chan_start(s, spec, &recorder, r);

@@ -26,7 +26,7 @@ struct record {
 	bool count_only; /* consume it without keeping it */
 	size_t received; /* bytes of both streams */
 	size_t step;     /* consume at most so many bytes at a time; 0: all */
-	bool started, done;
+	bool started, freed, done;
 	int outputs; /* calls of output() */
 	int events_after_done;
 	bool ended_seen; /* chan_output_ended() was true in output() before done() */
@@ -82,6 +82,7 @@ void trial_run(struct trial *t, double seconds);
 
 bool record_done(void *record);
 bool record_started(void *record);
+bool record_freed(void *record);
 bool trial_closed(void *trial);
 bool trial_probed(void *trial);
 

@@ -306,6 +306,57 @@ test_done_waits_until_the_output_is_consumed(void **state NP_UNUSED)
 	trial_stop(&t);
 }
 
+/* All that was said waits here, not in libssh: others have the only slot while nobody reads it. */
+static void
+test_a_command_frees_its_slot_though_its_reader_sleeps(void **state NP_UNUSED)
+{
+	struct trial_options options = {.max_channels = 1, .sshd = "MaxSessions 1"};
+	struct trial t;
+	struct record slow = {.paused = true};
+
+	trial_start(&t, &options);
+	record_exec(&slow, t.session, "head -c 900000 /dev/zero; head -c 200000 /dev/zero >&2; exit 9");
+	trial_until(&t, record_freed, &slow);
+	assert_true(slow.end.has_status);
+	assert_int_equal(slow.end.status, 9);
+	assert_true(session_stats(t.session).has_slot);
+	assert_int_equal(chan_output(slow.chan, 0)->len + chan_output(slow.chan, 1)->len, 1100000);
+	for (int i = 0; i < 10; i++)
+		expect_status(&t, "exit 5", 5);
+	assert_false(slow.done);
+	record_resume(&slow);
+	trial_until(&t, record_done, &slow);
+
+	assert_int_equal(slow.out[0].len, 900000);
+	assert_int_equal(slow.out[1].len, 200000);
+	assert_int_equal(slow.end.err.reason, REASON_NONE);
+	record_free(&slow);
+	trial_stop(&t);
+}
+
+static void
+test_what_is_unread_of_a_freed_command_comes_with_the_loss(void **state NP_UNUSED)
+{
+	struct trial t;
+	struct record slow = {.paused = true}, read = {0};
+
+	trial_start(&t, &plain);
+	run(&t, &read, "head -c 900000 /dev/zero; exit 4");
+	assert_false(read.freed); /* done() had not to wait */
+	record_exec(&slow, t.session, "head -c 900000 /dev/zero; exit 9");
+	trial_until(&t, record_freed, &slow);
+	session_close(t.session, REASON_NONE, "unused");
+	trial_until(&t, trial_closed, &t);
+
+	assert_true(slow.done);
+	assert_int_equal(slow.out[0].len, 900000);
+	assert_int_equal(slow.end.err.reason, REASON_NONE);
+	assert_int_equal(slow.end.status, 9);
+	record_free(&slow);
+	record_free(&read);
+	trial_stop(&t);
+}
+
 static void
 test_write_takes_all_or_nothing(void **state NP_UNUSED)
 {
@@ -1385,6 +1436,8 @@ main(void)
 	    cmocka_unit_test(test_a_slow_reader_of_both_streams_who_leaves_is_no_burden),
 	    cmocka_unit_test(test_a_slow_reader_of_both_streams_beside_others_has_a_limit),
 	    cmocka_unit_test(test_done_waits_until_the_output_is_consumed),
+	    cmocka_unit_test(test_a_command_frees_its_slot_though_its_reader_sleeps),
+	    cmocka_unit_test(test_what_is_unread_of_a_freed_command_comes_with_the_loss),
 	    cmocka_unit_test(test_write_takes_all_or_nothing),
 	    cmocka_unit_test(test_rekeys_in_mid_transfer_change_nothing),
 	    cmocka_unit_test(test_exit_statuses_are_told),

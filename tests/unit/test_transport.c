@@ -144,6 +144,14 @@ on_wrote(struct chan *ch NP_UNUSED, size_t n, void *arg)
 }
 
 static void
+on_freed(struct chan *ch, const struct chan_end *end, void *arg)
+{
+	told(arg, "freed");
+	assert_true(end->has_status);
+	assert_true(session_stats(chan_session(ch)).has_slot);
+}
+
+static void
 on_done(struct chan *ch, const struct chan_end *end, void *arg)
 {
 	struct user *u = arg;
@@ -156,7 +164,7 @@ on_done(struct chan *ch, const struct chan_end *end, void *arg)
 }
 
 static const struct chan_events chan_events = {
-    .started = on_started, .output = on_output, .wrote = on_wrote, .done = on_done};
+    .started = on_started, .output = on_output, .wrote = on_wrote, .freed = on_freed, .done = on_done};
 
 static struct fake_chan *
 start(struct fixture *f, const struct chan_spec *spec)
@@ -228,8 +236,9 @@ test_done_waits_for_the_reader_unless_the_session_is_lost(void **state)
 	fake_exit(ch, 0);
 	turn(f);
 	turn(f);
-	assert_false(u->done);
+	assert_string_equal(u->log, "started output freed ");
 	assert_int_equal(chan_output(u->chan, 0)->len, 4);
+	assert_int_equal(session_stats(f->fake.session).slots_used, 0);
 	take(u, u->chan);
 	turn(f);
 	assert_true(u->done);
