@@ -80,7 +80,9 @@ struct pool_entry {
 struct pool_waiter {
 	TAILQ_ENTRY(pool_waiter) link;
 	struct pool *pool; /* NULL when not waiting */
-	uint64_t id;       /* id, deadline and fresh are set by the caller before pool_wait() */
+	uint64_t id;       /* id, party, deadline and fresh are set by the caller before pool_wait() */
+	uint64_t party;    /* whose it is: parties take turns */
+	uint64_t turn;     /* in which it is served */
 	double since;      /* when it was queued */
 	double deadline;   /* queue_timeout; 0 = none.  Does not run while a prompt is open (the broker moves it) */
 	bool fresh;        /* wants a session of its own */
@@ -104,7 +106,8 @@ struct pool {
 	const struct conn_args *args; /* the owner keeps them alive; replaced on reload */
 	struct pool_shells shells;
 	struct pool_entries entries;
-	struct pool_waiters waiters; /* FIFO */
+	struct pool_waiters waiters; /* by their turns, those of one turn as they came */
+	uint64_t turn;               /* the latest that was served */
 	int entries_count;
 	int waiters_count;
 	int held_count; /* of entries: they may have to be given back when others want room */
@@ -183,12 +186,18 @@ void pool_set_args(struct pool *p, const struct conn_args *args);
  */
 struct pool_action pool_next(struct pool *p, const struct pool_room *room, double now);
 
+/*
+ * Parties take turns: the second waiter of one comes after the first ones of all others, so that who asks for a hundred
+ * things at once holds up nobody who asks for one.
+ *
+ *   queue  A1 A2 A3 A4     B comes:  A1 B1 A2 A3 A4     A1 is served, C comes:  B1 A2 C2 A3 A4
+ */
 void pool_wait(struct pool *p, struct pool_waiter *w, double now);
 /* The waiter left before it was served; safe when it is not waiting. */
 void pool_unwait(struct pool_waiter *w);
 /*
- * Puts a waiter whose command had not been sent back to its old place in the queue, by its `since`: before all who came
- * later (its session died under it, or had no channel for it).  The caller may have moved its deadline.
+ * Puts a waiter whose command had not been sent back to its old place in the queue: before all who came later (its
+ * session died under it, or had no channel for it).  The caller may have moved its deadline.
  */
 void pool_wait_again(struct pool *p, struct pool_waiter *w);
 

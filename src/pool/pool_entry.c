@@ -156,7 +156,7 @@ hold_goes_on(struct look *l, struct pool_entry *e)
 	TAILQ_FOREACH (w, &l->p->waiters, link) {
 		if (w->holder != e->held_for)
 			continue;
-		pool_unwait(w);
+		pool_take_turn(w);
 		pool_unhold(e);
 		l->action->verb = POOL_ASSIGN;
 		l->action->entry = e;

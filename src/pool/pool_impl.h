@@ -5,7 +5,7 @@
  *   pool_entry.c  what time does to sessions: age, idleness, leases that rest
  *   pool_alive.c  and signs of life: when they are asked for, answers that failed to come
  *   pool_next.c   who is not to wait any longer; who is told what he waits for
- *   pool_serve.c  sessions for waiters in the order of the queue: a free channel, a sign of life, a new session
+ *   pool_serve.c  sessions for waiters in the order of their turns: a free channel, a sign of life, a new session
  *
  * A rule whose time has not come says when that is (look_due()), by the same expression by which it will judge then: so
  * the broker wakes neither too late nor in vain.
@@ -73,6 +73,8 @@ int pool_dialling(const struct pool *p);
 /* Whether a session that there is, or an attempt under way, may come to serve w. */
 bool waiter_has_hope(const struct pool *p, const struct pool_waiter *w);
 struct pool_waiter *pool_first_private(const struct pool *p);
+/* It waits no longer: it is served. */
+void pool_take_turn(struct pool_waiter *w);
 
 /* The rules.  True: the action is filled in. */
 bool look_at_probe(struct look *l, struct pool_entry *e);

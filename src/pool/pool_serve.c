@@ -12,7 +12,7 @@
 static bool
 look_assign(struct look *l, struct pool_waiter *w, struct pool_entry *e)
 {
-	pool_unwait(w);
+	pool_take_turn(w);
 	e->leases++;
 	e->carried += w->slotless;
 	e->last_used = l->now;

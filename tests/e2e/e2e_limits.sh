@@ -64,6 +64,30 @@ like "$err" '^npexec: queue: queue_timeout: ' "reason queue_timeout"
 kill -KILL $holder
 ok "the next gets the channel of the client that died" npexec -o queue_timeout=20 queue true
 
+# ---- turns ----
+
+npexec -o queue_timeout=60 queue "echo up >$T/held; until [ -e $T/go ]; do sleep 0.1; done" </dev/null &
+holder=$!
+ok "somebody holds it again" wait_until '[ -s "$T/held" ]'
+{
+	for i in 1 2 3 4 5; do
+		echo "{\"jsonrpc\":\"2.0\",\"id\":$i,\"method\":\"exec\",\"params\":{\"device\":\"queue\",\"queue_timeout\":60,\"command\":\"echo many $i >>$T/order\"}}"
+	done
+	echo '!hold'
+} >"$T/many"
+nprpc -t 60 <"$T/many" >"$T/many.out" 2>&1 &
+many=$!
+ok "five of one client wait" wait_until '[ "$(status ".devices[]|select(.device==\"queue\").queued")" = 5 ]'
+npexec -o queue_timeout=60 queue "echo one >>$T/order" </dev/null &
+one=$!
+ok "and one of another" wait_until '[ "$(status ".devices[]|select(.device==\"queue\").queued")" = 6 ]'
+: >"$T/go"
+ok "who holds it ends" wait $holder
+ok "all are served" wait_until '[ "$(wc -l <"$T/order")" = 6 ]'
+ok "also the one" wait $one
+is "$(head -n 3 "$T/order" | tr '\n' ' ')" "many 1 one many 2 " "clients take turns: the one waited for the first of the five, not for all"
+kill -KILL $many
+
 # ---- timeout, idle_timeout, first_byte_timeout ----
 
 ok "timeout 1 ends a command" timed 60000 npexec command 'while :; do echo x; sleep 0.2; done'

@@ -276,6 +276,7 @@ sim_request(struct sim *s, double queue_timeout, bool fresh)
 	r->waiter.deadline = queue_timeout > 0 ? s->now + queue_timeout : 0;
 	r->waiter.fresh = fresh;
 	r->waiter.holder = s->holder;
+	r->waiter.party = s->party;
 	pool_wait(&s->pool, &r->waiter, s->now);
 	sim_settle(s);
 	return r;

@@ -39,6 +39,7 @@ struct sim {
 	int max_connections; /* of the device, this pool being its only one; may be lowered at any time */
 	int global;          /* room left by others */
 	const void *holder;  /* of the requests that come */
+	uint64_t party;      /* likewise */
 	bool wanted;         /* others want the room of this pool */
 	struct sim_session sessions[SIM_MOST];
 	struct sim_request requests[SIM_MOST];

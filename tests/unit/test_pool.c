@@ -161,6 +161,121 @@ test_waiters_are_served_in_the_order_of_their_coming(void **state)
 	}
 }
 
+/* ---- turns ---- */
+
+static struct sim_request *
+of_party(struct sim *s, uint64_t party)
+{
+	s->party = party;
+	return sim_request(s, 60, false);
+}
+
+/* One session of one channel, which somebody has. */
+static struct sim_request *
+take_the_only_channel(struct sim *s)
+{
+	s->args.max_channels = s->pool.max_channels = 1;
+	s->max_connections = 1;
+	sim_warm(s);
+	return of_party(s, 99);
+}
+
+/* Ends what runs, and what follows, and sees that it is served in this order. */
+static void
+assert_served(struct sim *s, struct sim_request *running, struct sim_request *const *order, int count)
+{
+	for (int i = 0; i < count; i++) {
+		sim_finish(s, running);
+		for (int k = 0; k < count; k++)
+			assert_int_equal(order[k]->state, k < i ? SIM_DONE : k == i ? SIM_RUNNING : SIM_WAITING);
+		running = order[i];
+	}
+}
+
+static void
+test_one_request_waits_for_no_hundred_of_another_party(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *running = take_the_only_channel(s), *many[100], *one;
+
+	for (int i = 0; i < 100; i++)
+		many[i] = of_party(s, 1);
+	one = of_party(s, 2);
+	assert_served(s, running, (struct sim_request *[]){many[0], one, many[1], many[2]}, 4);
+}
+
+static void
+test_parties_take_turns(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *running = take_the_only_channel(s), *a[3], *b[3], *c;
+
+	for (int i = 0; i < 3; i++)
+		a[i] = of_party(s, 1);
+	for (int i = 0; i < 3; i++)
+		b[i] = of_party(s, 2);
+	sim_finish(s, running);
+	c = of_party(s, 3); /* while the first row is served */
+	assert_int_equal(a[0]->state, SIM_RUNNING);
+	assert_served(s, a[0], (struct sim_request *[]){b[0], a[1], b[1], c, a[2], b[2]}, 6);
+}
+
+/* Who comes one at a time, each as soon as the last was served, gets his share and not all of it. */
+static void
+test_who_asks_again_and_again_waits_for_the_turn_of_others(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *running = take_the_only_channel(s), *a[4], *b;
+
+	for (int i = 0; i < 4; i++)
+		a[i] = of_party(s, 1);
+	for (int i = 0; i < 4; i++) {
+		b = of_party(s, 2);
+		sim_finish(s, running);
+		assert_int_equal(a[i]->state, SIM_RUNNING);
+		sim_finish(s, a[i]);
+		assert_int_equal(b->state, SIM_RUNNING);
+		running = b;
+	}
+}
+
+static void
+test_who_returns_keeps_his_turn(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *running = take_the_only_channel(s), *a[3], *b;
+
+	for (int i = 0; i < 3; i++)
+		a[i] = of_party(s, 1);
+	sim_finish(s, running);
+	b = of_party(s, 2);
+	assert_int_equal(a[0]->state, SIM_RUNNING);
+	sim_lost(s, a[0]->session);
+	assert_int_equal(a[0]->state, SIM_WAITING);
+	sim_connected(s, sim_dialling(s));
+	assert_int_equal(a[0]->state, SIM_RUNNING);
+	assert_served(s, a[0], (struct sim_request *[]){a[1], b, a[2]}, 3);
+}
+
+/* The last of many wants a session of its own and gets it before the others: whoever comes then is not behind them. */
+static void
+test_who_is_served_before_his_turn_moves_nobody_back(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *running = take_the_only_channel(s), *many[20], *leaves, *fresh, *one;
+
+	s->max_connections = 2;
+	leaves = sim_request(s, 60, true);
+	for (int i = 0; i < 20; i++)
+		many[i] = of_party(s, 1);
+	fresh = sim_request(s, 60, true);
+	sim_cancel(s, leaves);
+	sim_connected(s, sim_dialling(s));
+	assert_int_equal(fresh->state, SIM_RUNNING);
+	one = of_party(s, 2);
+	assert_served(s, running, (struct sim_request *[]){many[0], one, many[1]}, 3);
+}
+
 static void
 test_session_used_last_is_preferred(void **state)
 {
@@ -671,6 +786,11 @@ main(void)
 	    T(test_burst_of_200_waits_for_one_login_then_uses_as_many_as_allowed),
 	    T(test_only_as_many_sessions_are_made_as_the_queue_needs),
 	    T(test_waiters_are_served_in_the_order_of_their_coming),
+	    T(test_one_request_waits_for_no_hundred_of_another_party),
+	    T(test_parties_take_turns),
+	    T(test_who_asks_again_and_again_waits_for_the_turn_of_others),
+	    T(test_who_returns_keeps_his_turn),
+	    T(test_who_is_served_before_his_turn_moves_nobody_back),
 	    T(test_session_used_last_is_preferred),
 	    T(test_slot_of_a_closing_channel_is_not_given_away),
 	    T(test_waiter_that_left_is_not_served),

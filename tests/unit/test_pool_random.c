@@ -74,6 +74,12 @@ check_connect(struct sim *s, const struct pool_action *a)
 	MUST(a->waiter == NULL || a->private_use == is_private(s, a->waiter));
 }
 
+static bool
+is_before(const struct pool_waiter *a, const struct pool_waiter *b)
+{
+	return a->turn < b->turn || (a->turn == b->turn && a->since < b->since);
+}
+
 static void
 check_assign(struct sim *s, const struct pool_action *a)
 {
@@ -88,9 +94,12 @@ check_assign(struct sim *s, const struct pool_action *a)
 	MUST(e->private_use || e->slots_used < limit_of(s, e));
 	if (s->pool.args->keepalive && s->pool.args->keepalive_mode == KEEPALIVE_SSH && !e->private_use)
 		MUST(delay == 0 || s->now <= e->last_rx + delay);
-	/* Nobody of the same kind came before. */
-	TAILQ_FOREACH (w, &s->pool.waiters, link)
-		MUST(is_private(s, w) != e->private_use || w->since >= a->waiter->since);
+	/* Nobody of the same kind has an earlier turn, nor came before in his own party. */
+	TAILQ_FOREACH (w, &s->pool.waiters, link) {
+		MUST(is_private(s, w) != e->private_use || !is_before(w, a->waiter));
+		MUST(
+		    is_private(s, w) != e->private_use || w->party != a->waiter->party || w->since >= a->waiter->since);
+	}
 }
 
 static void
@@ -130,18 +139,17 @@ static void
 check_rest(struct sim *s)
 {
 	const struct pool *p = &s->pool;
-	const struct pool_waiter *w;
+	const struct pool_waiter *w, *before = NULL;
 	struct pool_entry *e;
 	int entries = 0, waiters = 0;
 	bool private_waits = false, shared_waits = false;
-	double since = 0;
 	int shared = 0;
 
 	TAILQ_FOREACH (w, &p->waiters, link) {
-		MUST(w->since >= since);
+		MUST(before == NULL || !is_before(w, before));
 		MUST(!w->doomed);
 		MUST(w->deadline == 0 || w->deadline > s->now);
-		since = w->since;
+		before = w;
 		waiters++;
 		private_waits |= is_private(s, w);
 		shared_waits |= !is_private(s, w);
@@ -357,6 +365,13 @@ op_request_ends(struct sim *s)
 }
 
 static void
+come(struct sim *s)
+{
+	s->party = below(4);
+	sim_request(s, chance(50) ? 0 : below(30), chance(25));
+}
+
+static void
 operate(struct sim *s)
 {
 	switch (below(12)) {
@@ -364,7 +379,7 @@ operate(struct sim *s)
 	case 1:
 	case 2:
 		if (sim_count_requests(s, SIM_WAITING) + sim_count_requests(s, SIM_RUNNING) < 100)
-			sim_request(s, chance(50) ? 0 : below(30), chance(25));
+			come(s);
 		break;
 	case 3:
 	case 4:

@@ -338,6 +338,7 @@ forward_begin(struct device *dev, struct link *link)
 	f->lease.carried = true;
 	f->waiter.ops = &waiter_callbacks;
 	f->waiter.pool.id = broker_next_id(b);
+	f->waiter.pool.party = f->waiter.pool.id;
 	f->waiter.pool.slotless = true;
 	f->waiter.agent_socket = link_agent_socket(link);
 	f->waiter.queue_timeout = target->connection_timeout;

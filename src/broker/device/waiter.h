@@ -46,7 +46,7 @@ struct waiter_ops {
 };
 
 struct waiter {
-	struct pool_waiter pool; /* its owner sets id, fresh and slotless */
+	struct pool_waiter pool; /* its owner sets id, party, fresh and slotless */
 	const struct waiter_ops *ops;
 	struct device *dev;       /* device_enter() */
 	TAILQ_ENTRY(waiter) user; /* device.users */

@@ -178,6 +178,7 @@ request_submit(struct request *r)
 
 	request_move(r, REQUEST_QUEUED);
 	request_report_queued(r);
+	w->pool.party = r->answer.client != NULL ? client_id(r->answer.client) : r->uid;
 	w->pool.fresh = r->params.fresh;
 	w->interactive = r->params.interactive;
 	w->opens = r->opens;
