@@ -1,6 +1,6 @@
 /*
- * Request params: one row for each, and the verbs that have it.  Not here: the types that are more than a value
- * (params_device.c, params_run.c).
+ * The params of requests for a device: one row for each, and the verbs that have it.  Not here: the types that are more
+ * than a value (params_device.c, params_run.c), and what is asked of the broker itself (params_ask.c).
  */
 #include "params/params.h"
 
@@ -92,12 +92,8 @@ complete(enum params_verb verb, struct exec_params *p, struct np_error *err)
 int
 exec_params_parse(enum params_verb verb, const cJSON *params, struct exec_params *p, struct np_error *err)
 {
-	const struct schema_reader reader = {.table = &params_table, .where = verb, .err = err};
-	struct node node;
-
 	params_init(p);
-	node_of_json(&node, params);
-	return schema_read(&reader, &node, p) == 0 ? complete(verb, p, err) : -1;
+	return params_read(&params_table, verb, params, p, err) == 0 ? complete(verb, p, err) : -1;
 }
 
 void
@@ -105,4 +101,20 @@ exec_params_finish(struct exec_params *p)
 {
 	schema_free(&params_table, p);
 	params_init(p);
+}
+
+int
+params_bad(struct np_error *err, const char *name, const char *wanted)
+{
+	return error_set(err, REASON_INVALID_PARAMS, "`%s` must be %s", name, wanted);
+}
+
+void
+params_wipe(cJSON *item)
+{
+	for (; item != NULL; item = item->next) {
+		if (cJSON_IsString(item))
+			secret_wipe(item->valuestring, strlen(item->valuestring));
+		params_wipe(item->child);
+	}
 }

@@ -23,6 +23,7 @@ struct schema_table;
 #define PARAMS_COMMANDS_MAX 10000
 #define PARAMS_ENV_MAX 256
 #define PARAMS_CAPTURE_MAX (256u * 1024u)
+#define ASK_LABELS_MAX 8
 
 /* Which device, and what the client said about it beside its name.  The part of the params that makes the pool key. */
 struct device_ref {
@@ -91,8 +92,68 @@ enum params_verb {
 	PARAMS_PLATFORM_TEST = 1 << 4,
 	PARAMS_TEST = 1 << 5
 };
-extern const struct schema_table params_table;
 
+/* Those that look and steer. */
+enum ask_verb {
+	ASK_NOTHING = 1 << 0, /* has no params */
+	ASK_CLOSE = 1 << 1,
+	ASK_KILL = 1 << 2,
+	ASK_STEER = 1 << 3, /* resume, enable */
+	ASK_PAUSE = 1 << 4,
+	ASK_SHUT = 1 << 5, /* disable, drain */
+	ASK_RECONNECT = 1 << 6,
+	ASK_STATUS = 1 << 7,
+	ASK_STOP = 1 << 8,
+	ASK_DEVICES = 1 << 9,
+	ASK_CONFIG_SHOW = 1 << 10,
+	ASK_PLATFORMS = 1 << 11,
+	ASK_WATCH = 1 << 12,
+	ASK_METRICS = 1 << 13
+};
+
+struct ask_label {
+	char *name, *value;
+};
+
+/* What is not given is NULL, 0 or false. */
+struct ask_params {
+	char *device, **devices;
+	size_t devices_count;
+	bool all;
+	uint64_t number; /* `session` or `id` */
+	bool now, wait;
+	char *text; /* the operator's words */
+	char *agent_socket;
+	bool brief;
+	char *page;
+	int limit;
+	char *name; /* `name` or `pattern` */
+	struct ask_label *labels;
+	size_t labels_count;
+	bool each_device; /* `devices` of metrics */
+};
+
+/* What a client notifies. */
+enum note_kind {
+	NOTE_PLAIN = 1 << 0,
+	NOTE_SIGNAL = 1 << 1,
+	NOTE_RESIZE = 1 << 2,
+	NOTE_ANSWER = 1 << 3,
+	NOTE_CREDIT = 1 << 4
+};
+
+struct note_params {
+	char *name; /* of a signal */
+	int cols, rows;
+	uint64_t number;      /* `prompt_id` or `bytes` */
+	struct secret *value; /* NULL: declined */
+};
+
+extern const struct schema_table params_table, ask_table, note_table;
+
+/* Reads them into the zeroed struct of its table: 0, or -1 with err (invalid_params); either way schema_free(). */
+int params_read(const struct schema_table *table, unsigned where, const cJSON *params, void *base,
+    struct np_error *err) NP_MUST_CHECK;
 /* 0, or -1 with err (invalid_params).  Either way the caller calls exec_params_finish(). */
 int exec_params_parse(
     enum params_verb verb, const cJSON *params, struct exec_params *p, struct np_error *err) NP_MUST_CHECK;
@@ -105,17 +166,5 @@ struct device_ref device_ref_copy(const struct device_ref *ref);
 
 /* Overwrites every string of a JSON tree, which may have held a secret, before it is freed. */
 void params_wipe(cJSON *item);
-
-/* 0 when params (NULL: none) has no members but those in names[]; else -1 with err naming the first and the nearest. */
-int params_only(const cJSON *params, const char *const *names, size_t count, struct np_error *err) NP_MUST_CHECK;
-/* err: "`name` must be wanted"; returns -1. */
-int params_bad(struct np_error *err, const char *name, const char *wanted);
-/* Reads an optional boolean member into *value; -1 with err when it is something else. */
-int params_bool(const cJSON *params, const char *name, bool *value, struct np_error *err) NP_MUST_CHECK;
-/* Reads an optional string member (a pointer into params, else *value is left); -1 when it is something else. */
-int params_string(const cJSON *params, const char *name, const char **value, struct np_error *err) NP_MUST_CHECK;
-/* Reads an optional number between min and max; -1 when it is something else. */
-int params_number(
-    const cJSON *params, const char *name, double min, double max, double *value, struct np_error *err) NP_MUST_CHECK;
 
 #endif

@@ -5,6 +5,9 @@
 #include "params/params.h"
 #include "schema/schema.h"
 
+/* err: "`name` must be wanted"; returns -1. */
+int params_bad(struct np_error *err, const char *name, const char *wanted);
+
 /* params_device.c */
 extern const struct schema_kind params_device_kind, params_overrides_kind;
 /* params_run.c */

@@ -108,6 +108,7 @@ struct schema_table {
 struct schema_reader {
 	const struct schema_table *table;
 	unsigned where;                           /* only rows that apply there; 0: all */
+	bool lenient;                             /* unknown keys are passed over */
 	const struct schema_table *const *others; /* where an unknown key may belong; ends with NULL; or NULL */
 	const struct yamldoc *doc;                /* names the place in errors; NULL: nothing does */
 	void (*note)(void *arg, const struct schema_row *row, int line); /* each that is given; or NULL */

@@ -189,6 +189,8 @@ schema_read(const struct schema_reader *r, const struct node *mapping, void *bas
 		const struct schema_row *row = schema_find(r->table, r->where, walk.key);
 		int line = walk.key_yaml != NULL ? walk.key_yaml->line : 0;
 
+		if (row == NULL && r->lenient)
+			continue;
 		if (row == NULL) {
 			refuse_name(r, walk.key);
 			return r->doc != NULL ? yamldoc_error_at(r->doc, walk.key_yaml, r->err) : -1;

@@ -130,9 +130,55 @@ wrong_note '"credit","params":{"id":1,"bytes":-1}' "a credit of -1" bytes
 wrong_note '"credit","params":{"id":1,"bytes":"x"}' "a credit that is no number" bytes
 wrong_note '"credit","params":{"id":1}' "no number at all" bytes
 wrong_note '"signal","params":{"id":1,"name":"NOPE"}' "a signal of no such name" name
-wrong_note '"resize","params":{"id":1,"cols":80,"rows":0}' "a terminal without rows" rows
+wrong_note '"resize","params":{"id":1,"cols":80,"rows":-1}' "a terminal of less than nothing" rows
+wrong_note '"resize","params":{"id":1,"cols":80}' "one of half a size" rows
 wrong_note '"answer","params":{"id":1,"prompt_id":1,"value":7}' "an answer that is no string" value
 wrong_note '"cancel","params":{}' "a cancel of nothing" id
+wrong_note '"credit","params":{"id":9,"bytes":-1}' "a wrong one for a request that has ended" bytes
+
+rpc '{"jsonrpc":"2.0","method":"credit","params":[1]}' '!eof'
+is "$(answers -r 'select(has("error")) | [.id, .error.data.reason] | tostring')" '[null,"invalid_params"]' "params that are no object"
+is "$(printf '%s\n' "$out" | tail -n 1)" '#closed' "are the end of the connection"
+
+# Of whatever is in flight: a request, a watch, what is answered later.
+wrong_of()
+{
+	rpc "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\"}" \
+		'{"jsonrpc":"2.0","id":2,"method":"exec","params":{"device":"dev","command":"sleep 20"}}' \
+		"{\"jsonrpc\":\"2.0\",\"method\":$2}" '!wait "id":null'
+	is "$(answers -r 'select(has("error") and .id == null) | .error.data.reason')" "$3" "$1: $2"
+}
+wrong_of watch '"credit","params":{"id":1,"bytes":-1}' invalid_params
+wrong_of reload '"signal","params":{"id":1,"name":"NOPE"}' invalid_params
+wrong_of sync '"answer","params":{"id":1,"prompt_id":0}' invalid_params
+rpc '{"jsonrpc":"2.0","id":1,"method":"watch"}' '!data-size 5' '{"jsonrpc":"2.0","method":"stdin","params":{"id":1}}' '!eof'
+is "$(answers -r 'select(has("error")) | .error.data.reason')" invalid_request "a watch has no standard input"
+rpc '{"jsonrpc":"2.0","id":1,"method":"exec","params":{"device":"dev","command":"stty size; read x; stty size","pty":true,"cols":90,"rows":30}}' \
+	'!wait "stdout"' '{"jsonrpc":"2.0","method":"resize","params":{"id":1,"cols":0,"rows":0}}' \
+	'{"jsonrpc":"2.0","method":"resize","params":{"id":1,"cols":100,"rows":0,"newer":true}}' \
+	'!data go\n' '{"jsonrpc":"2.0","method":"stdin","params":{"id":1}}'
+is "$(printf '%s\n' "$out" | grep -oE '30 [0-9]+' | tr '\n' ,)" '30 90,30 100,' \
+	"a terminal that does not know its size, or half of it, stays as it was"
+
+# Params of what is asked of the broker itself: named, with what is allowed.
+bad_param()
+{
+	rpc "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":$1}" '!wait "error"'
+	like "$(answers -r 'select(has("error")) | .error.message')" "$2" "$1"
+}
+bad_param '"kill"' '`id` is missing'
+bad_param '"kill","params":{"id":0}' '`id` must be a whole number from 1 to'
+bad_param '"close","params":{"all":1}' '`all` must be true or false'
+bad_param '"close","params":{"all":true,"all":true}' '`all` is given twice'
+bad_param '"close","params":{"all":true,"text":"x"}' 'unknown param `text`'
+bad_param '"drain","params":{"all":true,"nwo":true}' 'unknown param `nwo`: did you mean `now`|unknown param `nwo`'
+bad_param "\"disable\",\"params\":{\"device\":\"dev\",\"text\":\"$(printf %160s x)\"}" '`text`: longer than 159 bytes'
+bad_param '"reconnect","params":{"device":"dev","agent_socket":"agent"}' '`agent_socket` must be an absolute path'
+bad_param '"status","params":{"devices":"dev"}' '`devices` must be an array of 1 to 10000 strings'
+bad_param '"status","params":{"page":"","limit":0}' '`limit` must be a whole number from 1 to 100000'
+bad_param '"devices"' '`pattern` is missing'
+bad_param '"metrics","params":{"labels":{"9x":"y"}}' '`9x` is no name of a label'
+bad_param '"ping","params":{"x":1}' 'unknown param `x`'
 
 # Reloads without end: answered all, carried out as often as leaves time for the others.
 before=$(npctl metrics | sed -n 's/^netpulse_reloads_total{result="done"} //p')

@@ -10,6 +10,7 @@
 
 #include "base/compiler.h"
 #include "params/params.h"
+#include "schema/schema.h"
 
 static int
 parse(const char *json, struct exec_params *p, struct np_error *err)
@@ -326,10 +327,66 @@ test_open_refuses_what_only_exec_has(void **state NP_UNUSED)
 	cJSON_Delete(o);
 }
 
+static const struct {
+	const struct schema_table *table;
+	unsigned where;
+	const char *json, *why; /* NULL: nothing is wrong */
+} asked[] = {
+    {&ask_table, ASK_NOTHING, "{\"x\":1}", "unknown param `x`"},
+    {&ask_table, ASK_NOTHING, "{}", NULL},
+    {&ask_table, ASK_KILL, "{}", "`id` is missing"},
+    {&ask_table, ASK_KILL, "{\"id\":null}", "`id` is missing"},
+    {&ask_table, ASK_KILL, "{\"id\":1.5}", "`id` must be a whole number from 1 to 9007199254740992, not `1.5`"},
+    {&ask_table, ASK_CLOSE, "{\"devices\":[]}", "`devices` must be an array of 1 to 10000 strings"},
+    {&ask_table, ASK_CLOSE, "{\"devices\":[\"a\",1]}", "`devices` must be an array of 1 to 10000 strings"},
+    {&ask_table, ASK_CLOSE, "{\"devices\":[\"a\",\"b\"],\"now\":true}", NULL},
+    {&ask_table, ASK_STEER, "{\"wait\":true}", "unknown param `wait`"},
+    {&ask_table, ASK_METRICS, "{\"devices\":[\"a\"]}", "`devices` must be a single value, not an array"},
+    {&ask_table, ASK_METRICS, "{\"labels\":{\"a\":1}}", "`labels` must be an object of texts of at most 256 bytes"},
+    {&ask_table, ASK_METRICS, "{\"labels\":{\"a\":\"b\",\"a\":\"c\"},\"devices\":true}", NULL},
+    {&note_table, NOTE_PLAIN, "{\"id\":1,\"newer\":[]}", NULL},
+    {&note_table, NOTE_PLAIN, "{\"ID\":1}", "`id` is missing"},
+    {&note_table, NOTE_CREDIT, "{\"id\":1}", "`bytes` is missing"},
+    {&note_table, NOTE_CREDIT, "{\"id\":1,\"bytes\":1e15}", NULL},
+    {&note_table, NOTE_CREDIT, "{\"id\":1,\"bytes\":\"1\"}", "`bytes` must be a whole number from 1 to"},
+    {&note_table, NOTE_RESIZE, "{\"id\":1,\"cols\":0,\"rows\":0}", NULL},
+    {&note_table, NOTE_RESIZE, "{\"id\":1,\"cols\":70000,\"rows\":1}", "`cols` must be a whole number from 0 to 65535"},
+    {&note_table, NOTE_SIGNAL, "{\"id\":1,\"name\":\"SIGINT\"}", "`name`: neither a signal of RFC 4254"},
+    {&note_table, NOTE_SIGNAL, "{\"id\":1,\"name\":\"x@y.z\"}", NULL},
+    {&note_table, NOTE_ANSWER, "{\"id\":1,\"prompt_id\":1,\"value\":null}", NULL},
+    {&note_table, NOTE_ANSWER, "{\"id\":1,\"prompt_id\":1,\"value\":7}", "`value` must be a string"},
+};
+
+/* What is asked of the broker itself, and what is told to a request in flight. */
+static void
+test_what_is_asked_and_notified_is_judged_by_its_rows(void **state)
+{
+	(void)state;
+
+	for (size_t i = 0; i < NP_COUNT(asked); i++) {
+		cJSON *o = cJSON_Parse(asked[i].json);
+		union {
+			struct ask_params ask;
+			struct note_params note;
+		} p;
+		struct np_error err = {.text = ""};
+		int rc;
+
+		assert_non_null(o);
+		memset(&p, 0, sizeof(p));
+		rc = params_read(asked[i].table, asked[i].where, o, &p, &err);
+		if ((rc == 0) != (asked[i].why == NULL) || (rc == -1 && strstr(err.text, asked[i].why) != err.text))
+			fail_msg("%s: %s", asked[i].json, rc == 0 ? "taken" : err.text);
+		schema_free(asked[i].table, &p);
+		cJSON_Delete(o);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_what_is_asked_and_notified_is_judged_by_its_rows),
 	    cmocka_unit_test(test_command_line_params),
 	    cmocka_unit_test(test_config_params),
 	    cmocka_unit_test(test_bad_params_are_refused_and_named),

@@ -99,28 +99,15 @@ void request_answer_prompt(struct request *r, uint64_t prompt_id, struct secret 
 extern const struct lease_events request_lease_events;
 void request_cli_answer(struct request *r, struct secret *value);
 
-/* ---- request_config.c ---- */
-
-int verb_config(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-
-/* ---- request_record.c ---- */
-
-int verb_record(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-
-/* ---- request_platform.c ---- */
-
-int verb_platform_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-
 /* ---- request_test.c ---- */
 
-int broker_verb_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
 bool broker_test_resolved(struct broker *b, struct connect_result *result);
 
 /* ---- request_make.c ---- */
 
-/* A request with its device, of parsed params, which are taken over; it is not in the device's queue yet. */
-int broker_request_make(struct broker *b, struct client *client, const struct message *m,
-    const struct request_kind *kind, struct exec_params *params, struct request **made, struct np_error *err);
+/* A request with its device, of parsed params, which are taken over; it begins. */
+int broker_request_make(struct broker *b, struct client *client, const struct message_id *id,
+    const struct request_kind *kind, struct exec_params *params, struct np_error *err);
 
 /* ---- request_report.c; those that the broker makes for jump hosts are not told ---- */
 

@@ -173,11 +173,22 @@ config_counts(struct event *e, const struct request *r)
 	e->failed = (int64_t)r->cli.result.lines_failed;
 }
 
+static void
+config_begin(struct request *r)
+{
+	request_move(r, REQUEST_GATHERING);
+	buf_init(&r->cli.text, BROKER_CONFIG_MAX);
+	request_grant_stdin(r, BROKER_STDIN_WINDOW);
+	r->last_activity = clock_now();
+	request_start_limits(r);
+}
+
 const struct request_kind request_config = {
     .name = "config",
     .want = WANT_SHELL,
     .works = true,
     .privileged = true,
+    .begin = config_begin,
     .input = config_input,
     .eof = config_eof,
     .assigned = request_run,
@@ -188,23 +199,3 @@ const struct request_kind request_config = {
     .describe = config_describe,
     .counts = config_counts,
 };
-
-int
-verb_config(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
-{
-	struct exec_params params;
-	struct request *r;
-	int rc = exec_params_parse(PARAMS_CONFIG, m->params, &params, err);
-
-	if (rc == 0)
-		rc = broker_request_make(b, client, m, &request_config, &params, &r, err);
-	exec_params_finish(&params);
-	if (rc == -1)
-		return -1;
-	request_move(r, REQUEST_GATHERING);
-	buf_init(&r->cli.text, BROKER_CONFIG_MAX);
-	request_grant_stdin(r, BROKER_STDIN_WINDOW);
-	r->last_activity = clock_now();
-	request_start_limits(r);
-	return 0;
-}

@@ -225,6 +225,7 @@ const struct request_kind request_exec = {
     .name = "exec",
     .works = true,
     .results = true,
+    .begin = request_submit,
     .assigned = request_run,
     .run = request_shell_run,
 };

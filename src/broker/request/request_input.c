@@ -63,12 +63,14 @@ request_signal(struct request *r, const char *name)
 	request_drive(r)->signal(r, name);
 }
 
+/* 0 is what a terminal says that does not know: it stays as it was (RFC 4254, section 6.2). */
 void
 request_resize(struct request *r, int cols, int rows)
 {
-	r->params.cols = cols;
-	r->params.rows = rows;
-	request_drive(r)->resize(r);
+	r->params.cols = cols > 0 ? cols : r->params.cols;
+	r->params.rows = rows > 0 ? rows : r->params.rows;
+	if (cols > 0 || rows > 0)
+		request_drive(r)->resize(r);
 }
 
 /* What the person said; NULL: nothing. */

@@ -29,6 +29,8 @@ struct request_kind {
 	bool privileged;       /* runs in the base mode of a command line */
 	bool records;          /* wants a transcript of it */
 	bool sees_login;       /* wants to see what it says at the login */
+	void (*begin)(
+	    struct request *r); /* of a client, with its device: waits for a session, or does before what it has to */
 	void (*assigned)(struct request *r);
 	void (*cancelled)(struct request *r);
 	int (*input)(struct request *r, const void *data, size_t size, struct np_error *err);

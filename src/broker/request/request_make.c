@@ -16,14 +16,6 @@ request_want(const struct request_kind *kind, const struct exec_params *params)
 	return params->enable ? WANT_SHELL : WANT_ANY;
 }
 
-static int
-refuse_new(const struct broker *b, struct np_error *err)
-{
-	if (b->stopping)
-		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
-	return 0;
-}
-
 #define QUEUE_SHARE 8 /* the last of so many parts of the queue is for clients of which none waits */
 
 /*
@@ -44,23 +36,27 @@ refuse_queue(const struct broker *b, struct client *client, const struct device 
 }
 
 int
-broker_request_make(struct broker *b, struct client *client, const struct message *m, const struct request_kind *kind,
-    struct exec_params *params, struct request **made, struct np_error *err)
+broker_request_make(struct broker *b, struct client *client, const struct message_id *id,
+    const struct request_kind *kind, struct exec_params *params, struct np_error *err)
 {
 	struct device *dev;
 	struct request *r;
 
-	if (refuse_new(b, err) == -1)
+	if (b->stopping)
+		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
+	if (kind->bounded && answer_room(client, err) == -1)
 		return -1;
 	dev = device_get(b, &params->device, request_want(kind, params), err);
-	if (dev == NULL || device_admit(dev, err) == -1 || refuse_queue(b, client, dev, err) == -1 ||
-	    broker_check_params(dev, params, err) == -1)
+	if (dev == NULL)
 		return -1;
-	r = request_create(b, kind, client, &m->id);
+	if (!kind->bounded && (device_admit(dev, err) == -1 || refuse_queue(b, client, dev, err) == -1 ||
+				  broker_check_params(dev, params, err) == -1))
+		return -1;
+	r = request_create(b, kind, client, id);
 	r->params = *params;
 	memset(params, 0, sizeof(*params));
 	r->window_left = r->params.window;
 	request_enter(r, dev);
-	*made = r;
+	kind->begin(r);
 	return 0;
 }

@@ -3,6 +3,15 @@
  */
 #include "broker/broker_impl.h"
 
+/* A person who opens may have changed what stood in the way. */
+static void
+open_begin(struct request *r)
+{
+	r->opens = true;
+	device_unblock(r->dev, false);
+	request_submit(r);
+}
+
 /* It has one, and lets go of it again: its lease ends as others do. */
 static void
 open_assigned(struct request *r)
@@ -20,5 +29,6 @@ open_assigned(struct request *r)
 const struct request_kind request_open = {
     .name = "open",
     .opens = true,
+    .begin = open_begin,
     .assigned = open_assigned,
 };

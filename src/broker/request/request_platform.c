@@ -171,33 +171,26 @@ platform_result(struct request *r, const struct cli_result *result)
 	return last && result->err.reason == REASON_NONE && r->lease.link != NULL && try_config(r);
 }
 
+static void
+platform_begin(struct request *r)
+{
+	const char *detect = device_platform(r->dev)->detect_command;
+
+	request_add_command(r, "");
+	if (detect != NULL)
+		request_add_command(r, detect);
+	request_submit(r);
+}
+
 const struct request_kind request_platform_test = {
     .name = "exec",
     .want = WANT_SHELL,
     .works = true,
     .results = true,
+    .begin = platform_begin,
     .assigned = request_run,
     .sees_login = true,
     .run = platform_run,
     .output = platform_output,
     .result = platform_result,
 };
-
-int
-verb_platform_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
-{
-	struct exec_params params;
-	struct request *r;
-	int rc = exec_params_parse(PARAMS_PLATFORM_TEST, m->params, &params, err);
-
-	if (rc == 0)
-		rc = broker_request_make(b, client, m, &request_platform_test, &params, &r, err);
-	exec_params_finish(&params);
-	if (rc == -1)
-		return -1;
-	request_add_command(r, "");
-	if (device_platform(r->dev)->detect_command != NULL)
-		request_add_command(r, device_platform(r->dev)->detect_command);
-	request_submit(r);
-	return 0;
-}

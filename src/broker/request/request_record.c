@@ -83,11 +83,23 @@ record_done(struct request *r)
 	buf_consume(text, text->len);
 }
 
+/* Without commands, what tells the platform. */
+static void
+record_begin(struct request *r)
+{
+	const char *detect = device_platform(r->dev)->detect_command;
+
+	if (r->params.commands_count == 0)
+		request_add_command(r, detect != NULL ? detect : "");
+	request_submit(r);
+}
+
 const struct request_kind request_record = {
     .name = "exec",
     .want = WANT_SHELL,
     .works = true,
     .results = true,
+    .begin = record_begin,
     .assigned = request_run,
     .records = true,
     .run = record_run,
@@ -95,22 +107,3 @@ const struct request_kind request_record = {
     .result = record_result,
     .done = record_done,
 };
-
-int
-verb_record(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
-{
-	struct exec_params params;
-	struct request *r;
-	int rc = exec_params_parse(PARAMS_RECORD, m->params, &params, err);
-
-	if (rc == 0)
-		rc = broker_request_make(b, client, m, &request_record, &params, &r, err);
-	exec_params_finish(&params);
-	if (rc == -1)
-		return -1;
-	if (r->params.commands_count == 0)
-		request_add_command(
-		    r, device_platform(r->dev)->detect_command != NULL ? device_platform(r->dev)->detect_command : "");
-	request_submit(r);
-	return 0;
-}

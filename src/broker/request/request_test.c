@@ -189,12 +189,6 @@ test_cancelled(struct request *r)
 		link_end(link, REASON_CANCELLED, "the test was cancelled");
 }
 
-const struct request_kind request_test = {
-    .name = "test",
-    .bounded = true,
-    .cancelled = test_cancelled,
-};
-
 /* ---- the beginning ---- */
 
 static bool
@@ -294,18 +288,14 @@ broker_test_resolved(struct broker *b, struct connect_result *result)
 }
 
 static void
-start(struct broker *b, struct client *client, const struct message *m, struct device *dev, struct exec_params *params)
+test_begin(struct request *r)
 {
-	struct request *r = request_create(b, &request_test, client, &m->id);
 	struct attempt attempt = {.kind = CONNECT_RESOLVE,
-	    .device = device_settings(dev),
-	    .default_ssh_config = b->config->ssh_config,
+	    .device = device_settings(r->dev),
+	    .default_ssh_config = r->broker->config->ssh_config,
 	    .ready_fd = -1,
 	    .timeout = RESOLVE_TIMEOUT};
 
-	r->params = *params;
-	memset(params, 0, sizeof(*params));
-	request_enter(r, dev);
 	request_move(r, REQUEST_RUNNING);
 	r->assigned = r->received;
 	r->waiter.interactive = r->params.interactive;
@@ -314,24 +304,12 @@ start(struct broker *b, struct client *client, const struct message *m, struct d
 	r->test.cli = CLI_LOGIN;
 	log_info("request", "%s: request %llu: test", request_device(r), (unsigned long long)r->uid);
 	request_report_queued(r);
-	r->test.job = connector_submit(b->connector, &attempt);
+	r->test.job = connector_submit(r->broker->connector, &attempt);
 }
 
-int
-broker_verb_test(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
-{
-	struct device *dev = NULL;
-	struct exec_params params;
-	int rc = -1;
-
-	if (b->stopping)
-		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down");
-	if (exec_params_parse(PARAMS_TEST, m->params, &params, err) == 0 && answer_room(client, err) == 0)
-		dev = device_get(b, &params.device, WANT_ANY, err);
-	if (dev != NULL) {
-		start(b, client, m, dev, &params);
-		rc = 0;
-	}
-	exec_params_finish(&params);
-	return rc;
-}
+const struct request_kind request_test = {
+    .name = "test",
+    .bounded = true,
+    .begin = test_begin,
+    .cancelled = test_cancelled,
+};

@@ -13,6 +13,7 @@
 #include "base/queue.h"
 #include "conf/conf.h"
 #include "login/connector.h"
+#include "params/params.h"
 #include "platform/platform.h"
 #include "wire/frame.h"
 #include "wire/message.h"
@@ -21,6 +22,7 @@ struct broker;
 struct device;
 struct client;
 struct conf_parts;
+struct request_kind;
 struct selection;
 
 /* ---- dispatch.c ---- */
@@ -29,32 +31,42 @@ void broker_dispatch(struct broker *b, struct client *client, const struct frame
 
 /* ---- verbs.c ---- */
 
-struct broker_sync;
+/* What a client asks of the broker itself: looks, or steers. */
+struct call {
+	struct broker *broker;
+	struct client *client;
+	const struct message_id *id;
+	const struct verb *verb;
+	struct ask_params params;
+};
+
 struct verb {
 	const char *name;
-	bool steers; /* looks or steers: also over the connection that is kept free for that */
+	unsigned params; /* which it has: enum ask_verb, or where it makes a request enum params_verb */
 	/* Answers now and returns 0, or sets err and returns -1; a verb that answers later returns 0 as well. */
-	int (*run)(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+	int (*run)(const struct call *c, struct np_error *err);
+	const struct request_kind *makes; /* run is NULL then */
 };
 const struct verb *broker_verb(const char *name);
 void broker_syncs_answer(struct broker *b);
 
 /* ---- verb_reload.c ---- */
 
-struct broker_reload;
-int verb_reload(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+int verb_reload(const struct call *c, struct np_error *err);
 /* At the end of a turn: carries out what was asked for, if it is time, and answers. */
 void broker_reloads_due(struct broker *b);
 
 /* ---- verb_select.c ---- */
 
 /*
- * Reads one of `device` (a list as of devlist.h), `devices` (an array of such) and `all` (true) from params.  0, or -1
- * with err: invalid_params, or unknown_device for what names nothing; then nothing is selected.  On 0 the caller calls
+ * Looks up one of `device` (a list as of devlist.h), `devices` (an array of such) and `all`.  0, or -1 with err:
+ * invalid_params, or unknown_device for what names nothing; then nothing is selected.  On 0 the caller calls
  * selection_finish().
  */
 int selection_read(
-    const struct broker *b, const cJSON *params, struct selection *s, struct np_error *err) NP_MUST_CHECK;
+    const struct broker *b, const struct ask_params *p, struct selection *s, struct np_error *err) NP_MUST_CHECK;
+/* Whether the params name any. */
+bool selection_is_asked(const struct ask_params *p);
 bool selection_has(const struct selection *s, const struct device *dev);
 
 /* ---- verb_wait.c ---- */
@@ -63,11 +75,10 @@ struct steer_wait;
 TAILQ_HEAD(steer_waits, steer_wait);
 
 /*
- * Answers the request with result (taken over) once the sessions of the selected pools that there are now, with those
- * behind them, are gone; empty: once those pools have neither sessions nor requests.
+ * Answers the call with result (taken over) once the sessions of the selected pools that there are now, with those
+ * behind them, are gone; empty: once those pools have neither sessions nor requests.  Takes the selection over.
  */
-void broker_wait_for(struct broker *b, struct client *client, const struct message_id *id, const struct selection *s,
-    bool empty, cJSON *result);
+void broker_wait_for(const struct call *c, struct selection *s, bool empty, cJSON *result);
 /* At the end of a turn. */
 void broker_waits_answer(struct broker *b);
 void broker_waits_finish(struct broker *b);
@@ -78,24 +89,19 @@ int broker_conf_parts(struct conf_parts *parts, const struct broker *b, struct c
     const struct platforms *set, const char *name, struct np_error *err);
 bool broker_show_done(struct broker *b, const struct connect_result *result);
 void broker_shows_free(struct broker *b);
-int broker_verb_config_show(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_platforms(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+int verb_config_show(const struct call *c, struct np_error *err);
+int verb_platforms(const struct call *c, struct np_error *err);
 
-/* ---- verb_status.c, verb_metrics.c, verb_devices.c ---- */
+/* ---- verb_status.c, verb_metrics.c ---- */
 
-/* brief: without sessions, clients, requests and the texts of errors, for who asks often.  NULL with err: no such
- * device. */
-int broker_verb_status(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_metrics(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-int verb_devices(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-
-int broker_verb_watch(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+int verb_status(const struct call *c, struct np_error *err);
+int verb_metrics(const struct call *c, struct np_error *err);
 
 /* ---- verb_steer.c, verb_close.c ---- */
 
-int broker_verb_steer(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_close(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
-int broker_verb_kill(struct broker *b, struct client *client, const struct message *m, struct np_error *err);
+int verb_steer(const struct call *c, struct np_error *err);
+int verb_close(const struct call *c, struct np_error *err);
+int verb_kill(const struct call *c, struct np_error *err);
 void broker_drains_follow(struct broker *b);
 
 #endif

@@ -58,82 +58,70 @@ close_selected(struct broker *b, const struct selection *s, bool now)
 	return closed;
 }
 
-/* An id as params carry it: one row of numbers for sessions, requests and clients. */
-static int
-read_id(const cJSON *params, const char *name, uint64_t *id, struct np_error *err)
+static const char *
+close_word(const struct call *c)
 {
-	double number = 0;
+	return c->params.now ? "close --now" : "close";
+}
 
-	if (params_number(params, name, 1, MESSAGE_INT_MAX, &number, err) == -1)
-		return -1;
-	if (number != (double)(uint64_t)number)
-		return error_set(err, REASON_INVALID_PARAMS, "`%s` must be a whole number", name);
-	*id = (uint64_t)number;
-	return 0;
+static cJSON *
+closed(int count)
+{
+	cJSON *result = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(result, "closed", count);
+	return result;
 }
 
 static int
-close_session(
-    struct broker *b, struct client *client, const struct message *m, uint64_t id, bool now, struct np_error *err)
+close_session(const struct call *c, struct np_error *err)
 {
-	struct link *link = find_session(b, id);
+	uint64_t id = c->params.number;
+	struct link *link = find_session(c->broker, id);
 	struct pool *pool = link != NULL ? link_entry(link)->pool : NULL;
-	cJSON *result;
 
 	if (link == NULL)
 		return error_set(err, REASON_INVALID_PARAMS, "no session #%llu", (unsigned long long)id);
-	report_steered(b->events, client, now ? "close --now" : "close", link_home(link)->conf->name, id, 0, NULL);
+	report_steered(c->broker->events, c->client, close_word(c), link_home(link)->conf->name, id, 0, NULL);
 	if (pool != NULL && pool->entries_count == 1)
 		pool_rest(pool);
-	close_one(link, now);
-	result = cJSON_CreateObject();
-	cJSON_AddNumberToObject(result, "closed", 1);
-	client_result(client, &m->id, result);
+	close_one(link, c->params.now);
+	client_result(c->client, c->id, closed(1));
 	return 0;
 }
 
 static int
-close_devices(
-    struct broker *b, struct client *client, const struct message *m, bool now, bool wait, struct np_error *err)
+close_devices(const struct call *c, struct np_error *err)
 {
+	struct broker *b = c->broker;
 	struct selection s;
 	cJSON *result;
 
-	if ((wait && answer_room(client, err) == -1) || selection_read(b, m->params, &s, err) == -1)
+	if ((c->params.wait && answer_room(c->client, err) == -1) || selection_read(b, &c->params, &s, err) == -1)
 		return -1;
 	if (s.all)
-		report_steered(b->events, client, now ? "close --now" : "close", NULL, 0, 0, NULL);
+		report_steered(b->events, c->client, close_word(c), NULL, 0, 0, NULL);
 	for (size_t i = 0; i < s.count && !s.all; i++)
-		report_steered(b->events, client, now ? "close --now" : "close", s.names[i], 0, 0, NULL);
-	result = cJSON_CreateObject();
-	cJSON_AddNumberToObject(result, "closed", close_selected(b, &s, now));
-	if (wait)
-		broker_wait_for(b, client, &m->id, &s, false, result);
+		report_steered(b->events, c->client, close_word(c), s.names[i], 0, 0, NULL);
+	result = closed(close_selected(b, &s, c->params.now));
+	if (c->params.wait)
+		broker_wait_for(c, &s, false, result);
 	else
-		client_result(client, &m->id, result);
+		client_result(c->client, c->id, result);
 	selection_finish(&s);
 	return 0;
 }
 
 int
-broker_verb_close(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_close(const struct call *c, struct np_error *err)
 {
-	static const char *const names[] = {"device", "devices", "all", "session", "now", "wait"};
-	bool now = false, wait = false;
-	uint64_t session = 0;
-
-	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
-	    read_id(m->params, "session", &session, err) == -1 || params_bool(m->params, "now", &now, err) == -1 ||
-	    params_bool(m->params, "wait", &wait, err) == -1)
-		return -1;
-	if (session == 0)
-		return close_devices(b, client, m, now, wait, err);
-	for (size_t i = 0; i < 3; i++)
-		if (cJSON_GetObjectItemCaseSensitive(m->params, names[i]) != NULL)
-			return error_set(err, REASON_INVALID_PARAMS, "give either `session` or `%s`", names[i]);
-	if (wait)
+	if (c->params.number == 0)
+		return close_devices(c, err);
+	if (selection_is_asked(&c->params))
+		return error_set(err, REASON_INVALID_PARAMS, "give either `session` or devices");
+	if (c->params.wait)
 		return error_set(err, REASON_INVALID_PARAMS, "`wait` goes with devices, not with `session`");
-	return close_session(b, client, m, session, now, err);
+	return close_session(c, err);
 }
 
 /* ---- kill ---- */
@@ -227,23 +215,17 @@ kill_id(struct broker *b, struct client *by, uint64_t id)
 }
 
 int
-broker_verb_kill(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_kill(const struct call *c, struct np_error *err)
 {
-	static const char *const names[] = {"id"};
-	uint64_t id = 0;
+	uint64_t id = c->params.number;
 	cJSON *result;
 
-	if (params_only(m->params, names, NP_COUNT(names), err) == -1 || read_id(m->params, "id", &id, err) == -1)
-		return -1;
-	if (id == 0)
-		return error_set(
-		    err, REASON_INVALID_PARAMS, "`id` is missing: the number of a session, request or client");
-	if (id == client_id(client))
+	if (id == client_id(c->client))
 		return error_set(err, REASON_INVALID_PARAMS, "%llu is this very connection", (unsigned long long)id);
-	result = kill_id(b, client, id);
+	result = kill_id(c->broker, c->client, id);
 	if (result == NULL)
 		return error_set(err, REASON_INVALID_PARAMS,
 		    "no session, request or client has the number %llu: see npctl status", (unsigned long long)id);
-	client_result(client, &m->id, result);
+	client_result(c->client, c->id, result);
 	return 0;
 }

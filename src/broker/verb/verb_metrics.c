@@ -18,7 +18,6 @@
 #include "base/xalloc.h"
 
 #define METRICS_TEXT_MAX (512u * 1024u) /* as JSON it must fit a frame */
-#define METRICS_LABELS_MAX 8
 
 static const char *const states[] = {
     "idle", "connecting", "connected", "executing", "keepalive", "disconnected", "failed"};
@@ -274,87 +273,61 @@ put_broker(struct openmetrics *o, struct broker *b)
 
 /* ---- the verb ---- */
 
-struct metrics_params {
-	struct openmetrics_label labels[METRICS_LABELS_MAX]; /* pointers into the message */
-	size_t labels_count;
-	bool devices;
-};
-
+/* Names that the samples can carry beside their own. */
 static int
-read_label(const cJSON *member, struct openmetrics_label *label, struct np_error *err)
+check_labels(const struct ask_params *p, struct np_error *err)
 {
 	static const char *const taken[] = {
 	    "device", "how", "kind", "le", "outcome", "reason", "result", "session", "state", "version"};
 	char shown[64];
 
-	text_vis_into(shown, sizeof(shown), member->string);
-	if (!openmetrics_is_label_name(member->string))
-		return error_set(err, REASON_INVALID_PARAMS,
-		    "`labels`: `%s` is no name of a label: letters, digits and _, no digit first", shown);
-	for (size_t i = 0; i < NP_COUNT(taken); i++)
-		if (strcmp(taken[i], member->string) == 0)
-			return error_set(
-			    err, REASON_INVALID_PARAMS, "`labels`: the metrics have a label `%s` of their own", shown);
-	if (!cJSON_IsString(member) || strlen(member->valuestring) > 256)
-		return error_set(
-		    err, REASON_INVALID_PARAMS, "`labels`: `%s` must be a text of at most 256 bytes", shown);
-	*label = (struct openmetrics_label){member->string, member->valuestring};
-	return 0;
-}
+	for (size_t i = 0; i < p->labels_count; i++) {
+		const char *name = p->labels[i].name, *why = NULL;
 
-static int
-read_params(const cJSON *params, struct metrics_params *p, struct np_error *err)
-{
-	static const char *const names[] = {"labels", "devices"};
-	const cJSON *labels = cJSON_GetObjectItemCaseSensitive(params, "labels"), *member;
-
-	memset(p, 0, sizeof(*p));
-	if (params_only(params, names, NP_COUNT(names), err) == -1 ||
-	    params_bool(params, "devices", &p->devices, err) == -1)
-		return -1;
-	if (labels != NULL && (!cJSON_IsObject(labels) || cJSON_GetArraySize(labels) > METRICS_LABELS_MAX))
-		return error_set(
-		    err, REASON_INVALID_PARAMS, "`labels` must be an object of at most %d texts", METRICS_LABELS_MAX);
-	cJSON_ArrayForEach (member, labels) {
-		for (size_t i = 0; i < p->labels_count; i++)
-			if (strcmp(p->labels[i].name, member->string) == 0)
-				return error_set(err, REASON_INVALID_PARAMS, "`labels`: one is given twice");
-		if (read_label(member, &p->labels[p->labels_count], err) == -1)
-			return -1;
-		p->labels_count++;
+		if (!openmetrics_is_label_name(name))
+			why = "is no name of a label: letters, digits and _, no digit first";
+		for (size_t k = 0; k < NP_COUNT(taken); k++)
+			why = strcmp(taken[k], name) == 0 ? "is a label that the metrics have of their own" : why;
+		for (size_t k = 0; k < i; k++)
+			why = strcmp(p->labels[k].name, name) == 0 ? "is given twice" : why;
+		if (why != NULL)
+			return error_set(err, REASON_INVALID_PARAMS, "`labels`: `%s` %s",
+			    text_vis_into(shown, sizeof(shown), name), why);
 	}
 	return 0;
 }
 
 static int
-render(struct broker *b, const struct metrics_params *p, struct buf *out)
+render(struct broker *b, const struct ask_params *p, struct buf *out)
 {
+	struct openmetrics_label labels[ASK_LABELS_MAX];
 	struct holdings h = count_holdings(b);
 	struct openmetrics o;
 
-	openmetrics_init(&o, out, p->labels, p->labels_count);
+	for (size_t i = 0; i < p->labels_count; i++)
+		labels[i] = (struct openmetrics_label){p->labels[i].name, p->labels[i].value};
+	openmetrics_init(&o, out, labels, p->labels_count);
 	put_process(&o, b);
 	put_devices(&o, &h);
 	put_sessions(&o, b, &h);
 	put_requests(&o, b);
 	put_clients(&o, b);
 	put_broker(&o, b);
-	if (p->devices)
+	if (p->each_device)
 		metrics_put_devices(&o, b);
 	return openmetrics_finish(&o);
 }
 
 int
-broker_verb_metrics(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_metrics(const struct call *c, struct np_error *err)
 {
-	struct metrics_params p;
 	struct buf out;
 	cJSON *result;
 
-	if (read_params(m->params, &p, err) == -1)
+	if (check_labels(&c->params, err) == -1)
 		return -1;
 	buf_init(&out, METRICS_TEXT_MAX);
-	if (render(b, &p, &out) == -1 || buf_append(&out, "", 1) == -1) {
+	if (render(c->broker, &c->params, &out) == -1 || buf_append(&out, "", 1) == -1) {
 		buf_free(&out);
 		return error_set(err, REASON_OUTPUT_LIMIT, "the metrics exceed %u KiB: ask without `devices`",
 		    METRICS_TEXT_MAX / 1024);
@@ -362,7 +335,7 @@ broker_verb_metrics(struct broker *b, struct client *client, const struct messag
 	result = cJSON_CreateObject();
 	cJSON_AddStringToObject(result, "content_type", "application/openmetrics-text; version=1.0.0; charset=utf-8");
 	cJSON_AddStringToObject(result, "text", (const char *)buf_head(&out));
-	client_result(client, &m->id, result);
+	client_result(c->client, c->id, result);
 	buf_free(&out);
 	return 0;
 }

@@ -90,20 +90,18 @@ broker_reloads_due(struct broker *b)
 }
 
 int
-verb_reload(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_reload(const struct call *c, struct np_error *err)
 {
 	struct broker_reload *reload;
 
-	if (params_only(m->params, NULL, 0, err) == -1)
-		return -1;
-	if (client_answers(client, ANSWER_LATER) >= RELOADS_PER_CLIENT)
+	if (client_answers(c->client, ANSWER_LATER) >= RELOADS_PER_CLIENT)
 		return error_set(err, REASON_QUEUE_FULL, "%d answers are outstanding on this connection: read some",
 		    RELOADS_PER_CLIENT);
-	report_steered(b->events, client, "reload", NULL, 0, 0, NULL);
+	report_steered(c->broker->events, c->client, "reload", NULL, 0, 0, NULL);
 	reload = xcalloc(1, sizeof(*reload));
-	reload->broker = b;
-	answer_begin(&reload->answer, client, &m->id, &reload_answer);
-	TAILQ_INSERT_TAIL(&b->reloads, reload, link);
-	broker_reloads_due(b);
+	reload->broker = c->broker;
+	answer_begin(&reload->answer, c->client, c->id, &reload_answer);
+	TAILQ_INSERT_TAIL(&c->broker->reloads, reload, link);
+	broker_reloads_due(c->broker);
 	return 0;
 }

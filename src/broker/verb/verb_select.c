@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-#define SELECT_WORDS_MAX 10000
 #define SELECT_PATTERNS_MAX 64 /* each looks at every device there is */
 
 /* The names of what is in use, sorted.  They belong to the pools. */
@@ -131,35 +130,20 @@ add_word(const struct broker *b, const struct in_use *u, const char *word, struc
 	return rc;
 }
 
-static int
-read_list(const struct broker *b, const struct in_use *u, const cJSON *list, struct selection *s, struct np_error *err)
+bool
+selection_is_asked(const struct ask_params *p)
 {
-	const cJSON *word;
-
-	if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) < 1 || cJSON_GetArraySize(list) > SELECT_WORDS_MAX)
-		return error_set(
-		    err, REASON_INVALID_PARAMS, "`devices` must be an array of 1 to %d strings", SELECT_WORDS_MAX);
-	cJSON_ArrayForEach (word, list) {
-		if (!cJSON_IsString(word))
-			return error_set(err, REASON_INVALID_PARAMS, "`devices` must be an array of strings");
-		if (add_word(b, u, word->valuestring, s, err) == -1)
-			return -1;
-	}
-	return 0;
+	return p->device != NULL || p->devices_count > 0 || p->all;
 }
 
 int
-selection_read(const struct broker *b, const cJSON *params, struct selection *s, struct np_error *err)
+selection_read(const struct broker *b, const struct ask_params *p, struct selection *s, struct np_error *err)
 {
-	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(params, "devices");
-	const char *device = NULL;
 	struct in_use u;
 	int rc = 0;
 
-	memset(s, 0, sizeof(*s));
-	if (params_string(params, "device", &device, err) == -1 || params_bool(params, "all", &s->all, err) == -1)
-		return -1;
-	if ((device != NULL) + (devices != NULL) + s->all != 1)
+	*s = (struct selection){.all = p->all};
+	if ((p->device != NULL) + (p->devices_count > 0) + p->all != 1)
 		return error_set(err, REASON_INVALID_PARAMS, "give one of `device`, `devices` and `all`");
 	if (s->all) {
 		add_all(b, s);
@@ -167,10 +151,10 @@ selection_read(const struct broker *b, const cJSON *params, struct selection *s,
 		return 0;
 	}
 	u = look_around(b);
-	if (device != NULL)
-		rc = add_word(b, &u, device, s, err);
-	else
-		rc = read_list(b, &u, devices, s, err);
+	if (p->device != NULL)
+		rc = add_word(b, &u, p->device, s, err);
+	for (size_t i = 0; i < p->devices_count && rc == 0; i++)
+		rc = add_word(b, &u, p->devices[i], s, err);
 	free(u.names);
 	if (rc == -1)
 		selection_finish(s);

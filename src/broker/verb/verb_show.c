@@ -70,20 +70,20 @@ static const struct answer_ops show_answer = {
     .kind = ANSWER_LATER, .bounded = true, .cancel = on_cancel, .left = on_left};
 
 static void
-ask_ssh(struct broker *b, struct client *client, const struct message *m, struct conf_parts *parts)
+ask_ssh(const struct call *c, struct conf_parts *parts)
 {
 	struct broker_show *show = xcalloc(1, sizeof(*show));
 	const struct attempt attempt = {.kind = CONNECT_RESOLVE,
 	    .device = parts->device,
-	    .default_ssh_config = b->config->ssh_config,
+	    .default_ssh_config = c->broker->config->ssh_config,
 	    .ready_fd = -1,
 	    .timeout = RESOLVE_TIMEOUT};
 
-	show->broker = b;
-	answer_begin(&show->answer, client, &m->id, &show_answer);
+	show->broker = c->broker;
+	answer_begin(&show->answer, c->client, c->id, &show_answer);
 	show->parts = *parts;
-	TAILQ_INSERT_TAIL(&b->shows, show, link);
-	show->job = connector_submit(b->connector, &attempt);
+	TAILQ_INSERT_TAIL(&c->broker->shows, show, link);
+	show->job = connector_submit(c->broker->connector, &attempt);
 }
 
 static void
@@ -123,27 +123,25 @@ broker_show_done(struct broker *b, const struct connect_result *result)
 }
 
 int
-broker_verb_config_show(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_config_show(const struct call *c, struct np_error *err)
 {
-	static const char *const names[] = {"device"};
-	const char *device = NULL;
+	struct broker *b = c->broker;
+	const char *device = c->params.device;
 	struct conf_parts parts;
 
-	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
-	    params_string(m->params, "device", &device, err) == -1)
-		return -1;
 	if (device == NULL) {
-		client_result(client, &m->id, conf_effective_globals(b->config));
+		client_result(c->client, c->id, conf_effective_globals(b->config));
 		return 0;
 	}
-	if (answer_room(client, err) == -1 || broker_conf_parts(&parts, b, b->config, b->platforms, device, err) == -1)
+	if (answer_room(c->client, err) == -1 ||
+	    broker_conf_parts(&parts, b, b->config, b->platforms, device, err) == -1)
 		return -1;
 	parts.target = device_target_of(b, device);
 	if (parts.target == NULL) {
-		ask_ssh(b, client, m, &parts);
+		ask_ssh(c, &parts);
 		return 0;
 	}
-	client_result(client, &m->id, conf_effective(&parts));
+	client_result(c->client, c->id, conf_effective(&parts));
 	conf_parts_finish(&parts);
 	return 0;
 }
@@ -151,18 +149,14 @@ broker_verb_config_show(struct broker *b, struct client *client, const struct me
 /* ---- platforms ---- */
 
 int
-broker_verb_platforms(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_platforms(const struct call *c, struct np_error *err)
 {
-	static const char *const names[] = {"name"};
-	const char *name = NULL;
-	cJSON *result;
+	const char *name = c->params.name;
+	const struct platforms *set = c->broker->platforms;
+	cJSON *result = name == NULL ? platform_show_list(set) : platform_show_named(set, name, err);
 
-	if (params_only(m->params, names, NP_COUNT(names), err) == -1 ||
-	    params_string(m->params, "name", &name, err) == -1)
-		return -1;
-	result = name == NULL ? platform_show_list(b->platforms) : platform_show_named(b->platforms, name, err);
 	if (result == NULL)
 		return -1;
-	client_result(client, &m->id, result);
+	client_result(c->client, c->id, result);
 	return 0;
 }

@@ -50,7 +50,6 @@ add_broker(struct broker *b, cJSON *o, double now)
 /* ---- pages ---- */
 
 #define PAGE_BYTES (512u * 1024u) /* of objects; one more of them always fits the frame beside it */
-#define PAGE_ITEMS_MAX 100000
 
 /* The last object of a page: `p:7` a client, `r:9` a request, `f:8` a way through a jump host, `d:INDEX:POOL:SESSION` a
  * device up to that session. */
@@ -367,17 +366,14 @@ make_page(struct page *p, struct broker *b, const struct selection *s)
 }
 
 static int
-read_page(const cJSON *params, struct page *p, struct np_error *err)
+read_page(const struct ask_params *params, struct page *p, struct np_error *err)
 {
-	const char *from = NULL;
-	double limit = 0;
+	const char *from = params->page;
 
-	if (params_bool(params, "brief", &p->brief, err) == -1 || params_string(params, "page", &from, err) == -1 ||
-	    params_number(params, "limit", 1, PAGE_ITEMS_MAX, &limit, err) == -1)
-		return -1;
+	p->brief = params->brief;
 	p->bytes_max = from != NULL ? PAGE_BYTES : SIZE_MAX;
-	p->items_max = limit >= 1 ? (size_t)limit : SIZE_MAX;
-	if (from == NULL && limit >= 1)
+	p->items_max = params->limit > 0 ? (size_t)params->limit : SIZE_MAX;
+	if (from == NULL && params->limit > 0)
 		return error_set(err, REASON_INVALID_PARAMS, "`limit` goes with `page`");
 	if (from != NULL && !cursor_parse(from, &p->from))
 		return error_set(
@@ -386,20 +382,17 @@ read_page(const cJSON *params, struct page *p, struct np_error *err)
 }
 
 int
-broker_verb_status(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_status(const struct call *c, struct np_error *err)
 {
-	static const char *const names[] = {"brief", "device", "devices", "all", "page", "limit"};
+	bool selected = selection_is_asked(&c->params);
 	struct page p = {.brief = false};
 	struct selection s;
-	bool selected = false;
 
-	if (params_only(m->params, names, NP_COUNT(names), err) == -1 || read_page(m->params, &p, err) == -1)
+	if (read_page(&c->params, &p, err) == -1)
 		return -1;
-	for (size_t i = 1; i < 4; i++)
-		selected |= cJSON_GetObjectItemCaseSensitive(m->params, names[i]) != NULL;
-	if (selected && selection_read(b, m->params, &s, err) == -1)
+	if (selected && selection_read(c->broker, &c->params, &s, err) == -1)
 		return -1;
-	client_result(client, &m->id, make_page(&p, b, selected ? &s : NULL));
+	client_result(c->client, c->id, make_page(&p, c->broker, selected ? &s : NULL));
 	if (selected)
 		selection_finish(&s);
 	return 0;

@@ -15,27 +15,27 @@ struct order {
 	enum steer_pause pause;
 	enum steer_door door;
 	const char *drains; /* why the sessions that there are drain; NULL: they do not */
-	bool text;          /* takes the operator's words */
-	bool waits;         /* the answer may come when the old sessions are gone */
 	bool reconnects;
 };
 
 static const struct order orders[] = {
-    {"pause", PAUSE_ON, DOOR_UNSAID, "paused by the operator", false, true, false},
-    {"resume", PAUSE_OFF, DOOR_UNSAID, NULL, false, false, false},
-    {"disable", PAUSE_UNSAID, DOOR_SHUT, "disabled by the operator", true, true, false},
-    {"drain", PAUSE_UNSAID, DOOR_DRAINING, NULL, true, true, false},
-    {"enable", PAUSE_UNSAID, DOOR_OPEN, NULL, false, false, false},
-    {"reconnect", PAUSE_UNSAID, DOOR_UNSAID, "reconnect asked for by the operator", false, true, true},
+    {"pause", PAUSE_ON, DOOR_UNSAID, "paused by the operator", false},
+    {"resume", PAUSE_OFF, DOOR_UNSAID, NULL, false},
+    {"disable", PAUSE_UNSAID, DOOR_SHUT, "disabled by the operator", false},
+    {"drain", PAUSE_UNSAID, DOOR_DRAINING, NULL, false},
+    {"enable", PAUSE_UNSAID, DOOR_OPEN, NULL, false},
+    {"reconnect", PAUSE_UNSAID, DOOR_UNSAID, "reconnect asked for by the operator", true},
 };
 
+/* Each of those verbs has one. */
 static const struct order *
 find_order(const char *verb)
 {
-	for (size_t i = 0; i < NP_COUNT(orders); i++)
-		if (strcmp(orders[i].verb, verb) == 0)
-			return &orders[i];
-	return NULL;
+	const struct order *o = orders;
+
+	while (strcmp(o->verb, verb) != 0)
+		o++;
+	return o;
 }
 
 /* ---- sessions ---- */
@@ -109,36 +109,6 @@ reconnect_pool(struct broker *b, struct device *dev, const char *why, const char
 /* ---- the verbs ---- */
 
 static int
-read_text(const cJSON *params, struct steer_rule *what, struct np_error *err)
-{
-	const char *text = NULL;
-
-	if (params_string(params, "text", &text, err) == -1)
-		return -1;
-	if (text == NULL)
-		return 0;
-	if (strlen(text) >= sizeof(what->text))
-		return error_set(err, REASON_INVALID_PARAMS, "`text` is longer than %zu bytes", sizeof(what->text) - 1);
-	text_vis_into(what->text, sizeof(what->text), text);
-	return 0;
-}
-
-static int
-check_names(const struct order *o, const cJSON *params, struct np_error *err)
-{
-	const char *names[8] = {"device", "devices", "all"};
-	size_t count = 3;
-
-	if (o->text)
-		names[count++] = "text";
-	if (o->waits)
-		names[count++] = "wait";
-	if (o->reconnects)
-		names[count++] = "agent_socket";
-	return params_only(params, names, count, err);
-}
-
-static int
 steer_pools(struct broker *b, const struct order *o, const struct selection *s, const char *agent_socket)
 {
 	struct device *dev;
@@ -177,15 +147,14 @@ note_order(struct broker *b, struct client *client, const struct order *o, const
 }
 
 static void
-carry_out(struct broker *b, struct client *client, const struct message *m, const struct order *o,
-    const struct selection *s, const struct steer_rule *what, bool wait)
+carry_out(const struct call *c, const struct order *o, struct selection *s, const struct steer_rule *what)
 {
-	const cJSON *agent = cJSON_GetObjectItemCaseSensitive(m->params, "agent_socket");
+	struct broker *b = c->broker;
 	cJSON *result = cJSON_CreateObject();
 
-	note_order(b, client, o, s, what);
+	note_order(b, c->client, o, s, what);
 	int changed = o->reconnects ? 0 : steer_rules_say(&b->rules, b->config, s, what);
-	int sessions = steer_pools(b, o, s, cJSON_IsString(agent) ? agent->valuestring : NULL);
+	int sessions = steer_pools(b, o, s, c->params.agent_socket);
 	cJSON_AddNumberToObject(result, "devices", (double)s->count);
 	if (!o->reconnects)
 		cJSON_AddNumberToObject(result, "changed", changed);
@@ -193,39 +162,28 @@ carry_out(struct broker *b, struct client *client, const struct message *m, cons
 		cJSON_AddNumberToObject(result, "sessions", sessions);
 	if (o->door == DOOR_DRAINING)
 		broker_drains_follow(b);
-	if (wait)
-		broker_wait_for(b, client, &m->id, s, o->door == DOOR_DRAINING, result);
+	if (c->params.wait)
+		broker_wait_for(c, s, o->door == DOOR_DRAINING, result);
 	else
-		client_result(client, &m->id, result);
-}
-
-static int
-steer(struct broker *b, struct client *client, const struct message *m, const struct order *o, struct np_error *err)
-{
-	struct steer_rule what = {.pause = o->pause, .door = o->door};
-	const char *agent = NULL;
-	struct selection s;
-	bool wait = false;
-
-	if (b->stopping)
-		return error_set(
-		    err, REASON_SHUTTING_DOWN, "the broker is shutting down: only close, kill and stop act");
-	if (check_names(o, m->params, err) == -1 || params_bool(m->params, "wait", &wait, err) == -1 ||
-	    params_string(m->params, "agent_socket", &agent, err) == -1 || read_text(m->params, &what, err) == -1)
-		return -1;
-	if (agent != NULL && agent[0] != '/')
-		return error_set(err, REASON_INVALID_PARAMS, "`agent_socket` must be an absolute path");
-	if ((wait && answer_room(client, err) == -1) || selection_read(b, m->params, &s, err) == -1)
-		return -1;
-	carry_out(b, client, m, o, &s, &what, wait);
-	selection_finish(&s);
-	return 0;
+		client_result(c->client, c->id, result);
 }
 
 int
-broker_verb_steer(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_steer(const struct call *c, struct np_error *err)
 {
-	const struct order *o = find_order(m->method);
+	const struct order *o = find_order(c->verb->name);
+	struct steer_rule what = {.pause = o->pause, .door = o->door};
+	struct selection s;
 
-	return o != NULL ? steer(b, client, m, o, err) : error_set(err, REASON_UNKNOWN_METHOD, "nothing to do");
+	if (c->broker->stopping)
+		return error_set(
+		    err, REASON_SHUTTING_DOWN, "the broker is shutting down: only close, kill and stop act");
+	if (c->params.text != NULL)
+		text_vis_into(what.text, sizeof(what.text), c->params.text);
+	if ((c->params.wait && answer_room(c->client, err) == -1) ||
+	    selection_read(c->broker, &c->params, &s, err) == -1)
+		return -1;
+	carry_out(c, o, &s, &what);
+	selection_finish(&s);
+	return 0;
 }

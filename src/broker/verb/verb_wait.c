@@ -6,6 +6,7 @@
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "broker/broker_impl.h"
 #include "base/xalloc.h"
@@ -28,20 +29,6 @@ wait_free(struct steer_wait *w)
 	cJSON_Delete(w->result);
 	selection_finish(&w->selection);
 	free(w);
-}
-
-static struct selection
-copy_selection(const struct selection *s)
-{
-	struct selection copy = {.all = s->all};
-
-	if (s->all)
-		return copy;
-	copy.count = s->count;
-	copy.names = xcalloc(s->count + 1, sizeof(s->names[0]));
-	for (size_t i = 0; i < s->count; i++)
-		copy.names[i] = xstrdup(s->names[i]);
-	return copy;
 }
 
 static struct steer_wait *
@@ -68,19 +55,19 @@ static const struct answer_ops wait_answer = {
     .kind = ANSWER_LATER, .bounded = true, .cancel = on_cancel, .left = on_left};
 
 void
-broker_wait_for(struct broker *b, struct client *client, const struct message_id *id, const struct selection *s,
-    bool empty, cJSON *result)
+broker_wait_for(const struct call *c, struct selection *s, bool empty, cJSON *result)
 {
 	struct steer_wait *w = xcalloc(1, sizeof(*w));
 
-	w->broker = b;
-	answer_begin(&w->answer, client, id, &wait_answer);
+	w->broker = c->broker;
+	answer_begin(&w->answer, c->client, c->id, &wait_answer);
 	w->result = result;
-	w->selection = copy_selection(s);
-	w->last = empty ? UINT64_MAX : b->next_id;
+	w->selection = *s;
+	memset(s, 0, sizeof(*s));
+	w->last = empty ? UINT64_MAX : c->broker->next_id;
 	w->empty = empty;
-	TAILQ_INSERT_TAIL(&b->waits, w, link);
-	broker_note_end(b);
+	TAILQ_INSERT_TAIL(&c->broker->waits, w, link);
+	broker_note_end(c->broker);
 }
 
 /* A session that carries others ends after them: they need not be looked for. */

@@ -1,5 +1,6 @@
 /*
- * The verbs: one function a method of the protocol, in one table.
+ * The verbs in one table, a row a method of the protocol: its params, and what it does or which request it makes.  The
+ * small ones stand here.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,82 +9,79 @@
 #include "broker/broker_impl.h"
 #include "wire/json.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/text.h"
+#include "conf/devlist.h"
 #include "base/xalloc.h"
-
-/* ---- exec and open ---- */
-
-/* The same, and its place in the queue. */
-static int
-submit(struct broker *b, struct client *client, const struct message *m, const struct request_kind *kind,
-    struct exec_params *params, struct np_error *err)
-{
-	struct request *r;
-
-	if (broker_request_make(b, client, m, kind, params, &r, err) == -1)
-		return -1;
-	r->opens = kind == &request_open;
-	if (r->opens)
-		device_unblock(r->dev, false);
-	request_submit(r);
-	return 0;
-}
-
-static int
-verb_exec(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
-{
-	struct exec_params params;
-	int rc = exec_params_parse(PARAMS_EXEC, m->params, &params, err);
-
-	if (rc == 0)
-		rc = submit(b, client, m, &request_exec, &params, err);
-	exec_params_finish(&params);
-	return rc;
-}
-
-static int
-verb_open(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
-{
-	struct exec_params params;
-	int rc = exec_params_parse(PARAMS_OPEN, m->params, &params, err);
-
-	if (rc == 0)
-		rc = submit(b, client, m, &request_open, &params, err);
-	exec_params_finish(&params);
-	return rc;
-}
 
 /* ---- the broker itself ---- */
 
 static int
-verb_ping(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_ping(const struct call *c, struct np_error *err NP_UNUSED)
 {
-	cJSON *result;
+	cJSON *result = cJSON_CreateObject();
 
-	if (params_only(m->params, NULL, 0, err) == -1)
-		return -1;
-	result = cJSON_CreateObject();
 	cJSON_AddStringToObject(result, "version", NETPULSE_VERSION);
 	cJSON_AddNumberToObject(result, "pid", (double)getpid());
-	cJSON_AddNumberToObject(result, "uptime", (double)(long)(clock_now() - b->started));
-	client_result(client, &m->id, result);
+	cJSON_AddNumberToObject(result, "uptime", (double)(long)(clock_now() - c->broker->started));
+	client_result(c->client, c->id, result);
 	return 0;
 }
 
 static int
-verb_stop(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_stop(const struct call *c, struct np_error *err NP_UNUSED)
 {
-	static const char *const names[] = {"now"};
-	bool now = false;
+	bool now = c->params.now;
 
-	if (params_only(m->params, names, NP_COUNT(names), err) == -1 || params_bool(m->params, "now", &now, err) == -1)
-		return -1;
-	report_steered(b->events, client, now ? "stop --now" : "stop", NULL, 0, 0, NULL);
-	client_result(client, &m->id, cJSON_CreateObject());
-	if (now || !b->stopping)
-		broker_stop(b, now);
+	report_steered(c->broker->events, c->client, now ? "stop --now" : "stop", NULL, 0, 0, NULL);
+	client_result(c->client, c->id, cJSON_CreateObject());
+	if (now || !c->broker->stopping)
+		broker_stop(c->broker, now);
 	return 0;
+}
+
+/* ---- which devices there are ---- */
+
+/* Which devices a list, a group or a pattern stands for. */
+static int
+verb_devices(const struct call *c, struct np_error *err)
+{
+	struct devlist list;
+	int rc = devlist_expand(c->broker->config, c->params.name, &list, err);
+
+	if (rc == 0) {
+		cJSON *result = cJSON_CreateObject();
+		cJSON_AddItemToObject(result, "devices", json_strings(list.names, list.count));
+		client_result(c->client, c->id, result);
+	}
+	devlist_finish(&list);
+	return rc;
+}
+
+static bool
+is_known(const struct broker *b, const char *device)
+{
+	const struct device *dev;
+
+	if (config_device(b->config, device) != NULL)
+		return true;
+	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+		if (strcmp(device_settings(dev)->name, device) == 0 || strcmp(device_alias(dev), device) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Every event from now on, or those of one device. */
+static int
+verb_watch(const struct call *c, struct np_error *err)
+{
+	const char *device = c->params.device;
+	char shown[128];
+
+	if (device != NULL && !is_known(c->broker, device))
+		return error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`: see npctl status",
+		    text_vis_into(shown, sizeof(shown), device));
+	return report_watch(c->broker->events, c->client, c->id, device, err);
 }
 
 /* ---- sync ---- */
@@ -118,16 +116,16 @@ static const struct answer_ops sync_answer = {
     .kind = ANSWER_LATER, .bounded = true, .cancel = on_sync_cancelled, .left = on_sync_left};
 
 static int
-verb_sync(struct broker *b, struct client *client, const struct message *m, struct np_error *err)
+verb_sync(const struct call *c, struct np_error *err)
 {
 	struct broker_sync *sync;
 
-	if (params_only(m->params, NULL, 0, err) == -1 || answer_room(client, err) == -1)
+	if (answer_room(c->client, err) == -1)
 		return -1;
 	sync = xcalloc(1, sizeof(*sync));
-	sync->broker = b;
-	answer_begin(&sync->answer, client, &m->id, &sync_answer);
-	TAILQ_INSERT_TAIL(&b->syncs, sync, link);
+	sync->broker = c->broker;
+	answer_begin(&sync->answer, c->client, c->id, &sync_answer);
+	TAILQ_INSERT_TAIL(&c->broker->syncs, sync, link);
 	return 0;
 }
 
@@ -166,36 +164,39 @@ broker_syncs_answer(struct broker *b)
 	}
 }
 
+/* ---- the table ---- */
+
+static const struct verb verbs[] = {
+    {"exec", PARAMS_EXEC, .makes = &request_exec},
+    {"config", PARAMS_CONFIG, .makes = &request_config},
+    {"record", PARAMS_RECORD, .makes = &request_record},
+    {"platform_test", PARAMS_PLATFORM_TEST, .makes = &request_platform_test},
+    {"open", PARAMS_OPEN, .makes = &request_open},
+    {"test", PARAMS_TEST, .makes = &request_test},
+
+    {"close", ASK_CLOSE, .run = verb_close},
+    {"kill", ASK_KILL, .run = verb_kill},
+    {"pause", ASK_PAUSE, .run = verb_steer},
+    {"resume", ASK_STEER, .run = verb_steer},
+    {"disable", ASK_SHUT, .run = verb_steer},
+    {"enable", ASK_STEER, .run = verb_steer},
+    {"drain", ASK_SHUT, .run = verb_steer},
+    {"reconnect", ASK_RECONNECT, .run = verb_steer},
+    {"status", ASK_STATUS, .run = verb_status},
+    {"devices", ASK_DEVICES, .run = verb_devices},
+    {"ping", ASK_NOTHING, .run = verb_ping},
+    {"sync", ASK_NOTHING, .run = verb_sync},
+    {"reload", ASK_NOTHING, .run = verb_reload},
+    {"stop", ASK_STOP, .run = verb_stop},
+    {"config_show", ASK_CONFIG_SHOW, .run = verb_config_show},
+    {"platforms", ASK_PLATFORMS, .run = verb_platforms},
+    {"watch", ASK_WATCH, .run = verb_watch},
+    {"metrics", ASK_METRICS, .run = verb_metrics},
+};
+
 const struct verb *
 broker_verb(const char *name)
 {
-	static const struct verb verbs[] = {
-	    {"exec", false, verb_exec},
-	    {"config", false, verb_config},
-	    {"record", false, verb_record},
-	    {"platform_test", false, verb_platform_test},
-	    {"open", false, verb_open},
-	    {"close", true, broker_verb_close},
-	    {"kill", true, broker_verb_kill},
-	    {"pause", true, broker_verb_steer},
-	    {"resume", true, broker_verb_steer},
-	    {"disable", true, broker_verb_steer},
-	    {"enable", true, broker_verb_steer},
-	    {"drain", true, broker_verb_steer},
-	    {"reconnect", true, broker_verb_steer},
-	    {"status", true, broker_verb_status},
-	    {"test", false, broker_verb_test},
-	    {"devices", true, verb_devices},
-	    {"ping", true, verb_ping},
-	    {"sync", true, verb_sync},
-	    {"reload", true, verb_reload},
-	    {"stop", true, verb_stop},
-	    {"config_show", true, broker_verb_config_show},
-	    {"platforms", true, broker_verb_platforms},
-	    {"watch", true, broker_verb_watch},
-	    {"metrics", true, broker_verb_metrics},
-	};
-
 	for (size_t i = 0; i < NP_COUNT(verbs); i++)
 		if (strcmp(verbs[i].name, name) == 0)
 			return &verbs[i];
