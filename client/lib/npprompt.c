@@ -48,15 +48,6 @@ say(const struct npprompt *p, const char *text)
 }
 
 static void
-restore(struct npprompt *p)
-{
-	if (!p->changed)
-		return;
-	tcsetattr(p->tty, TCSAFLUSH, &p->saved);
-	p->changed = false;
-}
-
-static void
 ask(struct npprompt *p)
 {
 	const char *text = npjson_string(p->queue[0], "text");
@@ -102,7 +93,8 @@ is_host_key_answer(const char *line)
 	       strncmp(line, "MD5:", 4) == 0;
 }
 
-static enum npprompt_status
+/* Whether the line that was typed is an answer. */
+static bool
 judge(struct npprompt *p)
 {
 	const char *kind = npjson_string(p->queue[0], "kind");
@@ -116,36 +108,35 @@ judge(struct npprompt *p)
 	} else if (kind != NULL && strcmp(kind, "host_key") == 0 && !is_host_key_answer(p->line)) {
 		say(p, "Please type 'yes', 'no' or the fingerprint: ");
 	} else
-		return NPPROMPT_ANSWERED;
+		return true;
 	p->size = 0;
-	return NPPROMPT_MORE;
+	return false;
 }
 
-enum npprompt_status
-npprompt_read(struct npprompt *p)
+enum typed {
+	TYPED_MORE, /* the line is not finished, or no answer */
+	TYPED_ANSWER,
+	TYPED_NOTHING /* end of file, too long, or the terminal is gone */
+};
+
+static enum typed
+read_line(struct npprompt *p)
 {
 	ssize_t n = read(p->tty, p->line + p->size, sizeof(p->line) - 1 - p->size);
 
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
-		return NPPROMPT_MORE;
+		return TYPED_MORE;
 	if (n <= 0) {
 		say(p, "\n");
-		return NPPROMPT_DECLINED;
+		return TYPED_NOTHING;
 	}
 	p->size += (size_t)n;
 	if (p->line[p->size - 1] == '\n')
-		return judge(p);
-	if (p->size == sizeof(p->line) - 1) {
-		say(p, "\nThat is too long.\n");
-		return NPPROMPT_DECLINED;
-	}
-	return NPPROMPT_MORE;
-}
-
-const char *
-npprompt_answer(const struct npprompt *p)
-{
-	return p->line;
+		return judge(p) ? TYPED_ANSWER : TYPED_MORE;
+	if (p->size < sizeof(p->line) - 1)
+		return TYPED_MORE;
+	say(p, "\nThat is too long.\n");
+	return TYPED_NOTHING;
 }
 
 static void
@@ -156,22 +147,50 @@ remove_at(struct npprompt *p, size_t i)
 	memmove(p->queue + i, p->queue + i + 1, (p->count - i) * sizeof(p->queue[0]));
 }
 
-void
-npprompt_forget(struct npprompt *p)
+/* The terminal as it was, and nothing left of what was typed. */
+static void
+leave(struct npprompt *p)
 {
-	restore(p);
+	if (p->changed)
+		tcsetattr(p->tty, TCSAFLUSH, &p->saved);
+	p->changed = false;
 	secret_wipe(p->line, sizeof(p->line));
 	p->size = 0;
+}
+
+static void
+forget(struct npprompt *p)
+{
+	leave(p);
 	if (p->count > 0)
 		remove_at(p, 0);
 }
 
-void
-npprompt_next(struct npprompt *p)
+static void
+next(struct npprompt *p)
 {
-	npprompt_forget(p);
-	if (p->count > 0)
-		ask(p);
+	forget(p);
+	npprompt_resume(p);
+}
+
+void
+npprompt_type(struct npprompt *p, struct npclient *client)
+{
+	enum typed typed = p->count > 0 ? read_line(p) : TYPED_MORE;
+
+	if (typed == TYPED_MORE)
+		return;
+	npclient_answer(client, p->queue[0], typed == TYPED_ANSWER ? p->line : NULL);
+	next(p);
+}
+
+void
+npprompt_decline(struct npprompt *p, struct npclient *client)
+{
+	while (p->count > 0) {
+		npclient_answer(client, p->queue[0], NULL);
+		forget(p);
+	}
 }
 
 static bool
@@ -187,15 +206,13 @@ npprompt_drop(struct npprompt *p, int64_t request)
 		if (belongs_to(p->queue[i - 1], request))
 			remove_at(p, i - 1);
 	if (p->count > 0 && belongs_to(p->queue[0], request))
-		npprompt_next(p);
+		next(p);
 }
 
 void
 npprompt_suspend(struct npprompt *p)
 {
-	restore(p);
-	secret_wipe(p->line, sizeof(p->line));
-	p->size = 0;
+	leave(p);
 }
 
 void
@@ -208,8 +225,7 @@ npprompt_resume(struct npprompt *p)
 void
 npprompt_finish(struct npprompt *p)
 {
-	restore(p);
-	secret_wipe(p->line, sizeof(p->line));
+	leave(p);
 	while (p->count > 0)
 		cJSON_Delete(p->queue[--p->count]);
 	if (p->tty != -1)

@@ -13,16 +13,10 @@
 
 #include <cjson/cJSON.h>
 
-#include "base/compiler.h"
+#include "lib/npclient.h"
 
 /* With many devices at once, each may ask. */
 #define NPPROMPT_QUEUE_MAX 256
-
-enum npprompt_status {
-	NPPROMPT_MORE,     /* the line is not finished */
-	NPPROMPT_ANSWERED, /* npprompt_answer() is it */
-	NPPROMPT_DECLINED  /* end of file, or the terminal is gone */
-};
 
 struct npprompt {
 	int tty; /* -1: no terminal, or not in its foreground */
@@ -45,12 +39,10 @@ bool npprompt_available(const struct npprompt *p);
 bool npprompt_add(struct npprompt *p, const cJSON *params);
 /* The params of the prompt that is on the screen, or NULL. */
 const cJSON *npprompt_current(const struct npprompt *p);
-/* Reads what was typed; call when p->tty is readable. */
-enum npprompt_status npprompt_read(struct npprompt *p);
-const char *npprompt_answer(const struct npprompt *p);
-/* Leaves the current prompt, wipes the answer, asks the next one; forget: asks no other. */
-void npprompt_next(struct npprompt *p);
-void npprompt_forget(struct npprompt *p);
+/* Reads what was typed and sends the answer, if there is one now; call when p->tty is readable. */
+void npprompt_type(struct npprompt *p, struct npclient *client);
+/* Leaves all prompts without an answer. */
+void npprompt_decline(struct npprompt *p, struct npclient *client);
 /* A request has ended: its prompts go, the next one of another request is asked. */
 void npprompt_drop(struct npprompt *p, int64_t request);
 /* Around a stop of the process (Ctrl-Z). */

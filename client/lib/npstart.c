@@ -231,9 +231,8 @@ make_pipe(int fds[2], struct np_error *err)
 	return -1;
 }
 
-/* The daemon works in /: a relative path would mean another file there. */
-static char *
-absolute_path(const char *path, struct np_error *err)
+char *
+npstart_absolute(const char *path, struct np_error *err)
 {
 	char *cwd, *joined;
 
@@ -241,7 +240,7 @@ absolute_path(const char *path, struct np_error *err)
 		return xstrdup(path);
 	cwd = getcwd(NULL, 0);
 	if (cwd == NULL) {
-		error_set_errno(err, REASON_CONNECT_FAILED, "find the directory of the socket %s", path);
+		error_set_errno(err, REASON_CONNECT_FAILED, "find the directory of %s", path);
 		return NULL;
 	}
 	joined = xasprintf("%s/%s", cwd, path);
@@ -266,7 +265,7 @@ int
 npstart_daemon(const char *socket_path, double deadline, const volatile sig_atomic_t *stop, struct np_error *err)
 {
 	struct start s = {.program = npstart_program(err)};
-	char *path = s.program != NULL ? absolute_path(socket_path, err) : NULL;
+	char *path = s.program != NULL ? npstart_absolute(socket_path, err) : NULL;
 	const char *const argv[] = {s.program, "--startup-fd", "3", "-S", path, "--idle-exit", IDLE_EXIT_SECONDS, NULL};
 	int fds[2] = {-1, -1}, result;
 

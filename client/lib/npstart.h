@@ -20,6 +20,12 @@ int npstart_daemon(
 /* $NETPULSE_DAEMON, else the compiled-in path; NULL with err when that is no absolute path. */
 const char *npstart_program(struct np_error *err) NP_MUST_CHECK;
 
+/*
+ * The path for a broker, which works in / where a relative one would mean another file.  The caller frees it; NULL with
+ * err where the current directory has gone.
+ */
+char *npstart_absolute(const char *path, struct np_error *err) NP_MUST_CHECK;
+
 /* Whether a variable ("NAME=VALUE") of the caller's environment is handed to the broker. */
 int npstart_env_passes(const char *entry);
 

@@ -97,12 +97,13 @@ npstatus_page_next(cJSON *page)
 /* ---- one device in full ---- */
 
 static const char *
-bytes_text(char *out, size_t size, double n)
+bytes_text(char *out, size_t size, const cJSON *object, const char *member)
 {
 	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+	double n = npjson_number(object, member, 0);
 	size_t i = 0;
 
-	while (n >= 999.5 && i + 1 < sizeof(units) / sizeof(units[0])) {
+	while (n >= 999.5 && i + 1 < NP_COUNT(units)) {
 		n /= 1000;
 		i++;
 	}
@@ -110,141 +111,134 @@ bytes_text(char *out, size_t size, double n)
 	return out;
 }
 
-static int
-append_steering(struct buf *b, const cJSON *d)
+const char *
+npstatus_plural(double n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void
+put_steering(FILE *out, const cJSON *d)
 {
 	const char *what = npjson_true(d, "disabled")   ? "disabled"
 			   : npjson_true(d, "draining") ? "draining"
 			   : npjson_true(d, "paused")   ? "paused"
 							: NULL;
+	bool said = npjson_string(d, "text") != NULL;
 	char text[256];
 
-	if (what == NULL)
-		return 0;
-	if (npjson_string(d, "text") == NULL)
-		return buf_printf(b, "  %s by the operator\n", what);
-	return buf_printf(b, "  %s by the operator: %s\n", what, npjson_text(d, "text", text, sizeof(text)));
+	if (what != NULL)
+		fprintf(out, "  %s by the operator%s%s\n", what, said ? ": " : "",
+		    said ? npjson_text(d, "text", text, sizeof(text)) : "");
 }
 
-static int
-append_error(struct buf *b, const cJSON *d)
+static void
+put_error(FILE *out, const cJSON *d)
 {
 	const cJSON *error = cJSON_GetObjectItemCaseSensitive(d, "last_error");
 	double retry = npjson_number(error, "retry_in", -1), age = npjson_number(error, "age", -1);
 	char message[1400], ago[40] = "", span[32];
 
 	if (!cJSON_IsObject(error))
-		return 0;
+		return;
 	if (age >= 0)
 		snprintf(ago, sizeof(ago), " %s ago", npstatus_duration(span, sizeof(span), age));
-	if (buf_printf(b, "  last error%s: %s\n", ago, npjson_text(error, "message", message, sizeof(message))) == -1)
-		return -1;
+	fprintf(out, "  last error%s: %s\n", ago, npjson_text(error, "message", message, sizeof(message)));
 	if (npjson_true(error, "blocked"))
-		return buf_append_str(b, "  no log-in is tried until its credentials change, or npctl open\n");
-	if (retry >= 0)
-		return buf_printf(
-		    b, "  the next attempt may be made in %s\n", npstatus_duration(span, sizeof(span), retry));
-	return 0;
+		fprintf(out, "  no log-in is tried until its credentials change, or npctl open\n");
+	else if (retry >= 0)
+		fprintf(out, "  the next attempt may be made in %s\n", npstatus_duration(span, sizeof(span), retry));
 }
 
-static int
-append_session(struct buf *b, const cJSON *s)
+static void
+put_session(FILE *out, const cJSON *s)
 {
-	char state[32], age[32], last[32], auth[256], algorithms[256], banner[256], rtt[32], in[32], out[32];
+	char state[32], age[32], last[32], auth[256], algorithms[256], banner[256], rtt[32], in[32], sent[32];
 
-	if (buf_printf(b, "  session #%.0f: %s, channels %.0f/%.0f, rtt %s, last used %s, age %s, %s in, %s out\n",
-		npjson_number(s, "id", 0), npjson_text(s, "state", state, sizeof(state)),
-		npjson_number(s, "channels_used", 0), npjson_number(s, "channels_max", 0),
-		npstatus_rtt(rtt, sizeof(rtt), npjson_number(s, "rtt_ms", -1)),
-		npstatus_duration(last, sizeof(last), npjson_number(s, "last_used", -1)),
-		npstatus_duration(age, sizeof(age), npjson_number(s, "age", -1)),
-		bytes_text(in, sizeof(in), npjson_number(s, "bytes_in", 0)),
-		bytes_text(out, sizeof(out), npjson_number(s, "bytes_out", 0))) == -1)
-		return -1;
-	if (cJSON_GetObjectItemCaseSensitive(s, "banner") == NULL)
-		return 0;
-	return buf_printf(b, "    %s\n    %s\n    %s\n", npjson_text(s, "banner", banner, sizeof(banner)),
-	    npjson_text(s, "algorithms", algorithms, sizeof(algorithms)), npjson_text(s, "auth", auth, sizeof(auth)));
+	fprintf(out, "  session #%.0f: %s, channels %.0f/%.0f, rtt %s, last used %s, age %s, %s in, %s out\n",
+	    npjson_number(s, "id", 0), npjson_text(s, "state", state, sizeof(state)),
+	    npjson_number(s, "channels_used", 0), npjson_number(s, "channels_max", 0),
+	    npstatus_rtt(rtt, sizeof(rtt), npjson_number(s, "rtt_ms", -1)),
+	    npstatus_duration(last, sizeof(last), npjson_number(s, "last_used", -1)),
+	    npstatus_duration(age, sizeof(age), npjson_number(s, "age", -1)), bytes_text(in, sizeof(in), s, "bytes_in"),
+	    bytes_text(sent, sizeof(sent), s, "bytes_out"));
+	if (cJSON_GetObjectItemCaseSensitive(s, "banner") != NULL)
+		fprintf(out, "    %s\n    %s\n    %s\n", npjson_text(s, "banner", banner, sizeof(banner)),
+		    npjson_text(s, "algorithms", algorithms, sizeof(algorithms)),
+		    npjson_text(s, "auth", auth, sizeof(auth)));
 }
 
 /* "npexec (pid 123, client 9)"; the broker itself where nobody asked. */
 static void
-client_text(char *out, size_t size, const cJSON *status, const cJSON *r)
+put_client(FILE *out, const cJSON *status, const cJSON *r)
 {
 	double id = npjson_number(r, "peer", -1);
 	const cJSON *peer;
 	char program[64];
 
-	snprintf(out, size, id >= 0 ? "client %.0f" : "the broker", id);
 	cJSON_ArrayForEach (peer, cJSON_GetObjectItemCaseSensitive(status, "peers")) {
 		if (id < 0 || npjson_number(peer, "id", -1) != id)
 			continue;
-		snprintf(out, size, "%s (pid %.0f, client %.0f)",
-		    npjson_text(peer, "program", program, sizeof(program)), npjson_number(peer, "pid", 0), id);
+		fprintf(out, "%s (pid %.0f, client %.0f)\n", npjson_text(peer, "program", program, sizeof(program)),
+		    npjson_number(peer, "pid", 0), id);
+		return;
 	}
+	if (id >= 0)
+		fprintf(out, "client %.0f\n", id);
+	else
+		fputs("the broker\n", out);
 }
 
-static int
-append_request(struct buf *b, const cJSON *status, const cJSON *r)
+static void
+put_request(FILE *out, const cJSON *status, const cJSON *r)
 {
 	const char *state = npjson_string(r, "state");
 	bool queued = state != NULL && strcmp(state, "queued") == 0;
 	double count = npjson_number(r, "count", 0), session = npjson_number(r, "session", -1);
-	char kind[32], age[32], client[128], out[32], where[32] = "", which[64] = "";
+	char kind[32], age[32], sent[32];
 
-	if (session >= 0)
-		snprintf(where, sizeof(where), " on #%.0f", session);
-	if (count > 1)
-		snprintf(which, sizeof(which), ", command %.0f of %.0f", npjson_number(r, "index", 0) + 1, count);
-	client_text(client, sizeof(client), status, r);
-	return buf_printf(b, "  request %.0f: %s %s for %s%s%s, %s out, by %s\n", npjson_number(r, "id", 0),
+	fprintf(out, "  request %.0f: %s %s for %s", npjson_number(r, "id", 0),
 	    npjson_text(r, "kind", kind, sizeof(kind)), queued ? "waits" : "runs",
-	    npstatus_duration(age, sizeof(age), npjson_number(r, "age", -1)), where, which,
-	    bytes_text(out, sizeof(out), npjson_number(r, "bytes_out", 0)), client);
+	    npstatus_duration(age, sizeof(age), npjson_number(r, "age", -1)));
+	if (session >= 0)
+		fprintf(out, " on #%.0f", session);
+	if (count > 1)
+		fprintf(out, ", command %.0f of %.0f", npjson_number(r, "index", 0) + 1, count);
+	fprintf(out, ", %s out, by ", bytes_text(sent, sizeof(sent), r, "bytes_out"));
+	put_client(out, status, r);
 }
 
-static int
-append_requests(struct buf *b, const cJSON *status, const cJSON *d)
-{
-	const char *name = npjson_string(d, "device"), *device;
-	const cJSON *r;
-
-	cJSON_ArrayForEach (r, cJSON_GetObjectItemCaseSensitive(status, "requests")) {
-		device = npjson_string(r, "device");
-		if (name == NULL || device == NULL || strcmp(name, device) != 0)
-			continue;
-		if (append_request(b, status, r) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-append_counts(struct buf *b, const cJSON *d)
+static void
+put_counts(FILE *out, const cJSON *d)
 {
 	double logins = npjson_number(d, "logins", 0), requests = npjson_number(d, "requests", 0),
 	       commands = npjson_number(d, "commands", 0);
-	char in[32], out[32];
+	char in[32], sent[32];
 
-	return buf_printf(b, "  %.0f log-in%s, %.0f failed; %.0f request%s, %.0f command%s; %s in, %s out\n", logins,
-	    logins == 1 ? "" : "s", npjson_number(d, "failures", 0), requests, requests == 1 ? "" : "s", commands,
-	    commands == 1 ? "" : "s", bytes_text(in, sizeof(in), npjson_number(d, "bytes_in", 0)),
-	    bytes_text(out, sizeof(out), npjson_number(d, "bytes_out", 0)));
+	fprintf(out, "  %.0f log-in%s, %.0f failed; %.0f request%s, %.0f command%s; %s in, %s out\n", logins,
+	    npstatus_plural(logins), npjson_number(d, "failures", 0), requests, npstatus_plural(requests), commands,
+	    npstatus_plural(commands), bytes_text(in, sizeof(in), d, "bytes_in"),
+	    bytes_text(sent, sizeof(sent), d, "bytes_out"));
 }
 
-int
-npstatus_device_text(struct buf *b, const cJSON *status, const cJSON *d)
+void
+npstatus_device_text(FILE *out, const cJSON *status, const cJSON *d)
 {
-	const cJSON *session;
+	const char *device = npjson_string(d, "device"), *other;
+	const cJSON *item;
 	char name[160], user[128], host[256];
 
-	if (buf_printf(b, "\n%s: %s@%s, port %.0f%s\n", npjson_text(d, "device", name, sizeof(name)),
-		npjson_text(d, "user", user, sizeof(user)), npjson_text(d, "host", host, sizeof(host)),
-		npjson_number(d, "port", 0), npjson_true(d, "persistent") ? ", persistent" : "") == -1 ||
-	    append_steering(b, d) == -1 || append_counts(b, d) == -1 || append_error(b, d) == -1)
-		return -1;
-	cJSON_ArrayForEach (session, cJSON_GetObjectItemCaseSensitive(d, "list"))
-		if (append_session(b, session) == -1)
-			return -1;
-	return append_requests(b, status, d);
+	fprintf(out, "\n%s: %s@%s, port %.0f%s\n", npjson_text(d, "device", name, sizeof(name)),
+	    npjson_text(d, "user", user, sizeof(user)), npjson_text(d, "host", host, sizeof(host)),
+	    npjson_number(d, "port", 0), npjson_true(d, "persistent") ? ", persistent" : "");
+	put_steering(out, d);
+	put_counts(out, d);
+	put_error(out, d);
+	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(d, "list"))
+		put_session(out, item);
+	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(status, "requests")) {
+		other = npjson_string(item, "device");
+		if (device != NULL && other != NULL && strcmp(device, other) == 0)
+			put_request(out, status, item);
+	}
 }

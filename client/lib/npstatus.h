@@ -6,10 +6,10 @@
 #define NP_STATUS_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cjson/cJSON.h>
 
-#include "base/buf.h"
 #include "base/compiler.h"
 
 /* Takes `next` out of the page: the caller's, for `page` of the following request; NULL when this was the last one. */
@@ -17,11 +17,10 @@ cJSON *npstatus_page_next(cJSON *page);
 /* Moves what the page holds behind what status holds, and frees the page. */
 void npstatus_page_join(cJSON *status, cJSON *page);
 
-/*
- * Appends the text for one device of the status: its sessions, what runs and waits there, and for whom.  -1 when it
- * does not fit.
- */
-int npstatus_device_text(struct buf *b, const cJSON *status, const cJSON *device) NP_MUST_CHECK;
+/* Writes the text for one device of the status: its sessions, what runs and waits there, and for whom. */
+void npstatus_device_text(FILE *out, const cJSON *status, const cJSON *device);
+/* "s", or "" behind one. */
+const char *npstatus_plural(double n);
 /* "5s", "3m", "2h", "4d"; "-" for negative values. */
 const char *npstatus_duration(char *out, size_t size, double seconds);
 /* "0.3ms", "12ms", "40s"; "-" for negative values. */

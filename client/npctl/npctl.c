@@ -39,14 +39,14 @@ main(int argc, char **argv)
 		return NPCTL_EXIT_FAILED;
 	npstdio_block_output();
 	switch (npctl_options_parse(argc, argv, &options, &err)) {
-	case NPCTL_PARSED:
+	case NPOPTION_PARSED:
 		return run(&options);
-	case NPCTL_HELP:
+	case NPOPTION_HELP:
 		npctl_help();
 		return fflush(stdout) == EOF || ferror(stdout) ? NPCTL_EXIT_FAILED : 0;
-	case NPCTL_VERSION:
+	case NPOPTION_VERSION:
 		return puts("npctl " NETPULSE_VERSION) == EOF || fflush(stdout) == EOF ? NPCTL_EXIT_FAILED : 0;
-	case NPCTL_USAGE:
+	case NPOPTION_USAGE:
 		fprintf(stderr, "npctl: %s\n", err.text);
 		return NPCTL_EXIT_USAGE;
 	}

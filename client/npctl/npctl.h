@@ -6,6 +6,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "lib/npoption.h"
 
 #define NPCTL_EXIT_FAILED 1
 #define NPCTL_EXIT_USAGE 2
@@ -28,10 +29,8 @@ struct npctl_options {
 	double delay;       /* seconds, -d; 0: not given */
 };
 
-enum npctl_parsed { NPCTL_PARSED, NPCTL_HELP, NPCTL_VERSION, NPCTL_USAGE };
-
 /* Fills *o (pointers into argv) and checks that the verb exists and takes these arguments. */
-enum npctl_parsed npctl_options_parse(
+enum npoption_parsed npctl_options_parse(
     int argc, char **argv, struct npctl_options *o, struct np_error *err) NP_MUST_CHECK;
 /* Prints the options that the verb takes and others do not, or (NULL) all, a line each. */
 void npctl_options_help(const struct npctl_verb *verb);

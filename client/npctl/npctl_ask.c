@@ -10,12 +10,10 @@
 void
 npctl_say_error(struct npctl *c, const char *device, const struct np_error *err)
 {
-	char shown[256];
-
-	if (device != NULL)
-		fprintf(stderr, "npctl: %s: %s: %s\n", text_vis_into(shown, sizeof(shown), device),
-		    reason_name(err->reason), err->text);
-	else
+	if (device != NULL) {
+		npctl_put_text(stderr, "npctl: ", device, ": ");
+		fprintf(stderr, "%s: %s\n", reason_name(err->reason), err->text);
+	} else
 		fprintf(stderr, "npctl: %s\n", err->text);
 	c->status = NPCTL_EXIT_FAILED;
 }
@@ -38,24 +36,12 @@ npctl_flush(struct npctl *c)
 }
 
 void
-npctl_print_buffer(struct buf *b, int result)
-{
-	if (result == -1) {
-		fprintf(stderr, "npctl: the answer is too long to be shown: use --json\n");
-		exit(NPCTL_EXIT_FAILED);
-	}
-	fwrite(buf_head(b), 1, b->len, stdout);
-	buf_free(b);
-}
-
-int
-npctl_add_text(struct buf *b, const char *before, const char *text, const char *after)
+npctl_put_text(FILE *out, const char *before, const char *text, const char *after)
 {
 	char *shown = text_vis(text, strlen(text), false);
-	int rc = buf_printf(b, "%s%s%s", before, shown, after);
 
+	fprintf(out, "%s%s%s", before, shown, after);
 	free(shown);
-	return rc;
 }
 
 cJSON *
@@ -96,6 +82,25 @@ npctl_show(struct npctl *c, cJSON *result)
 	else if (result != NULL && c->o->verb->print != NULL)
 		c->o->verb->print(c->o, result);
 	cJSON_Delete(result);
+}
+
+const char *
+npctl_method(const struct npctl_verb *verb)
+{
+	return verb->method != NULL ? verb->method : verb->name;
+}
+
+cJSON *
+npctl_params(const struct npctl_options *o, struct np_error *err)
+{
+	cJSON *params;
+
+	if (o->verb->params != NULL)
+		return o->verb->params(o, err);
+	params = cJSON_CreateObject();
+	if (o->verb->param != NULL && o->args_count > 0)
+		cJSON_AddStringToObject(params, o->verb->param, o->args[0]);
+	return params;
 }
 
 cJSON *

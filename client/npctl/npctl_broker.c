@@ -1,21 +1,16 @@
 /* The verbs that are about the broker as a whole: ping, reload, stop, sync. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "lib/npjson.h"
 #include "lib/npstatus.h"
 #include "npctl/npctl_impl.h"
-#include "base/text.h"
 
 static void
 print_ping(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 {
-	const cJSON *version = cJSON_GetObjectItemCaseSensitive(result, "version");
-	char shown[64], uptime[32];
+	char version[64], uptime[32];
 
-	printf("netpulsed %s, pid %.0f, up %s\n",
-	    text_vis_into(shown, sizeof(shown), cJSON_IsString(version) ? version->valuestring : "?"),
+	printf("netpulsed %s, pid %.0f, up %s\n", npjson_text(result, "version", version, sizeof(version)),
 	    npjson_number(result, "pid", 0),
 	    npstatus_duration(uptime, sizeof(uptime), npjson_number(result, "uptime", 0)));
 }
@@ -24,7 +19,6 @@ const struct npctl_verb npctl_verb_ping = {
     .name = "ping",
     .usage = "",
     .help = "is a broker running?",
-    .method = "ping",
     .print = print_ping,
 };
 
@@ -36,11 +30,8 @@ print_reload(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 	printf(
 	    "%.0f devices, %.0f changed\n", npjson_number(result, "devices", 0), npjson_number(result, "changed", 0));
 	cJSON_ArrayForEach (warning, cJSON_GetObjectItemCaseSensitive(result, "warnings")) {
-		if (!cJSON_IsString(warning))
-			continue;
-		char *shown = text_vis(warning->valuestring, strlen(warning->valuestring), false);
-		fprintf(stderr, "npctl: warning: %s\n", shown);
-		free(shown);
+		if (cJSON_IsString(warning))
+			npctl_put_text(stderr, "npctl: warning: ", warning->valuestring, "\n");
 	}
 }
 
@@ -48,26 +39,17 @@ const struct npctl_verb npctl_verb_reload = {
     .name = "reload",
     .usage = "",
     .help = "read the configuration again",
-    .method = "reload",
     .print = print_reload,
 };
 
 /* The broker answers at once and ends when everything is drained: its end is the end of the connection. */
 static void
-wait_for_end(struct npctl *c)
-{
-	struct message m;
-	struct frame frame;
-	struct np_error err;
-
-	while (npclient_wait(&c->client, &m, &frame, &err) == FRAME_READY)
-		npclient_done(&c->client, &m, &frame);
-}
-
-static void
 run_stop(struct npctl *c)
 {
 	cJSON *params = cJSON_CreateObject(), *result;
+	struct message m;
+	struct frame frame;
+	struct np_error err;
 
 	if (c->o->now)
 		cJSON_AddTrueToObject(params, "now");
@@ -75,7 +57,8 @@ run_stop(struct npctl *c)
 	if (result == NULL)
 		return;
 	npctl_show(c, result);
-	wait_for_end(c);
+	while (npclient_wait(&c->client, &m, &frame, &err) == FRAME_READY)
+		npclient_done(&c->client, &m, &frame);
 }
 
 const struct npctl_verb npctl_verb_stop = {
@@ -89,5 +72,4 @@ const struct npctl_verb npctl_verb_sync = {
     .name = "sync",
     .usage = "",
     .help = "wait until everything asked before has had its effect",
-    .method = "sync",
 };

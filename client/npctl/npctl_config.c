@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "lib/npjson.h"
-#include "npctl/npctl_daemon.h"
 #include "npctl/npctl_impl.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -78,131 +77,94 @@ is_shown(const cJSON *row)
 	return !cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(row, "value"));
 }
 
-static int
-add_row(struct buf *b, const cJSON *row, const char *platform)
+static void
+put_row(FILE *out, const cJSON *row, const char *platform)
 {
 	const cJSON *set = cJSON_GetObjectItemCaseSensitive(row, "set");
 	char *value =
 	    set != NULL ? xstrdup("(set, not shown)") : value_text(cJSON_GetObjectItemCaseSensitive(row, "value"));
-	char *origin = origin_text(row, platform);
-	char *key_shown = text_vis(npjson_string(row, "key"), strlen(npjson_string(row, "key")), false);
-	char *value_shown = text_vis(value, strlen(value), false),
-	     *origin_shown = text_vis(origin, strlen(origin), false);
-	int rc = buf_printf(b, "%-*s %-*s %s\n", KEY_WIDTH, key_shown, VALUE_WIDTH, value_shown, origin_shown);
+	char *origin = origin_text(row, platform), *shown = text_vis(value, strlen(value), false), key[64];
 
+	fprintf(out, "%-*s %-*s ", KEY_WIDTH, npjson_text(row, "key", key, sizeof(key)), VALUE_WIDTH, shown);
+	npctl_put_text(out, "", origin, "\n");
 	free(value);
 	free(origin);
-	free(key_shown);
-	free(value_shown);
-	free(origin_shown);
-	return rc;
+	free(shown);
 }
 
-static int
-add_list(struct buf *b, const char *what, const cJSON *list)
+static void
+put_list(FILE *out, const char *what, const cJSON *list)
 {
 	char *text;
-	int rc;
 
 	if (cJSON_GetArraySize(list) == 0)
-		return 0;
+		return;
 	text = value_text(list);
-	rc = npctl_add_text(b, what, text, "\n");
+	npctl_put_text(out, what, text, "\n");
 	free(text);
-	return rc;
 }
 
 /* What is said of the device as a whole. */
-static int
-add_head(struct buf *b, const cJSON *result)
+static void
+put_head(FILE *out, const cJSON *result)
 {
 	const char *device = npjson_string(result, "device"), *source = npjson_string(result, "source");
 	const char *platform = npjson_string(result, "platform"), *problem = npjson_string(result, "problem");
 
-	if (device == NULL)
-		return add_list(b, "Files: ", cJSON_GetObjectItemCaseSensitive(result, "files"));
-	if (npctl_add_text(b, "", device, "") < 0 ||
-	    (source != NULL ? npctl_add_text(b, ": configured at ", source, "")
-			    : buf_append_str(b, ": not configured")) < 0 ||
-	    (platform != NULL && npctl_add_text(b, ", shells of platform ", platform, "") < 0) ||
-	    buf_append_str(b, "\n") < 0)
-		return -1;
-	return problem != NULL ? npctl_add_text(b, "Problem: ", problem, "\n") : 0;
+	if (device == NULL) {
+		put_list(out, "Files: ", cJSON_GetObjectItemCaseSensitive(result, "files"));
+		return;
+	}
+	npctl_put_text(out, "", device, source != NULL ? ": configured at " : ": not configured");
+	npctl_put_text(out, "", source != NULL ? source : "", platform != NULL ? ", shells of platform " : "");
+	npctl_put_text(out, "", platform != NULL ? platform : "", "\n");
+	if (problem != NULL)
+		npctl_put_text(out, "Problem: ", problem, "\n");
 }
 
-static int
-add_ssh(struct buf *b, const cJSON *ssh)
+static void
+put_ssh(FILE *out, const cJSON *ssh)
 {
 	const char *known_as = npjson_string(ssh, "known_as");
 
-	if (add_list(b, "ssh's configuration: ", cJSON_GetObjectItemCaseSensitive(ssh, "files")) < 0 ||
-	    (known_as != NULL && npctl_add_text(b, "In known_hosts as: ", known_as, "\n") < 0))
-		return -1;
-	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(ssh, "proxy_command")) &&
-	    buf_append_str(b, "Through a ProxyCommand of ssh's configuration\n") < 0)
-		return -1;
-	return add_list(b, "Not honoured: ", cJSON_GetObjectItemCaseSensitive(ssh, "notices"));
+	put_list(out, "ssh's configuration: ", cJSON_GetObjectItemCaseSensitive(ssh, "files"));
+	if (known_as != NULL)
+		npctl_put_text(out, "In known_hosts as: ", known_as, "\n");
+	if (npjson_true(ssh, "proxy_command"))
+		fputs("Through a ProxyCommand of ssh's configuration\n", out);
+	put_list(out, "Not honoured: ", cJSON_GetObjectItemCaseSensitive(ssh, "notices"));
 }
 
-int
-npctl_config_text(struct buf *b, const cJSON *result)
+void
+npctl_config_text(FILE *out, const cJSON *result)
 {
 	const cJSON *row;
 
-	if (add_head(b, result) < 0)
-		return -1;
-	cJSON_ArrayForEach (row, cJSON_GetObjectItemCaseSensitive(result, "settings")) {
-		if (is_shown(row) && add_row(b, row, npjson_string(result, "platform")) < 0)
-			return -1;
-	}
-	return add_ssh(b, cJSON_GetObjectItemCaseSensitive(result, "ssh"));
+	put_head(out, result);
+	cJSON_ArrayForEach (row, cJSON_GetObjectItemCaseSensitive(result, "settings"))
+		if (is_shown(row))
+			put_row(out, row, npjson_string(result, "platform"));
+	put_ssh(out, cJSON_GetObjectItemCaseSensitive(result, "ssh"));
 }
 
 /* ---- the verbs ---- */
 
-/* One device or operand: what it means is not looked up among those that are known. */
-static cJSON *
-show_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
-{
-	cJSON *params = cJSON_CreateObject();
-
-	if (o->args_count > 0)
-		cJSON_AddStringToObject(params, "device", o->args[0]);
-	return params;
-}
-
 static void
 print_config(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 {
-	struct buf b;
-
-	buf_init(&b, NPCTL_TEXT_MAX);
-	npctl_print_buffer(&b, npctl_config_text(&b, result));
+	npctl_config_text(stdout, result);
 }
 
-static bool
-show_without(struct npctl *c, const struct np_error *err)
-{
-	npctl_daemon_show(c, "-T", err);
-	return true;
-}
-
+/* One device or operand: what it means is not looked up among those that are known. */
 const struct npctl_verb npctl_verb_config_show = {
     .name = "config show",
     .usage = "[DEVICE] [-f CONFIG]",
     .help = "the settings in use and where each came from",
-    .args_max = 1,
     .method = "config_show",
-    .params = show_params,
+    .param = "device",
     .print = print_config,
-    .without = show_without,
+    .task = "-T",
 };
-
-static void
-run_check(struct npctl *c)
-{
-	npctl_daemon_check(c, NULL);
-}
 
 const struct npctl_verb npctl_verb_config_check = {
     .name = "config check",
@@ -210,5 +172,5 @@ const struct npctl_verb npctl_verb_config_check = {
     .help = "is the configuration good? (FILE:LINE: what is not)",
     .no_json = NPCTL_NO_JSON_OF_CHECKS,
     .broker = NPCTL_BROKER_UNUSED,
-    .run = run_check,
+    .run = npctl_daemon_check,
 };

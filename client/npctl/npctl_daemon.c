@@ -1,6 +1,4 @@
-/* netpulsed as a subordinate of npctl; see npctl_daemon.h. */
-#include "npctl/npctl_daemon.h"
-
+/* netpulsed as a subordinate of npctl: it checks files, and says what a broker would use. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -12,6 +10,7 @@
 
 #include "base/buf.h"
 #include "lib/npstart.h"
+#include "npctl/npctl_impl.h"
 #include "base/xalloc.h"
 
 #define ANSWER_MAX ((size_t)16 * 1024 * 1024)
@@ -49,13 +48,13 @@ become(const char *program, const char **argv)
 }
 
 void
-npctl_daemon_check(struct npctl *c, const char *before)
+npctl_daemon_check(struct npctl *c)
 {
 	struct np_error err;
 	const char *program = npstart_program(&err), **argv;
 
 	if (program != NULL) {
-		argv = make_argv(c->o, program, "-t", before);
+		argv = make_argv(c->o, program, "-t", c->o->verb->task);
 		become(program, argv);
 		error_set_errno(&err, REASON_CONNECT_FAILED, "execute %s (NETPULSE_DAEMON names another)", program);
 		free(argv);
@@ -156,14 +155,14 @@ ask(const struct npctl_options *o, const char *task, struct np_error *err)
 }
 
 void
-npctl_daemon_show(struct npctl *c, const char *task, const struct np_error *why)
+npctl_daemon_show(struct npctl *c, const struct np_error *why)
 {
 	struct np_error err;
 	cJSON *result;
 
 	if (why != NULL)
 		fprintf(stderr, "npctl: %s: this is what one would use\n", why->text);
-	result = ask(c->o, task, &err);
+	result = ask(c->o, c->o->verb->task, &err);
 	if (result == NULL && err.reason != REASON_NONE)
 		npctl_say_error(c, NULL, &err);
 	else if (result == NULL)

@@ -84,7 +84,6 @@ const struct npctl_verb npctl_verb_help = {
     .name = "help",
     .usage = "[COMMAND ...]",
     .help = "what a command takes, or this",
-    .args_max = NPCTL_ARGS_MANY,
     .no_json = "it is for people",
     .broker = NPCTL_BROKER_UNUSED,
     .run = run_help,

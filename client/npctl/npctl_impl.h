@@ -2,7 +2,8 @@
 #ifndef NP_CTL_IMPL_H
 #define NP_CTL_IMPL_H
 
-#include "base/buf.h"
+#include <stdio.h>
+
 #include "lib/npclient.h"
 #include "lib/npprompt.h"
 #include "npctl/npctl.h"
@@ -27,13 +28,8 @@ struct npctl {
 /* "npctl: DEVICE: reason: text", or without the first two for device NULL; the exit status will be 1. */
 void npctl_say_error(struct npctl *c, const char *device, const struct np_error *err);
 void npctl_print_json(const cJSON *json);
-/*
- * Prints what is in b and frees it; result: what the function that filled b returned.  When that is -1, for want of
- * room, nothing is shown in part: it says so and ends npctl.
- */
-void npctl_print_buffer(struct buf *b, int result);
-/* Appends text, made harmless, between two others.  -1 when it does not fit. */
-int npctl_add_text(struct buf *b, const char *before, const char *text, const char *after) NP_MUST_CHECK;
+/* Writes text, made harmless, between two others. */
+void npctl_put_text(FILE *out, const char *before, const char *text, const char *after);
 /* Hands on what was printed so far.  False: it cannot be, which c remembers. */
 bool npctl_flush(struct npctl *c);
 /*
@@ -43,6 +39,9 @@ bool npctl_flush(struct npctl *c);
 cJSON *npctl_ask(struct npctl *c, const char *method, cJSON *params);
 /* Prints a result (NULL: nothing) as JSON or in the verb's words, and frees it. */
 void npctl_show(struct npctl *c, cJSON *result);
+/* The method and the params of the verb's request; NULL with err for a usage error. */
+const char *npctl_method(const struct npctl_verb *verb);
+cJSON *npctl_params(const struct npctl_options *o, struct np_error *err);
 /* The devices of the arguments, or all. */
 cJSON *npctl_device_params(const struct npctl_options *o);
 
@@ -50,15 +49,26 @@ cJSON *npctl_device_params(const struct npctl_options *o);
 
 /* What is done with devices that may have to be logged in to, where a person may be asked something. */
 struct npctl_login {
-	bool several; /* all arguments are devices, not the first alone */
 	/* All but the first may be NULL. */
 	void (*done)(struct npctl *c, const char *device, const cJSON *result);
 	void (*failed)(struct npctl *c, const char *device, const cJSON *error, const struct np_error *err);
-	void (*add_params)(const struct npctl_options *o, cJSON *params);
 	void (*step)(struct npctl *c, const cJSON *step);
 };
 
-/* The verb's request for each device; c is connected. */
-void npctl_login(struct npctl *c, const struct npctl_login *login);
+/* The verb's request for each device: all arguments are, or the first alone; c is connected. */
+void npctl_login(struct npctl *c);
+
+/* ---- npctl_daemon.c: what netpulsed does without a broker; it is $NETPULSE_DAEMON, else the compiled-in path ---- */
+
+#define NPCTL_NO_JSON_OF_CHECKS "--json does not go with it: its lines are FILE:LINE: text"
+
+/* Becomes netpulsed -t, with the verb's task before the arguments.  Returns only when that failed, which it has said.
+ */
+void npctl_daemon_check(struct npctl *c);
+/*
+ * Shows the result that a broker would give, as netpulsed prints it for the verb's task; why: no broker gave it, or
+ * NULL where none was asked.
+ */
+void npctl_daemon_show(struct npctl *c, const struct np_error *why);
 
 #endif

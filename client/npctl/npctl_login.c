@@ -47,8 +47,9 @@ add_pattern(struct npctl *c, const char *pattern)
 }
 
 static int
-choose_devices(struct npctl *c, bool several)
+choose_devices(struct npctl *c)
 {
+	bool several = npctl_verb_takes(c->o->verb, "DEVICE ...");
 	int count = several ? c->o->args_count : 1;
 
 	if (c->o->all)
@@ -62,32 +63,32 @@ choose_devices(struct npctl *c, bool several)
 	return 0;
 }
 
-static cJSON *
-device_params(const struct npctl *c, const char *device)
+static int
+send_request(struct npctl *c, const char *device, int64_t id, struct np_error *err)
 {
 	const char *agent = npclient_agent_socket();
-	cJSON *params = cJSON_CreateObject();
+	cJSON *params = npctl_params(c->o, err);
 
+	if (params == NULL)
+		return -1;
 	cJSON_AddStringToObject(params, "device", device);
 	if (npprompt_available(&c->prompt))
 		cJSON_AddTrueToObject(params, "interactive");
 	if (agent != NULL)
 		cJSON_AddStringToObject(params, "agent_socket", agent);
-	return params;
+	return npclient_request(&c->client, id, npctl_method(c->o->verb), params, err);
 }
 
 /* Keeps as many requests going as may be at once. */
 static void
-send_more(struct npctl *c, const struct npctl_login *login)
+send_more(struct npctl *c)
 {
 	struct np_error err;
 
 	while (c->next_name < c->names_count && c->left < OPEN_AT_ONCE) {
 		const char *name = c->names[c->next_name++];
-		cJSON *params = device_params(c, name);
-		if (login->add_params != NULL)
-			login->add_params(c->o, params);
-		if (npclient_request(&c->client, (int64_t)c->next_name, c->o->verb->method, params, &err) == -1)
+
+		if (send_request(c, name, (int64_t)c->next_name, &err) == -1)
 			npctl_say_error(c, name, &err);
 		else
 			c->left++;
@@ -95,51 +96,37 @@ send_more(struct npctl *c, const struct npctl_login *login)
 }
 
 static void
-on_message(struct npctl *c, const struct npctl_login *login, const struct message *m, const struct frame *frame)
+on_notification(struct npctl *c, const struct message *m, const struct frame *frame)
+{
+	if (strcmp(m->method, "prompt") == 0 && !npprompt_add(&c->prompt, m->params))
+		npclient_answer(&c->client, m->params, NULL);
+	else if (strcmp(m->method, "stdout") == 0)
+		fwrite(frame->data, 1, frame->data_size, stdout);
+	else if (strcmp(m->method, "step") == 0 && c->o->verb->login->step != NULL)
+		c->o->verb->login->step(c, m->params);
+}
+
+/* A result, or an error: without a device it is about all of them. */
+static void
+on_answer(struct npctl *c, const struct message *m)
 {
 	const char *device = m->id.kind == MESSAGE_ID_NUMBER ? device_of(c, m->id.number) : NULL;
+	const struct npctl_login *login = c->o->verb->login;
 	struct np_error err;
 
-	switch (m->kind) {
-	case MESSAGE_NOTIFICATION:
-		if (strcmp(m->method, "prompt") == 0 && !npprompt_add(&c->prompt, m->params))
-			npclient_answer(&c->client, m->params, NULL);
-		else if (strcmp(m->method, "stdout") == 0)
-			fwrite(frame->data, 1, frame->data_size, stdout);
-		else if (strcmp(m->method, "step") == 0 && login->step != NULL)
-			login->step(c, m->params);
-		break;
-	case MESSAGE_RESULT:
-		if (device != NULL) {
-			login->done(c, device, m->result);
-			c->left--;
-			send_more(c, login);
-		}
-		break;
-	case MESSAGE_ERROR:
+	if (m->kind == MESSAGE_RESULT && device == NULL)
+		return;
+	if (m->kind == MESSAGE_RESULT)
+		login->done(c, device, m->result);
+	else {
 		message_error_read(m->error, &err);
 		if (login->failed != NULL)
 			login->failed(c, device, m->error, &err);
 		npctl_say_error(c, device, &err);
-		c->left = device != NULL ? c->left - 1 : 0;
-		if (device != NULL)
-			send_more(c, login);
-		break;
-	case MESSAGE_REQUEST:
-		break; /* the broker asks nothing */
 	}
-}
-
-static void
-on_typed(struct npctl *c)
-{
-	enum npprompt_status status = npprompt_read(&c->prompt);
-
-	if (status == NPPROMPT_MORE)
-		return;
-	npclient_answer(
-	    &c->client, npprompt_current(&c->prompt), status == NPPROMPT_ANSWERED ? npprompt_answer(&c->prompt) : NULL);
-	npprompt_next(&c->prompt);
+	c->left = device != NULL ? c->left - 1 : 0;
+	if (device != NULL)
+		send_more(c);
 }
 
 static void
@@ -158,7 +145,14 @@ on_signals(struct npctl *c)
 }
 
 static void
-drain_messages(struct npctl *c, const struct npctl_login *login)
+fail_all(struct npctl *c, const struct np_error *err)
+{
+	npctl_say_error(c, NULL, err);
+	c->left = 0;
+}
+
+static void
+drain_messages(struct npctl *c)
 {
 	struct message m;
 	struct frame frame;
@@ -169,11 +163,13 @@ drain_messages(struct npctl *c, const struct npctl_login *login)
 		case FRAME_MORE:
 			return;
 		case FRAME_BAD:
-			npctl_say_error(c, NULL, &err);
-			c->left = 0;
+			fail_all(c, &err);
 			return;
 		case FRAME_READY:
-			on_message(c, login, &m, &frame);
+			if (m.kind == MESSAGE_NOTIFICATION)
+				on_notification(c, &m, &frame);
+			else if (m.kind != MESSAGE_REQUEST) /* the broker asks nothing */
+				on_answer(c, &m);
 			npclient_done(&c->client, &m, &frame);
 			break;
 		}
@@ -195,27 +191,24 @@ wait_for_events(struct npctl *c)
 		return;
 	if (fds[1].revents != 0)
 		on_signals(c);
-	if (fds[2].revents != 0 && npprompt_current(&c->prompt) != NULL)
-		on_typed(c);
-	if ((fds[0].revents & ~POLLOUT) != 0 && npclient_fill(&c->client, &err) == -1) {
-		npctl_say_error(c, NULL, &err);
-		c->left = 0;
-	}
+	if (fds[2].revents != 0)
+		npprompt_type(&c->prompt, &c->client);
+	if ((fds[0].revents & ~POLLOUT) != 0 && npclient_fill(&c->client, &err) == -1)
+		fail_all(c, &err);
 	if (npclient_timeout_ms(&c->client) == 0) {
 		error_set(&err, REASON_CONNECT_TIMEOUT, "the broker at %s does not answer", c->client.path);
-		npctl_say_error(c, NULL, &err);
-		c->left = 0;
+		fail_all(c, &err);
 	}
 }
 
 void
-npctl_login(struct npctl *c, const struct npctl_login *login)
+npctl_login(struct npctl *c)
 {
-	if (choose_devices(c, login->several) == 0)
-		send_more(c, login);
+	if (choose_devices(c) == 0)
+		send_more(c);
 	while (c->left > 0) {
 		npclient_flush(&c->client);
-		drain_messages(c, login);
+		drain_messages(c);
 		if (c->left > 0)
 			wait_for_events(c);
 		npctl_flush(c);

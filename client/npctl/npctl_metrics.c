@@ -17,7 +17,7 @@
 static const char down_text[] = "# TYPE netpulse_up gauge\n# HELP netpulse_up Whether a broker runs.\nnetpulse_up";
 
 static cJSON *
-params_of(const struct npctl_options *o)
+metrics_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
 {
 	cJSON *params = cJSON_CreateObject(), *labels;
 
@@ -92,7 +92,8 @@ put_text(struct npctl *c, const char *text)
 static void
 run_metrics(struct npctl *c)
 {
-	cJSON *result = npctl_ask(c, "metrics", params_of(c->o));
+	struct np_error err;
+	cJSON *result = npctl_ask(c, "metrics", npctl_params(c->o, &err));
 	const char *text = npjson_string(result, "text");
 
 	if (result != NULL && c->o->json)
@@ -119,7 +120,7 @@ labels_text(const struct npctl_options *o)
 }
 
 static bool
-write_without(struct npctl *c, const struct np_error *err NP_UNUSED)
+write_without(struct npctl *c)
 {
 	char *labels, *text;
 
@@ -147,6 +148,7 @@ const struct npctl_verb npctl_verb_metrics = {
     .usage = "[--devices] [--label NAME=VALUE] [--output FILE]",
     .help = "counters and histograms as OpenMetrics text",
     .check = check_metrics,
+    .params = metrics_params,
     .run = run_metrics,
     .without = write_without,
 };

@@ -9,7 +9,6 @@
 #include "lib/npstatus.h"
 #include "npctl/npctl_impl.h"
 #include "npctl/npctl_show.h"
-#include "npctl/npctl_status.h"
 #include "base/text.h"
 
 #define ROWS_DEFAULT 24
@@ -53,7 +52,6 @@ print_status(const struct npctl_options *o, const cJSON *result)
 	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(result, "devices");
 	size_t total = (size_t)cJSON_GetArraySize(devices);
 	struct npctl_view view = {.detail = is_one_device(o, devices)};
-	struct buf b;
 
 	if (o->page > 0 || (!o->all && !view.detail && isatty(STDOUT_FILENO)))
 		view.rows = screen_rows();
@@ -64,8 +62,7 @@ print_status(const struct npctl_options *o, const cJSON *result)
 		    total <= view.rows ? "" : "s");
 		return;
 	}
-	buf_init(&b, NPCTL_TEXT_MAX);
-	npctl_print_buffer(&b, npctl_status_text(&b, result, &view));
+	npctl_status_text(stdout, result, &view);
 }
 
 /* All pages as one (params are taken over), or NULL when the error has been said. */
@@ -111,7 +108,6 @@ const struct npctl_verb npctl_verb_status = {
     .name = "status",
     .usage = "[DEVICE ...] [--all | --page NUMBER]",
     .help = "devices and their sessions; one of them in full",
-    .args_max = NPCTL_ARGS_MANY,
     .check = check_status,
     .print = print_status,
     .run = run_status,

@@ -24,30 +24,37 @@ start(struct npctl *c, struct np_error *err)
 	return npclient_connect(&c->client, err);
 }
 
+/* What can be done all the same where no broker runs. */
+static bool
+run_without(struct npctl *c, const struct np_error *err)
+{
+	if (c->o->verb->task != NULL)
+		npctl_daemon_show(c, err);
+	return c->o->verb->task != NULL || (c->o->verb->without != NULL && c->o->verb->without(c));
+}
+
 static void
 run_with_broker(struct npctl *c)
 {
 	const struct npctl_verb *verb = c->o->verb;
-	cJSON *params = NULL;
 	struct np_error err;
+	cJSON *params = npctl_params(c->o, &err);
 
-	if (verb->run == NULL) {
-		params = verb->params != NULL ? verb->params(c->o, &err) : cJSON_CreateObject();
-		if (params == NULL) {
+	if (params == NULL) {
+		npctl_say_error(c, NULL, &err);
+		c->status = NPCTL_EXIT_USAGE;
+	} else if (start(c, &err) == -1) {
+		if (err.reason != REASON_CONNECT_FAILED || !run_without(c, &err))
 			npctl_say_error(c, NULL, &err);
-			c->status = NPCTL_EXIT_USAGE;
-			return;
-		}
-	}
-	if (start(c, &err) == -1) {
-		cJSON_Delete(params);
-		if (err.reason != REASON_CONNECT_FAILED || verb->without == NULL || !verb->without(c, &err))
-			npctl_say_error(c, NULL, &err);
+	} else if (verb->login != NULL) {
+		npctl_login(c);
 	} else if (verb->run != NULL) {
 		verb->run(c);
 	} else {
-		npctl_show(c, npctl_ask(c, verb->method, params));
+		npctl_show(c, npctl_ask(c, npctl_method(verb), params));
+		return;
 	}
+	cJSON_Delete(params);
 }
 
 /*
@@ -74,10 +81,11 @@ npctl_run(const struct npctl_options *o)
 	if (o->verb->broker == NPCTL_BROKER_UNUSED)
 		o->verb->run(&c);
 	else if (o->file != NULL)
-		o->verb->without(&c, NULL);
+		npctl_daemon_show(&c, NULL);
 	else
 		run_with_broker(&c);
 	npprompt_finish(&c.prompt);
 	npclient_close(&c.client);
+	cJSON_Delete(c.steps);
 	return finish_output(&c);
 }

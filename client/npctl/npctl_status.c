@@ -1,12 +1,12 @@
 /* `npctl status` for people.  JSON in, text out. */
-#include "npctl/npctl_status.h"
-#include "lib/npstatus.h"
+#include "npctl/npctl_show.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/npjson.h"
+#include "lib/npstatus.h"
 #include "base/xalloc.h"
 
 #define COLUMNS 10
@@ -78,24 +78,19 @@ fill_error(char *out, size_t size, const cJSON *device)
 static void
 fill_note(char *out, size_t size, const cJSON *d)
 {
-	bool text = npjson_string(d, "text") != NULL;
+	const char *order = npjson_true(d, "disabled") ? "disabled" : npjson_true(d, "draining") ? "draining" : NULL;
 	char said[CELL_MAX - 16], *p = out;
 
-	out[0] = '\0';
 	npjson_text(d, "text", said, sizeof(said));
-	if (npjson_true(d, "disabled"))
-		snprintf(out, size, "disabled%s%s", text ? ": " : "", text ? said : "");
-	else if (npjson_true(d, "draining"))
-		snprintf(out, size, "draining%s%s", text ? ": " : "", text ? said : "");
-	else if (npjson_true(d, "paused"))
-		snprintf(out, size, "paused");
+	if (order != NULL && npjson_string(d, "text") != NULL)
+		snprintf(out, size, "%s: %s", order, said);
+	else
+		snprintf(out, size, "%s", order != NULL ? order : npjson_true(d, "paused") ? "paused" : "");
 	if (!cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(d, "last_error")))
 		return;
-	if (out[0] != '\0') {
-		p += strlen(out);
-		snprintf(p, size - (size_t)(p - out), "; ");
-		p += strlen(p);
-	}
+	p += strlen(p);
+	if (p > out)
+		p += snprintf(p, size - (size_t)(p - out), "; ");
 	fill_error(p, size - (size_t)(p - out), d);
 }
 
@@ -135,32 +130,25 @@ measure(const struct row *rows, size_t count, size_t widths[COLUMNS])
 	widths[COLUMNS - 1] = used < NPCTL_WIDTH ? NPCTL_WIDTH - used : 1;
 }
 
-static int
-append_row(struct buf *b, struct row *row, const size_t widths[COLUMNS])
+static void
+put_row(FILE *out, struct row *row, const size_t widths[COLUMNS])
 {
-	char line[COLUMNS * (CELL_MAX + GAP) + 2];
-	size_t n = 0;
+	size_t last = COLUMNS - 1;
 
 	cut(row->cell[COLUMNS - 1], widths[COLUMNS - 1]);
-	for (size_t c = 0; c < COLUMNS; c++) {
-		size_t pad = widths[c] > width(row->cell[c]) ? widths[c] - width(row->cell[c]) : 0;
-		size_t size = strlen(row->cell[c]);
+	while (last > 0 && row->cell[last][0] == '\0')
+		last--;
+	for (size_t c = 0; c <= last; c++) {
+		size_t used = width(row->cell[c]);
+		int pad = widths[c] > used ? (int)(widths[c] - used) : 0;
 
-		if (pad > CELL_MAX - size)
-			pad = CELL_MAX - size;
-		if (right[c])
-			memset(line + n, ' ', pad);
-		memcpy(line + n + (right[c] ? pad : 0), row->cell[c], size);
-		if (!right[c])
-			memset(line + n + size, ' ', pad);
-		n += pad + size;
-		memset(line + n, ' ', GAP);
-		n += GAP;
+		fprintf(out, "%*s%s%*s", right[c] ? pad : 0, "", row->cell[c],
+		    c == last  ? 0
+		    : right[c] ? GAP
+			       : pad + GAP,
+		    "");
 	}
-	while (n > 0 && line[n - 1] == ' ')
-		n--;
-	line[n++] = '\n';
-	return buf_append(b, line, n);
+	fputc('\n', out);
 }
 
 /* ---- which devices ---- */
@@ -201,81 +189,77 @@ choose(const cJSON *devices, const struct npctl_view *view, size_t total)
 	return all;
 }
 
-static int
-append_table(struct buf *b, const struct chosen *devices)
+static void
+put_table(FILE *out, const struct chosen *devices)
 {
 	size_t widths[COLUMNS];
 	struct row *rows = xcalloc(devices->count + 1, sizeof(rows[0])), header;
-	int result;
 
-	memset(&header, 0, sizeof(header));
 	for (size_t c = 0; c < COLUMNS; c++)
 		snprintf(header.cell[c], CELL_MAX, "%s", titles[c]);
 	for (size_t i = 0; i < devices->count; i++)
 		fill_row(&rows[i], devices->v[i]);
 	measure(rows, devices->count, widths);
-	result = append_row(b, &header, widths);
-	for (size_t i = 0; i < devices->count && result == 0; i++)
-		result = append_row(b, &rows[i], widths);
+	put_row(out, &header, widths);
+	for (size_t i = 0; i < devices->count; i++)
+		put_row(out, &rows[i], widths);
 	free(rows);
-	return result;
 }
 
 /* ---- around it ---- */
 
 /* The socket stands last, where a long one may be cut. */
-static int
-append_broker(struct buf *b, const cJSON *broker)
+static void
+put_broker(FILE *out, const cJSON *broker)
 {
 	double clients = npjson_number(broker, "peers", 0), sessions = npjson_number(broker, "sessions", 0),
 	       requests = npjson_number(broker, "requests", 0);
 	char version[64], state[32], uptime[32], socket[128], line[512];
 
 	if (!cJSON_IsObject(broker))
-		return 0;
+		return;
 	snprintf(line, sizeof(line),
 	    "netpulsed %s, pid %.0f, %s for %s: %.0f client%s, %.0f session%s, %.0f request%s; %s",
 	    npjson_text(broker, "version", version, sizeof(version)), npjson_number(broker, "pid", 0),
 	    npjson_text(broker, "state", state, sizeof(state)),
 	    npstatus_duration(uptime, sizeof(uptime), npjson_number(broker, "uptime", -1)), clients,
-	    clients == 1 ? "" : "s", sessions, sessions == 1 ? "" : "s", requests, requests == 1 ? "" : "s",
+	    npstatus_plural(clients), sessions, npstatus_plural(sessions), requests, npstatus_plural(requests),
 	    npjson_text(broker, "socket", socket, sizeof(socket)));
 	cut(line, NPCTL_WIDTH);
-	return buf_printf(b, "%s\n", line);
+	fprintf(out, "%s\n", line);
 }
 
-static int
-append_footer(struct buf *b, const struct npctl_view *view, size_t shown, size_t total)
+static void
+put_footer(FILE *out, const struct npctl_view *view, size_t shown, size_t total)
 {
 	size_t last = view->first + shown;
 
 	if (view->rows == 0 || total <= view->rows)
-		return 0;
+		return;
+	fprintf(out, "-- %zu to %zu of %zu devices", view->first + 1, last, total);
 	if (last >= total)
-		return buf_printf(b, "-- %zu to %zu of %zu devices, the last; all at once: npctl status --all\n",
-		    view->first + 1, last, total);
-	return buf_printf(b, "-- %zu to %zu of %zu devices; more: npctl status --page %zu; all: npctl status --all\n",
-	    view->first + 1, last, total, view->first / view->rows + 2);
+		fprintf(out, ", the last; all at once: npctl status --all\n");
+	else
+		fprintf(
+		    out, "; more: npctl status --page %zu; all: npctl status --all\n", view->first / view->rows + 2);
 }
 
-int
-npctl_status_text(struct buf *b, const cJSON *status, const struct npctl_view *view)
+void
+npctl_status_text(FILE *out, const cJSON *status, const struct npctl_view *view)
 {
 	const cJSON *devices = cJSON_GetObjectItemCaseSensitive(status, "devices");
 	size_t total = (size_t)cJSON_GetArraySize(devices);
 	struct chosen chosen;
-	int rc;
 
-	if (append_broker(b, cJSON_GetObjectItemCaseSensitive(status, "broker")) == -1)
-		return -1;
-	if (total == 0)
-		return buf_append_str(b, "No device has been used yet.\n");
+	put_broker(out, cJSON_GetObjectItemCaseSensitive(status, "broker"));
+	if (total == 0) {
+		fprintf(out, "No device has been used yet.\n");
+		return;
+	}
 	chosen = choose(devices, view, total);
-	rc = append_table(b, &chosen);
-	for (size_t i = 0; rc == 0 && view->detail && i < chosen.count; i++)
-		rc = npstatus_device_text(b, status, chosen.v[i]);
-	if (rc == 0)
-		rc = append_footer(b, view, chosen.count, total);
+	put_table(out, &chosen);
+	for (size_t i = 0; view->detail && i < chosen.count; i++)
+		npstatus_device_text(out, status, chosen.v[i]);
+	put_footer(out, view, chosen.count, total);
 	free(chosen.v);
-	return rc;
 }

@@ -10,14 +10,6 @@
 #define TEXT_COLUMN 29 /* where the text of a step begins */
 #define TEXT_WIDTH (100 - TEXT_COLUMN)
 
-static const char *
-string_of(const cJSON *o, const char *name)
-{
-	const cJSON *member = cJSON_GetObjectItemCaseSensitive(o, name);
-
-	return cJSON_IsString(member) ? member->valuestring : "";
-}
-
 /* Breaks text at blanks, with what follows the first line below its beginning. */
 static void
 print_text(const char *text)
@@ -41,7 +33,7 @@ print_text(const char *text)
 static void
 test_step(struct npctl *c, const cJSON *step)
 {
-	const char *outcome = string_of(step, "outcome");
+	const char *outcome = npjson_string(step, "outcome");
 	char name[32], text[1400];
 
 	if (c->o->json) {
@@ -52,14 +44,12 @@ test_step(struct npctl *c, const cJSON *step)
 		cJSON_AddItemToArray(c->steps, copy);
 		return;
 	}
-	text_vis_into(name, sizeof(name), string_of(step, "step"));
-	text_vis_into(text, sizeof(text), string_of(step, "text"));
-	printf("  %-15s%7.0f ms  ", name, npjson_number(step, "ms", 0));
-	if (strcmp(outcome, "failed") == 0)
+	printf("  %-15s%7.0f ms  ", npjson_text(step, "step", name, sizeof(name)), npjson_number(step, "ms", 0));
+	if (outcome != NULL && strcmp(outcome, "failed") == 0)
 		printf("FAILED\n%*s", TEXT_COLUMN, "");
-	else if (strcmp(outcome, "skipped") == 0)
+	else if (outcome != NULL && strcmp(outcome, "skipped") == 0)
 		printf("SKIPPED\n%*s", TEXT_COLUMN, "");
-	print_text(text);
+	print_text(npjson_text(step, "text", text, sizeof(text)));
 	npctl_flush(c);
 }
 
@@ -139,31 +129,21 @@ test_failed(struct npctl *c, const char *device, const cJSON *error, const struc
 	npctl_flush(c);
 }
 
-static void
-add_login(const struct npctl_options *o, cJSON *params)
+static cJSON *
+test_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
 {
+	cJSON *params = cJSON_CreateObject();
+
 	if (o->login)
 		cJSON_AddTrueToObject(params, "login");
-}
-
-static void
-run_test(struct npctl *c)
-{
-	static const struct npctl_login test = {
-	    .done = test_passed, .failed = test_failed, .add_params = add_login, .step = test_step};
-
-	npctl_login(c, &test);
-	cJSON_Delete(c->steps);
+	return params;
 }
 
 const struct npctl_verb npctl_verb_test = {
     .name = "test",
     .usage = "DEVICE [--login]",
     .help = "connect step by step, say what to do, keep nothing",
-    .args_min = 1,
-    .args_max = 1,
-    .missing = "name a device",
     .broker = NPCTL_BROKER_STARTS,
-    .method = "test",
-    .run = run_test,
+    .params = test_params,
+    .login = &(const struct npctl_login){.done = test_passed, .failed = test_failed, .step = test_step},
 };

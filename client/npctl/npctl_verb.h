@@ -11,9 +11,10 @@
 #include "npctl/npctl.h"
 
 struct npctl;
+struct npctl_login;
 
 enum npctl_broker {
-	NPCTL_BROKER_RUNS,   /* where none runs it fails, or `without` has another way */
+	NPCTL_BROKER_RUNS,   /* where none runs it fails, or there is another way */
 	NPCTL_BROKER_STARTS, /* where none runs one is started; it may ask a person something */
 	NPCTL_BROKER_UNUSED
 };
@@ -22,36 +23,43 @@ struct npctl_verb {
 	const char *name; /* one word, or two: "config show" */
 	/*
 	 * What follows the name, as people read it: arguments in capitals, options in brackets; further forms behind
-	 * newlines.  An option that stands in none of them does not go with the verb.  "DEVICE ..." takes --all
-	 * instead.
+	 * newlines.  The first form says how many arguments there are.  An option that stands in none of them does not
+	 * go with the verb.  "DEVICE ..." takes --all instead.
 	 */
 	const char *usage;
-	const char *help; /* a line for each form */
-	int args_min, args_max;
-	const char *missing; /* what to do about too few of them */
+	const char *help;    /* a line for each form */
+	const char *missing; /* what to do about too few arguments, if not to name a device */
 	const char *no_json; /* why --json does not go with it, or NULL */
 	/* What arguments and options can be wrong beyond that; or NULL. */
 	int (*check)(const struct npctl_options *o, struct np_error *err);
 	enum npctl_broker broker;
 
-	/* One request: its method, its params (NULL with err: a usage error; no function: none), and its result in
-	 * words. */
+	/*
+	 * One request: its method, if that is not the name; its params (NULL with err: a usage error; no function: the
+	 * argument, by this name), and its result in words.
+	 */
 	const char *method;
 	cJSON *(*params)(const struct npctl_options *o, struct np_error *err);
+	const char *param;
 	void (*print)(const struct npctl_options *o, const cJSON *result);
-	/* Or, in place of method and params, all of it: with a broker c is connected. */
+	const char *done, *already; /* of one that steers: what came of it, or was so before */
+	/* Or one for each device, which may have to log in. */
+	const struct npctl_login *login;
+	/* Or all of it: with a broker c is connected. */
 	void (*run)(struct npctl *c);
-	/* No broker runs, or -f was given (err NULL); false: that is an error. */
-	bool (*without)(struct npctl *c, const struct np_error *err);
+	/* No broker runs, or -f was given: what netpulsed is asked instead; or what is done (false: it is an error). */
+	const char *task;
+	bool (*without)(struct npctl *c);
 };
 
 #define NPCTL_ARGS_MANY 1000
-#define NPCTL_MISSING_DEVICES "name a device, @group or glob, or give --all"
 
 /* By name, NULL at the end. */
 extern const struct npctl_verb *const npctl_verbs[];
 extern const struct npctl_verb npctl_verb_top;
 
+/* How many arguments it takes. */
+void npctl_verb_arguments(const struct npctl_verb *verb, int *min, int *max);
 /* Whether the usage has that word ("--now", "DEVICE ..."), in brackets or not. */
 bool npctl_verb_takes(const struct npctl_verb *verb, const char *word);
 /* The verb that the words begin with, and of how many of them its name is; NULL with err. */

@@ -54,6 +54,25 @@ npctl_verb_takes(const struct npctl_verb *verb, const char *word)
 	return false;
 }
 
+void
+npctl_verb_arguments(const struct npctl_verb *verb, int *min, int *max)
+{
+	*min = *max = 0;
+	for (const char *p = verb->usage; *p != '\0' && *p != '\n'; p += strspn(p, " ")) {
+		if (strncmp(p, "[-", 2) == 0) { /* options, up to their bracket */
+			p += strcspn(p, "]") + 1;
+			continue;
+		}
+		if (strncmp(p, "...", 3) == 0)
+			*max = NPCTL_ARGS_MANY;
+		else {
+			*min += *p != '[';
+			(*max)++;
+		}
+		p += strcspn(p, " \n");
+	}
+}
+
 /* Whether the verb's name is the first of these words, or the first two; of how many it is, or 0. */
 static int
 matches(const struct npctl_verb *verb, char *const *words, int count)

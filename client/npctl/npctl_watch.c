@@ -6,25 +6,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/npjson.h"
 #include "npctl/npctl_impl.h"
-
-static bool
-is_word(const cJSON *object, const char *name, const char *word)
-{
-	const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	return cJSON_IsString(member) && strcmp(member->valuestring, word) == 0;
-}
 
 /* Prints one event at once: whoever reads us waits for it.  False: nobody reads any more. */
 static bool
 print_event(struct npctl *c, const struct message *m, bool *stopping)
 {
 	const cJSON *event = cJSON_GetObjectItemCaseSensitive(m->params, "event");
+	const char *word = npjson_string(event, "event");
 
 	if (!cJSON_IsObject(event))
 		return true;
-	if (is_word(event, "event", "stopping"))
+	if (word != NULL && strcmp(word, "stopping") == 0)
 		*stopping = true;
 	npctl_print_json(event);
 	return npctl_flush(c);
@@ -54,15 +48,12 @@ take(struct npctl *c, const struct message *m, bool *stopping)
 static void
 run_watch(struct npctl *c)
 {
-	cJSON *params = cJSON_CreateObject();
 	bool more = true, stopping = false;
 	struct message m;
 	struct frame frame;
 	struct np_error err;
 
-	if (c->o->args_count > 0)
-		cJSON_AddStringToObject(params, "device", c->o->args[0]);
-	if (npclient_request(&c->client, 1, "watch", params, &err) == -1) {
+	if (npclient_request(&c->client, 1, "watch", npctl_params(c->o, &err), &err) == -1) {
 		npctl_say_error(c, NULL, &err);
 		return;
 	}
@@ -85,6 +76,6 @@ const struct npctl_verb npctl_verb_watch = {
     .name = "watch",
     .usage = "[DEVICE]",
     .help = "what happens, one JSON object a line",
-    .args_max = 1,
+    .param = "device",
     .run = run_watch,
 };

@@ -5,7 +5,6 @@
 
 #include "npexec/npexec_options.h"
 #include "npexec/npexec_report.h"
-#include "npexec/npexec_run.h"
 #include "lib/npstdio.h"
 
 #ifndef NETPULSE_VERSION
@@ -24,16 +23,16 @@ main(int argc, char **argv)
 		return status;
 	npexec_world_look(&world);
 	switch (npexec_options_parse(argc, argv, &world, &options, &err)) {
-	case NPEXEC_PARSED:
+	case NPOPTION_PARSED:
 		status = npexec_run(&options);
 		break;
-	case NPEXEC_HELP:
+	case NPOPTION_HELP:
 		status = dprintf(STDOUT_FILENO, "%s", npexec_usage_text) < 0 ? NPEXEC_STATUS_FAILED : 0;
 		break;
-	case NPEXEC_VERSION:
+	case NPOPTION_VERSION:
 		status = dprintf(STDOUT_FILENO, "npexec %s\n", NETPULSE_VERSION) < 0 ? NPEXEC_STATUS_FAILED : 0;
 		break;
-	case NPEXEC_USAGE:
+	case NPOPTION_USAGE:
 		dprintf(STDERR_FILENO, "npexec: %s\n", err.text);
 		break;
 	}

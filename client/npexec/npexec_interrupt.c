@@ -13,17 +13,6 @@ leave(struct npexec *x, int status)
 	npexec_end(x, status);
 }
 
-static void
-decline_prompts(struct npexec *x)
-{
-	const cJSON *prompt;
-
-	while ((prompt = npprompt_current(&x->prompt)) != NULL) {
-		npclient_answer(&x->client, prompt, NULL);
-		npprompt_forget(&x->prompt);
-	}
-}
-
 /* The first Ctrl-C is for the remote command; before there is one, and for the second, it is for us.  Several commands
  * at once, and configurations, are cancelled. */
 static void
@@ -39,7 +28,7 @@ on_interrupt(struct npexec *x)
 	}
 	x->interrupted = true;
 	if (asked || x->o->several || x->o->mode == NPEXEC_CONFIG || !x->jobs->started) {
-		decline_prompts(x);
+		npprompt_decline(&x->prompt, &x->client);
 		npexec_cancel_all(x);
 		return;
 	}

@@ -21,11 +21,11 @@ static int
 decide_mode(struct npexec_options *o, const struct npexec_world *world, struct np_error *err)
 {
 	if (o->sources != NULL && o->command != NULL)
-		return npexec_usage(err, "-e, -f", "no further command can be given behind the device");
+		return npoption_usage(err, "-e, -f", "no further command can be given behind the device");
 	if (o->subsystem && o->command == NULL)
-		return npexec_usage(err, "-s", "name the subsystem behind the device");
+		return npoption_usage(err, "-s", "name the subsystem behind the device");
 	if (o->subsystem && !text_is_utf8(o->command, strlen(o->command)))
-		return npexec_usage(err, "-s", "the subsystem's name is not UTF-8");
+		return npoption_usage(err, "-s", "the subsystem's name is not UTF-8");
 	if (o->config)
 		o->mode = NPEXEC_CONFIG;
 	else if (o->command != NULL)
@@ -37,9 +37,9 @@ decide_mode(struct npexec_options *o, const struct npexec_world *world, struct n
 	else
 		o->mode = NPEXEC_LINES;
 	if (o->no_stdin && o->command == NULL && o->sources == NULL)
-		return npexec_usage(err, "-n", "without standard input there must be a command");
+		return npoption_usage(err, "-n", "without standard input there must be a command");
 	if (o->json && o->mode == NPEXEC_SHELL)
-		return npexec_usage(err, "-j", "there must be a command");
+		return npoption_usage(err, "-j", "there must be a command");
 	return 0;
 }
 
@@ -50,16 +50,16 @@ check_several(const struct npexec_options *o, const struct npexec_world *world, 
 	if (!o->several)
 		return 0;
 	if (o->json && o->gather)
-		return npexec_usage(err, "-b", "not together with -j, which keeps the outputs apart");
+		return npoption_usage(err, "-b", "not together with -j, which keeps the outputs apart");
 	if (o->tty > 0)
-		return npexec_usage(err, "-t", "a terminal is for one device");
+		return npoption_usage(err, "-t", "a terminal is for one device");
 	if (o->mode == NPEXEC_SHELL)
-		return npexec_usage(err, o->device, "a shell is for one device: give a command");
+		return npoption_usage(err, o->device, "a shell is for one device: give a command");
 	if (o->mode == NPEXEC_LINES)
-		return npexec_usage(err, o->device,
+		return npoption_usage(err, o->device,
 		    "commands from standard input are for one device, or use -f - to run all of them on each");
 	if (o->mode == NPEXEC_COMMAND && world->stdin_has_data && !o->no_stdin)
-		return npexec_usage(err, o->device, "standard input is for one device: give -n to leave it alone");
+		return npoption_usage(err, o->device, "standard input is for one device: give -n to leave it alone");
 	return 0;
 }
 

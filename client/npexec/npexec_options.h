@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/error.h"
+#include "lib/npoption.h"
 
 enum npexec_mode {
 	NPEXEC_COMMAND, /* the arguments: one command */
@@ -33,25 +34,18 @@ struct npexec_source {
 	const char *arg;
 };
 
-enum npexec_parsed {
-	NPEXEC_PARSED,
-	NPEXEC_HELP,
-	NPEXEC_VERSION,
-	NPEXEC_USAGE /* err says what is wrong */
-};
-
 struct npexec_options {
 	enum npexec_mode mode;
 	const char *device;
-	bool several;    /* device stands for several, or their output is gathered */
-	size_t parallel; /* requests at once */
-	char *command;   /* NPEXEC_COMMAND, NPEXEC_CONFIG: the arguments joined by spaces */
-	char **commands; /* NPEXEC_LIST */
+	bool several;           /* device stands for several, or their output is gathered */
+	unsigned long parallel; /* requests at once */
+	char *command;          /* NPEXEC_COMMAND, NPEXEC_CONFIG: the arguments joined by spaces */
+	char **commands;        /* NPEXEC_LIST */
 	size_t commands_count;
 	struct npexec_source *sources;
 	size_t sources_count;
 	struct buf text; /* NPEXEC_CONFIG: all lines, each with its newline */
-	int confirm_minutes;
+	unsigned long confirm_minutes;
 	cJSON *overrides; /* each NULL when not used */
 	cJSON *env;
 	cJSON *answers;
@@ -61,7 +55,7 @@ struct npexec_options {
 	bool want_pty;                /* what follows from tty and from standard input */
 	bool pty_refused;             /* -t without a terminal: people are told */
 	bool json, no_stdin, subsystem, quiet, verbose, no_start, gather, config;
-	uint32_t flags; /* options that only say yes: npexec_flag() */
+	uint64_t given; /* the rows of all; of options that only say yes there is no more: npexec_flag() */
 };
 
 /* What the options mean depends on it; tests say it themselves. */
@@ -72,7 +66,7 @@ struct npexec_world {
 void npexec_world_look(struct npexec_world *world);
 
 /* Fills *o; npexec_options_finish() frees it whatever the result. */
-enum npexec_parsed npexec_options_parse(int argc, char **argv, const struct npexec_world *world,
+enum npoption_parsed npexec_options_parse(int argc, char **argv, const struct npexec_world *world,
     struct npexec_options *o, struct np_error *err) NP_MUST_CHECK;
 /* The last part of it: mode, want_pty, pty_refused. */
 int npexec_mode_decide(struct npexec_options *o, const struct npexec_world *world, struct np_error *err) NP_MUST_CHECK;
@@ -82,8 +76,6 @@ bool npexec_flag(const struct npexec_options *o, const char *param);
 /* The params of all that were given, one by one: *next begins with 0; NULL: no more. */
 const char *npexec_next_flag(const struct npexec_options *o, size_t *next);
 extern const char npexec_usage_text[];
-/* "OPTION: what is wrong with it" into err; -1. */
-int npexec_usage(struct np_error *err, const char *option, const char *what);
 
 /* term, cols, rows: of the terminal, for a pty. */
 struct npexec_terminal {
@@ -96,5 +88,33 @@ struct npexec_terminal {
 const char *npexec_method(const struct npexec_options *o);
 cJSON *npexec_params(const struct npexec_options *o, const char *device, const char *command, size_t size,
     const struct npexec_terminal *t) NP_MUST_CHECK;
+
+/* ---- npexec_override.c: what options say about the device and the command ---- */
+
+/* Sets a key of the device; the last value counts. */
+void npexec_override(struct npexec_options *o, const char *key, const char *value);
+/* The same for a file, whose name is made absolute but for `none`. */
+int npexec_override_path(
+    struct npexec_options *o, const char *key, const char *path, struct np_error *err) NP_MUST_CHECK;
+/* -o KEY=VALUE (secrets are refused), --env NAME[=VALUE] and --answer REGEX=TEXT, as rows take them. */
+int npexec_override_parse(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
+int npexec_override_env(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
+int npexec_override_answer(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
+
+/* ---- npexec_source.c: what is to be run, from where it is given ---- */
+
+/* Notes an argument of -e or -f (option `e` or `f`); nothing is read yet. */
+void npexec_source_add(struct npexec_options *o, char option, const char *arg);
+/* The arguments behind the device, joined by blanks, become o->command. */
+void npexec_source_join(struct npexec_options *o, char *const *args, int count);
+/* Reads what was noted into o->commands. */
+int npexec_source_commands(struct npexec_options *o, struct np_error *err) NP_MUST_CHECK;
+/* Reads what was noted, else o->command, else standard input, into o->text: whole lines. */
+int npexec_source_text(struct npexec_options *o, struct np_error *err) NP_MUST_CHECK;
+
+/* ---- npexec_run.c ---- */
+
+/* Does what the options say and returns the exit status.  Installs signal handlers: once in a process. */
+int npexec_run(const struct npexec_options *o);
 
 #endif

@@ -2,14 +2,13 @@
  * What options say about the device and the command: keys of the device, environment, answers.  Reads the environment
  * for --env NAME.
  */
-#include "npexec/npexec_override.h"
+#include "npexec/npexec_options.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "npexec/npexec_options.h"
 #include "base/paths.h"
+#include "lib/npstart.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -39,27 +38,21 @@ is_secret_key(const char *key)
 int
 npexec_override_path(struct npexec_options *o, const char *key, const char *path, struct np_error *err)
 {
-	char *expanded, *absolute, *cwd;
+	char *expanded, *absolute;
 
 	if (*path == '\0')
-		return npexec_usage(err, key, "the file name is empty");
-	expanded = paths_expand_home(path);
-	if (expanded[0] == '/') {
-		npexec_override(o, key, expanded);
-		free(expanded);
+		return npoption_usage(err, key, "the file name is empty");
+	if (strcmp(path, "none") == 0) {
+		npexec_override(o, key, path);
 		return 0;
 	}
-	cwd = getcwd(NULL, 0);
-	if (cwd == NULL) {
-		free(expanded);
-		return error_set_errno(err, REASON_INVALID_PARAMS, "find the current directory");
-	}
-	absolute = xasprintf("%s/%s", cwd, expanded);
-	npexec_override(o, key, absolute);
+	expanded = paths_expand_home(path);
+	absolute = npstart_absolute(expanded, err);
+	if (absolute != NULL)
+		npexec_override(o, key, absolute);
 	free(absolute);
-	free(cwd);
 	free(expanded);
-	return 0;
+	return absolute != NULL ? 0 : -1;
 }
 
 static bool
@@ -74,60 +67,72 @@ is_path_key(const char *key)
 	return false;
 }
 
-int
-npexec_override_parse(struct npexec_options *o, const char *arg, struct np_error *err)
+/* The name before the first `=`, which the caller frees, and what is behind it; NULL where there is no name. */
+static char *
+split(const char *arg, const char **value)
 {
-	const char *equals = strchr(arg, '=');
+	size_t n = strcspn(arg, "=");
+
+	if (n == 0 || arg[n] == '\0')
+		return NULL;
+	*value = arg + n + 1;
+	return xstrndup(arg, n);
+}
+
+int
+npexec_override_parse(void *o, const struct npoption *row, const char *arg, struct np_error *err)
+{
+	const char *value;
+	char *key = split(arg, &value);
 	int result = 0;
 
-	if (equals == NULL || equals == arg)
-		return npexec_usage(err, "-o", "write it as key=value, with a key of netpulse.yaml(5)");
-	char *key = xstrndup(arg, (size_t)(equals - arg));
+	if (key == NULL)
+		return npoption_usage(err, row->name, "write it as key=value, with a key of netpulse.yaml(5)");
 	if (is_secret_key(key))
-		result = npexec_usage(err, "-o",
+		result = npoption_usage(err, row->name,
 		    "a secret on the command line can be read by every user: use password_command, password_file, "
 		    "secret_command "
 		    "or secret_file");
-	else if (is_path_key(key) && strcmp(equals + 1, "none") != 0)
-		result = npexec_override_path(o, key, equals + 1, err);
+	else if (is_path_key(key))
+		result = npexec_override_path(o, key, value, err);
 	else
-		npexec_override(o, key, equals + 1);
+		npexec_override(o, key, value);
 	free(key);
 	return result;
 }
 
 int
-npexec_override_env(struct npexec_options *o, const char *arg, struct np_error *err)
+npexec_override_env(void *to, const struct npoption *row, const char *arg, struct np_error *err)
 {
-	const char *equals = strchr(arg, '=');
+	struct npexec_options *o = to;
+	const char *value;
+	char *name = split(arg, &value);
 
-	if (equals == arg || *arg == '\0')
-		return npexec_usage(err, "--env", "write it as NAME or NAME=VALUE");
-	if (equals == NULL) {
-		const char *value = getenv(arg);
-		if (value != NULL && !text_is_utf8(value, strlen(value)))
-			return npexec_usage(err, arg, "the variable's value is not UTF-8");
-		if (value != NULL)
-			set_string(&o->env, arg, value);
-		return 0;
-	}
-	char *name = xstrndup(arg, (size_t)(equals - arg));
-	set_string(&o->env, name, equals + 1);
+	if (name == NULL && (*arg == '=' || *arg == '\0'))
+		return npoption_usage(err, row->name, "write it as NAME or NAME=VALUE");
+	if (name == NULL)
+		value = getenv(arg);
+	if (value != NULL && !text_is_utf8(value, strlen(value)))
+		return npoption_usage(err, arg, "the variable's value is not UTF-8");
+	if (value != NULL)
+		set_string(&o->env, name != NULL ? name : arg, value);
 	free(name);
 	return 0;
 }
 
 int
-npexec_override_answer(struct npexec_options *o, const char *arg, struct np_error *err)
+npexec_override_answer(void *to, const struct npoption *row, const char *arg, struct np_error *err)
 {
-	const char *equals = strchr(arg, '=');
+	struct npexec_options *o = to;
+	const char *text;
+	char *match = split(arg, &text);
+	cJSON *answer;
 
-	if (equals == NULL || equals == arg)
-		return npexec_usage(err, "--answer", "write it as REGEX=TEXT");
-	char *match = xstrndup(arg, (size_t)(equals - arg));
-	cJSON *answer = cJSON_CreateObject();
+	if (match == NULL)
+		return npoption_usage(err, row->name, "write it as REGEX=TEXT");
+	answer = cJSON_CreateObject();
 	cJSON_AddStringToObject(answer, "match", match);
-	cJSON_AddStringToObject(answer, "answer", equals + 1);
+	cJSON_AddStringToObject(answer, "answer", text);
 	if (o->answers == NULL)
 		o->answers = cJSON_CreateArray();
 	cJSON_AddItemToArray(o->answers, answer);

@@ -54,7 +54,7 @@ add_flags(cJSON *params, const struct npexec_options *o)
 	if (o->mode == NPEXEC_LINES)
 		cJSON_AddTrueToObject(params, "hold");
 	if (o->confirm_minutes > 0)
-		cJSON_AddNumberToObject(params, "confirm_minutes", o->confirm_minutes);
+		cJSON_AddNumberToObject(params, "confirm_minutes", (double)o->confirm_minutes);
 	if (o->several && !config)
 		cJSON_AddNumberToObject(params, "window", NPEXEC_WINDOW);
 }

@@ -3,8 +3,6 @@
  *
  * It ends as soon as the broker has answered and the output is written; it never waits for standard input.
  */
-#include "npexec/npexec_run.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,20 +21,6 @@
 #define KEPT_PENDING_MAX ((size_t)512 * 1024 * 1024)
 /* A line of standard input is a command, and a command fits into one message. */
 #define LINE_MAX_BYTES ((size_t)256 * 1024)
-
-/* ---- the terminal's answers ---- */
-
-static void
-on_prompt_line(struct npexec *x)
-{
-	enum npprompt_status status = npprompt_read(&x->prompt);
-
-	if (status == NPPROMPT_MORE)
-		return;
-	npclient_answer(
-	    &x->client, npprompt_current(&x->prompt), status == NPPROMPT_ANSWERED ? npprompt_answer(&x->prompt) : NULL);
-	npprompt_next(&x->prompt);
-}
 
 /* ---- the loop ---- */
 
@@ -135,8 +119,8 @@ act(struct npexec *x, const struct pollfd fds[POLL_COUNT])
 		sink_flush(&x->out);
 	if (fds[POLL_STDERR].revents != 0)
 		sink_flush(&x->err);
-	if (fds[POLL_TTY].revents != 0 && npprompt_current(&x->prompt) != NULL)
-		on_prompt_line(x);
+	if (fds[POLL_TTY].revents != 0)
+		npprompt_type(&x->prompt, &x->client);
 	if (!x->done && (fds[POLL_BROKER].revents & ~POLLOUT) != 0 && npclient_fill(&x->client, &err) == -1)
 		broker_lost(x, &err);
 	if (!x->gone && npexec_messages(x, &err) == -1)

@@ -11,7 +11,6 @@
 #include "base/buf.h"
 #include "wire/frame.h"
 #include "npexec/npexec_options.h"
-#include "npexec/npexec_source.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -54,7 +53,7 @@ read_all(int fd, struct buf *b, const char *path, const char *too_large, struct 
 		ssize_t n;
 
 		if (p == NULL)
-			return npexec_usage(err, path, too_large);
+			return npoption_usage(err, path, too_large);
 		n = read(fd, p, want);
 		if (n == 0)
 			return 0;
@@ -86,7 +85,7 @@ static int
 add_command(struct npexec_options *o, const char *text, size_t size, const char *where, struct np_error *err)
 {
 	if (!text_is_utf8(text, size) || memchr(text, '\0', size) != NULL)
-		return npexec_usage(
+		return npoption_usage(
 		    err, where, "only UTF-8 text can be in a list of commands: give this one as an argument");
 	o->commands = xreallocarray(o->commands, o->commands_count + 1, sizeof(o->commands[0]));
 	o->commands[o->commands_count++] = xstrndup(text, size);
@@ -120,7 +119,7 @@ add_command_file(struct npexec_options *o, const char *path, struct np_error *er
 	if (result == 0)
 		result = add_commands(o, (const char *)buf_head(&b), b.len, path, err);
 	if (result == 0 && o->commands == NULL)
-		result = npexec_usage(err, path, "there is no command in it");
+		result = npoption_usage(err, path, "there is no command in it");
 	buf_free(&b);
 	return result;
 }
@@ -166,11 +165,11 @@ add_text(struct buf *b, char option, const char *arg, struct np_error *err)
 			return -1;
 		drop_returns(b, from);
 	} else if (buf_append_str(b, arg) == -1)
-		return npexec_usage(err, "-c", too_large);
+		return npoption_usage(err, "-c", too_large);
 	if (b->len > from && buf_head(b)[b->len - 1] == '\n')
 		return 0;
 	if ((b->len > from || option == 'e') && buf_append(b, "\n", 1) == -1)
-		return npexec_usage(err, "-c", too_large);
+		return npoption_usage(err, "-c", too_large);
 	return 0;
 }
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "lib/npstatus.h"
 #include "top/nptop_layout.h"
 #include "base/text.h"
@@ -14,8 +13,6 @@
 
 /* Columns of the words that stand to the left. */
 #define LABEL 12
-/* A text for a screen. */
-#define DETAIL_MAX ((size_t)4 * 1024 * 1024)
 /* How npstatus_device_text() begins the line of the last error. */
 #define ERROR_LINE "  last error"
 
@@ -110,14 +107,13 @@ add_wrapped(struct nptop_page *p, const char *text, int width, enum nptop_mood m
 static void
 add_status(struct nptop_page *p, const cJSON *status, const cJSON *device, int width)
 {
-	char *text, *line, *rest;
-	struct buf b;
+	char *text = NULL, *line, *rest;
+	size_t size;
+	FILE *out = xchecked(open_memstream(&text, &size));
 
-	buf_init(&b, DETAIL_MAX);
-	if (npstatus_device_text(&b, status, device) == -1)
-		add(p, "There is more than npctl top shows: see npctl status.");
-	text = rest = xstrndup((const char *)buf_head(&b), b.len);
-	buf_free(&b);
+	npstatus_device_text(out, status, device);
+	fclose(out);
+	rest = text;
 	for (size_t i = 0; (line = strsep(&rest, "\n")) != NULL; i++)
 		if (i >= 2)
 			add_wrapped(p, line, width,

@@ -23,7 +23,6 @@
 #include "kit/fakebroker.h"
 #include "wire/frame.h"
 #include "npexec/npexec_options.h"
-#include "npexec/npexec_run.h"
 
 /* ---- waiting ---- */
 
@@ -238,7 +237,7 @@ run_npexec(char *const *argv)
 	npexec_world_look(&world);
 	while (argv[argc] != NULL)
 		argc++;
-	if (npexec_options_parse(argc, (char **)(uintptr_t)argv, &world, &options, &err) == NPEXEC_PARSED)
+	if (npexec_options_parse(argc, (char **)(uintptr_t)argv, &world, &options, &err) == NPOPTION_PARSED)
 		status = npexec_run(&options);
 	else
 		dprintf(STDERR_FILENO, "npexec: %s\n", err.text);

@@ -16,7 +16,6 @@
 #include "base/xalloc.h"
 #include "conf/conf_impl.h"
 #include "npexec/npexec_options.h"
-#include "npexec/npexec_override.h"
 #include "params/params.h"
 #include "platform/platform_impl.h"
 
@@ -423,7 +422,7 @@ npexec_takes(const char *key, bool *made_absolute)
 	struct npexec_options o = {.overrides = NULL};
 	char *arg = xasprintf("%s=x", key);
 	struct np_error err;
-	bool takes = npexec_override_parse(&o, arg, &err) == 0;
+	bool takes = npexec_override_parse(&o, &(const struct npoption){.name = "-o"}, arg, &err) == 0;
 	const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o.overrides, key));
 
 	*made_absolute = value != NULL && value[0] == '/';

@@ -11,20 +11,21 @@
 
 #include "base/compiler.h"
 #include "npctl/npctl_verb.h"
-#include "npctl/npctl_status.h"
+#include "npctl/npctl_show.h"
 #include "lib/npstatus.h"
 
 static char *
 render_view(const char *json, const struct npctl_view *view)
 {
 	cJSON *status = cJSON_Parse(json);
-	struct buf b;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(status);
-	buf_init(&b, 1 << 20);
-	assert_int_equal(npctl_status_text(&b, status, view), 0);
-	char *text = strndup((const char *)buf_head(&b), b.len);
-	buf_free(&b);
+	assert_non_null(out);
+	npctl_status_text(out, status, view);
+	fclose(out);
 	cJSON_Delete(status);
 	return text;
 }
@@ -240,7 +241,7 @@ test_durations_are_short(void **state NP_UNUSED)
 		assert_string_equal(npstatus_duration(out, sizeof(out), cases[i].seconds), cases[i].text);
 }
 
-static enum npctl_parsed
+static enum npoption_parsed
 parse(const char *line, struct npctl_options *o, struct np_error *err)
 {
 	static char copy[256];
@@ -261,7 +262,7 @@ test_options_may_stand_anywhere(void **state NP_UNUSED)
 	struct npctl_options o;
 	struct np_error err;
 
-	assert_int_equal(parse("close core1 --now -S /s --json", &o, &err), NPCTL_PARSED);
+	assert_int_equal(parse("close core1 --now -S /s --json", &o, &err), NPOPTION_PARSED);
 
 	assert_string_equal(o.verb->name, "close");
 	assert_int_equal(o.args_count, 1);
@@ -292,7 +293,7 @@ test_second_words_take_their_own_arguments(void **state NP_UNUSED)
 	struct np_error err;
 
 	for (size_t i = 0; i < NP_COUNT(cases); i++) {
-		if (parse(cases[i].line, &o, &err) != NPCTL_PARSED)
+		if (parse(cases[i].line, &o, &err) != NPOPTION_PARSED)
 			fail_msg("`%s` gave `%s`", cases[i].line, err.text);
 		assert_string_equal(o.verb->name, cases[i].name);
 		assert_int_equal(o.args_count, cases[i].args_count);
@@ -348,7 +349,7 @@ test_mistakes_are_named(void **state NP_UNUSED)
 	struct np_error err;
 
 	for (size_t i = 0; i < NP_COUNT(cases); i++) {
-		assert_int_equal(parse(cases[i].line, &o, &err), NPCTL_USAGE);
+		assert_int_equal(parse(cases[i].line, &o, &err), NPOPTION_USAGE);
 		if (strstr(err.text, cases[i].says) == NULL)
 			fail_msg("`%s` gave `%s`", cases[i].line, err.text);
 	}

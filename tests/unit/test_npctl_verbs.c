@@ -30,42 +30,24 @@ lines_of(const char *text)
 	return n;
 }
 
-/* The next word of a usage without its brackets, in `word`; *optional: whether it stands in brackets. */
-static const char *
-next_word(const char *p, char word[FORM_MAX], int *depth)
-{
-	size_t n = 0;
-
-	while (*p == ' ' || *p == '[' || *p == ']') {
-		*depth += (*p == '[') - (*p == ']');
-		p++;
-	}
-	while (*p != '\0' && *p != '\n' && strchr(" []", *p) == NULL)
-		word[n++] = *p++;
-	word[n] = '\0';
-	return p;
-}
-
-/* How many arguments the first form takes. */
 static void
-count_arguments(const struct npctl_verb *verb, int *min, int *max)
+test_usage_says_how_many_arguments_there_are(void **state NP_UNUSED)
 {
-	char word[FORM_MAX];
-	int depth = 0;
-	bool in_option = false;
+	static const struct {
+		const char *usage;
+		int min, max;
+	} cases[] = {{"", 0, 0}, {"ID", 1, 1}, {"[DEVICE]", 0, 1}, {"[DEVICE] [-f CONFIG]", 0, 1},
+	    {"[--devices] [--label NAME=VALUE]", 0, 0}, {"[DEVICE ...] [--all | --page NUMBER]", 0, NPCTL_ARGS_MANY},
+	    {"DEVICE ... [-m TEXT] [--wait]", 1, NPCTL_ARGS_MANY}, {"DEVICE [COMMAND ...]", 1, NPCTL_ARGS_MANY},
+	    {"DEVICE ... [--now]\n#ID [--now]", 1, NPCTL_ARGS_MANY}, {"ONE TWO [-x]", 2, 2}};
 
-	*min = *max = 0;
-	for (const char *p = next_word(verb->usage, word, &depth); word[0] != '\0'; p = next_word(p, word, &depth)) {
-		if (word[0] == '-') {
-			in_option = true;
-		} else if (in_option) {
-			in_option = word[0] == '|';
-		} else if (strcmp(word, "...") == 0) {
-			*max = NPCTL_ARGS_MANY;
-		} else {
-			(*max)++;
-			*min += depth == 0;
-		}
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		struct npctl_verb verb = {.usage = cases[i].usage};
+		int min, max;
+
+		npctl_verb_arguments(&verb, &min, &max);
+		if (min != cases[i].min || max < cases[i].max || (max > cases[i].max && max < NPCTL_ARGS_MANY))
+			fail_msg("`%s': %d to %d", cases[i].usage, min, max);
 	}
 }
 
@@ -79,14 +61,12 @@ test_rows_agree_with_themselves(void **state NP_UNUSED)
 		for (size_t k = 0; k < i; k++)
 			assert_string_not_equal(v->name, npctl_verbs[k]->name);
 		assert_int_equal(lines_of(v->usage), lines_of(v->help));
-		count_arguments(v, &min, &max);
-		if (min != v->args_min || max != v->args_max)
-			fail_msg(
-			    "%s takes %d to %d arguments, not %d to %d", v->name, v->args_min, v->args_max, min, max);
-		assert_true(v->args_min == 0 || v->missing != NULL);
-		if (v->run == NULL && strcmp(v->name, "top") != 0)
-			assert_non_null(v->method);
-		assert_true(v->without != NULL || !npctl_verb_takes(v, "-f") || v->broker == NPCTL_BROKER_UNUSED);
+		npctl_verb_arguments(v, &min, &max);
+		assert_true(min == 0 || v->missing != NULL || strncmp(v->usage, "DEVICE", strlen("DEVICE")) == 0);
+		assert_true((v->login == NULL) == (v->broker != NPCTL_BROKER_STARTS));
+		assert_true(v->method == NULL || v->run == NULL);
+		assert_true((v->print == NULL) || (v->done == NULL) == (v->already == NULL));
+		assert_true(v->task != NULL || !npctl_verb_takes(v, "-f") || v->broker == NPCTL_BROKER_UNUSED);
 		assert_true(strlen(v->name) + 1 < FORM_MAX);
 	}
 }
@@ -97,7 +77,7 @@ complaint(const struct npctl_verb *v, const char *option, const char *argument, 
 {
 	char name[FORM_MAX], *argv[8], *save = NULL;
 	struct npctl_options o;
-	int argc = 0;
+	int argc = 0, min, max;
 
 	snprintf(name, sizeof(name), "%s", v->name);
 	argv[argc++] = (char *)(uintptr_t) "npctl";
@@ -106,10 +86,11 @@ complaint(const struct npctl_verb *v, const char *option, const char *argument, 
 	argv[argc++] = (char *)(uintptr_t)option;
 	if (argument != NULL)
 		argv[argc++] = (char *)(uintptr_t)argument;
-	if (v->args_min > 0)
+	npctl_verb_arguments(v, &min, &max);
+	if (min > 0)
 		argv[argc++] = (char *)(uintptr_t) "1";
 	argv[argc] = NULL;
-	return npctl_options_parse(argc, argv, &o, err) == NPCTL_USAGE ? err->text : NULL;
+	return npctl_options_parse(argc, argv, &o, err) == NPOPTION_USAGE ? err->text : NULL;
 }
 
 static void
@@ -285,6 +266,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_usage_says_how_many_arguments_there_are),
 	    cmocka_unit_test(test_rows_agree_with_themselves),
 	    cmocka_unit_test(test_each_verb_takes_the_options_of_its_usage_and_no_other),
 	    cmocka_unit_test(test_manual_has_every_form_of_every_verb),

@@ -21,7 +21,7 @@ static struct np_error err;
 static bool stdin_has_data;
 
 /* Splits at blanks; '^' stands for one inside a word. */
-static enum npexec_parsed
+static enum npoption_parsed
 parse_on(const char *line, bool stdin_is_tty)
 {
 	static char copy[512];
@@ -41,7 +41,7 @@ parse_on(const char *line, bool stdin_is_tty)
 	return npexec_options_parse(argc, argv, &world, &o, &err);
 }
 
-static enum npexec_parsed
+static enum npoption_parsed
 parse(const char *line)
 {
 	return parse_on(line, false);
@@ -113,7 +113,7 @@ test_options_become_params(void **state NP_UNUSED)
 	setenv("NP_TEST_SET", "v", 1);
 	unsetenv("NP_TEST_UNSET");
 	for (size_t i = 0; i < NP_COUNT(cases); i++) {
-		assert_int_equal(parse(cases[i].line), NPEXEC_PARSED);
+		assert_int_equal(parse(cases[i].line), NPOPTION_PARSED);
 		char *text = request(NULL);
 		assert_string_equal(text, cases[i].params);
 		cJSON_free(text);
@@ -185,7 +185,7 @@ test_mistakes_are_named(void **state NP_UNUSED)
 	};
 
 	for (size_t i = 0; i < NP_COUNT(cases); i++) {
-		assert_int_equal(parse(cases[i].line), NPEXEC_USAGE);
+		assert_int_equal(parse(cases[i].line), NPOPTION_USAGE);
 		if (strstr(err.text, cases[i].says) == NULL)
 			fail_msg("`%s` gave `%s`", cases[i].line, err.text);
 		npexec_options_finish(&o);
@@ -195,7 +195,7 @@ test_mistakes_are_named(void **state NP_UNUSED)
 static void
 test_secret_on_the_command_line_is_not_repeated(void **state NP_UNUSED)
 {
-	assert_int_equal(parse("-o password=hunter2 r1 x"), NPEXEC_USAGE);
+	assert_int_equal(parse("-o password=hunter2 r1 x"), NPOPTION_USAGE);
 
 	assert_null(strstr(err.text, "hunter2"));
 	npexec_options_finish(&o);
@@ -226,7 +226,7 @@ test_mode_follows_from_command_and_terminal(void **state NP_UNUSED)
 	};
 
 	for (size_t i = 0; i < NP_COUNT(cases); i++) {
-		assert_int_equal(parse_on(cases[i].line, cases[i].tty), NPEXEC_PARSED);
+		assert_int_equal(parse_on(cases[i].line, cases[i].tty), NPOPTION_PARSED);
 		assert_int_equal(o.mode, cases[i].mode);
 		assert_int_equal(o.want_pty, cases[i].pty);
 		npexec_options_finish(&o);
@@ -251,7 +251,7 @@ test_operand_says_whether_there_are_several(void **state NP_UNUSED)
 	};
 
 	for (size_t i = 0; i < NP_COUNT(cases); i++) {
-		assert_int_equal(parse(cases[i].line), NPEXEC_PARSED);
+		assert_int_equal(parse(cases[i].line), NPOPTION_PARSED);
 		assert_int_equal(o.several, cases[i].several);
 		assert_int_equal(o.parallel, cases[i].parallel);
 		npexec_options_finish(&o);
@@ -265,11 +265,11 @@ test_input_for_several_is_refused(void **state NP_UNUSED)
 	static const char *const fine[] = {"-n r1,r2 x", "-e x r1,r2", "-c r1,r2 x", "r1 x"};
 
 	stdin_has_data = true;
-	assert_int_equal(parse("r1,r2 x"), NPEXEC_USAGE);
+	assert_int_equal(parse("r1,r2 x"), NPOPTION_USAGE);
 	assert_string_equal(err.text, "r1,r2: standard input is for one device: give -n to leave it alone");
 	npexec_options_finish(&o);
 	for (size_t i = 0; i < NP_COUNT(fine); i++) {
-		assert_int_equal(parse(fine[i]), NPEXEC_PARSED);
+		assert_int_equal(parse(fine[i]), NPOPTION_PARSED);
 		npexec_options_finish(&o);
 	}
 	stdin_has_data = false;
@@ -278,10 +278,10 @@ test_input_for_several_is_refused(void **state NP_UNUSED)
 static void
 test_pty_that_cannot_be_is_noted(void **state NP_UNUSED)
 {
-	assert_int_equal(parse("-t r1 x"), NPEXEC_PARSED);
+	assert_int_equal(parse("-t r1 x"), NPOPTION_PARSED);
 	assert_true(o.pty_refused);
 	npexec_options_finish(&o);
-	assert_int_equal(parse("r1 x"), NPEXEC_PARSED);
+	assert_int_equal(parse("r1 x"), NPOPTION_PARSED);
 	assert_false(o.pty_refused);
 	npexec_options_finish(&o);
 }
@@ -292,7 +292,7 @@ test_terminal_is_described_for_a_pty(void **state NP_UNUSED)
 	struct npexec_terminal terminal = {
 	    .term = "xterm", .cols = 100, .rows = 30, .interactive = true, .agent_socket = "/agent"};
 
-	assert_int_equal(parse_on("r1", true), NPEXEC_PARSED);
+	assert_int_equal(parse_on("r1", true), NPOPTION_PARSED);
 	char *text = request(&terminal);
 	assert_string_equal(text, "{\"device\":\"r1\",\"interactive\":true,\"agent_socket\":\"/agent\",\"pty\":true,"
 				  "\"term\":\"xterm\",\"cols\":100,\"rows\":30}");
@@ -303,7 +303,7 @@ test_terminal_is_described_for_a_pty(void **state NP_UNUSED)
 static void
 test_command_that_is_not_utf8_travels_as_base64(void **state NP_UNUSED)
 {
-	assert_int_equal(parse("r1 \xff"), NPEXEC_PARSED);
+	assert_int_equal(parse("r1 \xff"), NPOPTION_PARSED);
 	char *text = request(NULL);
 	assert_string_equal(text, "{\"device\":\"r1\",\"command_base64\":\"/w==\"}");
 	cJSON_free(text);
@@ -316,7 +316,7 @@ test_relative_files_become_absolute(void **state NP_UNUSED)
 	char cwd[512], expected[600];
 
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
-	assert_int_equal(parse("-i key -o password_file=~/pw r1 x"), NPEXEC_PARSED);
+	assert_int_equal(parse("-i key -o password_file=~/pw r1 x"), NPOPTION_PARSED);
 
 	snprintf(expected, sizeof(expected), "%s/key", cwd);
 	assert_string_equal(cJSON_GetObjectItemCaseSensitive(o.overrides, "key_file")->valuestring, expected);
@@ -334,9 +334,9 @@ parse_file(const char *options, const char *content, size_t size)
 	assert_int_equal(write(fd, content, size), (ssize_t)size);
 	close(fd);
 	snprintf(line, sizeof(line), "%s -e first -f %s r1", options, path);
-	enum npexec_parsed parsed = parse(line);
+	enum npoption_parsed parsed = parse(line);
 	unlink(path);
-	assert_int_equal(parsed, NPEXEC_PARSED);
+	assert_int_equal(parsed, NPOPTION_PARSED);
 }
 
 static void
@@ -366,7 +366,7 @@ test_lines_of_a_configuration_stay_as_they_are(void **state NP_UNUSED)
 	assert_int_equal(o.text.len, strlen(expected));
 	assert_memory_equal(buf_head(&o.text), expected, strlen(expected));
 	npexec_options_finish(&o);
-	assert_int_equal(parse("-c r1 no  shutdown"), NPEXEC_PARSED);
+	assert_int_equal(parse("-c r1 no  shutdown"), NPOPTION_PARSED);
 	assert_int_equal(o.text.len, 12);
 	assert_memory_equal(buf_head(&o.text), "no shutdown\n", 12);
 	npexec_options_finish(&o);
@@ -388,7 +388,7 @@ test_configuration_has_its_own_request(void **state NP_UNUSED)
 	};
 
 	for (size_t i = 0; i < NP_COUNT(cases); i++) {
-		assert_int_equal(parse(cases[i].line), NPEXEC_PARSED);
+		assert_int_equal(parse(cases[i].line), NPOPTION_PARSED);
 		assert_string_equal(npexec_method(&o), "config");
 		char *text = request(NULL);
 		assert_string_equal(text, cases[i].params);
@@ -400,9 +400,9 @@ test_configuration_has_its_own_request(void **state NP_UNUSED)
 static void
 test_help_and_version_win(void **state NP_UNUSED)
 {
-	assert_int_equal(parse("--help"), NPEXEC_HELP);
+	assert_int_equal(parse("--help"), NPOPTION_HELP);
 	npexec_options_finish(&o);
-	assert_int_equal(parse("-j --version"), NPEXEC_VERSION);
+	assert_int_equal(parse("-j --version"), NPOPTION_VERSION);
 	npexec_options_finish(&o);
 }
 
