@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "broker/broker_impl.h"
@@ -96,7 +95,7 @@ check_idle_exit(struct broker *b)
 {
 	double now = clock_now();
 
-	if (clients_count(b->clients) > 0 || b->sessions_count > 0 || has_persistent(b)) {
+	if (clients_count(b->clients) > 0 || devices_counts(b->devices)->sessions > 0 || has_persistent(b)) {
 		b->idle_since = 0;
 		return;
 	}
@@ -153,8 +152,9 @@ report_status(struct broker *b)
 
 	if (b->options.status == NULL)
 		return;
-	snprintf(text, sizeof(text), "%d sessions, %d clients, %d requests%s", b->sessions_count,
-	    clients_count(b->clients), b->requests_count, b->stopping ? ", draining" : "");
+	snprintf(text, sizeof(text), "%d sessions, %d clients, %d requests%s", devices_counts(b->devices)->sessions,
+	    clients_count(b->clients), b->requests_count + devices_counts(b->devices)->ways,
+	    b->stopping ? ", draining" : "");
 	b->options.status(text, b->options.arg);
 }
 
@@ -163,7 +163,7 @@ on_tick(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 {
 	struct broker *b = w->data;
 
-	devices_tick(b);
+	devices_tick(b->devices);
 	check_idle_exit(b);
 	check_listener(b);
 	report_status(b);
@@ -207,6 +207,18 @@ on_connector_step(uint64_t job, const struct connect_step *step, void *arg)
 static const struct connector_events connector_callbacks = {
     .done = on_connector_done, .prompt = on_connector_prompt, .notice = on_connector_notice, .step = on_connector_step};
 
+/* ---- what devices say ---- */
+
+static void
+on_session_ended(void *arg)
+{
+	struct broker *b = arg;
+
+	b->idle_due = true;
+	b->idle_since = 0;
+	broker_note_end(b);
+}
+
 /* ---- life ---- */
 
 struct broker *
@@ -222,12 +234,6 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	b->options.agent_socket = xstrdup_null(options->agent_socket);
 	b->started = clock_now();
 	b->platforms = broker_platforms_load(config);
-	b->recognised = device_known_load();
-	b->random = (uint32_t)time(NULL) ^ ((uint32_t)getpid() << 16);
-	TAILQ_INIT(&b->devices);
-	TAILQ_INIT(&b->wanting);
-	TAILQ_INIT(&b->prompts);
-	TAILQ_INIT(&b->forwards);
 	TAILQ_INIT(&b->requests);
 	TAILQ_INIT(&b->ended);
 	TAILQ_INIT(&b->syncs);
@@ -242,6 +248,16 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	report_started(b->events);
 	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &connector_callbacks, b);
 	jobs_init(&b->jobs, b->connector);
+	b->devices = devices_create(&(struct devices_world){.loop = loop,
+	    .config = config,
+	    .platforms = b->platforms,
+	    .jobs = &b->jobs,
+	    .events = b->events,
+	    .rules = &b->rules,
+	    .agent_socket = b->options.agent_socket,
+	    .last_id = &b->next_id,
+	    .ended = on_session_ended,
+	    .arg = b});
 	double tick =
 	    options->idle_exit > 0 && options->idle_exit / 2 < TICK_SECONDS ? options->idle_exit / 2 : TICK_SECONDS;
 	ev_timer_init(&b->tick, on_tick, 0, tick > 0.05 ? tick : 0.05);
@@ -251,7 +267,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	ev_prepare_init(&b->turn, on_turn);
 	b->turn.data = b;
 	ev_prepare_start(loop, &b->turn);
-	devices_tick(b);
+	devices_tick(b->devices);
 	return b;
 }
 
@@ -298,23 +314,21 @@ void
 broker_destroy(struct broker *b)
 {
 	double deadline = clock_now() + 1.0;
-	struct device *dev;
 
 	b->stopping = b->finished = true;
+	devices_close(b->devices);
 	ev_timer_stop(b->loop, &b->drain);
 	b->tick.repeat = 0.05; /* the loop must wake to see the deadline */
 	ev_timer_again(b->loop, &b->tick);
 	broker_end_everything(b, deadline - 0.5);
-	while ((b->sessions_count > 0 || clients_count(b->clients) > 0) && clock_now() < deadline)
+	while ((devices_counts(b->devices)->sessions > 0 || clients_count(b->clients) > 0) && clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
 	drop_peers(b);
 	free_ended(b);
+	devices_drop_questions(b->devices); /* whoever answers must still be there */
 	connector_destroy(b->connector);
 	broker_shows_free(b);
-	while ((dev = device_next(b, NULL)) != NULL)
-		device_free(dev);
-	hashtab_finish(&b->by_key);
-	hashtab_finish(&b->by_name);
+	devices_destroy(b->devices);
 	jobs_finish(&b->jobs);
 	broker_waits_finish(b);
 	steer_rules_finish(&b->rules);
@@ -325,7 +339,6 @@ broker_destroy(struct broker *b)
 	clients_destroy(b->clients);
 	reports_destroy(b->events);
 	platforms_unref(b->platforms);
-	cJSON_Delete(b->recognised);
 	config_unref(b->config);
 	free((char *)(uintptr_t)b->options.config_file);
 	free((char *)(uintptr_t)b->options.socket_path);

@@ -33,18 +33,13 @@ struct broker {
 	struct ev_loop *loop;
 	struct config *config;
 	struct platforms *platforms;
-	cJSON *recognised; /* device name: platform */
 	struct broker_options options;
 	struct listener *listener;
 	struct connector *connector;
 	struct jobs jobs; /* of devices and sessions */
 	struct reports *events;
-	TAILQ_HEAD(, device) devices;
-	TAILQ_HEAD(, device) wanting;   /* room, for another session */
-	struct hashtab by_key, by_name; /* devices */
+	struct devices *devices;
 	struct clients *clients;
-	TAILQ_HEAD(, broker_prompt) prompts;
-	TAILQ_HEAD(, forward) forwards;
 	struct request_list requests;
 	struct request_list ended; /* freed at the end of the turn */
 	TAILQ_HEAD(, broker_sync) syncs;
@@ -56,17 +51,14 @@ struct broker {
 	bool idle_due;  /* sessions have ended: nothing may be left to do */
 	bool waits_due; /* something has ended that somebody may wait for */
 	TAILQ_HEAD(, broker_show) shows;
-	int pools_count, requests_count, sessions_count;
-	int rooms_wanted;          /* devices for which a limit outside of them stands in the way */
-	int requests_queued;       /* kept by request_move(): those of clients that wait, also for their own lines */
-	uint64_t logins, failures; /* as of its pools, also those forgotten */
-	uint64_t next_id;          /* sessions, requests, peers: one row of numbers, so that no two things share one */
+	int requests_count;
+	int requests_queued; /* kept by request_move(): those of clients that wait, also for their own lines */
+	uint64_t next_id;    /* sessions, requests, peers: one row of numbers, so that no two things share one */
 	double started;
 	double idle_since; /* 0: not idle */
 	bool stopping;
 	bool at_once; /* stopping, and nothing is waited for */
 	bool finished;
-	uint32_t random;
 	ev_timer tick;
 	ev_timer drain;
 	ev_prepare turn;

@@ -19,7 +19,7 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	for (size_t i = 0; i < config->warnings_count; i++)
 		log_warning("config", "%s", config->warnings[i]);
 	struct platforms *platforms = broker_platforms_load(config);
-	devices_reload(b, config, platforms, changed);
+	devices_reload(b->devices, config, platforms, changed);
 	platforms_unref(b->platforms);
 	b->platforms = platforms;
 	config_unref(b->config);
@@ -29,7 +29,6 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	audit_configure(b->events, config->audit_log);
 	report_reloaded(b->events, *changed, NULL);
 	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
-	devices_tick(b);
 	return 0;
 }
 

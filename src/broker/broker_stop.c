@@ -34,6 +34,7 @@ finish(struct broker *b)
 	if (b->finished)
 		return;
 	b->finished = true;
+	devices_close(b->devices);
 	error_set(&err, REASON_SHUTTING_DOWN, "the broker has ended meanwhile");
 	clients_fail_later(b->clients, &err);
 	listener_stop(b->listener);
@@ -72,16 +73,6 @@ fail_waiting(struct broker *b, const struct np_error *err)
 	}
 }
 
-/* What ends or drains opens nothing for persistent devices any more. */
-static void
-release_persistent(struct broker *b)
-{
-	struct device *dev;
-
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev))
-		device_want_nothing(dev);
-}
-
 static void
 unhold_all(struct broker *b)
 {
@@ -97,7 +88,7 @@ on_drain_over(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED
 	struct broker *b = w->data;
 
 	log_warning("broker", "%d requests did not end within drain_timeout (%.0f s): ending without them",
-	    b->requests_count, b->config->drain_timeout);
+	    b->requests_count + devices_counts(b->devices)->ways, b->config->drain_timeout);
 	finish(b);
 }
 
@@ -111,7 +102,7 @@ broker_stop(struct broker *b, bool now)
 	if (!b->stopping)
 		b->options.stopping(b->options.arg);
 	report_stopping(b->events, b->stopping || now);
-	release_persistent(b);
+	devices_rest(b->devices); /* what ends or drains opens nothing for persistent devices any more */
 	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
 	fail_waiting(b, &err);
 	unhold_all(b);
@@ -139,7 +130,7 @@ shells_leaving(const struct broker *b)
 	struct pool_entry *e;
 	int leaving = 0;
 
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev)) {
 		TAILQ_FOREACH (e, &device_pool(dev)->entries, link)
 			leaving += link_is_leaving(link_of_entry(e));
 	}
@@ -153,7 +144,7 @@ log_out_shells(struct broker *b, double deadline)
 	struct device *dev;
 	struct pool_entry *e, *next;
 
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev)) {
 		TAILQ_FOREACH_SAFE (e, &device_pool(dev)->entries, link, next)
 			(void)link_say_goodbye(link_of_entry(e), "the broker ends");
 	}
@@ -167,8 +158,7 @@ end_sessions(struct broker *b)
 	struct device *dev;
 	struct pool_entry *e, *next;
 
-	release_persistent(b); /* a drain may have been followed by a reload */
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev)) {
 		TAILQ_FOREACH_SAFE (e, &device_pool(dev)->entries, link, next) {
 			link_end(link_of_entry(e), REASON_SHUTTING_DOWN, "the broker ends");
 		}
@@ -183,8 +173,9 @@ broker_end_everything(struct broker *b, double deadline)
 	if (!b->at_once)
 		log_out_shells(b, clock_now() + GOODBYE_SECONDS);
 	end_sessions(b);
-	while ((commands_left(b) > 0 || (b->sessions_count > 0 && !TAILQ_EMPTY(&b->events->watches))) &&
-	       clock_now() < deadline)
+	while (
+	    (commands_left(b) > 0 || (devices_counts(b->devices)->sessions > 0 && !TAILQ_EMPTY(&b->events->watches))) &&
+	    clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
 	clients_close(b->clients, false);
 }

@@ -232,6 +232,12 @@ pool_unblock(struct pool *p, bool credentials_changed)
 		w->doomed = false;
 }
 
+void
+pool_doubt(struct pool *p)
+{
+	p->proven = false;
+}
+
 /* ---- resolving and connecting ---- */
 
 void
@@ -253,6 +259,12 @@ pool_resolve_done(struct pool *p, const struct np_error *err, double now)
 	/* Also those that a session could serve: whether it still is the right one is what could not be told. */
 	TAILQ_FOREACH (w, &p->waiters, link)
 		w->doomed = true;
+}
+
+void
+pool_unresolve(struct pool *p)
+{
+	p->resolved = p->resolving = false;
 }
 
 void
@@ -431,9 +443,9 @@ pool_drain_all(struct pool *p, const char *why)
 }
 
 void
-pool_rest(struct pool *p)
+pool_rest(struct pool *p, bool whoever_waits)
 {
-	if (TAILQ_EMPTY(&p->waiters))
+	if (whoever_waits || TAILQ_EMPTY(&p->waiters))
 		p->persistent_wanted = false;
 }
 

@@ -204,6 +204,8 @@ void pool_wait_again(struct pool *p, struct pool_waiter *w);
 void pool_resolve_started(struct pool *p);
 /* err NULL: resolved.  A failure backs off as a failed connect does. */
 void pool_resolve_done(struct pool *p, const struct np_error *err, double now);
+/* Where it is reached must be asked again; the caller forgets an answer that is on its way. */
+void pool_unresolve(struct pool *p);
 void pool_connect_started(struct pool *p, struct pool_entry *e, uint64_t id, double now);
 void pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, double now);
 /*
@@ -246,9 +248,9 @@ void pool_drain(struct pool_entry *e, const char *why);
 void pool_drain_all(struct pool *p, const char *why);
 /*
  * A person closes its sessions: a persistent pool makes none by itself any more, until a request comes or the arguments
- * are set anew.  Who waits already is a request.
+ * are set anew.  Who waits already is a request; whoever_waits: and does not count, for all of it ends.
  */
-void pool_rest(struct pool *p);
+void pool_rest(struct pool *p, bool whoever_waits);
 /*
  * Somebody else than POOL_CLOSE has begun to close the session, or it has begun to end by itself: nobody gets it any
  * longer, although it counts until it is removed.
@@ -259,6 +261,8 @@ void pool_entry_remove(struct pool_entry *e);
 /* Credentials or configuration changed, npctl open, an answered prompt: failures are forgotten, `proven` too when
  * credentials changed. */
 void pool_unblock(struct pool *p, bool credentials_changed);
+/* The credentials may have changed: the next login is tried alone. */
+void pool_doubt(struct pool *p);
 
 /* An idle, shareable session that could be closed to make room, or NULL; the least recently used. */
 struct pool_entry *pool_idle_entry(const struct pool *p);

@@ -74,7 +74,6 @@ fake_jobs_init(struct fake_jobs *f)
 	f->ready_fd = -1;
 	f->jobs.ops = &ops;
 	f->jobs.arg = f;
-	f->table = &f->jobs;
 }
 
 void
@@ -82,7 +81,7 @@ fake_jobs_finish(struct fake_jobs *f)
 {
 	if (f->ready_fd > 0)
 		close(f->ready_fd);
-	jobs_finish(f->table);
+	jobs_finish(&f->jobs);
 }
 
 static void
@@ -90,7 +89,7 @@ done(struct fake_jobs *f, struct connect_result *result)
 {
 	result->id = f->id;
 	result->kind = f->kind;
-	assert_true(jobs_done(f->table, result));
+	assert_true(jobs_done(&f->jobs, result));
 	target_unref(result->target);
 	file_stamps_finish(&result->read);
 	dialled_discard(result->dialled);

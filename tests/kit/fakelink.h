@@ -21,7 +21,6 @@ extern double fake_now;
 
 struct fake_jobs {
 	struct jobs jobs;
-	struct jobs *table; /* where the last one stands: jobs, or a copy of it that somebody works with */
 	int submitted, cancelled, answered; /* how often */
 	uint64_t id;                        /* of the last one submitted */
 	enum connect_kind kind;

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "broker/broker_impl.h"
 #include "broker/device/device_impl.h"
 #include "broker/device/forward.h"
 #include "kit/fakelink.h"
@@ -24,7 +23,11 @@ struct person {
 };
 
 struct world {
-	struct broker b;
+	struct devices_world set;
+	struct devices *all;
+	struct steer_rules rules;
+	uint64_t last_id;
+	bool ended;
 	struct fake_jobs jobs;
 	struct person ann, bob;
 };
@@ -112,6 +115,14 @@ person_init(struct person *p, uint64_t id)
 	p->lease.events = &lease_events;
 }
 
+static void
+on_ended(void *arg)
+{
+	struct world *w = arg;
+
+	w->ended = true;
+}
+
 static int
 set_up(void **state)
 {
@@ -123,21 +134,21 @@ set_up(void **state)
 	struct world *w = calloc(1, sizeof *w);
 	struct np_error err;
 
-	w->b.loop = ev_loop_new(EVFLAG_AUTO);
-	w->b.config = config_parse(yaml, sizeof yaml - 1, "test", &err);
-	if (w->b.config == NULL)
-		fail_msg("%s", err.text);
-	w->b.platforms = platdir_load();
-	w->b.events = reports_create(w->b.loop);
-	TAILQ_INIT(&w->b.devices);
-	TAILQ_INIT(&w->b.wanting);
-	TAILQ_INIT(&w->b.prompts);
-	TAILQ_INIT(&w->b.forwards);
-	steer_rules_init(&w->b.rules);
+	steer_rules_init(&w->rules);
 	fake_jobs_init(&w->jobs);
-	w->b.jobs = w->jobs.jobs;
-	w->jobs.table = &w->b.jobs;
-	w->b.next_id = 100;
+	w->last_id = 100;
+	w->set = (struct devices_world){.loop = ev_loop_new(EVFLAG_AUTO),
+	    .config = config_parse(yaml, sizeof yaml - 1, "test", &err),
+	    .platforms = platdir_load(),
+	    .jobs = &w->jobs.jobs,
+	    .rules = &w->rules,
+	    .last_id = &w->last_id,
+	    .ended = on_ended,
+	    .arg = w};
+	if (w->set.config == NULL)
+		fail_msg("%s", err.text);
+	w->set.events = reports_create(w->set.loop);
+	w->all = devices_create(&w->set);
 	person_init(&w->ann, 1);
 	person_init(&w->bob, 2);
 	*state = w;
@@ -148,7 +159,7 @@ static void
 turn(struct world *w)
 {
 	for (int i = 0; i < 5; i++)
-		ev_run(w->b.loop, EVRUN_NOWAIT);
+		ev_run(w->set.loop, EVRUN_NOWAIT);
 }
 
 static void
@@ -165,7 +176,7 @@ close_sessions(struct world *w)
 	struct device *dev;
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (dev, &w->b.devices, link) {
+	TAILQ_FOREACH (dev, &w->all->list, link) {
 		while ((e = TAILQ_FIRST(&dev->policy.entries)) != NULL) {
 			struct session *s = link_session(link_of_entry(e));
 			if (s != NULL)
@@ -182,23 +193,19 @@ static int
 tear_down(void **state)
 {
 	struct world *w = *state;
-	struct device *dev;
 
-	w->b.finished = true;
+	devices_close(w->all);
 	person_leave(&w->ann);
 	person_leave(&w->bob);
 	close_sessions(w);
 	turn(w);
-	while ((dev = TAILQ_FIRST(&w->b.devices)) != NULL)
-		device_free(dev);
-	hashtab_finish(&w->b.by_key);
-	hashtab_finish(&w->b.by_name);
+	devices_destroy(w->all);
 	fake_jobs_finish(&w->jobs);
-	steer_rules_finish(&w->b.rules);
-	reports_destroy(w->b.events);
-	platforms_unref(w->b.platforms);
-	config_unref(w->b.config);
-	ev_loop_destroy(w->b.loop);
+	steer_rules_finish(&w->rules);
+	reports_destroy(w->set.events);
+	platforms_unref(w->set.platforms);
+	config_unref((struct config *)(uintptr_t)w->set.config);
+	ev_loop_destroy(w->set.loop);
 	free(w);
 	return 0;
 }
@@ -212,7 +219,7 @@ get(struct world *w, const char *operand)
 	struct device *dev;
 
 	(void)snprintf(name, sizeof name, "%s", operand);
-	dev = device_get(&w->b, &ref, WANT_ANY, &err);
+	dev = device_get(w->all, &ref, WANT_ANY, &err);
 	if (dev == NULL)
 		fail_msg("%s", err.text);
 	return dev;
@@ -265,7 +272,7 @@ test_first_who_waits_has_it_resolved_and_dialled(void **state)
 	wait_for(w, dev, &w->bob); /* on the same session: nothing is dialled */
 	check_told(&w->bob, "assigned");
 	assert_int_equal(w->jobs.submitted, 2);
-	assert_int_equal(w->b.sessions_count, 1);
+	assert_int_equal(w->all->counts.sessions, 1);
 }
 
 static void
@@ -279,9 +286,9 @@ test_session_that_dies_leaves_its_leases_and_the_count(void **state)
 	dialled(w);
 	fake_session_closed(fake_last, REASON_OUTCOME_UNKNOWN, "gone");
 	assert_null(w->ann.lease.link);
-	assert_int_equal(w->b.sessions_count, 0);
+	assert_int_equal(w->all->counts.sessions, 0);
 	assert_true(TAILQ_EMPTY(&dev->policy.entries));
-	assert_true(w->b.waits_due);
+	assert_true(w->ended);
 }
 
 static void
@@ -356,7 +363,7 @@ test_what_the_operator_disabled_lets_nobody_in(void **state)
 
 	assert_int_equal(device_admit(dev, &err), 0);
 	wait_for(w, dev, &w->ann);
-	w->b.rules.all.door = DOOR_SHUT;
+	w->rules.all.door = DOOR_SHUT;
 	device_steer(dev);
 	turn(w);
 	check_told(&w->ann, "failed:disabled");
@@ -372,7 +379,7 @@ test_policy_learns_of_a_platform_whenever_it_is_found(void **state)
 	struct device *dev = get(w, "r1");
 
 	assert_false(dev->policy.shells.given);
-	device_set_platform(dev, platforms_find(w->b.platforms, "cisco_ios"));
+	device_set_platform(dev, platforms_find(w->set.platforms, "cisco_ios"));
 	assert_true(dev->policy.shells.given);
 	assert_ptr_equal(dev->home.platform, dev->platform);
 	device_set_platform(dev, NULL);
@@ -387,7 +394,7 @@ ask(struct world *w, const char *text)
 	struct connect_prompt prompt = {
 	    .job_id = w->jobs.id, .prompt_id = 5, .kind = PROMPT_PASSWORD, .text = text, .echo = false};
 
-	jobs_prompt(&w->b.jobs, &prompt);
+	jobs_prompt(&w->jobs.jobs, &prompt);
 	turn(w);
 }
 
@@ -408,8 +415,8 @@ test_question_goes_to_who_has_a_terminal(void **state)
 	check_told(&w->bob, "ask:password:Password: ");
 	assert_float_equal(w->ann.waiter.pool.deadline, 0, 0); /* her clock stands still meanwhile */
 	fake_now += 60;
-	assert_false(question_answer(&w->b, 1, 5, word)); /* not hers to answer */
-	assert_true(question_answer(&w->b, 2, 5, word));
+	assert_false(question_answer(w->all, 1, 5, word)); /* not hers to answer */
+	assert_true(question_answer(w->all, 2, 5, word));
 	assert_int_equal(w->jobs.answered, 1);
 	assert_float_equal(w->ann.waiter.pool.deadline, fake_now + 10, 0.001);
 	secret_unref(word);
@@ -436,11 +443,11 @@ test_question_of_a_command_is_answered_to_who_asked(void **state)
 	device_enter(dev, &w->ann.waiter);
 	question_ask(&w->ann.waiter, PROMPT_QUESTION, "Really?", true);
 	check_told(&w->ann, "ask:question:Really?");
-	assert_true(question_answer(&w->b, 1, w->ann.prompt_id, NULL));
+	assert_true(question_answer(w->all, 1, w->ann.prompt_id, NULL));
 	check_told(&w->ann, "answered:nothing");
 	question_ask(&w->ann.waiter, PROMPT_QUESTION, "Sure?", true);
 	question_drop(&w->ann.waiter);
-	assert_false(question_answer(&w->b, 1, w->ann.prompt_id, NULL));
+	assert_false(question_answer(w->all, 1, w->ann.prompt_id, NULL));
 }
 
 /* ---- jump hosts ---- */
@@ -450,17 +457,17 @@ test_jump_host_is_made_first_and_carries_the_dial(void **state)
 {
 	struct world *w = *state;
 	struct device *dev = get(w, "r2");
-	struct forward *way;
+	struct waiter *way;
 
 	wait_for(w, dev, &w->ann);
 	resolved(w, "r2", "bastion");
 	assert_int_equal(w->jobs.kind, CONNECT_RESOLVE);
 	resolved(w, "bastion", NULL);
-	way = TAILQ_FIRST(&w->b.forwards);
-	assert_non_null(way);
-	assert_ptr_equal(forward_awaits(way), get(w, "bastion"));
+	way = link_way(link_of_entry(TAILQ_FIRST(&get(w, "r2")->policy.entries)));
+	assert_true(waiter_waits(way));
+	assert_ptr_equal(way->dev, get(w, "bastion"));
 	dialled(w);
-	assert_null(forward_awaits(way));
+	assert_false(waiter_waits(way));
 	assert_int_equal(w->jobs.kind, CONNECT_DIAL);
 	assert_true(w->jobs.ready_fd > 0);
 	check_told(&w->ann, "");
@@ -492,7 +499,7 @@ test_jump_host_that_fails_fails_who_waits_behind_it(void **state)
 	failed(w, REASON_AUTH_FAILED, 0);
 	check_told(&w->ann, "failed:jump_failed");
 	assert_non_null(strstr(w->ann.err.text, "jump host bastion"));
-	assert_true(TAILQ_EMPTY(&w->b.forwards));
+	assert_true(TAILQ_EMPTY(&w->all->forwards));
 }
 
 static void
@@ -513,7 +520,7 @@ test_way_that_is_killed_says_so_behind_it(void **state)
 
 	wait_for(w, get(w, "r2"), &w->ann);
 	resolved(w, "r2", "bastion");
-	forward_kill(TAILQ_FIRST(&w->b.forwards));
+	forward_kill(TAILQ_FIRST(&w->all->forwards));
 	turn(w);
 	check_told(&w->ann, "failed:jump_failed");
 	assert_non_null(strstr(w->ann.err.text, "npctl kill"));
@@ -553,7 +560,7 @@ test_thousands_of_devices_are_all_found_again(void **state)
 		(void)snprintf(name, sizeof name, "host%d", i);
 		assert_ptr_equal(get(w, name), made[i]);
 	}
-	assert_int_equal(w->b.pools_count, 3000);
+	assert_int_equal(w->all->counts.devices, 3000);
 }
 
 static void
@@ -567,11 +574,11 @@ test_unused_device_is_forgotten_but_not_a_refused_login(void **state)
 	resolved(w, "h1", NULL);
 	failed(w, REASON_AUTH_FAILED, 0);
 	person_leave(&w->ann);
-	assert_int_equal(w->b.pools_count, 2);
+	assert_int_equal(w->all->counts.devices, 2);
 	fake_now += 1000;
-	devices_tick(&w->b);
+	devices_tick(w->all);
 	turn(w);
-	assert_int_equal(w->b.pools_count, 1);
+	assert_int_equal(w->all->counts.devices, 1);
 	assert_ptr_equal(get(w, "h1"), refused);
 }
 

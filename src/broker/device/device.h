@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <cjson/cJSON.h>
+
 #include "base/error.h"
 #include "conf/conf.h"
 #include "login/connector.h"
@@ -17,50 +19,84 @@
 #include "target/target.h"
 #include "broker/device/waiter.h"
 
-struct broker;
-struct client;
 struct device;
+struct devices;
+struct ev_loop;
 struct event;
 struct holder;
+struct jobs;
 struct link;
+struct reports;
+struct steer_rules;
 struct trial;
-struct request;
-struct message;
-struct login_files;
 
-/* ---- device_driver.c ---- */
+/* ---- all of them ---- */
+
+/* What devices need of those who have them. */
+struct devices_world {
+	struct ev_loop *loop;
+	const struct config *config; /* in force, until devices_reload() */
+	struct platforms *platforms; /* likewise */
+	struct jobs *jobs;           /* connectors */
+	struct reports *events;
+	const struct steer_rules *rules;
+	const char *agent_socket; /* the daemon's, or NULL */
+	uint64_t *last_id;        /* given to anything: numbers never repeat */
+	/* A session has ended, or a way through one. */
+	void (*ended)(void *arg);
+	void *arg;
+};
+
+struct device_counts {
+	int devices, sessions, ways; /* ways through jump hosts */
+	uint64_t logins, failures;   /* also those of devices that are forgotten */
+};
+
+struct devices *devices_create(const struct devices_world *world) NP_MALLOC;
+/* Sessions and waiters must be gone. */
+void devices_destroy(struct devices *all);
+const struct device_counts *devices_counts(const struct devices *all);
+/* Config and platforms are in force from now on; those before must still be alive. */
+void devices_reload(struct devices *all, const struct config *config, struct platforms *platforms, int *changed);
+/* Every few seconds. */
+void devices_tick(struct devices *all);
+/* Nothing is opened any more for those that are persistent. */
+void devices_rest(struct devices *all);
+/* Everything is being closed: nothing is opened any more. */
+void devices_close(struct devices *all);
+/* Nobody is asked any more, and connectors are told so. */
+void devices_drop_questions(struct devices *all);
+
+/* ---- found ---- */
 
 enum broker_want {
 	WANT_ANY,    /* whatever the device is driven by */
 	WANT_SHELL,  /* an interactive command line: privilege, configuration */
 	WANT_CHANNEL /* a channel of its own: a terminal of a person, a subsystem, a forwarded connection */
 };
-struct platforms *broker_platforms_load(const struct config *config);
-int broker_driver_choose(const struct broker *b, const struct platforms *set, const struct device_conf *device,
-    enum broker_want want, struct platform **platform, struct np_error *err);
-void broker_driver_apply(struct device_conf *device, const struct platform *platform);
-int broker_driver_again(const struct platforms *set, const struct device *dev, const struct device_conf *device,
-    struct platform **platform, struct np_error *err);
-bool broker_driver_is_default(const struct broker *b, const struct platforms *set, const struct device_conf *device,
-    const struct platform *platform);
-/* The policy learns what the device's platform says about keep-alives. */
-void device_tell_platform(struct device *dev);
-int broker_check_params(const struct device *dev, const struct exec_params *params, struct np_error *err);
+
+/* Made when it is asked for first; NULL with err. */
+struct device *device_get(
+    struct devices *all, const struct device_ref *ref, enum broker_want want, struct np_error *err);
+/* The one after; NULL: the first, and after the last. */
+struct device *device_next(const struct devices *all, const struct device *after);
 /* Its server runs no commands on channels: the device that has its shells, or NULL with err. */
 struct device *device_prefer_shells(struct device *dev, struct np_error *err);
 
-/* ---- device.c ---- */
+struct platforms *broker_platforms_load(const struct config *config);
+/*
+ * The platform (no reference is taken; NULL: channels) that a device of this entry has for what is wanted; all may be
+ * NULL: nothing was recognised before.  0, or -1 with err: it cannot do that.
+ */
+int device_choose_driver(const struct devices *all, const struct platforms *set, const struct device_conf *conf,
+    enum broker_want want, struct platform **platform, struct np_error *err) NP_MUST_CHECK;
+/* What one of the drivers understands and that of the device cannot do is refused: 0, or -1 with err. */
+int device_check_params(const struct device *dev, const struct exec_params *params, struct np_error *err) NP_MUST_CHECK;
 
-struct device *device_get(struct broker *b, const struct device_ref *ref, enum broker_want want, struct np_error *err);
-struct device_conf *device_make_conf(const struct config *config, const struct device_ref *ref, struct np_error *err);
+/* ---- its sessions ---- */
+
+/* Its policy is asked before this turn is over; something has changed. */
 void device_kick(struct device *dev);
-void devices_kick_room(struct broker *b);
-struct pool_room device_room(const struct device *dev);
-struct pool_entry *device_longer_unused(const struct device *dev, struct pool_entry *best);
-void device_free(struct device *dev);
-
-/* ---- device_link.c ---- */
-
 /* Makes a session that nobody gets; it may have failed when this returns. */
 void device_try(struct device *dev, struct target *target, struct trial *t);
 /* Nobody gets it any more, nor those that it carries as a jump host: they would hold it. */
@@ -68,26 +104,21 @@ void device_drain_link(struct link *link, const char *why);
 /* The session of the device whose shell is kept by holder, or NULL. */
 struct link *device_kept(const struct device *dev, const struct holder *holder);
 
-/* ---- device_steer.c ---- */
+/* ---- what an operator says ---- */
 
-/* Tells the policy what the operator has said about it. */
+/* Tells the policy what has been said about it. */
 void device_steer(struct device *dev);
 /* Whether a new request may come in: 0, or -1 with err (disabled, with the operator's text). */
 int device_admit(const struct device *dev, struct np_error *err) NP_MUST_CHECK;
+/* It makes no session by itself any more, until a request comes or it is configured anew. */
+void device_rest(struct device *dev);
+/* Log-ins are allowed again, whatever failed. */
+void device_unblock(struct device *dev, bool credentials_changed);
+/* The credentials may have changed: one log-in shows whether they still open the door. */
+void device_doubt(struct device *dev);
 
-/* ---- device_known.c ---- */
+/* ---- facts ---- */
 
-/* Reads what former brokers found out; a file that cannot be used is as none. */
-cJSON *device_known_load(void);
-/* The platform that a device of this name turned out to have, or NULL. */
-const char *device_known(const struct broker *b, const char *device);
-/* It is of that platform from now on; NULL: nobody knows. */
-void device_know(struct broker *b, const char *device, const char *platform);
-
-/* ---- device_facts.c ---- */
-
-/* The one after; NULL: the first, and after the last. */
-struct device *device_next(const struct broker *b, const struct device *after);
 const struct device_conf *device_settings(const struct device *dev);
 /* Whose max_connections counts: its name, or host[:port] for all its users. */
 const char *device_alias(const struct device *dev);
@@ -102,57 +133,32 @@ uint64_t device_requests_done(const struct device *dev);
 bool device_is_retired(const struct device *dev);
 /* Its policy is asked before this turn is over. */
 bool device_is_kicked(struct device *dev);
+struct pool_room device_room(const struct device *dev);
 /* What commands of that operand would use now; NULL: not known. */
-const struct target *device_target_of(struct broker *b, const char *operand);
-/* It makes no session by itself any more, until a request comes or it is configured anew. */
-void device_rest(struct device *dev);
-/* The same, whoever waits: the broker ends. */
-void device_want_nothing(struct device *dev);
-/* The credentials may have changed: one log-in shows whether they still open the door. */
-void device_doubt(struct device *dev);
+const struct target *device_target_of(struct devices *all, const char *operand);
 /* A request of it has ended. */
 void device_served(struct device *dev);
 
-/* ---- device_access.c ---- */
+/* ---- questions to people (question.c) ---- */
 
-void device_freshen(struct device *dev);
-void device_unblock(struct device *dev, bool credentials_changed);
-void device_failed(struct device *dev, struct login_files *tried, uint64_t agent_hash);
-
-/* ---- device_reload.c ---- */
-
-void devices_reload(struct broker *b, struct config *config, struct platforms *platforms, int *changed);
-bool broker_ref_is_adhoc(const struct config *config, const struct device_ref *ref);
-int devices_make_room(struct broker *b, struct np_error *err);
-void devices_tick(struct broker *b);
-
-/* ---- question.c ---- */
-
+/* Asks the person behind w, whose command waits for it (the caller has seen that there is one): ops->answered. */
 void question_ask(struct waiter *w, enum prompt_kind kind, const char *text, bool echo);
-/* Who can be asked about the login of this session, or NULL. */
-struct waiter *link_audience(const struct link *link, int depth);
+/* The command asks no longer: it ended, or the device went on by itself. */
 void question_drop(struct waiter *w);
-void questions_reassign(struct broker *b, uint64_t asked);
-bool question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, struct secret *value);
-void broker_prompts_drop(struct device *dev);
+/* The person who was asked has left: the next one who waits is, or it is given up. */
+void questions_reassign(struct devices *all, uint64_t asked);
+/* False: nobody was asked this. */
+bool question_answer(struct devices *all, uint64_t asked, uint64_t prompt_id, struct secret *value);
 
-/* ---- device_report.c ---- */
+/* ---- shown ---- */
 
 /* Names the device in a record. */
 void device_name_event(struct event *e, const struct device *dev);
 /* And what stands in the way of the next attempt. */
 void device_name_block(struct event *e, const struct device *dev);
-/* Something may have changed the word for the device's state: told if it did. */
-void device_report_state(struct device *dev);
-/* The pool is forgotten: its device is idle again. */
-void device_report_forgotten(struct device *dev);
-void device_report_resolve_failed(struct device *dev, const struct np_error *err);
-
-/* ---- device_json.c ---- */
-
 /* brief: without the texts of errors. */
 cJSON *device_json(struct device *dev, bool brief, double now);
 /* A configured device that nobody has used yet. */
-cJSON *device_json_unused(const struct broker *b, const struct device_conf *d);
+cJSON *device_json_unused(const struct devices *all, const struct device_conf *d);
 
 #endif

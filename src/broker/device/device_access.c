@@ -2,10 +2,10 @@
  * The door to a device: requests that want in, what blocks log-ins after a failure, and what lifts the block; also the
  * answer of `ssh -G` that says where the door is.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
 #include "broker/device/device_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -69,7 +69,7 @@ static void
 unresolve(struct device *dev, const char *why)
 {
 	log_info("pool", "%s: %s: resolving again", dev->conf->name, why);
-	dev->policy.resolved = false;
+	pool_unresolve(&dev->policy);
 }
 
 /* What the warm path checks, a few stat calls: have the files changed that decided where and how we connect? */
@@ -210,10 +210,10 @@ device_wait(struct device *dev, struct waiter *w)
 		return;
 	struct attempt attempt = {.kind = CONNECT_AGENT_KEYS,
 	    .target = dev->target,
-	    .agent_socket = w->agent_socket != NULL ? w->agent_socket : dev->broker->options.agent_socket,
+	    .agent_socket = w->agent_socket != NULL ? w->agent_socket : dev->all->world.agent_socket,
 	    .ready_fd = -1,
 	    .timeout = AGENT_TIMEOUT};
-	job_submit(&dev->broker->jobs, &dev->agent, &attempt);
+	job_submit(dev->all->world.jobs, &dev->agent, &attempt);
 }
 
 static void
@@ -288,3 +288,57 @@ on_agent_notice(struct job *j, const char *text)
 
 const struct job_events device_resolve_events = {.done = on_resolved, .notice = on_resolve_notice};
 const struct job_events device_agent_events = {.done = on_agent_keys, .notice = on_agent_notice};
+
+/* ---- what the operator has said ---- */
+
+/* Those who wait for a way through a jump host waited for nothing they could be blamed for. */
+static void
+restart_forwards(struct device *dev)
+{
+	struct pool_waiter *w;
+
+	TAILQ_FOREACH (w, &dev->policy.waiters, link) {
+		if (w->slotless && w->deadline > 0)
+			w->deadline = clock_now() + waiter_of(w)->queue_timeout;
+	}
+}
+
+static void
+fail_held(struct device *dev)
+{
+	struct np_error err;
+
+	if (device_admit(dev, &err) == -1)
+		device_fail_held(dev, &err);
+}
+
+void
+device_steer(struct device *dev)
+{
+	struct steer_rule about = steer_rules_about(dev->all->world.rules, dev->conf->name, dev->device_name);
+	struct pool *p = &dev->policy;
+	bool resumed = p->paused && about.pause != PAUSE_ON;
+
+	p->paused = about.pause == PAUSE_ON;
+	p->disabled = about.door == DOOR_SHUT;
+	p->draining = about.door == DOOR_DRAINING;
+	snprintf(p->disabled_text, sizeof(p->disabled_text), "%s", about.text);
+	if (resumed)
+		restart_forwards(dev);
+	if (p->disabled)
+		fail_held(dev);
+	device_kick(dev);
+}
+
+int
+device_admit(const struct device *dev, struct np_error *err)
+{
+	const struct pool *p = &dev->policy;
+
+	if (!p->disabled && !p->draining)
+		return 0;
+	if (p->disabled_text[0] != '\0')
+		return error_set(err, REASON_DISABLED, "%s", p->disabled_text);
+	return error_set(
+	    err, REASON_DISABLED, "%s by the operator (npctl enable)", p->disabled ? "disabled" : "drained");
+}

@@ -4,13 +4,18 @@
 #include <string.h>
 
 #include "broker/device/device_impl.h"
-#include "broker/broker_impl.h"
 #include "base/clock.h"
 
-struct device *
-device_next(const struct broker *b, const struct device *after)
+const struct device_counts *
+devices_counts(const struct devices *all)
 {
-	return after == NULL ? TAILQ_FIRST(&b->devices) : TAILQ_NEXT(after, link);
+	return &all->counts;
+}
+
+struct device *
+device_next(const struct devices *all, const struct device *after)
+{
+	return after == NULL ? TAILQ_FIRST(&all->list) : TAILQ_NEXT(after, link);
 }
 
 const struct device_conf *
@@ -62,11 +67,11 @@ device_is_kicked(struct device *dev)
 }
 
 const struct target *
-device_target_of(struct broker *b, const char *operand)
+device_target_of(struct devices *all, const char *operand)
 {
 	struct device *dev;
 
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(all, NULL); dev != NULL; dev = device_next(all, dev)) {
 		if (dev->retired || dev->ref.operand == NULL || dev->ref.overrides != NULL ||
 		    strcmp(dev->ref.operand, operand) != 0)
 			continue;
@@ -80,19 +85,13 @@ device_target_of(struct broker *b, const char *operand)
 void
 device_rest(struct device *dev)
 {
-	pool_rest(&dev->policy);
-}
-
-void
-device_want_nothing(struct device *dev)
-{
-	dev->policy.persistent_wanted = false;
+	pool_rest(&dev->policy, false);
 }
 
 void
 device_doubt(struct device *dev)
 {
-	dev->policy.proven = false;
+	pool_doubt(&dev->policy);
 }
 
 void
@@ -100,4 +99,35 @@ device_served(struct device *dev)
 {
 	dev->last_used = clock_now();
 	dev->requests_done++;
+}
+
+/* ---- asked once the turn is over ---- */
+
+void
+device_kick(struct device *dev)
+{
+	ev_feed_event(dev->all->world.loop, &dev->kick, EV_CUSTOM);
+}
+
+/* A session ended or a lease did: who waits for room outside its own pool asks again. */
+void
+devices_kick_room(struct devices *all)
+{
+	struct device *dev;
+
+	TAILQ_FOREACH (dev, &all->wanting, wants)
+		device_kick(dev);
+}
+
+void
+device_want_room(struct device *dev, bool wants)
+{
+	if (dev->wants_room == wants)
+		return;
+	dev->wants_room = wants;
+	dev->all->rooms_wanted += wants ? 1 : -1;
+	if (wants)
+		TAILQ_INSERT_TAIL(&dev->all->wanting, dev, wants);
+	else
+		TAILQ_REMOVE(&dev->all->wanting, dev, wants);
 }

@@ -18,9 +18,12 @@
 #include "base/hashtab.h"
 #include "broker/device/device.h"
 #include "broker/link/link.h"
+#include "broker/report/report.h"
+#include "broker/steer/steer.h"
 #include <ev.h>
 
 #define BROKER_AGENT_HASHES 16
+#define FORWARD_HOPS_MAX 8 /* jump hosts behind each other */
 
 /* A question of a connector or of a command, on its way to a person. */
 struct broker_prompt {
@@ -40,11 +43,11 @@ struct broker_prompt {
 /* One pool key: how its device is reached, its policy, and what the policy must be told. */
 struct device {
 	TAILQ_ENTRY(device) link;
-	struct broker *broker;
+	struct devices *all;
 	struct link_home home; /* of its sessions */
 	char *key;
-	struct hash_entry by_key;  /* broker.by_key */
-	struct hash_entry by_name; /* broker.by_name, of device_name */
+	struct hash_entry by_key;  /* devices.by_key */
+	struct hash_entry by_name; /* devices.by_name, of device_name */
 	struct device_ref ref;
 	char *device_name;         /* whose max_connections counts: the device's name, or host[:port] */
 	struct device *sibling;    /* the next pool of that name, in a ring; itself when there is no other */
@@ -68,28 +71,95 @@ struct device {
 	bool adhoc;                /* the configuration names no such device */
 	bool retired;              /* the configuration allows it no longer: it ends with its sessions */
 	bool wants_room;           /* a limit outside stood in the way: */
-	TAILQ_ENTRY(device) wants; /* broker.wanting */
+	TAILQ_ENTRY(device) wants; /* devices.wanting */
 	double last_used;          /* a request began or ended */
 	uint64_t requests_done;
 	uint64_t logins, failures;    /* attempts to make a session that did, and that did not */
 	uint64_t bytes_in, bytes_out; /* of sessions that are gone */
-	uint64_t serial;              /* of the broker's row of ids */
+	uint64_t serial;              /* device_id() */
 	const char *told_state;       /* the last word that events gave for it; NULL: none yet */
 };
 
+/* All of them; the devices of a broker know nothing else of it. */
+struct devices {
+	struct devices_world world;
+	TAILQ_HEAD(, device) list;
+	TAILQ_HEAD(, device) wanting; /* room, for another session */
+	int rooms_wanted;             /* how many they are */
+	struct hashtab by_key, by_name;
+	TAILQ_HEAD(, broker_prompt) prompts;
+	TAILQ_HEAD(, forward) forwards;
+	cJSON *recognised; /* device name: platform */
+	struct device_counts counts;
+	uint32_t random;
+	bool rests, closed; /* devices_rest(), devices_close() */
+};
+
+static inline uint64_t
+devices_next_id(struct devices *all)
+{
+	return ++*all->world.last_id;
+}
+
 /* ---- device.c ---- */
 
+void device_init_turns(struct device *dev);
+/* The idle session of the device, if it is unused for longer than best (NULL: none yet), else best. */
+struct pool_entry *device_longer_unused(const struct device *dev, struct pool_entry *best);
+
+/* ---- device_facts.c ---- */
+
+/* A limit outside of its policy stands in the way of another session, or no longer. */
+void device_want_room(struct device *dev, bool wants);
+/* A session ended or a lease did: who waits for room outside its own policy asks again. */
+void devices_kick_room(struct devices *all);
+
+/* ---- device_make.c ---- */
+
+/* Sessions and requests must be gone. */
+void device_free(struct device *dev);
+/* Nobody uses it, nor has for long, and nothing that it knows is of any worth. */
+bool device_is_forgettable(const struct device *dev, double now);
+/* It goes by this key from now on (taken over). */
+void device_set_key(struct device *dev, char *key);
+
+/* ---- device_conf.c ---- */
+
+/* What a reference means under a configuration. */
+struct device_plan {
+	struct device_conf *conf;
+	struct platform *platform; /* no reference; NULL: channels */
+	bool is_default;           /* requests that leave the driver open go to this one */
+	bool adhoc;
+};
+
+int device_plan(const struct devices *all, const struct config *config, const struct platforms *set,
+    const struct device_ref *ref, enum broker_want want, struct device_plan *plan, struct np_error *err) NP_MUST_CHECK;
+bool device_ref_is_adhoc(const struct device_ref *ref, const struct config *config);
+/* Whose max_connections counts: to be freed. */
+char *device_budget_name(const struct config *config, const struct device_ref *ref, const struct device_conf *conf);
 void device_set_conf(struct device *dev, struct device_conf *conf);
 /* A reference is taken; NULL: channels. */
 void device_set_platform(struct device *dev, struct platform *platform);
-/* It goes by this key from now on (taken over). */
-void device_set_key(struct device *dev, char *key);
-struct device *device_next_of_key(const struct device *dev);
+/* It is this one after all, as its login has shown. */
+void device_turn_out(struct device *dev, struct platform *platform, bool known);
 
 /* ---- device_access.c ---- */
 
 extern const struct job_events device_resolve_events;
 extern const struct job_events device_agent_events;
+/* What the warm path checks: have the files changed that decided where and how we connect? */
+void device_freshen(struct device *dev);
+void device_failed(struct device *dev, struct login_files *tried, uint64_t agent_hash);
+
+/* ---- device_known.c ---- */
+
+/* Reads what former brokers found out; a file that cannot be used is as none. */
+cJSON *device_known_load(void);
+/* The platform that a device of this name turned out to have, or NULL. */
+const char *device_known(const struct devices *all, const char *device);
+/* It is of that platform from now on; NULL: nobody knows. */
+void device_know(struct devices *all, const char *device, const char *platform);
 
 /* ---- device_link.c ---- */
 
@@ -100,15 +170,25 @@ void device_take_back(struct link *link);
 
 /* ---- device_report.c ---- */
 
+/* Something may have changed the word for the device's state: told if it did. */
+void device_report_state(struct device *dev);
+/* The device is forgotten: it is idle again. */
+void device_report_forgotten(struct device *dev);
+void device_report_resolve_failed(struct device *dev, const struct np_error *err);
 void device_report_up(const struct device *dev, const struct link *link);
 void device_report_failed(const struct device *dev, struct link *link, const struct np_error *err);
 void device_report_down(const struct device *dev, struct link *link, const struct np_error *why);
 
 /* ---- question.c ---- */
 
+/* Who can be asked about the login of this session, or NULL. */
+struct waiter *link_audience(const struct link *link, int depth);
 void question_of_login(struct device *dev, struct link *link, const struct connect_prompt *prompt);
+/* Something that the login of link has to say; NULL: what goes before all log-ins has. */
 void notice_of_login(struct device *dev, struct link *link, const char *text);
 /* Who asked has gone (the server closed the connection, the attempt was given up): nobody wants the answer. */
-void questions_drop_job(struct broker *b, uint64_t job_id);
+void questions_drop_job(struct devices *all, uint64_t job_id);
+/* The device goes. */
+void questions_drop_device(struct device *dev);
 
 #endif

@@ -1,7 +1,6 @@
 /*
  * A device as `status` shows it; never shows a secret or a command.
  */
-#include "broker/broker_impl.h"
 #include "broker/device/device_impl.h"
 #include "wire/json.h"
 #include "base/xalloc.h"
@@ -97,7 +96,7 @@ device_json(struct device *dev, bool brief, double now)
 	if (dev->platform != NULL)
 		cJSON_AddStringToObject(o, "platform", dev->platform->name);
 	cJSON_AddStringToObject(o, "state", pool_state_word(&dev->policy));
-	cJSON_AddBoolToObject(o, "configured", config_device(dev->broker->config, dev->conf->name) != NULL);
+	cJSON_AddBoolToObject(o, "configured", config_device(dev->all->world.config, dev->conf->name) != NULL);
 	cJSON_AddNumberToObject(o, "sessions", sum.sessions);
 	cJSON_AddNumberToObject(o, "channels_used", sum.used);
 	cJSON_AddNumberToObject(o, "channels_max", sum.max);
@@ -113,13 +112,13 @@ device_json(struct device *dev, bool brief, double now)
 	cJSON_AddNumberToObject(o, "bytes_in", (double)sum.bytes_in);
 	cJSON_AddNumberToObject(o, "bytes_out", (double)sum.bytes_out);
 	cJSON_AddBoolToObject(o, "persistent", dev->policy.persistent_wanted);
-	steer_json_add(o, &dev->broker->rules, dev->conf->name, dev->device_name);
+	steer_json_add(o, dev->all->world.rules, dev->conf->name, dev->device_name);
 	add_last_error(o, &dev->policy, brief, now);
 	return o;
 }
 
 cJSON *
-device_json_unused(const struct broker *b, const struct device_conf *d)
+device_json_unused(const struct devices *all, const struct device_conf *d)
 {
 	static const char *const zeros[] = {"sessions", "channels_used", "channels_max", "running", "queued"};
 	static const char *const nulls[] = {"rtt_ms", "last_used", "age"};
@@ -139,7 +138,7 @@ device_json_unused(const struct broker *b, const struct device_conf *d)
 	for (size_t i = 0; i < NP_COUNT(more_zeros); i++)
 		cJSON_AddNumberToObject(o, more_zeros[i], 0);
 	cJSON_AddBoolToObject(o, "persistent", d->args.persistent);
-	steer_json_add(o, &b->rules, d->name, NULL);
+	steer_json_add(o, all->world.rules, d->name, NULL);
 	cJSON_AddNullToObject(o, "last_error");
 	return o;
 }

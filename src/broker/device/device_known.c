@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker/broker_impl.h"
 #include "broker/device/device_impl.h"
 #include "base/log.h"
 #include "base/paths.h"
@@ -77,9 +76,9 @@ write_file(const char *path, const char *text)
 }
 
 static void
-save(const struct broker *b)
+save(const struct devices *all)
 {
-	char *path = memory_path(), *text = cJSON_Print(b->recognised);
+	char *path = memory_path(), *text = cJSON_Print(all->recognised);
 
 	if (path != NULL && write_file(path, text) == -1)
 		log_warning("platform", "%s: cannot be written: %s", path, strerror(errno));
@@ -89,19 +88,19 @@ save(const struct broker *b)
 
 /* The platform that a device of this name turned out to have, or NULL. */
 const char *
-device_known(const struct broker *b, const char *device)
+device_known(const struct devices *all, const char *device)
 {
-	const cJSON *name = cJSON_GetObjectItemCaseSensitive(b->recognised, device);
+	const cJSON *name = cJSON_GetObjectItemCaseSensitive(all->recognised, device);
 
 	return cJSON_IsString(name) ? name->valuestring : NULL;
 }
 
 /* It is of that platform from now on; NULL: nobody knows. */
 void
-device_know(struct broker *b, const char *device, const char *platform)
+device_know(struct devices *all, const char *device, const char *platform)
 {
-	cJSON_DeleteItemFromObjectCaseSensitive(b->recognised, device);
+	cJSON_DeleteItemFromObjectCaseSensitive(all->recognised, device);
 	if (platform != NULL)
-		cJSON_AddStringToObject(b->recognised, device, platform);
-	save(b);
+		cJSON_AddStringToObject(all->recognised, device, platform);
+	save(all);
 }

@@ -2,7 +2,6 @@
  * A device's sessions: made when its policy says so, or for a trial; what they tell is passed on to the policy, to who
  * listens, and to whoever else waits for room.
  */
-#include "broker/broker_impl.h"
 #include "broker/device/device_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -25,7 +24,7 @@ on_needs_way(struct link *link)
 static void
 on_gives_way_up(struct link *link, const char *why)
 {
-	forward_give_up(link_forward(link), why);
+	forward_give_up(link_way(link), why);
 }
 
 /* ---- the login ---- */
@@ -45,7 +44,7 @@ on_notice(struct link *link, const char *text)
 static void
 on_dialled(struct link *link, uint64_t job)
 {
-	questions_drop_job(device_of(link)->broker, job);
+	questions_drop_job(device_of(link)->all, job);
 }
 
 /* What was dialled is not where the device is now. */
@@ -68,7 +67,7 @@ on_ready(struct link *link)
 	if (is_outdated(dev, link))
 		pool_drain(link_entry(link), "its configuration changed while it connected");
 	dev->logins++;
-	dev->broker->logins++;
+	dev->all->counts.logins++;
 	device_report_up(dev, link);
 	device_kick(dev);
 }
@@ -85,7 +84,7 @@ on_failed(struct link *link, const struct np_error *err, uint64_t agent_hash)
 	pool_connect_failed(&dev->policy, link_entry(link), err, clock_now());
 	if (err->reason != REASON_CANCELLED && err->reason != REASON_SHUTTING_DOWN) { /* those are nobody's failure */
 		dev->failures++;
-		dev->broker->failures++;
+		dev->all->counts.failures++;
 	}
 	if (!trial || err->reason != REASON_CANCELLED)
 		device_report_failed(dev, link, err);
@@ -109,20 +108,19 @@ static void
 on_gone(struct link *link)
 {
 	struct device *dev = device_of(link);
-	struct broker *b = dev->broker;
+	struct devices *all = dev->all;
 	struct session_stats stats = link_stats(link);
 
 	dev->bytes_in += stats.bytes_in;
 	dev->bytes_out += stats.bytes_out;
 	if (link_entry(link)->pool != NULL)
 		pool_entry_remove(link_entry(link));
-	if (link_forward(link) != NULL)
-		forward_end(link_forward(link));
-	b->sessions_count--;
-	b->idle_due = true;
-	broker_note_end(b);
+	if (link_way(link) != NULL)
+		forward_end(link_way(link));
+	all->counts.sessions--;
+	all->world.ended(all->world.arg);
 	device_kick(dev);
-	devices_kick_room(b);
+	devices_kick_room(all);
 }
 
 static void
@@ -132,7 +130,7 @@ on_alive(struct link *link, double rtt)
 
 	pool_alive(link_entry(link), clock_now());
 	if (rtt >= 0)
-		metrics_rtt(dev->broker->events->metrics, rtt);
+		metrics_rtt(dev->all->world.events->metrics, rtt);
 	device_kick(dev);
 }
 
@@ -158,7 +156,7 @@ on_freed(struct link *link, bool carried)
 	else
 		pool_release(link_entry(link), clock_now());
 	device_kick(dev);
-	devices_kick_room(dev->broker);
+	devices_kick_room(dev->all);
 }
 
 /* When that is over is the policy's to say: others may want the shell. */
@@ -198,19 +196,17 @@ static void
 on_recognised(struct link *link, const struct platform *found)
 {
 	struct device *dev = device_of(link);
-	struct broker *b = dev->broker;
-	struct platform *platform = platforms_find(b->platforms, found != NULL ? found->name : PLATFORM_AUTODETECT);
+	struct devices *all = dev->all;
+	struct platform *platform =
+	    platforms_find(all->world.platforms, found != NULL ? found->name : PLATFORM_AUTODETECT);
 
 	if (platform == NULL)
 		return;
 	if (found == NULL)
 		log_info(
 		    "platform", "%s: is %s no longer: to be recognised again", dev->conf->name, dev->platform->name);
-	device_know(b, dev->conf->name, found != NULL ? found->name : NULL);
-	device_set_platform(dev, platform);
-	broker_driver_apply(dev->conf, dev->platform);
-	if (found != NULL)
-		dev->is_default = broker_driver_is_default(b, b->platforms, dev->conf, dev->platform);
+	device_know(all, dev->conf->name, found != NULL ? found->name : NULL);
+	device_turn_out(dev, platform, found != NULL);
 }
 
 const struct link_events device_link_events = {
@@ -237,10 +233,9 @@ const struct link_events device_link_events = {
 static struct link *
 make(struct device *dev, const struct link_wishes *wishes)
 {
-	struct broker *b = dev->broker;
+	struct devices *all = dev->all;
 
-	b->sessions_count++;
-	b->idle_since = 0;
+	all->counts.sessions++;
 	return link_create(&dev->home, wishes);
 }
 
@@ -254,22 +249,20 @@ choose_agent(const struct device *dev, struct pool_waiter *w)
 		if (waiter_of(w)->agent_socket != NULL)
 			return waiter_of(w)->agent_socket;
 	}
-	return dev->broker->options.agent_socket;
+	return dev->all->world.agent_socket;
 }
 
 void
 device_connect(struct device *dev, const struct pool_action *action)
 {
 	const struct waiter *w = action->private_use && action->waiter != NULL ? waiter_of(action->waiter) : NULL;
-	const struct link_wishes wishes = {.id = broker_next_id(dev->broker),
+	const struct link_wishes wishes = {.id = devices_next_id(dev->all),
 	    .target = dev->target,
 	    .agent_socket = choose_agent(dev, action->waiter),
 	    .records = w != NULL && w->records,
 	    .sees_login = w != NULL && w->sees_login};
 	struct link *link = make(dev, &wishes);
 
-	link_entry(link)->private_use = action->private_use;
-	link_entry(link)->private_for = w != NULL ? w->pool.id : 0;
 	pool_connect_started(&dev->policy, link_entry(link), wishes.id, clock_now());
 	link_begin(link);
 }
@@ -277,9 +270,9 @@ device_connect(struct device *dev, const struct pool_action *action)
 void
 device_try(struct device *dev, struct target *target, struct trial *t)
 {
-	const struct link_wishes wishes = {.id = broker_next_id(dev->broker),
+	const struct link_wishes wishes = {.id = devices_next_id(dev->all),
 	    .target = target,
-	    .agent_socket = t->agent_socket != NULL ? t->agent_socket : dev->broker->options.agent_socket,
+	    .agent_socket = t->agent_socket != NULL ? t->agent_socket : dev->all->world.agent_socket,
 	    .trial = t};
 	struct link *link = make(dev, &wishes);
 

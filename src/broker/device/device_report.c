@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "broker/broker_impl.h"
 #include "broker/device/device_impl.h"
 #include "base/clock.h"
 
@@ -43,7 +42,7 @@ tell_state(struct device *dev, const char *word)
 		e.err = &dev->policy.last_error;
 		device_name_block(&e, dev);
 	}
-	report_emit(dev->broker->events, &e);
+	report_emit(dev->all->world.events, &e);
 }
 
 void
@@ -67,7 +66,7 @@ device_report_resolve_failed(struct device *dev, const struct np_error *err)
 	device_name_event(&e, dev);
 	e.err = err;
 	device_name_block(&e, dev);
-	report_emit(dev->broker->events, &e);
+	report_emit(dev->all->world.events, &e);
 }
 
 /* ---- sessions ---- */
@@ -94,7 +93,7 @@ device_report_failed(const struct device *dev, struct link *link, const struct n
 	e.err = err;
 	e.duration = clock_now() - link_entry(link)->created;
 	device_name_block(&e, dev);
-	report_emit(dev->broker->events, &e);
+	report_emit(dev->all->world.events, &e);
 }
 
 void
@@ -106,7 +105,7 @@ device_report_up(const struct device *dev, const struct link *link)
 	name_session(&e, dev, link);
 	e.auth = link_auth(link);
 	e.connect = link_connect_seconds(link);
-	report_emit(dev->broker->events, &e);
+	report_emit(dev->all->world.events, &e);
 }
 
 void
@@ -123,5 +122,5 @@ device_report_down(const struct device *dev, struct link *link, const struct np_
 	e.commands = (int64_t)link_commands(link);
 	e.bytes_in = (int64_t)stats.bytes_in;
 	e.bytes_out = (int64_t)stats.bytes_out;
-	report_emit(dev->broker->events, &e);
+	report_emit(dev->all->world.events, &e);
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "broker/broker_impl.h"
 #include "broker/device/device_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,7 +18,7 @@ enum forward_state { FORWARD_WAITING, FORWARD_OPEN, FORWARD_CLOSING };
 /* Owned by the broker's list. */
 struct forward {
 	TAILQ_ENTRY(forward) entry; /* broker.forwards */
-	struct broker *broker;
+	struct devices *all;
 	enum forward_state state;
 	struct waiter waiter; /* of the jump host */
 	struct lease lease;
@@ -67,7 +66,7 @@ of_waiter(struct waiter *w)
 static void
 forward_free(struct forward *f)
 {
-	struct broker *b = f->broker;
+	struct devices *all = f->all;
 	struct device *dev = f->waiter.dev;
 
 	device_unwait(&f->waiter);
@@ -75,9 +74,9 @@ forward_free(struct forward *f)
 	dev->last_used = clock_now();
 	dev->requests_done++;
 	device_enter(NULL, &f->waiter);
-	broker_note_end(b);
-	b->requests_count--;
-	TAILQ_REMOVE(&b->forwards, f, entry);
+	all->world.ended(all->world.arg);
+	all->counts.ways--;
+	TAILQ_REMOVE(&all->forwards, f, entry);
 	free(f);
 }
 
@@ -88,7 +87,7 @@ let_go(struct forward *f)
 	struct link *link = f->link;
 
 	if (link != NULL)
-		link_set_forward(link, NULL);
+		link_set_way(link, NULL);
 	f->link = NULL;
 	return link;
 }
@@ -117,8 +116,10 @@ fail(struct forward *f, const struct np_error *why)
 }
 
 void
-forward_end(struct forward *f)
+forward_end(struct waiter *way)
 {
+	struct forward *f = of_waiter(way);
+
 	let_go(f);
 	if (f->state == FORWARD_WAITING) {
 		forward_free(f);
@@ -130,12 +131,12 @@ forward_end(struct forward *f)
 }
 
 void
-forward_give_up(struct forward *f, const char *why)
+forward_give_up(struct waiter *way, const char *why)
 {
 	struct np_error err;
 
 	error_set(&err, REASON_CANCELLED, "%s", why);
-	fail(f, &err);
+	fail(of_waiter(way), &err);
 }
 
 void
@@ -195,8 +196,8 @@ on_assigned(struct waiter *w, struct link *jump)
 		return;
 	}
 	forward_move(f, FORWARD_OPEN);
-	f->relay =
-	    relay_create(f->broker->loop, link_session(jump), target->host, target->port, pair[0], &relay_callbacks, f);
+	f->relay = relay_create(
+	    f->all->world.loop, link_session(jump), target->host, target->port, pair[0], &relay_callbacks, f);
 	link_dial_over(f->link, pair[1], w->dev->conf->name);
 }
 
@@ -261,7 +262,7 @@ is_awaited_by(const struct device *dev, const struct device *behind, int depth)
  * configured device is looked up in the ssh configuration file that the device behind it named.
  */
 static struct device_ref
-jump_ref(const struct broker *b, const char *chain, const char *ssh_config)
+jump_ref(const struct devices *all, const char *chain, const char *ssh_config)
 {
 	const char *last = strrchr(chain, ',');
 	struct device_ref ref = {.operand = xstrdup(last != NULL ? last + 1 : chain)};
@@ -272,7 +273,7 @@ jump_ref(const struct broker *b, const char *chain, const char *ssh_config)
 		cJSON_AddStringToObject(o, "proxy_jump", before);
 		free(before);
 	}
-	if (ssh_config != NULL && config_device(b->config, ref.operand) == NULL)
+	if (ssh_config != NULL && config_device(all->world.config, ref.operand) == NULL)
 		cJSON_AddStringToObject(o, "ssh_config", ssh_config);
 	if (cJSON_GetArraySize(o) > 0) {
 		char *printed = cJSON_PrintUnformatted(o);
@@ -287,10 +288,10 @@ jump_ref(const struct broker *b, const char *chain, const char *ssh_config)
 static struct device *
 find_jump(struct device *dev, const struct target *target, struct np_error *err)
 {
-	struct device_ref ref = jump_ref(dev->broker, target->proxy_jump, dev->conf->ssh_config);
+	struct device_ref ref = jump_ref(dev->all, target->proxy_jump, dev->conf->ssh_config);
 	struct device *jump;
 
-	jump = device_get(dev->broker, &ref, WANT_CHANNEL, err);
+	jump = device_get(dev->all, &ref, WANT_CHANNEL, err);
 	device_ref_finish(&ref);
 	if (jump == NULL)
 		return NULL;
@@ -319,7 +320,7 @@ inherit_wishes(struct waiter *mine, const struct device *dev, const struct trial
 void
 forward_begin(struct device *dev, struct link *link)
 {
-	struct broker *b = dev->broker;
+	struct devices *all = dev->all;
 	const struct target *target = link_target(link);
 	struct np_error err;
 	struct device *jump = find_jump(dev, target, &err);
@@ -332,21 +333,21 @@ forward_begin(struct device *dev, struct link *link)
 		return;
 	}
 	f = xcalloc(1, sizeof(*f));
-	f->broker = b;
+	f->all = all;
 	f->begun = clock_now();
 	f->lease.events = &lease_callbacks;
 	f->lease.carried = true;
 	f->waiter.ops = &waiter_callbacks;
-	f->waiter.pool.id = broker_next_id(b);
+	f->waiter.pool.id = devices_next_id(all);
 	f->waiter.pool.party = f->waiter.pool.id;
 	f->waiter.pool.slotless = true;
 	f->waiter.agent_socket = link_agent_socket(link);
 	f->waiter.queue_timeout = target->connection_timeout;
 	f->link = link;
-	link_set_forward(link, f);
+	link_set_way(link, &f->waiter);
 	inherit_wishes(&f->waiter, dev, link_trial(link));
-	TAILQ_INSERT_TAIL(&b->forwards, f, entry);
-	b->requests_count++;
+	TAILQ_INSERT_TAIL(&all->forwards, f, entry);
+	all->counts.ways++;
 	device_enter(jump, &f->waiter);
 	if (f->waiter.opens)
 		device_unblock(jump, false);
@@ -354,12 +355,6 @@ forward_begin(struct device *dev, struct link *link)
 }
 
 /* ---- asked from outside ---- */
-
-const struct device *
-forward_awaits(const struct forward *f)
-{
-	return f->state == FORWARD_WAITING ? f->waiter.dev : NULL;
-}
 
 const struct device *
 forward_device(const struct forward *f)
@@ -374,17 +369,17 @@ forward_id(const struct forward *f)
 }
 
 const struct forward *
-forward_next(const struct broker *b, const struct forward *f)
+forward_next(const struct devices *all, const struct forward *f)
 {
-	return f == NULL ? TAILQ_FIRST(&b->forwards) : TAILQ_NEXT(f, entry);
+	return f == NULL ? TAILQ_FIRST(&all->forwards) : TAILQ_NEXT(f, entry);
 }
 
 struct forward *
-forward_by_id(struct broker *b, uint64_t id)
+forward_by_id(struct devices *all, uint64_t id)
 {
 	struct forward *f;
 
-	TAILQ_FOREACH (f, &b->forwards, entry) {
+	TAILQ_FOREACH (f, &all->forwards, entry) {
 		if (f->waiter.pool.id == id)
 			return f;
 	}
@@ -415,11 +410,11 @@ forward_json(const struct forward *f, double now)
 }
 
 void
-forwards_follow_drains(struct broker *b)
+forwards_follow_drains(struct devices *all)
 {
 	struct forward *f;
 
-	TAILQ_FOREACH (f, &b->forwards, entry) {
+	TAILQ_FOREACH (f, &all->forwards, entry) {
 		if (f->waiter.dev->policy.draining && f->link != NULL && link_entry(f->link)->pool != NULL &&
 		    device_of(f->link)->policy.waiters_count == 0)
 			device_drain_link(f->link, "its jump host is drained by the operator");

@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
 #include "broker/device/device_impl.h"
-#include "broker/device/forward.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
@@ -69,14 +67,13 @@ pool_asks(const struct device *dev, int depth)
 	const struct broker_prompt *p;
 	struct pool_entry *e;
 
-	TAILQ_FOREACH (p, &dev->broker->prompts, link) {
+	TAILQ_FOREACH (p, &dev->all->prompts, link) {
 		if (p->dev == dev && p->asker == NULL && !p->trial)
 			return true;
 	}
 	TAILQ_FOREACH (e, &dev->policy.entries, link) {
-		const struct forward *f = link_forward(link_of_entry(e));
-		const struct device *jump = f != NULL ? forward_awaits(f) : NULL;
-		if (jump != NULL && depth < FORWARD_HOPS_MAX && pool_asks(jump, depth + 1))
+		const struct waiter *way = link_way(link_of_entry(e));
+		if (way != NULL && waiter_waits(way) && depth < FORWARD_HOPS_MAX && pool_asks(way->dev, depth + 1))
 			return true;
 	}
 	return false;
@@ -99,13 +96,13 @@ start_clock(struct waiter *w, double now)
 
 /* Queue limits do not run while a question is open.  Called whenever one opens or closes. */
 static void
-update_clocks(struct broker *b)
+update_clocks(struct devices *all)
 {
 	struct device *dev;
 	struct pool_waiter *w;
 	double now = clock_now();
 
-	TAILQ_FOREACH (dev, &b->devices, link) {
+	TAILQ_FOREACH (dev, &all->list, link) {
 		dev->asking = pool_asks(dev, 0);
 		TAILQ_FOREACH (w, &dev->policy.waiters, link) {
 			if (dev->asking && !waiter_of(w)->clock_stopped)
@@ -120,11 +117,11 @@ update_clocks(struct broker *b)
 static void
 prompt_free(struct broker_prompt *p)
 {
-	struct broker *b = p->dev->broker;
+	struct devices *all = p->dev->all;
 
-	ev_timer_stop(b->loop, &p->timer);
-	TAILQ_REMOVE(&b->prompts, p, link);
-	update_clocks(b);
+	ev_timer_stop(all->world.loop, &p->timer);
+	TAILQ_REMOVE(&all->prompts, p, link);
+	update_clocks(all);
 	free(p->text);
 	free(p);
 }
@@ -135,7 +132,7 @@ prompt_close(struct broker_prompt *p, struct secret *value)
 	struct waiter *asker = p->asker;
 
 	if (asker == NULL)
-		jobs_answer(&p->dev->broker->jobs, p->job_id, p->prompt_id, value);
+		jobs_answer(p->dev->all->world.jobs, p->job_id, p->prompt_id, value);
 	prompt_free(p);
 	if (asker != NULL)
 		asker->ops->answered(asker, value);
@@ -167,7 +164,7 @@ static struct broker_prompt *
 prompt_create(struct device *dev, enum prompt_kind kind, const char *text, bool echo)
 {
 	struct broker_prompt *p = xcalloc(1, sizeof(*p));
-	struct broker *b = dev->broker;
+	struct devices *all = dev->all;
 
 	p->dev = dev;
 	p->kind = kind;
@@ -176,8 +173,8 @@ prompt_create(struct device *dev, enum prompt_kind kind, const char *text, bool 
 	ev_timer_init(&p->timer, on_prompt_timeout, dev->conf->args.prompt_timeout, 0);
 	p->timer.data = p;
 	if (dev->conf->args.prompt_timeout > 0)
-		ev_timer_start(b->loop, &p->timer);
-	TAILQ_INSERT_TAIL(&b->prompts, p, link);
+		ev_timer_start(all->world.loop, &p->timer);
+	TAILQ_INSERT_TAIL(&all->prompts, p, link);
 	return p;
 }
 
@@ -189,7 +186,7 @@ question_ask(struct waiter *w, enum prompt_kind kind, const char *text, bool ech
 
 	p->asker = w;
 	/* Apart from the connectors' own numbers. */
-	p->prompt_id = (UINT64_C(1) << 48) + broker_next_id(w->dev->broker);
+	p->prompt_id = (UINT64_C(1) << 48) + devices_next_id(w->dev->all);
 	prompt_send(p, w);
 }
 
@@ -201,7 +198,7 @@ question_drop(struct waiter *w)
 
 	if (w->dev == NULL)
 		return;
-	TAILQ_FOREACH_SAFE (p, &w->dev->broker->prompts, link, next) {
+	TAILQ_FOREACH_SAFE (p, &w->dev->all->prompts, link, next) {
 		if (p->asker == w)
 			prompt_free(p);
 	}
@@ -211,7 +208,7 @@ question_drop(struct waiter *w)
 void
 question_of_login(struct device *dev, struct link *link, const struct connect_prompt *prompt)
 {
-	struct broker *b = dev->broker;
+	struct devices *all = dev->all;
 	bool trial = link_is_trial(link);
 	struct waiter *w = link_audience(link, 0);
 	struct broker_prompt *p;
@@ -219,24 +216,24 @@ question_of_login(struct device *dev, struct link *link, const struct connect_pr
 	if (!trial)
 		dev->prompted = true;
 	if (w == NULL) {
-		jobs_answer(&b->jobs, prompt->job_id, prompt->prompt_id, NULL);
+		jobs_answer(all->world.jobs, prompt->job_id, prompt->prompt_id, NULL);
 		return;
 	}
 	p = prompt_create(dev, prompt->kind, prompt->text, prompt->echo);
 	p->job_id = prompt->job_id;
 	p->trial = trial;
 	p->prompt_id = prompt->prompt_id;
-	update_clocks(b);
+	update_clocks(all);
 	prompt_send(p, w);
 }
 
 /* The person who was asked has left: ask the next one who waits, or give up. */
 void
-questions_reassign(struct broker *b, uint64_t asked)
+questions_reassign(struct devices *all, uint64_t asked)
 {
 	struct broker_prompt *p, *next;
 
-	TAILQ_FOREACH_SAFE (p, &b->prompts, link, next) {
+	TAILQ_FOREACH_SAFE (p, &all->prompts, link, next) {
 		struct waiter *w;
 		if (p->asked != asked || p->asker != NULL)
 			continue;
@@ -249,11 +246,11 @@ questions_reassign(struct broker *b, uint64_t asked)
 }
 
 bool
-question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, struct secret *value)
+question_answer(struct devices *all, uint64_t asked, uint64_t prompt_id, struct secret *value)
 {
 	struct broker_prompt *p;
 
-	TAILQ_FOREACH (p, &b->prompts, link) {
+	TAILQ_FOREACH (p, &all->prompts, link) {
 		if (p->prompt_id == prompt_id && p->asked == asked) {
 			prompt_close(p, value);
 			return true;
@@ -262,24 +259,43 @@ question_answer(struct broker *b, uint64_t asked, uint64_t prompt_id, struct sec
 	return false;
 }
 
-void
-broker_prompts_drop(struct device *dev)
+static struct broker_prompt *
+prompt_of(const struct device *dev)
 {
-	struct broker_prompt *p, *next;
+	struct broker_prompt *p;
 
-	TAILQ_FOREACH_SAFE (p, &dev->broker->prompts, link, next) {
+	TAILQ_FOREACH (p, &dev->all->prompts, link) {
 		if (p->dev == dev)
-			prompt_close(p, NULL);
+			return p;
 	}
+	return NULL;
+}
+
+void
+questions_drop_device(struct device *dev)
+{
+	struct broker_prompt *p;
+
+	while ((p = prompt_of(dev)) != NULL) /* who asked may end, and others with him */
+		prompt_close(p, NULL);
+}
+
+void
+devices_drop_questions(struct devices *all)
+{
+	struct broker_prompt *p;
+
+	while ((p = TAILQ_FIRST(&all->prompts)) != NULL)
+		prompt_close(p, NULL);
 }
 
 /* Who asked has gone (the server closed the connection, the attempt was given up): nobody wants the answer. */
 void
-questions_drop_job(struct broker *b, uint64_t job_id)
+questions_drop_job(struct devices *all, uint64_t job_id)
 {
 	struct broker_prompt *p, *next;
 
-	TAILQ_FOREACH_SAFE (p, &b->prompts, link, next) {
+	TAILQ_FOREACH_SAFE (p, &all->prompts, link, next) {
 		if (p->asker == NULL && p->job_id == job_id)
 			prompt_free(p);
 	}

@@ -71,6 +71,12 @@ struct waiter {
 
 TAILQ_HEAD(waiter_list, waiter);
 
+static inline bool
+waiter_waits(const struct waiter *w)
+{
+	return w->pool.pool != NULL || w->held;
+}
+
 static inline struct waiter *
 waiter_of(struct pool_waiter *w)
 {

@@ -30,7 +30,6 @@
 
 #define PLATFORM_AUTODETECT "autodetect" /* device_type, and the definition that serves until the true one is known */
 
-struct forward;
 struct link;
 struct transcript;
 struct trial;
@@ -147,8 +146,8 @@ void link_count_command(struct link *link);
 bool link_is_trial(const struct link *link);
 struct trial *link_trial(const struct link *link);
 /* The way through a jump host that carries it: its device's. */
-struct forward *link_forward(const struct link *link);
-void link_set_forward(struct link *link, struct forward *f);
+struct waiter *link_way(const struct link *link);
+void link_set_way(struct link *link, struct waiter *way);
 cJSON *link_json(const struct link *link, double now);
 
 /* What is written down of its shell; NULL: nothing is. */

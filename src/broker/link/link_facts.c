@@ -144,16 +144,16 @@ link_trial(const struct link *link)
 	return link->trial;
 }
 
-struct forward *
-link_forward(const struct link *link)
+struct waiter *
+link_way(const struct link *link)
 {
-	return link->forward;
+	return link->way;
 }
 
 void
-link_set_forward(struct link *link, struct forward *f)
+link_set_way(struct link *link, struct waiter *way)
 {
-	link->forward = f;
+	link->way = way;
 }
 
 struct transcript *

@@ -68,9 +68,9 @@ struct link {
 	struct np_error way_error; /* why the connection through the jump host ended under the dial */
 	struct trial *trial;       /* watches how it comes about, or NULL */
 	struct lease_list leases;
-	struct forward *forward; /* the way through a jump host that carries it, or NULL: its device's */
-	char *agent_socket;      /* of the client that caused the login; only until it is done */
-	char *auth;              /* how it authenticated */
+	struct waiter *way; /* for the jump host's session that carries it, or NULL: its device's */
+	char *agent_socket; /* of the client that caused the login; only until it is done */
+	char *auth;         /* how it authenticated */
 	bool needed_person;
 	double connect_seconds;
 	uint64_t commands; /* run on it so far */

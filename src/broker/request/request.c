@@ -191,7 +191,7 @@ request_ended(struct request *r)
 	if (r->dev != NULL) {
 		device_served(r->dev);
 	}
-	questions_reassign(b, r->uid);
+	questions_reassign(b->devices, r->uid);
 	device_enter(NULL, &r->waiter);
 	broker_note_end(b);
 	TAILQ_REMOVE(&b->requests, r, link);

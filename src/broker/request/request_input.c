@@ -77,5 +77,5 @@ request_resize(struct request *r, int cols, int rows)
 void
 request_answer_prompt(struct request *r, uint64_t prompt_id, struct secret *value)
 {
-	(void)question_answer(r->broker, r->uid, prompt_id, value);
+	(void)question_answer(r->broker->devices, r->uid, prompt_id, value);
 }

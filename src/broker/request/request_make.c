@@ -46,11 +46,11 @@ broker_request_make(struct broker *b, struct client *client, const struct messag
 		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
 	if (kind->bounded && answer_room(client, err) == -1)
 		return -1;
-	dev = device_get(b, &params->device, request_want(kind, params), err);
+	dev = device_get(b->devices, &params->device, request_want(kind, params), err);
 	if (dev == NULL)
 		return -1;
 	if (!kind->bounded && (device_admit(dev, err) == -1 || refuse_queue(b, client, dev, err) == -1 ||
-				  broker_check_params(dev, params, err) == -1))
+				  device_check_params(dev, params, err) == -1))
 		return -1;
 	r = request_create(b, kind, client, id);
 	r->params = *params;

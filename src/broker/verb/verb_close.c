@@ -29,7 +29,7 @@ find_session(struct broker *b, uint64_t id)
 	struct device *dev;
 	struct pool_entry *e;
 
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev)) {
 		TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
 			if (e->id == id)
 				return link_of_entry(e);
@@ -46,7 +46,7 @@ close_selected(struct broker *b, const struct selection *s, bool now)
 	struct pool_entry *e, *next;
 	int closed = 0;
 
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev)) {
 		if (!selection_has(s, dev))
 			continue;
 		device_rest(dev);
@@ -84,7 +84,7 @@ close_session(const struct call *c, struct np_error *err)
 		return error_set(err, REASON_INVALID_PARAMS, "no session #%llu", (unsigned long long)id);
 	report_steered(c->broker->events, c->client, close_word(c), link_home(link)->conf->name, id, 0, NULL);
 	if (pool != NULL && pool->entries_count == 1)
-		pool_rest(pool);
+		pool_rest(pool, false);
 	close_one(link, c->params.now);
 	client_result(c->client, c->id, closed(1));
 	return 0;
@@ -184,7 +184,7 @@ kill_id(struct broker *b, struct client *by, uint64_t id)
 {
 	struct link *link = find_session(b, id);
 	struct request *r = request_by_id(b, id);
-	struct forward *way = forward_by_id(b, id);
+	struct forward *way = forward_by_id(b->devices, id);
 	struct client *client = clients_by_id(b->clients, id);
 	char label[48];
 

@@ -145,7 +145,7 @@ count_holdings(struct broker *b)
 	struct holdings h = {.ssh_in = 0};
 	struct device *dev;
 
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev))
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev))
 		hold_pool(&h, dev);
 	h.devices[0] += metrics_unused_devices(b);
 	return h;

@@ -55,10 +55,11 @@ by_name(const void *a, const void *b)
 static struct device **
 sorted_pools(const struct broker *b)
 {
-	struct device **pools = xcalloc((size_t)b->pools_count + 1, sizeof(struct device *)), *pool;
+	struct device **pools = xcalloc((size_t)devices_counts(b->devices)->devices + 1, sizeof(struct device *)),
+		      *pool;
 	size_t n = 0;
 
-	for (pool = device_next(b, NULL); pool != NULL; pool = device_next(b, pool))
+	for (pool = device_next(b->devices, NULL); pool != NULL; pool = device_next(b->devices, pool))
 		pools[n++] = pool;
 	qsort(pools, n, sizeof(struct device *), by_name);
 	return pools;
@@ -81,7 +82,7 @@ sum_devices(const struct broker *b, size_t *count, size_t *omitted)
 {
 	struct device **pools = sorted_pools(b);
 	struct device_sums *sums = xcalloc(METRICS_DEVICES_MAX, sizeof(*sums));
-	size_t n = (size_t)b->pools_count, same;
+	size_t n = (size_t)devices_counts(b->devices)->devices, same;
 
 	*count = *omitted = 0;
 	for (size_t i = 0; i < n; i += same) {
@@ -99,7 +100,7 @@ int
 metrics_unused_devices(const struct broker *b)
 {
 	struct device **pools = sorted_pools(b);
-	size_t n = (size_t)b->pools_count;
+	size_t n = (size_t)devices_counts(b->devices)->devices;
 	int unused = (int)b->config->devices_count;
 
 	for (size_t i = 0; i < n; i += count_same(pools + i, n - i))

@@ -32,7 +32,7 @@ add_all(const struct broker *b, struct selection *s)
 
 	for (size_t i = 0; i < b->config->devices_count; i++)
 		add_name(s, b->config->devices[i]->name);
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev))
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev))
 		add_name(s, device_settings(dev)->name);
 }
 
@@ -49,10 +49,10 @@ look_around(const struct broker *b)
 	struct in_use u = {0};
 	size_t pools = 0;
 
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev))
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev))
 		pools++;
 	u.names = xcalloc(2 * pools + 1, sizeof(u.names[0]));
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev)) {
 		u.names[u.count++] = device_settings(dev)->name;
 		u.names[u.count++] = device_alias(dev);
 	}

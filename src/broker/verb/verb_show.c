@@ -35,7 +35,8 @@ broker_conf_parts(struct conf_parts *parts, const struct broker *b, struct confi
 	if (conf_parts_init(parts, config, name, err) == -1)
 		return -1;
 	/* What stands in the way of the device's use is no reason not to show it. */
-	if (broker_driver_choose(b, set, parts->device, WANT_ANY, &platform, &parts->problem) == 0)
+	if (device_choose_driver(
+		b != NULL ? b->devices : NULL, set, parts->device, WANT_ANY, &platform, &parts->problem) == 0)
 		error_clear(&parts->problem);
 	if (platform != NULL)
 		parts->platform = platform_ref(platform);
@@ -136,7 +137,7 @@ verb_config_show(const struct call *c, struct np_error *err)
 	if (answer_room(c->client, err) == -1 ||
 	    broker_conf_parts(&parts, b, b->config, b->platforms, device, err) == -1)
 		return -1;
-	parts.target = device_target_of(b, device);
+	parts.target = device_target_of(b->devices, device);
 	if (parts.target == NULL) {
 		ask_ssh(c, &parts);
 		return 0;

@@ -37,11 +37,11 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddStringToObject(o, "state", b->stopping ? "draining" : "serving");
 	cJSON_AddNumberToObject(o, "event_id", (double)reports_last(b->events));
 	cJSON_AddNumberToObject(o, "peers", clients_count(b->clients));
-	cJSON_AddNumberToObject(o, "sessions", b->sessions_count);
-	cJSON_AddNumberToObject(o, "requests", b->requests_count);
+	cJSON_AddNumberToObject(o, "sessions", devices_counts(b->devices)->sessions);
+	cJSON_AddNumberToObject(o, "requests", b->requests_count + devices_counts(b->devices)->ways);
 	cJSON_AddNumberToObject(o, "connecting", running + waiting);
-	cJSON_AddNumberToObject(o, "logins", (double)b->logins);
-	cJSON_AddNumberToObject(o, "failures", (double)b->failures);
+	cJSON_AddNumberToObject(o, "logins", (double)devices_counts(b->devices)->logins);
+	cJSON_AddNumberToObject(o, "failures", (double)devices_counts(b->devices)->failures);
 	cJSON_AddNumberToObject(o, "max_sessions", b->config->max_sessions);
 	cJSON_AddNumberToObject(o, "max_clients", b->config->max_clients);
 	cJSON_AddNumberToObject(o, "memory_kb", process_memory_kb());
@@ -185,10 +185,10 @@ index_pools(struct rows *rows, size_t pools, const char *name, unsigned long ind
 static void
 add_pool_rows(struct broker *b, struct rows *rows, const struct selection *s)
 {
-	struct device **sorted = xcalloc((size_t)b->pools_count + 1, sizeof(*sorted)), *pool;
+	struct device **sorted = xcalloc((size_t)devices_counts(b->devices)->devices + 1, sizeof(*sorted)), *pool;
 	size_t n = 0;
 
-	for (pool = device_next(b, NULL); pool != NULL; pool = device_next(b, pool)) {
+	for (pool = device_next(b->devices, NULL); pool != NULL; pool = device_next(b->devices, pool)) {
 		if (s == NULL || selection_has(s, pool))
 			sorted[n++] = pool;
 	}
@@ -203,7 +203,8 @@ add_pool_rows(struct broker *b, struct rows *rows, const struct selection *s)
 static struct rows
 list_rows(struct broker *b, const struct selection *s)
 {
-	struct rows rows = {.v = xcalloc((size_t)b->pools_count + b->config->devices_count + 1, sizeof(struct row))};
+	struct rows rows = {.v = xcalloc((size_t)devices_counts(b->devices)->devices + b->config->devices_count + 1,
+				sizeof(struct row))};
 
 	add_pool_rows(b, &rows, s);
 	size_t pools = rows.count;
@@ -243,7 +244,8 @@ add_sessions(struct page *p, cJSON *device, struct device *dev, unsigned long af
 static void
 add_device(struct page *p, struct broker *b, const struct row *row, unsigned long after)
 {
-	cJSON *o = row->dev != NULL ? device_json(row->dev, p->brief, p->now) : device_json_unused(b, row->device);
+	cJSON *o =
+	    row->dev != NULL ? device_json(row->dev, p->brief, p->now) : device_json_unused(b->devices, row->device);
 
 	p->last = (struct cursor){'d', {row->index, row->serial, ULONG_MAX}};
 	if (after > 0)
@@ -331,7 +333,7 @@ add_forwards(struct page *p, struct broker *b, const struct selection *s)
 	unsigned long after = p->from.section == 'f' ? p->from.at[0] : 0;
 	const struct forward *f;
 
-	for (f = forward_next(b, NULL); f != NULL; f = forward_next(b, f)) {
+	for (f = forward_next(b->devices, NULL); f != NULL; f = forward_next(b->devices, f)) {
 		if (forward_id(f) <= after || (s != NULL && !selection_has(s, forward_device(f))))
 			continue;
 		if (p->full || !page_has_room(p))

@@ -58,7 +58,7 @@ void
 broker_drains_follow(struct broker *b)
 {
 	if (steer_rules_drain(&b->rules))
-		forwards_follow_drains(b);
+		forwards_follow_drains(b->devices);
 }
 
 /*
@@ -114,7 +114,7 @@ steer_pools(struct broker *b, const struct order *o, const struct selection *s, 
 	struct device *dev;
 	int sessions = 0;
 
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev)) {
 		if (!selection_has(s, dev))
 			continue;
 		if (o->reconnects) {

@@ -77,7 +77,7 @@ is_over(struct broker *b, const struct steer_wait *w)
 	struct device *dev;
 	struct pool_entry *e;
 
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev)) {
 		if (!selection_has(&w->selection, dev))
 			continue;
 		TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {

@@ -64,7 +64,7 @@ is_known(const struct broker *b, const char *device)
 
 	if (config_device(b->config, device) != NULL)
 		return true;
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev)) {
 		if (strcmp(device_settings(dev)->name, device) == 0 || strcmp(device_alias(dev), device) == 0)
 			return true;
 	}
@@ -138,7 +138,7 @@ anything_closing(struct broker *b)
 
 	if (clients_closing(b->clients) || !TAILQ_EMPTY(&b->reloads))
 		return true;
-	for (dev = device_next(b, NULL); dev != NULL; dev = device_next(b, dev)) {
+	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev)) {
 		if (device_is_kicked(dev))
 			return true;
 		TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
