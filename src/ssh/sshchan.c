@@ -284,9 +284,9 @@ sshchan_lost(struct sshchan *ch)
 	if (complete) {
 		ch->base.runs = true; /* if only to tell the user before the end */
 		chan_end_set(&ch->base, REASON_NONE, "ended");
-	} else if (ch->base.end.sent)
-		chan_end_set(&ch->base, REASON_OUTCOME_UNKNOWN,
-		    "%s: %s; the command had been sent, its outcome is unknown", s->base.name, s->why.text);
+	} else if (ch->base.end.sent) /* what was said on a shell its user knows better */
+		chan_end_set(&ch->base, REASON_OUTCOME_UNKNOWN, "%s: %s%s", s->base.name, s->why.text,
+		    ch->base.kind == CHANNEL_EXEC ? "; the command had been sent, its outcome is unknown" : "");
 	else
 		chan_end_set(&ch->base, s->unsent, "%s: %s; the command had not been sent", s->base.name, s->why.text);
 }

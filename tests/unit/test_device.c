@@ -526,6 +526,24 @@ test_way_that_is_killed_says_so_behind_it(void **state)
 	assert_non_null(strstr(w->ann.err.text, "npctl kill"));
 }
 
+static void
+test_open_way_that_is_killed_says_so_to_the_dial_over_it(void **state)
+{
+	struct world *w = *state;
+	struct forward *way;
+
+	wait_for(w, get(w, "r2"), &w->ann);
+	resolved(w, "r2", "bastion");
+	resolved(w, "bastion", NULL);
+	dialled(w);
+	way = TAILQ_FIRST(&w->all->forwards);
+	forward_kill(way);
+	forward_kill(way); /* it is closing already */
+	failed(w, REASON_CONNECT_FAILED, 0);
+	check_told(&w->ann, "failed:jump_failed");
+	assert_non_null(strstr(w->ann.err.text, "npctl kill"));
+}
+
 /* ---- many of them ---- */
 
 static void
@@ -603,6 +621,7 @@ main(void)
 	    TEST(test_jump_host_that_fails_fails_who_waits_behind_it),
 	    TEST(test_way_through_itself_is_refused),
 	    TEST(test_way_that_is_killed_says_so_behind_it),
+	    TEST(test_open_way_that_is_killed_says_so_to_the_dial_over_it),
 	    TEST(test_devices_are_found_by_key_and_share_their_limit_by_name),
 	    TEST(test_thousands_of_devices_are_all_found_again),
 	    TEST(test_unused_device_is_forgotten_but_not_a_refused_login),

@@ -265,7 +265,7 @@ test_persistent_pool_closed_by_hand_rests(void **state)
 	pool_set_args(&s->pool, &s->args);
 	sim_settle(s);
 	sim_connected(s, sim_dialling(s));
-	pool_rest(&s->pool);
+	pool_rest(&s->pool, false);
 	sim_lost(s, &s->sessions[0]);
 	sim_advance(s, 100000);
 	assert_int_equal(s->connects, 1);
@@ -280,7 +280,7 @@ test_persistent_pool_closed_by_hand_rests(void **state)
 	assert_int_equal(s->closes, 0);
 
 	/* So do arguments that are set anew, whether they changed or not. */
-	pool_rest(&s->pool);
+	pool_rest(&s->pool, false);
 	sim_lost(s, sim_session_of(TAILQ_FIRST(&s->pool.entries)));
 	assert_int_equal(s->connects, 2);
 	same = s->args;
@@ -291,7 +291,7 @@ test_persistent_pool_closed_by_hand_rests(void **state)
 
 	/* Somebody waits already when the person closes. */
 	sim_request(s, 60, false);
-	pool_rest(&s->pool);
+	pool_rest(&s->pool, false);
 	assert_true(s->pool.persistent_wanted);
 }
 

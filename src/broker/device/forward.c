@@ -115,19 +115,26 @@ fail(struct forward *f, const struct np_error *why)
 		link_failed(link, &err);
 }
 
+/* Once: its end frees f. */
+static void
+close_relay(struct forward *f)
+{
+	if (f->state != FORWARD_OPEN)
+		return;
+	forward_move(f, FORWARD_CLOSING);
+	relay_close(f->relay);
+}
+
 void
 forward_end(struct waiter *way)
 {
 	struct forward *f = of_waiter(way);
 
 	let_go(f);
-	if (f->state == FORWARD_WAITING) {
+	if (f->state == FORWARD_WAITING)
 		forward_free(f);
-		return;
-	}
-	if (f->state == FORWARD_OPEN)
-		relay_close(f->relay);
-	forward_move(f, FORWARD_CLOSING);
+	else
+		close_relay(f);
 }
 
 void
@@ -139,6 +146,17 @@ forward_give_up(struct waiter *way, const char *why)
 	fail(of_waiter(way), &err);
 }
 
+/* The pair is closed, so that a dial over it ends: what it will say is less than what we know. */
+static void
+tell_dial(struct forward *f, const struct np_error *err)
+{
+	struct np_error why = *err;
+
+	name_failure(&why, f->waiter.dev);
+	if (f->link != NULL)
+		link_way_lost(f->link, &why);
+}
+
 void
 forward_kill(struct forward *f)
 {
@@ -147,10 +165,12 @@ forward_kill(struct forward *f)
 	log_info("request", "%s: request %llu: killed by the operator", f->waiter.dev->conf->name,
 	    (unsigned long long)f->waiter.pool.id);
 	error_set(&err, REASON_JUMP_FAILED, "the connection through it was cancelled by the operator (npctl kill)");
-	if (f->state == FORWARD_WAITING)
+	if (f->state == FORWARD_WAITING) {
 		fail(f, &err);
-	else if (f->state == FORWARD_OPEN)
-		relay_close(f->relay);
+		return;
+	}
+	tell_dial(f, &err);
+	close_relay(f);
 }
 
 /* ---- open ---- */
@@ -165,15 +185,10 @@ static void
 on_relay_closed(struct relay *relay NP_UNUSED, const struct np_error *err, void *arg)
 {
 	struct forward *f = arg;
-	struct link *link = let_go(f);
 
-	/* The pair is closed, so that a dial over it ends now: what it will say is less than what we know. */
-	if (link != NULL && err != NULL && err->reason != REASON_NONE) {
-		struct np_error why = *err;
-		why.reason = REASON_JUMP_FAILED;
-		error_prefix(&why, "jump host %s", f->waiter.dev->conf->name);
-		link_way_lost(link, &why);
-	}
+	if (err != NULL && err->reason != REASON_NONE)
+		tell_dial(f, err);
+	let_go(f);
 	forward_free(f);
 }
 

@@ -93,12 +93,21 @@ link_tell_drain(struct link *link, const char *why)
 	}
 }
 
+/* From now on it only ends: nobody gets it any more. */
+void
+link_close(struct link *link)
+{
+	link->closing = true;
+	if (link->state == LINK_READY)
+		link->home->events->closing(link);
+}
+
 void
 link_end(struct link *link, enum np_reason reason, const char *why)
 {
 	enum np_reason given = reason == REASON_NONE ? REASON_CANCELLED : reason;
 
-	link->closing = true;
+	link_close(link);
 	switch (link->state) {
 	case LINK_BORN:
 		break;
@@ -115,7 +124,6 @@ link_end(struct link *link, enum np_reason reason, const char *why)
 		session_close(link->session, reason, "%s", why);
 		break;
 	case LINK_READY:
-		link->home->events->closing(link);
 		if (reason == REASON_SHUTTING_DOWN || !link_say_goodbye(link, why))
 			session_close(link->session, reason, "%s", why);
 		break;

@@ -81,6 +81,7 @@ struct link {
 /* ---- link.c ---- */
 
 void link_ready(struct link *link);
+void link_close(struct link *link);
 
 /* ---- link_shell.c ---- */
 

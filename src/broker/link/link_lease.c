@@ -82,7 +82,7 @@ begin_reset(struct link *link)
 	}
 	if (cli_reset(shell_cli(link->sh.shell), clock_now(), &err) == -1) {
 		log_error("shell", "%s#%llu: %s", link->home->conf->name, (unsigned long long)link->id, err.text);
-		link->home->events->closing(link);
+		link_close(link);
 		link_lease_over(link);
 		session_close(link->session, REASON_INTERNAL, "%s", err.text);
 		return;

@@ -138,9 +138,7 @@ on_dead(struct link *link, const struct np_error *err)
 		link_lease_over(link);
 	if (link->session == NULL)
 		return;
-	if (link->sh.use != SHELL_LOGIN)
-		link->home->events->closing(link);
-	link->closing = true;
+	link_close(link);
 	session_close(link->session, err->reason, "%s", link->end_why != NULL ? link->end_why : err->text);
 }
 

@@ -116,7 +116,6 @@ channel_may_repeat(struct request *r, const struct np_error *why, bool sent, boo
 	*moved = false;
 	if (why->reason != REASON_EXEC_REFUSED)
 		return !sent;
-	request_release_lease(r);
 	*moved = fall_back_to_shell(r);
 	return *moved;
 }
