@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <libssh/callbacks.h>
 
@@ -23,6 +24,7 @@
 
 #define SAID_MAX 512
 #define MSG_DISCONNECT 1 /* RFC 4253 section 12 */
+#define LIBSSH_FD_MAX 0xffff
 #define FORGOTTEN "Invalid argument in ssh_options_set"
 
 struct handshake {
@@ -293,6 +295,28 @@ on_progress(void *arg, float status NP_UNUSED)
 }
 
 int
+handshake_lower_fd(int *fd, int highest, struct np_error *err)
+{
+	int low;
+
+	if (*fd <= highest)
+		return 0;
+	low = fcntl(*fd, F_DUPFD_CLOEXEC, 0);
+	if (low == -1)
+		return error_set_errno(err, REASON_INTERNAL, "dup");
+	if (low > highest) {
+		close(low);
+		return error_set(err, REASON_INTERNAL,
+		    "more than %d files are open, the most with which libssh can make a connection: close sessions "
+		    "(npctl close), or divide the devices among several brokers",
+		    highest);
+	}
+	close(*fd);
+	*fd = low;
+	return 0;
+}
+
+int
 handshake_run(ssh_session session, int *fd, int watch_fd, const struct target *target, const struct dial_hooks *hooks,
     struct np_error *err)
 {
@@ -303,6 +327,8 @@ handshake_run(ssh_session session, int *fd, int watch_fd, const struct target *t
 	    .size = sizeof(callbacks), .userdata = &h, .connect_status_function = on_progress};
 	int rc;
 
+	if (handshake_lower_fd(fd, LIBSSH_FD_MAX, err) == -1)
+		return error_prefix(err, "%s", target->host);
 	if (ssh_options_set(session, SSH_OPTIONS_FD, fd) != 0 || ssh_set_callbacks(session, &callbacks) != SSH_OK)
 		return error_set(err, REASON_INTERNAL, "libssh refuses the connection");
 	ssh_set_counters(session, &h.read, NULL);

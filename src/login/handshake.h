@@ -22,6 +22,11 @@
 int handshake_run(ssh_session session, int *fd, int watch_fd, const struct target *target,
     const struct dial_hooks *hooks, struct np_error *err) NP_MUST_CHECK;
 /*
+ * libssh (0.10 and 0.11) takes the lower 16 bits of a descriptor's number, so that a higher one would be another
+ * stream. Moves *fd, where it is higher than that, to a number that is not; -1 with err when there is none.
+ */
+int handshake_lower_fd(int *fd, int highest, struct np_error *err) NP_MUST_CHECK;
+/*
  * Takes libssh's text for a disconnect message of the server apart.  Its code, never 0, and in words, harmless, what
  * the server said, or what the code means where it said nothing; 0 when the text is about something else.
  */

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,6 +27,7 @@
 
 #include "base/clock.h"
 #include "kit/dialkit.h"
+#include "login/handshake.h"
 #include "login/netconn.h"
 #include "transport/dialled.h"
 #include "transport/session.h"
@@ -689,10 +691,60 @@ test_ready_stream_is_closed_when_the_dial_fails(void **state)
 	close(pair[1]);
 }
 
+/* libssh looks at 16 bits of the number, and would talk to what happens to be there. */
+static void
+test_descriptors_that_libssh_cannot_take(void **state)
+{
+	struct fixture *f = *state;
+	int pair[2], fills[300], count = 0, fd, free_one;
+	char c;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	free_one = dup(pair[0]);
+	fd = fcntl(pair[0], F_DUPFD_CLOEXEC, 300);
+	close(free_one);
+	assert_int_equal(handshake_lower_fd(&fd, 300, &f->err), 0);
+	assert_int_equal(fd, 300);
+	assert_int_equal(handshake_lower_fd(&fd, 299, &f->err), 0);
+	assert_int_equal(fd, free_one);
+	assert_int_equal(fcntl(300, F_GETFD), -1);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_int_equal(read(pair[1], &c, 1), 1);
+	close(fd);
+
+	fd = fcntl(pair[0], F_DUPFD_CLOEXEC, 300);
+	do
+		fills[count] = dup(pair[0]);
+	while (fills[count++] < 299);
+	f->rc = handshake_lower_fd(&fd, 299, &f->err);
+	assert_int_equal(fd, 300);
+	assert_failed(f, REASON_INTERNAL, "more than 299 files are open");
+	while (count > 0)
+		close(fills[--count]);
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* How a session comes to its end. */
+enum ender { END_UNUSED, END_BY_US, END_BY_SERVER_AT_ONCE, END_BY_SERVER_LATER, ENDERS };
+
+struct adopted {
+	struct ev_loop *loop;
+	bool probed, closed;
+};
+
 static void
 note_closed(struct session *s NP_UNUSED, const struct np_error *why NP_UNUSED, void *arg)
 {
-	*(bool *)arg = true;
+	((struct adopted *)arg)->closed = true;
+}
+
+static void
+note_probed(struct session *s NP_UNUSED, double rtt NP_UNUSED, void *arg)
+{
+	((struct adopted *)arg)->probed = true;
 }
 
 static void
@@ -701,35 +753,59 @@ note_nothing(struct session *s NP_UNUSED, void *arg NP_UNUSED)
 }
 
 static void
-note_tick(struct ev_loop *loop NP_UNUSED, struct ev_timer *w NP_UNUSED, int revents NP_UNUSED)
+give_up(struct ev_loop *loop, struct ev_timer *w NP_UNUSED, int revents NP_UNUSED)
 {
+	ev_break(loop, EVBREAK_ONE);
+}
+
+/* Nothing but the session's own descriptors and timers wakes the loop: a wake-up that it lost would be missed. */
+static void
+run_until(struct adopted *a, const bool *fact)
+{
+	double deadline = clock_now() + 30;
+	struct ev_timer limit;
+
+	ev_timer_init(&limit, give_up, 30, 0);
+	ev_now_update(a->loop);
+	ev_timer_start(a->loop, &limit);
+	while (!*fact && clock_now() < deadline)
+		ev_run(a->loop, EVRUN_ONCE);
+	ev_timer_stop(a->loop, &limit);
+	assert_true(*fact);
+}
+
+/* A server that has just logged somebody in changes its processes: none may be left. */
+static void
+kill_sessions(const struct testsshd *sshd)
+{
+	double deadline = clock_now() + 30;
+	pid_t pid;
+
+	while (testsshd_session_pids(sshd, &pid, 1) > 0 && clock_now() < deadline)
+		testsshd_signal_sessions(sshd, SIGKILL);
 }
 
 /* Adopts what was dialed and ends it. */
 static void
-adopt_and_close(struct fixture *f, bool by_the_server)
+adopt_and_close(struct fixture *f, enum ender by)
 {
-	static const struct session_events events = {.closed = note_closed, .slots = note_nothing};
+	static const struct session_events events = {
+	    .closed = note_closed, .probed = note_probed, .slots = note_nothing};
 	struct session_setup setup = {.id = 1, .name = "box", .max_channels = 2};
-	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
-	double deadline = clock_now() + 30;
-	struct ev_timer tick;
-	bool closed = false;
-	struct session *s = dialled_adopt(f->out.all, loop, &setup, &events, &closed);
+	struct adopted a = {.loop = ev_loop_new(EVFLAG_AUTO)};
+	struct session *s = dialled_adopt(f->out.all, a.loop, &setup, &events, &a);
 
 	kit_hang_up(&f->out);
-	if (!by_the_server)
-		session_close(s, REASON_NONE, "enough");
-	ev_timer_init(&tick, note_tick, 0.05, 0.05);
-	ev_timer_start(loop, &tick);
-	while (!closed && clock_now() < deadline) {
-		/* Again and again: a server that has just logged somebody in changes its processes. */
-		if (by_the_server)
-			testsshd_signal_sessions(f->sshd, SIGKILL);
-		ev_run(loop, EVRUN_ONCE);
+	if (by == END_BY_SERVER_LATER) {
+		assert_true(session_probe(s));
+		run_until(&a, &a.probed);
 	}
-	assert_true(closed);
-	ev_loop_destroy(loop);
+	if (by == END_BY_US)
+		session_close(s, REASON_NONE, "enough");
+	else
+		kill_sessions(f->sshd);
+	run_until(&a, &a.closed);
+	ev_loop_destroy(a.loop);
 }
 
 /* libssh 0.10 closes a descriptor that it was given where 0.11 does not. */
@@ -745,13 +821,15 @@ test_sessions_leave_no_descriptor_whoever_ends_them(void **state)
 	dial_sshd(f, "", "");
 	kit_hang_up(&f->out);
 	before = kit_count_fds();
-	for (int round = 0; round < 6; round++) {
+	for (int round = 0; round < 2 * ENDERS; round++) {
+		enum ender by = (enum ender)(round % ENDERS);
+
 		dial_sshd(f, "", "");
 		assert_connected(f);
-		if (round % 3 == 0)
+		if (by == END_UNUSED)
 			kit_hang_up(&f->out);
 		else
-			adopt_and_close(f, round % 3 == 2);
+			adopt_and_close(f, by);
 		assert_int_equal(kit_count_fds(), before);
 	}
 }
@@ -852,6 +930,7 @@ main(void)
 	    T(test_proxy_command_that_hangs_is_ended),
 	    T(test_ready_stream_is_used_and_taken_over),
 	    T(test_ready_stream_is_closed_when_the_dial_fails),
+	    T(test_descriptors_that_libssh_cannot_take),
 	    T(test_sessions_leave_no_descriptor_whoever_ends_them),
 	    T(test_jump_host_is_never_gone_around),
 	    T(test_passed_limit_ends_before_anything_is_tried),
