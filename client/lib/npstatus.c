@@ -117,13 +117,21 @@ npstatus_plural(double n)
 	return n == 1 ? "" : "s";
 }
 
+const char *
+npstatus_order(const cJSON *d)
+{
+	static const char *const orders[] = {"disabled", "draining", "paused"};
+
+	for (size_t i = 0; i < NP_COUNT(orders); i++)
+		if (npjson_true(d, orders[i]))
+			return orders[i];
+	return NULL;
+}
+
 static void
 put_steering(FILE *out, const cJSON *d)
 {
-	const char *what = npjson_true(d, "disabled")   ? "disabled"
-			   : npjson_true(d, "draining") ? "draining"
-			   : npjson_true(d, "paused")   ? "paused"
-							: NULL;
+	const char *what = npstatus_order(d);
 	bool said = npjson_string(d, "text") != NULL;
 	char text[256];
 

@@ -19,6 +19,8 @@ void npstatus_page_join(cJSON *status, cJSON *page);
 
 /* Writes the text for one device of the status: its sessions, what runs and waits there, and for whom. */
 void npstatus_device_text(FILE *out, const cJSON *status, const cJSON *device);
+/* What the operator has ordered for a device, "paused", or NULL. */
+const char *npstatus_order(const cJSON *device);
 /* "s", or "" behind one. */
 const char *npstatus_plural(double n);
 /* "5s", "3m", "2h", "4d"; "-" for negative values. */

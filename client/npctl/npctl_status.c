@@ -160,8 +160,8 @@ is_of_interest(const cJSON *d)
 	const char *state = npjson_string(d, "state");
 
 	return (state != NULL && strcmp(state, "idle") != 0) || npjson_number(d, "sessions", 0) > 0 ||
-	       npjson_number(d, "queued", 0) > 0 || npjson_true(d, "paused") || npjson_true(d, "disabled") ||
-	       npjson_true(d, "draining") || cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(d, "last_error"));
+	       npjson_number(d, "queued", 0) > 0 || npstatus_order(d) != NULL ||
+	       cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(d, "last_error"));
 }
 
 struct chosen {

@@ -108,56 +108,61 @@ npexec_status_line(const cJSON *result, const char *command)
 	return xasprintf("'%s': %s", text_vis_into(shown, sizeof(shown), command), what);
 }
 
-static void
-append_ms(struct buf *b, const cJSON *result, const char *member, const char *label)
+static size_t
+put_ms(char *out, size_t size, const cJSON *result, const char *member, const char *label)
 {
 	double ms = npjson_number(result, member, -1);
 
-	if (ms >= 0 && buf_printf(b, ", %s %.0f ms", label, ms) == -1)
-		return;
+	return ms >= 0 && ms < 1e15 ? (size_t)snprintf(out, size, ", %s %.0f ms", label, ms) : 0;
 }
 
 char *
 npexec_timing_line(const cJSON *result)
 {
 	double session = npjson_number(result, "session", -1);
-	const char *kind = npjson_true(result, "reused") ? "reused" : "new";
-	struct buf b;
-	char *line;
-	int failed;
+	char line[512] = "no session";
+	size_t n = strlen(line);
 
-	buf_init(&b, 512);
-	failed = session >= 0 ? buf_printf(&b, "session #%.0f %s", session, kind) : buf_append_str(&b, "no session");
-	if (failed == 0) {
-		append_ms(&b, result, "queue_ms", "queued");
-		append_ms(&b, result, "connect_ms", "connecting");
-		append_ms(&b, result, "duration_ms", "running");
-	}
-	line = xstrndup((const char *)buf_head(&b), b.len);
-	buf_free(&b);
-	return line;
+	if (session >= 0)
+		n = (size_t)snprintf(
+		    line, sizeof(line), "session #%.0f %s", session, npjson_true(result, "reused") ? "reused" : "new");
+	n += put_ms(line + n, sizeof(line) - n, result, "queue_ms", "queued");
+	n += put_ms(line + n, sizeof(line) - n, result, "connect_ms", "connecting");
+	put_ms(line + n, sizeof(line) - n, result, "duration_ms", "running");
+	return xstrdup(line);
 }
 
 /* ---- for programs ---- */
 
-static int
-append_escaped(struct buf *b, uint32_t c)
-{
-	const char escaped[] = {'\\', (char)c};
+/* A line that grows until it does not fit any more. */
+struct line {
+	struct buf *b;
+	bool full;
+};
 
-	switch (c) {
-	case '"':
-	case '\\':
-		return buf_append(b, escaped, sizeof(escaped));
-	case '\n':
-		return buf_append(b, "\\n", 2);
-	case '\r':
-		return buf_append(b, "\\r", 2);
-	case '\t':
-		return buf_append(b, "\\t", 2);
-	default: /* what would move the cursor of a terminal, or turn the text around: text_harmful() */
-		return buf_printf(b, "\\u%04x", (unsigned)c);
-	}
+static void
+add(struct line *l, const void *p, size_t n)
+{
+	l->full = l->full || buf_append(l->b, p, n) == -1;
+}
+
+static void
+add_text(struct line *l, const char *text)
+{
+	add(l, text, strlen(text));
+}
+
+/* What would move the cursor of a terminal, or turn the text around (text_harmful()), by its number. */
+static void
+add_escaped(struct line *l, uint32_t c)
+{
+	static const char plain[] = "\"\\\n\r\t", letters[] = "\"\\nrt";
+	const char *known = c > 0 && c < 0x80 ? strchr(plain, (int)c) : NULL;
+	char text[8] = {'\\', known != NULL ? letters[known - plain] : 'u'};
+
+	if (known == NULL)
+		snprintf(text + 2, sizeof(text) - 2, "%04x", (unsigned)c & 0xffff);
+	add_text(l, text);
 }
 
 /* The bytes of the character at p that does not stand in a JSON string as it is; 0: it does. */
@@ -171,51 +176,47 @@ to_escape(const uint8_t *p, size_t n, uint32_t *cp)
 }
 
 /* Not by cJSON: its strings end at a NUL byte, and it would need three copies of a large output. */
-static int
-append_string(struct buf *b, const uint8_t *p, size_t n)
+static void
+add_string(struct line *l, const uint8_t *p, size_t n)
 {
 	size_t plain = 0, i = 0, used;
 	uint32_t cp;
 
-	if (buf_append(b, "\"", 1) == -1)
-		return -1;
+	add_text(l, "\"");
 	while (i < n) {
 		used = to_escape(p + i, n - i, &cp);
 		if (used == 0) {
 			i++;
 			continue;
 		}
-		if (buf_append(b, p + plain, i - plain) == -1 || append_escaped(b, cp) == -1)
-			return -1;
+		add(l, p + plain, i - plain);
+		add_escaped(l, cp);
 		i += used;
 		plain = i;
 	}
-	if (buf_append(b, p + plain, n - plain) == -1)
-		return -1;
-	return buf_append(b, "\"", 1);
+	add(l, p + plain, n - plain);
+	add_text(l, "\"");
 }
 
-/* "name":"..." where it is UTF-8, else "name_base64":"...". */
-static int
-append_bytes(struct buf *b, const char *name, const void *p, size_t n)
+/* "name":"..." where it is UTF-8, else "name_base64":"...", and what stands between members. */
+static void
+add_bytes(struct line *l, const char *name, const void *p, size_t n)
 {
-	char *base64;
-	int result;
+	char *base64 = text_is_utf8(p, n) ? NULL : text_base64(p, n);
 
-	if (text_is_utf8(p, n))
-		return buf_printf(b, "\"%s\":", name) == -1 ? -1 : append_string(b, p, n);
-	base64 = text_base64(p, n);
-	result = buf_printf(b, "\"%s_base64\":\"", name);
-	if (result == 0)
-		result = buf_append_str(b, base64);
-	if (result == 0)
-		result = buf_append(b, "\"", 1);
+	add_text(l, "\"");
+	add_text(l, name);
+	add_text(l, base64 != NULL ? "_base64\":" : "\":");
+	if (base64 != NULL)
+		add_string(l, (const uint8_t *)base64, strlen(base64));
+	else
+		add_string(l, p, n);
+	add_text(l, ",");
 	free(base64);
-	return result;
 }
 
-static int
-append_members(struct buf *b, const cJSON *result)
+static void
+add_members(struct line *l, const cJSON *result)
 {
 	const cJSON *member;
 
@@ -223,40 +224,32 @@ append_members(struct buf *b, const cJSON *result)
 		if (strcmp(member->string, "id") == 0)
 			continue;
 		char *value = message_print(member);
-		int failed = append_string(b, (const uint8_t *)member->string, strlen(member->string)) == -1 ||
-			     buf_append(b, ":", 1) == -1 || buf_append_str(b, value) == -1 ||
-			     buf_append(b, ",", 1) == -1;
+		add_string(l, (const uint8_t *)member->string, strlen(member->string));
+		add_text(l, ":");
+		add_text(l, value);
+		add_text(l, ",");
 		free(value);
-		if (failed)
-			return -1;
 	}
-	return 0;
-}
-
-/* The members that stand before those of the result, each with a comma behind. */
-static int
-append_front(struct buf *b, const char *device, const char *command, size_t command_size, const cJSON *result)
-{
-	if (device != NULL && cJSON_GetObjectItemCaseSensitive(result, "device") == NULL &&
-	    (append_bytes(b, "device", device, strlen(device)) == -1 || buf_append(b, ",", 1) == -1))
-		return -1;
-	if (command != NULL && (append_bytes(b, "command", command, command_size) == -1 || buf_append(b, ",", 1) == -1))
-		return -1;
-	return 0;
 }
 
 int
 npexec_json_line(struct buf *b, const char *device, const char *command, size_t command_size, const cJSON *result,
-    const struct npexec_kept *output)
+    const struct buf *output)
 {
-	if (buf_append(b, "{", 1) == -1 || append_front(b, device, command, command_size, result) == -1 ||
-	    append_members(b, result) == -1)
-		return -1;
-	if (output != NULL &&
-	    (append_bytes(b, "stdout", output->out, output->out_size) == -1 || buf_append(b, ",", 1) == -1 ||
-		append_bytes(b, "stderr", output->err, output->err_size) == -1 || buf_append(b, ",", 1) == -1))
-		return -1;
-	if (buf_head(b)[b->len - 1] == ',')
+	struct line l = {.b = b};
+
+	add_text(&l, "{");
+	if (device != NULL && cJSON_GetObjectItemCaseSensitive(result, "device") == NULL)
+		add_bytes(&l, "device", device, strlen(device));
+	if (command != NULL)
+		add_bytes(&l, "command", command, command_size);
+	add_members(&l, result);
+	if (output != NULL) {
+		add_bytes(&l, "stdout", buf_head(&output[0]), output[0].len);
+		add_bytes(&l, "stderr", buf_head(&output[1]), output[1].len);
+	}
+	if (!l.full && buf_head(b)[b->len - 1] == ',')
 		b->len--;
-	return buf_append(b, "}\n", 2);
+	add_text(&l, "}\n");
+	return l.full ? -1 : 0;
 }

@@ -39,16 +39,11 @@ char *npexec_status_line(const cJSON *result, const char *command) NP_MUST_CHECK
 /* The line of -v: session, whether it was warm, times. Caller frees. */
 char *npexec_timing_line(const cJSON *result) NP_MALLOC;
 
-/* Output of one command, kept for -j. */
-struct npexec_kept {
-	const void *out, *err;
-	size_t out_size, err_size;
-};
 /*
  * One line of -j into b: the device (when not NULL and not among the fields), the command (when not NULL), the fields
- * of the result, both outputs.  -1 when it does not fit.
+ * of the result, both outputs (when not NULL).  -1 when it does not fit.
  */
 int npexec_json_line(struct buf *b, const char *device, const char *command, size_t command_size, const cJSON *result,
-    const struct npexec_kept *output) NP_MUST_CHECK;
+    const struct buf *output) NP_MUST_CHECK;
 
 #endif

@@ -26,14 +26,10 @@ result_device(const cJSON *result)
 void
 npexec_print_json(struct npexec *x, struct npexec_job *job, const char *command, size_t size, const cJSON *result)
 {
-	struct npexec_kept output = {.out = buf_head(&job->kept[0]),
-	    .err = buf_head(&job->kept[1]),
-	    .out_size = job->kept[0].len,
-	    .err_size = job->kept[1].len};
 	struct buf line;
 
 	buf_init(&line, x->out.pending.max);
-	if (npexec_json_line(&line, x->o->several ? job->device : NULL, command, size, result, &output) == 0) {
+	if (npexec_json_line(&line, x->o->several ? job->device : NULL, command, size, result, job->kept) == 0) {
 		npexec_progress_hide(x, true);
 		sink_write(&x->out, buf_head(&line), line.len);
 	}

@@ -57,7 +57,7 @@ nptop_broker_finish(struct nptop_broker *b)
 static void
 lose(struct nptop_broker *b, struct nptop_ui *ui, const struct np_error *err, double now)
 {
-	nptop_ui_trouble(ui, "%s (trying again)", err->text);
+	snprintf(ui->trouble, sizeof(ui->trouble), "%s (trying again)", err->text);
 	npclient_close(&b->client);
 	forget(b);
 	b->connected = b->old = false;
@@ -186,7 +186,7 @@ take_page(struct nptop_broker *b, struct nptop_ui *ui, cJSON *page, double now)
 	}
 	ui->trouble[0] = '\0';
 	if (nptop_model_update(&ui->model, b->pages, now, &err) == -1)
-		nptop_ui_trouble(ui, "%s", err.text);
+		snprintf(ui->trouble, sizeof(ui->trouble), "%s", err.text);
 	nptop_ui_sampled(ui, NULL, now);
 	cJSON_Delete(b->pages);
 	b->pages = NULL;
@@ -210,7 +210,7 @@ take_list(struct nptop_broker *b, struct nptop_ui *ui, const struct message *m, 
 		ui->ask_now = true;
 		return;
 	}
-	nptop_ui_trouble(ui, "%s: %s", reason_name(err.reason), err.text);
+	snprintf(ui->trouble, sizeof(ui->trouble), "%s: %s", reason_name(err.reason), err.text);
 }
 
 static void
@@ -292,8 +292,8 @@ note_silence(const struct nptop_broker *b, struct nptop_ui *ui, double now)
 
 	if (!b->connected || b->list_id == 0 || now - b->asked_at < SILENCE + b->interval)
 		return false;
-	nptop_ui_trouble(
-	    ui, "The broker has not answered for %s", npstatus_duration(silence, sizeof(silence), now - b->asked_at));
+	snprintf(ui->trouble, sizeof(ui->trouble), "The broker has not answered for %s",
+	    npstatus_duration(silence, sizeof(silence), now - b->asked_at));
 	return true;
 }
 

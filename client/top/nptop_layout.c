@@ -10,12 +10,7 @@
 /* Bars of the totals. */
 #define TOTALS_GRAPH 20
 
-static const struct {
-	const char *title;
-	int width; /* the least */
-	bool number;
-	int sort; /* enum nptop_sort, -1: by none */
-} columns[NPTOP_COL_COUNT] = {
+const struct nptop_column_look nptop_column_looks[NPTOP_COL_COUNT] = {
     [NPTOP_COL_NAME] = {"DEVICE", 10, false, NPTOP_SORT_NAME},
     [NPTOP_COL_STATE] = {"STATE", 12, false, NPTOP_SORT_STATE},
     [NPTOP_COL_SESSIONS] = {"SESS", 4, true, NPTOP_SORT_SESSIONS},
@@ -56,17 +51,17 @@ nptop_layout_columns(struct nptop_columns *c, int width, int name)
 	int left = width + 1;
 
 	for (size_t i = 0; i < NP_COUNT(by_importance); i++) {
-		if (i > 0 && columns[by_importance[i]].width + 1 > left)
+		if (i > 0 && nptop_column_looks[by_importance[i]].width + 1 > left)
 			break;
 		shown[by_importance[i]] = true;
-		left -= columns[by_importance[i]].width + 1;
+		left -= nptop_column_looks[by_importance[i]].width + 1;
 	}
 	c->count = 0;
 	for (int i = 0; i < NPTOP_COL_COUNT; i++) {
 		if (!shown[i])
 			continue;
 		c->column[c->count] = (enum nptop_column)i;
-		c->width[c->count++] = columns[i].width;
+		c->width[c->count++] = nptop_column_looks[i].width;
 	}
 	if (left < 0) /* not even room for a name */
 		c->width[0] = width > 0 ? width : 0;
@@ -93,24 +88,6 @@ nptop_layout_lines(struct nptop_lines *l, int height)
 		l->rows = 0;
 }
 
-const char *
-nptop_column_title(enum nptop_column column)
-{
-	return columns[column].title;
-}
-
-bool
-nptop_column_is_number(enum nptop_column column)
-{
-	return columns[column].number;
-}
-
-bool
-nptop_column_sorts(enum nptop_column column, enum nptop_sort sort)
-{
-	return columns[column].sort == (int)sort;
-}
-
 /* ---- cells ---- */
 
 const char *
@@ -125,7 +102,7 @@ nptop_rate(char *out, size_t size, double rate)
 	return out;
 }
 
-static void
+static const char *
 format_error(char *out, const struct nptop_device *d)
 {
 	char wait[32];
@@ -135,65 +112,51 @@ format_error(char *out, const struct nptop_device *d)
 	else if (d->reason[0] != '\0' && d->retry_in > 0)
 		snprintf(out, NPTOP_TEXT_MAX, "%s (%s)", d->reason, npstatus_duration(wait, sizeof(wait), d->retry_in));
 	else
-		snprintf(out, NPTOP_TEXT_MAX, "%s", d->reason);
+		return d->reason;
+	return out;
 }
 
-/* Nothing is shown as nothing: numbers that are there stand out. */
-static void
+static const char *
 format_count(char *out, double n)
 {
-	if (n == 0)
-		snprintf(out, NPTOP_TEXT_MAX, "-");
-	else
+	if (n != 0)
 		snprintf(out, NPTOP_TEXT_MAX, "%.0f", n);
+	return out;
 }
 
 const char *
 nptop_cell(const struct nptop_device *d, enum nptop_column column, char out[NPTOP_TEXT_MAX])
 {
-	out[0] = '\0';
+	/* Nothing is shown as nothing: numbers that are there stand out. */
+	snprintf(out, NPTOP_TEXT_MAX, "-");
 	switch (column) {
 	case NPTOP_COL_NAME:
-		snprintf(out, NPTOP_TEXT_MAX, "%s", d->shown);
-		break;
+		return d->shown;
 	case NPTOP_COL_STATE:
-		snprintf(out, NPTOP_TEXT_MAX, "%s", d->state);
-		break;
+		return d->state;
 	case NPTOP_COL_SESSIONS:
-		format_count(out, d->sessions);
-		break;
+		return format_count(out, d->sessions);
 	case NPTOP_COL_CHANNELS:
 		if (d->channels_max > 0)
 			snprintf(out, NPTOP_TEXT_MAX, "%.0f/%.0f", d->channels_used, d->channels_max);
-		else
-			snprintf(out, NPTOP_TEXT_MAX, "-");
-		break;
+		return out;
 	case NPTOP_COL_RUN:
-		format_count(out, d->running);
-		break;
+		return format_count(out, d->running);
 	case NPTOP_COL_QUEUE:
-		format_count(out, d->queued);
-		break;
+		return format_count(out, d->queued);
 	case NPTOP_COL_RATE:
-		if (d->rate > 0)
-			nptop_rate(out, NPTOP_TEXT_MAX, d->rate);
-		else
-			snprintf(out, NPTOP_TEXT_MAX, "-");
-		break;
+		return d->rate > 0 ? nptop_rate(out, NPTOP_TEXT_MAX, d->rate) : out;
 	case NPTOP_COL_RTT:
-		npstatus_rtt(out, NPTOP_TEXT_MAX, d->rtt_ms);
-		break;
+		return npstatus_rtt(out, NPTOP_TEXT_MAX, d->rtt_ms);
 	case NPTOP_COL_LAST:
-		npstatus_duration(out, NPTOP_TEXT_MAX, d->last_used);
-		break;
+		return npstatus_duration(out, NPTOP_TEXT_MAX, d->last_used);
 	case NPTOP_COL_ERROR:
-		format_error(out, d);
-		break;
+		return format_error(out, d);
 	case NPTOP_COL_GRAPH:
 	case NPTOP_COL_COUNT:
 		break;
 	}
-	return out;
+	return "";
 }
 
 /* ---- bars ---- */

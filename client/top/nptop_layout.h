@@ -44,13 +44,15 @@ struct nptop_lines {
 void nptop_layout_columns(struct nptop_columns *c, int width, int name);
 void nptop_layout_lines(struct nptop_lines *l, int height);
 
-const char *nptop_column_title(enum nptop_column column);
-/* Whether its cells stand to the right. */
-bool nptop_column_is_number(enum nptop_column column);
-/* Whether the list is sorted by it. */
-bool nptop_column_sorts(enum nptop_column column, enum nptop_sort sort);
+struct nptop_column_look {
+	const char *title;
+	int width;   /* the least */
+	bool number; /* its cells stand to the right */
+	int sort;    /* the enum nptop_sort by which it is sorted, or -1 */
+};
+extern const struct nptop_column_look nptop_column_looks[NPTOP_COL_COUNT];
 
-/* The text of a cell, of any column but NPTOP_COL_GRAPH; returns out. */
+/* The text of a cell, of any column but NPTOP_COL_GRAPH; valid as long as d and out. */
 const char *nptop_cell(const struct nptop_device *d, enum nptop_column column, char out[NPTOP_TEXT_MAX]);
 /* Commands a second: "0.3", "12", "14k". */
 const char *nptop_rate(char *out, size_t size, double rate);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/npjson.h"
+#include "lib/npstatus.h"
 #include "top/nptop_view.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -20,17 +21,11 @@
 /* Below it a rate is no more than the memory of one. */
 #define RATE_LEAST 0.005
 
-void
-nptop_model_init(struct nptop_model *m)
-{
-	memset(m, 0, sizeof(*m));
-}
-
 static void
-device_free(struct nptop_device *d)
+forget(struct nptop_model *m, struct nptop_device *d)
 {
-	if (d == NULL)
-		return;
+	if (m->selected == d)
+		m->selected = NULL;
 	free(d->name);
 	free(d);
 }
@@ -39,7 +34,7 @@ void
 nptop_model_finish(struct nptop_model *m)
 {
 	for (size_t i = 0; i < m->count; i++)
-		device_free(m->devices[i]);
+		forget(m, m->devices[i]);
 	free(m->devices);
 	free(m->view);
 	memset(m, 0, sizeof(*m));
@@ -75,15 +70,11 @@ static const struct {
 static void
 read_state(struct nptop_device *d, const cJSON *json)
 {
-	static const char *const orders[] = {"disabled", "draining", "paused"};
-	const char *word = NULL;
+	const char *order = npstatus_order(json);
 
-	for (size_t i = 0; i < NP_COUNT(orders) && word == NULL; i++)
-		if (npjson_true(json, orders[i]))
-			word = orders[i];
 	npjson_text(json, "state", d->state, sizeof(d->state));
-	if (word != NULL)
-		snprintf(d->state, sizeof(d->state), "%s", word);
+	if (order != NULL)
+		snprintf(d->state, sizeof(d->state), "%s", order);
 	d->mood = NPTOP_CALM;
 	for (size_t i = 0; i < NP_COUNT(moods); i++)
 		if (strcmp(moods[i].state, d->state) == 0)
@@ -156,7 +147,6 @@ read_broker(struct nptop_model *m, const cJSON *broker)
 	m->peers = npjson_number(broker, "peers", 0);
 	m->sessions = npjson_number(broker, "sessions", 0);
 	m->max_sessions = npjson_number(broker, "max_sessions", 0);
-	m->connecting = npjson_number(broker, "connecting", 0);
 	m->memory_kb = npjson_number(broker, "memory_kb", -1);
 }
 
@@ -185,9 +175,9 @@ find_all(const cJSON *list, size_t *count)
 	size_t n = 0;
 
 	cJSON_ArrayForEach (json, list) {
-		const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "device");
-		if (cJSON_IsString(name)) {
-			found[n] = (struct found){.name = name->valuestring, .json = json, .place = n};
+		const char *name = npjson_string(json, "device");
+		if (name != NULL) {
+			found[n] = (struct found){.name = name, .json = json, .place = n};
 			n++;
 		}
 	}
@@ -224,11 +214,8 @@ merge(struct nptop_model *m, const struct found *found, size_t count, double dt)
 
 	for (size_t i = 0; i < count; i++) {
 		ordinal = i > 0 && strcmp(found[i].name, found[i - 1].name) == 0 ? ordinal + 1 : 0;
-		for (; old < m->count && compare_key(m->devices[old], found[i].name, ordinal) < 0; old++) {
-			if (m->devices[old] == m->selected)
-				m->selected = NULL;
-			device_free(m->devices[old]);
-		}
+		for (; old < m->count && compare_key(m->devices[old], found[i].name, ordinal) < 0; old++)
+			forget(m, m->devices[old]);
 		if (old < m->count && compare_key(m->devices[old], found[i].name, ordinal) == 0) {
 			devices[i] = m->devices[old++];
 			read_device(devices[i], found[i].json, dt);
@@ -237,11 +224,8 @@ merge(struct nptop_model *m, const struct found *found, size_t count, double dt)
 			read_device(devices[i], found[i].json, 0);
 		}
 	}
-	for (; old < m->count; old++) {
-		if (m->devices[old] == m->selected)
-			m->selected = NULL;
-		device_free(m->devices[old]);
-	}
+	for (; old < m->count; old++)
+		forget(m, m->devices[old]);
 	free(m->devices);
 	m->devices = devices;
 	m->count = count;

@@ -71,10 +71,10 @@ struct nptop_model {
 	struct nptop_history rates;
 	size_t moods[NPTOP_BAD + 1]; /* devices by mood */
 	char version[32], broker_state[24];
-	double pid, uptime, peers, sessions, max_sessions, connecting, memory_kb;
+	double pid, uptime, peers, sessions, max_sessions, memory_kb;
 };
 
-void nptop_model_init(struct nptop_model *m);
+/* A model of zeros is empty and needs no init. */
 void nptop_model_finish(struct nptop_model *m);
 
 /* Takes the result of `status` as of now.  -1 when it is none (then nothing has changed). */

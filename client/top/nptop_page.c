@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/npjson.h"
 #include "lib/npstatus.h"
 #include "top/nptop_layout.h"
 #include "base/text.h"
@@ -129,8 +130,8 @@ find_device(const struct nptop_device *d, const cJSON *status)
 	size_t ordinal = 0;
 
 	cJSON_ArrayForEach (device, cJSON_GetObjectItemCaseSensitive(status, "devices")) {
-		const cJSON *name = cJSON_GetObjectItemCaseSensitive(device, "device");
-		if (cJSON_IsString(name) && strcmp(name->valuestring, d->name) == 0 && ordinal++ == d->ordinal)
+		const char *name = npjson_string(device, "device");
+		if (name != NULL && strcmp(name, d->name) == 0 && ordinal++ == d->ordinal)
 			return device;
 	}
 	return NULL;

@@ -291,9 +291,9 @@ draw_titles(const struct nptop_screen *s, const struct nptop_columns *c, const s
 	int column = 0;
 
 	for (size_t i = 0; i < c->count; i++) {
-		bool sorts = nptop_column_sorts(c->column[i], m->sort);
-		put(s, row, column, c->width[i], nptop_column_title(c->column[i]), nptop_column_is_number(c->column[i]),
-		    sorts ? A_BOLD | A_UNDERLINE : A_BOLD);
+		const struct nptop_column_look *look = &nptop_column_looks[c->column[i]];
+		put(s, row, column, c->width[i], look->title, look->number,
+		    look->sort == (int)m->sort ? A_BOLD | A_UNDERLINE : A_BOLD);
 		column += c->width[i] + 1;
 	}
 }
@@ -321,12 +321,10 @@ draw_device(const struct nptop_screen *s, const struct nptop_columns *c, const s
 	if (cursor)
 		put(s, row, 0, width, "", false, A_REVERSE);
 	for (size_t i = 0; i < c->count; i++) {
-		if (c->column[i] == NPTOP_COL_GRAPH)
-			nptop_graph(&d->rtt, c->width[i], unicode, text);
-		else
-			nptop_cell(d, c->column[i], text);
+		const char *cell = c->column[i] == NPTOP_COL_GRAPH ? nptop_graph(&d->rtt, c->width[i], unicode, text)
+								   : nptop_cell(d, c->column[i], text);
 		attr_t how = cell_attribute(s, d, c->column[i]);
-		put(s, row, column, c->width[i], text, nptop_column_is_number(c->column[i]),
+		put(s, row, column, c->width[i], cell, nptop_column_looks[c->column[i]].number,
 		    cursor ? A_REVERSE | (how & A_BOLD) : how);
 		column += c->width[i] + 1;
 	}

@@ -24,15 +24,16 @@
 #define MESSAGE_STAYS 8.0
 
 static const struct {
+	int key;
 	const char *method;
 	const char *question; /* NULL: not asked back */
 } acts[] = {
-    [NPTOP_NOTHING] = {"", NULL},
-    [NPTOP_PAUSE] = {"pause", "Pause %s: let its commands wait?"},
-    [NPTOP_RESUME] = {"resume", NULL},
-    [NPTOP_CLOSE] = {"close", "Close the sessions of %s when their commands have ended?"},
-    [NPTOP_CLOSE_NOW] = {"close", "Close the sessions of %s now, cutting what runs there?"},
-    [NPTOP_RECONNECT] = {"reconnect", "Reconnect %s: new sessions, and an end to the old ones?"},
+    [NPTOP_NOTHING] = {0, "", NULL},
+    [NPTOP_PAUSE] = {'p', "pause", "Pause %s: let its commands wait?"},
+    [NPTOP_RESUME] = {'u', "resume", NULL},
+    [NPTOP_CLOSE] = {'c', "close", "Close the sessions of %s when their commands have ended?"},
+    [NPTOP_CLOSE_NOW] = {'C', "close", "Close the sessions of %s now, cutting what runs there?"},
+    [NPTOP_RECONNECT] = {'R', "reconnect", "Reconnect %s: new sessions, and an end to the old ones?"},
 };
 
 const char *
@@ -45,7 +46,6 @@ void
 nptop_ui_init(struct nptop_ui *ui, bool unicode)
 {
 	memset(ui, 0, sizeof(*ui));
-	nptop_model_init(&ui->model);
 	ui->unicode = unicode;
 }
 
@@ -100,16 +100,6 @@ nptop_ui_say(struct nptop_ui *ui, bool bad, double now, const char *fmt, ...)
 	va_end(ap);
 	ui->message_bad = bad;
 	ui->message_until = now + MESSAGE_STAYS;
-}
-
-void
-nptop_ui_trouble(struct nptop_ui *ui, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(ui->trouble, sizeof(ui->trouble), fmt, ap);
-	va_end(ap);
 }
 
 static const char *
@@ -260,23 +250,13 @@ key_of_question(struct nptop_ui *ui, int key)
 	ui->asked = NPTOP_NOTHING;
 }
 
-/* What goes for the list and for a device in full; false: another key. */
-static bool
+/* What goes for the list and for a device in full. */
+static void
 key_of_orders(struct nptop_ui *ui, int key)
 {
-	static const struct {
-		int key;
-		enum nptop_act act;
-	} keys[] = {{'p', NPTOP_PAUSE}, {'u', NPTOP_RESUME}, {'c', NPTOP_CLOSE}, {'C', NPTOP_CLOSE_NOW},
-	    {'R', NPTOP_RECONNECT}};
-
-	for (size_t i = 0; i < NP_COUNT(keys); i++) {
-		if (keys[i].key == key) {
-			want(ui, keys[i].act);
-			return true;
-		}
-	}
-	return false;
+	for (size_t i = NPTOP_NOTHING + 1; i < NP_COUNT(acts); i++)
+		if (acts[i].key == key)
+			want(ui, (enum nptop_act)i);
 }
 
 /* ---- the filter ---- */

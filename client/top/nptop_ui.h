@@ -49,7 +49,7 @@ struct nptop_ui {
 	char message[NPTOP_TEXT_MAX];
 	bool message_bad;
 	double message_until;
-	char trouble[NPTOP_TEXT_MAX]; /* why there is no news of the broker, or "" */
+	char trouble[2 * NPTOP_TEXT_MAX]; /* why there is no news of the broker, or "" */
 	/* What is to be done, by whoever has the broker; reset there. */
 	enum nptop_act act;
 	char *act_device;
@@ -70,8 +70,6 @@ void nptop_ui_key(struct nptop_ui *ui, int key);
 
 /* Shows a message in the last line until a key or some seconds have passed. */
 void nptop_ui_say(struct nptop_ui *ui, bool bad, double now, const char *fmt, ...) NP_PRINTF(4, 5);
-/* Says why there is no news of the broker, instead of them; an empty text ends it. */
-void nptop_ui_trouble(struct nptop_ui *ui, const char *fmt, ...) NP_PRINTF(2, 3);
 /* The model has changed; status: the answer about the device in full, or NULL. */
 void nptop_ui_sampled(struct nptop_ui *ui, const cJSON *status, double now);
 /* The last line of the screen; returns out. */

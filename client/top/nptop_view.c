@@ -26,10 +26,8 @@ less_first(double a, double b)
 }
 
 static int
-by_name(const void *a, const void *b)
+by_name(const struct nptop_device *x, const struct nptop_device *y)
 {
-	const struct nptop_device *x = *(const struct nptop_device *const *)a;
-	const struct nptop_device *y = *(const struct nptop_device *const *)b;
 	int order = strcmp(x->name, y->name);
 
 	return order != 0 ? order : x->ordinal < y->ordinal ? -1 : x->ordinal > y->ordinal;
@@ -37,147 +35,92 @@ by_name(const void *a, const void *b)
 
 /* What works now, then what fails, then what was used last. */
 static int
-by_activity(const void *a, const void *b)
+by_activity(const struct nptop_device *x, const struct nptop_device *y)
 {
-	const struct nptop_device *x = *(const struct nptop_device *const *)a;
-	const struct nptop_device *y = *(const struct nptop_device *const *)b;
 	int order = more_first(x->rate + x->running + x->queued, y->rate + y->running + y->queued);
 
 	if (order == 0)
 		order = more_first(x->mood == NPTOP_BAD, y->mood == NPTOP_BAD);
 	if (order == 0)
 		order = less_first(x->last_used, y->last_used);
-	if (order == 0)
-		order = more_first(x->mood == NPTOP_CHANGING, y->mood == NPTOP_CHANGING);
-	return order != 0 ? order : by_name(a, b);
+	return order != 0 ? order : more_first(x->mood == NPTOP_CHANGING, y->mood == NPTOP_CHANGING);
 }
 
 static int
-by_state(const void *a, const void *b)
+compare(const struct nptop_device *x, const struct nptop_device *y, enum nptop_sort sort)
 {
-	const struct nptop_device *x = *(const struct nptop_device *const *)a;
-	const struct nptop_device *y = *(const struct nptop_device *const *)b;
-	int order = more_first(x->mood, y->mood);
+	int order = 0;
 
-	if (order == 0)
-		order = strcmp(x->state, y->state);
-	return order != 0 ? order : by_name(a, b);
+	switch (sort) {
+	case NPTOP_SORT_ACTIVITY:
+		return by_activity(x, y);
+	case NPTOP_SORT_STATE:
+		order = more_first(x->mood, y->mood);
+		return order != 0 ? order : strcmp(x->state, y->state);
+	case NPTOP_SORT_RATE:
+		return more_first(x->rate, y->rate);
+	case NPTOP_SORT_QUEUE:
+		order = more_first(x->queued, y->queued);
+		return order != 0 ? order : more_first(x->running, y->running);
+	case NPTOP_SORT_RTT:
+		return more_first(x->rtt_ms, y->rtt_ms);
+	case NPTOP_SORT_SESSIONS:
+		return more_first(x->sessions, y->sessions);
+	case NPTOP_SORT_ERROR:
+		order = more_first(x->reason[0] != '\0', y->reason[0] != '\0');
+		return order != 0 ? order : strcmp(x->reason, y->reason);
+	case NPTOP_SORT_NAME:
+	case NPTOP_SORT_COUNT:
+		break;
+	}
+	return order;
 }
 
+/* For qsort_r(3): of equal ones the name decides, so that no row jumps. */
 static int
-by_rate(const void *a, const void *b)
+compare_rows(const void *a, const void *b, void *model)
 {
 	const struct nptop_device *x = *(const struct nptop_device *const *)a;
 	const struct nptop_device *y = *(const struct nptop_device *const *)b;
-	int order = more_first(x->rate, y->rate);
-
-	return order != 0 ? order : by_name(a, b);
-}
-
-static int
-by_queue(const void *a, const void *b)
-{
-	const struct nptop_device *x = *(const struct nptop_device *const *)a;
-	const struct nptop_device *y = *(const struct nptop_device *const *)b;
-	int order = more_first(x->queued, y->queued);
-
-	if (order == 0)
-		order = more_first(x->running, y->running);
-	return order != 0 ? order : by_name(a, b);
-}
-
-static int
-by_rtt(const void *a, const void *b)
-{
-	const struct nptop_device *x = *(const struct nptop_device *const *)a;
-	const struct nptop_device *y = *(const struct nptop_device *const *)b;
-	int order = more_first(x->rtt_ms, y->rtt_ms);
-
-	return order != 0 ? order : by_name(a, b);
-}
-
-static int
-by_sessions(const void *a, const void *b)
-{
-	const struct nptop_device *x = *(const struct nptop_device *const *)a;
-	const struct nptop_device *y = *(const struct nptop_device *const *)b;
-	int order = more_first(x->sessions, y->sessions);
-
-	return order != 0 ? order : by_name(a, b);
-}
-
-static int
-by_error(const void *a, const void *b)
-{
-	const struct nptop_device *x = *(const struct nptop_device *const *)a;
-	const struct nptop_device *y = *(const struct nptop_device *const *)b;
-	int order = more_first(x->reason[0] != '\0', y->reason[0] != '\0');
+	const struct nptop_model *m = model;
+	int order = compare(x, y, m->sort);
 
 	if (order == 0)
-		order = strcmp(x->reason, y->reason);
-	return order != 0 ? order : by_name(a, b);
+		order = by_name(x, y);
+	return m->reverse ? -order : order;
 }
-
-static const struct {
-	const char *name;
-	int (*compare)(const void *a, const void *b);
-} sorts[NPTOP_SORT_COUNT] = {
-    [NPTOP_SORT_ACTIVITY] = {"activity", by_activity},
-    [NPTOP_SORT_NAME] = {"name", by_name},
-    [NPTOP_SORT_STATE] = {"state", by_state},
-    [NPTOP_SORT_RATE] = {"commands/s", by_rate},
-    [NPTOP_SORT_QUEUE] = {"queue", by_queue},
-    [NPTOP_SORT_RTT] = {"round trip", by_rtt},
-    [NPTOP_SORT_SESSIONS] = {"sessions", by_sessions},
-    [NPTOP_SORT_ERROR] = {"error", by_error},
-};
 
 const char *
 nptop_sort_name(enum nptop_sort sort)
 {
-	return sorts[sort].name;
+	static const char *const names[NPTOP_SORT_COUNT] = {
+	    [NPTOP_SORT_ACTIVITY] = "activity",
+	    [NPTOP_SORT_NAME] = "name",
+	    [NPTOP_SORT_STATE] = "state",
+	    [NPTOP_SORT_RATE] = "commands/s",
+	    [NPTOP_SORT_QUEUE] = "queue",
+	    [NPTOP_SORT_RTT] = "round trip",
+	    [NPTOP_SORT_SESSIONS] = "sessions",
+	    [NPTOP_SORT_ERROR] = "error",
+	};
+
+	return names[sort];
 }
 
 static void
 sort_view(struct nptop_model *m)
 {
-	if (m->view_count == 0)
-		return;
-	qsort(m->view, m->view_count, sizeof(m->view[0]), sorts[m->sort].compare);
-	for (size_t i = 0, k = m->view_count - 1; m->reverse && i < k; i++, k--) {
-		struct nptop_device *d = m->view[i];
-		m->view[i] = m->view[k];
-		m->view[k] = d;
-	}
+	if (m->view_count > 0)
+		qsort_r(m->view, m->view_count, sizeof(m->view[0]), compare_rows, m);
 }
 
 /* ---- filter ---- */
 
-static char
-lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-}
-
-/* Of ASCII letters only: names of devices are hardly ever anything else, and no locale decides what is found. */
-static bool
-contains(const char *text, const char *part)
-{
-	for (; *text != '\0'; text++) {
-		size_t i = 0;
-		while (part[i] != '\0' && lower(text[i]) == lower(part[i]))
-			i++;
-		if (part[i] == '\0')
-			return true;
-	}
-	return *part == '\0';
-}
-
 static bool
 is_shown(const struct nptop_model *m, const struct nptop_device *d)
 {
-	return contains(d->shown, m->filter) || contains(d->place, m->filter) || contains(d->state, m->filter) ||
-	       contains(d->reason, m->filter);
+	return strcasestr(d->shown, m->filter) != NULL || strcasestr(d->place, m->filter) != NULL ||
+	       strcasestr(d->state, m->filter) != NULL || strcasestr(d->reason, m->filter) != NULL;
 }
 
 static bool

@@ -93,7 +93,7 @@ test_rate_approaches_commands_a_second(void **state NP_UNUSED)
 {
 	struct nptop_model m;
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	for (int t = 0; t <= 60; t++) {
 		cJSON *status = status_new(1);
 		status_add(status, "core1", "connected", 1000 + 10 * t);
@@ -113,7 +113,7 @@ test_rate_does_not_depend_on_how_often_one_asks(void **state NP_UNUSED)
 {
 	struct nptop_model m;
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	for (int t = 0; t <= 600; t++) {
 		cJSON *status = status_new(1);
 		status_add(status, "core1", "connected", t);
@@ -129,7 +129,7 @@ test_counter_that_begins_anew_is_no_negative_rate(void **state NP_UNUSED)
 	struct nptop_model m;
 	cJSON *status;
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	status = status_new(1);
 	status_add(status, "core1", "connected", 1000);
 	take(&m, status, 1);
@@ -147,7 +147,7 @@ test_another_broker_is_not_compared_with_the_former(void **state NP_UNUSED)
 	struct nptop_model m;
 	cJSON *status;
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	status = status_new(1);
 	status_add(status, "core1", "connected", 10);
 	take(&m, status, 1);
@@ -164,7 +164,7 @@ test_old_broker_counts_requests(void **state NP_UNUSED)
 {
 	struct nptop_model m;
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	for (int t = 0; t < 2; t++) {
 		cJSON *status = status_new(1), *d = status_add(status, "core1", "connected", 0);
 		cJSON_DeleteItemFromObject(d, "commands");
@@ -182,7 +182,7 @@ test_past_of_a_device_survives_others_that_come_and_go(void **state NP_UNUSED)
 {
 	struct nptop_model m;
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	for (int t = 0; t < 5; t++) {
 		cJSON *status = status_new(1), *d;
 		char other[16];
@@ -203,7 +203,7 @@ test_pools_of_one_name_stay_apart(void **state NP_UNUSED)
 {
 	struct nptop_model m;
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	for (int t = 0; t < 2; t++) {
 		cJSON *status = status_new(1);
 		status_add(status, "core1", "connected", 100 * t);
@@ -226,7 +226,7 @@ test_what_is_no_status_changes_nothing(void **state NP_UNUSED)
 	struct np_error err;
 	cJSON *status = status_new(1);
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	status_add(status, "core1", "connected", 1);
 	take(&m, status, 1);
 	for (size_t i = 0; i < NP_COUNT(bad); i++) {
@@ -245,7 +245,7 @@ test_orders_of_the_operator_are_the_state(void **state NP_UNUSED)
 	struct nptop_model m;
 	cJSON *status = status_new(1);
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	cJSON_AddTrueToObject(status_add(status, "core1", "connected", 1), "paused");
 	cJSON_AddFalseToObject(status_add(status, "core2", "connected", 1), "paused");
 	take(&m, status, 1);
@@ -285,7 +285,7 @@ test_hostile_members_do_no_harm(void **state NP_UNUSED)
 	};
 	struct nptop_model m;
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	for (size_t round = 0; round < 3; round++)
 		for (size_t i = 0; i < NP_COUNT(cases); i++) {
 			cJSON *status = cJSON_Parse(cases[i]);
@@ -310,7 +310,7 @@ test_hostile_members_do_no_harm(void **state NP_UNUSED)
 static void
 fill(struct nptop_model *m)
 {
-	nptop_model_init(m);
+	memset(m, 0, sizeof(*m));
 	for (int t = 0; t < 2; t++) {
 		cJSON *status = status_new(1), *d;
 		d = status_add(status, "a", "connected", 5);
@@ -455,7 +455,7 @@ test_thousand_devices_scroll(void **state NP_UNUSED)
 	cJSON *status = status_new(1);
 	char name[16];
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	for (int i = 0; i < 1000; i++) {
 		snprintf(name, sizeof(name), "r%03d", (i * 7) % 1000);
 		status_add(status, name, "idle", 0);
@@ -594,7 +594,7 @@ test_history_keeps_the_newest(void **state NP_UNUSED)
 {
 	struct nptop_model m;
 
-	nptop_model_init(&m);
+	memset(&m, 0, sizeof(m));
 	for (int t = 0; t < NPTOP_HISTORY + 25; t++) {
 		cJSON *status = status_new(1);
 		cJSON_AddNumberToObject(status_add(status, "core1", "connected", 0), "rtt_ms", t);
