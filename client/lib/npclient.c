@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "lib/npconnect.h"
 #include "lib/npjson.h"
 #include "base/paths.h"
 #include "base/xalloc.h"
@@ -139,6 +138,12 @@ npclient_pending(const struct npclient *c)
 	return c->out.len - c->sent;
 }
 
+short
+npclient_events(const struct npclient *c)
+{
+	return npclient_pending(c) > 0 && !c->lost ? POLLIN | POLLOUT : POLLIN;
+}
+
 bool
 npclient_has_room(const struct npclient *c)
 {
@@ -194,7 +199,7 @@ connection_ended(struct npclient *c, struct np_error *err)
 	if (npconnect_check_waiting(c, err) == -1)
 		return -1;
 	c->retry_ms = c->retry_ms < 200 ? c->retry_ms * 2 + 1 : c->retry_ms;
-	npconnect_pause_ms(c->retry_ms);
+	poll(NULL, 0, c->retry_ms);
 	if (npconnect_until_deadline(c, err) == -1)
 		return -1;
 	npclient_flush(c);
@@ -281,10 +286,8 @@ static int
 wait_readable(struct npclient *c, struct np_error *err)
 {
 	/* Without events poll(2) reports only that the other end is closed. */
-	struct pollfd fds[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = c->reader_fd}};
+	struct pollfd fds[2] = {{.fd = c->fd, .events = npclient_events(c)}, {.fd = c->reader_fd}};
 
-	if (npclient_pending(c) > 0 && !c->lost)
-		fds[0].events |= POLLOUT;
 	if (!c->greeted && npconnect_check_waiting(c, err) == -1)
 		return -1;
 	if (poll(fds, 2, npclient_timeout_ms(c)) == -1 && errno != EINTR)

@@ -73,6 +73,8 @@ void npclient_answer(struct npclient *c, const cJSON *prompt, const char *value)
 
 /* Bytes that wait for the socket. */
 size_t npclient_pending(const struct npclient *c);
+/* What poll(2) is to watch the connection for. */
+short npclient_events(const struct npclient *c);
 /* Whether any further message can be queued. */
 bool npclient_has_room(const struct npclient *c);
 /* Sends what the socket takes.  A broken connection is left for npclient_fill() to report. */
@@ -97,5 +99,12 @@ enum frame_status npclient_wait(struct npclient *c, struct message *m, struct fr
 
 /* $SSH_AUTH_SOCK when it is the absolute path of a socket, else NULL. */
 const char *npclient_agent_socket(void);
+
+/* ---- npconnect.c, for npclient.c ---- */
+
+/* Connects c by its deadline; errors as for npclient_connect(). */
+int npconnect_until_deadline(struct npclient *c, struct np_error *err) NP_MUST_CHECK;
+/* -1 with err when it is no use to wait any longer: interrupted, or past the deadline. */
+int npconnect_check_waiting(const struct npclient *c, struct np_error *err) NP_MUST_CHECK;
 
 #endif

@@ -2,7 +2,7 @@
  * The way to the broker's socket: trust in its directory and in who listens, patience while it is busy, a start where
  * nobody listens.  Owns the lock that makes one of many clients the starter.
  */
-#include "lib/npconnect.h"
+#include "lib/npclient.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,12 +106,6 @@ open_lock(const struct npclient *c, struct np_error *err)
 	return fd;
 }
 
-void
-npconnect_pause_ms(int ms)
-{
-	poll(NULL, 0, ms);
-}
-
 int
 npconnect_check_waiting(const struct npclient *c, struct np_error *err)
 {
@@ -158,7 +152,7 @@ start_and_connect(struct npclient *c, struct np_error *err)
 			if (attempt == ATTEMPT_CONNECTED || attempt == ATTEMPT_FAILED)
 				break;
 		}
-		npconnect_pause_ms(delay);
+		poll(NULL, 0, delay);
 		delay = delay < 20 ? delay * 2 : delay;
 	}
 	close(lock);
@@ -195,7 +189,7 @@ npconnect_until_deadline(struct npclient *c, struct np_error *err)
 		}
 		if (npconnect_check_waiting(c, err) == -1)
 			return -1;
-		npconnect_pause_ms(delay);
+		poll(NULL, 0, delay);
 		delay = delay < 50 ? delay * 2 : delay;
 	}
 }

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #define SIGNAL_MAX 32
@@ -33,15 +32,20 @@ on_signal(int sig)
 }
 
 /* Without SA_RESTART: a write that blocks after all must not outlive Ctrl-C. */
+static int
+set_handler(int sig, void (*handler)(int sig), struct sigaction *old)
+{
+	struct sigaction action = {.sa_handler = handler};
+
+	return sigaction(sig, &action, old);
+}
+
 void
 npsignal_take(int sig)
 {
-	struct sigaction action, old;
+	struct sigaction old;
 
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = on_signal;
-	sigemptyset(&action.sa_mask);
-	if (sigaction(sig, &action, &old) == 0 && old.sa_handler == SIG_IGN)
+	if (set_handler(sig, on_signal, &old) == 0 && old.sa_handler == SIG_IGN)
 		sigaction(sig, &old, NULL);
 }
 
@@ -72,16 +76,11 @@ npsignal_take_terminal(void)
 void
 npsignal_force_interrupt(bool forced)
 {
-	struct sigaction action;
-
 	if (forced == interrupt_forced)
 		return;
 	interrupt_forced = forced;
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = on_signal;
-	sigemptyset(&action.sa_mask);
 	if (forced)
-		sigaction(SIGINT, &action, &interrupt_before);
+		set_handler(SIGINT, on_signal, &interrupt_before);
 	else
 		sigaction(SIGINT, &interrupt_before, NULL);
 }
@@ -120,12 +119,9 @@ npsignal_clear_stop(void)
 void
 npsignal_stop_process(bool all)
 {
-	struct sigaction plain, old;
+	struct sigaction old;
 
-	memset(&plain, 0, sizeof(plain));
-	plain.sa_handler = SIG_DFL;
-	sigemptyset(&plain.sa_mask);
-	sigaction(SIGTSTP, &plain, &old);
+	set_handler(SIGTSTP, SIG_DFL, &old);
 	kill(all ? 0 : getpid(), SIGTSTP);
 	sigaction(SIGTSTP, &old, NULL);
 }

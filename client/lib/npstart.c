@@ -70,22 +70,6 @@ make_environment(void)
 	return envp;
 }
 
-static void
-close_from(int first)
-{
-	long max;
-
-#ifdef __GLIBC__
-#if __GLIBC_PREREQ(2, 34)
-	if (close_range((unsigned)first, ~0u, 0) == 0)
-		return;
-#endif
-#endif
-	max = sysconf(_SC_OPEN_MAX);
-	for (int fd = first; fd < (max > 0 && max < 65536 ? (int)max : 65536); fd++)
-		close(fd);
-}
-
 /* What the caller ignores (nohup, background jobs) or blocks must not be ignored or blocked by the broker. */
 static void
 reset_signals(void)
@@ -122,7 +106,7 @@ child_become_daemon(const struct start *s)
 		report("open", "/dev/null");
 		_exit(1);
 	}
-	close_from(STARTUP_FD + 1);
+	closefrom(STARTUP_FD + 1);
 	umask(077);
 	if (chdir("/") == -1) {
 		report("change to", "/");

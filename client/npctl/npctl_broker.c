@@ -1,4 +1,4 @@
-/* The verbs that are about the broker as a whole: ping, reload, stop, sync. */
+/* The verbs that are about the broker as a whole: ping, reload, stop, sync, top. */
 #include <stdio.h>
 
 #include "lib/npjson.h"
@@ -72,4 +72,13 @@ const struct npctl_verb npctl_verb_sync = {
     .name = "sync",
     .usage = "",
     .help = "wait until everything asked before has had its effect",
+};
+
+/* What it does is in client/top, needs curses, and so is called by npctl.c alone. */
+const struct npctl_verb npctl_verb_top = {
+    .name = "top",
+    .usage = "[-d SECONDS]",
+    .help = "a live screen of all devices; ? there shows its keys",
+    .no_json = "it is for people: status --json is for programs",
+    .broker = NPCTL_BROKER_UNUSED,
 };

@@ -17,26 +17,21 @@
 static char *
 value_text(const cJSON *value)
 {
-	char *text = NULL, *printed;
 	const cJSON *item;
+	char *text = NULL;
+	size_t size;
+	FILE *f;
 
-	if (cJSON_IsString(value))
-		return xstrdup(value->valuestring);
-	cJSON_ArrayForEach (item, value) {
-		char *longer;
-
-		if (!cJSON_IsString(item))
-			continue;
-		longer = xasprintf("%s%s%s", text != NULL ? text : "", text != NULL ? ", " : "", item->valuestring);
-		free(text);
-		text = longer;
-	}
-	if (text != NULL)
-		return text;
-	printed = cJSON_PrintUnformatted(value);
-	text = xstrdup(printed != NULL ? printed : "?");
-	cJSON_free(printed);
-	return text;
+	if (value == NULL || cJSON_IsString(value))
+		return xstrdup(value != NULL ? value->valuestring : "?");
+	if (!cJSON_IsString(value->child))
+		return message_print(value);
+	f = xchecked(open_memstream(&text, &size));
+	cJSON_ArrayForEach (item, value)
+		if (cJSON_IsString(item))
+			fprintf(f, "%s%s", item != value->child ? ", " : "", item->valuestring);
+	fclose(f);
+	return xchecked(text);
 }
 
 /* Where a value came from, in words.  The caller frees it. */

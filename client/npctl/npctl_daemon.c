@@ -8,12 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "lib/npstart.h"
 #include "npctl/npctl_impl.h"
 #include "base/xalloc.h"
-
-#define ANSWER_MAX ((size_t)16 * 1024 * 1024)
 
 /*
  * netpulsed's arguments; options first, so that an argument that begins with a dash is none.  before: what stands
@@ -72,25 +69,6 @@ child(int fd, const char *program, const char **argv)
 }
 
 static int
-read_all(int fd, struct buf *b, struct np_error *err)
-{
-	for (;;) {
-		uint8_t *room = buf_reserve(b, 65536);
-		ssize_t n = room != NULL ? read(fd, room, 65536) : -1;
-
-		if (room == NULL)
-			return error_set(err, REASON_INTERNAL, "netpulsed's answer has no end");
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return error_set_errno(err, REASON_INTERNAL, "read netpulsed's answer");
-		if (n == 0)
-			return 0;
-		buf_commit(b, (size_t)n);
-	}
-}
-
-static int
 await(pid_t pid, const char *program, struct np_error *err)
 {
 	int status = 0;
@@ -110,10 +88,13 @@ await(pid_t pid, const char *program, struct np_error *err)
 	return -1; /* it has said why */
 }
 
+/* What it prints, which the caller frees; there is no NUL in it. */
 static int
-run(const char *program, const char **argv, struct buf *b, struct np_error *err)
+run(const char *program, const char **argv, char **text, struct np_error *err)
 {
-	int fds[2], rc;
+	size_t size = 0;
+	int fds[2];
+	FILE *f;
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) == -1)
@@ -126,9 +107,13 @@ run(const char *program, const char **argv, struct buf *b, struct np_error *err)
 		close(fds[0]);
 		return error_set_errno(err, REASON_INTERNAL, "fork");
 	}
-	rc = read_all(fds[0], b, err);
-	close(fds[0]);
-	return await(pid, program, rc == 0 ? err : NULL) == 0 ? rc : -1;
+	f = xchecked(fdopen(fds[0], "r"));
+	if (getdelim(text, &size, '\0', f) == -1) {
+		free(*text);
+		*text = xstrdup("");
+	}
+	fclose(f);
+	return await(pid, program, err);
 }
 
 /* What netpulsed prints for that task, parsed; NULL when it has said why there is nothing (err's reason NONE), or err.
@@ -138,18 +123,17 @@ ask(const struct npctl_options *o, const char *task, struct np_error *err)
 {
 	const char *program = npstart_program(err), **argv;
 	cJSON *result = NULL;
-	struct buf b;
+	char *text = NULL;
 
 	if (program == NULL)
 		return NULL;
 	argv = make_argv(o, program, task, NULL);
-	buf_init(&b, ANSWER_MAX);
-	if (run(program, argv, &b, err) == 0) {
-		result = cJSON_ParseWithLength((const char *)buf_head(&b), b.len);
+	if (run(program, argv, &text, err) == 0) {
+		result = cJSON_Parse(text);
 		if (result == NULL)
 			error_set(err, REASON_INTERNAL, "%s gave no answer that can be read", program);
 	}
-	buf_free(&b);
+	free(text);
 	free(argv);
 	return result;
 }

@@ -180,12 +180,10 @@ static void
 wait_for_events(struct npctl *c)
 {
 	bool asking = npprompt_current(&c->prompt) != NULL;
-	struct pollfd fds[3] = {{.fd = c->client.fd, .events = POLLIN}, {.fd = c->wake_fd, .events = POLLIN},
-	    {.fd = asking ? c->prompt.tty : -1, .events = POLLIN}};
+	struct pollfd fds[3] = {{.fd = c->client.fd, .events = npclient_events(&c->client)},
+	    {.fd = c->wake_fd, .events = POLLIN}, {.fd = asking ? c->prompt.tty : -1, .events = POLLIN}};
 	struct np_error err;
 
-	if (npclient_pending(&c->client) > 0 && !c->client.lost)
-		fds[0].events |= POLLOUT;
 	npsignal_force_interrupt(asking);
 	if (poll(fds, 3, npclient_timeout_ms(&c->client)) == -1)
 		return;

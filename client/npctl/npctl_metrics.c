@@ -2,8 +2,6 @@
  * npctl metrics: the broker's metrics on standard output, or in a file that is replaced at once, as a collector of text
  * files wants it.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,40 +35,23 @@ metrics_params(const struct npctl_options *o, struct np_error *err NP_UNUSED)
 
 /* ---- the file ---- */
 
-static int
-write_all(int fd, const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left > 0) {
-		ssize_t n = write(fd, text, left);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		text += n;
-		left -= (size_t)n;
-	}
-	return 0;
-}
-
 /* The file is there as a whole or as it was before. */
 static int
 replace_file(const char *path, const char *text, struct np_error *err)
 {
 	char *temporary = xasprintf("%s.%ld", path, (long)getpid());
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	FILE *f = fopen(temporary, "wxe");
 	int rc = 0;
 
-	if (fd == -1)
+	if (f == NULL)
 		rc = error_set_errno(err, REASON_INTERNAL, "make %s", temporary);
-	else if (write_all(fd, text) == -1)
+	else if (fputs(text, f) == EOF || fflush(f) == EOF)
 		rc = error_set_errno(err, REASON_INTERNAL, "write %s", temporary);
-	if (fd != -1 && close(fd) == -1 && rc == 0)
+	if (f != NULL && fclose(f) == EOF && rc == 0)
 		rc = error_set_errno(err, REASON_INTERNAL, "write %s", temporary);
 	if (rc == 0 && rename(temporary, path) == -1)
 		rc = error_set_errno(err, REASON_INTERNAL, "rename %s to %s", temporary, path);
-	if (rc == -1 && fd != -1)
+	if (rc == -1 && f != NULL)
 		unlink(temporary);
 	free(temporary);
 	return rc;
@@ -103,34 +84,26 @@ run_metrics(struct npctl *c)
 	cJSON_Delete(result);
 }
 
-/* As openmetrics.c writes labels; names were checked with the options. */
-static char *
-labels_text(const struct npctl_options *o)
-{
-	char *text = xstrdup("");
-
-	for (int i = 0; i < o->labels_count; i++) {
-		const char *sign = strchr(o->labels[i], '=');
-		char *longer = xasprintf(
-		    "%s%s%.*s=\"%s\"", text, i > 0 ? "," : "", (int)(sign - o->labels[i]), o->labels[i], sign + 1);
-		free(text);
-		text = longer;
-	}
-	return text;
-}
-
+/* Labels are written as openmetrics.c does; names were checked with the options. */
 static bool
 write_without(struct npctl *c)
 {
-	char *labels, *text;
+	const struct npctl_options *o = c->o;
+	char *text = NULL;
+	size_t size;
+	FILE *f;
 
-	if (c->o->output == NULL)
+	if (o->output == NULL)
 		return false;
-	labels = labels_text(c->o);
-	text = xasprintf(
-	    "%s%s%s%s 0\n# EOF\n", down_text, labels[0] != '\0' ? "{" : "", labels, labels[0] != '\0' ? "}" : "");
-	put_text(c, text);
-	free(labels);
+	f = xchecked(open_memstream(&text, &size));
+	fputs(down_text, f);
+	for (int i = 0; i < o->labels_count; i++) {
+		int n = (int)strcspn(o->labels[i], "=");
+		fprintf(f, "%c%.*s=\"%s\"", i > 0 ? ',' : '{', n, o->labels[i], o->labels[i] + n + 1);
+	}
+	fprintf(f, "%s 0\n# EOF\n", o->labels_count > 0 ? "}" : "");
+	fclose(f);
+	put_text(c, xchecked(text));
 	free(text);
 	return true;
 }

@@ -96,16 +96,8 @@ print_line(struct npexec *x, struct npexec_job *job, double index, const cJSON *
 {
 	size_t size;
 	const char *line = find_line(x, job, index, &size);
-	char *copy = xstrndup(line, size);
-	struct buf b;
 
-	buf_init(&b, x->out.pending.max);
-	if (npexec_json_line(&b, job->device, copy, size, result, NULL) == 0) {
-		npexec_progress_hide(x, true);
-		sink_write(&x->out, buf_head(&b), b.len);
-	}
-	buf_free(&b);
-	free(copy);
+	npexec_print_line(x, job->device, line, size, result, NULL);
 }
 
 /* What became of several lines at once: each has an object, as if it had come alone. */

@@ -141,6 +141,9 @@ void npexec_job_failed(struct npexec *x, struct npexec_job *job, const char *dev
 /* npexec_result.c */
 /* Says how one command ended and counts it; command NULL: a shell or a whole list, nothing is printed for -j. */
 int npexec_job_result(struct npexec *x, struct npexec_job *job, const char *command, size_t size, const cJSON *result);
+/* A line of -j: see npexec_json_line(). */
+void npexec_print_line(
+    struct npexec *x, const char *device, const char *text, size_t size, const cJSON *result, const struct buf *output);
 /* The line of -j for a result, or those for all that a job will not run. */
 void npexec_print_json(struct npexec *x, struct npexec_job *job, const char *command, size_t size, const cJSON *result);
 void npexec_print_failure(struct npexec *x, struct npexec_job *job, const char *device, const struct np_error *err);

@@ -24,16 +24,23 @@ result_device(const cJSON *result)
 }
 
 void
-npexec_print_json(struct npexec *x, struct npexec_job *job, const char *command, size_t size, const cJSON *result)
+npexec_print_line(
+    struct npexec *x, const char *device, const char *text, size_t size, const cJSON *result, const struct buf *output)
 {
 	struct buf line;
 
 	buf_init(&line, x->out.pending.max);
-	if (npexec_json_line(&line, x->o->several ? job->device : NULL, command, size, result, job->kept) == 0) {
+	if (npexec_json_line(&line, device, text, size, result, output) == 0) {
 		npexec_progress_hide(x, true);
 		sink_write(&x->out, buf_head(&line), line.len);
 	}
 	buf_free(&line);
+}
+
+void
+npexec_print_json(struct npexec *x, struct npexec_job *job, const char *command, size_t size, const cJSON *result)
+{
+	npexec_print_line(x, x->o->several ? job->device : NULL, command, size, result, job->kept);
 	npexec_output_drop(x, job);
 }
 

@@ -29,14 +29,11 @@ enum poll_slot { POLL_BROKER, POLL_WAKE, POLL_STDIN, POLL_STDOUT, POLL_STDERR, P
 static void
 fill_slots(const struct npexec *x, struct pollfd fds[POLL_COUNT])
 {
-	bool room = npexec_messages_wanted(x);
 	bool talking = !x->done && !x->gone;
 
-	fds[POLL_BROKER] = (struct pollfd){.fd = talking ? x->client.fd : -1};
-	if (room)
-		fds[POLL_BROKER].events |= POLLIN;
-	if (npclient_pending(&x->client) > 0 && !x->client.lost)
-		fds[POLL_BROKER].events |= POLLOUT;
+	fds[POLL_BROKER] = (struct pollfd){.fd = talking ? x->client.fd : -1, .events = npclient_events(&x->client)};
+	if (!npexec_messages_wanted(x))
+		fds[POLL_BROKER].events &= ~POLLIN;
 	fds[POLL_WAKE] = (struct pollfd){.fd = x->wake_fd, .events = POLLIN};
 	fds[POLL_STDIN] = (struct pollfd){.fd = npexec_input_wanted(x) ? STDIN_FILENO : -1, .events = POLLIN};
 	fds[POLL_STDOUT] = (struct pollfd){.fd = sink_is_empty(&x->out) ? -1 : x->out.fd, .events = POLLOUT};

@@ -89,7 +89,7 @@ static bool
 wait_for_events(struct nptop *t)
 {
 	struct pollfd fds[4] = {{.fd = t->wake_fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN},
-	    {.fd = nptop_broker_fd(&t->broker), .events = nptop_broker_events(&t->broker)},
+	    {.fd = nptop_broker_fd(&t->broker), .events = npclient_events(&t->broker.client)},
 	    {.fd = t->draw && t->held ? STDOUT_FILENO : -1, .events = POLLOUT}};
 
 	if (poll(fds, 4, nptop_broker_timeout_ms(&t->broker, clock_now())) == -1)

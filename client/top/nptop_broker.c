@@ -4,7 +4,6 @@
  */
 #include "top/nptop_broker.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,12 +322,6 @@ int
 nptop_broker_fd(const struct nptop_broker *b)
 {
 	return b->connected ? b->client.fd : -1;
-}
-
-short
-nptop_broker_events(const struct nptop_broker *b)
-{
-	return npclient_pending(&b->client) > 0 && !b->client.lost ? POLLIN | POLLOUT : POLLIN;
 }
 
 int

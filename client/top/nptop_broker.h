@@ -46,7 +46,6 @@ void nptop_broker_finish(struct nptop_broker *b);
 bool nptop_broker_turn(struct nptop_broker *b, struct nptop_ui *ui, bool readable, double now);
 /* What to poll for, and for how long at most. */
 int nptop_broker_fd(const struct nptop_broker *b);
-short nptop_broker_events(const struct nptop_broker *b);
 int nptop_broker_timeout_ms(const struct nptop_broker *b, double now);
 
 #endif
