@@ -8,45 +8,47 @@
 #include "base/compiler.h"
 
 /* The reason words of protocol version 1 (netpulse-protocol(7)); reason_name() gives their text. */
-enum np_reason {
-	REASON_NONE,
-	REASON_PARSE_ERROR,
-	REASON_INVALID_REQUEST,
-	REASON_UNKNOWN_METHOD,
-	REASON_INVALID_PARAMS,
-	REASON_UNKNOWN_DEVICE,
-	REASON_RESOLVE_FAILED,
-	REASON_CONNECT_FAILED,
-	REASON_CONNECT_TIMEOUT,
-	REASON_JUMP_FAILED,
-	REASON_HOST_KEY_UNKNOWN,
-	REASON_HOST_KEY_CHANGED,
-	REASON_AUTH_FAILED,
-	REASON_AUTH_BACKOFF,
-	REASON_BACKOFF,
-	REASON_CREDENTIAL_FAILED,
-	REASON_CHANNEL_REFUSED,
-	REASON_EXEC_REFUSED,
-	REASON_PROMPT_NOT_FOUND,
-	REASON_PRIVILEGE_FAILED,
-	REASON_CONFIG_REJECTED,
-	REASON_QUEUE_TIMEOUT,
-	REASON_QUEUE_FULL,
-	REASON_FIRST_BYTE_TIMEOUT,
-	REASON_IDLE_TIMEOUT,
-	REASON_COMMAND_TIMEOUT,
-	REASON_OUTCOME_UNKNOWN,
-	REASON_WAITING_FOR_INPUT,
-	REASON_OUTPUT_LIMIT,
-	REASON_CANCELLED,
-	REASON_NOT_RUN,
-	REASON_DENIED,
-	REASON_PAUSED,
-	REASON_DISABLED,
-	REASON_SHUTTING_DOWN,
-	REASON_INTERNAL,
-	REASON_COUNT
-};
+#define REASONS(X)                                                                                                     \
+	X(REASON_NONE, "none")                                                                                         \
+	X(REASON_PARSE_ERROR, "parse_error")                                                                           \
+	X(REASON_INVALID_REQUEST, "invalid_request")                                                                   \
+	X(REASON_UNKNOWN_METHOD, "unknown_method")                                                                     \
+	X(REASON_INVALID_PARAMS, "invalid_params")                                                                     \
+	X(REASON_UNKNOWN_DEVICE, "unknown_device")                                                                     \
+	X(REASON_RESOLVE_FAILED, "resolve_failed")                                                                     \
+	X(REASON_CONNECT_FAILED, "connect_failed")                                                                     \
+	X(REASON_CONNECT_TIMEOUT, "connect_timeout")                                                                   \
+	X(REASON_JUMP_FAILED, "jump_failed")                                                                           \
+	X(REASON_HOST_KEY_UNKNOWN, "host_key_unknown")                                                                 \
+	X(REASON_HOST_KEY_CHANGED, "host_key_changed")                                                                 \
+	X(REASON_AUTH_FAILED, "auth_failed")                                                                           \
+	X(REASON_AUTH_BACKOFF, "auth_backoff")                                                                         \
+	X(REASON_BACKOFF, "backoff")                                                                                   \
+	X(REASON_CREDENTIAL_FAILED, "credential_failed")                                                               \
+	X(REASON_CHANNEL_REFUSED, "channel_refused")                                                                   \
+	X(REASON_EXEC_REFUSED, "exec_refused")                                                                         \
+	X(REASON_PROMPT_NOT_FOUND, "prompt_not_found")                                                                 \
+	X(REASON_PRIVILEGE_FAILED, "privilege_failed")                                                                 \
+	X(REASON_CONFIG_REJECTED, "config_rejected")                                                                   \
+	X(REASON_QUEUE_TIMEOUT, "queue_timeout")                                                                       \
+	X(REASON_QUEUE_FULL, "queue_full")                                                                             \
+	X(REASON_FIRST_BYTE_TIMEOUT, "first_byte_timeout")                                                             \
+	X(REASON_IDLE_TIMEOUT, "idle_timeout")                                                                         \
+	X(REASON_COMMAND_TIMEOUT, "command_timeout")                                                                   \
+	X(REASON_OUTCOME_UNKNOWN, "outcome_unknown")                                                                   \
+	X(REASON_WAITING_FOR_INPUT, "waiting_for_input")                                                               \
+	X(REASON_OUTPUT_LIMIT, "output_limit")                                                                         \
+	X(REASON_CANCELLED, "cancelled")                                                                               \
+	X(REASON_NOT_RUN, "not_run")                                                                                   \
+	X(REASON_DENIED, "denied")                                                                                     \
+	X(REASON_PAUSED, "paused")                                                                                     \
+	X(REASON_DISABLED, "disabled")                                                                                 \
+	X(REASON_SHUTTING_DOWN, "shutting_down")                                                                       \
+	X(REASON_INTERNAL, "internal")
+
+#define REASON_MEMBER(reason, word) reason,
+enum np_reason { REASONS(REASON_MEMBER) REASON_COUNT };
+#undef REASON_MEMBER
 
 struct np_error {
 	enum np_reason reason;

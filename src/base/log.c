@@ -37,44 +37,20 @@ static struct {
 	unsigned dropped; /* lines that could not be written since the last that could */
 } log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO, .fd = -1};
 
-static const char *const level_names[] = {
-    [LOG_LEVEL_ERROR] = "error",
-    [LOG_LEVEL_WARNING] = "warning",
-    [LOG_LEVEL_INFO] = "info",
-    [LOG_LEVEL_DEBUG] = "debug",
-};
-
-static const char level_priorities[] = {
-    [LOG_LEVEL_ERROR] = '3',
-    [LOG_LEVEL_WARNING] = '4',
-    [LOG_LEVEL_INFO] = '6',
-    [LOG_LEVEL_DEBUG] = '7',
+static const struct {
+	const char *name;
+	char priority; /* of syslog(3) */
+} levels[] = {
+    [LOG_LEVEL_ERROR] = {"error", '3'},
+    [LOG_LEVEL_WARNING] = {"warning", '4'},
+    [LOG_LEVEL_INFO] = {"info", '6'},
+    [LOG_LEVEL_DEBUG] = {"debug", '7'},
 };
 
 void
 log_set_level(enum log_level level)
 {
 	atomic_store(&log_state.level, (int)level);
-}
-
-enum log_level
-log_get_level(void)
-{
-	return (enum log_level)atomic_load(&log_state.level);
-}
-
-bool
-log_parse_level(const char *name, enum log_level *level)
-{
-	unsigned i;
-
-	for (i = 0; i < NP_COUNT(level_names); i++) {
-		if (strcmp(name, level_names[i]) == 0) {
-			*level = (enum log_level)i;
-			return true;
-		}
-	}
-	return false;
 }
 
 void
@@ -267,10 +243,10 @@ log_line(enum log_level level, const char *text)
 		return;
 	}
 	if (log_state.fd < 0 && stderr_is_journal()) {
-		n = snprintf(line, sizeof(line), "<%c>%s\n", level_priorities[level], text);
+		n = snprintf(line, sizeof(line), "<%c>%s\n", levels[level].priority, text);
 	} else {
 		log_time(when, sizeof(when));
-		n = snprintf(line, sizeof(line), "%s %s %s\n", when, level_names[level], text);
+		n = snprintf(line, sizeof(line), "%s %s %s\n", when, levels[level].name, text);
 	}
 	if (n < 0)
 		return;
@@ -280,10 +256,12 @@ log_line(enum log_level level, const char *text)
 		(void)log_write(STDERR_FILENO, line, (size_t)n);
 }
 
-static void NP_PRINTF(3, 0) log_va(enum log_level level, const char *token, const char *fmt, va_list ap)
+void
+log_at(enum log_level level, const char *token, const char *fmt, ...)
 {
 	char raw[LOG_LINE_MAX], safe[LOG_LINE_MAX];
 	int saved = errno;
+	va_list ap;
 	int n;
 
 	if ((int)level > atomic_load(&log_state.level))
@@ -291,51 +269,13 @@ static void NP_PRINTF(3, 0) log_va(enum log_level level, const char *token, cons
 	n = snprintf(raw, sizeof(raw), "%s: ", token);
 	if (n < 0 || (size_t)n >= sizeof(raw))
 		return;
+	va_start(ap, fmt);
 	vsnprintf(raw + n, sizeof(raw) - (size_t)n, fmt, ap);
+	va_end(ap);
 	/* One event is one line, whatever got into it. */
 	text_vis_into(safe, sizeof(safe), raw);
 	pthread_mutex_lock(&log_state.lock);
 	log_line(level, safe);
 	pthread_mutex_unlock(&log_state.lock);
 	errno = saved;
-}
-
-void
-log_error(const char *token, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_va(LOG_LEVEL_ERROR, token, fmt, ap);
-	va_end(ap);
-}
-
-void
-log_warning(const char *token, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_va(LOG_LEVEL_WARNING, token, fmt, ap);
-	va_end(ap);
-}
-
-void
-log_info(const char *token, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_va(LOG_LEVEL_INFO, token, fmt, ap);
-	va_end(ap);
-}
-
-void
-log_debug(const char *token, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	log_va(LOG_LEVEL_DEBUG, token, fmt, ap);
-	va_end(ap);
 }

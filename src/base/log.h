@@ -23,9 +23,6 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 typedef void log_sink_fn(enum log_level level, const char *line, void *arg);
 
 void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
-/* "error", "warning", "info", "debug"; false for other words. */
-bool log_parse_level(const char *name, enum log_level *level);
 /* For tests; fn NULL restores stderr. */
 void log_set_sink(log_sink_fn *fn, void *arg);
 /*
@@ -37,10 +34,12 @@ int log_open_file(const char *path, size_t max_bytes, struct np_error *err) NP_M
 void log_reopen(void);
 void log_close(void);
 
-/* token: the subsystem ("pool", "session", "peer").  Texts from servers must have passed text_vis() before. */
-void log_error(const char *token, const char *fmt, ...) NP_PRINTF(2, 3);
-void log_warning(const char *token, const char *fmt, ...) NP_PRINTF(2, 3);
-void log_info(const char *token, const char *fmt, ...) NP_PRINTF(2, 3);
-void log_debug(const char *token, const char *fmt, ...) NP_PRINTF(2, 3);
+/* One line.  token: the subsystem ("pool", "session", "peer").  Texts from servers must have passed text_vis() before.
+ */
+void log_at(enum log_level level, const char *token, const char *fmt, ...) NP_PRINTF(3, 4);
+#define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...) log_at(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 #endif

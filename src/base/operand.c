@@ -55,11 +55,10 @@ check_part(const char *what, const char *s, struct np_error *err)
 static int
 refuse_byte(const char *what, const char *s, const char *at, struct np_error *err)
 {
-	char shown[PART_MAX * 4 + 1], byte[8], one[2] = {*at, '\0'};
+	const char one[2] = {*at, '\0'};
 
-	text_vis_into(shown, sizeof(shown), s);
-	text_vis_into(byte, sizeof(byte), one);
-	return error_set(err, REASON_INVALID_PARAMS, "%s \"%s\": '%s' is not allowed", what, shown, byte);
+	return error_set(
+	    err, REASON_INVALID_PARAMS, "%s \"%s\": '%s' is not allowed", what, TEXT_SHOWN(s), TEXT_SHOWN(one));
 }
 
 /* An IPv6 address, perhaps with a zone ("fe80::1%eth0"). */
@@ -126,12 +125,9 @@ parse_port(const char *text, int *port, struct np_error *err)
 {
 	unsigned long v = 0;
 
-	if (!text_parse_ulong(text, 65535, &v) || v == 0) {
-		char shown[32];
-
-		return error_set(err, REASON_INVALID_PARAMS, "port \"%s\" is not a number from 1 to 65535",
-		    text_vis_into(shown, sizeof(shown), text));
-	}
+	if (!text_parse_ulong(text, 65535, &v) || v == 0)
+		return error_set(
+		    err, REASON_INVALID_PARAMS, "port \"%s\" is not a number from 1 to 65535", TEXT_SHOWN(text));
 	*port = (int)v;
 	return 0;
 }
@@ -201,7 +197,6 @@ showable(const char *text)
 int
 operand_parse(const char *text, struct operand *op, struct np_error *err)
 {
-	char shown[128];
 	char *copy = xstrdup(text);
 	int r;
 
@@ -210,7 +205,7 @@ operand_parse(const char *text, struct operand *op, struct np_error *err)
 	free(copy);
 	if (r < 0) {
 		operand_finish(op);
-		error_prefix(err, "device \"%s\"", text_vis_into(shown, sizeof(shown), showable(text)));
+		error_prefix(err, "device \"%s\"", TEXT_SHOWN(showable(text)));
 	}
 	return r;
 }

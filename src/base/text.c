@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,47 +104,38 @@ text_harmful(const uint8_t *p, size_t n, uint32_t *cp)
 	return len > 0 && is_harmful(*cp, false) ? len : 0;
 }
 
-char *
-text_vis(const void *p, size_t n, bool keep_newlines)
+/* As much of it as may be shown in size bytes with a NUL, cut before a character or escape; returns its length. */
+static size_t
+vis(char *dst, size_t size, const uint8_t *src, size_t n, bool keep_newlines)
 {
-	const uint8_t *src = p;
-	char *dst = xreallocarray(NULL, n + 1, 4);
 	size_t used, len = 0;
 	char one[16];
 
-	while (n > 0) {
+	for (; n > 0; src += used, n -= used) {
 		size_t k = vis_one(src, n, keep_newlines, one, &used);
-
-		memcpy(dst + len, one, k);
-		len += k;
-		src += used;
-		n -= used;
-	}
-	dst[len] = '\0';
-	return xrealloc(dst, len + 1);
-}
-
-char *
-text_vis_into(char *dst, size_t size, const char *s)
-{
-	const uint8_t *src = (const uint8_t *)s;
-	size_t n = strlen(s);
-	size_t used, len = 0;
-	char one[16];
-
-	if (size == 0)
-		return dst;
-	while (n > 0) {
-		size_t k = vis_one(src, n, false, one, &used);
 
 		if (len + k >= size)
 			break;
 		memcpy(dst + len, one, k);
 		len += k;
-		src += used;
-		n -= used;
 	}
 	dst[len] = '\0';
+	return len;
+}
+
+char *
+text_vis(const void *p, size_t n, bool keep_newlines)
+{
+	char *dst = xreallocarray(NULL, n + 1, 4);
+
+	return xrealloc(dst, vis(dst, (n + 1) * 4, p, n, keep_newlines) + 1);
+}
+
+char *
+text_vis_into(char *dst, size_t size, const char *s)
+{
+	if (size > 0)
+		vis(dst, size, (const uint8_t *)s, strlen(s), false);
 	return dst;
 }
 
@@ -338,17 +330,13 @@ text_nearest(const char *word, const char *const *names, size_t count)
 bool
 text_parse_ulong(const char *s, unsigned long max, unsigned long *out)
 {
-	unsigned long v = 0;
+	size_t digits = strspn(s, "0123456789");
+	unsigned long v;
 
-	if (*s == '\0')
+	errno = 0;
+	v = strtoul(s, NULL, 10);
+	if (digits == 0 || s[digits] != '\0' || errno != 0 || v > max)
 		return false;
-	for (; *s != '\0'; s++) {
-		unsigned long digit = (unsigned long)(*s - '0');
-
-		if (*s < '0' || *s > '9' || v > max / 10 || v * 10 > max - digit || digit > max)
-			return false;
-		v = v * 10 + digit;
-	}
 	*out = v;
 	return true;
 }

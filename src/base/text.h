@@ -22,6 +22,8 @@ bool text_is_utf8(const void *p, size_t n);
 char *text_vis(const void *p, size_t n, bool keep_newlines) NP_MALLOC;
 /* The same without newlines into a fixed buffer, cut to size before a character or escape; returns dst. */
 char *text_vis_into(char *dst, size_t size, const char *s);
+/* The beginning of a text in a message: harmless, and as long as the block that this stands in. */
+#define TEXT_SHOWN(s) text_vis_into((char[80]){""}, 80, (s))
 
 /*
  * The number of bytes of the character at p[0..n), n > 0, when text_vis() without newlines would not show it as it is

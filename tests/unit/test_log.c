@@ -118,21 +118,6 @@ test_lines_above_the_level_are_dropped(void **state)
 }
 
 static void
-test_levels_read_back_by_name(void **state)
-{
-	enum log_level level = LOG_LEVEL_INFO;
-	(void)state;
-
-	assert_true(log_parse_level("debug", &level));
-	assert_int_equal(level, LOG_LEVEL_DEBUG);
-	assert_true(log_parse_level("error", &level));
-	assert_int_equal(level, LOG_LEVEL_ERROR);
-	assert_false(log_parse_level("Error", &level));
-	assert_false(log_parse_level("", &level));
-	assert_int_equal(level, LOG_LEVEL_ERROR);
-}
-
-static void
 test_control_bytes_cannot_forge_a_second_line(void **state)
 {
 	struct fixture *f = *state;
@@ -343,7 +328,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_sink_gets_token_and_text_without_newline),
 	    TEST(test_lines_above_the_level_are_dropped),
-	    TEST(test_levels_read_back_by_name),
 	    TEST(test_control_bytes_cannot_forge_a_second_line),
 	    TEST(test_overlong_line_is_cut_and_errno_kept),
 	    TEST(test_file_is_private_and_gets_one_line_an_event),
