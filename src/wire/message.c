@@ -301,51 +301,29 @@ message_id_to_json(const struct message_id *id)
 	return xchecked(cJSON_CreateNull());
 }
 
-const char *
-message_id_text(const struct message_id *id, char *buf, size_t size)
-{
-	switch (id->kind) {
-	case MESSAGE_ID_NONE:
-		snprintf(buf, size, "-");
-		break;
-	case MESSAGE_ID_NULL:
-		snprintf(buf, size, "null");
-		break;
-	case MESSAGE_ID_NUMBER:
-		snprintf(buf, size, "%lld", (long long)id->number);
-		break;
-	case MESSAGE_ID_STRING:
-		buf[0] = '"';
-		text_vis_into(buf + 1, size - 2, id->string);
-		strcat(buf, "\"");
-		break;
-	}
-	return buf;
-}
-
 /* Puts value, owned from now on, into object. */
 static void
 add(cJSON *object, const char *name, cJSON *value)
 {
-	/* The name is constant and object a fresh object: only memory can fail. */
+	/* The object is a fresh one: only memory can fail. */
 	xchecked(cJSON_AddItemToObject(object, name, xchecked(value)) ? object : NULL);
 }
 
-static cJSON *
-new_envelope(void)
+/* Prints a message of these members, which are taken over; NULL: there is none. */
+static char *
+make(const struct message_id *id, const char *method, const char *name, cJSON *value)
 {
 	cJSON *root = xchecked(cJSON_CreateObject());
+	char *text;
 
 	add(root, "jsonrpc", cJSON_CreateString("2.0"));
-	return root;
-}
-
-/* Prints root and deletes it. */
-static char *
-print_and_delete(cJSON *root)
-{
-	char *text = xchecked(cJSON_PrintUnformatted(root));
-
+	if (id != NULL)
+		add(root, "id", message_id_to_json(id));
+	if (method != NULL)
+		add(root, "method", cJSON_CreateString(method));
+	if (value != NULL)
+		add(root, name, value);
+	text = xchecked(cJSON_PrintUnformatted(root));
 	cJSON_Delete(root);
 	return text;
 }
@@ -363,44 +341,25 @@ message_print(const cJSON *json)
 char *
 message_make_request(const struct message_id *id, const char *method, cJSON *params)
 {
-	cJSON *root = new_envelope();
-
-	add(root, "id", message_id_to_json(id));
-	add(root, "method", cJSON_CreateString(method));
-	if (params != NULL)
-		add(root, "params", params);
-	return print_and_delete(root);
+	return make(id, method, "params", params);
 }
 
 char *
 message_make_notification(const char *method, cJSON *params)
 {
-	cJSON *root = new_envelope();
-
-	add(root, "method", cJSON_CreateString(method));
-	if (params != NULL)
-		add(root, "params", params);
-	return print_and_delete(root);
+	return make(NULL, method, "params", params);
 }
 
 char *
 message_make_result(const struct message_id *id, cJSON *result)
 {
-	cJSON *root = new_envelope();
-
-	add(root, "id", message_id_to_json(id));
-	add(root, "result", result != NULL ? result : cJSON_CreateObject());
-	return print_and_delete(root);
+	return make(id, NULL, "result", result != NULL ? result : xchecked(cJSON_CreateObject()));
 }
 
 char *
 message_make_error(const struct message_id *id, const struct np_error *err, cJSON *data_extra)
 {
-	cJSON *root = new_envelope();
-
-	add(root, "id", message_id_to_json(id));
-	add(root, "error", message_error_object(err, data_extra));
-	return print_and_delete(root);
+	return make(id, NULL, "error", message_error_object(err, data_extra));
 }
 
 cJSON *

@@ -62,8 +62,6 @@ struct message_id message_id_number(int64_t number);
 /* Reads an id from a JSON value (params.id of notifications); false when it is none. */
 bool message_id_from_json(const cJSON *value, struct message_id *id);
 cJSON *message_id_to_json(const struct message_id *id);
-/* The id as people see it ("7", "\"a\""), for logs; size of buf >= MESSAGE_ID_MAX + 3. */
-const char *message_id_text(const struct message_id *id, char *buf, size_t size);
 
 /* Each takes ownership of params/result, and returns JSON text that the caller frees with cJSON_free(). */
 char *message_make_request(const struct message_id *id, const char *method, cJSON *params) NP_MALLOC;

@@ -391,27 +391,6 @@ test_ids_are_equal_by_kind_and_value(void **state)
 }
 
 static void
-test_ids_are_shown_harmlessly(void **state)
-{
-	struct message_id none = {.kind = MESSAGE_ID_NONE}, null = {.kind = MESSAGE_ID_NULL};
-	struct message_id number = message_id_number(-9007199254740992);
-	struct message_id word = {.kind = MESSAGE_ID_STRING, .string = "a\x1b"};
-	char buf[MESSAGE_ID_MAX + 3];
-	(void)state;
-
-	assert_string_equal(message_id_text(&none, buf, sizeof(buf)), "-");
-	assert_string_equal(message_id_text(&null, buf, sizeof(buf)), "null");
-	assert_string_equal(message_id_text(&number, buf, sizeof(buf)), "-9007199254740992");
-	assert_string_equal(message_id_text(&word, buf, sizeof(buf)), "\"a\\033\"");
-	memset(word.string, 'x', MESSAGE_ID_MAX);
-	message_id_text(&word, buf, sizeof(buf));
-	assert_int_equal(strlen(buf), MESSAGE_ID_MAX + 2);
-	memset(word.string, '\x01', MESSAGE_ID_MAX);
-	message_id_text(&word, buf, sizeof(buf));
-	assert_int_equal(buf[strlen(buf) - 1], '"');
-}
-
-static void
 test_made_messages_parse_back(void **state)
 {
 	static const int64_t numbers[] = {0, -1, 1, 2147483647, 2147483648, 999999999999999, 1000000000000001,
@@ -587,7 +566,6 @@ main(void)
 	    cmocka_unit_test(test_brackets_inside_strings_do_not_count),
 	    cmocka_unit_test(test_number_of_values_is_bounded),
 	    cmocka_unit_test(test_ids_are_equal_by_kind_and_value),
-	    cmocka_unit_test(test_ids_are_shown_harmlessly),
 	    cmocka_unit_test(test_made_messages_parse_back),
 	    cmocka_unit_test(test_made_results_and_notifications_parse_back),
 	    cmocka_unit_test(test_every_error_survives_the_wire),
