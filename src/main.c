@@ -167,8 +167,8 @@ load_config(struct daemon *d, struct np_error *err)
 		log_set_level(d->config->log_level);
 	if (d->options.debug)
 		log_set_level(LOG_LEVEL_DEBUG);
-	for (size_t i = 0; i < d->config->warnings_count; i++)
-		log_warning("config", "%s", d->config->warnings[i]);
+	for (size_t i = 0; i < d->config->warnings.n; i++)
+		log_warning("config", "%s", d->config->warnings.v[i]);
 	return 0;
 }
 

@@ -338,7 +338,7 @@ broker_destroy(struct broker *b)
 	listener_destroy(b->listener);
 	clients_destroy(b->clients);
 	reports_destroy(b->events);
-	platforms_unref(b->platforms);
+	platforms_destroy(b->platforms);
 	config_unref(b->config);
 	free((char *)(uintptr_t)b->options.config_file);
 	free((char *)(uintptr_t)b->options.socket_path);

@@ -16,11 +16,11 @@ reload(struct broker *b, int *changed, struct np_error *err)
 		log_error("config", "reload refused, the former configuration stays in force: %s", err->text);
 		return -1;
 	}
-	for (size_t i = 0; i < config->warnings_count; i++)
-		log_warning("config", "%s", config->warnings[i]);
+	for (size_t i = 0; i < config->warnings.n; i++)
+		log_warning("config", "%s", config->warnings.v[i]);
 	struct platforms *platforms = broker_platforms_load(config);
 	devices_reload(b->devices, config, platforms, changed);
-	platforms_unref(b->platforms);
+	platforms_destroy(b->platforms);
 	b->platforms = platforms;
 	config_unref(b->config);
 	b->config = config;

@@ -61,14 +61,10 @@ config_destroy(struct config *config)
 {
 	for (size_t i = 0; i < config->devices_count; i++)
 		device_conf_free(config->devices[i]);
-	for (size_t i = 0; i < config->files_count; i++)
-		free(config->files[i]);
-	for (size_t i = 0; i < config->warnings_count; i++)
-		free(config->warnings[i]);
 	free(config->devices);
 	free(config->by_name);
-	free(config->files);
-	free(config->warnings);
+	strings_finish(&config->files);
+	strings_finish(&config->warnings);
 	schema_free(&conf_global_table, config);
 	conf_origins_finish(&config->origins);
 	free(config);
@@ -135,13 +131,6 @@ config_device(const struct config *config, const char *name)
 
 /* --- reading --- */
 
-static void
-add_text(char ***list, size_t *count, char *text)
-{
-	*list = xreallocarray(*list, *count + 1, sizeof(char *));
-	(*list)[(*count)++] = text;
-}
-
 static int
 read_globals(struct config *config, const struct conf_source *source, struct np_error *err)
 {
@@ -174,9 +163,8 @@ warn_of_password(struct config *config, const struct yamldoc *doc, const struct 
 
 		if (node == NULL || yamldoc_is_nothing(node))
 			continue;
-		add_text(&config->warnings, &config->warnings_count,
-		    xasprintf("%s:%d: `%s` in a file that others can read: chmod go-r %s", doc->name, node->line,
-			keys[i], doc->name));
+		strings_addf(&config->warnings, "%s:%d: `%s` in a file that others can read: chmod go-r %s", doc->name,
+		    node->line, keys[i], doc->name);
 	}
 }
 
@@ -255,7 +243,7 @@ config_from_files(const struct docfile *files, size_t count, struct np_error *er
 	for (size_t i = 0; i < count && r == 0; i++) {
 		docs[i] = yamldoc_parse(files[i].text, files[i].size, files[i].path, true, FILE_NODES_MAX, err);
 		r = docs[i] != NULL ? 0 : -1;
-		add_text(&config->files, &config->files_count, xstrdup(files[i].path));
+		strings_add(&config->files, files[i].path);
 	}
 	if (r == 0)
 		r = read_docs(config, docs, files, count, err);

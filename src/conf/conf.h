@@ -13,6 +13,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/strings.h"
 
 enum keepalive_mode { KEEPALIVE_NONE, KEEPALIVE_SSH, KEEPALIVE_CLI, KEEPALIVE_BOTH };
 
@@ -76,8 +77,7 @@ struct device_conf {
 	struct secret *secret;
 	char *secret_file;
 	char *secret_command;
-	char **groups;
-	size_t groups_count;
+	struct strings groups;
 	char *kex;
 	char *host_key_algorithms;
 	char *ciphers;
@@ -105,11 +105,9 @@ struct config {
 	char *audit_log; /* a file, "journal", or NULL */
 	char *platform_path;
 	struct conf_origins origins; /* of the global keys and those of long_connection */
-	char **files;                /* those read, for messages and stat */
-	size_t files_count;
-	char *
-	    *warnings; /* "FILE:LINE: ..." things that are allowed but unwise (a password in a file others can read) */
-	size_t warnings_count;
+	struct strings files;        /* those read, for messages and stat */
+	/* "FILE:LINE: ..." things that are allowed but unwise (a password in a file others can read) */
+	struct strings warnings;
 };
 
 /*

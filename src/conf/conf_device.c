@@ -92,8 +92,7 @@ static const struct schema_row device_keys[] = {
     {"credential", SCHEMA_TEXT, DEV(credential), .group = CONF_PASSWORDS, .check = conf_check_credential},
     {"device_type", SCHEMA_TEXT, DEV(device_type), .check = conf_check_type},
     {"driver", SCHEMA_WORD, DEV(driver), .words = driver_words},
-    {"groups", SCHEMA_TEXTS, DEV(groups), .flags = SCHEMA_SAME_SESSIONS, .check = conf_check_group,
-	.also = offsetof(struct device_conf, groups_count)},
+    {"groups", SCHEMA_TEXTS, DEV(groups), .flags = SCHEMA_SAME_SESSIONS, .check = conf_check_group},
     {"host", SCHEMA_TEXT, DEV(host), .check = operand_check_host},
     {"host_key_algorithms", SCHEMA_TEXT, DEV(host_key_algorithms), .check = check_host_key},
     {"kex", SCHEMA_TEXT, DEV(kex), .check = check_kex},
@@ -213,21 +212,19 @@ complete_name(
     struct device_conf *device, const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err)
 {
 	struct operand op;
-	char shown[64];
 
 	if (device->name == NULL && device->host == NULL)
 		return yamldoc_error(doc, node, err, "`host` is missing");
 	if (device->name == NULL)
 		device->name = xstrdup(device->host);
-	text_vis_into(shown, sizeof(shown), device->name);
 	if (conf_check_name(device->name, err) < 0) {
-		error_prefix(err, "`%s`", shown);
+		error_prefix(err, "`%s`", TEXT_SHOWN(device->name));
 		return yamldoc_error_at(doc, node, err);
 	}
 	if (device->host != NULL)
 		return 0;
 	if (operand_parse(device->name, &op, err) < 0) {
-		error_prefix(err, "`%s` has no `host` and cannot be one itself", shown);
+		error_prefix(err, "`%s` has no `host` and cannot be one itself", TEXT_SHOWN(device->name));
 		return yamldoc_error_at(doc, node, err);
 	}
 	operand_finish(&op);

@@ -18,12 +18,12 @@ struct show {
 static void
 add_origin(cJSON *row, const struct config *config, const struct conf_origin *origin)
 {
-	bool known = origin != NULL && origin->file < config->files_count;
+	bool known = origin != NULL && origin->file < config->files.n;
 
 	cJSON_AddStringToObject(row, "origin", known ? "file" : "default");
 	if (!known)
 		return;
-	cJSON_AddStringToObject(row, "file", config->files[origin->file]);
+	cJSON_AddStringToObject(row, "file", config->files.v[origin->file]);
 	cJSON_AddNumberToObject(row, "line", origin->line);
 }
 

@@ -27,37 +27,23 @@ add_name(struct devlist *list, const char *name, struct np_error *err)
 {
 	size_t size = strlen(name) + 4;
 
-	if (list->count >= DEVLIST_MAX || list->bytes + size > BYTES_MAX)
+	if (list->names.n >= DEVLIST_MAX || list->bytes + size > BYTES_MAX)
 		return error_set(err, REASON_INVALID_PARAMS, "more than %u devices: name fewer at once", DEVLIST_MAX);
-	if (list->count == list->room) {
-		list->room = list->room > 0 ? list->room * 2 : 64;
-		list->names = xreallocarray(list->names, list->room, sizeof(list->names[0]));
-	}
-	list->names[list->count++] = xstrdup(name);
+	strings_add(&list->names, name);
 	list->bytes += size;
 	return 0;
 }
 
 /* ---- groups and globs ---- */
 
-static bool
-is_in_group(const struct device_conf *device, const char *group)
-{
-	for (size_t i = 0; i < device->groups_count; i++)
-		if (strcmp(device->groups[i], group) == 0)
-			return true;
-	return false;
-}
-
 static int
 add_matching(const struct config *config, const char *item, struct devlist *list, struct np_error *err)
 {
 	bool found = false;
-	char shown[160];
 
 	for (size_t i = 0; i < config->devices_count; i++) {
 		const struct device_conf *device = config->devices[i];
-		bool matches = item[0] == '@' ? is_in_group(device, item + 1) : glob_match(item, device->name);
+		bool matches = item[0] == '@' ? strings_has(&device->groups, item + 1) : glob_match(item, device->name);
 
 		if (!matches)
 			continue;
@@ -67,11 +53,10 @@ add_matching(const struct config *config, const char *item, struct devlist *list
 	}
 	if (found)
 		return 0;
-	text_vis_into(shown, sizeof(shown), item);
 	if (item[0] == '@')
 		return error_set(err, REASON_UNKNOWN_DEVICE,
-		    "no configured device is in group `%s`: see `groups` in netpulse.yaml(5)", shown + 1);
-	return error_set(err, REASON_UNKNOWN_DEVICE, "no configured device matches `%s`", shown);
+		    "no configured device is in group `%s`: see `groups` in netpulse.yaml(5)", TEXT_SHOWN(item) + 1);
+	return error_set(err, REASON_UNKNOWN_DEVICE, "no configured device matches `%s`", TEXT_SHOWN(item));
 }
 
 /* ---- lists of numbers ---- */
@@ -96,10 +81,8 @@ holds_numbers(const char *item)
 static int
 bad_numbers(const char *item, struct np_error *err)
 {
-	char shown[160];
-
-	return error_set(err, REASON_INVALID_PARAMS, "`%s`: write the numbers in brackets as in [1-3,7]",
-	    text_vis_into(shown, sizeof(shown), item));
+	return error_set(
+	    err, REASON_INVALID_PARAMS, "`%s`: write the numbers in brackets as in [1-3,7]", TEXT_SHOWN(item));
 }
 
 /* One number at *p, which is moved behind it; its digits are counted. */
@@ -220,39 +203,35 @@ item_end(const char *p)
 	return p;
 }
 
-struct place {
-	const char *name;
-	size_t index;
-};
-
 static int
 compare_places(const void *a, const void *b)
 {
-	const struct place *x = a, *y = b;
-	int order = strcmp(x->name, y->name);
+	char **const *x = a, **const *y = b;
+	int order = strcmp(**x, **y);
 
-	return order != 0 ? order : x->index < y->index ? -1 : 1;
+	return order != 0 ? order : *x < *y ? -1 : 1;
 }
 
+/* Of equal names the first one stays. */
 static void
-drop_duplicates(struct devlist *list)
+drop_duplicates(struct strings *names)
 {
-	struct place *places = xcalloc(list->count + 1, sizeof(places[0]));
+	char ***places = xcalloc(names->n + 1, sizeof(places[0]));
 	size_t kept = 0;
 
-	for (size_t i = 0; i < list->count; i++)
-		places[i] = (struct place){.name = list->names[i], .index = i};
-	qsort(places, list->count, sizeof(places[0]), compare_places);
-	for (size_t i = list->count; i > 1; i--) {
-		if (strcmp(places[i - 1].name, places[i - 2].name) == 0) {
-			free(list->names[places[i - 1].index]);
-			list->names[places[i - 1].index] = NULL;
+	for (size_t i = 0; i < names->n; i++)
+		places[i] = &names->v[i];
+	qsort(places, names->n, sizeof(places[0]), compare_places);
+	for (size_t i = names->n; i > 1; i--) {
+		if (strcmp(*places[i - 1], *places[i - 2]) == 0) {
+			free(*places[i - 1]);
+			*places[i - 1] = NULL;
 		}
 	}
-	for (size_t i = 0; i < list->count; i++)
-		if (list->names[i] != NULL)
-			list->names[kept++] = list->names[i];
-	list->count = kept;
+	for (size_t i = 0; i < names->n; i++)
+		if (names->v[i] != NULL)
+			names->v[kept++] = names->v[i];
+	names->n = kept;
 	free(places);
 }
 
@@ -271,17 +250,14 @@ devlist_expand(const struct config *config, const char *text, struct devlist *li
 		p = end + 1;
 	} while (result == 0 && *end == ',');
 	if (result == 0)
-		drop_duplicates(list);
+		drop_duplicates(&list->names);
 	return result;
 }
 
 void
 devlist_finish(struct devlist *list)
 {
-	for (size_t i = 0; i < list->count; i++)
-		free(list->names[i]);
-	free(list->names);
-	memset(list, 0, sizeof(*list));
+	strings_finish(&list->names);
 }
 
 char *

@@ -13,9 +13,7 @@
 #define DEVLIST_MAX 10000u /* names in one list */
 
 struct devlist {
-	char **names;
-	size_t count;
-	size_t room;
+	struct strings names;
 	size_t bytes; /* of all names: they travel in one message */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/conf_show.h"
+#include "wire/json.h"
 #include "base/operand.h"
 
 #define CLI_TIMEOUT 60 /* first_byte_timeout and idle_timeout of shells, where the configuration is silent */
@@ -40,22 +41,6 @@ conf_parts_finish(struct conf_parts *parts)
 
 /* --- ssh's configuration --- */
 
-static cJSON *
-list_json(char *const *v, size_t n)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	for (size_t i = 0; i < n; i++)
-		cJSON_AddItemToArray(list, cJSON_CreateString(v[i]));
-	return list;
-}
-
-static cJSON *
-text_json(const char *text)
-{
-	return text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull();
-}
-
 /* An operand says more than its row shows: user@host:port. */
 static void
 set_address(cJSON *rows, const struct conf_parts *parts)
@@ -84,10 +69,9 @@ static void
 set_login(cJSON *rows, const struct device_conf *device, const struct target *t)
 {
 	if (device->key_file == NULL && t->identity_files.n > 0)
-		conf_show_set(rows, "key_file", list_json(t->identity_files.v, t->identity_files.n), "ssh");
+		conf_show_set(rows, "key_file", json_strings(&t->identity_files), "ssh");
 	if (device->certificate_file == NULL && t->certificate_files.n > 0)
-		conf_show_set(
-		    rows, "certificate_file", list_json(t->certificate_files.v, t->certificate_files.n), "ssh");
+		conf_show_set(rows, "certificate_file", json_strings(&t->certificate_files), "ssh");
 	if (device->use_agent < 0)
 		conf_show_set(rows, "use_agent", cJSON_CreateBool(t->use_agent), "ssh");
 	if (device->proxy_jump == NULL && t->proxy_jump != NULL)
@@ -109,7 +93,7 @@ set_algorithms(cJSON *rows, const struct device_conf *device, const struct targe
 	};
 
 	for (size_t i = 0; i < NP_COUNT(all); i++)
-		conf_show_set(rows, all[i].key, text_json(all[i].list), all[i].given != NULL ? NULL : "ssh");
+		conf_show_set(rows, all[i].key, json_text(all[i].list), all[i].given != NULL ? NULL : "ssh");
 }
 
 static cJSON *
@@ -122,9 +106,9 @@ target_json(const struct target *t)
 			cJSON_AddItemToArray(files, cJSON_CreateString(t->config_files.v[i].path));
 	}
 	cJSON_AddStringToObject(o, "known_as", t->known_as);
-	cJSON_AddItemToObject(o, "known_hosts", list_json(t->user_known_hosts.v, t->user_known_hosts.n));
+	cJSON_AddItemToObject(o, "known_hosts", json_strings(&t->user_known_hosts));
 	cJSON_AddBoolToObject(o, "proxy_command", t->proxy_command != NULL); /* not what: it may hold a secret */
-	cJSON_AddItemToObject(o, "notices", list_json(t->notices.v, t->notices.n));
+	cJSON_AddItemToObject(o, "notices", json_strings(&t->notices));
 	return o;
 }
 
@@ -194,11 +178,11 @@ conf_effective(const struct conf_parts *parts)
 	}
 	cJSON_AddStringToObject(o, "device", parts->device->name);
 	cJSON_AddBoolToObject(o, "configured", parts->adhoc == NULL);
-	cJSON_AddItemToObject(o, "source", text_json(parts->adhoc == NULL ? parts->device->source : NULL));
-	cJSON_AddItemToObject(o, "platform", text_json(parts->platform != NULL ? parts->platform->name : NULL));
+	cJSON_AddItemToObject(o, "source", json_text(parts->adhoc == NULL ? parts->device->source : NULL));
+	cJSON_AddItemToObject(o, "platform", json_text(parts->platform != NULL ? parts->platform->name : NULL));
 	cJSON_AddItemToObject(o, "ssh", t != NULL ? target_json(t) : cJSON_CreateNull());
 	cJSON_AddItemToObject(
-	    o, "problem", text_json(parts->problem.reason != REASON_NONE ? parts->problem.text : NULL));
+	    o, "problem", json_text(parts->problem.reason != REASON_NONE ? parts->problem.text : NULL));
 	cJSON_AddItemToObject(o, "settings", rows);
 	return o;
 }
@@ -208,7 +192,7 @@ conf_effective_globals(const struct config *config)
 {
 	cJSON *o = cJSON_CreateObject();
 
-	cJSON_AddItemToObject(o, "files", list_json(config->files, config->files_count));
+	cJSON_AddItemToObject(o, "files", json_strings(&config->files));
 	cJSON_AddItemToObject(o, "settings", conf_show_globals(config));
 	return o;
 }

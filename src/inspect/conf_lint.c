@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "conf/conf_impl.h"
-#include "base/text.h"
 #include "base/xalloc.h"
 
 static void NP_PRINTF(4, 0)
@@ -28,7 +27,7 @@ static void NP_PRINTF(6, 7) remark(struct conf_remarks *remarks, bool is_error, 
 {
 	const struct conf_origin *origin = conf_origin(&device->origins, key);
 	char *where =
-	    origin != NULL ? xasprintf("%s:%d", config->files[origin->file], origin->line) : xstrdup(device->source);
+	    origin != NULL ? xasprintf("%s:%d", config->files.v[origin->file], origin->line) : xstrdup(device->source);
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -41,8 +40,8 @@ static void
 check_type(struct conf_remarks *remarks, const struct config *config, const struct device_conf *device,
     const struct platforms *set)
 {
-	const char *type = device->device_type, *nearest;
-	char shown[64];
+	const char *type = device->device_type;
+	struct np_error why;
 
 	if (type == NULL && device->driver == DRIVER_CLI)
 		remark(remarks, true, config, device, "driver",
@@ -50,16 +49,8 @@ check_type(struct conf_remarks *remarks, const struct config *config, const stru
 		    device->name);
 	if (type == NULL || strcmp(type, "linux") == 0 || platforms_find(set, type) != NULL)
 		return;
-	nearest = platforms_nearest(set, type);
-	text_vis_into(shown, sizeof(shown), type);
-	if (nearest != NULL)
-		remark(remarks, true, config, device, "device_type",
-		    "`device_type` of %s: no platform is called `%s`: did you mean `%s`?", device->name, shown,
-		    nearest);
-	else
-		remark(remarks, true, config, device, "device_type",
-		    "`device_type` of %s: no platform is called `%s`: npctl platform list shows which there are",
-		    device->name, shown);
+	platforms_unknown(set, type, &why);
+	remark(remarks, true, config, device, "device_type", "`device_type` of %s: %s", device->name, why.text);
 }
 
 /* The files that an entry names; ssh's own are ssh's business. */

@@ -17,7 +17,6 @@
 #include "inspect/conf_lint.h"
 #include "conf/conf_show.h"
 #include "wire/message.h"
-#include "platform/platform_dirs.h"
 #include "platform/platform_show.h"
 #include "login/resolve.h"
 #include "base/text.h"
@@ -110,9 +109,9 @@ say_remarks(const struct config *config, const struct platforms *set)
 static void
 say_good(const struct config *config, const struct platforms *set)
 {
-	for (size_t i = 0; i < config->files_count; i++)
-		printf("%s%s", i > 0 ? ", " : "", config->files[i]);
-	if (config->files_count == 0)
+	for (size_t i = 0; i < config->files.n; i++)
+		printf("%s%s", i > 0 ? ", " : "", config->files.v[i]);
+	if (config->files.n == 0)
 		fputs("no configuration file", stdout);
 	printf(": good, %zu device%s; %zu platforms\n", config->devices_count, config->devices_count == 1 ? "" : "s",
 	    set->count);
@@ -128,55 +127,32 @@ inspect_check(const char *config_file)
 	if (config == NULL)
 		return 1;
 	set = platform_dirs_load(config->platform_path);
-	for (size_t i = 0; i < config->warnings_count; i++)
-		say_warning(config->warnings[i]);
-	for (size_t i = 0; i < set->errors_count; i++)
-		say(set->errors[i]);
-	good = say_remarks(config, set) && set->errors_count == 0;
+	for (size_t i = 0; i < config->warnings.n; i++)
+		say_warning(config->warnings.v[i]);
+	for (size_t i = 0; i < set->errors.n; i++)
+		say(set->errors.v[i]);
+	good = say_remarks(config, set) && set->errors.n == 0;
 	if (good)
 		say_good(config, set);
-	platforms_unref(set);
+	platforms_destroy(set);
 	config_unref(config);
 	return good ? 0 : 1;
 }
 
-/* Names that other definitions have already: the file is good by itself, but would be refused or shadow another. */
-static void
-warn_of_names(const struct platform *p, const struct platforms *set)
-{
-	for (size_t i = 0; i < p->aliases_count; i++) {
-		const struct platform *other = platforms_find(set, p->aliases[i]);
-		char *line;
-
-		if (other == NULL || strcmp(other->name, p->name) == 0)
-			continue;
-		line = xasprintf(
-		    "%s:1: alias `%s` means %s already: remove one of them", p->file, p->aliases[i], other->file);
-		say_warning(line);
-		free(line);
-	}
-}
-
-/* Where a file that is checked finds what it extends, and what it must not clash with. */
-struct surroundings {
-	char **dirs;
-	size_t count;
-	struct platforms *set;
-};
-
 static int
-check_platform(const char *path, const struct surroundings *at)
+check_platform(const char *path, const struct strings *dirs, const struct platforms *set)
 {
 	struct np_error err;
-	struct platform *p = platforms_load_file(path, (const char *const *)at->dirs, at->count, &err);
+	struct platform *p = platforms_load_file(path, dirs, &err);
 
 	if (p == NULL) {
 		say(err.text);
 		return 1;
 	}
-	for (size_t i = 0; i < p->warnings_count; i++)
-		say_warning(p->warnings[i]);
-	warn_of_names(p, at->set);
+	/* Names that others have: the file is good by itself, but would be refused or shadow another. */
+	platforms_shared_names(set, p, &p->warnings);
+	for (size_t i = 0; i < p->warnings.n; i++)
+		say_warning(p->warnings.v[i]);
 	printf("%s: good, platform %s (%s), %zu mode%s\n", path, p->name, platform_origin_name(p->origin),
 	    p->modes_count, p->modes_count == 1 ? "" : "s");
 	platform_unref(p);
@@ -187,18 +163,19 @@ int
 inspect_check_platforms(const char *config_file, const char *first, char *const *more)
 {
 	struct config *config = load_config(config_file);
-	struct surroundings at;
+	struct platforms *set;
+	struct strings dirs;
 	int status;
 
 	if (config == NULL)
 		return 1;
-	at.count = platform_dirs(config->platform_path, &at.dirs);
-	at.set = platforms_load((const char *const *)at.dirs, at.count);
-	status = check_platform(first, &at);
+	dirs = platform_dirs(config->platform_path);
+	set = platforms_load(&dirs);
+	status = check_platform(first, &dirs, set);
 	for (; *more != NULL; more++)
-		status |= check_platform(*more, &at);
-	platforms_unref(at.set);
-	platform_dirs_free(at.dirs, at.count);
+		status |= check_platform(*more, &dirs, set);
+	platforms_destroy(set);
+	strings_finish(&dirs);
 	config_unref(config);
 	return status;
 }
@@ -266,7 +243,7 @@ inspect_config(const char *config_file, const char *device)
 	} else {
 		set = platform_dirs_load(config->platform_path);
 		status = show_device(config, set, device);
-		platforms_unref(set);
+		platforms_destroy(set);
 	}
 	config_unref(config);
 	return status;
@@ -289,7 +266,7 @@ inspect_platforms(const char *config_file, const char *name)
 		status = print_json(json);
 	else
 		say_failed(&err);
-	platforms_unref(set);
+	platforms_destroy(set);
 	config_unref(config);
 	return status;
 }

@@ -121,12 +121,8 @@ is_negated(const char *name, const struct line *l)
 static void
 note_type(struct strings *types, const char *type)
 {
-	size_t i;
-
-	for (i = 0; i < types->n; i++)
-		if (strcmp(types->v[i], type) == 0)
-			return;
-	strings_add(types, type);
+	if (!strings_has(types, type))
+		strings_add(types, type);
 }
 
 static void

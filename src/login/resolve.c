@@ -75,12 +75,8 @@ user_config_path(void)
 static void
 add_missing(struct strings *files, const char *path)
 {
-	size_t i;
-
-	for (i = 0; i < files->n; i++)
-		if (strcmp(files->v[i], path) == 0)
-			return;
-	strings_add(files, path);
+	if (!strings_has(files, path))
+		strings_add(files, path);
 }
 
 /* Files that ssh looked for and did not find are watched too: creating one changes the answer. */

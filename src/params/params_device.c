@@ -104,12 +104,10 @@ static int
 read_override(const struct schema_reader *r, const struct node_walk *walk, struct exec_params *p)
 {
 	const struct schema_row *limit = find_limit(walk->key);
-	char shown[64];
 
 	if (walk->item.kind != YAMLDOC_SCALAR || node_is_null(&walk->item))
 		return error_set(r->err, REASON_INVALID_PARAMS,
-		    "`overrides.%s` must be a string, a number, true or false",
-		    text_vis_into(shown, sizeof(shown), walk->key));
+		    "`overrides.%s` must be a string, a number, true or false", TEXT_SHOWN(walk->key));
 	return limit != NULL ? take_limit(r, limit, &walk->item, p) : 0;
 }
 

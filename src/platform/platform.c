@@ -35,9 +35,7 @@ static void
 destroy(struct platform *p)
 {
 	schema_free(&platform_table, p);
-	for (size_t i = 0; i < p->warnings_count; i++)
-		free(p->warnings[i]);
-	free(p->warnings);
+	strings_finish(&p->warnings);
 	free(p->file);
 	free(p);
 }
@@ -50,8 +48,7 @@ static int
 read_base(struct platform *p, const struct yamldoc *doc, const struct yamldoc_node *node, platform_base_fn *base,
     void *arg, int depth, struct np_error *err)
 {
-	char *text = NULL, *file = NULL;
-	size_t size = 0;
+	struct docfile file;
 	int r;
 
 	if (node->kind != YAMLDOC_SCALAR)
@@ -60,11 +57,10 @@ read_base(struct platform *p, const struct yamldoc *doc, const struct yamldoc_no
 		return yamldoc_error(doc, node, err, "`extends` cannot be used here");
 	if (depth >= PLATFORM_DEPTH_MAX)
 		return yamldoc_error(doc, node, err, "`extends` more than %d times: a circle?", PLATFORM_DEPTH_MAX);
-	if (base(arg, node->text, &text, &size, &file, err) < 0)
+	if (base(arg, node->text, &file, err) < 0)
 		return error_prefix(err, "%s:%d: `extends`", doc->name, node->line);
-	r = read_over(p, text, size, file, base, arg, depth + 1, NULL, err);
-	free(text);
-	free(file);
+	r = read_over(p, file.text, file.size, file.path, base, arg, depth + 1, NULL, err);
+	docfile_finish(&file);
 	return r;
 }
 
@@ -74,9 +70,7 @@ forget_identity(struct platform *p)
 {
 	free(p->name);
 	p->name = NULL;
-	for (size_t i = 0; i < p->aliases_count; i++)
-		free(p->aliases[i]);
-	p->aliases_count = 0;
+	strings_finish(&p->aliases);
 	p->origin = PLATFORM_DOCUMENTED;
 }
 

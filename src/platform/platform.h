@@ -14,7 +14,10 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/strings.h"
 #include "platform/pattern.h"
+
+struct docfile;
 
 #define PLATFORM_CONTEXT_MAX 4 /* lines of a prompt before its last */
 #define PLATFORM_DEPTH_MAX 8   /* modes inside modes, and `extends` */
@@ -75,9 +78,8 @@ struct platform_mode {
 	struct platform_step *leave;        /* NULL: nothing leads out */
 	struct platform_step *login;        /* sent when a login lands here */
 	bool config;                        /* configuration lines may run here */
-	char **samples; /* prompts of this mode, context lines before "\n": what the lint and the tests try */
-	size_t samples_count;
-	int line; /* of the file */
+	struct strings samples; /* prompts of this mode, context lines before "\n": what the lint and the tests try */
+	int line;               /* of the file */
 };
 
 struct platform_config {
@@ -98,8 +100,7 @@ struct platform {
 	unsigned refs;
 	char *name;
 	char *title;
-	char **aliases;
-	size_t aliases_count;
+	struct strings aliases;
 	char *file; /* it was read from */
 	enum platform_origin origin;
 	char *source; /* for people: where the facts are from */
@@ -159,16 +160,12 @@ struct platform {
 	    detect; /* PATTERN_ANYWHERE, in the SSH banner, login texts or the answer to detect_command */
 	char *detect_command;
 
-	uint64_t fingerprint; /* of its text and that of its bases: whether a reload changed it */
-	char **warnings;      /* "FILE:LINE: ..." of the lint: allowed, but unwise */
-	size_t warnings_count;
+	uint64_t fingerprint;    /* of its text and that of its bases: whether a reload changed it */
+	struct strings warnings; /* "FILE:LINE: ..." of the lint: allowed, but unwise */
 };
 
-/*
- * Gives the text of another definition, for `extends`: 0 and *text (caller frees), *size and *file (caller frees), or
- * -1 with err.
- */
-typedef int platform_base_fn(void *arg, const char *name, char **text, size_t *size, char **file, struct np_error *err);
+/* Gives another definition, for `extends`: 0 and the file, which the caller finishes, or -1 with err. */
+typedef int platform_base_fn(void *arg, const char *name, struct docfile *file, struct np_error *err);
 
 /*
  * Reads one definition; file stands in messages and must be called NAME.yaml after its `name`.  base may be NULL: then
@@ -180,7 +177,6 @@ struct platform *platform_ref(struct platform *p);
 void platform_unref(struct platform *p);
 
 const char *platform_origin_name(enum platform_origin origin);
-const char *platform_exec_name(enum platform_exec exec);
 const struct platform_mode *platform_mode(const struct platform *p, const char *name);
 /* Whether `inner` is `outer` or lies inside it by parents. */
 bool platform_mode_inside(const struct platform_mode *inner, const struct platform_mode *outer);
@@ -206,30 +202,40 @@ char *platform_redact(const struct platform *p, const char *line, size_t size, s
 /* --- platform_find.c: the definitions of some directories --- */
 
 struct platforms {
-	unsigned refs;
 	struct platform **items; /* by name; of a name that several directories define, the one of the first */
 	size_t count;
-	char **errors; /* of the files that were refused */
-	size_t errors_count;
+	struct strings errors; /* of the files that were refused */
 };
 
+/*
+ * Where platform files are looked for (netpulse-platform(5), FILES), earlier ones over later ones: the directories of
+ * platform_path (the key of the configuration: separated by colons, "~/" expanded), which win alone; or, where it names
+ * none, $XDG_CONFIG_HOME/netpulse/platforms (~/.config without it), /etc/netpulse/platforms and the installed ones.
+ * They need not exist.  Reads the environment: main thread.  The caller finishes the list.
+ */
+struct strings platform_dirs(const char *platform_path) NP_MUST_CHECK;
 /*
  * Reads *.yaml of each directory, earlier ones over later ones; missing directories are no error, refused files are
  * listed in errors and leave the others alone.  `extends: NAME` in a file of that very name means the next directory's.
  */
-struct platforms *platforms_load(const char *const *dirs, size_t count) NP_MUST_CHECK;
+struct platforms *platforms_load(const struct strings *dirs) NP_MUST_CHECK;
+/* The same of platform_dirs(). */
+struct platforms *platform_dirs_load(const char *platform_path) NP_MUST_CHECK;
 /*
  * One file, which need not lie in any of the directories: `extends` is looked up beside it first, then in them (in a
  * file of one of them: as platforms_load() does).  Returns it with one reference, or NULL with err = "FILE:LINE: why".
  */
-struct platform *platforms_load_file(
-    const char *path, const char *const *dirs, size_t count, struct np_error *err) NP_MUST_CHECK;
-struct platforms *platforms_ref(struct platforms *set);
-void platforms_unref(struct platforms *set);
+struct platform *platforms_load_file(const char *path, const struct strings *dirs, struct np_error *err) NP_MUST_CHECK;
+/* Those who need a platform longer hold a reference of it. */
+void platforms_destroy(struct platforms *set);
 /* By name or alias, upper and lower case, `-` and `_` being the same; or NULL.  Lives as long as the set. */
 struct platform *platforms_find(const struct platforms *set, const char *name);
 /* The nearest name for messages, or NULL. */
 const char *platforms_nearest(const struct platforms *set, const char *name);
+/* Sets err: there is none of that name, and which was meant; returns -1. */
+int platforms_unknown(const struct platforms *set, const char *name, struct np_error *err);
+/* Adds a line for each alias of p that means another definition: one of them would be picked silently. */
+void platforms_shared_names(const struct platforms *set, const struct platform *p, struct strings *lines);
 /*
  * Which definition a text speaks of (SSH banner, login text, answer to a harmless command), by `detect`; NULL when none
  * or when several do.

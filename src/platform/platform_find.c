@@ -1,6 +1,6 @@
 /*
- * The set of platform definitions: read from directories, found by name or alias.  The only platform file that touches
- * the file system.
+ * The set of platform definitions: which directories, read from them, found by name or alias.  The only platform file
+ * that touches the file system.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -8,146 +8,167 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "schema/docfile.h"
-#include "platform/platform_impl.h"
+#include "base/paths.h"
 #include "base/text.h"
+#include "platform/platform_impl.h"
 #include "base/xalloc.h"
 
 #define FILES_MAX 1000
+#define SYSTEM_DIR "/etc/netpulse/platforms"
+
+#ifndef NETPULSE_PLATFORMS
+#define NETPULSE_PLATFORMS "/usr/share/netpulse/platforms"
+#endif
+
+/* --- directories --- */
+
+static char *
+user_dir(void)
+{
+	const char *base = getenv("XDG_CONFIG_HOME");
+
+	if (base != NULL && base[0] == '/')
+		return xasprintf("%s/netpulse/platforms", base);
+	return paths_expand_home("~/.config/netpulse/platforms");
+}
+
+struct strings
+platform_dirs(const char *platform_path)
+{
+	struct strings dirs = {0};
+
+	/* Empty parts name nothing: they are not the working directory, as they would be in $PATH. */
+	for (const char *path = platform_path; path != NULL && *path != '\0';) {
+		size_t n = strcspn(path, ":");
+
+		if (n > 0) {
+			char *part = xstrndup(path, n);
+
+			strings_take(&dirs, paths_expand_home(part));
+			free(part);
+		}
+		path += n + (path[n] == ':');
+	}
+	if (dirs.n > 0)
+		return dirs;
+	strings_take(&dirs, user_dir());
+	strings_add(&dirs, SYSTEM_DIR);
+	strings_add(&dirs, NETPULSE_PLATFORMS);
+	return dirs;
+}
+
+/* --- files --- */
 
 /* While one file is read: where its base may lie.  Bases are asked for one by one, each by the one found last. */
 struct finder {
-	const char *const *dirs;
-	size_t count;
+	const struct strings *dirs;
 	size_t dir; /* index of the directory of the file that asks */
 	char *name; /* its name without .yaml */
 };
 
-static void
-add_error(struct platforms *set, const char *text)
-{
-	set->errors = xreallocarray(set->errors, set->errors_count + 1, sizeof(char *));
-	set->errors[set->errors_count++] = xstrdup(text);
-}
-
 static int
-find_base(void *arg, const char *name, char **text, size_t *size, char **file, struct np_error *err)
+find_base(void *arg, const char *name, struct docfile *file, struct np_error *err)
 {
 	struct finder *f = arg;
 	size_t first = strcmp(name, f->name) == 0 ? f->dir + 1 : 0;
 
 	if (strchr(name, '/') != NULL || name[0] == '.')
 		return error_set(err, REASON_INVALID_PARAMS, "`%s` is no platform's name", name);
-	for (size_t i = first; i < f->count; i++) {
-		char *path = xasprintf("%s/%s.yaml", f->dirs[i], name);
-		struct docfile found;
-		int r = docfile_read(path, false, &found, err);
+	for (size_t i = first; i < f->dirs->n; i++) {
+		char *path = xasprintf("%s/%s.yaml", f->dirs->v[i], name);
+		int r = docfile_read(path, false, file, err);
 
-		if (r < 0 || !found.exists) {
-			if (r == 0)
-				docfile_finish(&found);
-			free(path);
-			if (r < 0)
-				return -1;
-			continue;
+		free(path);
+		if (r < 0)
+			return -1;
+		if (file->exists) {
+			free(f->name);
+			f->name = xstrdup(name);
+			f->dir = i;
+			return 0;
 		}
-		*text = xstrdup(found.text);
-		*size = found.size;
-		*file = path;
-		free(f->name);
-		f->name = xstrdup(name);
-		f->dir = i;
-		docfile_finish(&found);
-		return 0;
+		docfile_finish(file);
 	}
 	return error_set(err, REASON_INVALID_PARAMS, "there is no platform `%s`", name);
 }
 
+/* name: the last part of the path, without .yaml. */
 static struct platform *
-load_file(const char *path, struct finder *finder, struct np_error *err)
+load_file(const char *path, char *name, const struct strings *dirs, size_t dir, struct np_error *err)
 {
-	struct platform *p;
+	struct finder finder = {dirs, dir, name};
+	struct platform *p = NULL;
 	struct docfile file;
 
-	if (docfile_read(path, true, &file, err) < 0)
-		return NULL;
-	p = platform_parse(file.text, file.size, path, find_base, finder, err);
-	docfile_finish(&file);
+	if (docfile_read(path, true, &file, err) == 0) {
+		p = platform_parse(file.text, file.size, path, find_base, &finder, err);
+		docfile_finish(&file);
+	}
+	free(finder.name);
 	return p;
 }
 
-/* The index of the directory that this is, under whatever name, or count. */
+/* The index of the directory that this is, under whatever name; their number when it is none of them. */
 static size_t
-find_dir(const char *dir, const char *const *dirs, size_t count)
+find_dir(const char *dir, const struct strings *dirs)
 {
 	struct stat ours, st;
+	size_t i;
 
 	if (stat(dir, &ours) < 0)
-		return count;
-	for (size_t i = 0; i < count; i++) {
-		if (stat(dirs[i], &st) == 0 && st.st_dev == ours.st_dev && st.st_ino == ours.st_ino)
-			return i;
+		return dirs->n;
+	for (i = 0; i < dirs->n; i++) {
+		if (stat(dirs->v[i], &st) == 0 && st.st_dev == ours.st_dev && st.st_ino == ours.st_ino)
+			break;
 	}
-	return count;
+	return i;
 }
 
 struct platform *
-platforms_load_file(const char *path, const char *const *dirs, size_t count, struct np_error *err)
+platforms_load_file(const char *path, const struct strings *dirs, struct np_error *err)
 {
 	const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
 	const char *dot = strrchr(base, '.');
 	char *own = slash != NULL ? xstrndup(path, (size_t)(slash - path) + (slash == path)) : xstrdup(".");
 	char *name = dot != NULL ? xstrndup(base, (size_t)(dot - base)) : xstrdup(base);
-	const char **all = xcalloc(count + 1, sizeof(char *));
-	struct finder finder = {dirs, count, find_dir(own, dirs, count), name};
+	size_t dir = find_dir(own, dirs);
+	struct strings with_own = {0};
 	struct platform *p;
 
-	if (finder.dir == count) {
-		all[0] = own;
-		for (size_t i = 0; i < count; i++)
-			all[i + 1] = dirs[i];
-		finder.dirs = all;
-		finder.count = count + 1;
-		finder.dir = 0;
-	}
-	p = load_file(path, &finder, err);
-	free(finder.name);
-	free(all);
-	free(own);
+	strings_take(&with_own, own);
+	strings_add_all(&with_own, dirs);
+	p = dir < dirs->n ? load_file(path, name, dirs, dir, err) : load_file(path, name, &with_own, 0, err);
+	strings_finish(&with_own);
 	return p;
 }
 
-static struct platform *
-by_exact_name(const struct platforms *set, const char *name)
+static bool
+has_name(const struct platforms *set, const char *name)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		if (strcmp(set->items[i]->name, name) == 0)
-			return set->items[i];
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 static void
-load_one(struct platforms *set, const char *const *dirs, size_t count, size_t dir, const char *entry)
+load_one(struct platforms *set, const struct strings *dirs, size_t dir, const char *entry)
 {
-	size_t n = strlen(entry) - strlen(".yaml");
-	char *name = xstrndup(entry, n), *path = xasprintf("%s/%s", dirs[dir], entry);
-	struct finder finder = {dirs, count, dir, xstrdup(name)};
+	char *name = xstrndup(entry, strlen(entry) - strlen(".yaml"));
+	char *path = xasprintf("%s/%s", dirs->v[dir], entry);
 	struct np_error err = {0};
 	struct platform *p;
 
-	if (by_exact_name(set, name) == NULL) {
-		p = load_file(path, &finder, &err);
-		if (p == NULL) {
-			add_error(set, err.text);
-		} else {
-			set->items = xreallocarray(set->items, set->count + 1, sizeof(struct platform *));
-			set->items[set->count++] = p;
-		}
+	if (has_name(set, name)) {
+		free(name);
+	} else if ((p = load_file(path, name, dirs, dir, &err)) == NULL) {
+		strings_add(&set->errors, err.text);
+	} else {
+		set->items = xreallocarray(set->items, set->count + 1, sizeof(struct platform *));
+		set->items[set->count++] = p;
 	}
-	free(finder.name);
 	free(path);
-	free(name);
 }
 
 static int
@@ -159,22 +180,16 @@ is_definition(const struct dirent *entry)
 }
 
 static void
-load_dir(struct platforms *set, const char *const *dirs, size_t count, size_t dir)
+load_dir(struct platforms *set, const struct strings *dirs, size_t dir)
 {
 	struct dirent **entries = NULL;
-	struct np_error err;
-	int n = scandir(dirs[dir], &entries, is_definition, alphasort);
+	int n = scandir(dirs->v[dir], &entries, is_definition, alphasort);
 
-	if (n < 0) {
-		if (errno != ENOENT && errno != ENOTDIR) {
-			error_set_errno(&err, REASON_INVALID_PARAMS, "%s: cannot read", dirs[dir]);
-			add_error(set, err.text);
-		}
-		return;
-	}
+	if (n < 0 && errno != ENOENT && errno != ENOTDIR)
+		strings_addf(&set->errors, "%s: cannot read: %m", dirs->v[dir]);
 	for (int i = 0; i < n; i++) {
 		if (i < FILES_MAX)
-			load_one(set, dirs, count, dir, entries[i]->d_name);
+			load_one(set, dirs, dir, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
@@ -198,8 +213,8 @@ same_name(const char *a, const char *b)
 static bool
 has_alias(const struct platform *p, const char *name)
 {
-	for (size_t i = 0; i < p->aliases_count; i++) {
-		if (same_name(p->aliases[i], name))
+	for (size_t i = 0; i < p->aliases.n; i++) {
+		if (same_name(p->aliases.v[i], name))
 			return true;
 	}
 	return false;
@@ -226,36 +241,39 @@ platforms_nearest(const struct platforms *set, const char *name)
 	const char **names, *nearest;
 
 	for (size_t i = 0; i < set->count; i++)
-		count += 1 + set->items[i]->aliases_count;
+		count += 1 + set->items[i]->aliases.n;
 	names = xcalloc(count + 1, sizeof(char *));
 	for (size_t i = 0; i < set->count; i++) {
 		names[n++] = set->items[i]->name;
-		for (size_t k = 0; k < set->items[i]->aliases_count; k++)
-			names[n++] = set->items[i]->aliases[k];
+		for (size_t k = 0; k < set->items[i]->aliases.n; k++)
+			names[n++] = set->items[i]->aliases.v[k];
 	}
 	nearest = text_nearest(name, names, n);
 	free(names);
 	return nearest;
 }
 
-/* A name that means two things would silently pick one of them: say so. */
-static void
-report_shared_names(struct platforms *set)
+int
+platforms_unknown(const struct platforms *set, const char *name, struct np_error *err)
 {
-	for (size_t i = 0; i < set->count; i++) {
-		const struct platform *p = set->items[i];
+	const char *nearest = platforms_nearest(set, name);
 
-		for (size_t k = 0; k < p->aliases_count; k++) {
-			const struct platform *other = platforms_find(set, p->aliases[k]);
-			char *text;
+	if (nearest != NULL)
+		return error_set(err, REASON_INVALID_PARAMS, "no platform is called `%s`: did you mean `%s`?",
+		    TEXT_SHOWN(name), nearest);
+	return error_set(err, REASON_INVALID_PARAMS,
+	    "no platform is called `%s`: npctl platform list shows which there are", TEXT_SHOWN(name));
+}
 
-			if (other == p)
-				continue;
-			text = xasprintf("%s: alias `%s` means %s already: remove one of them", p->file, p->aliases[k],
-			    other != NULL ? other->file : "another platform");
-			add_error(set, text);
-			free(text);
-		}
+void
+platforms_shared_names(const struct platforms *set, const struct platform *p, struct strings *lines)
+{
+	for (size_t i = 0; i < p->aliases.n; i++) {
+		const struct platform *other = platforms_find(set, p->aliases.v[i]);
+
+		if (other != NULL && strcmp(other->name, p->name) != 0)
+			strings_addf(lines, "%s:1: alias `%s` means %s already: remove one of them", p->file,
+			    p->aliases.v[i], other->file);
 	}
 }
 
@@ -268,37 +286,38 @@ compare_names(const void *a, const void *b)
 }
 
 struct platforms *
-platforms_load(const char *const *dirs, size_t count)
+platforms_load(const struct strings *dirs)
 {
 	struct platforms *set = xcalloc(1, sizeof(*set));
 
-	set->refs = 1;
-	for (size_t i = 0; i < count; i++)
-		load_dir(set, dirs, count, i);
+	for (size_t i = 0; i < dirs->n; i++)
+		load_dir(set, dirs, i);
 	if (set->count > 1)
 		qsort(set->items, set->count, sizeof(set->items[0]), compare_names);
-	report_shared_names(set);
+	for (size_t i = 0; i < set->count; i++)
+		platforms_shared_names(set, set->items[i], &set->errors);
 	return set;
 }
 
 struct platforms *
-platforms_ref(struct platforms *set)
+platform_dirs_load(const char *platform_path)
 {
-	set->refs++;
+	struct strings dirs = platform_dirs(platform_path);
+	struct platforms *set = platforms_load(&dirs);
+
+	strings_finish(&dirs);
 	return set;
 }
 
 void
-platforms_unref(struct platforms *set)
+platforms_destroy(struct platforms *set)
 {
-	if (set == NULL || --set->refs > 0)
+	if (set == NULL)
 		return;
 	for (size_t i = 0; i < set->count; i++)
 		platform_unref(set->items[i]);
-	for (size_t i = 0; i < set->errors_count; i++)
-		free(set->errors[i]);
 	free(set->items);
-	free(set->errors);
+	strings_finish(&set->errors);
 	free(set);
 }
 

@@ -7,6 +7,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "platform/platform.h"
+#include "schema/docfile.h"
 #include "schema/schema.h"
 #include "schema/yamldoc.h"
 

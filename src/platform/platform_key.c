@@ -93,7 +93,7 @@ static const struct schema_row mode_keys[] = {
     {"leave", SCHEMA_ONE, .offset = FIELD(platform_mode, leave), .table = &step_table},
     {"login", SCHEMA_ONE, .offset = FIELD(platform_mode, login), .table = &step_table},
     {"config", SCHEMA_BOOL, .offset = FIELD(platform_mode, config)},
-    {"samples", SCHEMA_TEXTS, .offset = FIELD(platform_mode, samples), .also = FIELD(platform_mode, samples_count)},
+    {"samples", SCHEMA_TEXTS, .offset = FIELD(platform_mode, samples)},
 };
 
 const struct schema_table platform_mode_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in a mode", mode_keys)};
@@ -117,7 +117,7 @@ static const struct schema_row platform_keys[] = {
     {"extends", SCHEMA_APART, .offset = 0},
     {"name", SCHEMA_TEXT, .offset = FIELD(platform, name)},
     {"title", SCHEMA_TEXT, .offset = FIELD(platform, title)},
-    {"aliases", SCHEMA_TEXTS, .offset = FIELD(platform, aliases), .also = FIELD(platform, aliases_count)},
+    {"aliases", SCHEMA_TEXTS, .offset = FIELD(platform, aliases)},
     {"origin", SCHEMA_WORD, .offset = FIELD(platform, origin), .words = origins},
     {"source", SCHEMA_TEXT, .offset = FIELD(platform, source)},
 
@@ -175,10 +175,4 @@ const char *
 platform_origin_name(enum platform_origin origin)
 {
 	return schema_word(origins, (int)origin);
-}
-
-const char *
-platform_exec_name(enum platform_exec exec)
-{
-	return schema_word(execs, (int)exec);
 }

@@ -42,15 +42,13 @@ where_mode(const struct lint *l, const struct platform_mode *mode)
 
 static void NP_PRINTF(3, 4) warn(const struct lint *l, const struct yamldoc_node *node, const char *fmt, ...)
 {
-	struct platform *p = l->p;
 	va_list ap;
 	char *text;
 
 	va_start(ap, fmt);
 	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	p->warnings = xreallocarray(p->warnings, p->warnings_count + 1, sizeof(char *));
-	p->warnings[p->warnings_count++] = xasprintf("%s:%d: %s", l->doc->name, node != NULL ? node->line : 1, text);
+	strings_addf(&l->p->warnings, "%s:%d: %s", l->doc->name, node != NULL ? node->line : 1, text);
 	free(text);
 }
 
@@ -216,11 +214,11 @@ check_modes(const struct lint *l)
 	for (size_t i = 0; i < l->p->modes_count; i++) {
 		const struct platform_mode *mode = l->p->modes[i];
 
-		if (mode->samples_count == 0)
+		if (mode->samples.n == 0)
 			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
 			    "mode `%s` needs `samples`: prompts as the device shows them", mode->name);
-		for (size_t k = 0; k < mode->samples_count; k++) {
-			if (check_sample(l, mode, mode->samples[k]) < 0)
+		for (size_t k = 0; k < mode->samples.n; k++) {
+			if (check_sample(l, mode, mode->samples.v[k]) < 0)
 				return -1;
 		}
 		if (check_ordinary_text(l, mode) < 0)

@@ -4,23 +4,7 @@
 #include "platform/platform_show.h"
 
 #include "platform/platform_impl.h"
-#include "base/text.h"
-
-static cJSON *
-text_json(const char *text)
-{
-	return text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull();
-}
-
-static cJSON *
-list_json(char *const *items, size_t count)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	for (size_t i = 0; i < count; i++)
-		cJSON_AddItemToArray(list, cJSON_CreateString(items[i]));
-	return list;
-}
+#include "wire/json.h"
 
 cJSON *
 platform_show(const struct platform *p)
@@ -29,7 +13,7 @@ platform_show(const struct platform *p)
 
 	cJSON_AddItemToObject(o, "platform", schema_show(&platform_table, p));
 	cJSON_AddStringToObject(o, "file", p->file);
-	cJSON_AddItemToObject(o, "warnings", list_json(p->warnings, p->warnings_count));
+	cJSON_AddItemToObject(o, "warnings", json_strings(&p->warnings));
 	return o;
 }
 
@@ -43,14 +27,14 @@ platform_show_list(const struct platforms *set)
 		cJSON *one = cJSON_CreateObject();
 
 		cJSON_AddStringToObject(one, "name", p->name);
-		cJSON_AddItemToObject(one, "title", text_json(p->title));
-		cJSON_AddItemToObject(one, "aliases", list_json(p->aliases, p->aliases_count));
+		cJSON_AddItemToObject(one, "title", json_text(p->title));
+		cJSON_AddItemToObject(one, "aliases", json_strings(&p->aliases));
 		cJSON_AddStringToObject(one, "origin", platform_origin_name(p->origin));
-		cJSON_AddItemToObject(one, "source", text_json(p->source));
+		cJSON_AddItemToObject(one, "source", json_text(p->source));
 		cJSON_AddStringToObject(one, "file", p->file);
 		cJSON_AddItemToArray(list, one);
 	}
-	cJSON_AddItemToObject(o, "refused", list_json(set->errors, set->errors_count));
+	cJSON_AddItemToObject(o, "refused", json_strings(&set->errors));
 	return o;
 }
 
@@ -58,16 +42,9 @@ cJSON *
 platform_show_named(const struct platforms *set, const char *name, struct np_error *err)
 {
 	const struct platform *p = platforms_find(set, name);
-	const char *nearest = p == NULL ? platforms_nearest(set, name) : NULL;
-	char shown[128];
 
 	if (p != NULL)
 		return platform_show(p);
-	text_vis_into(shown, sizeof(shown), name);
-	if (nearest != NULL)
-		error_set(err, REASON_INVALID_PARAMS, "no platform is called `%s`: did you mean `%s`?", shown, nearest);
-	else
-		error_set(err, REASON_INVALID_PARAMS,
-		    "no platform is called `%s`: npctl platform list shows which there are", shown);
+	platforms_unknown(set, name, err);
 	return NULL;
 }

@@ -13,6 +13,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/strings.h"
 #include "schema/node.h"
 #include "schema/yamldoc.h"
 #include "secret/secret.h"
@@ -30,7 +31,7 @@ enum schema_type {
 	SCHEMA_SIZE,     /* uint64_t; likewise */
 	SCHEMA_SECONDS,  /* double; likewise */
 	SCHEMA_WORD,     /* an enum: one of words */
-	SCHEMA_TEXTS,    /* char **, its size_t count at `also` */
+	SCHEMA_TEXTS,    /* struct strings */
 	SCHEMA_BLOCK,    /* a struct in place with a table of its own */
 	SCHEMA_ONE,      /* a pointer to such a struct */
 	SCHEMA_LIST,     /* an array of such structs, its size_t count at `also` */
@@ -73,7 +74,7 @@ struct schema_row {
 	const struct schema_word *words; /* ends with a NULL word */
 	/* SCHEMA_TEXT, each of SCHEMA_TEXTS: further checks; sets err without naming the row */
 	int (*check)(const char *text, struct np_error *err);
-	size_t also; /* SCHEMA_TEXTS, _LIST: the count; others: a bool that says that it was given (0: none) */
+	size_t also; /* SCHEMA_LIST: the count; others: a bool that says that it was given (0: none) */
 	const struct schema_table *table;
 	const struct schema_kind *kind;
 	int detail; /* for the kind */

@@ -101,14 +101,12 @@ error_unknown(
 {
 	const char *noun = table->dialect == SCHEMA_PARAMS ? "param" : "key";
 	const char *blank = place != NULL ? " " : "";
-	char shown[64];
 
-	text_vis_into(shown, sizeof(shown), name);
 	place = place != NULL ? place : "";
 	if (nearest != NULL)
-		return error_set(err, REASON_INVALID_PARAMS, "unknown %s `%s`%s%s: did you mean `%s`?", noun, shown,
-		    blank, place, nearest);
-	return error_set(err, REASON_INVALID_PARAMS, "unknown %s `%s`%s%s%s", noun, shown, blank, place,
+		return error_set(err, REASON_INVALID_PARAMS, "unknown %s `%s`%s%s: did you mean `%s`?", noun,
+		    TEXT_SHOWN(name), blank, place, nearest);
+	return error_set(err, REASON_INVALID_PARAMS, "unknown %s `%s`%s%s%s", noun, TEXT_SHOWN(name), blank, place,
 	    table->dialect == SCHEMA_SETTINGS ? ": netpulse.yaml(5) lists the valid ones" : "");
 }
 
@@ -117,12 +115,11 @@ static int
 refuse_name(const struct schema_reader *r, const char *name)
 {
 	const struct schema_table *const *other = r->others;
-	char shown[64];
 
 	for (; other != NULL && *other != NULL; other++) {
 		if (schema_find(*other, 0, name) != NULL)
-			return error_set(r->err, REASON_INVALID_PARAMS, "`%s` belongs %s, not %s",
-			    text_vis_into(shown, sizeof(shown), name), (*other)->place, r->table->place);
+			return error_set(r->err, REASON_INVALID_PARAMS, "`%s` belongs %s, not %s", TEXT_SHOWN(name),
+			    (*other)->place, r->table->place);
 	}
 	return error_unknown(r->table, r->table->place, name, nearest_name(r->table, r->where, name), r->err);
 }

@@ -25,13 +25,11 @@ static int
 error_value(const struct schema_reader *r, const struct schema_row *row, const struct node *node, const char *expected)
 {
 	bool quoted = node->style == NODE_QUOTED;
-	char shown[64];
 
 	if ((row->flags & SCHEMA_SECRET) != 0)
 		return schema_error(r, node, "`%s` must be %s", row->name, expected);
-	text_vis_into(shown, sizeof(shown), node->text);
 	return schema_error(r, node, "`%s` must be %s, not %s%s%s", row->name, expected, quoted ? "the text \"" : "`",
-	    shown, quoted ? "\"" : "`");
+	    TEXT_SHOWN(node->text), quoted ? "\"" : "`");
 }
 
 /* --- text --- */
@@ -253,15 +251,11 @@ set_word(const struct schema_reader *r, const struct schema_row *row, const stru
 static int
 add_text(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
-	char ***field = member(row, base);
-	size_t *count = (size_t *)(void *)((char *)base + row->also);
-
 	if (r->table->dialect != SCHEMA_DEFINITION && (node->kind != YAMLDOC_SCALAR || node_is_null(node)))
 		return schema_error(r, node, "each of `%s` must be text, not %s", row->name, node_kind_name(node));
 	if (schema_check_text(r, row, node) < 0)
 		return -1;
-	*field = xreallocarray(*field, *count + 1, sizeof(char *));
-	(*field)[(*count)++] = xstrdup(node->text);
+	strings_add(member(row, base), node->text);
 	return 0;
 }
 
@@ -395,8 +389,7 @@ holds_struct(const struct schema_row *row)
 int
 schema_set(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
-	bool has_given =
-	    row->also != 0 && row->type != SCHEMA_TEXTS && row->type != SCHEMA_LIST && row->type != SCHEMA_KIND;
+	bool has_given = row->also != 0 && row->type != SCHEMA_LIST && row->type != SCHEMA_KIND;
 	int result = row->type == SCHEMA_TEXTS  ? set_texts(r, row, node, base)
 		     : holds_struct(row)        ? set_struct(r, row, node, base)
 		     : row->type == SCHEMA_KIND ? row->kind->read(r, row, node, base)

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "schema/schema.h"
+#include "wire/json.h"
 
 const char *
 schema_word(const struct schema_word *words, int value)
@@ -21,16 +22,6 @@ static cJSON *
 show_text(const char *text)
 {
 	return text != NULL ? cJSON_CreateString(text) : NULL;
-}
-
-static cJSON *
-show_texts(char *const *texts, size_t count)
-{
-	cJSON *list = count > 0 ? cJSON_CreateArray() : NULL;
-
-	for (size_t i = 0; i < count; i++)
-		cJSON_AddItemToArray(list, cJSON_CreateString(texts[i]));
-	return list;
 }
 
 /* What lies outside its bounds was never given. */
@@ -91,7 +82,7 @@ schema_show_value(const struct schema_row *row, const void *base)
 	case SCHEMA_WORD:
 		return show_text(schema_word(row->words, *(const int *)field));
 	case SCHEMA_TEXTS:
-		return show_texts(*(char *const *const *)field, *(const size_t *)also);
+		return ((const struct strings *)field)->n > 0 ? json_strings(field) : NULL;
 	case SCHEMA_BLOCK:
 		return row->also == 0 || *(const bool *)also ? show_struct(row->table, field) : NULL;
 	case SCHEMA_ONE:

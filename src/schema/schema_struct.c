@@ -32,14 +32,6 @@ secret_of(const struct schema_row *row, void *base)
 	return (struct secret **)(void *)((char *)base + row->offset);
 }
 
-/* A list of texts, whose count lies elsewhere in the struct. */
-static char ***
-texts_of(const struct schema_row *row, void *base, size_t **count)
-{
-	*count = (size_t *)(void *)((char *)base + row->also);
-	return (char ***)(void *)((char *)base + row->offset);
-}
-
 void
 schema_copy(const struct schema_table *table, void *to, const void *from)
 {
@@ -51,12 +43,10 @@ schema_copy(const struct schema_table *table, void *to, const void *from)
 		} else if (holds_text(row)) {
 			*text_of(row, to) = xstrdup_null(*(char *const *)at(from, row->offset));
 		} else if (row->type == SCHEMA_TEXTS) {
-			size_t *count;
-			char ***texts = texts_of(row, to, &count), **copy = xcalloc(*count + 1, sizeof(char *));
+			struct strings *copy = (void *)((char *)to + row->offset);
 
-			for (size_t k = 0; k < *count; k++)
-				copy[k] = xstrdup((*texts)[k]);
-			*texts = copy;
+			*copy = (struct strings){0};
+			strings_add_all(copy, at(from, row->offset));
 		}
 	}
 }
@@ -66,19 +56,6 @@ free_text(const struct schema_row *row, void *base)
 {
 	secret_free(*text_of(row, base));
 	*text_of(row, base) = NULL;
-}
-
-static void
-free_texts(const struct schema_row *row, void *base)
-{
-	size_t *count;
-	char ***texts = texts_of(row, base, &count);
-
-	for (size_t i = 0; i < *count; i++)
-		secret_free((*texts)[i]);
-	free(*texts);
-	*texts = NULL;
-	*count = 0;
 }
 
 static void
@@ -109,7 +86,7 @@ schema_free_row(const struct schema_row *row, void *base)
 		*secret_of(row, base) = NULL;
 		break;
 	case SCHEMA_TEXTS:
-		free_texts(row, base);
+		strings_finish(field);
 		break;
 	case SCHEMA_LIST:
 		free_list(row, base);
@@ -178,22 +155,6 @@ equal_text(const char *a, const char *b)
 }
 
 static bool
-equal_texts(const struct schema_row *row, const void *a, const void *b)
-{
-	char *const *x = *(char *const *const *)at(a, row->offset), *const *y =
-									*(char *const *const *)at(b, row->offset);
-	size_t count = *(const size_t *)at(a, row->also);
-
-	if (count != *(const size_t *)at(b, row->also))
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(x[i], y[i]) != 0)
-			return false;
-	}
-	return true;
-}
-
-static bool
 equal_row(const struct schema_row *row, const void *a, const void *b)
 {
 	const void *x = at(a, row->offset), *y = at(b, row->offset);
@@ -215,7 +176,7 @@ equal_row(const struct schema_row *row, const void *a, const void *b)
 	case SCHEMA_SECONDS:
 		return !(*(const double *)x < *(const double *)y) && !(*(const double *)x > *(const double *)y);
 	case SCHEMA_TEXTS:
-		return equal_texts(row, a, b);
+		return strings_equal(x, y);
 	case SCHEMA_BLOCK:
 	case SCHEMA_ONE:
 	case SCHEMA_LIST:
@@ -231,8 +192,8 @@ schema_equal(const struct schema_table *table, const void *a, const void *b, uns
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct schema_row *row = &table->rows[i];
-		bool given_differs = row->type != SCHEMA_TEXTS && row->also != 0 &&
-				     *(const bool *)at(a, row->also) != *(const bool *)at(b, row->also);
+		bool given_differs =
+		    row->also != 0 && *(const bool *)at(a, row->also) != *(const bool *)at(b, row->also);
 
 		if ((row->flags & but) == 0 && (given_differs || !equal_row(row, a, b)))
 			return false;

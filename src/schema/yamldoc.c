@@ -282,7 +282,6 @@ static int
 refuse_duplicates(struct builder *b, const struct yamldoc_node *node)
 {
 	struct yamldoc_node **sorted;
-	char shown[64];
 	int r = 0;
 
 	if (node->count < 2)
@@ -292,11 +291,11 @@ refuse_duplicates(struct builder *b, const struct yamldoc_node *node)
 	for (size_t i = 1; i < node->count && r == 0; i++) {
 		if (strcmp(sorted[i - 1]->text, sorted[i]->text) != 0)
 			continue;
-		text_vis_into(shown, sizeof(shown), sorted[i]->text);
 		r = b->doc->lines ? error_at_line(b->doc, sorted[i]->line, b->err,
-					"key `%s` appears a second time (first in line %d): remove one", shown,
-					sorted[i - 1]->line)
-				  : error_at_line(b->doc, 0, b->err, "key `%s` appears twice: remove one", shown);
+					"key `%s` appears a second time (first in line %d): remove one",
+					TEXT_SHOWN(sorted[i]->text), sorted[i - 1]->line)
+				  : error_at_line(b->doc, 0, b->err, "key `%s` appears twice: remove one",
+					TEXT_SHOWN(sorted[i]->text));
 	}
 	free(sorted);
 	return r;
@@ -340,8 +339,6 @@ build_collection(struct builder *b, enum yamldoc_kind kind, int depth)
 static struct yamldoc_node *
 build_node(struct builder *b, int depth)
 {
-	char shown[64];
-
 	switch (b->event.type) {
 	case YAML_SCALAR_EVENT:
 		return build_scalar(b);
@@ -354,9 +351,9 @@ build_node(struct builder *b, int depth)
 			return NULL;
 		return build_collection(b, YAMLDOC_MAPPING, depth);
 	case YAML_ALIAS_EVENT:
-		text_vis_into(shown, sizeof(shown), (const char *)b->event.data.alias.anchor);
 		error_at_line(b->doc, builder_line(b), b->err,
-		    "YAML aliases (`*%s`) are not supported: if text is meant, put it in quotes", shown);
+		    "YAML aliases (`*%s`) are not supported: if text is meant, put it in quotes",
+		    TEXT_SHOWN((const char *)b->event.data.alias.anchor));
 		return NULL;
 	case YAML_NO_EVENT:
 	case YAML_STREAM_START_EVENT:

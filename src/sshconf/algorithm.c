@@ -173,10 +173,7 @@ chosen_add_list(struct chosen *c, const struct algorithm_table *table, const cha
 		if (a != NULL) {
 			chosen_add(c, a);
 		} else if (unknown != NULL && length > 0) {
-			char *name = xstrndup(p, length);
-
-			strings_add(unknown, name);
-			free(name);
+			strings_take(unknown, xstrndup(p, length));
 		}
 		p += length;
 		p += *p == ',';
@@ -226,15 +223,13 @@ error_unknown_name(const struct algorithm_table *table, const char *name, struct
 {
 	const char *names[ALGORITHM_MAX];
 	const char *nearest;
-	char shown[80];
 
 	for (size_t i = 0; i < table->count; i++)
 		names[i] = table->names[i].name;
 	nearest = text_nearest(name, names, table->count);
-	text_vis_into(shown, sizeof(shown), name);
 	if (nearest != NULL)
 		return error_set(
-		    err, REASON_INVALID_PARAMS, "`%s` is not supported; did you mean `%s`?", shown, nearest);
+		    err, REASON_INVALID_PARAMS, "`%s` is not supported; did you mean `%s`?", TEXT_SHOWN(name), nearest);
 	return error_none_left(table, err);
 }
 

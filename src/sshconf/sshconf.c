@@ -15,41 +15,6 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-#define STRINGS_MAX 1000 /* of one list; more is no configuration that a person wrote */
-
-/* --- lists of strings --- */
-
-void
-strings_add(struct strings *s, const char *value)
-{
-	if (s->n >= STRINGS_MAX)
-		return;
-	s->v = xreallocarray(s->v, s->n + 1, sizeof(char *));
-	s->v[s->n++] = xstrdup(value);
-}
-
-void
-strings_finish(struct strings *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		free(s->v[i]);
-	free(s->v);
-	s->v = NULL;
-	s->n = 0;
-}
-
-bool
-strings_equal(const struct strings *a, const struct strings *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++) {
-		if (strcmp(a->v[i], b->v[i]) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* --- keywords that we honour --- */
 
 enum kind {
@@ -246,11 +211,10 @@ set_keyword(struct sshconf *c, const struct keyword *k, const char *value, struc
 static void
 add_unsupported(struct sshconf *c, const char *line)
 {
-	char shown[256], *text;
+	char shown[256];
 
-	text = xasprintf("ssh's configuration: `%s` is not honoured", text_vis_into(shown, sizeof(shown), line));
-	strings_add(&c->unsupported, text);
-	free(text);
+	strings_addf(
+	    &c->unsupported, "ssh's configuration: `%s` is not honoured", text_vis_into(shown, sizeof(shown), line));
 }
 
 static void
@@ -393,11 +357,8 @@ sshconf_files(const char *stderr_text, struct strings *files)
 		if (strncmp(line, "debug", 5) == 0 && at != NULL) {
 			const char *name = at + sizeof(said) - 1;
 			char *copy = xstrndup(name, length - (size_t)(name - line));
-			bool known = false;
 
-			for (size_t i = 0; i < files->n; i++)
-				known = known || strcmp(files->v[i], copy) == 0;
-			if (!known && copy[0] != '\0')
+			if (copy[0] != '\0' && !strings_has(files, copy))
 				strings_add(files, copy);
 			free(copy);
 		}

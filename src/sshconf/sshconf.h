@@ -9,14 +9,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
-
-struct strings {
-	char **v;
-	size_t n;
-};
-void strings_add(struct strings *s, const char *value);
-void strings_finish(struct strings *s);
-bool strings_equal(const struct strings *a, const struct strings *b);
+#include "base/strings.h"
 
 enum strict_checking { STRICT_ASK, STRICT_YES, STRICT_ACCEPT_NEW, STRICT_OFF };
 

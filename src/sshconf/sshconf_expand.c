@@ -91,7 +91,7 @@ static const char *
 append_variable(struct buf *out, const char *p, bool *full, struct np_error *err)
 {
 	size_t length = strcspn(p, "}");
-	char *name, shown[64];
+	char *name;
 	const char *value;
 
 	if (p[length] != '}' || length == 0) {
@@ -102,7 +102,7 @@ append_variable(struct buf *out, const char *p, bool *full, struct np_error *err
 	value = getenv(name);
 	if (value == NULL)
 		error_set(err, REASON_INVALID_PARAMS, "the environment variable `%s` is not set in the broker",
-		    text_vis_into(shown, sizeof(shown), name));
+		    TEXT_SHOWN(name));
 	else if (buf_append_str(out, value) < 0)
 		*full = true;
 	free(name);
@@ -144,11 +144,10 @@ sshconf_expand(const char *text, const struct sshconf_tokens *t, bool tilde, str
 {
 	struct buf out;
 	char *result = NULL;
-	char shown[80];
 
 	buf_init(&out, EXPANDED_MAX);
 	if (expand_into(&out, text, t, tilde, err) < 0)
-		error_prefix(err, "`%s`", text_vis_into(shown, sizeof(shown), text));
+		error_prefix(err, "`%s`", TEXT_SHOWN(text));
 	else
 		result = xstrndup(out.len > 0 ? (const char *)buf_head(&out) : "", out.len);
 	buf_free(&out);

@@ -15,24 +15,10 @@
 #include "base/xalloc.h"
 
 static void
-copy_strings(struct strings *to, const struct strings *from)
-{
-	for (size_t i = 0; i < from->n; i++)
-		strings_add(to, from->v[i]);
-}
-
-static void
 lower_case(char *s)
 {
 	for (; *s != '\0'; s++)
 		*s = (char)tolower((unsigned char)*s);
-}
-
-static void
-add_notice(struct target *t, char *text)
-{
-	strings_add(&t->notices, text);
-	free(text);
 }
 
 /* The name that known_hosts has, as ssh writes it there. */
@@ -101,8 +87,8 @@ take_settings(struct target *t, const struct sshconf *ssh)
 	t->compression = ssh->compression;
 	t->password_prompts = ssh->password_prompts;
 	t->strict = ssh->strict;
-	copy_strings(&t->set_env, &ssh->set_env);
-	copy_strings(&t->notices, &ssh->unsupported);
+	strings_add_all(&t->set_env, &ssh->set_env);
+	strings_add_all(&t->notices, &ssh->unsupported);
 }
 
 static int
@@ -114,8 +100,7 @@ expand_files(struct strings *to, const struct strings *from, const char *keyword
 
 		if (file == NULL)
 			return error_prefix(err, "ssh's %s", keyword);
-		strings_add(to, file);
-		free(file);
+		strings_take(to, file);
 	}
 	return 0;
 }
@@ -160,7 +145,7 @@ take_agent(struct target *t, const struct sshconf *ssh, const struct sshconf_tok
 		const char *value = getenv(said + 1);
 
 		if (value == NULL)
-			add_notice(t, xasprintf("identityagent %s (not set in the broker's environment)", said));
+			strings_addf(&t->notices, "identityagent %s (not set in the broker's environment)", said);
 		t->agent_path = xstrdup(value != NULL && value[0] != '\0' ? value : "none");
 	} else {
 		t->agent_path = sshconf_expand(said, tokens, true, err);
@@ -208,8 +193,8 @@ take_algorithms(struct target *t, const struct sshconf *ssh, struct np_error *er
 
 		*all[i].list = algorithm_list(all[i].kind, &wish, &dropped, err);
 		for (size_t j = 0; j < dropped.n; j++)
-			add_notice(
-			    t, xasprintf("%s: %s is not supported", algorithm_kind_key(all[i].kind), dropped.v[j]));
+			strings_addf(
+			    &t->notices, "%s: %s is not supported", algorithm_kind_key(all[i].kind), dropped.v[j]);
 		strings_finish(&dropped);
 		if (*all[i].list == NULL)
 			return -1;

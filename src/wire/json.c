@@ -18,13 +18,18 @@ json_tenths(double x)
 	return json_round(x, 10);
 }
 
-/* A list of strings as JSON. */
 cJSON *
-json_strings(char *const *v, size_t n)
+json_strings(const struct strings *s)
 {
 	cJSON *list = cJSON_CreateArray();
 
-	for (size_t i = 0; i < n; i++)
-		cJSON_AddItemToArray(list, cJSON_CreateString(v[i]));
+	for (size_t i = 0; i < s->n; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(s->v[i]));
 	return list;
+}
+
+cJSON *
+json_text(const char *text)
+{
+	return text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull();
 }

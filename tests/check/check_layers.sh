@@ -22,9 +22,9 @@ src/base         : : pthread=log
 src/wire         : : cjson
 src/secret       : :
 src/sshconf      : :
-src/schema       : src/secret : yaml=yamldoc cjson=node,schema_show
+src/schema       : src/secret src/wire : yaml=yamldoc cjson=node,schema_show
 src/conf         : src/schema src/sshconf : cjson=conf_show
-src/platform     : src/schema : pcre2=pattern cjson=platform_kind,platform_show
+src/platform     : src/schema src/wire : pcre2=pattern cjson=platform_kind,platform_show
 src/params       : src/schema src/platform src/secret : cjson
 src/target       : src/sshconf src/conf :
 src/cli          : src/platform src/secret :

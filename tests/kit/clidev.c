@@ -416,7 +416,7 @@ load(void)
 void
 clidev_finish(void)
 {
-	platforms_unref(shared);
+	platforms_destroy(shared);
 	shared = NULL;
 }
 

@@ -65,14 +65,15 @@ platdir_load(void)
 	const char *srcdir = getenv("srcdir"), *tmp = getenv("TMPDIR");
 	char *from = xasprintf("%s/src/platform/vendors", srcdir != NULL ? srcdir : ".");
 	char *to = xasprintf("%s/np-platforms-XXXXXX", tmp != NULL ? tmp : "/tmp");
-	const char *dirs[1];
+	struct strings dirs = {0};
 	struct platforms *set;
 
 	if (mkdtemp(to) == NULL)
 		die("cannot make", to);
 	each_file(from, from, to);
-	dirs[0] = to;
-	set = platforms_load(dirs, 1);
+	strings_add(&dirs, to);
+	set = platforms_load(&dirs);
+	strings_finish(&dirs);
 	each_file(to, NULL, to);
 	rmdir(to);
 	free(from);

@@ -7,7 +7,7 @@
 
 #include "platform/platform.h"
 
-/* src/platform/vendors of the source tree ($srcdir); the caller gives its reference back by platforms_unref(). */
+/* src/platform/vendors of the source tree ($srcdir); the caller gives its reference back by platforms_destroy(). */
 struct platforms *platdir_load(void);
 
 #endif

@@ -279,6 +279,6 @@ main(int argc, char **argv)
 		    commands.seconds / COMMANDS * 1e6);
 		fflush(stdout);
 	}
-	platforms_unref(set);
+	platforms_destroy(set);
 	return 0;
 }

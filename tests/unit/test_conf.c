@@ -143,10 +143,10 @@ test_netpulse_blocks_load_verbatim_as_yaml_and_as_json(void **state)
 		check_netpulse_device(device);
 		assert_int_equal(device->port, 22);
 		assert_string_equal(device->device_type, "cisco_ios");
-		assert_int_equal(device->groups_count, 1);
-		assert_string_equal(device->groups[0], "core");
+		assert_int_equal(device->groups.n, 1);
+		assert_string_equal(device->groups.v[0], "core");
 		assert_string_equal(device->source, i == 0 ? "f.yaml:9" : "f.yaml:3");
-		assert_int_equal(config->warnings_count, 0);
+		assert_int_equal(config->warnings.n, 0);
 		config_unref(config);
 	}
 }
@@ -252,8 +252,8 @@ test_every_global_key_is_read(void **state)
 	assert_true(config->log_level_given);
 	assert_string_equal(config->audit_log, "/var/log/audit");
 	assert_string_equal(config->platform_path, "/etc/netpulse/platforms:/p");
-	assert_int_equal(config->files_count, 1);
-	assert_string_equal(config->files[0], "f.yaml");
+	assert_int_equal(config->files.n, 1);
+	assert_string_equal(config->files.v[0], "f.yaml");
 	config_unref(config);
 }
 
@@ -315,8 +315,8 @@ test_every_key_of_a_device_is_read(void **state)
 	assert_string_equal(d->device_type, "huawei_vrp");
 	assert_int_equal(d->driver, DRIVER_CLI);
 	assert_string_equal(secret_text(d->secret), "s3");
-	assert_int_equal(d->groups_count, 2);
-	assert_string_equal(d->groups[1], "site-1");
+	assert_int_equal(d->groups.n, 2);
+	assert_string_equal(d->groups.v[1], "site-1");
 	assert_string_equal(d->kex, "+diffie-hellman-group14-sha1");
 	assert_string_equal(d->host_key_algorithms, "ssh-rsa,rsa-sha2-256");
 	assert_string_equal(d->ciphers, "aes128-cbc");

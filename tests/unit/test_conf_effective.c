@@ -79,7 +79,7 @@ expect(struct config *config, const char *name, const char *ssh_text, const stru
 
 	if (broker_conf_parts(&parts, NULL, config, set, name, &err) < 0)
 		fail_msg("%s", err.text);
-	platforms_unref(set);
+	platforms_destroy(set);
 	parts.target = target = ssh_text != NULL ? resolve(parts.device, ssh_text) : NULL;
 	if (ssh_text == NULL)
 		error_set(&parts.problem, REASON_RESOLVE_FAILED, "no ssh");
@@ -268,7 +268,7 @@ test_remarks_name_the_line_and_the_nearest_platform(void **state)
 		conf_remarks_finish(&remarks);
 		config_unref(config);
 	}
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 int

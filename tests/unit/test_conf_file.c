@@ -120,8 +120,8 @@ test_a_named_file_is_read_alone(void **state)
 	assert_non_null(config);
 	assert_int_equal(config->max_queue, 5);
 	assert_int_equal(config->max_sessions, 1000);
-	assert_int_equal(config->files_count, 1);
-	assert_string_equal(config->files[0], path);
+	assert_int_equal(config->files.n, 1);
+	assert_string_equal(config->files.v[0], path);
 	config_unref(config);
 	free(path);
 	free(env);
@@ -330,18 +330,18 @@ test_a_password_that_others_can_read_is_warned_about(void **state)
 	struct config *config = config_load(path, &err);
 
 	assert_non_null(config);
-	assert_int_equal(config->warnings_count, 2);
+	assert_int_equal(config->warnings.n, 2);
 	expected = xasprintf("%s:3: `password` in a file that others can read: chmod go-r %s", path, path);
-	assert_string_equal(config->warnings[0], expected);
+	assert_string_equal(config->warnings.v[0], expected);
 	free(expected);
 	expected = xasprintf("%s:5: `secret` in a file that others can read: chmod go-r %s", path, path);
-	assert_string_equal(config->warnings[1], expected);
+	assert_string_equal(config->warnings.v[1], expected);
 	free(expected);
 	config_unref(config);
 
 	assert_int_equal(chmod(path, 0600), 0);
 	config = config_load(path, &err);
-	assert_int_equal(config->warnings_count, 0);
+	assert_int_equal(config->warnings.n, 0);
 	config_unref(config);
 	free(path);
 }
@@ -377,7 +377,7 @@ test_globals_and_long_connection_are_laid_over_key_by_key(void **state)
 	assert_string_equal(config->ssh_config, "/c");
 	assert_true(config->defaults.max_age >= 17 && config->defaults.max_age <= 17);
 	assert_int_equal(config->defaults.max_connections, 8);
-	assert_int_equal(config->files_count, 2);
+	assert_int_equal(config->files.n, 2);
 	config_unref(config);
 }
 

@@ -203,7 +203,7 @@ tear_down(void **state)
 	fake_jobs_finish(&w->jobs);
 	steer_rules_finish(&w->rules);
 	reports_destroy(w->set.events);
-	platforms_unref(w->set.platforms);
+	platforms_destroy(w->set.platforms);
 	config_unref((struct config *)(uintptr_t)w->set.config);
 	ev_loop_destroy(w->set.loop);
 	free(w);

@@ -35,8 +35,8 @@ expand(const char *text)
 	if (devlist_expand(config, text, &list, &err) == -1)
 		snprintf(out, sizeof(out), "%s: %s", reason_name(err.reason), err.text);
 	else
-		for (size_t i = 0, at = 0; i < list.count; i++)
-			at += (size_t)snprintf(out + at, sizeof(out) - at, "%s%s", i > 0 ? " " : "", list.names[i]);
+		for (size_t i = 0, at = 0; i < list.names.n; i++)
+			at += (size_t)snprintf(out + at, sizeof(out) - at, "%s%s", i > 0 ? " " : "", list.names.v[i]);
 	devlist_finish(&list);
 	config_unref(config);
 	return out;

@@ -306,7 +306,7 @@ tear_down(void **state)
 		link_failed(w->link, &(struct np_error){.reason = REASON_CANCELLED});
 	fake_jobs_finish(&w->jobs);
 	target_unref(w->target);
-	platforms_unref(w->platforms);
+	platforms_destroy(w->platforms);
 	device_conf_free(w->conf);
 	config_unref(w->config);
 	ev_loop_destroy(w->loop);

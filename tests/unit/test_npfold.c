@@ -78,7 +78,7 @@ test_folded_lists_are_lists_of_devices(void **state NP_UNUSED)
 		if (devlist_expand(config, table[i].folded, &list, &err) == -1)
 			fail_msg("%s: %s", table[i].folded, err.text);
 		buf_init(&b, sizeof(folded));
-		assert_int_equal(npfold_names(&b, (const char *const *)list.names, list.count), 0);
+		assert_int_equal(npfold_names(&b, (const char *const *)list.names.v, list.names.n), 0);
 		assert_int_equal(b.len, strlen(table[i].folded));
 		assert_memory_equal(buf_head(&b), table[i].folded, b.len);
 		buf_free(&b);

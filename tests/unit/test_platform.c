@@ -14,7 +14,6 @@
 #include "platform/pattern.h"
 #include "kit/platdir.h"
 #include "platform/platform.h"
-#include "platform/platform_dirs.h"
 #include "base/xalloc.h"
 
 #define MINIMAL                                                                                                        \
@@ -40,9 +39,9 @@ test_every_installed_definition_passes_its_own_lint(void **state)
 	struct platforms *set = platdir_load();
 	(void)state;
 
-	for (size_t i = 0; i < set->errors_count; i++)
-		print_message("%s\n", set->errors[i]);
-	assert_int_equal(set->errors_count, 0);
+	for (size_t i = 0; i < set->errors.n; i++)
+		print_message("%s\n", set->errors.v[i]);
+	assert_int_equal(set->errors.n, 0);
 	assert_int_equal(set->count, sizeof(names) / sizeof(names[0]));
 	for (size_t i = 0; i < set->count; i++) {
 		assert_string_equal(set->items[i]->name, names[i]);
@@ -50,7 +49,7 @@ test_every_installed_definition_passes_its_own_lint(void **state)
 		assert_non_null(set->items[i]->source);
 		assert_true(set->items[i]->logout.count > 0);
 	}
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 static void
@@ -73,7 +72,7 @@ test_names_of_netmiko_and_ansible_lead_to_the_definition(void **state)
 	}
 	assert_null(platforms_find(set, "cisco_iso"));
 	assert_string_equal(platforms_nearest(set, "cisco_iso"), "cisco_ios");
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 /* Prompts quoted in bug reports, each of one mode and no other. */
@@ -134,7 +133,7 @@ test_cases_11_to_17_prompts_are_of_the_right_mode(void **state)
 			fail_msg("%s: `%s' is of mode %s, not %s", cases[i].platform, cases[i].tail,
 			    mode != NULL ? mode->name : "(none)", cases[i].mode != NULL ? cases[i].mode : "(none)");
 	}
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 static void
@@ -226,8 +225,8 @@ test_a_minimal_file_gets_defaults_and_warnings(void **state)
 	assert_true(p->keepalive_ssh);
 	assert_int_equal(p->origin, PLATFORM_DOCUMENTED);
 	assert_ptr_equal(p->base_mode, p->modes[0]);
-	assert_int_equal(p->warnings_count, 4);
-	assert_non_null(strstr(p->warnings[0], "dir/t.yaml:1: no `config`"));
+	assert_int_equal(p->warnings.n, 4);
+	assert_non_null(strstr(p->warnings.v[0], "dir/t.yaml:1: no `config`"));
 	assert_ptr_equal(platform_ref(p), p);
 	platform_unref(p);
 	platform_unref(p);
@@ -262,7 +261,7 @@ static void
 test_the_first_directory_wins_and_a_bad_file_leaves_the_others_alone(void **state)
 {
 	char first[] = "/tmp/np-platform-XXXXXX", second[] = "/tmp/np-platform-XXXXXX";
-	const char *dirs[] = {first, "/nonexistent/dir", second};
+	const struct strings dirs = {(char *[]){first, (char[]){"/nonexistent/dir"}, second}, 3};
 	struct platforms *set;
 	struct platform *p;
 	(void)state;
@@ -278,7 +277,7 @@ test_the_first_directory_wins_and_a_bad_file_leaves_the_others_alone(void **stat
 	write_file(first, "lost.yaml", "extends: nothing\nname: lost\n");
 	write_file(first, "notes.txt", "not a definition");
 
-	set = platforms_load(dirs, 3);
+	set = platforms_load(&dirs);
 
 	assert_int_equal(set->count, 2);
 	p = platforms_find(set, "t");
@@ -286,16 +285,14 @@ test_the_first_directory_wins_and_a_bad_file_leaves_the_others_alone(void **stat
 	assert_string_equal(p->name, "t");
 	assert_int_equal(p->errors.count, 1);
 	assert_int_equal(p->modes_count, 1);
-	assert_int_equal(p->aliases_count, 0);
+	assert_int_equal(p->aliases.n, 0);
 	assert_non_null(platforms_find(set, "u"));
-	assert_int_equal(set->errors_count, 5);
-	assert_non_null(strstr(set->errors[0], "bad.yaml:2: unknown key `modess`"));
-	assert_non_null(strstr(set->errors[1], "a circle?"));
-	assert_non_null(strstr(set->errors[3], "lost.yaml:1: `extends`: there is no platform `nothing`"));
-	assert_non_null(strstr(set->errors[4], "alias `t` means"));
-	assert_ptr_equal(platforms_ref(set), set);
-	platforms_unref(set);
-	platforms_unref(set);
+	assert_int_equal(set->errors.n, 5);
+	assert_non_null(strstr(set->errors.v[0], "bad.yaml:2: unknown key `modess`"));
+	assert_non_null(strstr(set->errors.v[1], "a circle?"));
+	assert_non_null(strstr(set->errors.v[3], "lost.yaml:1: `extends`: there is no platform `nothing`"));
+	assert_non_null(strstr(set->errors.v[4], "alias `t` means"));
+	platforms_destroy(set);
 
 	remove_file(second, "t.yaml");
 	for (size_t i = 0; i < 7; i++) {
@@ -312,7 +309,7 @@ static void
 test_a_file_that_others_may_write_is_refused(void **state)
 {
 	char dir[] = "/tmp/np-platform-XXXXXX";
-	const char *dirs[] = {dir};
+	const struct strings dirs = {(char *[]){dir}, 1};
 	struct platforms *set;
 	char *path;
 	(void)state;
@@ -321,11 +318,11 @@ test_a_file_that_others_may_write_is_refused(void **state)
 	write_file(dir, "t.yaml", MINIMAL);
 	path = xasprintf("%s/t.yaml", dir);
 	assert_int_equal(chmod(path, 0666), 0);
-	set = platforms_load(dirs, 1);
+	set = platforms_load(&dirs);
 	assert_int_equal(set->count, 0);
-	assert_int_equal(set->errors_count, 1);
-	assert_non_null(strstr(set->errors[0], "others can write"));
-	platforms_unref(set);
+	assert_int_equal(set->errors.n, 1);
+	assert_non_null(strstr(set->errors.v[0], "others can write"));
+	platforms_destroy(set);
 	remove_file(dir, "t.yaml");
 	assert_int_equal(rmdir(dir), 0);
 	free(path);
@@ -334,13 +331,12 @@ test_a_file_that_others_may_write_is_refused(void **state)
 static void
 check_dirs(const char *platform_path, const char *const *expected, size_t count)
 {
-	char **dirs;
-	size_t n = platform_dirs(platform_path, &dirs);
+	struct strings dirs = platform_dirs(platform_path);
 
-	assert_int_equal(n, count);
-	for (size_t i = 0; i < n; i++)
-		assert_string_equal(dirs[i], expected[i]);
-	platform_dirs_free(dirs, n);
+	assert_int_equal(dirs.n, count);
+	for (size_t i = 0; i < dirs.n; i++)
+		assert_string_equal(dirs.v[i], expected[i]);
+	strings_finish(&dirs);
 }
 
 static void
@@ -386,9 +382,9 @@ test_directories_that_are_named_are_loaded(void **state)
 	path = xasprintf("/nonexistent/np:%s", dir);
 	set = platform_dirs_load(path);
 	assert_int_equal(set->count, 1);
-	assert_int_equal(set->errors_count, 0);
+	assert_int_equal(set->errors.n, 0);
 	assert_non_null(platforms_find(set, "t"));
-	platforms_unref(set);
+	platforms_destroy(set);
 	remove_file(dir, "t.yaml");
 	assert_int_equal(rmdir(dir), 0);
 	free(path);
@@ -405,7 +401,7 @@ test_an_extension_replaces_a_mode_as_a_whole(void **state)
 	assert_false(v5->config.candidate);
 	assert_int_equal(v8->config.enter.count, 1);
 	assert_int_equal(v8->modes_count, v5->modes_count);
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 static void
@@ -429,7 +425,7 @@ test_a_version_text_tells_the_platform(void **state)
 		else
 			assert_string_equal(p != NULL ? p->name : "(none)", cases[i].platform);
 	}
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 static void
@@ -460,7 +456,7 @@ test_transcripts_do_not_show_secrets_of_the_configuration(void **state)
 		assert_int_equal(n, strlen(shown));
 		free(shown);
 	}
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 static void

@@ -14,6 +14,7 @@
 
 #include "kit/platdir.h"
 #include "platform/platform.h"
+#include "schema/docfile.h"
 #include "base/xalloc.h"
 
 #define FILE_MAX (1u << 20)
@@ -61,7 +62,7 @@ test_the_table_is_that_of_the_files(void **state)
 		rows++;
 	assert_int_equal(rows, set->count);
 	free(page);
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 /* --- the examples --- */
@@ -111,13 +112,13 @@ example(const char *page, const char *begin, const char *word)
 
 /* `extends` of the second example. */
 static int
-installed(void *arg, const char *name, char **text, size_t *size, char **file, struct np_error *err)
+installed(void *arg, const char *name, struct docfile *file, struct np_error *err)
 {
 	(void)arg;
 	(void)err;
-	*file = xasprintf("src/platform/vendors/%s.yaml", name);
-	*text = read_file(*file);
-	*size = strlen(*text);
+	file->path = xasprintf("src/platform/vendors/%s.yaml", name);
+	file->text = read_file(file->path);
+	file->size = strlen(file->text);
 	return 0;
 }
 
@@ -131,9 +132,9 @@ test_the_whole_example_passes_every_check(void **state)
 
 	if (p == NULL)
 		fail_msg("%s", err.text);
-	for (size_t i = 0; i < p->warnings_count; i++)
-		print_message("%s\n", p->warnings[i]);
-	assert_int_equal(p->warnings_count, 0);
+	for (size_t i = 0; i < p->warnings.n; i++)
+		print_message("%s\n", p->warnings.v[i]);
+	assert_int_equal(p->warnings.n, 0);
 	assert_true(p->config.given && !p->config.candidate);
 	assert_int_equal(p->config.blocks.count, 1);
 	assert_true(pattern_list_matches(&p->config.blocks, "banner motd ^Hello", 18));
@@ -155,7 +156,7 @@ test_the_extending_example_passes_too(void **state)
 
 	if (p == NULL)
 		fail_msg("%s", err.text);
-	assert_int_equal(p->warnings_count, 0);
+	assert_int_equal(p->warnings.n, 0);
 	assert_int_equal(p->modes_count, 4);
 	assert_int_equal(p->pager.count, 2);
 	platform_unref(p);

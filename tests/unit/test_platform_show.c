@@ -44,7 +44,7 @@ test_what_is_shown_of_a_platform_is_that_platform(void **state)
 		cJSON_free(second);
 		free(file);
 	}
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 /* Each kind of value once, as it stands in the file. */
@@ -115,8 +115,7 @@ test_the_list_says_what_each_is_and_which_files_were_refused(void **state)
 	const cJSON *list, *one, *refused;
 	(void)state;
 
-	set->errors = xreallocarray(set->errors, 1, sizeof(char *));
-	set->errors[set->errors_count++] = xstrdup("/x/bad.yaml:7: why");
+	strings_add(&set->errors, "/x/bad.yaml:7: why");
 	o = platform_show_list(set);
 	list = cJSON_GetObjectItemCaseSensitive(o, "platforms");
 	refused = cJSON_GetObjectItemCaseSensitive(o, "refused");
@@ -129,13 +128,13 @@ test_the_list_says_what_each_is_and_which_files_were_refused(void **state)
 		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "origin")),
 		    platform_origin_name(p->origin));
 		assert_int_equal(
-		    cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(one, "aliases")), (int)p->aliases_count);
+		    cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(one, "aliases")), (int)p->aliases.n);
 		assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(one, "source")));
 	}
 	assert_int_equal(cJSON_GetArraySize(refused), 1);
 	assert_string_equal(cJSON_GetStringValue(cJSON_GetArrayItem(refused, 0)), "/x/bad.yaml:7: why");
 	cJSON_Delete(o);
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 int

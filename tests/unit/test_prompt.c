@@ -22,7 +22,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	platforms_unref(*state);
+	platforms_destroy(*state);
 	return 0;
 }
 

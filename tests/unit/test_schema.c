@@ -28,8 +28,7 @@ struct thing {
 	uint64_t size;
 	double seconds;
 	int word;
-	char **texts;
-	size_t texts_count;
+	struct strings texts;
 	struct part block, *one;
 	bool block_given;
 	struct part *list;
@@ -69,7 +68,7 @@ static const struct schema_row thing_rows[] = {
     {"size", SCHEMA_SIZE, AT(size), .where = LEFT, .min = 1, .max = 1e15},
     {"seconds", SCHEMA_SECONDS, AT(seconds), .where = LEFT, .max = 1e9},
     {"word", SCHEMA_WORD, AT(word), .where = LEFT, .words = words},
-    {"texts", SCHEMA_TEXTS, AT(texts), .where = LEFT, .also = offsetof(struct thing, texts_count)},
+    {"texts", SCHEMA_TEXTS, AT(texts), .where = LEFT},
     {"needed", SCHEMA_APART, .where = RIGHT, .flags = SCHEMA_REQUIRED},
 };
 
@@ -80,7 +79,7 @@ static const struct schema_row nest_rows[] = {
     {"block", SCHEMA_BLOCK, AT(block), .table = &part_table, .also = offsetof(struct thing, block_given)},
     {"one", SCHEMA_ONE, AT(one), .table = &part_table},
     {"list", SCHEMA_LIST, AT(list), .table = &part_table, .also = offsetof(struct thing, list_count)},
-    {"texts", SCHEMA_TEXTS, AT(texts), .also = offsetof(struct thing, texts_count)},
+    {"texts", SCHEMA_TEXTS, AT(texts)},
 };
 
 static const struct schema_table nest_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in a nest", nest_rows)};

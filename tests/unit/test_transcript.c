@@ -187,6 +187,6 @@ main(void)
 
 	set = platdir_load();
 	failed = cmocka_run_group_tests_name("transcript", tests, NULL, NULL);
-	platforms_unref(set);
+	platforms_destroy(set);
 	return failed;
 }

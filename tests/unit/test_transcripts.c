@@ -107,7 +107,7 @@ test_every_mode_of_every_platform_has_a_transcript(void **state)
 				fail_msg("no transcript of platform %s shows mode %s", p->name, p->modes[k]->name);
 		}
 	}
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 static void
@@ -122,7 +122,7 @@ test_a_platform_claims_to_be_recorded_only_with_a_recorded_transcript(void **sta
 		if ((p->origin == PLATFORM_RECORDED) != is_any_recorded(files->paths, files->count, p->name))
 			fail_msg("platform %s says `origin: %s`", p->name, platform_origin_name(p->origin));
 	}
-	platforms_unref(set);
+	platforms_destroy(set);
 }
 
 static int

@@ -640,7 +640,7 @@ terminal_close(struct terminal *t)
 {
 	assert_int_equal(t->ended, 1);
 	assert_null(t->device->chan);
-	platforms_unref(t->set);
+	platforms_destroy(t->set);
 }
 
 static void

@@ -17,7 +17,6 @@
 #include "base/log.h"
 #include "base/operand.h"
 #include "conf/devlist.h"
-#include "platform/platform_dirs.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -26,8 +25,8 @@ broker_platforms_load(const struct config *config)
 {
 	struct platforms *set = platform_dirs_load(config->platform_path);
 
-	for (size_t i = 0; i < set->errors_count; i++)
-		log_warning("config", "platform refused: %s", set->errors[i]);
+	for (size_t i = 0; i < set->errors.n; i++)
+		log_warning("config", "platform refused: %s", set->errors.v[i]);
 	log_debug("config", "%zu platforms", set->count);
 	return set;
 }
@@ -43,8 +42,7 @@ find_platform(const struct devices *all, const struct platforms *set, const stru
     struct platform **platform, struct np_error *err)
 {
 	bool detect = strcmp(device->device_type, PLATFORM_AUTODETECT) == 0;
-	const char *known = device->device_type, *near;
-	char shown[64];
+	const char *known = device->device_type;
 
 	if (detect)
 		known = all != NULL ? device_known(all, device->name) : NULL;
@@ -53,11 +51,8 @@ find_platform(const struct devices *all, const struct platforms *set, const stru
 		*platform = platforms_find(set, PLATFORM_AUTODETECT);
 	if (*platform != NULL)
 		return 0;
-	near = platforms_nearest(set, device->device_type);
-	text_vis_into(shown, sizeof(shown), device->device_type);
-	return error_set(err, REASON_INVALID_PARAMS, "%s: no platform is called `%s`%s%s%s (npctl platform list)",
-	    device->name, shown, near != NULL ? ": did you mean `" : "", near != NULL ? near : "",
-	    near != NULL ? "`?" : "");
+	platforms_unknown(set, device->device_type, err);
+	return error_prefix(err, "%s", device->name);
 }
 
 int

@@ -47,7 +47,7 @@ reloaded(const struct broker *b, int changed)
 
 	cJSON_AddNumberToObject(result, "devices", (double)b->config->devices_count);
 	cJSON_AddNumberToObject(result, "changed", changed);
-	cJSON_AddItemToObject(result, "warnings", json_strings(b->config->warnings, b->config->warnings_count));
+	cJSON_AddItemToObject(result, "warnings", json_strings(&b->config->warnings));
 	return result;
 }
 

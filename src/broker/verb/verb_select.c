@@ -119,11 +119,11 @@ add_word(const struct broker *b, const struct in_use *u, const char *word, struc
 		return error_set(err, REASON_INVALID_PARAMS,
 		    "more than %d lists, groups and patterns: give one for all of them", SELECT_PATTERNS_MAX);
 	rc = devlist_expand(b->config, word, &list, err);
-	for (size_t i = 0; rc == 0 && i < list.count; i++) {
-		if (is_known(b, u, list.names[i]))
-			add_name(s, list.names[i]);
+	for (size_t i = 0; rc == 0 && i < list.names.n; i++) {
+		if (is_known(b, u, list.names.v[i]))
+			add_name(s, list.names.v[i]);
 		else
-			rc = unknown(b, list.names[i], err);
+			rc = unknown(b, list.names.v[i], err);
 	}
 	devlist_finish(&list);
 	sort_names(s); /* patterns may mean the same many times */

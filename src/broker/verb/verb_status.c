@@ -33,7 +33,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "pid", (double)getpid());
 	cJSON_AddNumberToObject(o, "uptime", json_tenths(now - b->started));
 	cJSON_AddStringToObject(o, "socket", b->options.socket_path != NULL ? b->options.socket_path : "");
-	cJSON_AddItemToObject(o, "config", json_strings(b->config->files, b->config->files_count));
+	cJSON_AddItemToObject(o, "config", json_strings(&b->config->files));
 	cJSON_AddStringToObject(o, "state", b->stopping ? "draining" : "serving");
 	cJSON_AddNumberToObject(o, "event_id", (double)reports_last(b->events));
 	cJSON_AddNumberToObject(o, "peers", clients_count(b->clients));

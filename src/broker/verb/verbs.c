@@ -50,7 +50,7 @@ verb_devices(const struct call *c, struct np_error *err)
 
 	if (rc == 0) {
 		cJSON *result = cJSON_CreateObject();
-		cJSON_AddItemToObject(result, "devices", json_strings(list.names, list.count));
+		cJSON_AddItemToObject(result, "devices", json_strings(&list.names));
 		client_result(c->client, c->id, result);
 	}
 	devlist_finish(&list);
