@@ -24,12 +24,18 @@ clock_now(void)
 	return fake_now;
 }
 
-/* ---- connectors ---- */
+/* ---- connectors: likewise ---- */
 
-static uint64_t
-on_submit(void *arg, const struct attempt *a)
+static struct fake_jobs *
+of_connector(struct connector *c)
 {
-	struct fake_jobs *f = arg;
+	return (struct fake_jobs *)(void *)c;
+}
+
+uint64_t
+connector_submit(struct connector *c, const struct attempt *a)
+{
+	struct fake_jobs *f = of_connector(c);
 
 	f->submitted++;
 	f->kind = a->kind;
@@ -43,10 +49,10 @@ on_submit(void *arg, const struct attempt *a)
 	return ++f->id;
 }
 
-static void
-on_cancel(void *arg, uint64_t id, enum np_reason reason, const char *why)
+void
+connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const char *why)
 {
-	struct fake_jobs *f = arg;
+	struct fake_jobs *f = of_connector(c);
 
 	assert_int_equal(id, f->id);
 	assert_int_not_equal(reason, REASON_NONE);
@@ -54,26 +60,19 @@ on_cancel(void *arg, uint64_t id, enum np_reason reason, const char *why)
 	(void)snprintf(f->why, sizeof f->why, "%s", why);
 }
 
-static void
-on_answer(void *arg, uint64_t job, uint64_t prompt, struct secret *value)
+bool
+connector_answer(struct connector *c, uint64_t job NP_UNUSED, uint64_t prompt NP_UNUSED, struct secret *value NP_UNUSED)
 {
-	struct fake_jobs *f = arg;
-
-	(void)job;
-	(void)prompt;
-	(void)value;
-	f->answered++;
+	of_connector(c)->answered++;
+	return true;
 }
 
 void
 fake_jobs_init(struct fake_jobs *f)
 {
-	static const struct jobs_ops ops = {.submit = on_submit, .cancel = on_cancel, .answer = on_answer};
-
 	memset(f, 0, sizeof *f);
 	f->ready_fd = -1;
-	f->jobs.ops = &ops;
-	f->jobs.arg = f;
+	jobs_init(&f->jobs, (struct connector *)(void *)f);
 }
 
 void

@@ -27,25 +27,14 @@ struct forward {
 	double begun, assigned;
 };
 
-static const char *
-state_name(enum forward_state state)
-{
-	switch (state) {
-	case FORWARD_WAITING:
-		return "waiting";
-	case FORWARD_OPEN:
-		return "open";
-	case FORWARD_CLOSING:
-		return "closing";
-	}
-	return "?";
-}
+static const char *const state_names[] = {
+    [FORWARD_WAITING] = "waiting", [FORWARD_OPEN] = "open", [FORWARD_CLOSING] = "closing"};
 
 static void
 forward_move(struct forward *f, enum forward_state state)
 {
 	log_debug("request", "%s: request %llu: way to the next: %s -> %s", f->waiter.dev->conf->name,
-	    (unsigned long long)f->waiter.pool.id, state_name(f->state), state_name(state));
+	    (unsigned long long)f->waiter.pool.id, state_names[f->state], state_names[state]);
 	f->state = state;
 }
 

@@ -40,25 +40,14 @@ link_audience(const struct link *link, int depth)
 	return link_is_trial(link) ? trial_audience(link) : find_audience(dev, depth);
 }
 
-static const char *
-prompt_kind_name(enum prompt_kind kind)
-{
-	switch (kind) {
-	case PROMPT_PASSWORD:
-		return "password";
-	case PROMPT_PASSPHRASE:
-		return "passphrase";
-	case PROMPT_KEYBOARD_INTERACTIVE:
-		return "keyboard-interactive";
-	case PROMPT_HOST_KEY:
-		return "host_key";
-	case PROMPT_SECRET:
-		return "secret";
-	case PROMPT_QUESTION:
-		break;
-	}
-	return "question";
-}
+static const char *const kind_words[] = {
+    [PROMPT_PASSWORD] = "password",
+    [PROMPT_PASSPHRASE] = "passphrase",
+    [PROMPT_KEYBOARD_INTERACTIVE] = "keyboard-interactive",
+    [PROMPT_HOST_KEY] = "host_key",
+    [PROMPT_SECRET] = "secret",
+    [PROMPT_QUESTION] = "question",
+};
 
 /* Whether a person is being asked something that this pool's waiters wait for. */
 static bool
@@ -152,7 +141,7 @@ prompt_send(struct broker_prompt *p, struct waiter *w)
 {
 	const struct question q = {.prompt_id = p->prompt_id,
 	    .device = p->dev->conf->name,
-	    .kind = prompt_kind_name(p->kind),
+	    .kind = kind_words[p->kind],
 	    .text = p->text,
 	    .echo = p->echo};
 

@@ -5,35 +5,11 @@
 
 #include "base/compiler.h"
 
-/* ---- connectors ---- */
-
-static uint64_t
-submit(void *connector, const struct attempt *attempt)
-{
-	return connector_submit(connector, attempt);
-}
-
-static void
-cancel(void *connector, uint64_t id, enum np_reason reason, const char *why)
-{
-	connector_cancel(connector, id, reason, why);
-}
-
-static void
-answer(void *connector, uint64_t job, uint64_t prompt, struct secret *value)
-{
-	(void)connector_answer(connector, job, prompt, value);
-}
-
 void
 jobs_init(struct jobs *jobs, struct connector *connector)
 {
-	static const struct jobs_ops ops = {.submit = submit, .cancel = cancel, .answer = answer};
-
-	*jobs = (struct jobs){.ops = &ops, .arg = connector};
+	*jobs = (struct jobs){.connector = connector};
 }
-
-/* ---- jobs ---- */
 
 static struct job *
 find(const struct jobs *jobs, uint64_t id)
@@ -46,7 +22,7 @@ find(const struct jobs *jobs, uint64_t id)
 void
 job_submit(struct jobs *jobs, struct job *j, const struct attempt *attempt)
 {
-	j->id = jobs->ops->submit(jobs->arg, attempt);
+	j->id = connector_submit(jobs->connector, attempt);
 	hashtab_put(&jobs->table, &j->entry, j->id);
 }
 
@@ -54,7 +30,7 @@ void
 job_cancel(struct jobs *jobs, struct job *j, enum np_reason reason, const char *why)
 {
 	if (j->id != 0)
-		jobs->ops->cancel(jobs->arg, j->id, reason, why);
+		connector_cancel(jobs->connector, j->id, reason, why);
 }
 
 void
@@ -74,7 +50,7 @@ jobs_finish(struct jobs *jobs)
 void
 jobs_answer(struct jobs *jobs, uint64_t job, uint64_t prompt, struct secret *value)
 {
-	jobs->ops->answer(jobs->arg, job, prompt, value);
+	(void)connector_answer(jobs->connector, job, prompt, value);
 }
 
 bool

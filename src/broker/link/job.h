@@ -31,20 +31,11 @@ struct job {
 	uint64_t id; /* the connector's; 0: not under way */
 };
 
-/* Who does it: connectors. */
-struct jobs_ops {
-	uint64_t (*submit)(void *arg, const struct attempt *attempt);
-	void (*cancel)(void *arg, uint64_t id, enum np_reason reason, const char *why);
-	void (*answer)(void *arg, uint64_t job, uint64_t prompt, struct secret *value);
-};
-
 struct jobs {
-	const struct jobs_ops *ops;
-	void *arg;
+	struct connector *connector;
 	struct hashtab table;
 };
 
-/* Done by the connector. */
 void jobs_init(struct jobs *jobs, struct connector *connector);
 void jobs_finish(struct jobs *jobs);
 

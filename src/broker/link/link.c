@@ -2,6 +2,8 @@
  * A session from its birth to its end: dialled by a connector, through a jump host's session where there is one,
  * adopted, ended.  What goes on meanwhile is link_shell.c's and link_lease.c's.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/link/link_impl.h"
@@ -9,25 +11,14 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 
-static const char *
-state_name(enum link_state state)
-{
-	switch (state) {
-	case LINK_BORN:
-		return "born";
-	case LINK_WAY:
-		return "way";
-	case LINK_DIALLING:
-		return "dialling";
-	case LINK_ADOPTED:
-		return "adopted";
-	case LINK_LOGIN:
-		return "login";
-	case LINK_READY:
-		return "ready";
-	}
-	return "?";
-}
+static const char *const state_names[] = {
+    [LINK_BORN] = "born",
+    [LINK_WAY] = "way",
+    [LINK_DIALLING] = "dialling",
+    [LINK_ADOPTED] = "adopted",
+    [LINK_LOGIN] = "login",
+    [LINK_READY] = "ready",
+};
 
 /* States only follow in their order; some are left out. */
 static void
@@ -37,15 +28,29 @@ link_move(struct link *link, enum link_state state)
 
 	if (state <= link->state) {
 		log_error("session", "%s#%llu: cannot go from %s to %s", name, (unsigned long long)link->id,
-		    state_name(link->state), state_name(state));
+		    state_names[link->state], state_names[state]);
 		return;
 	}
-	log_debug("session", "%s#%llu: %s -> %s", name, (unsigned long long)link->id, state_name(link->state),
-	    state_name(state));
+	log_debug("session", "%s#%llu: %s -> %s", name, (unsigned long long)link->id, state_names[link->state],
+	    state_names[state]);
 	link->state = state;
 }
 
 /* ---- the end ---- */
+
+void
+link_blame(struct link *link, enum np_reason reason, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (link->blamed != NULL)
+		return;
+	link->blamed = xcalloc(1, sizeof(*link->blamed));
+	link->blamed->reason = reason;
+	va_start(ap, fmt);
+	(void)vsnprintf(link->blamed->text, sizeof(link->blamed->text), fmt, ap);
+	va_end(ap);
+}
 
 static void
 link_free(struct link *link)
@@ -58,6 +63,7 @@ link_free(struct link *link)
 	login_files_finish(&link->tried);
 	free(link->agent_socket);
 	free(link->auth);
+	free(link->blamed);
 	free(link);
 }
 
@@ -119,8 +125,7 @@ link_end(struct link *link, enum np_reason reason, const char *why)
 		break;
 	case LINK_ADOPTED:
 	case LINK_LOGIN:
-		if (link->sh.error.reason == REASON_NONE)
-			error_set(&link->sh.error, given, "%s", why);
+		link_blame(link, given, "%s", why);
 		session_close(link->session, reason, "%s", why);
 		break;
 	case LINK_READY:
@@ -134,13 +139,12 @@ static void
 on_session_closed(struct session *session, const struct np_error *why, void *arg)
 {
 	struct link *link = arg;
-	const struct np_error *first = link->sh.error.reason != REASON_NONE ? &link->sh.error : why;
 
 	log_info("session", "%s: closed: %s", session_name(session), why->text);
 	link->last = session_stats(session);
 	link->session = NULL;
 	if (link->state < LINK_READY) { /* its command line was never reached */
-		fail(link, first, 0);
+		fail(link, link->blamed != NULL ? link->blamed : why, 0);
 		return;
 	}
 	link->home->events->closed(link, why);
@@ -244,8 +248,7 @@ on_dialled(struct job *j, struct connect_result *result)
 	free(link->agent_socket);
 	link->agent_socket = NULL;
 	if (!result->ok) {
-		fail(link, link->way_error.reason != REASON_NONE ? &link->way_error : &result->err,
-		    result->agent_keys_hash);
+		fail(link, link->blamed != NULL ? link->blamed : &result->err, result->agent_keys_hash);
 		return;
 	}
 	adopt(link, result->dialled);
@@ -299,7 +302,7 @@ void
 link_way_lost(struct link *link, const struct np_error *why)
 {
 	if (link->state == LINK_DIALLING)
-		link->way_error = *why;
+		link_blame(link, why->reason, "%s", why->text);
 }
 
 /* ---- the beginning ---- */

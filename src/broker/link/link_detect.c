@@ -22,7 +22,7 @@ finish(struct link *link, const struct platform *found)
 {
 	log_info("platform", "%s: recognised as %s", link->home->conf->name, found->name);
 	link->home->events->recognised(link, found);
-	error_set(&link->sh.error, REASON_CANCELLED, "recognised as %s: connecting again", link->home->platform->name);
+	link_blame(link, REASON_CANCELLED, "recognised as %s: connecting again", link->home->platform->name);
 	shell_logout(link->sh.shell);
 }
 
@@ -54,7 +54,7 @@ give_up(struct link *link)
 	char shown[160];
 
 	text_vis_into(shown, sizeof(shown), cli_banner(shell_cli(link->sh.shell)));
-	error_set(&link->sh.error, REASON_PROMPT_NOT_FOUND,
+	link_blame(link, REASON_PROMPT_NOT_FOUND,
 	    "its platform was not recognised%s%s: set `device_type` (npctl platform list)",
 	    shown[0] != '\0' ? "; it says " : "", shown);
 	shell_logout(link->sh.shell);
@@ -98,15 +98,6 @@ link_detect_begin(struct link *link)
 }
 
 void
-link_detect_output(struct link *link, const struct buf *out)
-{
-	size_t room = buf_room(&link->sh.seen), n = out->len < room ? out->len : room;
-
-	if (n > 0 && buf_append(&link->sh.seen, buf_head(out), n) == -1)
-		log_debug("platform", "%s: more than enough", link->home->conf->name);
-}
-
-void
 link_detect_result(struct link *link)
 {
 	if (cli_state(shell_cli(link->sh.shell)) != CLI_CLOSED &&
@@ -121,6 +112,6 @@ link_detect_forget(struct link *link)
 	const char *type = link->home->conf->device_type;
 
 	if (type != NULL && strcmp(type, PLATFORM_AUTODETECT) == 0 && !link_home_detects(link->home) &&
-	    link->sh.error.reason == REASON_PROMPT_NOT_FOUND)
+	    link->blamed != NULL && link->blamed->reason == REASON_PROMPT_NOT_FOUND)
 		link->home->events->recognised(link, NULL);
 }

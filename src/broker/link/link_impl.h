@@ -38,7 +38,6 @@ struct link_shell {
 	enum link_use use;
 	struct lease *runner;  /* who has the shell, or NULL */
 	struct kept kept;      /* between two requests of a client */
-	struct np_error error; /* why it ended */
 	struct secret *secret; /* from the connector, until the driver has them */
 	struct secret *password;
 	struct secret *offered;        /* the server has had it: only masked */
@@ -65,8 +64,8 @@ struct link {
 	struct session_stats last; /* of a session that has closed */
 	struct target *target;     /* what was dialled: a reference */
 	struct login_files tried;
-	struct np_error way_error; /* why the connection through the jump host ended under the dial */
-	struct trial *trial;       /* watches how it comes about, or NULL */
+	struct np_error *blamed; /* link_blame(); NULL: how it ends says why */
+	struct trial *trial;     /* watches how it comes about, or NULL */
 	struct lease_list leases;
 	struct waiter *way; /* for the jump host's session that carries it, or NULL: its device's */
 	char *agent_socket; /* of the client that caused the login; only until it is done */
@@ -82,6 +81,8 @@ struct link {
 
 void link_ready(struct link *link);
 void link_close(struct link *link);
+/* Why an attempt is about to fail: said before it ends, and told in place of what the end says.  The first counts. */
+void link_blame(struct link *link, enum np_reason reason, const char *fmt, ...) NP_PRINTF(3, 4);
 
 /* ---- link_shell.c ---- */
 
@@ -102,7 +103,6 @@ void link_leases_leave(struct link *link);
 /* ---- link_detect.c ---- */
 
 void link_detect_begin(struct link *link);
-void link_detect_output(struct link *link, const struct buf *out);
 void link_detect_result(struct link *link);
 void link_detect_forget(struct link *link);
 

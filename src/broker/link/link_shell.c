@@ -17,21 +17,12 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-static const char *
-use_name(enum link_use use)
-{
-	switch (use) {
-	case SHELL_LOGIN:
-		return "login";
-	case SHELL_FREE:
-		return "free";
-	case SHELL_LEASED:
-		return "leased";
-	case SHELL_RESETTING:
-		return "resetting";
-	}
-	return "?";
-}
+static const char *const use_names[] = {
+    [SHELL_LOGIN] = "login",
+    [SHELL_FREE] = "free",
+    [SHELL_LEASED] = "leased",
+    [SHELL_RESETTING] = "resetting",
+};
 
 void
 link_shell_set_use(struct link *link, enum link_use use)
@@ -39,7 +30,7 @@ link_shell_set_use(struct link *link, enum link_use use)
 	if (link->sh.use == use)
 		return;
 	log_debug("shell", "%s#%llu: %s -> %s", link->home->conf->name, (unsigned long long)link->id,
-	    use_name(link->sh.use), use_name(use));
+	    use_names[link->sh.use], use_names[use]);
 	link->sh.use = use;
 }
 
@@ -88,8 +79,7 @@ on_ready(struct link *link)
 		return;
 	}
 	if (link->sh.provisional) { /* another session has found out meanwhile */
-		error_set(&link->sh.error, REASON_CANCELLED, "recognised as %s: connecting again",
-		    link->home->platform->name);
+		link_blame(link, REASON_CANCELLED, "recognised as %s: connecting again", link->home->platform->name);
 		shell_logout(link->sh.shell);
 		return;
 	}
@@ -129,8 +119,7 @@ on_result(struct link *link, const struct cli_result *result)
 static void
 on_dead(struct link *link, const struct np_error *err)
 {
-	if (link->sh.error.reason == REASON_NONE)
-		link->sh.error = *err;
+	link_blame(link, err->reason, "%s", err->text);
 	if (link->sh.use == SHELL_LOGIN)
 		link_detect_forget(link);
 	link_lease_died(link);
@@ -181,7 +170,7 @@ on_output(struct shell *sh, void *arg)
 		return;
 	}
 	if (link->sh.detecting)
-		link_detect_output(link, shell_output(sh));
+		link_see(link, buf_head(shell_output(sh)), shell_output(sh)->len);
 	shell_consume(sh, shell_output(sh)->len);
 }
 
@@ -293,7 +282,7 @@ link_shell_json(const struct link *link)
 	stats = cli_stats(cli);
 	mode = cli_mode(cli);
 	o = cJSON_CreateObject();
-	cJSON_AddStringToObject(o, "use", link->sh.kept.holder != NULL ? "held" : use_name(link->sh.use));
+	cJSON_AddStringToObject(o, "use", link->sh.kept.holder != NULL ? "held" : use_names[link->sh.use]);
 	cJSON_AddStringToObject(o, "state", cli_state_name(cli_state(cli)));
 	cJSON_AddStringToObject(o, "mode", mode != NULL ? mode->name : "");
 	cJSON_AddNumberToObject(o, "keepalives", (double)stats->keepalives);
