@@ -346,16 +346,10 @@ pool_connect_failed(struct pool *p, struct pool_entry *e, const struct np_error 
 /* ---- sessions ---- */
 
 void
-pool_release_carried(struct pool_entry *e, double now)
+pool_release(struct pool_entry *e, bool carried, double now)
 {
-	if (e->carried > 0)
+	if (carried && e->carried > 0)
 		e->carried--;
-	pool_release(e, now);
-}
-
-void
-pool_release(struct pool_entry *e, double now)
-{
 	if (e->leases > 0)
 		e->leases--;
 	pool_unhold(e);

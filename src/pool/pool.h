@@ -223,10 +223,8 @@ void pool_trial_started(struct pool *p, struct pool_entry *e, uint64_t id, doubl
  * nothing is blocked, nobody answered.
  */
 void pool_connect_failed(struct pool *p, struct pool_entry *e, const struct np_error *err, double now);
-/* A request's lease ended; also after pool_entry_remove(). */
-void pool_release(struct pool_entry *e, double now);
-/* The same for the lease of a slotless waiter. */
-void pool_release_carried(struct pool_entry *e, double now);
+/* A lease ended; carried: that of a slotless waiter.  Also after pool_entry_remove(). */
+void pool_release(struct pool_entry *e, bool carried, double now);
 /*
  * What POOL_PROBE or POOL_KEEPALIVE asked for is on its way, or was not sent because there was no place for it (the
  * shell is busy): then its silence says nothing.

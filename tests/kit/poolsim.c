@@ -82,7 +82,7 @@ drop_session(struct sim *s, struct sim_session *e)
 	for (int i = 0; i < SIM_MOST; i++) {
 		struct sim_request *r = &s->requests[i];
 		if (r->state == SIM_RUNNING && r->session == e) {
-			pool_release(&e->entry, s->now);
+			pool_release(&e->entry, false, s->now);
 			r->state = SIM_WAITING;
 			pool_wait_again(&s->pool, &r->waiter);
 		}
@@ -169,7 +169,7 @@ do_take_back(struct sim *s, const struct pool_action *a)
 {
 	assert_int_equal(a->entry->leases, 1);
 	assert_false(a->entry->held);
-	pool_release(a->entry, s->now);
+	pool_release(a->entry, false, s->now);
 	s->taken_back++;
 }
 
@@ -295,7 +295,7 @@ sim_finish(struct sim *s, struct sim_request *r)
 	assert_int_equal(r->state, SIM_RUNNING);
 	r->state = SIM_DONE;
 	r->session->entry.slots_used--;
-	pool_release(&r->session->entry, s->now);
+	pool_release(&r->session->entry, false, s->now);
 	sim_settle(s);
 }
 

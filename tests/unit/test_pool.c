@@ -384,7 +384,7 @@ test_refused_channel_teaches_the_whole_pool(void **state)
 	/* The server has let three in. */
 	for (int i = 3; i < 6; i++) {
 		r[i]->session->entry.slots_used--;
-		pool_release(&r[i]->session->entry, s->now);
+		pool_release(&r[i]->session->entry, false, s->now);
 		r[i]->state = SIM_WAITING;
 		pool_wait_again(&s->pool, &r[i]->waiter);
 	}
@@ -769,7 +769,7 @@ test_forwarded_connections_take_no_channel(void **state)
 	}
 	assert_int_equal(e->entry.leases, 21);
 	for (size_t i = 0; i < NP_COUNT(carried); i++)
-		pool_release_carried(&e->entry, s->now);
+		pool_release(&e->entry, true, s->now);
 	assert_int_equal(e->entry.leases, 1);
 	assert_string_equal(pool_state_word(&s->pool), "executing");
 }

@@ -214,7 +214,7 @@ on_kick(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 		execute(dev, &action, &room);
 		if (action.verb == POOL_NOTHING || action.verb == POOL_ROOM) {
 			set_wake(dev, action.wake_at, now);
-			device_report_state(dev);
+			device_report_state(dev, pool_state_word(&dev->policy));
 			return;
 		}
 	}

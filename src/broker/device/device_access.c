@@ -257,7 +257,7 @@ on_resolved(struct job *j, struct connect_result *result)
 			login_files_finish(&tried);
 		}
 		pool_resolve_done(&dev->policy, &result->err, now);
-		device_report_resolve_failed(dev, &result->err);
+		device_report_failed(dev, NULL, &result->err);
 		device_kick(dev);
 		return;
 	}
@@ -280,14 +280,8 @@ on_resolve_notice(struct job *j, const char *text)
 	notice_of_login(NP_CONTAINER(j, struct device, resolve), NULL, text);
 }
 
-static void
-on_agent_notice(struct job *j, const char *text)
-{
-	notice_of_login(NP_CONTAINER(j, struct device, agent), NULL, text);
-}
-
 const struct job_events device_resolve_events = {.done = on_resolved, .notice = on_resolve_notice};
-const struct job_events device_agent_events = {.done = on_agent_keys, .notice = on_agent_notice};
+const struct job_events device_agent_events = {.done = on_agent_keys};
 
 /* ---- what the operator has said ---- */
 

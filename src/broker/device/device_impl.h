@@ -170,13 +170,11 @@ void device_take_back(struct link *link);
 
 /* ---- device_report.c ---- */
 
-/* Something may have changed the word for the device's state: told if it did. */
-void device_report_state(struct device *dev);
-/* The device is forgotten: it is idle again. */
-void device_report_forgotten(struct device *dev);
-void device_report_resolve_failed(struct device *dev, const struct np_error *err);
-void device_report_up(const struct device *dev, const struct link *link);
+/* The word for its state: told if it is another one. */
+void device_report_state(struct device *dev, const char *word);
+/* link: the session that was not made; NULL: it was not resolved. */
 void device_report_failed(const struct device *dev, struct link *link, const struct np_error *err);
+void device_report_up(const struct device *dev, const struct link *link);
 void device_report_down(const struct device *dev, struct link *link, const struct np_error *why);
 
 /* ---- question.c ---- */

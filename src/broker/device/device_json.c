@@ -27,16 +27,24 @@ add_last_error(cJSON *o, const struct pool *p, bool brief, double now)
 }
 
 struct pool_sums {
-	int sessions, used, max, leases;
-	double rtt, last_used, age;
-	uint64_t bytes_in, bytes_out;
+	int sessions, used, max, leases, queued;
+	double rtt, last_used, age; /* negative: not known */
+	uint64_t requests, commands, logins, failures, bytes_in, bytes_out;
 };
 
 static struct pool_sums
 sum_pool(struct device *dev, double now)
 {
-	struct pool_sums sum = {
-	    .rtt = -1, .last_used = -1, .age = -1, .bytes_in = dev->bytes_in, .bytes_out = dev->bytes_out};
+	struct pool_sums sum = {.queued = dev->policy.waiters_count,
+	    .rtt = -1,
+	    .last_used = -1,
+	    .age = -1,
+	    .requests = dev->requests_done,
+	    .commands = dev->home.commands,
+	    .logins = dev->logins,
+	    .failures = dev->failures,
+	    .bytes_in = dev->bytes_in,
+	    .bytes_out = dev->bytes_out};
 	struct pool_entry *e;
 
 	TAILQ_FOREACH (e, &dev->policy.entries, link) {
@@ -72,13 +80,31 @@ add_number_or_null(cJSON *o, const char *name, double value, double scale)
 		cJSON_AddNumberToObject(o, name, json_round(value * scale, 100));
 }
 
+static void
+add_numbers(cJSON *o, const struct pool_sums *sum)
+{
+	cJSON_AddNumberToObject(o, "sessions", sum->sessions);
+	cJSON_AddNumberToObject(o, "channels_used", sum->used);
+	cJSON_AddNumberToObject(o, "channels_max", sum->max);
+	cJSON_AddNumberToObject(o, "running", sum->leases);
+	cJSON_AddNumberToObject(o, "queued", sum->queued);
+	add_number_or_null(o, "rtt_ms", sum->rtt, 1000);
+	add_number_or_null(o, "last_used", sum->last_used, 1);
+	add_number_or_null(o, "age", sum->age, 1);
+	cJSON_AddNumberToObject(o, "requests", (double)sum->requests);
+	cJSON_AddNumberToObject(o, "commands", (double)sum->commands);
+	cJSON_AddNumberToObject(o, "logins", (double)sum->logins);
+	cJSON_AddNumberToObject(o, "failures", (double)sum->failures);
+	cJSON_AddNumberToObject(o, "bytes_in", (double)sum->bytes_in);
+	cJSON_AddNumberToObject(o, "bytes_out", (double)sum->bytes_out);
+}
+
 /* Where it is: as resolved, else as far as the entry says. */
 static void
-add_place(cJSON *o, const struct device *dev)
+add_place(cJSON *o, const struct device_conf *d, const struct target *t)
 {
-	const struct device_conf *d = dev->conf;
-	const struct target *t = dev->target;
 
+	cJSON_AddStringToObject(o, "device", d->name);
 	cJSON_AddStringToObject(o, "user", t != NULL ? t->user : d->username != NULL ? d->username : "");
 	cJSON_AddStringToObject(o, "host", t != NULL ? t->host : d->host != NULL ? d->host : d->name);
 	cJSON_AddNumberToObject(o, "port", t != NULL ? t->port : d->port);
@@ -90,27 +116,13 @@ device_json(struct device *dev, bool brief, double now)
 	struct pool_sums sum = sum_pool(dev, now);
 	cJSON *o = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(o, "device", dev->conf->name);
-	add_place(o, dev);
+	add_place(o, dev->conf, dev->target);
 	cJSON_AddStringToObject(o, "driver", dev->platform != NULL ? "cli" : "exec");
 	if (dev->platform != NULL)
 		cJSON_AddStringToObject(o, "platform", dev->platform->name);
 	cJSON_AddStringToObject(o, "state", pool_state_word(&dev->policy));
 	cJSON_AddBoolToObject(o, "configured", config_device(dev->all->world.config, dev->conf->name) != NULL);
-	cJSON_AddNumberToObject(o, "sessions", sum.sessions);
-	cJSON_AddNumberToObject(o, "channels_used", sum.used);
-	cJSON_AddNumberToObject(o, "channels_max", sum.max);
-	cJSON_AddNumberToObject(o, "running", sum.leases);
-	cJSON_AddNumberToObject(o, "queued", dev->policy.waiters_count);
-	add_number_or_null(o, "rtt_ms", sum.rtt, 1000);
-	add_number_or_null(o, "last_used", sum.last_used, 1);
-	add_number_or_null(o, "age", sum.age, 1);
-	cJSON_AddNumberToObject(o, "requests", (double)dev->requests_done);
-	cJSON_AddNumberToObject(o, "commands", (double)dev->home.commands);
-	cJSON_AddNumberToObject(o, "logins", (double)dev->logins);
-	cJSON_AddNumberToObject(o, "failures", (double)dev->failures);
-	cJSON_AddNumberToObject(o, "bytes_in", (double)sum.bytes_in);
-	cJSON_AddNumberToObject(o, "bytes_out", (double)sum.bytes_out);
+	add_numbers(o, &sum);
 	cJSON_AddBoolToObject(o, "persistent", dev->policy.persistent_wanted);
 	steer_json_add(o, dev->all->world.rules, dev->conf->name, dev->device_name);
 	add_last_error(o, &dev->policy, brief, now);
@@ -120,23 +132,13 @@ device_json(struct device *dev, bool brief, double now)
 cJSON *
 device_json_unused(const struct devices *all, const struct device_conf *d)
 {
-	static const char *const zeros[] = {"sessions", "channels_used", "channels_max", "running", "queued"};
-	static const char *const nulls[] = {"rtt_ms", "last_used", "age"};
-	static const char *const more_zeros[] = {"requests", "commands", "logins", "failures", "bytes_in", "bytes_out"};
+	static const struct pool_sums none = {.rtt = -1, .last_used = -1, .age = -1};
 	cJSON *o = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(o, "device", d->name);
-	cJSON_AddStringToObject(o, "user", d->username != NULL ? d->username : "");
-	cJSON_AddStringToObject(o, "host", d->host != NULL ? d->host : d->name);
-	cJSON_AddNumberToObject(o, "port", d->port);
+	add_place(o, d, NULL);
 	cJSON_AddStringToObject(o, "state", "idle");
 	cJSON_AddTrueToObject(o, "configured");
-	for (size_t i = 0; i < NP_COUNT(zeros); i++)
-		cJSON_AddNumberToObject(o, zeros[i], 0);
-	for (size_t i = 0; i < NP_COUNT(nulls); i++)
-		cJSON_AddNullToObject(o, nulls[i]);
-	for (size_t i = 0; i < NP_COUNT(more_zeros); i++)
-		cJSON_AddNumberToObject(o, more_zeros[i], 0);
+	add_numbers(o, &none);
 	cJSON_AddBoolToObject(o, "persistent", d->args.persistent);
 	steer_json_add(o, all->world.rules, d->name, NULL);
 	cJSON_AddNullToObject(o, "last_error");

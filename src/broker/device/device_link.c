@@ -151,10 +151,7 @@ on_freed(struct link *link, bool carried)
 	struct device *dev = device_of(link);
 
 	link_refresh(link);
-	if (carried)
-		pool_release_carried(link_entry(link), clock_now());
-	else
-		pool_release(link_entry(link), clock_now());
+	pool_release(link_entry(link), carried, clock_now());
 	device_kick(dev);
 	devices_kick_room(dev->all);
 }

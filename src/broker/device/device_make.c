@@ -78,7 +78,7 @@ device_free(struct device *dev)
 	device_want_room(dev, false);
 	leave_siblings(dev);
 	questions_drop_device(dev);
-	device_report_forgotten(dev);
+	device_report_state(dev, "idle");
 	ev_timer_stop(all->world.loop, &dev->wake);
 	ev_clear_pending(all->world.loop, &dev->kick);
 	device_set_platform(dev, NULL);

@@ -25,8 +25,26 @@ device_name_block(struct event *e, const struct device *dev)
 		e->retry_in = left > 0 ? left : 0;
 }
 
-static void
-tell_state(struct device *dev, const char *word)
+/* link: its session, or NULL. */
+static struct event
+about(const struct device *dev, enum event_kind kind, const struct link *link)
+{
+	struct event e;
+
+	event_init(&e, kind);
+	device_name_event(&e, dev);
+	if (link != NULL) {
+		const struct target *t = link_target(link);
+		e.session = link_id(link);
+		e.user = t->user;
+		e.host = t->host;
+		e.port = t->port;
+	}
+	return e;
+}
+
+void
+device_report_state(struct device *dev, const char *word)
 {
 	const char *before = dev->told_state != NULL ? dev->told_state : "idle";
 	struct event e;
@@ -34,8 +52,7 @@ tell_state(struct device *dev, const char *word)
 	if (strcmp(before, word) == 0)
 		return;
 	dev->told_state = word;
-	event_init(&e, EVENT_STATE);
-	device_name_event(&e, dev);
+	e = about(dev, EVENT_STATE, NULL);
 	e.from = before;
 	e.to = word;
 	if (strcmp(word, "failed") == 0) {
@@ -46,52 +63,13 @@ tell_state(struct device *dev, const char *word)
 }
 
 void
-device_report_state(struct device *dev)
-{
-	tell_state(dev, pool_state_word(&dev->policy));
-}
-
-void
-device_report_forgotten(struct device *dev)
-{
-	tell_state(dev, "idle");
-}
-
-void
-device_report_resolve_failed(struct device *dev, const struct np_error *err)
-{
-	struct event e;
-
-	event_init(&e, EVENT_LOGIN_FAILED);
-	device_name_event(&e, dev);
-	e.err = err;
-	device_name_block(&e, dev);
-	report_emit(dev->all->world.events, &e);
-}
-
-/* ---- sessions ---- */
-
-static void
-name_session(struct event *e, const struct device *dev, const struct link *link)
-{
-	const struct target *t = link_target(link);
-
-	device_name_event(e, dev);
-	e->session = link_id(link);
-	e->user = t->user;
-	e->host = t->host;
-	e->port = t->port;
-}
-
-void
 device_report_failed(const struct device *dev, struct link *link, const struct np_error *err)
 {
-	struct event e;
+	struct event e = about(dev, EVENT_LOGIN_FAILED, link);
 
-	event_init(&e, EVENT_LOGIN_FAILED);
-	name_session(&e, dev, link);
 	e.err = err;
-	e.duration = clock_now() - link_entry(link)->created;
+	if (link != NULL)
+		e.duration = clock_now() - link_entry(link)->created;
 	device_name_block(&e, dev);
 	report_emit(dev->all->world.events, &e);
 }
@@ -99,10 +77,8 @@ device_report_failed(const struct device *dev, struct link *link, const struct n
 void
 device_report_up(const struct device *dev, const struct link *link)
 {
-	struct event e;
+	struct event e = about(dev, EVENT_SESSION_UP, link);
 
-	event_init(&e, EVENT_SESSION_UP);
-	name_session(&e, dev, link);
 	e.auth = link_auth(link);
 	e.connect = link_connect_seconds(link);
 	report_emit(dev->all->world.events, &e);
@@ -112,10 +88,8 @@ void
 device_report_down(const struct device *dev, struct link *link, const struct np_error *why)
 {
 	struct session_stats stats = link_stats(link);
-	struct event e;
+	struct event e = about(dev, EVENT_SESSION_DOWN, NULL);
 
-	event_init(&e, EVENT_SESSION_DOWN);
-	device_name_event(&e, dev);
 	e.session = link_id(link);
 	e.err = why;
 	e.age = clock_now() - link_entry(link)->created;
