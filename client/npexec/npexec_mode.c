@@ -10,11 +10,13 @@
 void
 npexec_world_look(struct npexec_world *world)
 {
-	struct stat st;
+	struct stat st = {.st_mode = 0};
+	mode_t type;
 
-	world->stdin_is_tty = isatty(STDIN_FILENO) != 0;
-	world->stdin_has_data =
-	    fstat(STDIN_FILENO, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+	fstat(STDIN_FILENO, &st);
+	type = st.st_mode & S_IFMT;
+	world->stdin_is_tty = type == S_IFCHR && isatty(STDIN_FILENO) == 1;
+	world->stdin_has_data = type == S_IFREG || type == S_IFIFO || type == S_IFSOCK;
 }
 
 static int

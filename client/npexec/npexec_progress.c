@@ -15,7 +15,7 @@ npexec_progress_init(struct npexec *x)
 
 	x->progress.wanted =
 	    x->o->several && !x->o->quiet && term != NULL && strcmp(term, "dumb") != 0 && isatty(STDERR_FILENO) == 1;
-	x->progress.with_output = isatty(STDOUT_FILENO) == 1;
+	x->progress.with_output = x->progress.wanted && isatty(STDOUT_FILENO) == 1;
 }
 
 void

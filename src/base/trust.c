@@ -41,7 +41,7 @@ is_unmapped(uid_t uid)
 static bool
 is_ours(const struct stat *st)
 {
-	return st->st_uid == geteuid() || st->st_uid == 0 || is_unmapped(st->st_uid);
+	return st->st_uid == 0 || st->st_uid == geteuid() || is_unmapped(st->st_uid);
 }
 
 /* Whether nobody but this user is in the group, as where each user has one of his own and umask 002. */
@@ -64,30 +64,29 @@ is_private_group(gid_t gid)
 }
 
 static int
-judge(const char *dir, struct np_error *err)
+judge(const char *dir, const struct stat *st, struct np_error *err)
 {
-	struct stat st;
-
-	if (lstat(dir, &st) == -1)
-		return error_set_errno(err, REASON_DENIED, "%s", dir);
-	if (!is_ours(&st))
+	if (!is_ours(st))
 		return error_set(err, REASON_DENIED,
 		    "%s belongs to uid %lu, who can replace what is in it: use another directory", dir,
-		    (unsigned long)st.st_uid);
+		    (unsigned long)st->st_uid);
 	/* In a sticky directory each may remove but his own. */
-	if ((st.st_mode & S_ISVTX) != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+	if ((st->st_mode & S_ISVTX) != 0 || (st->st_mode & (S_IWGRP | S_IWOTH)) == 0)
 		return 0;
-	if ((st.st_mode & S_IWOTH) == 0 && (st.st_uid != geteuid() || st.st_uid == 0 || is_private_group(st.st_gid)))
+	if ((st->st_mode & S_IWOTH) == 0 &&
+	    (st->st_uid != geteuid() || st->st_uid == 0 || is_private_group(st->st_gid)))
 		return 0;
 	return error_set(err, REASON_DENIED,
 	    "%s is writable by others (mode %04o), who can replace what is in it: chmod go-w %s", dir,
-	    (unsigned)st.st_mode & 07777, dir);
+	    (unsigned)st->st_mode & 07777, dir);
 }
 
 /* Where the walk stands: a directory, free of links, and what is still to be walked from there. */
 struct walk {
 	char here[PATH_MAX];
-	char *rest; /* owned */
+	struct stat st; /* of here, */
+	bool known;     /* if it has been asked for: every start of a client walks this way */
+	char *rest;     /* owned */
 	int links;
 };
 
@@ -101,16 +100,16 @@ drop_last(char *here)
 
 /* The link's target comes before what is left. */
 static int
-follow(struct walk *w, const char *rest, const struct stat *st, struct np_error *err)
+follow(struct walk *w, const char *rest, struct np_error *err)
 {
 	char target[PATH_MAX];
 	ssize_t n = readlink(w->here, target, sizeof(target) - 1);
 	char *longer;
 
-	if (!is_ours(st))
+	if (!is_ours(&w->st))
 		return error_set(err, REASON_DENIED,
 		    "the symbolic link %s belongs to uid %lu, who can point it elsewhere: use another path", w->here,
-		    (unsigned long)st->st_uid);
+		    (unsigned long)w->st.st_uid);
 	if (n == -1)
 		return error_set_errno(err, REASON_DENIED, "%s", w->here);
 	if (++w->links > LINKS_MAX)
@@ -132,12 +131,14 @@ step(struct walk *w, struct np_error *err)
 {
 	char *name = w->rest + strspn(w->rest, "/");
 	size_t n = strcspn(name, "/"), used = strlen(w->here);
-	struct stat st;
 
 	if (n == 0)
 		return 1;
-	if (judge(w->here, err) == -1)
+	if (!w->known && lstat(w->here, &w->st) == -1)
+		return error_set_errno(err, REASON_DENIED, "%s", w->here);
+	if (judge(w->here, &w->st, err) == -1)
 		return -1;
+	w->known = false;
 	if (used + n + 2 > sizeof(w->here))
 		return error_set(err, REASON_DENIED, "%s: the path is too long", w->here);
 	if (n == 2 && strncmp(name, "..", n) == 0) {
@@ -147,12 +148,13 @@ step(struct walk *w, struct np_error *err)
 			w->here[used++] = '/';
 		memcpy(w->here + used, name, n);
 		w->here[used + n] = '\0';
-		if (lstat(w->here, &st) == -1)
+		if (lstat(w->here, &w->st) == -1)
 			return errno == ENOENT ? 1 : error_set_errno(err, REASON_DENIED, "%s", w->here);
-		if (S_ISLNK(st.st_mode))
-			return follow(w, name + n, &st, err);
-		if (!S_ISDIR(st.st_mode))
+		if (S_ISLNK(w->st.st_mode))
+			return follow(w, name + n, err);
+		if (!S_ISDIR(w->st.st_mode))
 			return 1;
+		w->known = true;
 	}
 	memmove(w->rest, name + n, strlen(name + n) + 1);
 	return 0;
