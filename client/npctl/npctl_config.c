@@ -34,24 +34,24 @@ value_text(const cJSON *value)
 	return xchecked(text);
 }
 
-/* Where a value came from, in words.  The caller frees it. */
-static char *
-origin_text(const cJSON *row, const char *platform)
+/* Where a value came from, in words. */
+static void
+put_origin(FILE *out, const cJSON *row, const char *platform)
 {
 	const char *origin = npjson_string(row, "origin"), *file = npjson_string(row, "file");
 	const cJSON *line = cJSON_GetObjectItemCaseSensitive(row, "line");
 
-	if (origin == NULL)
-		return xstrdup("?");
-	if (file != NULL && cJSON_IsNumber(line))
-		return xasprintf("%s:%.0f", file, line->valuedouble);
-	if (strcmp(origin, "ssh") == 0)
-		return xstrdup("ssh's configuration");
-	if (strcmp(origin, "name") == 0)
-		return xstrdup("the device's name");
-	if (strcmp(origin, "platform") == 0 && platform != NULL)
-		return xasprintf("platform %s", platform);
-	return xstrdup(origin);
+	if (origin != NULL && file != NULL && cJSON_IsNumber(line)) {
+		npctl_put_text(out, "", file, "");
+		fprintf(out, ":%.0f\n", line->valuedouble);
+	} else if (origin != NULL && strcmp(origin, "ssh") == 0)
+		fputs("ssh's configuration\n", out);
+	else if (origin != NULL && strcmp(origin, "name") == 0)
+		fputs("the device's name\n", out);
+	else if (origin != NULL && strcmp(origin, "platform") == 0 && platform != NULL)
+		npctl_put_text(out, "platform ", platform, "\n");
+	else
+		npctl_put_text(out, "", origin != NULL ? origin : "?", "\n");
 }
 
 /* ssh's lists of algorithms fill the screen and surprise nobody: they are shown where the configuration has a say. */
@@ -78,12 +78,11 @@ put_row(FILE *out, const cJSON *row, const char *platform)
 	const cJSON *set = cJSON_GetObjectItemCaseSensitive(row, "set");
 	char *value =
 	    set != NULL ? xstrdup("(set, not shown)") : value_text(cJSON_GetObjectItemCaseSensitive(row, "value"));
-	char *origin = origin_text(row, platform), *shown = text_vis(value, strlen(value), false), key[64];
+	char *shown = text_vis(value, strlen(value), false), key[64];
 
 	fprintf(out, "%-*s %-*s ", KEY_WIDTH, npjson_text(row, "key", key, sizeof(key)), VALUE_WIDTH, shown);
-	npctl_put_text(out, "", origin, "\n");
+	put_origin(out, row, platform);
 	free(value);
-	free(origin);
 	free(shown);
 }
 

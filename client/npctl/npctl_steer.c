@@ -159,58 +159,19 @@ const struct npctl_verb npctl_verb_kill = {
     .print = print_kill,
 };
 
-#define STEERS .params = steer_params, .print = print_steered
+#define STEERS(verb, usage_, help_, done_, already_)                                                                   \
+	const struct npctl_verb npctl_verb_##verb = {.name = #verb,                                                    \
+	    .usage = usage_,                                                                                           \
+	    .help = help_,                                                                                             \
+	    .params = steer_params,                                                                                    \
+	    .print = print_steered,                                                                                    \
+	    .done = done_,                                                                                             \
+	    .already = already_}
 
-const struct npctl_verb npctl_verb_pause = {
-    .name = "pause",
-    .usage = "DEVICE ... [--wait]",
-    .help = "end its sessions gently, let new commands wait",
-    .done = "paused",
-    .already = "already paused",
-    STEERS,
-};
-
-const struct npctl_verb npctl_verb_resume = {
-    .name = "resume",
-    .usage = "DEVICE ...",
-    .help = "undo pause",
-    .done = "resumed",
-    .already = "not paused",
-    STEERS,
-};
-
-const struct npctl_verb npctl_verb_disable = {
-    .name = "disable",
-    .usage = "DEVICE ... [-m TEXT] [--wait]",
-    .help = "refuse its commands with the text",
-    .done = "disabled",
-    .already = "already disabled",
-    STEERS,
-};
-
-const struct npctl_verb npctl_verb_enable = {
-    .name = "enable",
-    .usage = "DEVICE ...",
-    .help = "undo disable and drain",
-    .done = "enabled",
-    .already = "neither disabled nor drained",
-    STEERS,
-};
-
-const struct npctl_verb npctl_verb_drain = {
-    .name = "drain",
-    .usage = "[DEVICE ...] [-m TEXT] [--wait]",
-    .help = "serve what waits, refuse what is new, close",
-    .done = "draining",
-    .already = "already draining",
-    STEERS,
-};
-
-const struct npctl_verb npctl_verb_reconnect = {
-    .name = "reconnect",
-    .usage = "DEVICE ... [--wait]",
-    .help = "new sessions from now on, old ones end gently",
-    .done = "reconnecting",
-    .already = "",
-    STEERS,
-};
+STEERS(pause, "DEVICE ... [--wait]", "end its sessions gently, let new commands wait", "paused", "already paused");
+STEERS(resume, "DEVICE ...", "undo pause", "resumed", "not paused");
+STEERS(disable, "DEVICE ... [-m TEXT] [--wait]", "refuse its commands with the text", "disabled", "already disabled");
+STEERS(enable, "DEVICE ...", "undo disable and drain", "enabled", "neither disabled nor drained");
+STEERS(drain, "[DEVICE ...] [-m TEXT] [--wait]", "serve what waits, refuse what is new, close", "draining",
+    "already draining");
+STEERS(reconnect, "DEVICE ... [--wait]", "new sessions from now on, old ones end gently", "reconnecting", "");

@@ -7,40 +7,19 @@
 #include "base/compiler.h"
 #include "base/text.h"
 
-#define VERBS(X)                                                                                                       \
-	X(ping)                                                                                                        \
-	X(status)                                                                                                      \
-	X(open)                                                                                                        \
-	X(close)                                                                                                       \
-	X(pause)                                                                                                       \
-	X(resume)                                                                                                      \
-	X(disable)                                                                                                     \
-	X(enable)                                                                                                      \
-	X(drain)                                                                                                       \
-	X(reconnect)                                                                                                   \
-	X(kill)                                                                                                        \
-	X(config_check)                                                                                                \
-	X(config_show)                                                                                                 \
-	X(platform_check)                                                                                              \
-	X(platform_list)                                                                                               \
-	X(platform_test)                                                                                               \
-	X(platform_show)                                                                                               \
-	X(record)                                                                                                      \
-	X(reload)                                                                                                      \
-	X(stop)                                                                                                        \
-	X(sync)                                                                                                        \
-	X(test)                                                                                                        \
-	X(top)                                                                                                         \
-	X(watch)                                                                                                       \
-	X(metrics)                                                                                                     \
-	X(help)
+extern const struct npctl_verb npctl_verb_ping, npctl_verb_status, npctl_verb_open, npctl_verb_close, npctl_verb_pause,
+    npctl_verb_resume, npctl_verb_disable, npctl_verb_enable, npctl_verb_drain, npctl_verb_reconnect, npctl_verb_kill,
+    npctl_verb_config_check, npctl_verb_config_show, npctl_verb_platform_check, npctl_verb_platform_list,
+    npctl_verb_platform_test, npctl_verb_platform_show, npctl_verb_record, npctl_verb_reload, npctl_verb_stop,
+    npctl_verb_sync, npctl_verb_test, npctl_verb_top, npctl_verb_watch, npctl_verb_metrics, npctl_verb_help;
 
-#define DECLARE(name) extern const struct npctl_verb npctl_verb_##name;
-#define POINTER(name) &npctl_verb_##name,
-
-VERBS(DECLARE)
-
-const struct npctl_verb *const npctl_verbs[] = {VERBS(POINTER) NULL};
+/* In the order of --help. */
+const struct npctl_verb *const npctl_verbs[] = {&npctl_verb_ping, &npctl_verb_status, &npctl_verb_open,
+    &npctl_verb_close, &npctl_verb_pause, &npctl_verb_resume, &npctl_verb_disable, &npctl_verb_enable,
+    &npctl_verb_drain, &npctl_verb_reconnect, &npctl_verb_kill, &npctl_verb_config_check, &npctl_verb_config_show,
+    &npctl_verb_platform_check, &npctl_verb_platform_list, &npctl_verb_platform_test, &npctl_verb_platform_show,
+    &npctl_verb_record, &npctl_verb_reload, &npctl_verb_stop, &npctl_verb_sync, &npctl_verb_test, &npctl_verb_top,
+    &npctl_verb_watch, &npctl_verb_metrics, &npctl_verb_help, NULL};
 
 bool
 npctl_verb_takes(const struct npctl_verb *verb, const char *word)

@@ -22,16 +22,9 @@ push_text(struct npexec *x, struct npexec_job *job)
 	const struct buf *text = &x->o->text;
 
 	while (job->credit > 0 && job->text_sent < text->len) {
-		size_t n = text->len - job->text_sent;
-
 		if (npclient_pending(&x->client) > PENDING_MAX)
 			return;
-		n = n > FRAME_DATA_MAX ? FRAME_DATA_MAX : n;
-		n = n > job->credit ? (size_t)job->credit : n;
-		npclient_stdin(&x->client, job->id, buf_head(text) + job->text_sent, n);
-		job->text_sent += n;
-		job->credit -= n;
-		npclient_flush(&x->client);
+		job->text_sent += npexec_send_input(x, job, text, job->text_sent);
 	}
 	if (job->text_sent < text->len || job->text_ended)
 		return;

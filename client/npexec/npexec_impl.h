@@ -68,7 +68,7 @@ struct npexec {
 	/* Standard input; only with one device. */
 	bool stdin_open;  /* still to be forwarded */
 	bool eof_due;     /* nothing is forwarded: its end is sent as soon as the command runs */
-	struct buf held;  /* read, not yet sent; NPEXEC_LINES: lines not yet run */
+	struct buf input; /* read, not yet sent; NPEXEC_LINES: lines not yet run */
 	bool lines_end;   /* NPEXEC_LINES: the end was read */
 	bool interrupted; /* by the first Ctrl-C */
 
@@ -91,6 +91,8 @@ struct npexec {
 struct npexec_job *npexec_job_find(struct npexec *x, double id);
 /* Notes the status of one command; the largest counts. */
 void npexec_add_status(struct npexec *x, struct npexec_job *job, int status);
+/* Sends input for a job from there on, as much as one message and its credit bear; returns how much. */
+size_t npexec_send_input(struct npexec *x, struct npexec_job *job, const struct buf *b, size_t from);
 void npexec_cancel(struct npexec *x, struct npexec_job *job);
 void npexec_cancel_all(struct npexec *x);
 /* Nothing further is run. */
@@ -161,7 +163,7 @@ void npexec_say_error(struct npexec *x, struct npexec_job *job, const char *devi
 void npexec_say(struct npexec *x, const struct npexec_job *job, const char *text);
 /* Whether people want to hear more than errors: interactive or -v, not -q. */
 bool npexec_is_talkative(const struct npexec *x);
-/* Output of a job: printed, kept, or held until its line is whole. */
+/* Output of a job: printed, kept, or waiting until its line is whole. */
 void npexec_output(struct npexec *x, struct npexec_job *job, int which, const void *p, size_t n);
 /* Prints more of what waits; what is left over of a job that has ended counts as a line. */
 void npexec_output_pump(struct npexec *x, struct npexec_job *job);

@@ -3,7 +3,7 @@
  *
  * Nothing is read before the broker grants credit, which it does when the remote command runs: in a loop of a script
  * that feeds on the same input, a command that never starts takes nothing away.  A terminal is an exception: escapes
- * must be seen also while the session hangs, so up to HELD_KEYS are read ahead.
+ * must be seen also while the session hangs, so up to KEYS_AHEAD are read ahead.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "lib/npsignal.h"
 #include "base/text.h"
 
-#define HELD_KEYS 4096u
+#define KEYS_AHEAD 4096u
 #define READ_MAX ((size_t)FRAME_DATA_MAX)
 #define READ_LINES_MAX ((size_t)32 * 1024)
 
@@ -33,8 +33,8 @@ npexec_input_wanted(const struct npexec *x)
 	if (!x->jobs->busy || !x->jobs->started)
 		return false;
 	if (x->tty.raw)
-		return x->held.len < HELD_KEYS;
-	return x->jobs->credit > 0 && x->held.len == 0 && npclient_pending(&x->client) == 0;
+		return x->input.len < KEYS_AHEAD;
+	return x->jobs->credit > 0 && x->input.len == 0 && npclient_pending(&x->client) == 0;
 }
 
 void
@@ -73,14 +73,14 @@ do_escape(struct npexec *x, enum tty_escape escape)
 static void
 take_keys(struct npexec *x, const char *keys, size_t n)
 {
-	char out[HELD_KEYS + 1];
+	char out[KEYS_AHEAD + 1];
 	size_t out_size;
 	enum tty_escape escape;
 
 	while (n > 0 && !x->done) {
 		size_t used = npexec_tty_filter(&x->tty, keys, n, out, &out_size, &escape);
-		/* There is room: reading stops while HELD_KEYS are held, and a read adds at most that many. */
-		if (buf_append(&x->held, out, out_size) == -1)
+		/* There is room: reading stops while KEYS_AHEAD are there, and a read adds at most that many. */
+		if (buf_append(&x->input, out, out_size) == -1)
 			return;
 		do_escape(x, escape);
 		keys += used;
@@ -91,7 +91,7 @@ take_keys(struct npexec *x, const char *keys, size_t n)
 static void
 read_keys(struct npexec *x)
 {
-	char keys[HELD_KEYS];
+	char keys[KEYS_AHEAD];
 	ssize_t n = read(STDIN_FILENO, keys, sizeof(keys));
 
 	if (n > 0)
@@ -121,12 +121,12 @@ read_bytes(struct npexec *x)
 
 	if (!is_lines(x) && x->jobs->credit < want)
 		want = (size_t)x->jobs->credit;
-	p = buf_reserve(&x->held, want);
+	p = buf_reserve(&x->input, want);
 	if (p == NULL)
 		return;
 	n = read(STDIN_FILENO, p, want);
 	if (n > 0)
-		buf_commit(&x->held, (size_t)n);
+		buf_commit(&x->input, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		input_ended(x);
 }
@@ -143,30 +143,22 @@ npexec_input_read(struct npexec *x)
 static void
 push_bytes(struct npexec *x)
 {
-	struct npexec_job *job = x->jobs;
-
-	while (job->busy && job->credit > 0 && x->held.len > 0 && npclient_pending(&x->client) == 0) {
-		size_t n = x->held.len < job->credit ? x->held.len : (size_t)job->credit;
-
-		npclient_stdin(&x->client, job->id, buf_head(&x->held), n);
-		job->credit -= n;
-		buf_consume(&x->held, n);
-		npclient_flush(&x->client);
-	}
+	while (x->jobs->busy && x->jobs->credit > 0 && x->input.len > 0 && npclient_pending(&x->client) == 0)
+		buf_consume(&x->input, npexec_send_input(x, x->jobs, &x->input, 0));
 }
 
 /* ---- lines ---- */
 
-/* The first line in held; false when it is not complete yet.  The last one needs no newline. */
+/* The first line of the input; false when it is not complete yet.  The last one needs no newline. */
 static bool
 find_line(const struct npexec *x, size_t *line, size_t *total)
 {
-	const uint8_t *head = buf_head(&x->held);
-	const uint8_t *newline = x->held.len > 0 ? memchr(head, '\n', x->held.len) : NULL;
+	const uint8_t *head = buf_head(&x->input);
+	const uint8_t *newline = x->input.len > 0 ? memchr(head, '\n', x->input.len) : NULL;
 
 	if (newline == NULL && !x->lines_end)
 		return false;
-	*line = newline != NULL ? (size_t)(newline - head) : x->held.len;
+	*line = newline != NULL ? (size_t)(newline - head) : x->input.len;
 	*total = newline != NULL ? *line + 1 : *line;
 	if (*line > 0 && head[*line - 1] == '\r')
 		(*line)--;
@@ -179,7 +171,7 @@ line_too_long(struct npexec *x)
 	struct np_error err;
 
 	error_set(&err, REASON_INVALID_PARAMS, "a line of standard input is longer than %zu bytes: it was not run",
-	    x->held.max - READ_LINES_MAX);
+	    x->input.max - READ_LINES_MAX);
 	npexec_say_error(x, x->jobs, NULL, &err);
 	npexec_end(x, 255);
 }
@@ -194,15 +186,15 @@ push_line(struct npexec *x)
 		if (!find_line(x, &line, &total)) {
 			if (x->lines_end)
 				npexec_end(x, x->status);
-			else if (buf_room(&x->held) < READ_LINES_MAX)
+			else if (buf_room(&x->input) < READ_LINES_MAX)
 				line_too_long(x);
 			return;
 		}
-		if (line > 0 && npexec_job_send(x, x->jobs, (const char *)buf_head(&x->held), line, &err) == -1) {
+		if (line > 0 && npexec_job_send(x, x->jobs, (const char *)buf_head(&x->input), line, &err) == -1) {
 			npexec_say_error(x, x->jobs, NULL, &err);
 			npexec_end(x, 255);
 		}
-		buf_consume(&x->held, total);
+		buf_consume(&x->input, total);
 	}
 }
 

@@ -122,7 +122,7 @@ npexec_job_ended(struct npexec *x, struct npexec_job *job)
 	if (x->o->mode != NPEXEC_LINES || x->interrupted)
 		npexec_end(x, x->status);
 	else if (x->lines_end)
-		buf_consume(&x->held, x->status == NPEXEC_STATUS_FAILED ? x->held.len : 0);
+		buf_consume(&x->input, x->status == NPEXEC_STATUS_FAILED ? x->input.len : 0);
 }
 
 /* ---- several devices ---- */

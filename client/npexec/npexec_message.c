@@ -23,21 +23,7 @@ note_started(struct npexec *x, struct npexec_job *job)
 }
 
 static void
-on_stdout(struct npexec *x, struct npexec_job *job, const cJSON *params NP_UNUSED, const struct frame *frame)
-{
-	note_started(x, job);
-	npexec_output(x, job, 0, frame->data, frame->data_size);
-}
-
-static void
-on_stderr(struct npexec *x, struct npexec_job *job, const cJSON *params NP_UNUSED, const struct frame *frame)
-{
-	note_started(x, job);
-	npexec_output(x, job, 1, frame->data, frame->data_size);
-}
-
-static void
-on_credit(struct npexec *x, struct npexec_job *job, const cJSON *params, const struct frame *frame NP_UNUSED)
+on_credit(struct npexec *x, struct npexec_job *job, const cJSON *params)
 {
 	double bytes = npjson_number(params, "bytes", 0);
 
@@ -49,7 +35,7 @@ on_credit(struct npexec *x, struct npexec_job *job, const cJSON *params, const s
 }
 
 static void
-on_result(struct npexec *x, struct npexec_job *job, const cJSON *params, const struct frame *frame NP_UNUSED)
+on_result(struct npexec *x, struct npexec_job *job, const cJSON *params)
 {
 	double index = npjson_number(params, "index", -1);
 	const char *command = job->command;
@@ -74,7 +60,7 @@ on_result(struct npexec *x, struct npexec_job *job, const cJSON *params, const s
 /* ---- prompts, notices ---- */
 
 static void
-on_prompt(struct npexec *x, struct npexec_job *job NP_UNUSED, const cJSON *params, const struct frame *frame NP_UNUSED)
+on_prompt(struct npexec *x, struct npexec_job *job NP_UNUSED, const cJSON *params)
 {
 	npexec_progress_hide(x, false);
 	if (x->interrupted || !npprompt_add(&x->prompt, params))
@@ -82,7 +68,7 @@ on_prompt(struct npexec *x, struct npexec_job *job NP_UNUSED, const cJSON *param
 }
 
 static void
-on_notice(struct npexec *x, struct npexec_job *job, const cJSON *params, const struct frame *frame NP_UNUSED)
+on_notice(struct npexec *x, struct npexec_job *job, const cJSON *params)
 {
 	const char *text = npjson_string(params, "text");
 
@@ -90,29 +76,26 @@ on_notice(struct npexec *x, struct npexec_job *job, const cJSON *params, const s
 		npexec_say(x, job, text);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(struct npexec *x, struct npexec_job *job, const cJSON *params, const struct frame *frame);
-} notifications[] = {
-    {"stdout", on_stdout},
-    {"stderr", on_stderr},
-    {"credit", on_credit},
-    {"result", on_result},
-    {"prompt", on_prompt},
-    {"notice", on_notice},
-};
-
 static void
 on_notification(struct npexec *x, const struct message *m, const struct frame *frame)
 {
+	static const struct {
+		const char *name;
+		void (*run)(struct npexec *x, struct npexec_job *job, const cJSON *params);
+	} others[] = {{"credit", on_credit}, {"result", on_result}, {"prompt", on_prompt}, {"notice", on_notice}};
 	struct npexec_job *job = npexec_job_find(x, npjson_number(m->params, "id", 0));
+	bool is_stderr = strcmp(m->method, "stderr") == 0;
 
-	for (size_t i = 0; job != NULL && i < NP_COUNT(notifications); i++) {
-		if (strcmp(m->method, notifications[i].name) == 0) {
-			notifications[i].run(x, job, m->params, frame);
-			return;
-		}
+	if (job == NULL)
+		return;
+	if (is_stderr || strcmp(m->method, "stdout") == 0) {
+		note_started(x, job);
+		npexec_output(x, job, is_stderr, frame->data, frame->data_size);
+		return;
 	}
+	for (size_t i = 0; i < NP_COUNT(others); i++)
+		if (strcmp(m->method, others[i].name) == 0)
+			others[i].run(x, job, m->params);
 }
 
 /* ---- the end of a request ---- */

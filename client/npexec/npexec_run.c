@@ -259,7 +259,7 @@ init(struct npexec *x, const struct npexec_options *o)
 	TAILQ_INIT(&x->live);
 	sink_init(&x->out, STDOUT_FILENO, o->json || o->gather ? KEPT_PENDING_MAX : PENDING_MAX);
 	sink_init(&x->err, STDERR_FILENO, PENDING_MAX);
-	buf_init(&x->held, LINE_MAX_BYTES);
+	buf_init(&x->input, LINE_MAX_BYTES);
 	npexec_progress_init(x);
 }
 
@@ -271,7 +271,7 @@ finish(struct npexec *x)
 	npclient_close(&x->client);
 	sink_finish(&x->out);
 	sink_finish(&x->err);
-	buf_free(&x->held);
+	buf_free(&x->input);
 	npexec_jobs_finish(x);
 }
 

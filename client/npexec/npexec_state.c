@@ -1,4 +1,4 @@
-/* The facts of a run that many events change: its status, its end, which requests are to be cancelled. */
+/* The facts of a run that many events change: its status, its end, what a request is told. */
 #include "npexec/npexec_impl.h"
 
 struct npexec_job *
@@ -20,6 +20,19 @@ npexec_add_status(struct npexec *x, struct npexec_job *job, int status)
 		job->status = status;
 	if (status > x->status)
 		x->status = status;
+}
+
+size_t
+npexec_send_input(struct npexec *x, struct npexec_job *job, const struct buf *b, size_t from)
+{
+	size_t n = b->len - from;
+
+	n = n > FRAME_DATA_MAX ? FRAME_DATA_MAX : n;
+	n = n > job->credit ? (size_t)job->credit : n;
+	npclient_stdin(&x->client, job->id, buf_head(b) + from, n);
+	job->credit -= n;
+	npclient_flush(&x->client);
+	return n;
 }
 
 void

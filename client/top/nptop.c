@@ -24,8 +24,8 @@ struct nptop {
 	struct nptop_broker broker;
 	int wake_fd;
 	int empty_reads;
-	bool draw; /* something is new */
-	bool held; /* but the terminal takes nothing */
+	bool draw;    /* something is new */
+	bool stopped; /* but the terminal takes nothing */
 	int status;
 };
 
@@ -77,8 +77,8 @@ draw(struct nptop *t)
 {
 	if (!t->draw)
 		return;
-	t->held = !nptop_screen_takes(&t->screen);
-	if (t->held)
+	t->stopped = !nptop_screen_takes(&t->screen);
+	if (t->stopped)
 		return;
 	nptop_screen_draw(&t->screen, &t->ui);
 	t->draw = false;
@@ -90,7 +90,7 @@ wait_for_events(struct nptop *t)
 {
 	struct pollfd fds[4] = {{.fd = t->wake_fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN},
 	    {.fd = nptop_broker_fd(&t->broker), .events = npclient_events(&t->broker.client)},
-	    {.fd = t->draw && t->held ? STDOUT_FILENO : -1, .events = POLLOUT}};
+	    {.fd = t->draw && t->stopped ? STDOUT_FILENO : -1, .events = POLLOUT}};
 
 	if (poll(fds, 4, nptop_broker_timeout_ms(&t->broker, clock_now())) == -1)
 		return false;

@@ -133,7 +133,7 @@ is_in_view(const struct nptop_model *m, const struct nptop_device *d)
 }
 
 void
-nptop_view_rebuild(struct nptop_model *m, bool held, size_t cursor)
+nptop_view_rebuild(struct nptop_model *m, bool had, size_t cursor)
 {
 	m->view = xreallocarray(m->view, m->count + 1, sizeof(m->view[0]));
 	m->view_count = 0;
@@ -144,7 +144,7 @@ nptop_view_rebuild(struct nptop_model *m, bool held, size_t cursor)
 	if (m->selected != NULL && is_in_view(m, m->selected))
 		return;
 	m->selected = NULL;
-	if (held && m->view_count > 0)
+	if (had && m->view_count > 0)
 		m->selected = m->view[cursor < m->view_count ? cursor : m->view_count - 1];
 }
 

@@ -28,9 +28,9 @@ void nptop_view_end(struct nptop_model *m);
 void nptop_view_scroll(struct nptop_model *m, size_t rows);
 
 /*
- * For nptop_model.c, after devices came and went.  held: the cursor was on a device, at this index; when that has gone,
+ * For nptop_model.c, after devices came and went.  had: the cursor was on a device, at this index; when that has gone,
  * or is shown no longer, its neighbour takes its place.
  */
-void nptop_view_rebuild(struct nptop_model *m, bool held, size_t cursor);
+void nptop_view_rebuild(struct nptop_model *m, bool had, size_t cursor);
 
 #endif
