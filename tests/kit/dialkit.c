@@ -1,5 +1,6 @@
 /* See dialkit.h. */
 #include "kit/dialkit.h"
+#include "kit/slow.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -211,7 +212,7 @@ kit_target(struct kit *kit, int port, const char *device, const char *config)
 void
 kit_run(const char *fmt, ...)
 {
-	struct child_limits limits = {.out_max = 1 << 20, .err_max = 4096, .seconds = 60, .cancel_fd = -1};
+	struct child_limits limits = {.out_max = 1 << 20, .err_max = 4096, .seconds = slow(60), .cancel_fd = -1};
 	struct child_output output;
 	char *line, words[512];
 	enum child_end end;

@@ -9,8 +9,9 @@
 #include <ev.h>
 
 #include "base/compiler.h"
+#include "kit/slow.h"
 
-#define DRIVE_DEADLINE 20.0
+#define DRIVE_DEADLINE slow(20)
 /* Conditions are looked at again after so long, for those that no event of this loop announces. */
 #define DRIVE_LOOK 0.02
 

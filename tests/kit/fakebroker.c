@@ -39,7 +39,7 @@ wait_for(int fd, short events, const char *what)
 		if (n == -1 && errno != EINTR)
 			fail_msg("poll for %s: %s", what, strerror(errno));
 		if (clock_now() > deadline)
-			fail_msg("waited %d s for %s", FAKE_SECONDS, what);
+			fail_msg("waited %.0f s for %s", FAKE_SECONDS, what);
 	}
 }
 
@@ -378,7 +378,7 @@ fake_wait(struct fakeclient *c)
 		if (clock_now() > deadline) {
 			kill(c->pid, SIGKILL);
 			waitpid(c->pid, &status, 0);
-			fail_msg("npexec did not end within %d s", FAKE_SECONDS);
+			fail_msg("npexec did not end within %.0f s", FAKE_SECONDS);
 		}
 		poll(NULL, 0, 2);
 	}

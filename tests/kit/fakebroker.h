@@ -15,8 +15,9 @@
 
 #include "base/buf.h"
 #include "wire/message.h"
+#include "kit/slow.h"
 
-#define FAKE_SECONDS 20
+#define FAKE_SECONDS slow(20)
 
 struct fakebroker {
 	char dir[64];

@@ -6,7 +6,7 @@
 #
 #   ok NAME COMMAND...   is GOT WANT NAME   like GOT ERE NAME   unlike GOT ERE NAME   same FILE FILE NAME
 #   skip COUNT WHY       skip_all WHY       diag TEXT           done_testing          run COMMAND...
-#   later NAME COMMAND...   wait_for PID [SECONDS]   brokers
+#   later NAME COMMAND...   wait_for PID [SECONDS]   slow SECONDS   brokers
 #   start_sshd NAME [LINE...]    start_dropbear NAME [OPTION...]    start_simdev NAME [OPTION...]
 #   add_addresses NAME PATTERN    device NAME TEXT
 #   start_relay NAME TARGET [OPTION...]    start_broker [CONFIG]    stop_broker
@@ -25,10 +25,16 @@ bin=$(cd "$top_builddir" && pwd)
 PATH=$bin:$bin/tests/tool:$PATH:/usr/sbin:/sbin
 export PATH
 
+# slow SECONDS: a limit that is there so that no test hangs, on this machine (whole seconds; see tests/kit/slow.h).
+slow()
+{
+	echo $(($1 * ${NP_TEST_SLOW:-1}))
+}
+
 if [ -z "${NP_WORLD:-}" ]; then
 	top_builddir=$bin
 	export top_builddir
-	exec world "${NP_TEST_SECONDS:-150}" "${TEST_SHELL:-sh}" "$0" "$@"
+	exec world "$(slow "${NP_TEST_SECONDS:-150}")" "${TEST_SHELL:-sh}" "$0" "$@"
 fi
 
 T=$NP_WORLD
@@ -181,14 +187,14 @@ run()
 
 # ---- waiting ----
 
-# wait_until CONDITION [SECONDS]: polls until the shell command CONDITION succeeds.
+# wait_until CONDITION [SECONDS]: polls until the shell command CONDITION succeeds, on a slow machine longer.
 wait_until()
 {
-	_until=$(($(date +%s) + ${2:-20}))
+	_until=$(($(date +%s) + $(slow "${2:-20}")))
 	_pauses='0.01 0.01 0.02 0.02 0.05'
 	until eval "$1" >/dev/null 2>&1; do
 		if [ "$(date +%s)" -ge "$_until" ]; then
-			diag "did not come true in ${2:-20} s: $1"
+			diag "did not come true in $(slow "${2:-20}") s: $1"
 			return 1
 		fi
 		_pause=${_pauses%% *}

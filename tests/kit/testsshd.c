@@ -30,8 +30,9 @@
 #include <cmocka.h>
 
 #include "kit/testsshd.h"
+#include "kit/slow.h"
 
-enum { START_TRIES = 5, START_SECONDS = 20, NO_NAMESPACE = 126 };
+enum { START_TRIES = 5, NO_NAMESPACE = 126 };
 
 static double
 now(void)
@@ -209,7 +210,7 @@ child_prepare(const struct testsshd *t)
 static bool
 wait_until_up(struct testsshd *t, const char *pid_file, int *status)
 {
-	double deadline = now() + START_SECONDS;
+	double deadline = now() + slow(20);
 
 	while (now() < deadline) {
 		if (waitpid(t->pid, status, WNOHANG) == t->pid) {
@@ -624,7 +625,7 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 void
 testsshd_stop(struct testsshd *t)
 {
-	double deadline = now() + 10;
+	double deadline = now() + slow(10);
 
 	if (t == NULL)
 		return;
@@ -659,7 +660,7 @@ testsshd_login(const struct testsshd *t, int fd, int *dup_fd)
 	ssh_key key = NULL;
 	unsigned int port = (unsigned int)t->port;
 	int no = 0;
-	long timeout = 60; /* sanitizers and valgrind are slow */
+	long timeout = (long)slow(30);
 
 	if (s == NULL)
 		fail_msg("ssh_new failed");

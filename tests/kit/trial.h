@@ -15,8 +15,9 @@
 #include "transport/channel.h"
 #include "transport/session.h"
 #include "kit/testsshd.h"
+#include "kit/slow.h"
 
-#define TRIAL_SECONDS 60 /* generous: sanitizers, valgrind, busy machines */
+#define TRIAL_SECONDS slow(30)
 
 /* What a channel told us. */
 struct record {

@@ -34,6 +34,7 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "kit/slow.h"
 
 enum { EXIT_USAGE = 2, EXIT_LATE = 3, EXIT_CLOSED = 4 };
 
@@ -325,7 +326,7 @@ finish(struct client *c)
 int
 main(int argc, char **argv)
 {
-	struct client c = {.limit = 20};
+	struct client c = {.limit = slow(20)};
 	const char *socket_path = NULL;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct np_error err;
@@ -333,7 +334,7 @@ main(int argc, char **argv)
 		if (opt == 'S')
 			socket_path = optarg;
 		else if (opt == 't')
-			c.limit = strtod(optarg, NULL);
+			c.limit = slow(strtod(optarg, NULL));
 		else if (opt != 'd' || (c.data = fopen(optarg, "ae")) == NULL)
 			die(EXIT_USAGE, "usage: nprpc [-S SOCKET] [-t SECONDS] [-d FILE] <LINES");
 	}

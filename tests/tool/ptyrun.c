@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kit/slow.h"
+
 #define STEPS_MAX 16
 #define SHOWN_MAX (256 * 1024)
 
@@ -147,10 +149,10 @@ int
 main(int argc, char **argv)
 {
 	static struct terminal t;
-	double limit = 20;
+	double limit = slow(20);
 	for (int opt; (opt = getopt(argc, argv, "+t:e:s:w:")) != -1;) {
 		if (opt == 't')
-			limit = strtod(optarg, NULL);
+			limit = slow(strtod(optarg, NULL));
 		else if (opt == 'e' && t.steps_count < STEPS_MAX)
 			t.steps[t.steps_count++] = (struct step){optarg, "", 0};
 		else if (opt == 'w' && t.steps_count > 0)

@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "kit/dialkit.h"
+#include "kit/slow.h"
 #include "login/keyblob.h"
 #include "kit/testsshd.h"
 #include "base/xalloc.h"
@@ -101,7 +102,7 @@ teardown(void **state)
 static bool
 start_agent(struct fixture *f)
 {
-	double deadline = clock_now() + 60;
+	double deadline = clock_now() + slow(60);
 	struct np_error err;
 	int status, fd;
 
@@ -144,7 +145,7 @@ log_in(struct fixture *f, const char *config)
 	struct attempt attempt = {.target = target, .ready_fd = -1};
 
 	if (f->kit.deadline == INFINITY)
-		kit_limit(&f->kit, 20);
+		kit_limit(&f->kit, slow(20));
 	f->rc = kit_dial(&attempt, &f->kit.hooks, &f->out, &f->err);
 	target_unref(target);
 	free(lines);
@@ -593,7 +594,7 @@ test_agent_that_hangs_is_ended_by_a_cancel(void **state)
 	log_in_with_agent(f, "");
 
 	assert_failed(f, REASON_CANCELLED, "cancelled by the test");
-	assert_true(clock_now() - began < 15);
+	assert_true(clock_now() - began < slow(15));
 }
 
 static void
@@ -627,7 +628,7 @@ test_nonsense_from_an_agent_is_an_error(void **state)
 
 	for (i = 0; i < NP_COUNT(cases); i++) {
 		start_fake(f, cases[i].mode);
-		fd = agent_connect(f->socket, clock_now() + 5, -1, &f->err);
+		fd = agent_connect(f->socket, clock_now() + slow(5), -1, &f->err);
 		assert_int_not_equal(fd, -1);
 		assert_int_equal(agent_list(fd, clock_now() + 0.3, -1, &keys, &f->err), -1);
 		if (strstr(f->err.text, cases[i].text) == NULL)
@@ -648,7 +649,7 @@ test_full_backlog_is_waited_for_until_the_deadline(void **state)
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", f->socket);
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(listener, 0), 0);
-	first = agent_connect(f->socket, began + 5, -1, &f->err);
+	first = agent_connect(f->socket, began + slow(5), -1, &f->err);
 	assert_int_not_equal(first, -1);
 	fd = agent_connect(f->socket, began + 0.2, -1, &f->err);
 

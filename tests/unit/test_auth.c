@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "kit/dialkit.h"
+#include "kit/slow.h"
 #include "kit/testserver.h"
 #include "kit/testsshd.h"
 #include "base/xalloc.h"
@@ -66,7 +67,7 @@ log_in(struct fixture *f, int port, const char *device, const char *config)
 	struct target *target = kit_target(&f->kit, port, device, lines);
 	struct attempt attempt = {.target = target, .ready_fd = -1};
 
-	kit_limit(&f->kit, 20);
+	kit_limit(&f->kit, slow(20));
 	f->rc = kit_dial(&attempt, &f->kit.hooks, &f->out, &f->err);
 	target_unref(target);
 	free(lines);
@@ -349,7 +350,7 @@ test_flood_of_questions_is_named_at_once_and_asked_of_nobody(void **state)
 		assert_non_null(strstr(f->err.text, "tried none, keyboard-interactive"));
 		assert_int_equal(f->kit.asked, 0);
 		assert_int_equal(received(f).conversations, 1);
-		assert_true(clock_now() - began < 15);
+		assert_true(clock_now() - began < slow(15));
 		testserver_stop(f->server);
 		f->server = NULL;
 	}
@@ -531,7 +532,7 @@ test_cancel_reaches_the_session_after_a_command(void **state)
 	log_in(f, testserver_port(f->server), "\"password_command\": \"echo secret\"", "");
 
 	assert_failed(f, REASON_CANCELLED, "logging in as");
-	assert_true(clock_now() - began < 10);
+	assert_true(clock_now() - began < slow(10));
 }
 
 static void

@@ -16,6 +16,7 @@
 #include "base/compiler.h"
 #include "ssh/sshconn_impl.h"
 #include "kit/trial.h"
+#include "kit/slow.h"
 
 #define MIB (1024u * 1024u)
 
@@ -1238,7 +1239,7 @@ int
 ssh_channel_open_session(ssh_channel channel)
 {
 	int (*real)(ssh_channel) = (int (*)(ssh_channel))dlsym(RTLD_NEXT, "ssh_channel_open_session");
-	double deadline = clock_now() + 20;
+	double deadline = clock_now() + slow(20);
 	int rc = real(channel);
 
 	if (opens_unawaited > 0)

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "kit/dialkit.h"
+#include "kit/slow.h"
 
 struct fixture {
 	struct child_limits limits;
@@ -34,7 +35,7 @@ setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	f->fds = kit_count_fds();
-	f->limits = (struct child_limits){.out_max = 4096, .err_max = 64, .seconds = 20, .cancel_fd = -1};
+	f->limits = (struct child_limits){.out_max = 4096, .err_max = 64, .seconds = slow(20), .cancel_fd = -1};
 	*state = f;
 	return 0;
 }
@@ -145,7 +146,7 @@ test_deadline_kills_the_whole_group(void **state)
 
 	f->limits.seconds = 0.3;
 	assert_int_equal(sh(f, "trap '' TERM; sleep 100 & echo $!; sleep 100"), CHILD_TIMED_OUT);
-	assert_true(f->took < 10);
+	assert_true(f->took < slow(10));
 	assert_described(f, CHILD_TIMED_OUT, "was killed: it did not end within 0.3 s");
 	pid = (pid_t)atoi(f->output.out);
 	assert_true(pid > 0);
@@ -171,7 +172,7 @@ test_background_processes_are_not_waited_for(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(sh(f, "sleep 100 & echo started"), CHILD_EXITED);
-	assert_true(f->took < 10);
+	assert_true(f->took < slow(10));
 	assert_string_equal(f->output.out, "started\n");
 }
 
@@ -196,7 +197,7 @@ test_cancel_ends_it(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, shut_down_soon, &pair[1]), 0);
 	assert_int_equal(sh(f, "sleep 100"), CHILD_CANCELLED);
 	pthread_join(thread, NULL);
-	assert_true(f->took < 10);
+	assert_true(f->took < slow(10));
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -289,7 +290,7 @@ test_kill_ends_what_ignores_term(void **state)
 	assert_int_equal(read(child.fd, &c, 1), 1);
 	began = clock_now();
 	child_kill(child.pid);
-	assert_true(clock_now() - began < 10);
+	assert_true(clock_now() - began < slow(10));
 	assert_int_equal(waitpid(child.pid, NULL, WNOHANG), -1);
 	close(child.fd);
 	close(child.log_fd);

@@ -23,6 +23,7 @@
 #include "login/connector.h"
 #include "kit/dialkit.h"
 #include "kit/drive.h"
+#include "kit/slow.h"
 #include "kit/testserver.h"
 #include "kit/testsshd.h"
 #include "base/xalloc.h"
@@ -185,7 +186,7 @@ static uint64_t
 submit_dial(struct fixture *f, struct target *target, double timeout)
 {
 	struct attempt r = {
-	    .kind = CONNECT_DIAL, .target = target, .ready_fd = -1, .timeout = timeout, .prompt_timeout = 20};
+	    .kind = CONNECT_DIAL, .target = target, .ready_fd = -1, .timeout = timeout, .prompt_timeout = slow(20)};
 
 	return connector_submit(f->connector, &r);
 }
@@ -227,7 +228,7 @@ test_resolve_gives_a_target(void **state)
 	struct np_error err;
 	struct config *conf = config_parse("", 0, "test", &err);
 	struct device_conf *device = device_conf_adhoc(conf, "r1");
-	struct attempt r = {.kind = CONNECT_RESOLVE, .device = device, .ready_fd = -1, .timeout = 20};
+	struct attempt r = {.kind = CONNECT_RESOLVE, .device = device, .ready_fd = -1, .timeout = slow(20)};
 	char path[128];
 	uint64_t id;
 
@@ -262,7 +263,7 @@ test_dials_run_at_most_so_many_at_once_and_in_order(void **state)
 	target = kit_target(&f->kit, f->sshd->port, "", config);
 	create(f, 3);
 	for (i = 0; i < 8; i++)
-		ids[i] = submit_dial(f, target, 20);
+		ids[i] = submit_dial(f, target, slow(20));
 	target_unref(target); /* the jobs hold it */
 	connector_counts(f->connector, &running, &waiting);
 	assert_int_equal(running, 3);
@@ -280,13 +281,13 @@ test_lookups_do_not_wait_behind_silent_servers(void **state)
 {
 	struct fixture *f = *state;
 	struct target *target = silent_target(f);
-	struct attempt r = {.kind = CONNECT_AGENT_KEYS, .target = target, .ready_fd = -1, .timeout = 20};
+	struct attempt r = {.kind = CONNECT_AGENT_KEYS, .target = target, .ready_fd = -1, .timeout = slow(20)};
 	int running, waiting, i;
 	uint64_t id;
 
 	create(f, 1);
-	submit_dial(f, target, 20);
-	submit_dial(f, target, 20);
+	submit_dial(f, target, slow(20));
+	submit_dial(f, target, slow(20));
 	for (i = 0; i < 20; i++)
 		id = connector_submit(f->connector, &r);
 	wait_for(f, 20);
@@ -305,8 +306,8 @@ test_done_never_comes_from_inside_a_call(void **state)
 	uint64_t first, second;
 
 	create(f, 1);
-	first = submit_dial(f, target, 20);
-	second = submit_dial(f, target, 20); /* waits */
+	first = submit_dial(f, target, slow(20));
+	second = submit_dial(f, target, slow(20)); /* waits */
 	connector_cancel(f->connector, second, REASON_QUEUE_TIMEOUT, "too late");
 	connector_cancel(f->connector, first, REASON_CANCELLED, "no longer wanted");
 	connector_cancel(f->connector, first, REASON_INTERNAL, "a second time");
@@ -331,8 +332,8 @@ test_cancelled_waiting_job_is_never_started(void **state)
 	(void)listener;
 	target = kit_target(&f->kit, 1, "\"password_command\": \"touch /nonexistent/x\"", "");
 	create(f, 1);
-	first = submit_dial(f, silent, 20);
-	second = submit_dial(f, target, 20);
+	first = submit_dial(f, silent, slow(20));
+	second = submit_dial(f, target, slow(20));
 	connector_cancel(f->connector, first, REASON_CANCELLED, "x");
 	connector_cancel(f->connector, second, REASON_CANCELLED, "y");
 	wait_for(f, 2);
@@ -355,7 +356,7 @@ test_limit_ends_a_silent_server(void **state)
 	wait_for(f, 1);
 	assert_int_equal(f->ends[id].reason, REASON_CONNECT_TIMEOUT);
 	assert_non_null(strstr(f->ends[id].text, "in the SSH handshake: not done within 0.5 s (connection_timeout)"));
-	assert_true(clock_now() - began < 10);
+	assert_true(clock_now() - began < slow(10));
 	target_unref(target);
 }
 
@@ -367,7 +368,7 @@ test_prompt_is_answered(void **state)
 	uint64_t id;
 
 	create(f, 2);
-	id = submit_dial(f, target, 20);
+	id = submit_dial(f, target, slow(20));
 	wait_for_prompt(f, 1);
 	assert_int_equal(f->prompts[0].job_id, id);
 	assert_int_equal(f->prompts[0].kind, PROMPT_PASSWORD);
@@ -395,7 +396,7 @@ test_prompt_may_be_answered_from_inside_the_event(void **state)
 	f->answer_now = true;
 	f->answer = "secret";
 	create(f, 2);
-	id = submit_dial(f, target, 20);
+	id = submit_dial(f, target, slow(20));
 	wait_for(f, 1);
 	assert_true(f->ends[id].ok);
 	target_unref(target);
@@ -410,7 +411,7 @@ test_nobody_answers(void **state)
 
 	f->answer_now = true;
 	create(f, 2);
-	id = submit_dial(f, target, 20);
+	id = submit_dial(f, target, slow(20));
 	wait_for(f, 1);
 	assert_int_equal(f->ends[id].reason, REASON_AUTH_FAILED);
 	assert_int_equal(testserver_counts(f->server).passwords, 0);
@@ -418,9 +419,9 @@ test_nobody_answers(void **state)
 }
 
 static bool
-half_a_second_passed(void *arg)
+limit_has_passed(void *arg)
 {
-	return clock_now() - *(double *)arg > 1.5;
+	return clock_now() - *(double *)arg > slow(1.2) + 0.3;
 }
 
 static void
@@ -432,16 +433,16 @@ test_limit_stands_still_while_a_person_thinks(void **state)
 	uint64_t id;
 
 	create(f, 2);
-	id = submit_dial(f, target, 1.2);
+	id = submit_dial(f, target, slow(1.2));
 	wait_for_prompt(f, 1);
 	asked = clock_now();
-	drive_until(f->loop, half_a_second_passed, &asked);
+	drive_until(f->loop, limit_has_passed, &asked);
 	assert_int_equal(f->ends_count, 0);
 	assert_true(answer_prompt(f, id, f->prompts[0].prompt_id, "secret"));
 	wait_for(f, 1);
 	if (!f->ends[id].ok)
 		fail_msg("%s", f->ends[id].text);
-	assert_true(f->ends[id].duration < 1.2);
+	assert_true(f->ends[id].duration < slow(1.2));
 	target_unref(target);
 }
 
@@ -451,7 +452,7 @@ test_prompt_timeout_counts_as_no_answer(void **state)
 	struct fixture *f = *state;
 	struct target *target = password_target(f);
 	struct attempt r = {
-	    .kind = CONNECT_DIAL, .target = target, .ready_fd = -1, .timeout = 20, .prompt_timeout = 0.2};
+	    .kind = CONNECT_DIAL, .target = target, .ready_fd = -1, .timeout = slow(20), .prompt_timeout = 0.2};
 	uint64_t id;
 
 	create(f, 2);
@@ -472,7 +473,7 @@ test_cancel_ends_an_open_prompt(void **state)
 	uint64_t id;
 
 	create(f, 2);
-	id = submit_dial(f, target, 20);
+	id = submit_dial(f, target, slow(20));
 	wait_for_prompt(f, 1);
 	connector_cancel(f->connector, id, REASON_CANCELLED, "the client left");
 	assert_false(answer_prompt(f, id, f->prompts[0].prompt_id, "secret"));
@@ -487,7 +488,7 @@ test_agent_without_a_socket_has_hash_0(void **state)
 {
 	struct fixture *f = *state;
 	struct target *target = kit_target(&f->kit, 22, "", "");
-	struct attempt r = {.kind = CONNECT_AGENT_KEYS, .target = target, .ready_fd = -1, .timeout = 5};
+	struct attempt r = {.kind = CONNECT_AGENT_KEYS, .target = target, .ready_fd = -1, .timeout = slow(5)};
 	uint64_t id;
 
 	create(f, 2);
@@ -503,14 +504,14 @@ test_ready_stream_of_a_cancelled_waiting_job_is_closed(void **state)
 {
 	struct fixture *f = *state;
 	struct target *target = silent_target(f);
-	struct attempt r = {.kind = CONNECT_DIAL, .target = target, .timeout = 20};
+	struct attempt r = {.kind = CONNECT_DIAL, .target = target, .timeout = slow(20)};
 	int pair[2];
 	uint64_t id;
 	char c;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	create(f, 1);
-	submit_dial(f, target, 20);
+	submit_dial(f, target, slow(20));
 	r.ready_fd = pair[0];
 	id = connector_submit(f->connector, &r);
 	connector_cancel(f->connector, id, REASON_CANCELLED, "x");
@@ -537,7 +538,7 @@ test_results_that_nobody_takes_are_closed(void **state)
 		strstr(config, "ProxyCommand")[0] = '\0';
 	target = kit_target(&f->kit, f->sshd->port, "", config);
 	create(f, 2);
-	submit_dial(f, target, 20);
+	submit_dial(f, target, slow(20));
 	wait_for(f, 1);
 	assert_true(f->ends[1].ok);
 	target_unref(target);
@@ -573,11 +574,11 @@ test_thread_that_cannot_be_ended_is_abandoned(void **state)
 		skip();
 	}
 	assert_int_equal(f->ends[id].reason, REASON_CONNECT_TIMEOUT);
-	assert_true(clock_now() - began < 10);
+	assert_true(clock_now() - began < slow(10));
 	/* It takes no place among the threads. */
 	connector_counts(f->connector, &running, &waiting);
 	assert_int_equal(running, 0);
-	next = submit_dial(f, target, 20);
+	next = submit_dial(f, target, slow(20));
 	wait_for(f, 2);
 	assert_int_equal(f->ends[next].reason, REASON_RESOLVE_FAILED);
 	/* Released, it ends by itself, tells nobody and leaves nothing behind. */
@@ -664,12 +665,12 @@ test_destroy_ends_what_runs_and_waits(void **state)
 
 	create(f, 2);
 	for (i = 0; i < 5; i++)
-		submit_dial(f, target, 20);
+		submit_dial(f, target, slow(20));
 	drive_turns(f->loop, 3);
 	began = clock_now();
 	connector_destroy(f->connector);
 	f->connector = NULL;
-	assert_true(clock_now() - began < 3);
+	assert_true(clock_now() - began < slow(3));
 	assert_int_equal(f->ends_count, 0);
 	target_unref(target);
 }
@@ -681,7 +682,7 @@ test_destroy_with_an_open_prompt(void **state)
 	struct target *target = password_target(f);
 
 	create(f, 2);
-	submit_dial(f, target, 20);
+	submit_dial(f, target, slow(20));
 	wait_for_prompt(f, 1);
 	connector_destroy(f->connector);
 	f->connector = NULL;

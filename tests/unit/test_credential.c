@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "login/credential.h"
 #include "kit/dialkit.h"
+#include "kit/slow.h"
 #include "base/xalloc.h"
 
 struct fixture {
@@ -139,7 +140,7 @@ test_command_does_not_outlive_the_login(void **state)
 	kit_limit(&f->kit, 0.3);
 	assert_refused(f, REASON_CONNECT_TIMEOUT, "waiting for password_command: not done in the time");
 
-	f->kit.deadline = clock_now() + 100;
+	f->kit.deadline = clock_now() + slow(100);
 	kit_cancel(&f->kit);
 	assert_refused(f, REASON_CANCELLED, "cancelled by the test");
 }

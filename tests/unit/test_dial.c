@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "kit/dialkit.h"
+#include "kit/slow.h"
 #include "login/handshake.h"
 #include "login/netconn.h"
 #include "transport/dialled.h"
@@ -344,7 +345,7 @@ test_unanswered_connect_ends_at_the_limit(void **state)
 	dial_port(f, ntohs(sin.sin_port), "", "");
 
 	assert_failed(f, REASON_CONNECT_TIMEOUT, "no answer");
-	assert_true(f->took < 3);
+	assert_true(f->took < slow(3));
 	for (i = 0; i < NP_COUNT(fill); i++)
 		close(fill[i]);
 	close(listener);
@@ -520,13 +521,13 @@ test_servers_that_do_not_speak(void **state)
 
 	for (i = 0; i < NP_COUNT(cases); i++) {
 		f->server = testserver_start(cases[i].fn, NULL);
-		kit_limit(&f->kit, cases[i].reason == REASON_CONNECT_TIMEOUT ? 1 : 20);
+		kit_limit(&f->kit, cases[i].reason == REASON_CONNECT_TIMEOUT ? 1 : slow(20));
 		dial_port(f, testserver_port(f->server), "", "");
 		if (f->err.reason != cases[i].reason || strstr(f->err.text, cases[i].text) == NULL)
 			fail_msg("case %zu: %s: %s", i, reason_name(f->err.reason), f->err.text);
 		assert_failed(f, cases[i].reason, cases[i].text);
 		assert_null(strchr(f->err.text, '\033'));
-		assert_true(f->took < 15);
+		assert_true(f->took < slow(15));
 		testserver_stop(f->server);
 		f->server = NULL;
 	}
@@ -553,7 +554,7 @@ test_cancel_ends_a_silent_handshake_at_once(void **state)
 	dial_port(f, testserver_port(f->server), "", "");
 
 	assert_failed(f, REASON_CANCELLED, "cancelled by the test");
-	assert_true(f->took < 10);
+	assert_true(f->took < slow(10));
 }
 
 static void
@@ -569,7 +570,7 @@ test_server_stopped_amid_the_login_ends_at_the_limit(void **state)
 	dial_port(f, testserver_port(f->server), "", "StrictHostKeyChecking accept-new\n");
 
 	assert_int_equal(f->rc, -1);
-	assert_true(f->took < 10);
+	assert_true(f->took < slow(10));
 }
 
 /* Kills what serves the connections of the server $1, and waits until that has let go of them. */
@@ -588,7 +589,7 @@ test_server_killed_amid_the_login(void **state)
 	f->sshd = testsshd_start(NULL);
 	if (f->sshd == NULL)
 		skip();
-	kit_limit(&f->kit, 20);
+	kit_limit(&f->kit, slow(20));
 	kit_run("mv %s %s.away", f->sshd->user_key, f->sshd->user_key);
 	kit_write(&f->kit, "kill-server", KILL_SERVER, path);
 	snprintf(device, sizeof(device), "\"password_command\": \"sh %s %ld\"", path, (long)f->sshd->pid);
@@ -623,11 +624,11 @@ test_proxy_command_that_fails_has_its_words_told(void **state)
 	struct fixture *f = *state;
 	double began = clock_now();
 
-	kit_limit(&f->kit, 20);
+	kit_limit(&f->kit, slow(20));
 	dial_port(f, 22, "", "ProxyCommand sh -c 'echo gateway \033[1mdown >&2; exit 1'\n");
 
 	assert_failed(f, REASON_CONNECT_FAILED, "ProxyCommand: gateway \\033[1mdown: 127.0.0.1: the server closed");
-	assert_true(clock_now() - began < 10);
+	assert_true(clock_now() - began < slow(10));
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <libssh/libssh.h>
 
 #include "kit/dialkit.h"
+#include "kit/slow.h"
 #include "login/hostkey.h"
 #include "login/knownhosts.h"
 #include "kit/testserver.h"
@@ -391,7 +392,7 @@ dial_server(struct fixture *f, const char *config)
 	}
 	target = kit_target(&f->kit, testserver_port(f->server), "", config);
 	attempt.target = target;
-	kit_limit(&f->kit, 20);
+	kit_limit(&f->kit, slow(20));
 	f->rc = kit_dial(&attempt, &f->kit.hooks, &f->out, &f->err);
 	target_unref(target);
 	kit_hang_up(&f->out);

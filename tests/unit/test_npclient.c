@@ -162,7 +162,7 @@ test_messages_arrive_in_single_bytes(void **state NP_UNUSED)
 	for (size_t i = 0; i < b.len; i++) {
 		struct pollfd pfd = {.fd = c.fd, .events = POLLIN};
 		fake_send_raw(&f, buf_head(&b) + i, 1);
-		assert_int_equal(poll(&pfd, 1, FAKE_SECONDS * 1000), 1);
+		assert_int_equal(poll(&pfd, 1, (int)(FAKE_SECONDS * 1000)), 1);
 		assert_int_equal(npclient_fill(&c, &err), 0);
 		if (npclient_next(&c, &m, &frame, &err) != FRAME_READY)
 			continue;

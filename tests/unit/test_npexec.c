@@ -165,7 +165,7 @@ test_blocked_stdout_does_not_hold_stderr(void **state NP_UNUSED)
 	output("stderr", 1, "urgent", 6);
 
 	pfd = (struct pollfd){.fd = c.err, .events = POLLIN};
-	assert_int_equal(poll(&pfd, 1, FAKE_SECONDS * 1000), 1);
+	assert_int_equal(poll(&pfd, 1, (int)(FAKE_SECONDS * 1000)), 1);
 	finish(1, OK);
 	free(fake_read(c.out, NULL, NULL));
 	assert_int_equal(fake_wait(&c), 0);

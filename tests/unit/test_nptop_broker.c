@@ -67,7 +67,7 @@ hear(void)
 {
 	struct pollfd pfd = {.fd = nptop_broker_fd(&b), .events = POLLIN};
 
-	assert_int_equal(poll(&pfd, 1, FAKE_SECONDS * 1000), 1);
+	assert_int_equal(poll(&pfd, 1, (int)(FAKE_SECONDS * 1000)), 1);
 	turn();
 }
 
