@@ -163,7 +163,7 @@ is "$status" 124 "--timeout: status 124"
 ok "the device was interrupted" grep -q '^interrupt 127.0.1.6' "$T/lone/events"
 logins=$(grep -c '^login' "$T/lone/events")
 is "$(npexec lone 'sim say on')" on "and the shell goes on"
-run npexec --idle-timeout 3 lone 'sim slow 8 0.5'
+run npexec --idle-timeout "$(slow 3)" lone 'sim slow 8 0.5'
 is "$status" 0 "--idle-timeout: output renews it"
 npexec lone 'sim wait never' >"$T/got" 2>&1 &
 pid=$!

@@ -89,7 +89,7 @@ asker=$!
 ok "somebody is asked" wait_until 'grep -q Again "$T/asked"'
 kill -KILL "$(descendants $asker | head -n 1)"
 wait_for $asker 2>/dev/null
-is "$(npexec -o queue_timeout=30 asks 'sim say mine')" mine "who is asked leaves: the shell serves the next"
+is "$(npexec -o queue_timeout="$(slow 30)" asks 'sim say mine')" mine "who is asked leaves: the shell serves the next"
 is "$(count asks '^answer')" 1 "and nobody answered in that person's place"
 
 # ---- a batch loses its shell ----

@@ -10,9 +10,9 @@ start_simdev odd --any-key
 start_simdev refusing --any-key --refuse-exec
 start_simdev dropping --drop
 start_simdev narrow --any-key --max-channels 1
-start_broker '
-long_connection: {retry_delay: 0.1, retry_max: 0.2, queue_timeout: 10}
-'
+start_broker "
+long_connection: {retry_delay: 0.1, retry_max: 0.2, queue_timeout: $(slow 10)}
+"
 npexec other true
 npexec dev true
 other_session=$(npexec -j other true | jq -r .session)
@@ -88,10 +88,10 @@ like "$err" '^npexec: no.such.host.invalid: resolve_failed: ' "an unknown name: 
 # ---- a server process that stands still ----
 
 start_simdev still --any-key
-write_config '
+write_config "
 devices:
-  still: {connection_args: {keepalive_interval: 1, keepalive_count_max: 2, connection_timeout: 4}}
-'
+  still: {connection_args: {keepalive_interval: 1, keepalive_count_max: 2, connection_timeout: $(slow 4)}}
+"
 npctl reload >/dev/null
 later frozen npexec still 'sleep 30'
 ok "a command runs" wait_until '[ "$(events still "^exec sleep")" = 1 ]'

@@ -12,14 +12,14 @@ start_relay flap dev
 NETPULSE_CONFIG=$T/config.yaml
 NETPULSE_DAEMON=$bin/netpulsed
 export NETPULSE_CONFIG
-config='
-long_connection: {retry_delay: 0.1, retry_max: 0.3, connection_timeout: 3}
-drain_timeout: 5
+config="
+long_connection: {retry_delay: 0.1, retry_max: 0.3, connection_timeout: $(slow 3)}
+drain_timeout: $(slow 5)
 devices:
   dev: {}
   calm: {}
   flap: {connection_args: {keepalive_interval: 1, keepalive_count_max: 2, check_delay: 1}}
-'
+"
 
 # load COUNT DEVICE: so many clients run command after command until $T/enough exists.  A command leaves its name in
 # $T/ran, its client in $T/done when it succeeded, else what it said in $T/failed; $loaders.

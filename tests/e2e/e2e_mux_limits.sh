@@ -19,7 +19,7 @@ hold()
 	_device=$2
 	shift 2
 	rm -f "$T/$_held.go" "$T/$_held.up"
-	npexec -o queue_timeout=60 "$@" "$_device" "echo up >$T/$_held.up; until [ -e $T/$_held.go ]; do sleep 0.1; done; echo end" \
+	npexec -o queue_timeout="$(slow 60)" "$@" "$_device" "echo up >$T/$_held.up; until [ -e $T/$_held.go ]; do sleep 0.1; done; echo end" \
 		>"$T/$_held.out" 2>"$T/$_held.err" </dev/null &
 	eval "bg_$_held=$!"
 }
@@ -38,10 +38,10 @@ config()
 		max_sessions: ${3:-1000}
 		long_connection: {queue_timeout: 0.5, max_connections: 1, max_channels: 1}
 		devices:
-		  dev: {connection_args: {queue_timeout: 60, max_channels: 10}}
-		  pool: {connection_args: {max_connections: $1, queue_timeout: 60}}
+		  dev: {connection_args: {queue_timeout: $(slow 60), max_channels: 10}}
+		  pool: {connection_args: {max_connections: $1, queue_timeout: $(slow 60)}}
 		  narrow: {}
-		  slow: {connection_args: {queue_timeout: 60, timeout: 1}}
+		  slow: {connection_args: {queue_timeout: $(slow 60), timeout: 1}}
 		  lasting: {connection_args: {persistent: true, max_idle_time: 0.3}}
 		  short: {connection_args: {max_idle_time: 0.3}}
 		  own: {connection_args: {max_connections: 2}}
@@ -92,8 +92,8 @@ ok "lowered while they are idle: two go" wait_until '[ "$(device pool .sessions)
 is "$(npexec -j pool true | jq -r .session)" "$last" "the one that was used last stays"
 
 # The limit of all devices together: the longest unused go, what runs does not, and what is persistent stays.
-ok "own: a session" npexec -o queue_timeout=60 own true
-ok "narrow: a session" npexec -o queue_timeout=60 narrow true
+ok "own: a session" npexec -o queue_timeout="$(slow 60)" own true
+ok "narrow: a session" npexec -o queue_timeout="$(slow 60)" narrow true
 hold slow slow -o timeout=0
 ok "slow: a session in use" wait_until 'running slow'
 open() { status '[.devices[] | select(.sessions > 0) | .device] | sort | join(" ")'; }
@@ -110,7 +110,7 @@ reload 1
 
 hold narrow narrow
 ok "somebody has the only channel" wait_until 'running narrow'
-later patient npexec -o queue_timeout=60 narrow 'echo served'
+later patient npexec -o queue_timeout="$(slow 60)" narrow 'echo served'
 ok "one waits with a limit of its own" wait_until '[ "$(device narrow .queued)" = 1 ]'
 run npexec narrow true
 like "$status $err" '^255 npexec: narrow: queue_timeout: .* 1 request was ahead' "queue_timeout 0.5 of all: who came later has given up"
@@ -185,7 +185,7 @@ lasting=$(device lasting '.list[0].id')
 ok "a persistent device whose login is refused" wait_until '[ "$(device locked .state)" = failed ]'
 asked=$(events strict ' bad ')
 for round in 1 2; do
-	ok "$round: a session of a device that is not persistent" npexec -o queue_timeout=60 short true
+	ok "$round: a session of a device that is not persistent" npexec -o queue_timeout="$(slow 60)" short true
 	ok "$round: goes when it was idle so long" wait_until '[ "$(device short .sessions)" = 0 ]'
 done
 is "$(device lasting '.list[0].id')" "$lasting" "the persistent one is still the same"

@@ -14,7 +14,7 @@ identity=
 add_host locked "$port_dev" "IdentityFile $T/locked"
 identity=$T/key
 start_broker "
-long_connection: {connection_timeout: 4, prompt_timeout: 10}
+long_connection: {connection_timeout: $(slow 4), prompt_timeout: $(slow 10)}
 devices:
   pw: {username: admin}
   pw2: {username: admin, connection_args: {prompt_timeout: 1}}
@@ -45,9 +45,9 @@ run ptyrun -t 15 -e 'assword' npexec pw2 true
 is "$status" 255 "prompt_timeout 1: nobody types"
 like "$out" 'prompt_timeout|auth_failed' "and the wait ends"
 
-# While a prompt is open, connection_timeout (4 s) stands still.
-run ptyrun -t 15 -e 'assword' -w 5 -s 'secret\r' npexec pw3 'echo "<late>"'
-like "$out" '<late>' "so one who takes 5 s is in time"
+# While a prompt is open, connection_timeout stands still.
+run ptyrun -t 15 -e 'assword' -w "$(slow 4).5" -s 'secret\r' npexec pw3 'echo "<late>"'
+like "$out" '<late>' "so one who takes longer is in time"
 
 # ---- several persons and one login ----
 

@@ -14,13 +14,13 @@ for alias in idle keep off caps slots single aged checked; do
 	*) add_host $alias "$port_dev" ;;
 	esac
 done
-start_broker '
+start_broker "
 long_connection:
   enabled: true
   max_idle_time: 300
   keepalive_interval: 60
   max_connections: 10
-  connection_timeout: 30
+  connection_timeout: $(slow 30)
 devices:
   idle:
     connection_args: {max_idle_time: 1}
@@ -32,7 +32,7 @@ devices:
     connection_args: {keepalive: false, keepalive_interval: 0.5}
   checked:
     username: checked
-    connection_args: {keepalive_interval: 0, check_delay: 3}
+    connection_args: {keepalive_interval: 0, check_delay: $(slow 3)}
   far:
     connection_args: {keepalive_interval: 1, keepalive_count_max: 2}
   caps:
@@ -43,7 +43,7 @@ devices:
     connection_args: {enabled: false}
   aged:
     connection_args: {max_age: 1}
-'
+"
 sessions() { status ".devices[] | select(.device == \"$1\") | .sessions"; }
 
 # ---- max_idle_time ----
@@ -79,11 +79,11 @@ probes() { grep -c "^keepalive $1\$" "$T/sim/events"; }
 npexec checked true
 client=$(sed -n 's/^auth publickey checked ok //p' "$T/sim/events")
 npexec checked true
-is "$(probes "$client")" 0 "check_delay 3: a session just used is not probed"
-ok "after a pause" wait_until '[ "$(status ".devices[] | select(.device == \"checked\") | .last_used > 3.1")" = true ]'
+is "$(probes "$client")" 0 "check_delay: a session just used is not probed"
+ok "after a pause" wait_until '[ "$(status ".devices[] | select(.device == \"checked\") | .last_used > $(slow 3).1")" = true ]'
 npexec checked true
 probed=$(probes "$client")
-ok "check_delay 3: it is probed before the command" [ "$probed" -gt 0 ]
+ok "check_delay: it is probed before the command" [ "$probed" -gt 0 ]
 npexec checked true
 is "$(probes "$client")" "$probed" "and not before the next"
 

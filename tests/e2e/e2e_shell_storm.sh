@@ -28,7 +28,7 @@ for i in 1 2 3; do
 	run npctl open one
 	is "$status" 0 "npctl open, $i"
 done
-run npexec -o queue_timeout=10 one 'sim say on'
+run npexec -o queue_timeout="$(slow 10)" one 'sim say on'
 is "$status:$out" 0:on "a shell that was opened is there for commands"
 
 # ---- one result for each command ----
@@ -80,7 +80,7 @@ for pid in $pids; do
 done
 is "$(cat "$T/mixed" 2>/dev/null)" '' "nobody gets what is another's"
 for d in one r1 r2 r3; do
-	is "$(npexec -n -o queue_timeout=30 $d 'sim say on')" on "$d is there afterwards"
+	is "$(npexec -n -o queue_timeout="$(slow 30)" $d 'sim say on')" on "$d is there afterwards"
 done
 ok "the broker ends well" stop_broker
 done_testing

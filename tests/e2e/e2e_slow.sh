@@ -157,7 +157,7 @@ devices:
 nprpc -t 60 <"$T/deaf" >/dev/null 2>&1 &
 deaf=$!
 ok "a command ends whose output waits for its reader" wait_until '[ -e $T/ended ]'
-run npexec -o queue_timeout=20 dev echo in </dev/null
+run npexec -o queue_timeout="$(slow 20)" dev echo in </dev/null
 is "$out" in "another one has its channel meanwhile"
 kill -KILL "$deaf"
 

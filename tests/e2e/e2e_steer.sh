@@ -289,7 +289,7 @@ npctl enable hop >/dev/null
 npexec "$me@dev" true
 npctl pause dev >/dev/null
 like "$(npctl resume "$me@dev")" ": resumed" "a device is paused, one user's sessions are resumed"
-is "$(npexec -o queue_timeout=20 "$me@dev" 'echo on')" on "and serve"
+is "$(npexec -o queue_timeout="$(slow 20)" "$me@dev" 'echo on')" on "and serve"
 run npexec -o queue_timeout=0.5 dev true
 like "$err" '^npexec: dev: queue_timeout: .*paused' "the others wait"
 npctl resume dev >/dev/null

@@ -4,11 +4,11 @@
 need jq
 
 start_sshd dev
-config='
-drain_timeout: 20
+config="
+drain_timeout: $(slow 20)
 devices:
   dev: {connection_args: {max_connections: 1, max_channels: 1}}
-'
+"
 
 # occupy: one command that runs until $T/go exists, and one that waits behind it.
 occupy()

@@ -18,7 +18,7 @@ start_simdev slow --any-key --auth-delay 2
 start_simdev core1 --scenario ios.txt
 start_simdev lone --scenario ios.txt --listen 127.0.1.6 --set shells=1
 start_broker "
-long_connection: {connection_timeout: 10}
+long_connection: {connection_timeout: $(slow 10)}
 devices:
   dev: {groups: [lab], connection_args: {max_connections: 1, max_channels: 1}}
   wrong: {groups: [lab], username: admin, password: bad}

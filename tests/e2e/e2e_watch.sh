@@ -172,7 +172,7 @@ last_now=$(status .broker.event_id)
 wait_until "[ \"\$(tail -n 1 $T/end | jq .id)\" = $last_now ]"
 start=$(now_ms)
 ok "a watcher that sleeps does not hold up the broker's end" stop_broker
-at_most $(($(now_ms) - start)) 8000 "for long"
+at_most $(($(now_ms) - start)) "$(slow 8)000" "for long"
 wait_for "$end"
 is $? 0 "one that reads ends well when the broker has ended as it should"
 is "$(seen "$T/end" 'select(.event == "stopping") | .action')" now "stopping is told"
