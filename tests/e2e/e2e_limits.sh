@@ -66,7 +66,7 @@ ok "the next gets the channel of the client that died" npexec -o queue_timeout=$
 
 # ---- turns ----
 
-npexec -o queue_timeout=60 queue "echo up >$T/held; until [ -e $T/go ]; do sleep 0.1; done" </dev/null &
+npexec -o queue_timeout="$(slow 60)" queue "echo up >$T/held; until [ -e $T/go ]; do sleep 0.1; done" </dev/null &
 holder=$!
 ok "somebody holds it again" wait_until '[ -s "$T/held" ]'
 {
@@ -78,7 +78,7 @@ ok "somebody holds it again" wait_until '[ -s "$T/held" ]'
 nprpc -t 60 <"$T/many" >"$T/many.out" 2>&1 &
 many=$!
 ok "five of one client wait" wait_until '[ "$(status ".devices[]|select(.device==\"queue\").queued")" = 5 ]'
-npexec -o queue_timeout=60 queue "echo one >>$T/order" </dev/null &
+npexec -o queue_timeout="$(slow 60)" queue "echo one >>$T/order" </dev/null &
 one=$!
 ok "and one of another" wait_until '[ "$(status ".devices[]|select(.device==\"queue\").queued")" = 6 ]'
 : >"$T/go"
@@ -205,13 +205,13 @@ npexec queue true </dev/null >/dev/null 2>&1 &
 pids="$pids $!"
 ok "the last place is for another" wait_until '[ "$(status ".devices[0].queued")" = 8 ]'
 for i in 1 2; do
-	echo '!hold' | nprpc >"$T/held$i" &
+	printf '!wait hello\n!hold\n' | nprpc >"$T/held$i" &
 	pids="$pids $!"
 	# Before somebody asks who is there, and takes the last place.
 	wait_until "grep -q hello $T/held$i"
 done
 ok "max_clients 5: with five clients a sixth may look" wait_until '[ "$(status .broker.peers)" = 6 ]'
-echo '!hold' | nprpc >"$T/held3" &
+printf '!wait hello\n!hold\n' | nprpc >"$T/held3" &
 pids="$pids $!"
 wait_until "grep -q hello $T/held3"
 run npctl ping

@@ -121,7 +121,7 @@ pause_shortly(void)
 		double until = clock_now() + DEADLINE;                                                                 \
 		while (!(condition)) {                                                                                 \
 			if (clock_now() > until)                                                                       \
-				fail_msg("not in time: " #condition);                                              \
+				fail_msg("not in time: " #condition);                                                  \
 			pause_shortly();                                                                               \
 		}                                                                                                      \
 	} while (0)
