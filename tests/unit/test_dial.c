@@ -763,7 +763,7 @@ give_up(struct ev_loop *loop, struct ev_timer *w NP_UNUSED, int revents NP_UNUSE
 static void
 run_until(struct adopted *a, const bool *fact)
 {
-	double deadline = clock_now() + 30;
+	double deadline = clock_now() + slow(30);
 	struct ev_timer limit;
 
 	ev_timer_init(&limit, give_up, 30, 0);
@@ -779,7 +779,7 @@ run_until(struct adopted *a, const bool *fact)
 static void
 kill_sessions(const struct testsshd *sshd)
 {
-	double deadline = clock_now() + 30;
+	double deadline = clock_now() + slow(30);
 	pid_t pid;
 
 	while (testsshd_session_pids(sshd, &pid, 1) > 0 && clock_now() < deadline)
