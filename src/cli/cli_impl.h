@@ -176,6 +176,8 @@ struct cli {
 	char context[PLATFORM_CONTEXT_MAX][PROMPT_MAX];
 	size_t context_size[PLATFORM_CONTEXT_MAX];
 	size_t context_count;
+	size_t prompt_blanks; /* blank lines that the device puts before its prompt by itself: an empty line told */
+	bool prompt_blanks_known;
 
 	struct cli_job job;
 	enum cli_op op;
@@ -269,6 +271,8 @@ void cli_line(struct cli *cli, const char *line, size_t size, bool end);
 void cli_output_line(struct cli *cli, const char *text, size_t size, bool end);
 /* Passes on the context lines, which belong to no prompt. */
 void cli_context_flush(struct cli *cli);
+/* The first n of them. */
+void cli_context_flush_first(struct cli *cli, size_t n);
 void cli_context_clear(struct cli *cli);
 /* The lines that were held are output after all. */
 void cli_held_flush(struct cli *cli);

@@ -202,6 +202,25 @@ note_cut_echo(struct cli *cli)
 	    job->echo.at, job->echo.size);
 }
 
+/*
+ * Blank lines before a prompt are output, but for those that the prompt brings along by itself: an empty line is
+ * answered with these alone.
+ */
+static void
+part_blank_lines(struct cli *cli)
+{
+	size_t blank = 0;
+
+	while (blank < cli->context_count && prompt_trim(cli->context[blank], cli->context_size[blank]) == 0)
+		blank++;
+	if (cli->job.kind == CLI_JOB_PROBE) {
+		cli->prompt_blanks = blank;
+		cli->prompt_blanks_known = true;
+	} else if (cli->prompt_blanks_known && blank > cli->prompt_blanks) {
+		cli_context_flush_first(cli, blank - cli->prompt_blanks);
+	}
+}
+
 void
 cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before)
 {
@@ -222,6 +241,7 @@ cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_
 		view->tail += before;
 		view->size -= before;
 	}
+	part_blank_lines(cli);
 	job->literal = match->tier == PROMPT_LITERAL;
 	if (match->tier == PROMPT_SHAPE && job->inside)
 		cli->renamed = true;

@@ -26,11 +26,18 @@ context_shift(struct cli *cli)
 }
 
 void
+cli_context_flush_first(struct cli *cli, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		cli_output_line(cli, cli->context[0], cli->context_size[0], true);
+		context_shift(cli);
+	}
+}
+
+void
 cli_context_flush(struct cli *cli)
 {
-	for (size_t i = 0; i < cli->context_count; i++)
-		cli_output_line(cli, cli->context[i], cli->context_size[i], true);
-	cli->context_count = 0;
+	cli_context_flush_first(cli, cli->context_count);
 }
 
 /* Keeps the line back when it may belong to a prompt. */
