@@ -326,6 +326,7 @@ cli_create(const struct cli_options *options, double now)
 	buf_init(&cli->output, OUTPUT_MAX);
 	buf_init(&cli->banner, BANNER_MAX);
 	buf_init(&cli->job.held, CLI_HELD_MAX);
+	buf_init(&cli->job.aside, CLI_HELD_MAX);
 	cli->known = options->known != NULL ? redact_ref(options->known) : redact_create(false);
 	redact_add(cli->known, cli->password, REDACT_KEPT);
 	redact_add(cli->known, cli->secret, REDACT_KEPT);
@@ -356,6 +357,7 @@ cli_destroy(struct cli *cli)
 	buf_wipe(&cli->output);
 	buf_wipe(&cli->banner);
 	buf_wipe(&cli->job.held);
+	buf_wipe(&cli->job.aside);
 	secret_free(cli->username);
 	secret_unref(cli->password);
 	secret_unref(cli->secret);

@@ -11,6 +11,7 @@
  *   cli_look.c     the tail of a line in flight: has it ended, and how sure is that
  *   cli_ask.c      what is no prompt at the tail: pagers and questions
  *   cli_job.c      one line sent and answered: its beginning, its end, its limits
+ *   cli_proof.c    the sentinel: sent, repeated, believed
  *   cli_line.c     lines of the terminal: echo, output, errors
  *   cli_core.c     state, events, sending, the tail, silence
  *
@@ -97,8 +98,11 @@ struct cli_job {
 	    passed_quiet; /* a line began with the prompt, so the next may be hidden: so long a silence tells; or 0 */
 	double passed_at; /* when the first such line came, with nothing but log messages since */
 	enum cli_proof proof;
-	uint64_t proof_rx; /* bytes received when it was sent */
-	bool proof_passed; /* the prompt came behind its echo, and log messages behind that */
+	uint64_t proof_rx;  /* bytes received when it was sent */
+	bool proof_passed;  /* the prompt came behind its echo, and log messages behind that */
+	bool proof_doubted; /* output came behind its echo: another one is wanted */
+	unsigned proof_doubts;
+	struct buf aside; /* what stood around its echo: output, should more of that come */
 	char proof_text[80];
 	bool proof_bare; /* its echo may stand without a prompt: none was at the tail when it was sent */
 
@@ -177,7 +181,7 @@ struct cli {
 	size_t context_size[PLATFORM_CONTEXT_MAX];
 	size_t context_count;
 	size_t prompt_blanks; /* blank lines that the device puts before its prompt by itself: an empty line told */
-	bool prompt_blanks_known;
+	const struct platform_mode *prompt_blanks_mode; /* and in which mode */
 
 	struct cli_job job;
 	enum cli_op op;
@@ -271,11 +275,26 @@ void cli_line(struct cli *cli, const char *line, size_t size, bool end);
 void cli_output_line(struct cli *cli, const char *text, size_t size, bool end);
 /* Passes on the context lines, which belong to no prompt. */
 void cli_context_flush(struct cli *cli);
-/* The first n of them. */
-void cli_context_flush_first(struct cli *cli, size_t n);
+/* Passes on those that the prompt at the tail does not bring along by itself. */
+void cli_context_part(struct cli *cli, const struct platform_mode *mode);
+/* Keeps the line back when it may belong to a prompt; output: what must give way for it is output. */
+bool cli_context_take(struct cli *cli, const char *text, size_t size, bool output);
 void cli_context_clear(struct cli *cli);
 /* The lines that were held are output after all. */
 void cli_held_flush(struct cli *cli);
+/* The same of lines in a buffer, which is empty then. */
+void cli_output_lines(struct cli *cli, struct buf *lines);
+/* One of the platform's log messages. */
+bool cli_is_log(const struct cli *cli, const char *line, size_t size);
+/* How much of the line is a prompt in front of something else: the known one, or any before the text that was typed. */
+size_t cli_prompt_before(const struct cli *cli, const char *line, size_t size, const char *typed, size_t typed_size);
+
+/* --- cli_proof.c --- */
+
+/* Sends the sentinel; false when the platform has none.  bare: its echo may stand without a prompt. */
+bool cli_job_prove(struct cli *cli, bool bare);
+/* A line while a sentinel is on its way: true when it is none of the command's output. */
+bool cli_proof_line(struct cli *cli, const char *line, size_t size);
 
 /* --- cli_job.c --- */
 
@@ -296,8 +315,6 @@ void cli_job_probe(struct cli *cli);
 void cli_job_type_line(struct cli *cli, size_t at);
 /* The rest of it, likewise. */
 void cli_job_type_rest(struct cli *cli);
-/* Sends the sentinel; false when the platform has none.  bare: its echo may stand without a prompt. */
-bool cli_job_prove(struct cli *cli, bool bare);
 /* Ends at this prompt; before: bytes of the view in front of it, which are output. */
 void cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before);
 /* The limits and the quiet times. */

@@ -15,13 +15,15 @@ void
 cli_job_clear(struct cli *cli)
 {
 	struct cli_job *job = &cli->job;
-	struct buf held = job->held;
+	struct buf held = job->held, aside = job->aside;
 
 	buf_wipe(&held);
+	buf_wipe(&aside);
 	if (job->text != NULL)
 		secret_free(job->text);
 	secret_wipe(job, sizeof(*job));
 	job->held = held;
+	job->aside = aside;
 }
 
 /* --- sending --- */
@@ -202,25 +204,6 @@ note_cut_echo(struct cli *cli)
 	    job->echo.at, job->echo.size);
 }
 
-/*
- * Blank lines before a prompt are output, but for those that the prompt brings along by itself: an empty line is
- * answered with these alone.
- */
-static void
-part_blank_lines(struct cli *cli)
-{
-	size_t blank = 0;
-
-	while (blank < cli->context_count && prompt_trim(cli->context[blank], cli->context_size[blank]) == 0)
-		blank++;
-	if (cli->job.kind == CLI_JOB_PROBE) {
-		cli->prompt_blanks = blank;
-		cli->prompt_blanks_known = true;
-	} else if (cli->prompt_blanks_known && blank > cli->prompt_blanks) {
-		cli_context_flush_first(cli, blank - cli->prompt_blanks);
-	}
-}
-
 void
 cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before)
 {
@@ -241,7 +224,8 @@ cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_
 		view->tail += before;
 		view->size -= before;
 	}
-	part_blank_lines(cli);
+	if (job->proof != CLI_PROOF_ECHOED)
+		cli_context_part(cli, match->mode);
 	job->literal = match->tier == PROMPT_LITERAL;
 	if (match->tier == PROMPT_SHAPE && job->inside)
 		cli->renamed = true;
@@ -249,29 +233,6 @@ cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_
 		cli->foreign = true;
 	cli_settle(cli, view, match->mode);
 	cli_job_end(cli, NULL); /* the lines of its prompt stay: they tell the mode while it is at rest */
-}
-
-bool
-cli_job_prove(struct cli *cli, bool bare)
-{
-	struct cli_job *job = &cli->job;
-	char nonce[16];
-	char *text;
-
-	if (cli->platform->sentinel == NULL)
-		return false;
-	cli_nonce(cli, nonce);
-	text = platform_expand(cli->platform->sentinel, "nonce", nonce);
-	snprintf(job->proof_text, sizeof(job->proof_text), "%s", text);
-	free(text);
-	job->proof = CLI_PROOF_SENT;
-	job->proof_bare = bare;
-	job->proof_rx = cli->stats.bytes_in;
-	job->proof_passed = false;
-	job->typed_at = cli->now;
-	cli->changes++;
-	cli_type(cli, job->proof_text, strlen(job->proof_text));
-	return true;
 }
 
 /* --- limits --- */

@@ -25,8 +25,8 @@ context_shift(struct cli *cli)
 	memmove(cli->context_size, cli->context_size + 1, cli->context_count * sizeof(cli->context_size[0]));
 }
 
-void
-cli_context_flush_first(struct cli *cli, size_t n)
+static void
+flush_first(struct cli *cli, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		cli_output_line(cli, cli->context[0], cli->context_size[0], true);
@@ -37,12 +37,11 @@ cli_context_flush_first(struct cli *cli, size_t n)
 void
 cli_context_flush(struct cli *cli)
 {
-	cli_context_flush_first(cli, cli->context_count);
+	flush_first(cli, cli->context_count);
 }
 
-/* Keeps the line back when it may belong to a prompt. */
-static bool
-context_take(struct cli *cli, const char *text, size_t size, bool output)
+bool
+cli_context_take(struct cli *cli, const char *text, size_t size, bool output)
 {
 	size_t max = (size_t)cli->platform->prompt_lines - 1;
 
@@ -56,6 +55,25 @@ context_take(struct cli *cli, const char *text, size_t size, bool output)
 	memcpy(cli->context[cli->context_count], text, size);
 	cli->context_size[cli->context_count++] = size;
 	return true;
+}
+
+/*
+ * Blank lines before a prompt are output, but for those that the prompt brings along by itself: an empty line is
+ * answered with these alone.
+ */
+void
+cli_context_part(struct cli *cli, const struct platform_mode *mode)
+{
+	size_t blank = 0;
+
+	while (blank < cli->context_count && prompt_trim(cli->context[blank], cli->context_size[blank]) == 0)
+		blank++;
+	if (cli->job.kind == CLI_JOB_PROBE) {
+		cli->prompt_blanks = blank;
+		cli->prompt_blanks_mode = mode;
+	} else if (mode == cli->prompt_blanks_mode && blank > cli->prompt_blanks) {
+		flush_first(cli, blank - cli->prompt_blanks);
+	}
 }
 
 /* --- output --- */
@@ -98,28 +116,31 @@ hold(struct cli *cli, const char *text, size_t size, bool end)
 }
 
 void
-cli_held_flush(struct cli *cli)
+cli_output_lines(struct cli *cli, struct buf *lines)
 {
-	struct cli_job *job = &cli->job;
-	struct buf held = job->held;
-	const char *p = (const char *)buf_head(&held), *stop = p + held.len;
+	struct buf work = *lines;
+	const char *p = (const char *)buf_head(&work), *stop = p + work.len;
 
-	job->split_size = 0;
-	job->split_logged = false;
-	if (held.len == 0)
-		return;
-	buf_init(&job->held, CLI_HELD_MAX);
+	buf_init(lines, CLI_HELD_MAX);
 	while (p < stop) {
 		const char *end = memchr(p, '\n', (size_t)(stop - p));
 
 		cli_output_line(cli, p, (size_t)((end != NULL ? end : stop) - p), end != NULL);
 		p = end != NULL ? end + 1 : stop;
 	}
-	buf_wipe(&held);
+	buf_wipe(&work);
 }
 
-static bool
-is_log(const struct cli *cli, const char *line, size_t size)
+void
+cli_held_flush(struct cli *cli)
+{
+	cli->job.split_size = 0;
+	cli->job.split_logged = false;
+	cli_output_lines(cli, &cli->job.held);
+}
+
+bool
+cli_is_log(const struct cli *cli, const char *line, size_t size)
 {
 	return pattern_list_matches(&cli->platform->async, line, size);
 }
@@ -137,7 +158,7 @@ split_take(struct cli *cli, const char *line, size_t size)
 	bool whole = p->shown_size > 0 && prompt_same(p, line, size, p->shown, p->shown_size);
 
 	if (job->split_size > 0) {
-		bool log = is_log(cli, line, size), again = whole && job->split_size == p->shown_size;
+		bool log = cli_is_log(cli, line, size), again = whole && job->split_size == p->shown_size;
 
 		if ((log || again || prompt_trim(line, size) == 0) && hold(cli, line, size, true) == 0) {
 			job->split_logged = job->split_logged || log;
@@ -184,9 +205,8 @@ known_prompt(const struct cli *cli, const char *line, size_t size)
 	return known;
 }
 
-/* How much of the line is a prompt in front of something else: the known one, or any before the text that was typed. */
-static size_t
-prompt_before(const struct cli *cli, const char *line, size_t size, const char *typed, size_t typed_size)
+size_t
+cli_prompt_before(const struct cli *cli, const char *line, size_t size, const char *typed, size_t typed_size)
 {
 	size_t known = known_prompt(cli, line, size);
 	struct platform_view view = cli_view(cli);
@@ -216,64 +236,6 @@ strip_pager(struct cli_job *job, const char **text, size_t *size)
 	return alone && prompt_trim(*text, *size) == 0;
 }
 
-/* Where in a line that ends with the sentinel the prompt before it begins; size when there is none. */
-static size_t
-prompt_at(const struct cli *cli, const char *line, size_t size)
-{
-	const struct prompt *p = &cli->prompt;
-
-	for (size_t at = size > PROMPT_MAX ? size - PROMPT_MAX : 0; at < size; at++) {
-		if (prompt_same(p, line + at, size - at, p->shown, p->shown_size))
-			return at;
-	}
-	return size;
-}
-
-/*
- * While a sentinel is on its way: true when the line is none of the command's output.  "textR1#! np-1": the text
- * without a newline is output.
- */
-static bool
-proof_line(struct cli *cli, const char *line, size_t size)
-{
-	struct cli_job *job = &cli->job;
-	size_t typed, prompt, text;
-	struct echo echo;
-
-	if (job->proof == CLI_PROOF_NONE)
-		return false;
-	if (job->proof == CLI_PROOF_ECHOED) {
-		prompt = prompt_prefix(&cli->prompt, line, size);
-		text = size - prompt;
-		if (prompt > 0 && (prompt_trim(line + prompt, text) == 0 || is_log(cli, line + prompt, text)))
-			job->proof_passed = true;
-		return true;
-	}
-	typed = strlen(job->proof_text);
-	echo_init(&echo, job->proof_text, typed);
-	if (size >= typed && memcmp(line + size - typed, job->proof_text, typed) == 0) {
-		prompt = size - typed;
-	} else {
-		prompt = prompt_prefix(&cli->prompt, line, size);
-		if (!echo_is_repeated(&echo, line + prompt, size - prompt))
-			return false;
-	}
-	text = prompt_at(cli, line, prompt);
-	if (text == prompt && prompt_before(cli, line, size, job->proof_text, typed) == prompt)
-		text = 0;
-	if (text > 0 && job->echo_seen) {
-		cli_held_flush(cli);
-		cli_context_flush(cli);
-		cli_output_line(cli, line, text, false);
-	}
-	/* Typed ahead into a running command it is echoed bare, and proves nothing. */
-	if (text < prompt || job->proof_bare) {
-		job->proof = CLI_PROOF_ECHOED;
-		cli_context_clear(cli);
-	}
-	return true;
-}
-
 /* No echo, or not yet: kept, for without one all of it is output. */
 static void
 hold_line(struct cli *cli, const char *line, size_t size, bool end)
@@ -295,7 +257,7 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 {
 	struct cli_job *job = &cli->job;
 	const char *typed = job->text + job->line_at;
-	size_t before = prompt_before(cli, line, size, typed, job->line_size);
+	size_t before = cli_prompt_before(cli, line, size, typed, job->line_size);
 
 	if (!end) {
 		hold_line(cli, line, size, false);
@@ -320,7 +282,7 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 	if (before > 0 && prompt_trim(line, size) == 0)
 		return;
 	cli->stats.async++;
-	if (!is_log(cli, line, size))
+	if (!cli_is_log(cli, line, size))
 		hold_line(cli, line, size, true);
 }
 
@@ -335,7 +297,7 @@ is_paint(struct cli *cli, const char *line, size_t size)
 
 	if (before == 0) {
 		/* What hides a prompt is log messages and empty lines only. */
-		if (job->passed_quiet > 0 && prompt_trim(line, size) > 0 && !is_log(cli, line, size))
+		if (job->passed_quiet > 0 && prompt_trim(line, size) > 0 && !cli_is_log(cli, line, size))
 			job->passed_quiet = 0;
 		return false;
 	}
@@ -345,7 +307,7 @@ is_paint(struct cli *cli, const char *line, size_t size)
 		return true;
 	if (job->output_at == 0 && blank && cli->platform->repaint)
 		return true;
-	log = !blank && is_log(cli, rest, size);
+	log = !blank && cli_is_log(cli, rest, size);
 	if (log)
 		cli->stats.async++;
 	if (job->passed_quiet == 0)
@@ -363,14 +325,14 @@ job_line(struct cli *cli, const char *line, size_t size, bool end)
 		job->lines_since++;
 	if (strip_pager(job, &line, &size) && end)
 		return;
-	if (end && proof_line(cli, line, size))
+	if (end && cli_proof_line(cli, line, size))
 		return;
 	if (!job->echo_seen) {
 		echo_wait_line(cli, line, size, end);
 		return;
 	}
 	if (!job->mid_line && end) {
-		if (is_paint(cli, line, size) || split_take(cli, line, size) || context_take(cli, line, size, true))
+		if (is_paint(cli, line, size) || split_take(cli, line, size) || cli_context_take(cli, line, size, true))
 			return;
 	} else if (job->split_size > 0) {
 		cli_held_flush(cli);
@@ -387,9 +349,9 @@ idle_line(struct cli *cli, const char *line, size_t size)
 	const struct prompt *p = &cli->prompt;
 	size_t before = known_prompt(cli, line, size);
 
-	if (context_take(cli, line, size, false))
+	if (cli_context_take(cli, line, size, false))
 		return;
-	if (prompt_trim(line + before, size - before) == 0 || is_log(cli, line + before, size - before) ||
+	if (prompt_trim(line + before, size - before) == 0 || cli_is_log(cli, line + before, size - before) ||
 	    prompt_same(p, line, size, p->shown, p->shown_size)) {
 		cli->stats.async++; /* and the prompt, with the lines before it, is the same as ever */
 		return;
@@ -422,7 +384,7 @@ cli_line(struct cli *cli, const char *line, size_t size, bool end)
 		job_line(cli, line, size, end);
 	} else if (cli->state == CLI_IDLE) {
 		idle_line(cli, line, size);
-	} else if (!context_take(cli, line, size, false)) {
+	} else if (!cli_context_take(cli, line, size, false)) {
 		cli_context_clear(cli);
 	}
 	if (cli->state == CLI_LOGIN)
