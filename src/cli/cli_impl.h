@@ -293,6 +293,8 @@ size_t cli_prompt_before(const struct cli *cli, const char *line, size_t size, c
 
 /* Sends the sentinel; false when the platform has none.  bare: its echo may stand without a prompt. */
 bool cli_job_prove(struct cli *cli, bool bare);
+/* What a comment can make a device say: nothing, its prompt, log messages, that it knows no comments. */
+bool cli_is_comment_answer(const struct cli *cli, const char *line, size_t size);
 /* A line while a sentinel is on its way: true when it is none of the command's output. */
 bool cli_proof_line(struct cli *cli, const char *line, size_t size);
 

@@ -82,21 +82,16 @@ set_aside(struct cli *cli, const char *line, size_t size)
 		buf_wipe(aside); /* far more than a comment prints: it is told below */
 }
 
-/* What a comment can make a device say: nothing, its prompt, log messages, that it knows no comments. */
-static bool
-is_silence(struct cli *cli, const char *line, size_t size)
+bool
+cli_is_comment_answer(const struct cli *cli, const char *line, size_t size)
 {
 	const struct platform *p = cli->platform;
 	size_t prompt = prompt_prefix(&cli->prompt, line, size);
 	const char *text = line + prompt;
 	size_t n = size - prompt;
 
-	if (prompt_trim(text, n) == 0 || cli_is_log(cli, text, n)) {
-		cli->job.proof_passed = cli->job.proof_passed || prompt > 0;
-		return true;
-	}
-	return strspn(text, " ^") >= n || pattern_list_matches(&p->prompt_context, line, size) ||
-	       pattern_list_matches(&p->errors, line, size);
+	return prompt_trim(text, n) == 0 || cli_is_log(cli, text, n) || strspn(text, " ^") >= n ||
+	       pattern_list_matches(&p->prompt_context, line, size) || pattern_list_matches(&p->errors, line, size);
 }
 
 /* The sentinel stands behind a prompt, of which the first text bytes of the line are none. */
@@ -140,10 +135,11 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 	if (!ends_with_sentinel(cli, line, size, &before)) {
 		if (job->proof == CLI_PROOF_SENT)
 			return false;
-		if (!is_silence(cli, line, size)) {
+		if (!cli_is_comment_answer(cli, line, size)) {
 			doubt(cli);
 			return false;
 		}
+		job->proof_passed = job->proof_passed || prompt_prefix(&cli->prompt, line, size) > 0;
 		set_aside(cli, line, size);
 		cli_context_take(cli, line, size, false);
 		return true;

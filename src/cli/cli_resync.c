@@ -87,13 +87,15 @@ cli_resync_line(struct cli *cli, const char *line, size_t size)
 		cli_context_clear(cli);
 		return;
 	}
-	/* Lines that may belong to the prompt are kept by the caller's caller only in other states. */
-	if (cli->sync_echoed && cli->platform->prompt_lines > 1 && size <= PROMPT_MAX &&
-	    pattern_list_matches(&cli->platform->prompt_context, line, size) &&
-	    cli->context_count < (size_t)cli->platform->prompt_lines - 1) {
-		memcpy(cli->context[cli->context_count], line, size);
-		cli->context_size[cli->context_count++] = size;
+	if (!cli->sync_echoed)
+		return;
+	/* What runs went on behind the echo: the terminal's own, and no proof. */
+	if (!cli_is_comment_answer(cli, line, size)) {
+		cli->sync_echoed = false;
+		cli_context_clear(cli);
+		return;
 	}
+	cli_context_take(cli, line, size, false);
 }
 
 /* Proven: the operation that was interrupted goes on, or the shell is at rest. */
