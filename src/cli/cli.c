@@ -209,8 +209,7 @@ on_line(void *arg, const uint8_t *text, size_t size, bool end)
 static void
 take(struct cli *cli, const uint8_t *p, size_t n)
 {
-	if (cli->job.active && cli->job.raw && cli->state != CLI_RESYNC &&
-	    redact_write(cli->known, &cli->output, p, n) < 0)
+	if (cli->job.active && cli->job.raw && cli->state != CLI_RESYNC && buf_append(&cli->output, p, n) < 0)
 		log_warning("cli", "%s: output lost", cli->name);
 	terminal_feed(&cli->terminal, p, n);
 	if (cli->terminal.answers.len > 0) {

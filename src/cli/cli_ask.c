@@ -184,7 +184,7 @@ static void
 know_answer(struct cli *cli, struct secret *text, bool hidden)
 {
 	if (hidden || secret_size(text) >= REDACT_SIZE_MIN)
-		redact_add(cli->known, text, hidden ? REDACT_PASSING : REDACT_ANSWER);
+		redact_add(cli->known, text, REDACT_PASSING);
 }
 
 /* Text that does not end as questions do may be the middle of a line that happens to match: it must stand a while. */

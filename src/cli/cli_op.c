@@ -36,8 +36,6 @@ cli_op_end(struct cli *cli, const struct np_error *err, bool dirty)
 	struct cli_event event = {.kind = CLI_EVENT_RESULT};
 
 	cli_job_abandon(cli);
-	if (redact_flush(cli->known, &cli->output) < 0)
-		log_warning("cli", "%s: output lost", cli->name);
 	fill_result(cli, &event.result);
 	if (err != NULL)
 		event.result.err = *err;

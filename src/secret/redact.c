@@ -1,8 +1,5 @@
 /*
- * Masking known secrets.  Holds references to them, and the few bytes that may begin one.
- *
- * The law: at each byte the longest secret that begins there is masked, and while a longer one is still possible
- * nothing of it is passed on.
+ * Masking known secrets, to which references are held: at each byte the longest one that begins there.
  */
 #include "secret/redact.h"
 
@@ -25,7 +22,6 @@ struct redact {
 	struct known *known; /* oldest first */
 	size_t count;
 	bool first[256]; /* bytes that begin one */
-	struct buf work; /* what is held back, and scratch space */
 };
 
 struct redact *
@@ -35,7 +31,6 @@ redact_create(bool keep_all)
 
 	r->refs = 1;
 	r->keep_all = keep_all;
-	buf_init(&r->work, SIZE_MAX / 2);
 	return r;
 }
 
@@ -54,7 +49,6 @@ redact_unref(struct redact *r)
 	for (size_t i = 0; i < r->count; i++)
 		secret_unref(r->known[i].secret);
 	free(r->known);
-	buf_wipe(&r->work);
 	free(r);
 }
 
@@ -195,15 +189,9 @@ match_at(const char *secret, size_t size, const uint8_t *p, size_t n, size_t *us
 	return MATCH_WHOLE;
 }
 
-/* What to mask: as much as what is not to be seen by this reader. */
-struct look {
-	enum redact_use least;
-	bool last; /* nothing more will come */
-};
-
-/* The longest secret at p; MATCH_PART while a longer one may yet come. */
+/* The longest secret at p; MATCH_PART: the text was cut, and may have gone on as one. */
 static enum match
-match_any(const struct redact *r, struct look look, const uint8_t *p, size_t n, size_t *used)
+match_any(const struct redact *r, bool cut, const uint8_t *p, size_t n, size_t *used)
 {
 	enum match found = MATCH_NO;
 	size_t longest = 0;
@@ -213,11 +201,11 @@ match_any(const struct redact *r, struct look look, const uint8_t *p, size_t n, 
 		size_t whole = secret_size(k->secret), size = 0;
 		enum match m;
 
-		if (whole < REDACT_SIZE_MIN || k->use < look.least)
+		if (whole < REDACT_SIZE_MIN)
 			continue;
 		whole = whole < REDACT_SIZE_MAX ? whole : REDACT_SIZE_MAX;
 		m = match_at(secret_text(k->secret), whole, p, n, &size);
-		if (m == MATCH_PART && !look.last)
+		if (m == MATCH_PART && cut)
 			return MATCH_PART;
 		if (m == MATCH_WHOLE && size > longest) {
 			found = MATCH_WHOLE;
@@ -228,7 +216,7 @@ match_any(const struct redact *r, struct look look, const uint8_t *p, size_t n, 
 	return found;
 }
 
-/* --- passing on --- */
+/* --- masking --- */
 
 /* Lines stay lines. */
 static int
@@ -239,71 +227,27 @@ put_mask(struct buf *out, const uint8_t *p, size_t n)
 	return buf_append_str(out, end != NULL ? REDACT_MASK "\n" : REDACT_MASK);
 }
 
-/* Passes on p[0..n) masked; returns how many bytes at its end are still to be judged. */
-static size_t
-pass(const struct redact *r, struct look look, struct buf *out, const uint8_t *p, size_t n, int *result)
+/* p[0..n) masked; cut: nor what may begin a secret at its end. */
+static int
+mask_all(const struct redact *r, bool cut, struct buf *out, const uint8_t *p, size_t n)
 {
 	size_t from = 0, at = 0, used = 0;
 
 	while (at < n) {
-		if (!r->first[p[at]]) {
+		enum match m = r->first[p[at]] ? match_any(r, cut, p + at, n - at, &used) : MATCH_NO;
+
+		if (m == MATCH_PART)
+			return buf_append(out, p + from, at - from);
+		if (m == MATCH_NO) {
 			at++;
 			continue;
 		}
-		switch (match_any(r, look, p + at, n - at, &used)) {
-		case MATCH_NO:
-			at++;
-			continue;
-		case MATCH_PART:
-			if (buf_append(out, p + from, at - from) < 0)
-				*result = -1;
-			return n - at;
-		case MATCH_WHOLE:
-			if (buf_append(out, p + from, at - from) < 0 || put_mask(out, p + at, used) < 0)
-				*result = -1;
-			at += used;
-			from = at;
-			break;
-		}
+		if (buf_append(out, p + from, at - from) < 0 || put_mask(out, p + at, used) < 0)
+			return -1;
+		at += used;
+		from = at;
 	}
-	if (buf_append(out, p + from, n - from) < 0)
-		*result = -1;
-	return 0;
-}
-
-int
-redact_write(struct redact *r, struct buf *out, const void *bytes, size_t size)
-{
-	const struct look look = {.least = REDACT_PASSING};
-	const uint8_t *p = bytes;
-	int result = 0;
-	size_t held;
-
-	if (r->count == 0)
-		return buf_append(out, bytes, size);
-	if (r->work.len == 0) {
-		held = pass(r, look, out, p, size, &result);
-		if (held > 0 && buf_append(&r->work, p + size - held, held) < 0)
-			result = -1;
-		return result;
-	}
-	if (buf_append(&r->work, bytes, size) < 0)
-		return -1;
-	held = pass(r, look, out, buf_head(&r->work), r->work.len, &result);
-	buf_consume(&r->work, r->work.len - held);
-	return result;
-}
-
-int
-redact_flush(struct redact *r, struct buf *out)
-{
-	int result = 0;
-
-	if (r->work.len == 0)
-		return 0;
-	pass(r, (struct look){REDACT_PASSING, true}, out, buf_head(&r->work), r->work.len, &result);
-	buf_wipe(&r->work);
-	return result;
+	return buf_append(out, p + from, n - from);
 }
 
 char *
@@ -311,11 +255,9 @@ redact_bytes(const struct redact *r, const void *bytes, size_t size, bool cut, s
 {
 	struct buf out;
 	char *copy;
-	int result = 0;
 
 	buf_init(&out, SIZE_MAX / 2);
-	pass(r, (struct look){REDACT_ANSWER, !cut}, &out, bytes, size, &result);
-	if (result == 0 && buf_append(&out, "", 1) == 0) {
+	if (mask_all(r, cut, &out, bytes, size) == 0 && buf_append(&out, "", 1) == 0) {
 		*left = out.len - 1;
 		copy = xmemdup(buf_head(&out), out.len);
 	} else {

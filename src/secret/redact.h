@@ -1,6 +1,7 @@
 /*
- * The secrets that are known somewhere, and texts in which each of them becomes "********", also when it arrives in
- * pieces, or with line ends and escape sequences in between as terminals paint them.
+ * The secrets that are known somewhere, and texts in which each of them becomes "********", also with line ends and
+ * escape sequences in between as terminals paint them.  For logs, audit, events, notes and recordings: what a caller
+ * gets is the device's own text.
  *
  * One object for each place where a secret may be repeated: what a shell says (made for the session, handed to its
  * driver and to its recording), the commands of a request in the audit log.  Who sends a secret adds it here first.
@@ -21,11 +22,10 @@
 #define REDACT_SIZE_MAX 4096 /* longer ones are masked as far as that */
 #define REDACT_MASK "********"
 
-/* How long a secret is known, and who is not to see it. */
+/* How long a secret is known. */
 enum redact_use {
-	REDACT_ANSWER,  /* until redact_forget(); masked for others, not in the output of who gave it */
-	REDACT_PASSING, /* until redact_forget(); masked everywhere */
-	REDACT_KEPT     /* until the end; masked everywhere */
+	REDACT_PASSING, /* until redact_forget() */
+	REDACT_KEPT     /* until the end */
 };
 
 struct redact;
@@ -41,14 +41,6 @@ void redact_add(struct redact *r, struct secret *secret, enum redact_use use);
 void redact_add_all(struct redact *r, const struct redact *other);
 /* What is not kept is of no importance any more. */
 void redact_forget(struct redact *r);
-
-/*
- * Passes a caller's output on to out, all but what may be the beginning of a secret: what comes out does not depend on
- * the pieces.  -1: out is full, bytes were lost.
- */
-int redact_write(struct redact *r, struct buf *out, const void *bytes, size_t size) NP_MUST_CHECK;
-/* Passes on what was held back: the stream ends here. */
-int redact_flush(struct redact *r, struct buf *out) NP_MUST_CHECK;
 
 /* The text is one of them, of whatever size. */
 bool redact_is_secret(const struct redact *r, const char *text, size_t size);

@@ -193,7 +193,7 @@ is "$status" 1 "and its errors"
 # ---- secrets ----
 
 npctl status --json >"$T/status"
-is "$(npexec core1 'sim secret')" 'the enable secret is ********, in plain sight' "a secret in the output is masked"
+is "$(npexec core1 'sim secret')" 'the enable secret is enable-pw, in plain sight' "a secret in the output is the device's"
 cat "$T/broker.log" "$T/status" >"$T/said"
 is "$(grep -c 'enable-pw\|admin-pw\|not-this-one' "$T/said")" 0 "no secret in log and status"
 

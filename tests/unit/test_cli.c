@@ -642,28 +642,28 @@ static const struct clidev_script scripts[] = {
 	    "= % Timed out\n"
 	    "! ready\n"
 	    "answer y\n"},
-    {"case 47: a secret that the device repeats is masked, in whatever pieces it comes",
+    {"case 47: a secret that the device repeats is output, in whatever pieces it comes",
 	"secret hunter22\n" IOS "run show secrets\n"
 	"> show secrets\\n\n"
 	"< show secrets\\r\\nenable secret hunter22 level 15\\r\\nhunter2\\r\\nhunhunter22\\r\\nR1#\n"
 	".\n"
 	"! result ok\n"
-	"= enable secret ******** level 15\n"
+	"= enable secret hunter22 level 15\n"
 	"= hunter2\n"
-	"= hun********\n"
+	"= hunhunter22\n"
 	"! ready\n"},
-    {"case 47: an answer to a hidden question is masked too", IOS "set hidden assword:=s3cr3t!\n"
-								  "run copy scp: flash:\n"
-								  "> copy scp: flash:\\n\n"
-								  "< copy scp: flash:\\r\\nPassword: \n"
-								  ".\n"
-								  "> s3cr3t!\\n\n"
-								  "< \\r\\nused s3cr3t!\\r\\nR1#\n"
-								  ".\n"
-								  "! result ok\n"
-								  "= Password: \n"
-								  "= used ********\n"
-								  "! ready\n"},
+    {"case 47: so is an answer to a hidden question", IOS "set hidden assword:=s3cr3t!\n"
+							  "run copy scp: flash:\n"
+							  "> copy scp: flash:\\n\n"
+							  "< copy scp: flash:\\r\\nPassword: \n"
+							  ".\n"
+							  "> s3cr3t!\\n\n"
+							  "< \\r\\nused s3cr3t!\\r\\nR1#\n"
+							  ".\n"
+							  "! result ok\n"
+							  "= Password: \n"
+							  "= used s3cr3t!\n"
+							  "! ready\n"},
     {"case 49: the device closes in the middle of output: outcome_unknown, and what came is passed on",
 	IOS "run show run\n"
 	    "> show run\\n\n"
