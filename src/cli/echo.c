@@ -27,6 +27,43 @@ skip_blanks(const char *p, size_t size, size_t at)
 	return at;
 }
 
+static bool
+is_ascii(char c)
+{
+	return (unsigned char)c < 0x80;
+}
+
+/* A backslash and three digits. */
+static bool
+is_octal(const char *p, size_t n)
+{
+	return n >= 4 && p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' &&
+	       p[3] <= '7';
+}
+
+/*
+ * Devices that know only ASCII show something else for other bytes: a mark for each byte or character, its octal
+ * number, or nothing.  Passes over these bytes of the text, and over what the line may show for them.
+ */
+static void
+skip_unknown(const struct echo *e, size_t *at, const char *line, size_t size, size_t *i)
+{
+	size_t bytes = 0, shown = 0;
+
+	for (; *at < e->size && !is_ascii(e->text[*at]); (*at)++)
+		bytes++;
+	for (; *i < size && shown < 3 * bytes; shown++) {
+		if (is_octal(line + *i, size - *i))
+			*i += 4;
+		else if (shown < bytes && (line[*i] == '?' || line[*i] == '.' || line[*i] == '_'))
+			(*i)++;
+		else if (!is_ascii(line[*i]))
+			(*i)++;
+		else
+			break;
+	}
+}
+
 /* How far text[at..] goes along with the whole line, blanks aside; false when the line says something else. */
 static bool
 follows(const struct echo *e, size_t at, const char *line, size_t size, size_t *end)
@@ -35,6 +72,12 @@ follows(const struct echo *e, size_t at, const char *line, size_t size, size_t *
 
 	at = skip_blanks(e->text, e->size, at);
 	while (i < size) {
+		if (at < e->size && !is_ascii(e->text[at]) && e->text[at] != line[i]) {
+			skip_unknown(e, &at, line, size, &i);
+			at = skip_blanks(e->text, e->size, at);
+			i = skip_blanks(line, size, i);
+			continue;
+		}
 		if (at >= e->size || e->text[at] != line[i])
 			return false;
 		at = skip_blanks(e->text, e->size, at + 1);

@@ -3,7 +3,8 @@
  * end a command.
  *
  * Compared are the characters without blanks: line editors wrap at the width, insert blanks, repaint, scroll long lines
- * sideways behind a `$`, print log messages in between and go on, complete words, hide secrets behind stars.  Pure; the
+ * sideways behind a `$`, print log messages in between and go on, complete words, hide secrets behind stars, show
+ * something else for bytes that are not ASCII.  Pure; the
  * owner's thread.
  */
 #ifndef NP_ECHO_H

@@ -97,6 +97,25 @@ test_words_may_be_completed_or_hidden_behind_a_prompt(void **state)
 }
 
 static void
+test_bytes_that_the_device_does_not_know_are_shown_as_it_can(void **state)
+{
+	static const char typed[] = "show x Z\xc3\xbcrich";
+	(void)state;
+
+	check(typed, (struct line[]){{">show x Z\xc3\xbcrich", ECHO_WHOLE}, {NULL, 0}});
+	check(typed, (struct line[]){{">show x Z??rich", ECHO_WHOLE}, {NULL, 0}});
+	check(typed, (struct line[]){{">show x Z?rich", ECHO_WHOLE}, {NULL, 0}});
+	check(typed, (struct line[]){{">show x Zrich", ECHO_WHOLE}, {NULL, 0}});
+	check(typed, (struct line[]){{">show x Z..rich", ECHO_WHOLE}, {NULL, 0}});
+	check(typed, (struct line[]){{">show x Z\\303\\274rich", ECHO_WHOLE}, {NULL, 0}});
+	check(typed, (struct line[]){{">show x Z\xef\xbf\xbd\xef\xbf\xbdrich", ECHO_WHOLE}, {NULL, 0}});
+	check(typed, (struct line[]){{">show x Z??", ECHO_PART}, {"rich", ECHO_WHOLE}, {NULL, 0}});
+	check(typed, (struct line[]){{">show x Zoerich", ECHO_OTHER}, {NULL, 0}});
+	check(typed, (struct line[]){{">show x Z???rich", ECHO_OTHER}, {NULL, 0}});
+	check("say \xe6\x97\xa5", (struct line[]){{">say ???", ECHO_WHOLE}, {NULL, 0}});
+}
+
+static void
 test_a_repeated_echo_is_known(void **state)
 {
 	struct echo e;
@@ -117,6 +136,7 @@ main(void)
 	    cmocka_unit_test(test_an_empty_line_is_its_own_echo),
 	    cmocka_unit_test(test_case_20_a_line_scrolled_sideways_shows_its_end_or_its_beginning),
 	    cmocka_unit_test(test_case_25_a_long_command_is_followed_to_its_end),
+	    cmocka_unit_test(test_bytes_that_the_device_does_not_know_are_shown_as_it_can),
 	    cmocka_unit_test(test_words_may_be_completed_or_hidden_behind_a_prompt),
 	    cmocka_unit_test(test_a_repeated_echo_is_known),
 	};
