@@ -11,6 +11,7 @@
 #include "login/auth_impl.h"
 #include "login/handshake.h"
 #include "base/clock.h"
+#include "base/net.h"
 #include "base/text.h"
 #include "login/wake.h"
 #include "base/xalloc.h"
@@ -109,6 +110,7 @@ auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key
 		p.events = POLLIN;
 		if ((ssh_get_poll_flags(a->made->ssh) & SSH_WRITE_PENDING) != 0)
 			p.events |= POLLOUT;
+		net_quickack(p.fd);
 		poll(&p, 1, wake_poll_ms(clock_now() + left));
 	}
 }

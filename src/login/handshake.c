@@ -19,6 +19,7 @@
 #include <libssh/callbacks.h>
 
 #include "base/clock.h"
+#include "base/net.h"
 #include "base/text.h"
 #include "login/wake.h"
 
@@ -272,6 +273,7 @@ shake(struct handshake *h)
 		p.events = POLLIN;
 		if ((ssh_get_poll_flags(h->session) & SSH_WRITE_PENDING) != 0)
 			p.events |= POLLOUT;
+		net_quickack(p.fd);
 		poll(&p, 1, wake_poll_ms(clock_now() + left));
 	}
 }

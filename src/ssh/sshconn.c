@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/net.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -177,6 +178,7 @@ pump_live(struct sshconn *s)
 		sshconn_lost(s);
 	if (s->state != SESSION_LIVE)
 		return;
+	net_quickack(s->fd);
 	sshconn_probe_note(s);
 	check_stalled(s);
 	if (more)

@@ -56,6 +56,13 @@ cases dev "$rounds" 10
 echo
 echo "host true: round trip 50 ms"
 cases far "$rtt_rounds" 5
+echo
+echo "host true: a server that leaves Nagle on"
+start_simdev nagle --any-key --nagle
+ssh -F "$T/ssh_config" -M -S "$T/cm-nagle" -f -N nagle </dev/null >/dev/null 2>&1 || diag "no ControlMaster for nagle"
+npexec nagle true || diag "npexec nagle failed"
+bench -n "$rtt_rounds" "ssh -S, ControlMaster" ssh -F "$T/ssh_config" -S "$T/cm-nagle" nagle true -- \
+	"npexec, warm" npexec nagle true
 # Bulk against the cipher that the broker has chosen as well as ssh's own choice.
 cipher=$(status '[.. | .algorithms? // empty][0]' | sed 's/.* //')
 ssh -F "$T/ssh_config" -c "$cipher" -M -S "$T/cm-same" -f -N dev </dev/null >/dev/null 2>&1 ||
@@ -86,7 +93,7 @@ truncate -s "$bytes" "$T/zeros"
 bulk "cat >/dev/null" -i "$T/zeros"
 echo
 echo "broker: $(rss_kb "$broker_pid") kB resident"
-for host in dev far; do
+for host in dev far nagle; do
 	ssh -F "$T/ssh_config" -S "$T/cm-$host" -O exit "$host" 2>/dev/null
 done
 ssh -F "$T/ssh_config" -S "$T/cm-same" -O exit dev 2>/dev/null

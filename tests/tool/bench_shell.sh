@@ -13,12 +13,14 @@ python=/usr/bin/python3
 scenario=$tests/scenarios/ios.txt
 
 start_simdev sim --scenario "$scenario"
+start_simdev nagle --scenario "$scenario" --nagle
 start_relay far sim --delay-ms 25
 port_sim=$(cat "$T/sim/port")
 port_far=$(cat "$T/far/port")
 start_broker "
 devices:
   near: {host: sim, username: admin, password: admin-pw, secret: enable-pw, device_type: cisco_ios}
+  nagle: {host: nagle, username: admin, password: admin-pw, secret: enable-pw, device_type: cisco_ios}
   router: {host: far, username: admin, password: admin-pw, secret: enable-pw, device_type: cisco_ios}
 "
 
@@ -76,6 +78,7 @@ END
 
 npexec router 'show clock' >/dev/null || diag "npexec router failed"
 npexec near 'show clock' >/dev/null || diag "npexec near failed"
+npexec nagle 'show clock' >/dev/null || diag "npexec nagle failed"
 echo
 echo "show clock on a warm command line: round trip 50 ms"
 bench -n "$rounds" "npexec, warm, whole process" npexec router 'show clock'
@@ -84,6 +87,9 @@ if "$python" -W ignore -c 'import paramiko' 2>/dev/null; then
 else
 	echo "# python3-paramiko is not installed"
 fi
+echo
+echo "the same on loopback: a server with TCP_NODELAY, and one that leaves Nagle on"
+bench -n "$rounds" "npexec, warm" npexec near 'show clock' -- "npexec, warm, Nagle" npexec nagle 'show clock'
 
 echo
 echo "output through a command line, loopback"

@@ -45,6 +45,7 @@ enum {
 	OPT_DRIP,
 	OPT_DROP,
 	OPT_REFUSE_EXEC,
+	OPT_NAGLE,
 	OPT_NO_KEEPALIVE,
 	OPT_NO_STATUS,
 	OPT_MAX_CHANNELS,
@@ -100,6 +101,7 @@ static const struct usage usages[] = {
     FLAG("drip", OPT_DRIP, "sends its identification a byte at a time, without end"),
     FLAG("drop", OPT_DROP, "closes in the handshake"),
     FLAG("refuse-exec", OPT_REFUSE_EXEC, "refuses exec requests"),
+    FLAG("nagle", OPT_NAGLE, "small packets wait for what was sent before, as where nobody set TCP_NODELAY"),
     FLAG("no-keepalive", OPT_NO_KEEPALIVE, "never answers keepalive@openssh.com"),
     FLAG("no-status", OPT_NO_STATUS, "closes channels without exit status"),
     VALUE("max-channels", OPT_MAX_CHANNELS, "N", "open at once in a connection"),
@@ -196,6 +198,7 @@ set_switch(struct sim_options *o, struct args *a, int opt)
 	o->drip |= opt == OPT_DRIP;
 	o->drop |= opt == OPT_DROP;
 	o->refuse_exec |= opt == OPT_REFUSE_EXEC;
+	o->nagle |= opt == OPT_NAGLE;
 	o->no_keepalive |= opt == OPT_NO_KEEPALIVE;
 	o->no_status |= opt == OPT_NO_STATUS;
 	if (opt == OPT_HELP || opt == '?')

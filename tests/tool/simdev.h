@@ -32,6 +32,7 @@ struct sim_options {
 	bool drip;          /* sends its identification string a byte at a time, without end */
 	bool drop;          /* closes in the handshake, after the identification string */
 	bool refuse_exec;   /* refuses the exec request */
+	bool nagle;         /* leaves Nagle's algorithm on */
 	bool no_keepalive;  /* never answers keepalive@openssh.com */
 	bool no_status;     /* closes channels without exit status */
 	int max_channels;   /* session channels open at once */

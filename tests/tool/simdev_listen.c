@@ -157,7 +157,8 @@ accept_one(const struct sim_options *options, struct sim_device *device, int lis
 	int one = 1, fd = accept4(listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (!options->nagle)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	struct job *job = calloc(1, sizeof(*job));
 	pthread_attr_t attr;
 	pthread_t thread;
