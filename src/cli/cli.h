@@ -106,6 +106,7 @@ struct cli_result {
 	char error_line[256]; /* the first such line, harmless for terminals */
 	char prompt[128];     /* that ended it */
 	const char *mode;     /* lives as long as the platform */
+	int status;           /* of a command of a shell, when proof told one; else 0 */
 	bool echo_absent;     /* the device did not repeat the command */
 	double duration;      /* seconds from sending */
 	/* CLI_OP_CONFIG */

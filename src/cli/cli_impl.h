@@ -57,7 +57,10 @@ enum cli_job_kind {
 	CLI_JOB_PROBE    /* an empty line: learning, keep-alive */
 };
 
-enum cli_proof { CLI_PROOF_NONE, CLI_PROOF_SENT, CLI_PROOF_ECHOED };
+#define CLI_DOUBTS_MAX 20
+#define CLI_PROOF_MAX 80 /* the sentinel, and what it says */
+
+enum cli_proof { CLI_PROOF_NONE, CLI_PROOF_SENT, CLI_PROOF_REPEATED, CLI_PROOF_PROVEN };
 
 /* One line sent and what comes back. */
 struct cli_job {
@@ -102,8 +105,11 @@ struct cli_job {
 	bool proof_passed;  /* the prompt came behind its echo, and log messages behind that */
 	bool proof_doubted; /* output came behind its echo: another one is wanted */
 	unsigned proof_doubts;
+	bool proof_again; /* it took too long to be believed at once */
 	struct buf aside; /* what stood around its echo: output, should more of that come */
-	char proof_text[80];
+	double proof_at;  /* PROVEN since */
+	char proof_text[CLI_PROOF_MAX], proof_says[CLI_PROOF_MAX];
+	int status;      /* that it said */
 	bool proof_bare; /* its echo may stand without a prompt: none was at the tail when it was sent */
 
 	bool device_error;
@@ -213,7 +219,7 @@ struct cli {
 	bool sync_sent, sync_echoed;
 	uint64_t sync_rx; /* bytes received when it was sent */
 	bool sync_gentle; /* nothing runs that we know of: ask before interrupting */
-	char sync_text[80];
+	char sync_text[CLI_PROOF_MAX], sync_says[CLI_PROOF_MAX];
 
 	/* CONFIG */
 	struct cli_config config;
@@ -291,6 +297,12 @@ size_t cli_prompt_before(const struct cli *cli, const char *line, size_t size, c
 
 /* --- cli_proof.c --- */
 
+/* The sentinel to type, which the caller frees, and what it says before the status; "": nothing. */
+char *cli_sentinel(struct cli *cli, char says[CLI_PROOF_MAX]) NP_MALLOC;
+/* Whether the line ends in what the sentinel says; before: bytes in front of it; status: that it says. */
+bool cli_is_said(const char *says, const char *line, size_t size, size_t *before, int *status);
+/* Whether the prompt at the tail is that behind the sentinel; false also when it took too long to be that. */
+bool cli_proof_holds(struct cli *cli);
 /* Sends the sentinel; false when the platform has none.  bare: its echo may stand without a prompt. */
 bool cli_job_prove(struct cli *cli, bool bare);
 /* What a comment can make a device say: nothing, its prompt, log messages, that it knows no comments. */

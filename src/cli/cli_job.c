@@ -224,7 +224,7 @@ cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_
 		view->tail += before;
 		view->size -= before;
 	}
-	if (job->proof != CLI_PROOF_ECHOED)
+	if (job->proof != CLI_PROOF_PROVEN)
 		cli_context_part(cli, match->mode);
 	job->literal = match->tier == PROMPT_LITERAL;
 	if (match->tier == PROMPT_SHAPE && job->inside)

@@ -280,12 +280,14 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 		return;
 	}
 	/* Read by whom printed it, or still to be read by the shell: another one tells. */
-	if (job->proof == CLI_PROOF_SENT && job->proof_doubted && quiet_for(cli, CLI_QUIET_ECHO + cli->rtt)) {
-		cli_job_prove(cli, false);
+	if (job->proof < CLI_PROOF_PROVEN && (job->proof_doubted || job->proof_says[0] != '\0') &&
+	    quiet_for(cli, CLI_QUIET_ECHO + cli->rtt)) {
+		if (++job->proof_doubts < CLI_DOUBTS_MAX)
+			cli_job_prove(cli, false);
 		return;
 	}
 	/* Where the command had no echo the sentinel has none either: an answer and silence must do. */
-	if (job->proof == CLI_PROOF_ECHOED ||
+	if (cli_proof_holds(cli) ||
 	    (job->echo_absent && cli->stats.bytes_in > job->proof_rx && quiet_for(cli, CLI_QUIET_ECHO + cli->rtt)))
 		cli_job_accept(cli, view, &match, 0);
 }

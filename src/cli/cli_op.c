@@ -26,6 +26,7 @@ fill_result(struct cli *cli, struct cli_result *result)
 	cli_show(cli, cli->prompt.shown, cli->prompt.shown_size, result->prompt, sizeof(result->prompt));
 	if (cli->op != CLI_OP_CONFIG) {
 		result->device_error = job->device_error;
+		result->status = job->status;
 		memcpy(result->error_line, job->error_line, sizeof(result->error_line));
 	}
 }

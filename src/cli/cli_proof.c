@@ -1,13 +1,19 @@
 /*
- * The proof that a command has ended: a sentinel, a comment with a word that no output can hold, is typed at what looks
- * like the prompt; when it is repeated, and nothing but what a comment can print stands before the next prompt, the
- * device has read it.
+ * The proof that a command has ended: a sentinel with a word that no output can hold is typed at what looks like the
+ * prompt.  A comment is read when it is repeated and nothing but what a comment can print stands before the next
+ * prompt, at once; where the sentinel says something itself (`sentinel_says': Unix shells), when it has said it.
  *
- *             typed            repeated behind a prompt           the prompt
- *      NONE ---------> SENT ----------------------------> ECHOED ------------> the command has ended
- *                       ^                                   |
- *                       +-----------------------------------+
- *                         output: a terminal repeats at once what is typed ahead, and the command had not ended
+ *            typed        repeated               the prompt, at once
+ *      NONE -------> SENT ---------------> PROVEN -------------------> the command has ended
+ *                     ^                      |
+ *                     +----------------------+
+ *                       output, or once a prompt that took its time: a terminal repeats at once what is typed ahead,
+ *                       and the command had not ended
+ *
+ *            typed        repeated             said               the prompt
+ *      NONE -------> SENT --------> REPEATED ------------> PROVEN -----------> the command has ended
+ *                     ^                |
+ *                     +----------------+ output
  *
  * What stood before the repeated sentinel, and behind it, is kept until it is known which of the two it was.
  */
@@ -17,19 +23,34 @@
 
 #include "cli/cli_impl.h"
 
-#define DOUBTS_MAX 20
+#define PROMPT_TIME 0.1 /* seconds, and four round trips, from a repeated comment to the prompt */
+
+char *
+cli_sentinel(struct cli *cli, char says[CLI_PROOF_MAX])
+{
+	const struct platform *p = cli->platform;
+	char nonce[16];
+	char *text;
+
+	cli_nonce(cli, nonce);
+	says[0] = '\0';
+	if (p->sentinel_says != NULL) {
+		text = platform_expand(p->sentinel_says, "nonce", nonce);
+		snprintf(says, CLI_PROOF_MAX, "%.*s", (int)strcspn(text, "{"), text);
+		free(text);
+	}
+	return platform_expand(p->sentinel, "nonce", nonce);
+}
 
 bool
 cli_job_prove(struct cli *cli, bool bare)
 {
 	struct cli_job *job = &cli->job;
-	char nonce[16];
 	char *text;
 
 	if (cli->platform->sentinel == NULL)
 		return false;
-	cli_nonce(cli, nonce);
-	text = platform_expand(cli->platform->sentinel, "nonce", nonce);
+	text = cli_sentinel(cli, job->proof_says);
 	snprintf(job->proof_text, sizeof(job->proof_text), "%s", text);
 	free(text);
 	job->proof = CLI_PROOF_SENT;
@@ -39,6 +60,22 @@ cli_job_prove(struct cli *cli, bool bare)
 	job->typed_at = cli->now;
 	cli->changes++;
 	cli_type(cli, job->proof_text, strlen(job->proof_text));
+	return true;
+}
+
+bool
+cli_is_said(const char *says, const char *line, size_t size, size_t *before, int *status)
+{
+	size_t n = strlen(says), digits = 0;
+
+	while (size > 0 && line[size - 1] == ' ')
+		size--;
+	while (digits < size && digits < 9 && line[size - 1 - digits] >= '0' && line[size - 1 - digits] <= '9')
+		digits++;
+	if (n == 0 || digits == 0 || size < digits + n || memcmp(line + size - digits - n, says, n) != 0)
+		return false;
+	*before = size - digits - n;
+	*status = atoi(line + size - digits);
 	return true;
 }
 
@@ -94,21 +131,6 @@ cli_is_comment_answer(const struct cli *cli, const char *line, size_t size)
 	       pattern_list_matches(&p->prompt_context, line, size) || pattern_list_matches(&p->errors, line, size);
 }
 
-/* The sentinel stands behind a prompt, of which the first text bytes of the line are none. */
-static void
-repeated(struct cli *cli, const char *line, size_t text, size_t prompt)
-{
-	struct cli_job *job = &cli->job;
-
-	cli_context_part(cli, cli->prompt.mode);
-	for (size_t i = 0; i < cli->context_count; i++)
-		set_aside(cli, cli->context[i], cli->context_size[i]);
-	if (text < prompt)
-		set_aside(cli, line + text, prompt - text);
-	cli_context_clear(cli);
-	job->proof = CLI_PROOF_ECHOED;
-}
-
 /* The command went on: what was taken for its end is output. */
 static void
 doubt(struct cli *cli)
@@ -120,42 +142,115 @@ doubt(struct cli *cli)
 	cli_context_clear(cli);
 	job->proof = CLI_PROOF_SENT;
 	job->proof_passed = false;
-	job->proof_doubted = ++job->proof_doubts <= DOUBTS_MAX;
+	job->proof_doubted = true;
 }
 
-/* "textR1#! np-1": the text without a newline is output. */
+/* What stands before the sentinel, or before what it says: text without a newline, which is output, and the prompt. */
+static size_t
+part_before(struct cli *cli, const char *line, size_t size, size_t before)
+{
+	size_t text = prompt_at(cli, line, before);
+
+	if (text == before && cli_prompt_before(cli, line, size, line + before, size - before) == before)
+		text = 0;
+	if (text > 0 && cli->job.echo_seen) {
+		cli_held_flush(cli);
+		cli_context_flush(cli);
+		cli_output_line(cli, line, text, false);
+	}
+	return text;
+}
+
+static void
+set_context_aside(struct cli *cli)
+{
+	cli_context_part(cli, cli->prompt.mode);
+	for (size_t i = 0; i < cli->context_count; i++)
+		set_aside(cli, cli->context[i], cli->context_size[i]);
+	cli_context_clear(cli);
+}
+
+static void
+repeated(struct cli *cli, const char *line, size_t size, size_t before)
+{
+	struct cli_job *job = &cli->job;
+	bool says = job->proof_says[0] != '\0';
+	size_t text;
+
+	if (job->proof == CLI_PROOF_REPEATED && before > 0)
+		doubt(cli); /* it was typed ahead: only now does the shell read it */
+	if (job->proof == CLI_PROOF_SENT && cli->now - job->typed_at > CLI_QUIET_SILENT + 2 * cli->rtt)
+		cli_held_flush(cli); /* no log messages at a prompt: that would have read it at once */
+	text = part_before(cli, line, size, before);
+	/* Typed ahead into a running command it is echoed bare, and proves nothing. */
+	if (text == before && !job->proof_bare)
+		return;
+	set_context_aside(cli);
+	if (text < before)
+		set_aside(cli, line + text, before - text);
+	job->proof = says ? CLI_PROOF_REPEATED : CLI_PROOF_PROVEN;
+	job->proof_at = cli->now;
+}
+
+/* The shell has read the sentinel: what was set aside was its prompt. */
+static void
+said(struct cli *cli, const char *line, size_t size, size_t before, int status)
+{
+	struct cli_job *job = &cli->job;
+
+	part_before(cli, line, size, before);
+	buf_wipe(&job->aside);
+	cli_context_clear(cli);
+	job->status = status;
+	job->proof = CLI_PROOF_PROVEN;
+	job->proof_at = cli->now;
+}
+
 bool
 cli_proof_line(struct cli *cli, const char *line, size_t size)
 {
 	struct cli_job *job = &cli->job;
-	size_t before, text;
+	size_t before;
+	int status;
 
 	if (job->proof == CLI_PROOF_NONE)
 		return false;
-	if (!ends_with_sentinel(cli, line, size, &before)) {
-		if (job->proof == CLI_PROOF_SENT)
-			return false;
-		if (!cli_is_comment_answer(cli, line, size)) {
-			doubt(cli);
-			return false;
-		}
+	if (cli_is_said(job->proof_says, line, size, &before, &status)) {
+		said(cli, line, size, before, status);
+		return true;
+	}
+	if (ends_with_sentinel(cli, line, size, &before)) {
+		repeated(cli, line, size, before);
+		return true;
+	}
+	if (job->proof == CLI_PROOF_SENT) {
+		cli_output_lines(cli, &job->aside); /* of one that was doubted */
+		return false;
+	}
+	if (job->proof == CLI_PROOF_PROVEN && cli_is_comment_answer(cli, line, size)) {
 		job->proof_passed = job->proof_passed || prompt_prefix(&cli->prompt, line, size) > 0;
 		set_aside(cli, line, size);
 		cli_context_take(cli, line, size, false);
 		return true;
 	}
-	text = prompt_at(cli, line, before);
-	if (text == before && cli_prompt_before(cli, line, size, job->proof_text, strlen(job->proof_text)) == before)
-		text = 0;
-	if (text > 0 && job->echo_seen) {
-		if (job->proof == CLI_PROOF_ECHOED)
-			doubt(cli);
-		cli_held_flush(cli);
-		cli_context_flush(cli);
-		cli_output_line(cli, line, text, false);
-	}
-	/* Typed ahead into a running command it is echoed bare, and proves nothing. */
-	if (text < before || job->proof_bare)
-		repeated(cli, line, text, before);
-	return true;
+	if (job->proof == CLI_PROOF_PROVEN && job->proof_says[0] != '\0')
+		return false; /* of something in the background */
+	doubt(cli);
+	return false;
+}
+
+bool
+cli_proof_holds(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+
+	if (job->proof != CLI_PROOF_PROVEN)
+		return false;
+	if (job->proof_says[0] != '\0' || job->proof_bare || job->proof_passed || job->proof_again ||
+	    cli->now - job->proof_at <= PROMPT_TIME + 4 * cli->rtt)
+		return true;
+	/* A slow device, or a command that printed its prompt and goes on: two comments in a row tell. */
+	job->proof_again = true;
+	cli_job_prove(cli, false);
+	return false;
 }

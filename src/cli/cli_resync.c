@@ -16,11 +16,8 @@
 static void
 send_sentinel(struct cli *cli)
 {
-	char nonce[16];
-	char *text;
+	char *text = cli_sentinel(cli, cli->sync_says);
 
-	cli_nonce(cli, nonce);
-	text = platform_expand(cli->platform->sentinel, "nonce", nonce);
 	snprintf(cli->sync_text, sizeof(cli->sync_text), "%s", text);
 	free(text);
 	cli->sync_sent = true;
@@ -80,9 +77,14 @@ cli_resync_begin(struct cli *cli, bool gentle)
 void
 cli_resync_line(struct cli *cli, const char *line, size_t size)
 {
-	size_t typed = strlen(cli->sync_text);
+	size_t typed = strlen(cli->sync_text), before;
+	bool repeated = size >= typed && memcmp(line + size - typed, cli->sync_text, typed) == 0,
+	     says = cli->sync_says[0] != '\0';
+	int status;
 
-	if (cli->sync_sent && size >= typed && memcmp(line + size - typed, cli->sync_text, typed) == 0) {
+	if (!cli->sync_sent)
+		return;
+	if (says ? cli_is_said(cli->sync_says, line, size, &before, &status) : repeated) {
 		cli->sync_echoed = true;
 		cli_context_clear(cli);
 		return;
@@ -90,7 +92,7 @@ cli_resync_line(struct cli *cli, const char *line, size_t size)
 	if (!cli->sync_echoed)
 		return;
 	/* What runs went on behind the echo: the terminal's own, and no proof. */
-	if (!cli_is_comment_answer(cli, line, size)) {
+	if (!says && !cli_is_comment_answer(cli, line, size)) {
 		cli->sync_echoed = false;
 		cli_context_clear(cli);
 		return;

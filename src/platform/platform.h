@@ -146,6 +146,7 @@ struct platform {
 	struct pattern_list async;  /* PATTERN_START: lines that come by themselves, as log messages */
 	struct pattern_list redact; /* PATTERN_ANYWHERE, the secret is (?<end>...) or all of it: for transcripts */
 	char *sentinel;             /* a line without effect, holding {nonce}; NULL: there is none */
+	char *sentinel_says;        /* what it prints, holding {nonce} and {status} as its end; NULL: nothing */
 	bool prove;
 
 	/* Limits and habits. */

@@ -157,6 +157,7 @@ static const struct schema_row platform_keys[] = {
     {"async", PATTERNS(PATTERN_START), .offset = FIELD(platform, async)},
     {"redact", PATTERNS(PATTERN_ANYWHERE), .offset = FIELD(platform, redact)},
     {"sentinel", SCHEMA_TEXT, .offset = FIELD(platform, sentinel)},
+    {"sentinel_says", SCHEMA_TEXT, .offset = FIELD(platform, sentinel_says)},
     {"prove", SCHEMA_BOOL, .offset = FIELD(platform, prove)},
 
     {"exec", SCHEMA_WORD, .offset = FIELD(platform, exec), .words = execs},

@@ -387,6 +387,22 @@ check_config(const struct lint *l)
 	return 0;
 }
 
+/* The sentinel as it is repeated must not look like what it says. */
+static bool
+says_well(const struct platform *p)
+{
+	const char *status = strstr(p->sentinel_says, "{status}");
+	char *start;
+	bool differs;
+
+	if (status == NULL || status[strlen("{status}")] != '\0' || strstr(p->sentinel_says, "{nonce}") == NULL)
+		return false;
+	start = xstrndup(p->sentinel_says, (size_t)(status - p->sentinel_says));
+	differs = p->sentinel != NULL && strstr(p->sentinel, start) == NULL;
+	free(start);
+	return differs;
+}
+
 static int
 check_rest(const struct lint *l)
 {
@@ -397,6 +413,9 @@ check_rest(const struct lint *l)
 		    l->doc, where(l, "newline"), l->err, "`newline` must be \"\\n\", \"\\r\" or \"\\r\\n\"");
 	if (p->sentinel != NULL && strstr(p->sentinel, "{nonce}") == NULL)
 		return yamldoc_error(l->doc, where(l, "sentinel"), l->err, "`sentinel` must hold {nonce}");
+	if (p->sentinel_says != NULL && !says_well(p))
+		return yamldoc_error(l->doc, where(l, "sentinel_says"), l->err,
+		    "`sentinel_says` must hold {nonce} and end in {status}, and differ from what `sentinel` shows");
 	if (p->prove && p->sentinel == NULL)
 		return yamldoc_error(l->doc, where(l, "prove"), l->err, "`prove` needs a `sentinel`");
 	if (p->prompt_lines > 1 && p->prompt_context.count == 0)

@@ -230,6 +230,28 @@ login(struct dev *d, const char *prompt)
 	free(again);
 }
 
+/* Where the platform wants each command proven. */
+static void
+answer_proof(struct dev *d, const char *prompt)
+{
+	const char *says = d->platform->sentinel_says;
+	char *typed, *said, *status, *answer;
+
+	if (!d->platform->prove)
+		return;
+	typed = platform_expand(d->platform->sentinel, "nonce", "\\N");
+	said = platform_expand(says != NULL ? says : "", "nonce", "\\N");
+	status = platform_expand(said, "status", "0");
+	answer = xasprintf("%s\\r\\n%s%s%s", typed, status, says != NULL ? "\\r\\n" : "", prompt);
+	clidev_collect(d);
+	expect_line(d, typed);
+	say(d, answer);
+	free(typed);
+	free(said);
+	free(status);
+	free(answer);
+}
+
 /* The next command gets its own answer, in one round trip and without a timer, and nothing of the one before. */
 static void
 next_command(struct dev *d, const char *prompt)
@@ -247,6 +269,7 @@ next_command(struct dev *d, const char *prompt)
 	clidev_collect(d);
 	expect_line(d, "show clock");
 	say(d, answer);
+	answer_proof(d, prompt);
 	if (d->sent.len > 0)
 		clidev_fail(d, "next command: sent", "nothing more", clidev_visible(&d->sent));
 	clidev_check_event(d, result);

@@ -25,6 +25,7 @@
 #include "platform/platform.h"
 
 #define FILE_MAX (4u << 20)
+#define NONCE_SIZE 11   /* np-01234567 */
 #define LINE_PAUSE 0.05 /* seconds */
 #define CUT_PAUSE 0.02
 #define PROMPT_PAUSE 3.0
@@ -78,6 +79,8 @@ struct shell {
 	struct buf out;
 	struct cli_result result;
 	bool ended;
+	const struct platform *platform;
+	bool says; /* the sentinel, as `echo NONCE'':$?' does */
 };
 
 struct tally {
@@ -223,10 +226,15 @@ answer(struct shell *s, const char *text, size_t size)
 	const char *typed = (const char *)buf_head(sent);
 	size_t n = 0;
 
+	const char *nonce = NULL;
+
 	buf_init(&reply, 2 * FILE_MAX);
 	while (n < sent->len && typed[n] != '\n' && typed[n] != '\r')
 		n++;
+	if (s->says && n > NONCE_SIZE)
+		nonce = memmem(typed, n, "np-", 3);
 	if (buf_append(&reply, typed, n) < 0 || buf_append(&reply, "\r\n", 2) < 0 ||
+	    (nonce != NULL && buf_printf(&reply, "%.*s:0\r\n", NONCE_SIZE, nonce) < 0) ||
 	    buf_append(&reply, text, size) < 0 || buf_append(&reply, s->device->prompt, strlen(s->device->prompt)) < 0)
 		abort();
 	for (n = n < sent->len ? n + 1 : n; n < sent->len && typed[n] == '\n';)
@@ -243,6 +251,8 @@ login(struct shell *s, struct platforms *set)
 
 	if (options.platform == NULL)
 		abort();
+	s->platform = options.platform;
+	s->says = options.platform->sentinel_says != NULL;
 	s->now = 1000;
 	s->cli = cli_create(&options, s->now);
 	feed(s, s->device->prompt, strlen(s->device->prompt));
@@ -326,6 +336,11 @@ add_prompts(struct shell *s, const char *text, size_t size, struct buf *out)
 		line = line != NULL ? line + 1 : end;
 		if (p > text && draw(s, every) == 0) {
 			uint32_t shape = draw(s, ARRAY_SIZE(before));
+
+			/* A prompt, a log message and the prompt are what a log message at the prompt looks like. */
+			if (behind[shape][0] == '\0' &&
+			    pattern_list_matches(&s->platform->async, p, (size_t)(line - p)))
+				shape = 1;
 
 			if (buf_printf(out, "%s%s%s\n", before[shape], prompt_line(s), behind[shape]) < 0)
 				abort();

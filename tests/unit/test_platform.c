@@ -168,6 +168,8 @@ test_case_64_a_malformed_file_is_refused_with_its_line_and_what_to_do(void **sta
 		"dir/t.yaml:5: `ok`: the expression `(a+)+b` takes too long"},
 	    {MINIMAL "sentinel: '! x'\n", "`sentinel` must hold {nonce}"},
 	    {MINIMAL "prove: true\n", "`prove` needs a `sentinel`"},
+	    {MINIMAL "sentinel: 'echo {nonce}:$?'\nsentinel_says: '{nonce}:{status}'\n", "differ from what `sentinel`"},
+	    {MINIMAL "sentinel: '# {nonce}'\nsentinel_says: 'x{nonce}'\n", "end in {status}"},
 	    {MINIMAL "newline: ''\n", "`newline` must be"},
 	    {MINIMAL "prompt_lines: 2\n", "needs `prompt_context`"},
 	    {MINIMAL "idle: 10\nkeepalive_cli: 10\n", "dir/t.yaml:6: `keepalive_cli` must be below `idle`"},

@@ -240,7 +240,7 @@ take_result(struct request *r, const struct cli_result *result)
 		return;
 	}
 	r->end.has_status = true;
-	r->end.status = result->device_error ? 1 : 0;
+	r->end.status = result->device_error ? 1 : result->status;
 }
 
 static struct request *
