@@ -105,6 +105,7 @@ struct cli_job {
 	bool proof_passed;  /* the prompt came behind its echo, and log messages behind that */
 	bool proof_doubted; /* output came behind its echo: another one is wanted */
 	unsigned proof_doubts;
+	unsigned proof_asked, proof_said;
 	bool proof_again; /* it took too long to be believed at once */
 	struct buf aside; /* what stood around its echo: output, should more of that come */
 	double proof_at;  /* PROVEN since */

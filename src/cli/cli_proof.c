@@ -50,9 +50,13 @@ cli_job_prove(struct cli *cli, bool bare)
 
 	if (cli->platform->sentinel == NULL)
 		return false;
-	text = cli_sentinel(cli, job->proof_says);
-	snprintf(job->proof_text, sizeof(job->proof_text), "%s", text);
-	free(text);
+	/* What says something is asked the same again: it may have been eaten, or wait to be read. */
+	if (job->proof_asked == 0 || job->proof_says[0] == '\0') {
+		text = cli_sentinel(cli, job->proof_says);
+		snprintf(job->proof_text, sizeof(job->proof_text), "%s", text);
+		free(text);
+	}
+	job->proof_asked++;
 	job->proof = CLI_PROOF_SENT;
 	job->proof_bare = bare;
 	job->proof_rx = cli->stats.bytes_in;
@@ -201,8 +205,9 @@ said(struct cli *cli, const char *line, size_t size, size_t before, int status)
 	part_before(cli, line, size, before);
 	buf_wipe(&job->aside);
 	cli_context_clear(cli);
-	job->status = status;
-	job->proof = CLI_PROOF_PROVEN;
+	if (job->proof_said++ == 0)
+		job->status = status;
+	job->proof = job->proof_said < job->proof_asked ? CLI_PROOF_SENT : CLI_PROOF_PROVEN;
 	job->proof_at = cli->now;
 }
 
