@@ -535,6 +535,6 @@ main(int argc, char **argv)
 			failed += !ok;
 		}
 	}
-	platforms_unref(set);
+	platforms_destroy(set);
 	return failed > 0;
 }
