@@ -94,12 +94,19 @@ connect_checked(struct npclient *c, struct np_error *err)
 	return err->reason == REASON_CONNECT_FAILED ? ATTEMPT_ABSENT : ATTEMPT_FAILED;
 }
 
+/* Nobody listens: -1 when none is to be started, or none can be. */
 static int
 open_lock(const struct npclient *c, struct np_error *err)
 {
-	char *path = xasprintf("%s.start", c->path);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char *path;
+	int fd;
 
+	if (!c->start)
+		return error_set(err, REASON_CONNECT_FAILED, "no broker is running at %s", c->path);
+	if (c->default_path && paths_make_dir(c->path, err) == -1)
+		return -1;
+	path = xasprintf("%s.start", c->path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
 		error_set_errno(err, REASON_CONNECT_FAILED, "open the lock %s", path);
 	free(path);
@@ -132,66 +139,35 @@ start_once(struct npclient *c, struct np_error *err)
 /*
  * Of many clients that find no broker, one holds the lock and starts it; the others find it answering, or try in turn
  * when that one failed.
+ *
+ *   connect --absent--> open the lock, connect --absent--> the lock is ours: start, connect
+ *      |                                    --absent--> another's: wait, connect again
+ *      +--busy: wait, connect again
  */
-static int
-start_and_connect(struct npclient *c, struct np_error *err)
-{
-	int lock = open_lock(c, err), delay = 1;
-	enum attempt attempt = ATTEMPT_ABSENT;
-
-	if (lock == -1)
-		return -1;
-	for (;;) {
-		bool locked = flock(lock, LOCK_EX | LOCK_NB) == 0;
-
-		attempt = connect_checked(c, err);
-		if (attempt == ATTEMPT_CONNECTED || attempt == ATTEMPT_FAILED || npconnect_check_waiting(c, err) == -1)
-			break;
-		if (attempt == ATTEMPT_ABSENT && locked) {
-			attempt = start_once(c, err);
-			if (attempt == ATTEMPT_CONNECTED || attempt == ATTEMPT_FAILED)
-				break;
-		}
-		poll(NULL, 0, delay);
-		delay = delay < 20 ? delay * 2 : delay;
-	}
-	close(lock);
-	return attempt == ATTEMPT_CONNECTED ? 0 : -1;
-}
-
-static int
-no_broker(const struct npclient *c, struct np_error *err)
-{
-	return error_set(err, REASON_CONNECT_FAILED, "no broker is running at %s", c->path);
-}
-
 int
 npconnect_until_deadline(struct npclient *c, struct np_error *err)
 {
-	int delay = 1;
+	enum attempt attempt;
+	int lock = -1, delay = 0;
 
-	for (;;) {
-		enum attempt attempt = connect_checked(c, err);
+	for (;; poll(NULL, 0, delay), delay = delay < 20 ? delay * 2 + 1 : delay) {
+		bool ours = lock != -1 && flock(lock, LOCK_EX | LOCK_NB) == 0;
 
-		switch (attempt) {
-		case ATTEMPT_CONNECTED:
-			return 0;
-		case ATTEMPT_FAILED:
-			return -1;
-		case ATTEMPT_ABSENT:
-			if (!c->start)
-				return no_broker(c, err);
-			if (c->default_path && paths_make_dir(c->path, err) == -1)
-				return -1;
-			return start_and_connect(c, err);
-		case ATTEMPT_BUSY:
-			break;
+		attempt = connect_checked(c, err);
+		if (attempt == ATTEMPT_ABSENT && lock == -1) {
+			lock = open_lock(c, err);
+			attempt = lock != -1 ? attempt : ATTEMPT_FAILED;
 		}
+		if (attempt == ATTEMPT_ABSENT && ours)
+			attempt = start_once(c, err);
+		if (attempt == ATTEMPT_CONNECTED || attempt == ATTEMPT_FAILED)
+			break;
 		if (npconnect_check_waiting(c, err) == -1)
-			return -1;
-		poll(NULL, 0, delay);
-		delay = delay < 50 ? delay * 2 : delay;
+			break;
 	}
+	if (lock != -1)
+		close(lock);
+	return attempt == ATTEMPT_CONNECTED ? 0 : -1;
 }
 
 int

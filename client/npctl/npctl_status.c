@@ -86,14 +86,14 @@ fill_error(char *out, size_t size, const cJSON *device)
 static void
 fill_note(char *out, size_t size, const cJSON *d)
 {
-	const char *order = npjson_true(d, "disabled") ? "disabled" : npjson_true(d, "draining") ? "draining" : NULL;
+	const char *order = npstatus_order(d);
 	char said[CELL_MAX - 16], *p = out;
 
 	npjson_text(d, "text", said, sizeof(said));
 	if (order != NULL && npjson_string(d, "text") != NULL)
 		snprintf(out, size, "%s: %s", order, said);
 	else
-		snprintf(out, size, "%s", order != NULL ? order : npjson_true(d, "paused") ? "paused" : "");
+		snprintf(out, size, "%s", order != NULL ? order : "");
 	if (!cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(d, "last_error")))
 		return;
 	p += strlen(p);
