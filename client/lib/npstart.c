@@ -23,10 +23,6 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-#ifndef NETPULSED_PATH
-#define NETPULSED_PATH "/usr/sbin/netpulsed"
-#endif
-
 #define STARTUP_FD 3
 #define IDLE_EXIT_SECONDS "600"
 #define REPORT_MAX 1024

@@ -10,10 +10,6 @@
 #include "top/nptop.h"
 #endif
 
-#ifndef NETPULSE_VERSION
-#define NETPULSE_VERSION "0"
-#endif
-
 /* top alone needs curses, and so it stays out of what the tests and npexec link. */
 static int
 run(const struct npctl_options *options)

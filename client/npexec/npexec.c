@@ -7,10 +7,6 @@
 #include "npexec/npexec_report.h"
 #include "lib/npstdio.h"
 
-#ifndef NETPULSE_VERSION
-#define NETPULSE_VERSION "0"
-#endif
-
 int
 main(int argc, char **argv)
 {

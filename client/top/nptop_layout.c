@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "lib/npstatus.h"
-#include "top/nptop_view.h"
 
 /* Bars of the totals. */
 #define TOTALS_GRAPH 20

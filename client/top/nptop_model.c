@@ -12,7 +12,6 @@
 
 #include "lib/npjson.h"
 #include "lib/npstatus.h"
-#include "top/nptop_view.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 

@@ -1,6 +1,6 @@
 /*
  * What `npctl top` knows: samples of the broker's status go in, devices with their rates and their past come out; how
- * they are listed is in nptop_view.h.  Pure: time is an argument.
+ * they are listed is nptop_view.c's.  Pure: time is an argument.
  *
  * The model owns all its devices; pointers to them are valid until the next nptop_model_update().
  */
@@ -81,5 +81,38 @@ void nptop_model_finish(struct nptop_model *m);
 int nptop_model_update(struct nptop_model *m, const cJSON *status, double now, struct np_error *err) NP_MUST_CHECK;
 /* The device of that name and ordinal, or NULL. */
 struct nptop_device *nptop_model_find(const struct nptop_model *m, const char *name, size_t ordinal);
+
+/* ---- nptop_view.c ---- */
+
+/*
+ * The list of `npctl top`: which devices of the model are shown, in which order, where the cursor is and which part of
+ * the list is on the screen.  Pure.
+ *
+ * The cursor stays on its device when rows move, so that a key never hits another one.  Until it is moved for the first
+ * time, and after nptop_view_home(), it stays on the first row instead.
+ */
+
+/* How the list is sorted. */
+void nptop_view_sort(struct nptop_model *m, enum nptop_sort sort, bool reverse);
+const char *nptop_sort_name(enum nptop_sort sort);
+/* Shows only devices whose name, place, state or error contains text, in upper or lower case; "" shows all. */
+void nptop_view_filter(struct nptop_model *m, const char *text);
+
+/* The device under the cursor, NULL in an empty list. */
+struct nptop_device *nptop_view_current(const struct nptop_model *m);
+/* Its index; 0 in an empty list. */
+size_t nptop_view_cursor(const struct nptop_model *m);
+/* Moves the cursor by so many rows, stopping at the ends; beyond the first row it is as after nptop_view_home(). */
+void nptop_view_move(struct nptop_model *m, long rows);
+void nptop_view_home(struct nptop_model *m);
+void nptop_view_end(struct nptop_model *m);
+/* Sets top so that the cursor is among rows rows of the screen and none of them is empty without need. */
+void nptop_view_scroll(struct nptop_model *m, size_t rows);
+
+/*
+ * For nptop_model.c, after devices came and went.  had: the cursor was on a device, at this index; when that has gone,
+ * or is shown no longer, its neighbour takes its place.
+ */
+void nptop_view_rebuild(struct nptop_model *m, bool had, size_t cursor);
 
 #endif

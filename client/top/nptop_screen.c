@@ -17,7 +17,6 @@
 #include <wchar.h>
 
 #include "top/nptop_layout.h"
-#include "top/nptop_view.h"
 #include "base/text.h"
 
 /* Last, for their macros are plain words. */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "top/nptop_view.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 

@@ -1,5 +1,5 @@
 /* Order, filter, cursor and scrolling of the list.  Owns the array of the view, not the devices in it. */
-#include "top/nptop_view.h"
+#include "top/nptop_model.h"
 
 #include <stdio.h>
 #include <stdlib.h>

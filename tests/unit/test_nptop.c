@@ -13,7 +13,6 @@
 #include "base/compiler.h"
 #include "top/nptop_layout.h"
 #include "top/nptop_model.h"
-#include "top/nptop_view.h"
 #include "base/xalloc.h"
 
 /* ---- statuses ---- */

@@ -11,7 +11,6 @@
 
 #include "base/compiler.h"
 #include "top/nptop_ui.h"
-#include "top/nptop_view.h"
 #include "base/text.h"
 
 static const char whole[] =
