@@ -64,17 +64,6 @@ on_accept(int fd, pid_t pid, void *arg)
 
 /* ---- the turn and the tick ---- */
 
-static void
-free_ended(struct broker *b)
-{
-	struct request *r;
-
-	while ((r = TAILQ_FIRST(&b->ended)) != NULL) {
-		TAILQ_REMOVE(&b->ended, r, link);
-		request_free(r);
-	}
-}
-
 /* What is due is seen at the end of the turn. */
 static void
 on_reload_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w NP_UNUSED, int revents NP_UNUSED)
@@ -124,7 +113,7 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 {
 	struct broker *b = w->data;
 
-	free_ended(b);
+	requests_free(b);
 	if (!TAILQ_EMPTY(&b->syncs))
 		broker_syncs_answer(b);
 	broker_reloads_due(b);
@@ -176,8 +165,7 @@ on_connector_done(struct connect_result *result, void *arg)
 {
 	struct broker *b = arg;
 
-	if (!jobs_done(&b->jobs, result) && !broker_show_done(b, result))
-		(void)broker_test_resolved(b, result);
+	(void)jobs_done(&b->jobs, result);
 }
 
 static void
@@ -241,7 +229,6 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	ev_init(&b->reload_clock, on_reload_clock);
 	TAILQ_INIT(&b->waits);
 	steer_rules_init(&b->rules);
-	TAILQ_INIT(&b->shows);
 	b->events = reports_create(loop);
 	b->clients = clients_create(loop, &client_callbacks, b);
 	audit_configure(b->events, config->audit_log);
@@ -324,10 +311,9 @@ broker_destroy(struct broker *b)
 	while ((devices_counts(b->devices)->sessions > 0 || clients_count(b->clients) > 0) && clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
 	drop_peers(b);
-	free_ended(b);
+	requests_free(b);
 	devices_drop_questions(b->devices); /* whoever answers must still be there */
 	connector_destroy(b->connector);
-	broker_shows_free(b);
 	devices_destroy(b->devices);
 	jobs_finish(&b->jobs);
 	broker_waits_finish(b);

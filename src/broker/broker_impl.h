@@ -16,12 +16,13 @@
 #include "serve/listener.h"
 #include "broker/verb/verb.h"
 #include "broker/broker.h"
+#include "broker/client/answer.h"
 #include "broker/client/client.h"
 #include "base/hashtab.h"
 #include "broker/device/device.h"
 #include "broker/link/link.h"
 #include "broker/report/report.h"
-#include "broker/request/request_impl.h"
+#include "broker/request/request.h"
 #include "broker/steer/steer.h"
 #include <cjson/cJSON.h>
 #include <ev.h>
@@ -50,7 +51,6 @@ struct broker {
 	struct steer_waits waits;
 	bool idle_due;  /* sessions have ended: nothing may be left to do */
 	bool waits_due; /* something has ended that somebody may wait for */
-	TAILQ_HEAD(, broker_show) shows;
 	int requests_count;
 	int requests_queued; /* kept by request_move(): those of clients that wait, also for their own lines */
 	uint64_t next_id;    /* sessions, requests, peers: one row of numbers, so that no two things share one */

@@ -11,20 +11,6 @@
 
 /* ---- a drain ---- */
 
-/* Requests that a drain waits for; leases of jump hosts live as long as the sessions behind them and do not count. */
-static int
-commands_left(const struct broker *b)
-{
-	const struct request *r;
-	int count = 0;
-
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->kind->works)
-			count++;
-	}
-	return count;
-}
-
 /* The listener goes last, so that who asks while we drain gets an answer and not a second broker. */
 static void
 finish(struct broker *b)
@@ -58,19 +44,8 @@ finish_when_read(struct broker *b)
 void
 broker_stop_turn(struct broker *b)
 {
-	if (b->stopping && !b->finished && commands_left(b) == 0)
+	if (b->stopping && !b->finished && requests_working(b) == 0)
 		finish_when_read(b);
-}
-
-static void
-fail_waiting(struct broker *b, const struct np_error *err)
-{
-	struct request *r, *next;
-
-	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
-		if (r->state == REQUEST_QUEUED || r->state == REQUEST_GATHERING)
-			request_fail(r, err);
-	}
 }
 
 static void
@@ -104,7 +79,7 @@ broker_stop(struct broker *b, bool now)
 	report_stopping(b->events, b->stopping || now);
 	devices_rest(b->devices); /* what ends or drains opens nothing for persistent devices any more */
 	error_set(&err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
-	fail_waiting(b, &err);
+	requests_fail_waiting(b, &err);
 	unhold_all(b);
 	if (b->stopping || now) {
 		b->stopping = b->at_once = true;
@@ -113,7 +88,7 @@ broker_stop(struct broker *b, bool now)
 		return;
 	}
 	b->stopping = true;
-	log_info("broker", "draining: %d commands run", commands_left(b));
+	log_info("broker", "draining: %d commands run", requests_working(b));
 	if (b->config->drain_timeout > 0) {
 		ev_timer_init(&b->drain, on_drain_over, b->config->drain_timeout, 0);
 		b->drain.data = b;
@@ -173,9 +148,9 @@ broker_end_everything(struct broker *b, double deadline)
 	if (!b->at_once)
 		log_out_shells(b, clock_now() + GOODBYE_SECONDS);
 	end_sessions(b);
-	while (
-	    (commands_left(b) > 0 || (devices_counts(b->devices)->sessions > 0 && !TAILQ_EMPTY(&b->events->watches))) &&
-	    clock_now() < deadline)
+	while ((requests_working(b) > 0 ||
+		   (devices_counts(b->devices)->sessions > 0 && !TAILQ_EMPTY(&b->events->watches))) &&
+	       clock_now() < deadline)
 		ev_run(b->loop, EVRUN_ONCE);
 	clients_close(b->clients, false);
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Keeps the walls of the tree:
 #
-#   - a file includes only its own folder and the folders that its folder's rule names;
+#   - a file includes only its own folder and the folders that its folder's rule names, and of src/broker/NOUN no *_impl.h;
 #   - the libraries of the outside world are used only in the folders whose rule names them (and, where a rule lists
 #     files behind a library, only in those);
 #   - no header brings a library along for a file that may not use it (ev excepted, whose types stand in structures):
@@ -53,7 +53,6 @@ client/top       : client/lib src/wire : cjson curses=nptop_screen
 
 # A circle that is larger than four files: one of its files, and how many there are.
 circles='
-src/broker/request/request 7
 '
 
 cd "$srcdir" || exit 99
@@ -121,6 +120,8 @@ function check_include(header,   other, top) {
 		return
 	if (!may_use(folder, top other))
 		complain(folder " may not use " top other ": " header)
+	if (header ~ /^broker\/.*\/.*_impl\.h$/ && index(folder "/", top other "/") != 1)
+		complain(header " is for " top other " alone")
 	includes[path] = includes[path] " " top header
 }
 

@@ -42,12 +42,6 @@ job_forget(struct jobs *jobs, struct job *j)
 }
 
 void
-jobs_finish(struct jobs *jobs)
-{
-	hashtab_finish(&jobs->table);
-}
-
-void
 jobs_answer(struct jobs *jobs, uint64_t job, uint64_t prompt, struct secret *value)
 {
 	(void)connector_answer(jobs->connector, job, prompt, value);
@@ -63,6 +57,21 @@ jobs_done(struct jobs *jobs, struct connect_result *result)
 	job_forget(jobs, j);
 	j->events->done(j, result);
 	return true;
+}
+
+void
+jobs_finish(struct jobs *jobs)
+{
+	struct connect_result ended = {.err = {.reason = REASON_SHUTTING_DOWN, .text = "the broker ends"}};
+
+	for (size_t i = 0; i < jobs->table.size; i++) {
+		while (jobs->table.slots[i] != NULL) {
+			struct job *j = NP_CONTAINER(jobs->table.slots[i], struct job, entry);
+			ended.id = j->id;
+			(void)jobs_done(jobs, &ended);
+		}
+	}
+	hashtab_finish(&jobs->table);
 }
 
 void

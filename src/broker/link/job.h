@@ -37,6 +37,7 @@ struct jobs {
 };
 
 void jobs_init(struct jobs *jobs, struct connector *connector);
+/* Those that are left end, failed. */
 void jobs_finish(struct jobs *jobs);
 
 void job_submit(struct jobs *jobs, struct job *j, const struct attempt *attempt);

@@ -1,16 +1,31 @@
 /*
- * Requests as objects: created, found, answered, ended, freed.  What they run is request_exec.c's.
+ * Requests as objects: created, found, shown, moved from state to state, freed.  What they run is request_exec.c's,
+ * their end request_end.c's.
  */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
 #include "wire/json.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "base/xalloc.h"
+
+static const char *const state_names[] = {
+    [REQUEST_MADE] = "made",
+    [REQUEST_GATHERING] = "gathering",
+    [REQUEST_QUEUED] = "queued",
+    [REQUEST_RUNNING] = "running",
+    [REQUEST_FLUSHING] = "flushing",
+    [REQUEST_ENDED] = "ended",
+};
+
+/* ---- what it is ---- */
+
+uint64_t
+request_id(const struct request *r)
+{
+	return r->uid;
+}
 
 const char *
 request_device(const struct request *r)
@@ -18,104 +33,87 @@ request_device(const struct request *r)
 	return r->dev != NULL ? device_settings(r->dev)->name : NULL;
 }
 
-/* ---- what the device says to who waits for it ---- */
-
-struct request *
-request_of_waiter(struct waiter *w)
+const struct device *
+request_dev(const struct request *r)
 {
-	return NP_CONTAINER(w, struct request, waiter);
+	return r->dev;
 }
 
-static void
-on_assigned(struct waiter *w, struct link *link)
+bool
+request_is_of(const struct request *r, const struct client *client)
 {
-	request_assigned(request_of_waiter(w), link);
+	return r->answer.client == client;
 }
 
-static void
-on_failed(struct waiter *w, const struct np_error *err)
+enum broker_want
+request_want(const struct request_kind *kind, const struct exec_params *params)
 {
-	request_fail(request_of_waiter(w), err);
+	if (kind->want != WANT_ANY)
+		return kind->want;
+	if (params->kind != EXEC_COMMAND)
+		return WANT_CHANNEL;
+	return params->enable ? WANT_SHELL : WANT_ANY;
 }
 
-static void
-on_notice(struct waiter *w, const char *text)
+/* How the commands of a request run: asked here and nowhere else. */
+const struct drive *
+request_drive(const struct request *r)
 {
-	request_notice(request_of_waiter(w), text);
+	return device_platform(r->dev) != NULL ? &drive_shell : &drive_channel;
 }
 
-static struct waiter *
-find_audience(struct waiter *w, int depth NP_UNUSED)
+void
+request_give_up(struct request *r, enum np_reason reason, const char *text)
 {
-	const struct request *r = request_of_waiter(w);
-
-	return r->answer.client != NULL && r->params.interactive ? w : NULL;
+	if (r->abort.reason == REASON_NONE && r->state == REQUEST_RUNNING)
+		request_drive(r)->give_up(r, reason, text);
 }
 
-static void
-on_ask(struct waiter *w, const struct question *q)
-{
-	const struct request *r = request_of_waiter(w);
-	cJSON *params = cJSON_CreateObject();
+/* ---- states ---- */
 
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
-	cJSON_AddNumberToObject(params, "prompt_id", (double)q->prompt_id);
-	cJSON_AddStringToObject(params, "device", q->device);
-	cJSON_AddStringToObject(params, "kind", q->kind);
-	cJSON_AddStringToObject(params, "text", q->text);
-	cJSON_AddBoolToObject(params, "echo", q->echo);
-	client_notify(r->answer.client, "prompt", params);
-}
+#define TO(state) (1u << (state))
 
-static void
-on_answered(struct waiter *w, struct secret *value)
-{
-	request_cli_answer(request_of_waiter(w), value);
-}
-
-static const struct waiter_ops waiter_callbacks = {
-    .assigned = on_assigned,
-    .failed = on_failed,
-    .notice = on_notice,
-    .audience = find_audience,
-    .ask = on_ask,
-    .answered = on_answered,
+static const unsigned moves[] = {
+    [REQUEST_MADE] = TO(REQUEST_GATHERING) | TO(REQUEST_QUEUED) | TO(REQUEST_RUNNING) | TO(REQUEST_ENDED),
+    [REQUEST_GATHERING] = TO(REQUEST_QUEUED) | TO(REQUEST_ENDED),
+    [REQUEST_QUEUED] = TO(REQUEST_RUNNING) | TO(REQUEST_FLUSHING) | TO(REQUEST_ENDED),
+    [REQUEST_RUNNING] = TO(REQUEST_QUEUED) | TO(REQUEST_FLUSHING) | TO(REQUEST_ENDED),
+    [REQUEST_FLUSHING] = TO(REQUEST_QUEUED) | TO(REQUEST_RUNNING) | TO(REQUEST_ENDED),
+    [REQUEST_ENDED] = 0,
 };
 
-/* ---- what its client tells ---- */
-
-static void
-on_cancel(struct answer *a)
+static int
+waits(enum request_state state)
 {
-	request_cancel(NP_CONTAINER(a, struct request, answer), true);
+	return state == REQUEST_QUEUED || state == REQUEST_GATHERING;
 }
 
-static void
-on_left(struct answer *a)
+/* A move that is not in the table is a fault of ours: it is said, and not made. */
+void
+request_move(struct request *r, enum request_state state)
 {
-	request_cancel(NP_CONTAINER(a, struct request, answer), false);
-}
+	const char *name = r->dev != NULL ? device_settings(r->dev)->name : "?";
 
-static void
-on_drained(struct answer *a)
-{
-	request_pump(NP_CONTAINER(a, struct request, answer));
-}
-
-static const struct answer_ops request_answer = {
-    .kind = ANSWER_REQUEST, .cancel = on_cancel, .left = on_left, .drained = on_drained};
-/* A test waits in no queue. */
-static const struct answer_ops test_answer = {
-    .kind = ANSWER_REQUEST, .bounded = true, .cancel = on_cancel, .left = on_left, .drained = on_drained};
-
-struct request *
-request_of_answer(struct answer *a)
-{
-	return a != NULL && a->ops->kind == ANSWER_REQUEST ? NP_CONTAINER(a, struct request, answer) : NULL;
+	if (r->state == state)
+		return;
+	if ((moves[r->state] & TO(state)) == 0) {
+		log_error("request", "%s: request %llu cannot go from %s to %s", name, (unsigned long long)r->uid,
+		    state_names[r->state], state_names[state]);
+		return;
+	}
+	log_debug("request", "%s: request %llu: %s -> %s", name, (unsigned long long)r->uid, state_names[r->state],
+	    state_names[state]);
+	r->broker->requests_queued += waits(state) - waits(r->state);
+	if (r->answer.client != NULL)
+		client_note_waiting(r->answer.client, waits(state) - waits(r->state));
+	if ((state == REQUEST_GATHERING) != (r->state == REQUEST_GATHERING))
+		device_gather(&r->waiter, state == REQUEST_GATHERING);
+	r->state = state;
 }
 
 /* ---- life ---- */
 
+/* It is one of the device from now on. */
 void
 request_enter(struct request *r, struct device *dev)
 {
@@ -124,17 +122,17 @@ request_enter(struct request *r, struct device *dev)
 }
 
 struct request *
-request_create(struct broker *b, const struct request_kind *kind, struct client *peer, const struct message_id *id)
+request_create(struct broker *b, const struct request_kind *kind, struct client *client, const struct message_id *id)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 
 	r->broker = b;
 	r->uid = r->waiter.pool.id = broker_next_id(b);
-	r->waiter.ops = &waiter_callbacks;
+	r->waiter.ops = &request_waiter_ops;
 	r->lease.events = &request_lease_events;
 	r->kind = kind;
 	r->state = REQUEST_MADE;
-	answer_begin(&r->answer, peer, id, kind->bounded ? &test_answer : &request_answer);
+	answer_begin(&r->answer, client, id, kind->bounded ? &request_bounded_ops : &request_answer_ops);
 	r->received = clock_now();
 	r->params.queue_timeout = r->params.timeout = -1;
 	r->params.first_byte_timeout = r->params.idle_timeout = -1;
@@ -150,19 +148,12 @@ request_create(struct broker *b, const struct request_kind *kind, struct client 
 }
 
 void
-request_detach_peer(struct request *r)
+request_detach_client(struct request *r)
 {
 	if (r->answer.client != NULL)
 		client_note_unread(r->answer.client, -(ptrdiff_t)(r->tails[0].len + r->tails[1].len));
 	answer_end(&r->answer);
 	r->waiter.holder = NULL;
-}
-
-/* How the commands of a request run: asked here and nowhere else. */
-const struct drive *
-request_drive(const struct request *r)
-{
-	return device_platform(r->dev) != NULL ? &drive_shell : &drive_channel;
 }
 
 void
@@ -173,33 +164,7 @@ request_release_lease(struct request *r)
 	link_release(&r->lease, keeps ? client_holder(r->answer.client) : NULL);
 }
 
-/* The last thing that happens to a request; it is freed at the end of the turn. */
-void
-request_ended(struct request *r)
-{
-	struct broker *b = r->broker;
-
-	if (r->state == REQUEST_ENDED)
-		return;
-	request_move(r, REQUEST_ENDED);
-	ev_timer_stop(b->loop, &r->clock);
-	device_unwait(&r->waiter);
-	question_drop(&r->waiter);
-	request_release_lease(r);
-	request_detach_peer(r);
-	request_report_ended(r);
-	if (r->dev != NULL) {
-		device_served(r->dev);
-	}
-	questions_reassign(b->devices, r->uid);
-	device_enter(NULL, &r->waiter);
-	broker_note_end(b);
-	TAILQ_REMOVE(&b->requests, r, link);
-	b->requests_count--;
-	TAILQ_INSERT_TAIL(&b->ended, r, link);
-}
-
-void
+static void
 request_free(struct request *r)
 {
 	for (int i = 0; i < 2; i++) {
@@ -208,58 +173,112 @@ request_free(struct request *r)
 		buf_free(&r->captured[i]);
 	}
 	exec_params_finish(&r->params);
-	request_cli_free(r);
+	free(r->cli.answers);
+	buf_wipe(&r->cli.text); /* configuration may hold secrets */
 	redact_unref(r->known);
 	free(r);
 }
 
-/* ---- answers ---- */
+/* ---- all of them ---- */
 
-/* Commands before this one have had their results: what stopped the rest is the result of the next. */
-static void
-fail_rest(struct request *r, const struct np_error *err)
+struct request *
+request_next(const struct broker *b, const struct request *after)
 {
-	device_unwait(&r->waiter);
-	question_drop(&r->waiter);
-	request_move(r, REQUEST_FLUSHING);
-	r->abort = *err;
-	memset(&r->end, 0, sizeof(r->end));
-	buf_free(&r->captured[0]);
-	buf_free(&r->captured[1]);
-	r->cli.prompt[0] = r->cli.mode[0] = r->cli.device_error[0] = '\0';
-	r->failed++;
-	r->rest_failed = true;
-	request_report_command(r);
-	request_send_result(r);
-	request_stop(r);
+	return after != NULL ? TAILQ_NEXT(after, link) : TAILQ_FIRST(&b->requests);
+}
+
+struct request *
+request_by_id(const struct broker *b, uint64_t id)
+{
+	struct request *r;
+
+	TAILQ_FOREACH (r, &b->requests, link) {
+		if (r->uid == id)
+			return r;
+	}
+	return NULL;
+}
+
+int
+requests_working(const struct broker *b)
+{
+	const struct request *r;
+	int count = 0;
+
+	TAILQ_FOREACH (r, &b->requests, link)
+		count += r->kind->works;
+	return count;
 }
 
 void
-request_fail(struct request *r, const struct np_error *err)
+requests_free(struct broker *b)
 {
-	if (r->state == REQUEST_ENDED || r->stopped)
-		return;
-	log_info("request", "%s: request %llu: %s: %s", request_device(r) != NULL ? request_device(r) : "?",
-	    (unsigned long long)r->uid, reason_name(err->reason), err->text);
-	if (r->index > 0) {
-		fail_rest(r, err);
-		return;
+	struct request *r;
+
+	while ((r = TAILQ_FIRST(&b->ended)) != NULL) {
+		TAILQ_REMOVE(&b->ended, r, link);
+		request_free(r);
 	}
+}
+
+cJSON *
+request_json(const struct request *r, double now)
+{
+	cJSON *o = cJSON_CreateObject();
+	bool queued = r->state == REQUEST_QUEUED;
+
+	cJSON_AddNumberToObject(o, "id", (double)r->uid);
 	if (r->answer.client != NULL)
-		client_error(r->answer.client, &r->answer.id, err, request_device(r));
-	request_report_failed(r, err);
-	request_ended(r);
+		cJSON_AddNumberToObject(o, "peer", (double)client_id(r->answer.client));
+	else
+		cJSON_AddNullToObject(o, "peer");
+	cJSON_AddStringToObject(o, "device", request_device(r));
+	cJSON_AddStringToObject(o, "kind", r->kind->name);
+	cJSON_AddStringToObject(o, "state", queued ? "queued" : "running");
+	cJSON_AddNumberToObject(o, "age", json_tenths(now - r->received));
+	cJSON_AddNumberToObject(o, "queue_ms", json_tenths(((queued ? now : r->assigned) - r->received) * 1000));
+	cJSON_AddNumberToObject(o, "index", (double)r->index);
+	cJSON_AddNumberToObject(o, "count", (double)r->params.commands_count);
+	if (r->lease.link != NULL)
+		cJSON_AddNumberToObject(o, "session", (double)link_id(r->lease.link));
+	else
+		cJSON_AddNullToObject(o, "session");
+	cJSON_AddNumberToObject(o, "bytes_in", (double)r->bytes_in);
+	cJSON_AddNumberToObject(o, "bytes_out", (double)r->bytes_out);
+	return o;
+}
+
+/* ---- what its client is told ---- */
+
+cJSON *
+request_note(const struct request *r)
+{
+	cJSON *params;
+
+	if (r->answer.client == NULL)
+		return NULL;
+	params = cJSON_CreateObject();
+	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
+	return params;
+}
+
+cJSON *
+request_note_command(const struct request *r)
+{
+	cJSON *params = request_note(r);
+
+	if (params != NULL && r->params.batch)
+		cJSON_AddNumberToObject(params, "index", (double)r->index);
+	return params;
 }
 
 void
 request_notice(struct request *r, const char *text)
 {
-	cJSON *params;
+	cJSON *params = request_note(r);
 
-	if (r->answer.client == NULL)
+	if (params == NULL)
 		return;
-	params = cJSON_CreateObject();
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
 	cJSON_AddStringToObject(params, "text", text);
 	client_notify(r->answer.client, "notice", params);
 }

@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 
@@ -238,11 +238,6 @@ channel_resize(struct request *r)
 		chan_resize(r->chan, r->params.cols, r->params.rows);
 }
 
-static void
-channel_describe(cJSON *o NP_UNUSED, const struct request *r NP_UNUSED)
-{
-}
-
 const struct drive drive_channel = {
     .start = channel_start,
     .pump = channel_pump,
@@ -255,5 +250,4 @@ const struct drive drive_channel = {
     .may_repeat = channel_may_repeat,
     .client_is_slow =
 	request_release_lease, /* its channel has gone: others may have one, and so may the next command */
-    .describe = channel_describe,
 };

@@ -2,15 +2,10 @@
  * The verb `config`: gathers all lines before anything is asked of the device, then runs them as one transaction of the
  * driver and tells what became of each.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/text.h"
-#include "base/xalloc.h"
 
 /* ---- the lines ---- */
 
@@ -70,7 +65,7 @@ config_run(struct request *r, struct np_error *err)
 	    .size = r->cli.text.len,
 	    .answers = request_shell_answers(r),
 	    .answers_count = r->params.answers_count,
-	    .limits = request_shell_limits(r),
+	    .limits = request_limits(r),
 	    .keep_going = r->params.keep_going,
 	    .dry_run = r->params.dry_run,
 	    .save = r->params.save,
@@ -84,9 +79,8 @@ config_run(struct request *r, struct np_error *err)
 static void
 send_lines(struct request *r, size_t line, size_t last, size_t count, const char *status, const char *text)
 {
-	cJSON *params = cJSON_CreateObject();
+	cJSON *params = request_note(r);
 
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
 	cJSON_AddNumberToObject(params, "index", (double)line);
 	if (last > line) {
 		cJSON_AddNumberToObject(params, "last", (double)last);
@@ -191,7 +185,6 @@ const struct request_kind request_config = {
     .begin = config_begin,
     .input = config_input,
     .eof = config_eof,
-    .assigned = request_run,
     .run = config_run,
     .pump = config_pump,
     .line = config_line,

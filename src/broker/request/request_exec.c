@@ -3,14 +3,12 @@
  * back to the queue with what was not sent.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
 #include "broker/client/holder.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/xalloc.h"
 
 /* Back to its place in the queue, before its next command has been sent. */
 static void
@@ -127,8 +125,8 @@ go_elsewhere(struct request *r)
 }
 
 /* All output has reached the client (or nobody wants it): the result, then the next command or the end. */
-void
-request_command_finish(struct request *r)
+static void
+finish_command(struct request *r)
 {
 	bool more = another_follows(r);
 
@@ -149,6 +147,26 @@ request_command_finish(struct request *r)
 		return;
 	}
 	request_stop(r);
+}
+
+/* Results may be large (`capture`) or many (`commands`): they wait for a slow client as streams do. */
+static bool
+result_has_room(const struct request *r)
+{
+	return r->answer.client == NULL || r->cancelled || client_room(r->answer.client) > 0;
+}
+
+void
+request_pump(struct request *r)
+{
+	if (r->kind->pump != NULL)
+		r->kind->pump(r);
+	if (r->stopped)
+		request_tell_rest(r);
+	else if (r->state == REQUEST_RUNNING)
+		request_drive(r)->pump(r);
+	else if (r->state == REQUEST_FLUSHING && request_pump_tails(r) && result_has_room(r))
+		finish_command(r);
 }
 
 /* ---- from the pool ---- */
@@ -181,7 +199,6 @@ request_submit(struct request *r)
 	w->pool.party = r->answer.client != NULL ? client_id(r->answer.client) : r->uid;
 	w->pool.fresh = r->params.fresh;
 	w->interactive = r->params.interactive;
-	w->opens = r->opens;
 	w->takes_held = !r->kind->opens;
 	w->records = r->kind->records;
 	w->sees_login = r->kind->sees_login;
@@ -190,6 +207,16 @@ request_submit(struct request *r)
 	w->queue_timeout = r->params.queue_timeout;
 	if (w->holder == NULL || !request_drive(r)->keeps || !resume(r))
 		device_wait(r->dev, w);
+}
+
+/* Where its lease begins: what the next command may count on. */
+static void
+begin_mode(struct request *r)
+{
+	const struct platform_mode *mode = link_mode(&r->lease);
+
+	snprintf(r->cli.began, sizeof(r->cli.began), "%s", mode != NULL ? mode->name : "");
+	r->cli.moved = false;
 }
 
 /* The pool gives a lease. */
@@ -201,31 +228,10 @@ request_assigned(struct request *r, struct link *link)
 	r->ran_on.id = link_id(link);
 	r->ran_on.reused = link_ready_since(link) <= r->received; /* it was warm before the request came */
 	r->ran_on.connect_seconds = link_connect_seconds(link);
-	request_cli_begin(r);
+	begin_mode(r);
 	request_report_started(r);
-	r->kind->assigned(r);
+	if (r->kind->assigned != NULL)
+		r->kind->assigned(r);
+	else
+		request_drive(r)->start(r);
 }
-
-/* What a request that runs commands does with its lease. */
-void
-request_run(struct request *r)
-{
-	request_drive(r)->start(r);
-}
-
-/* A limit, or the person at the terminal, ends the command. */
-void
-request_give_up(struct request *r, enum np_reason reason, const char *text)
-{
-	if (r->abort.reason == REASON_NONE && r->state == REQUEST_RUNNING)
-		request_drive(r)->give_up(r, reason, text);
-}
-
-const struct request_kind request_exec = {
-    .name = "exec",
-    .works = true,
-    .results = true,
-    .begin = request_submit,
-    .assigned = request_run,
-    .run = request_shell_run,
-};

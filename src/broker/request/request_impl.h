@@ -1,5 +1,5 @@
 /*
- * What src/broker/request alone should see of a request.
+ * What src/broker/request alone sees of a request.
  */
 #ifndef NP_REQUEST_IMPL_H
 #define NP_REQUEST_IMPL_H
@@ -9,14 +9,11 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/error.h"
-#include "base/queue.h"
 #include "cli/cli.h"
 #include "params/params.h"
-#include "pool/pool.h"
 #include "report/event.h"
 #include "transport/channel.h"
-#include "wire/message.h"
+#include "broker/broker_impl.h"
 #include "broker/device/waiter.h"
 #include "broker/link/link.h"
 #include "broker/request/request.h"
@@ -65,8 +62,7 @@ struct request {
 		uint64_t id; /* 0: none yet */
 		bool reused;
 		double connect_seconds;
-	} ran_on;   /* what results tell about the session, which may be gone by then */
-	bool opens; /* npctl open, or the way to what it opens: lifts blocks */
+	} ran_on; /* what results tell about the session, which may be gone by then */
 	struct chan *chan;
 	int requeues;
 
@@ -98,9 +94,8 @@ struct request {
 
 	/* test */
 	struct {
-		uint64_t job;           /* reads ssh's configuration, or 0 */
+		struct job job;         /* reads ssh's configuration */
 		struct trial session;   /* being made */
-		bool login;             /* also where log-ins are barred */
 		struct np_error barred; /* why it ends before the login */
 		double since;           /* the end of the last step */
 		int cli;                /* enum cli_state at that time */
@@ -110,56 +105,96 @@ struct request {
 
 /* ---- request.c ---- */
 
+struct request *request_create(
+    struct broker *b, const struct request_kind *kind, struct client *client, const struct message_id *id);
+void request_move(struct request *r, enum request_state state);
+void request_enter(struct request *r, struct device *dev);
+void request_detach_client(struct request *r);
+void request_release_lease(struct request *r);
 const struct drive *request_drive(const struct request *r);
-struct request *request_of_waiter(struct waiter *w);
-
-/* ---- request_make.c ---- */
-
+/* The device that it needs: one driven by its command line, by channels, or any. */
 enum broker_want request_want(const struct request_kind *kind, const struct exec_params *params);
+/* A limit, or the person at the terminal, ends the command. */
+void request_give_up(struct request *r, enum np_reason reason, const char *text);
+/* A notification to its client, of params that begin with its id; NULL: nobody listens. */
+cJSON *request_note(const struct request *r);
+cJSON *request_note_command(const struct request *r); /* with the command's index in a batch */
+void request_notice(struct request *r, const char *text);
+
+/* ---- request_input.c ---- */
+
+extern const struct waiter_ops request_waiter_ops;
+extern const struct answer_ops request_answer_ops, request_bounded_ops;
+
+/* ---- request_shell.c ---- */
+
+extern const struct lease_events request_lease_events;
+void request_cli_answer(struct request *r, struct secret *value);
+int request_shell_run(struct request *r, struct np_error *err);
+const struct cli_answer *request_shell_answers(struct request *r);
+void request_cli_mode(struct request *r, const char *mode);
+
+/* ---- request_record.c ---- */
+
+void request_add_command(struct request *r, const char *text);
 
 /* ---- request_exec.c ---- */
 
-void request_run(struct request *r);
+void request_submit(struct request *r);
+void request_assigned(struct request *r, struct link *link);
 void request_begin_command(struct request *r);
 void request_command_done(struct request *r);
-void request_command_finish(struct request *r);
 bool request_try_again(struct request *r, const struct np_error *why, bool sent);
+/* The client has read, or has gone. */
+void request_pump(struct request *r);
 
 /* ---- request_output.c ---- */
 
 void request_make_heads(struct request *r);
 size_t request_stream(struct request *r, int which, const uint8_t *p, size_t n);
 void request_keep_tail(struct request *r, int which, const void *p, size_t n);
+/* What is left of a command whose source has gone; false: the client does not take it all now. */
+bool request_pump_tails(struct request *r);
 void request_grant_stdin(struct request *r, size_t n);
-void request_pump(struct request *r);
+
+/* ---- request_end.c ---- */
+
+void request_fail(struct request *r, const struct np_error *err);
+/* No further command runs: their results follow as the client reads them, then the response. */
+void request_stop(struct request *r);
+void request_tell_rest(struct request *r);
+/* The answer (NULL: what became of its commands), and the end. */
+void request_respond(struct request *r, cJSON *result);
+void request_ended(struct request *r);
 
 /* ---- request_result.c ---- */
 
-cJSON *request_note_params(const struct request *r);
 const struct np_error *request_command_error(const struct request *r);
 bool request_command_failed(const struct request *r);
 void request_add_session(cJSON *o, const struct request *r);
 void request_send_result(struct request *r);
+void request_send_not_run(const struct request *r, const struct np_error *why);
 void request_send_response(struct request *r);
-/* No further command runs: their results follow as the client reads them, then the response. */
-void request_stop(struct request *r);
-void request_tell_rest(struct request *r);
 
 /* ---- request_limits.c ---- */
 
+/* Of one command: as it says itself, else as its device does, else as is usual for the way in which it runs. */
+struct cli_limits request_limits(const struct request *r);
 void request_start_limits(struct request *r);
 
-/* ---- request_shell.c ---- */
+/* ---- request_report.c ---- */
 
-void request_cli_begin(struct request *r);
-void request_cli_mode(struct request *r, const char *mode);
-void request_cli_free(struct request *r);
-int request_shell_run(struct request *r, struct np_error *err);
-struct cli_limits request_shell_limits(const struct request *r);
-const struct cli_answer *request_shell_answers(struct request *r);
-
-/* ---- request_record.c ---- */
-
-void request_add_command(struct request *r, const char *text);
+/* It was created: remembers whose it is. */
+void request_report_made(struct request *r);
+/* The secrets that it may repeat: configured, brought along, typed for it. */
+struct redact *request_known(struct request *r);
+/* It waits; it has a lease. */
+void request_report_queued(struct request *r);
+void request_report_started(struct request *r);
+/* The command r->index has ended, as request_command_error() and r->end say; or why does. */
+void request_report_command(struct request *r);
+void request_report_not_run(struct request *r, const struct np_error *why);
+/* It ends because of err (NULL: as its command did); told once. */
+void request_report_ended(struct request *r, const struct np_error *err);
 
 #endif

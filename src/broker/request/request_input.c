@@ -1,19 +1,84 @@
 /*
- * What a client says to a request that is under way: cancel, standard input and its end, signals, the terminal's size.
+ * What its neighbours tell a request: its device, who waits for a lease of it; its client, what is said while it is
+ * under way: cancel, standard input and its end, signals, the terminal's size, credit.
  */
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
+#include "base/log.h"
+
+/* ---- the device ---- */
+
+static struct request *
+of_waiter(struct waiter *w)
+{
+	return NP_CONTAINER(w, struct request, waiter);
+}
+
+static void
+on_assigned(struct waiter *w, struct link *link)
+{
+	request_assigned(of_waiter(w), link);
+}
+
+static void
+on_failed(struct waiter *w, const struct np_error *err)
+{
+	request_fail(of_waiter(w), err);
+}
+
+static void
+on_notice(struct waiter *w, const char *text)
+{
+	request_notice(of_waiter(w), text);
+}
+
+static struct waiter *
+find_audience(struct waiter *w, int depth NP_UNUSED)
+{
+	const struct request *r = of_waiter(w);
+
+	return r->answer.client != NULL && r->params.interactive ? w : NULL;
+}
+
+static void
+on_ask(struct waiter *w, const struct question *q)
+{
+	const struct request *r = of_waiter(w);
+	cJSON *params = request_note(r);
+
+	cJSON_AddNumberToObject(params, "prompt_id", (double)q->prompt_id);
+	cJSON_AddStringToObject(params, "device", q->device);
+	cJSON_AddStringToObject(params, "kind", q->kind);
+	cJSON_AddStringToObject(params, "text", q->text);
+	cJSON_AddBoolToObject(params, "echo", q->echo);
+	client_notify(r->answer.client, "prompt", params);
+}
+
+static void
+on_answered(struct waiter *w, struct secret *value)
+{
+	request_cli_answer(of_waiter(w), value);
+}
+
+const struct waiter_ops request_waiter_ops = {
+    .assigned = on_assigned,
+    .failed = on_failed,
+    .notice = on_notice,
+    .audience = find_audience,
+    .ask = on_ask,
+    .answered = on_answered,
+};
+
+/* ---- its end, from the client's side or the operator's ---- */
 
 /* The client asks for the end (answer), or has left. */
-void
-request_cancel(struct request *r, bool answer)
+static void
+cancel(struct request *r, bool answer)
 {
-	if (r->state == REQUEST_ENDED)
-		return;
-	if (answer && r->cancelled)
+	if (r->state == REQUEST_ENDED || (answer && r->cancelled))
 		return;
 	r->cancelled = true;
 	if (!answer)
-		request_detach_peer(r);
+		request_detach_client(r);
 	if (r->kind->cancelled != NULL) {
 		r->kind->cancelled(r);
 		return;
@@ -22,18 +87,78 @@ request_cancel(struct request *r, bool answer)
 	case REQUEST_MADE:
 	case REQUEST_GATHERING:
 	case REQUEST_QUEUED:
-		request_send_response(r);
-		request_ended(r);
+		request_respond(r, NULL);
 		break;
 	case REQUEST_RUNNING:
 		request_drive(r)->cancel(r);
 		break;
 	case REQUEST_FLUSHING:
-		request_pump(r); /* without a peer everything left is dropped */
+		request_pump(r); /* without a client everything left is dropped */
 		break;
 	case REQUEST_ENDED:
 		break;
 	}
+}
+
+void
+request_kill(struct request *r)
+{
+	log_info("request", "%s: request %llu: killed by the operator", request_device(r), (unsigned long long)r->uid);
+	r->killed = true;
+	cancel(r, r->answer.client != NULL);
+}
+
+void
+requests_kill(struct broker *b, struct client *client)
+{
+	struct request *r, *next;
+	struct np_error err;
+
+	error_set(&err, REASON_CANCELLED, "the connection was killed by the operator (npctl kill)");
+	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
+		if (r->answer.client != client)
+			continue;
+		client_error(client, &r->answer.id, &err, request_device(r));
+		r->killed = true;
+		cancel(r, false);
+	}
+}
+
+/* ---- the client ---- */
+
+static struct request *
+of_answer(struct answer *a)
+{
+	return NP_CONTAINER(a, struct request, answer);
+}
+
+static void
+on_cancel(struct answer *a)
+{
+	cancel(of_answer(a), true);
+}
+
+static void
+on_left(struct answer *a)
+{
+	cancel(of_answer(a), false);
+}
+
+static void
+on_drained(struct answer *a)
+{
+	request_pump(of_answer(a));
+}
+
+const struct answer_ops request_answer_ops = {
+    .kind = ANSWER_REQUEST, .cancel = on_cancel, .left = on_left, .drained = on_drained};
+const struct answer_ops request_bounded_ops = {
+    .kind = ANSWER_REQUEST, .bounded = true, .cancel = on_cancel, .left = on_left, .drained = on_drained};
+
+struct request *
+request_of_answer(struct answer *a)
+{
+	return a != NULL && a->ops->kind == ANSWER_REQUEST ? of_answer(a) : NULL;
 }
 
 int
@@ -43,8 +168,9 @@ request_stdin(struct request *r, const void *data, size_t size, struct np_error 
 		return error_set(err, REASON_INVALID_REQUEST,
 		    "%zu bytes of stdin were sent with a credit of %zu: wait for `credit`", size, r->stdin_granted);
 	r->stdin_granted -= size;
-	return r->kind->input != NULL ? r->kind->input(r, data, size, err)
-				      : request_drive(r)->write(r, data, size, err);
+	if (r->kind->input != NULL)
+		return r->kind->input(r, data, size, err);
+	return request_drive(r)->write != NULL ? request_drive(r)->write(r, data, size, err) : 0;
 }
 
 void
@@ -53,7 +179,7 @@ request_eof(struct request *r)
 	r->stdin_ended = true;
 	if (r->kind->eof != NULL)
 		r->kind->eof(r);
-	else
+	else if (request_drive(r)->eof != NULL)
 		request_drive(r)->eof(r);
 }
 
@@ -69,13 +195,21 @@ request_resize(struct request *r, int cols, int rows)
 {
 	r->params.cols = cols > 0 ? cols : r->params.cols;
 	r->params.rows = rows > 0 ? rows : r->params.rows;
-	if (cols > 0 || rows > 0)
+	if ((cols > 0 || rows > 0) && request_drive(r)->resize != NULL)
 		request_drive(r)->resize(r);
 }
 
-/* What the person said; NULL: nothing. */
 void
 request_answer_prompt(struct request *r, uint64_t prompt_id, struct secret *value)
 {
 	(void)question_answer(r->broker->devices, r->uid, prompt_id, value);
+}
+
+void
+request_credit(struct request *r, uint64_t bytes)
+{
+	if (r->params.window == 0)
+		return;
+	r->window_left = r->window_left > UINT64_MAX / 2 ? r->window_left : r->window_left + bytes;
+	request_pump(r);
 }

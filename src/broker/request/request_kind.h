@@ -1,6 +1,6 @@
 /*
- * The two forks of a request as tables of functions: what it is, and how its commands run.  For src/broker/request
- * only.
+ * The states of a request, and its two forks as tables of functions: what it is, and how its commands run.  For
+ * src/broker/request only.
  */
 #ifndef NP_REQUEST_KIND_H
 #define NP_REQUEST_KIND_H
@@ -15,22 +15,42 @@
 #include "report/event.h"
 #include <cjson/cJSON.h>
 
-struct link;
 struct request;
+
+/*
+ *   MADE --> GATHERING
+ *    | |         |
+ *    | +-------->+--> QUEUED <-----------+-------------+   not sent, or its session went: to its old place
+ *    |                  |                |             |
+ *    +--(test)--------->+--> RUNNING ----+--> FLUSHING-+
+ *                       |      ^         ^       |
+ *                       |      +---------|-------+         the next command of a batch
+ *                       +----------------+                 its turn does not come: the rest of the batch is not run
+ *
+ *   any --> ENDED.  request_move() is the only writer; it knows the moves that there are.
+ */
+enum request_state {
+	REQUEST_MADE,      /* not submitted yet */
+	REQUEST_GATHERING, /* config: its lines are still coming */
+	REQUEST_QUEUED,    /* waits for a session (in the pool's waiters, or held) */
+	REQUEST_RUNNING,   /* has a lease; a command is on a channel */
+	REQUEST_FLUSHING,  /* the command has ended, its output waits for the client to read; or what is not run is told
+			    */
+	REQUEST_ENDED      /* answered; freed at the end of the turn */
+};
 
 /* What a request is.  A function that is NULL: there is nothing special about it. */
 struct request_kind {
-	const char *name;      /* in status and events */
-	enum broker_want want; /* unless its params want something else */
-	bool works;            /* commands or lines: a drain waits for it */
-	bool results;          /* each command has a result of its own */
-	bool opens;            /* a session, and nothing on it */
-	bool bounded;          /* waits in no queue: answers of its client count it */
-	bool privileged;       /* runs in the base mode of a command line */
-	bool records;          /* wants a transcript of it */
-	bool sees_login;       /* wants to see what it says at the login */
-	void (*begin)(
-	    struct request *r); /* of a client, with its device: waits for a session, or does before what it has to */
+	const char *name;                 /* in status and events */
+	enum broker_want want;            /* unless its params want something else */
+	bool works;                       /* commands or lines: a drain waits for it */
+	bool results;                     /* each command has a result of its own */
+	bool opens;                       /* a session, and nothing on it */
+	bool bounded;                     /* waits in no queue: answers of its client count it */
+	bool privileged;                  /* runs in the base mode of a command line */
+	bool records;                     /* wants a transcript of it */
+	bool sees_login;                  /* wants to see what it says at the login */
+	void (*begin)(struct request *r); /* it has its device: waits for a lease, or does before what it has to */
 	void (*assigned)(struct request *r);
 	void (*cancelled)(struct request *r);
 	int (*input)(struct request *r, const void *data, size_t size, struct np_error *err);
@@ -47,7 +67,7 @@ struct request_kind {
 	void (*done)(struct request *r);                                    /* the last command, on its lease still */
 };
 
-/* How commands run: request_channel.c, request_shell.c. */
+/* How commands run: request_channel.c, request_shell.c.  A function that is NULL: there is no such thing. */
 struct drive {
 	bool stops_on_error;              /* unless the request says */
 	bool keeps;                       /* a lease may go from one request of a client to the next */

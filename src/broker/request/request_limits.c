@@ -4,29 +4,27 @@
  */
 #include <stdio.h>
 
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
 #include "base/clock.h"
 
-static double
-first_byte_limit(const struct request *r)
-{
-	double own = r->params.first_byte_timeout, device = device_settings(r->dev)->args.first_byte_timeout;
+#define SHELL_DEFAULT 60.0 /* of the first byte, and of silence */
 
-	return own >= 0 ? own : device >= 0 ? device : 0;
+static double
+first_given(double own, double device, double otherwise)
+{
+	return own >= 0 ? own : device >= 0 ? device : otherwise;
 }
 
-static double
-idle_limit(const struct request *r)
+struct cli_limits
+request_limits(const struct request *r)
 {
-	double own = r->params.idle_timeout, device = device_settings(r->dev)->args.idle_timeout;
+	const struct conn_args *args = &device_settings(r->dev)->args;
+	double usual = device_platform(r->dev) != NULL ? SHELL_DEFAULT : 0;
 
-	return own >= 0 ? own : device >= 0 ? device : 0;
-}
-
-static double
-total_limit(const struct request *r)
-{
-	return r->params.timeout >= 0 ? r->params.timeout : device_settings(r->dev)->args.timeout;
+	return (struct cli_limits){
+	    .first_byte = first_given(r->params.first_byte_timeout, args->first_byte_timeout, usual),
+	    .idle = first_given(r->params.idle_timeout, args->idle_timeout, usual),
+	    .total = first_given(r->params.timeout, args->timeout, 0)};
 }
 
 static bool
@@ -51,17 +49,18 @@ earlier(struct limit *best, enum np_reason reason, double from, double seconds)
 static struct limit
 next_limit(const struct request *r)
 {
+	const struct cli_limits limits = request_limits(r);
 	struct limit best = {REASON_NONE, 0, 0};
 
 	if (r->state == REQUEST_GATHERING) {
 		earlier(&best, REASON_IDLE_TIMEOUT, r->last_activity, device_settings(r->dev)->args.prompt_timeout);
 		return best;
 	}
-	earlier(&best, REASON_COMMAND_TIMEOUT, r->started, total_limit(r));
+	earlier(&best, REASON_COMMAND_TIMEOUT, r->started, limits.total);
 	if (!r->got_output)
-		earlier(&best, REASON_FIRST_BYTE_TIMEOUT, r->started, first_byte_limit(r));
+		earlier(&best, REASON_FIRST_BYTE_TIMEOUT, r->started, limits.first_byte);
 	/* Output that waits for the client is not the device's silence. */
-	earlier(&best, REASON_IDLE_TIMEOUT, output_waits(r) ? clock_now() : r->last_activity, idle_limit(r));
+	earlier(&best, REASON_IDLE_TIMEOUT, output_waits(r) ? clock_now() : r->last_activity, limits.idle);
 	return best;
 }
 

@@ -1,20 +1,11 @@
 /*
- * How a request comes about: what it wants of which device, and whether there is room for it.
+ * How a request comes about: what the client says, which device it wants, whether there is room for it; and those kinds
+ * of it of which there is nothing more to say.
  */
 #include <string.h>
 
-#include "broker/broker_impl.h"
-
-/* The device that it needs: one driven by its command line, by channels, or any. */
-enum broker_want
-request_want(const struct request_kind *kind, const struct exec_params *params)
-{
-	if (kind->want != WANT_ANY)
-		return kind->want;
-	if (params->kind != EXEC_COMMAND)
-		return WANT_CHANNEL;
-	return params->enable ? WANT_SHELL : WANT_ANY;
-}
+#include "broker/request/request_impl.h"
+#include "base/xalloc.h"
 
 #define QUEUE_SHARE 8 /* the last of so many parts of the queue is for clients of which none waits */
 
@@ -27,7 +18,7 @@ refuse_queue(const struct broker *b, struct client *client, const struct device 
 {
 	int limit = b->config->max_queue;
 
-	if (limit > 0 && client != NULL && client_note_waiting(client, 0) > 0)
+	if (limit > 0 && client_note_waiting(client, 0) > 0)
 		limit -= limit > QUEUE_SHARE ? limit / QUEUE_SHARE : 1;
 	if (b->config->max_queue == 0 || !device_is_awaited(dev) || b->requests_queued < limit)
 		return 0;
@@ -59,4 +50,52 @@ broker_request_make(struct broker *b, struct client *client, const struct messag
 	request_enter(r, dev);
 	kind->begin(r);
 	return 0;
+}
+
+/* ---- commands ---- */
+
+const struct request_kind request_exec = {
+    .name = "exec",
+    .works = true,
+    .results = true,
+    .begin = request_submit,
+    .run = request_shell_run,
+};
+
+/* ---- a session and nothing more ---- */
+
+static void
+open_begin(struct request *r)
+{
+	r->waiter.opens = true;
+	device_unblock(r->dev, false);
+	request_submit(r);
+}
+
+/* It has one, and lets go of it again: its lease ends as others do. */
+static void
+open_assigned(struct request *r)
+{
+	cJSON *result = cJSON_CreateObject();
+
+	request_add_session(result, r);
+	request_respond(r, result);
+}
+
+const struct request_kind request_open = {
+    .name = "open",
+    .opens = true,
+    .begin = open_begin,
+    .assigned = open_assigned,
+};
+
+void
+request_open_anew(struct broker *b, struct device *dev, const char *agent_socket)
+{
+	struct message_id none = {.kind = MESSAGE_ID_NONE};
+	struct request *r = request_create(b, &request_open, NULL, &none);
+
+	r->params.agent_socket = xstrdup_null(agent_socket);
+	request_enter(r, dev);
+	request_submit(r);
 }

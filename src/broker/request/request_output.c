@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
@@ -19,7 +19,7 @@ request_make_heads(struct request *r)
 	static const char *const methods[] = {"stdout", "stderr"};
 
 	for (int i = 0; i < 2; i++) {
-		char *json = message_make_notification(methods[i], request_note_params(r));
+		char *json = message_make_notification(methods[i], request_note_command(r));
 		free(r->heads[i]);
 		r->heads[i] = xstrdup(json);
 		cJSON_free(json);
@@ -73,8 +73,8 @@ request_stream(struct request *r, int which, const uint8_t *p, size_t n)
 	return n;
 }
 
-static bool
-pump_tails(struct request *r)
+bool
+request_pump_tails(struct request *r)
 {
 	for (int which = 0; which < 2; which++) {
 		struct buf *tail = &r->tails[which];
@@ -90,45 +90,14 @@ pump_tails(struct request *r)
 	return true;
 }
 
-/* Results may be large (`capture`) or many (`commands`): they wait for a slow client as streams do. */
-static bool
-result_has_room(const struct request *r)
-{
-	return r->answer.client == NULL || r->cancelled || client_room(r->answer.client) > 0;
-}
-
-void
-request_pump(struct request *r)
-{
-	if (r->kind->pump != NULL)
-		r->kind->pump(r);
-	if (r->stopped)
-		request_tell_rest(r);
-	else if (r->state == REQUEST_RUNNING)
-		request_drive(r)->pump(r);
-	else if (r->state == REQUEST_FLUSHING && pump_tails(r) && result_has_room(r))
-		request_command_finish(r);
-}
-
-void
-request_credit(struct request *r, uint64_t bytes)
-{
-	if (r->params.window == 0)
-		return;
-	r->window_left = r->window_left > UINT64_MAX / 2 ? r->window_left : r->window_left + bytes;
-	request_pump(r);
-}
-
 void
 request_grant_stdin(struct request *r, size_t n)
 {
-	cJSON *params;
+	cJSON *params = request_note(r);
 
 	r->stdin_granted += n;
-	if (r->answer.client == NULL)
+	if (params == NULL)
 		return;
-	params = cJSON_CreateObject();
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
 	cJSON_AddNumberToObject(params, "bytes", (double)n);
 	client_notify(r->answer.client, "credit", params);
 }

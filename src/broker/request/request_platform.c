@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
-#include "base/clock.h"
-#include "base/log.h"
+#include "broker/request/request_impl.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -174,11 +172,9 @@ platform_result(struct request *r, const struct cli_result *result)
 static void
 platform_begin(struct request *r)
 {
-	const char *detect = device_platform(r->dev)->detect_command;
-
 	request_add_command(r, "");
-	if (detect != NULL)
-		request_add_command(r, detect);
+	if (device_platform(r->dev)->detect_command != NULL)
+		request_add_command(r, device_platform(r->dev)->detect_command);
 	request_submit(r);
 }
 
@@ -187,9 +183,8 @@ const struct request_kind request_platform_test = {
     .want = WANT_SHELL,
     .works = true,
     .results = true,
-    .begin = platform_begin,
-    .assigned = request_run,
     .sees_login = true,
+    .begin = platform_begin,
     .run = platform_run,
     .output = platform_output,
     .result = platform_result,

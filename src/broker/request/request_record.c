@@ -2,12 +2,9 @@
  * The verb `record`: commands on a shell of their own, from its login on, with everything that went by as a transcript
  * in place of their output (transcript.h).
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
-#include "base/clock.h"
-#include "base/log.h"
+#include "broker/request/request_impl.h"
 #include "base/xalloc.h"
 #include "cli/transcript.h"
 
@@ -83,7 +80,6 @@ record_done(struct request *r)
 	buf_consume(text, text->len);
 }
 
-/* Without commands, what tells the platform. */
 static void
 record_begin(struct request *r)
 {
@@ -99,9 +95,8 @@ const struct request_kind request_record = {
     .want = WANT_SHELL,
     .works = true,
     .results = true,
-    .begin = record_begin,
-    .assigned = request_run,
     .records = true,
+    .begin = record_begin,
     .run = record_run,
     .output = record_output,
     .result = record_result,

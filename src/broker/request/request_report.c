@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
 #include "base/clock.h"
 #include "secret/redact.h"
 
@@ -204,15 +204,18 @@ request_report_not_run(struct request *r, const struct np_error *why)
 	free(shown);
 }
 
-static void
-tell_request_ended(struct request *r, const struct np_error *err)
+void
+request_report_ended(struct request *r, const struct np_error *err)
 {
+	struct np_error cancelled = cancellation(r);
 	struct event e;
 	char *shown = NULL;
 
 	if (is_internal(r) || r->told_end)
 		return;
 	r->told_end = true;
+	if (err == NULL)
+		err = r->cancelled ? &cancelled : r->params.batch ? NULL : request_command_error(r);
 	event_init(&e, EVENT_REQUEST_ENDED);
 	name_request(&e, r);
 	e.untold = !r->told_command;
@@ -233,19 +236,4 @@ tell_request_ended(struct request *r, const struct np_error *err)
 	}
 	report_emit(r->broker->events, &e);
 	free(shown);
-}
-
-void
-request_report_failed(struct request *r, const struct np_error *err)
-{
-	tell_request_ended(r, err);
-}
-
-void
-request_report_ended(struct request *r)
-{
-	struct np_error cancelled = cancellation(r);
-	const struct np_error *err = r->params.batch ? NULL : request_command_error(r);
-
-	tell_request_ended(r, r->cancelled ? &cancelled : err);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -96,7 +96,8 @@ add_result_fields(cJSON *o, const struct request *r)
 		cJSON_AddStringToObject(o, "exit_signal", r->end.signal);
 	request_add_session(o, r);
 	add_ms(o, "duration_ms", r->started > 0 ? clock_now() - r->started : 0);
-	request_drive(r)->describe(o, r);
+	if (request_drive(r)->describe != NULL)
+		request_drive(r)->describe(o, r);
 	if (r->params.capture) {
 		add_captured(o, "stdout", &r->captured[0]);
 		add_captured(o, "stderr", &r->captured[1]);
@@ -105,25 +106,13 @@ add_result_fields(cJSON *o, const struct request *r)
 		cJSON_AddItemToObject(o, "error", message_error_object(err, NULL));
 }
 
-cJSON *
-request_note_params(const struct request *r)
-{
-	cJSON *params = cJSON_CreateObject();
-
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
-	if (r->params.batch)
-		cJSON_AddNumberToObject(params, "index", (double)r->index);
-	return params;
-}
-
 void
 request_send_result(struct request *r)
 {
-	cJSON *params;
+	cJSON *params = request_note_command(r);
 
-	if (r->answer.client == NULL)
+	if (params == NULL)
 		return;
-	params = request_note_params(r);
 	add_result_fields(params, r);
 	client_notify(r->answer.client, "result", params);
 }
@@ -154,44 +143,13 @@ request_send_response(struct request *r)
 	client_result(r->answer.client, &r->answer.id, result);
 }
 
-static void
-send_not_run(struct request *r)
+void
+request_send_not_run(const struct request *r, const struct np_error *why)
 {
-	struct np_error err;
-	cJSON *params = request_note_params(r);
+	cJSON *params = request_note_command(r);
 
-	error_set(&err, REASON_NOT_RUN, "not run: an earlier command failed");
-	request_report_not_run(r, &err);
 	cJSON_AddNullToObject(params, "exit_status");
 	cJSON_AddStringToObject(params, "device", request_device(r));
-	cJSON_AddItemToObject(params, "error", message_error_object(&err, NULL));
+	cJSON_AddItemToObject(params, "error", message_error_object(why, NULL));
 	client_notify(r->answer.client, "result", params);
-}
-
-void
-request_stop(struct request *r)
-{
-	size_t rest = r->params.commands_count - r->index;
-
-	r->stopped = true;
-	if (rest > 1 && !r->cancelled && r->answer.client != NULL)
-		r->failed += rest - 1;
-	request_release_lease(r);
-	request_tell_rest(r);
-}
-
-/* There may be thousands: no more at once than the client reads; request_pump() goes on. */
-void
-request_tell_rest(struct request *r)
-{
-	while (r->index + 1 < r->params.commands_count && !r->cancelled && r->answer.client != NULL) {
-		if (client_room(r->answer.client) == 0)
-			return;
-		r->index++;
-		send_not_run(r);
-	}
-	request_send_response(r);
-	if (r->rest_failed)
-		request_report_failed(r, &r->abort);
-	request_ended(r);
 }

@@ -7,32 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
 #include "base/clock.h"
-#include "base/log.h"
-#include "base/text.h"
 #include "base/xalloc.h"
-#include "cli/transcript.h"
-
-#define FIRST_BYTE_DEFAULT 60.0
-#define IDLE_DEFAULT 60.0
-
-static double
-first_given(double own, double device, double otherwise)
-{
-	return own >= 0 ? own : device >= 0 ? device : otherwise;
-}
-
-struct cli_limits
-request_shell_limits(const struct request *r)
-{
-	const struct conn_args *args = &device_settings(r->dev)->args;
-
-	return (struct cli_limits){
-	    .first_byte = first_given(r->params.first_byte_timeout, args->first_byte_timeout, FIRST_BYTE_DEFAULT),
-	    .idle = first_given(r->params.idle_timeout, args->idle_timeout, IDLE_DEFAULT),
-	    .total = first_given(r->params.timeout, args->timeout, 0)};
-}
 
 const struct cli_answer *
 request_shell_answers(struct request *r)
@@ -65,7 +42,7 @@ request_shell_run(struct request *r, struct np_error *err)
 	    .size = c->size,
 	    .answers = request_shell_answers(r),
 	    .answers_count = r->params.answers_count,
-	    .limits = request_shell_limits(r),
+	    .limits = request_limits(r),
 	    .raw = r->params.raw,
 	    .prove = r->params.prove || device_platform(r->dev)->prove,
 	    .interactive = r->params.interactive && r->answer.client != NULL};
@@ -218,16 +195,6 @@ request_cli_mode(struct request *r, const char *mode)
 	    mode != NULL && strcmp(r->cli.mode, r->cli.began) != 0 && !(r->params.enable && strcmp(mode, base) == 0);
 }
 
-/* The lease of the request begins. */
-void
-request_cli_begin(struct request *r)
-{
-	const struct platform_mode *mode = link_mode(&r->lease);
-
-	snprintf(r->cli.began, sizeof(r->cli.began), "%s", mode != NULL ? mode->name : "");
-	r->cli.moved = false;
-}
-
 static void
 take_result(struct request *r, const struct cli_result *result)
 {
@@ -376,13 +343,6 @@ request_cli_answer(struct request *r, struct secret *value)
 	}
 }
 
-void
-request_cli_free(struct request *r)
-{
-	free(r->cli.answers);
-	buf_wipe(&r->cli.text); /* configuration may hold secrets */
-}
-
 /* ---- what else is asked of it ---- */
 
 static void
@@ -392,29 +352,11 @@ shell_give_up(struct request *r, enum np_reason reason, const char *text)
 	shell_cancel(r);
 }
 
-/* A command line has no standard input: what comes for it has been sent in vain. */
-static int
-shell_write(
-    struct request *r NP_UNUSED, const void *data NP_UNUSED, size_t size NP_UNUSED, struct np_error *err NP_UNUSED)
-{
-	return 0;
-}
-
-static void
-shell_eof(struct request *r NP_UNUSED)
-{
-}
-
 static void
 shell_signal(struct request *r, const char *name)
 {
 	if (strcmp(name, "INT") == 0)
 		request_give_up(r, REASON_CANCELLED, "interrupted");
-}
-
-static void
-shell_resize(struct request *r NP_UNUSED)
-{
 }
 
 /* Only what ended the shell, rather than a command on it. */
@@ -450,10 +392,7 @@ const struct drive drive_shell = {
     .pump = shell_pump,
     .cancel = shell_cancel,
     .give_up = shell_give_up,
-    .write = shell_write,
-    .eof = shell_eof,
-    .signal = shell_signal,
-    .resize = shell_resize,
+    .signal = shell_signal, /* a command line has no standard input: what comes for it was sent in vain */
     .may_repeat = shell_may_repeat,
     .client_is_slow = shell_client_is_slow,
     .describe = shell_describe,

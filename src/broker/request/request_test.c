@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_impl.h"
+#include "broker/request/request_impl.h"
 #include "wire/json.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,35 +21,20 @@
 
 /* ---- telling ---- */
 
-static const char *
-outcome_word(enum step_outcome outcome)
-{
-	switch (outcome) {
-	case STEP_OK:
-		return "ok";
-	case STEP_REFUSED:
-		return "refused";
-	case STEP_FAILED:
-		return "failed";
-	case STEP_SKIPPED:
-		return "skipped";
-	}
-	return "?";
-}
+static const char *const outcome_words[] = {
+    [STEP_OK] = "ok", [STEP_REFUSED] = "refused", [STEP_FAILED] = "failed", [STEP_SKIPPED] = "skipped"};
 
 static void
 tell(struct request *r, const struct connect_step *step)
 {
-	cJSON *params;
+	cJSON *params = request_note(r);
 
 	r->test.since = clock_now();
 	r->test.failed_told |= step->outcome == STEP_FAILED;
-	if (r->answer.client == NULL)
+	if (params == NULL)
 		return;
-	params = cJSON_CreateObject();
-	cJSON_AddItemToObject(params, "id", message_id_to_json(&r->answer.id));
 	cJSON_AddStringToObject(params, "step", step->name);
-	cJSON_AddStringToObject(params, "outcome", outcome_word(step->outcome));
+	cJSON_AddStringToObject(params, "outcome", outcome_words[step->outcome]);
 	cJSON_AddNumberToObject(params, "ms", json_round(step->seconds * 1000, 10));
 	cJSON_AddStringToObject(params, "text", step->text);
 	client_notify(r->answer.client, "step", params);
@@ -141,11 +126,7 @@ on_passed(struct trial *t, const struct link *link)
 	cJSON_AddStringToObject(result, "device", request_device(r));
 	cJSON_AddNumberToObject(result, "ms", json_round((clock_now() - r->received) * 1000, 10));
 	cJSON_AddStringToObject(result, "auth", link_auth(link));
-	if (r->answer.client != NULL)
-		client_result(r->answer.client, &r->answer.id, result);
-	else
-		cJSON_Delete(result);
-	request_ended(r);
+	request_respond(r, result);
 }
 
 /* Where it failed, as far as the connector did not say so. */
@@ -180,11 +161,8 @@ test_cancelled(struct request *r)
 {
 	struct link *link = trial_leave(&r->test.session);
 
-	if (r->test.job != 0)
-		connector_cancel(r->broker->connector, r->test.job, REASON_CANCELLED, "the test was cancelled");
-	r->test.job = 0;
-	request_send_response(r);
-	request_ended(r);
+	job_cancel(&r->broker->jobs, &r->test.job, REASON_CANCELLED, "the test was cancelled");
+	request_respond(r, NULL);
 	if (link != NULL)
 		link_end(link, REASON_CANCELLED, "the test was cancelled");
 }
@@ -209,7 +187,7 @@ judge_login(struct request *r)
 {
 	const struct pool *p = device_pool(r->dev);
 
-	if (p->block == POOL_AUTH && !r->test.login)
+	if (p->block == POOL_AUTH && !r->params.login)
 		error_set(&r->test.barred, REASON_AUTH_BACKOFF,
 		    "no login is tried since one failed %.0f s ago: %.360s; npctl test --login tries one all the same",
 		    clock_now() - p->failed_at, p->last_error.text);
@@ -235,7 +213,7 @@ tell_target(struct request *r, const struct target *t)
 
 /* Where the device is has been found out: the answer is this test's, and no other's. */
 static void
-begin(struct request *r, struct target *target)
+try(struct request *r, struct target *target)
 {
 	struct pool_room room = device_room(r->dev);
 	struct np_error err;
@@ -257,39 +235,23 @@ begin(struct request *r, struct target *target)
 	device_try(r->dev, target, &r->test.session);
 }
 
-static struct request *
-find_by_job(struct broker *b, uint64_t job)
+static void
+on_resolved(struct job *j, struct connect_result *result)
 {
-	struct request *r;
+	struct request *r = NP_CONTAINER(j, struct request, test.job);
 
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->kind == &request_test && r->test.job == job)
-			return r;
-	}
-	return NULL;
-}
-
-/* True when the job was a test's. */
-bool
-broker_test_resolved(struct broker *b, struct connect_result *result)
-{
-	struct request *r = find_by_job(b, result->id);
-
-	if (r == NULL)
-		return false;
-	r->test.job = 0;
 	if (result->ok) {
-		begin(r, result->target);
-		return true;
+		try(r, result->target);
+		return;
 	}
 	tell_done(r, "configuration", STEP_FAILED, result->err.text);
 	request_fail(r, &result->err);
-	return true;
 }
 
 static void
 test_begin(struct request *r)
 {
+	static const struct job_events resolve_events = {.done = on_resolved};
 	struct attempt attempt = {.kind = CONNECT_RESOLVE,
 	    .device = device_settings(r->dev),
 	    .default_ssh_config = r->broker->config->ssh_config,
@@ -299,12 +261,12 @@ test_begin(struct request *r)
 	request_move(r, REQUEST_RUNNING);
 	r->assigned = r->received;
 	r->waiter.interactive = r->params.interactive;
-	r->test.login = r->params.login;
 	r->test.since = clock_now();
 	r->test.cli = CLI_LOGIN;
 	log_info("request", "%s: request %llu: test", request_device(r), (unsigned long long)r->uid);
 	request_report_queued(r);
-	r->test.job = connector_submit(r->broker->connector, &attempt);
+	r->test.job.events = &resolve_events;
+	job_submit(&r->broker->jobs, &r->test.job, &attempt);
 }
 
 const struct request_kind request_test = {

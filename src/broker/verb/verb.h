@@ -87,8 +87,6 @@ void broker_waits_finish(struct broker *b);
 
 int broker_conf_parts(struct conf_parts *parts, const struct broker *b, struct config *config,
     const struct platforms *set, const char *name, struct np_error *err);
-bool broker_show_done(struct broker *b, const struct connect_result *result);
-void broker_shows_free(struct broker *b);
 int verb_config_show(const struct call *c, struct np_error *err);
 int verb_platforms(const struct call *c, struct np_error *err);
 

@@ -138,43 +138,13 @@ killed(const char *what, uint64_t id, const char *device)
 	return result;
 }
 
-static struct request *
-request_by_id(struct broker *b, uint64_t id)
-{
-	struct request *r;
-
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->uid == id)
-			return r;
-	}
-	return NULL;
-}
-
-static void
-kill_request(struct request *r)
-{
-	log_info("request", "%s: request %llu: killed by the operator", request_device(r), (unsigned long long)r->uid);
-	r->killed = true;
-	request_cancel(r, r->answer.client != NULL);
-}
-
 /* Every request of the client is answered, so that it knows why, and then the connection ends. */
 static void
 kill_client(struct broker *b, struct client *client)
 {
-	struct request *r, *next;
-
 	log_info("peer", "client %llu (pid %ld): killed by the operator", (unsigned long long)client_id(client),
 	    (long)client_pid(client));
-	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
-		struct np_error err;
-		if (r->answer.client != client)
-			continue;
-		error_set(&err, REASON_CANCELLED, "the connection was killed by the operator (npctl kill)");
-		client_error(client, &r->answer.id, &err, request_device(r));
-		r->killed = true;
-		request_cancel(r, false);
-	}
+	requests_kill(b, client);
 	client_close(client);
 }
 
@@ -196,7 +166,7 @@ kill_id(struct broker *b, struct client *by, uint64_t id)
 	if (r != NULL) {
 		cJSON *result = killed("request", id, request_device(r));
 		report_steered(b->events, by, "kill", request_device(r), 0, id, NULL);
-		kill_request(r);
+		request_kill(r);
 		return result;
 	}
 	if (way != NULL) {

@@ -190,30 +190,13 @@ put_sessions(struct openmetrics *o, struct broker *b, const struct holdings *h)
 /* ---- requests and clients ---- */
 
 static void
-count_requests(const struct broker *b, int *queued, int *running)
-{
-	const struct request *r;
-
-	*queued = *running = 0;
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->lease.link == NULL && r->state != REQUEST_FLUSHING)
-			++*queued;
-		else
-			++*running;
-	}
-}
-
-static void
 put_requests(struct openmetrics *o, struct broker *b)
 {
 	const struct broker_metrics *m = b->events->metrics;
-	int queued, running;
-
-	count_requests(b, &queued, &running);
 	openmetrics_family(
 	    o, "netpulse_requests_in_flight", OPENMETRICS_GAUGE, NULL, "Requests that are not answered.");
-	openmetrics_labelled(o, "state", "queued", queued);
-	openmetrics_labelled(o, "state", "running", running);
+	openmetrics_labelled(o, "state", "queued", b->requests_queued);
+	openmetrics_labelled(o, "state", "running", b->requests_count - b->requests_queued);
 	openmetrics_family(o, "netpulse_requests", OPENMETRICS_COUNTER, NULL, "Requests that were answered, by kind.");
 	for (int kind = 0; kind < METRICS_KINDS; kind++)
 		openmetrics_labelled(o, "kind", metrics_kind_name((enum metrics_kind)kind), (double)m->requests[kind]);

@@ -15,10 +15,9 @@
 
 #define RESOLVE_TIMEOUT 15.0
 
-/* A question that waits for ssh.  Owned by broker.shows; freed when the job is done, whoever is still there. */
-struct broker_show {
-	TAILQ_ENTRY(broker_show) link;
-	uint64_t job;
+/* A question that waits for ssh; freed when the job is done, whoever is still there. */
+struct show {
+	struct job job;
 	struct broker *broker;
 	struct answer answer;
 	struct conf_parts parts;
@@ -45,19 +44,13 @@ broker_conf_parts(struct conf_parts *parts, const struct broker *b, struct confi
 
 /* ---- config_show ---- */
 
-static struct broker_show *
-of_answer(struct answer *a)
-{
-	return NP_CONTAINER(a, struct broker_show, answer);
-}
-
 /* Nobody is to be told any more; it is freed when the job has ended, which is soon. */
 static void
 on_left(struct answer *a)
 {
-	struct broker_show *show = of_answer(a);
+	struct show *show = NP_CONTAINER(a, struct show, answer);
 
-	connector_cancel(show->broker->connector, show->job, REASON_CANCELLED, "nobody waits for it");
+	job_cancel(&show->broker->jobs, &show->job, REASON_CANCELLED, "nobody waits for it");
 }
 
 static void
@@ -71,9 +64,24 @@ static const struct answer_ops show_answer = {
     .kind = ANSWER_LATER, .bounded = true, .cancel = on_cancel, .left = on_left};
 
 static void
+on_done(struct job *job, struct connect_result *result)
+{
+	struct show *show = NP_CONTAINER(job, struct show, job);
+
+	show->parts.target = result->target;
+	if (!result->ok)
+		show->parts.problem = result->err;
+	if (show->answer.client != NULL)
+		answer_result(&show->answer, conf_effective(&show->parts));
+	conf_parts_finish(&show->parts);
+	free(show);
+}
+
+static void
 ask_ssh(const struct call *c, struct conf_parts *parts)
 {
-	struct broker_show *show = xcalloc(1, sizeof(*show));
+	static const struct job_events resolve_events = {.done = on_done};
+	struct show *show = xcalloc(1, sizeof(*show));
 	const struct attempt attempt = {.kind = CONNECT_RESOLVE,
 	    .device = parts->device,
 	    .default_ssh_config = c->broker->config->ssh_config,
@@ -83,44 +91,8 @@ ask_ssh(const struct call *c, struct conf_parts *parts)
 	show->broker = c->broker;
 	answer_begin(&show->answer, c->client, c->id, &show_answer);
 	show->parts = *parts;
-	TAILQ_INSERT_TAIL(&c->broker->shows, show, link);
-	show->job = connector_submit(c->broker->connector, &attempt);
-}
-
-static void
-free_show(struct broker_show *show)
-{
-	TAILQ_REMOVE(&show->broker->shows, show, link);
-	answer_end(&show->answer);
-	conf_parts_finish(&show->parts);
-	free(show);
-}
-
-void
-broker_shows_free(struct broker *b)
-{
-	while (!TAILQ_EMPTY(&b->shows))
-		free_show(TAILQ_FIRST(&b->shows));
-}
-
-bool
-broker_show_done(struct broker *b, const struct connect_result *result)
-{
-	struct broker_show *show;
-
-	TAILQ_FOREACH (show, &b->shows, link) {
-		if (show->job == result->id)
-			break;
-	}
-	if (show == NULL)
-		return false;
-	show->parts.target = result->target;
-	if (!result->ok)
-		show->parts.problem = result->err;
-	if (show->answer.client != NULL)
-		answer_result(&show->answer, conf_effective(&show->parts));
-	free_show(show);
-	return true;
+	show->job.events = &resolve_events;
+	job_submit(&c->broker->jobs, &show->job, &attempt);
 }
 
 int

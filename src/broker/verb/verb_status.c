@@ -281,8 +281,8 @@ asks_for(const struct broker *b, const struct client *client, const struct selec
 {
 	const struct request *r;
 
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (r->answer.client == client && r->dev != NULL && selection_has(s, r->dev))
+	for (r = request_next(b, NULL); r != NULL; r = request_next(b, r)) {
+		if (request_is_of(r, client) && selection_has(s, request_dev(r)))
 			return true;
 	}
 	return false;
@@ -314,15 +314,15 @@ add_requests(struct page *p, struct broker *b, const struct selection *s)
 	const struct request *r;
 
 	p->list = cJSON_AddArrayToObject(p->result, "requests");
-	TAILQ_FOREACH (r, &b->requests, link) {
-		if (p->from.section == 'f' || r->uid <= after ||
-		    (s != NULL && (r->dev == NULL || !selection_has(s, r->dev))))
+	for (r = request_next(b, NULL); r != NULL; r = request_next(b, r)) {
+		if (p->from.section == 'f' || request_id(r) <= after ||
+		    (s != NULL && !selection_has(s, request_dev(r))))
 			continue;
 		if (p->full || !page_has_room(p))
 			return;
 		page_add(p, p->list, request_json(r, p->now));
 		p->items++;
-		p->last = (struct cursor){'r', {r->uid}};
+		p->last = (struct cursor){'r', {request_id(r)}};
 	}
 }
 

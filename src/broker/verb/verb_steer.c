@@ -68,17 +68,12 @@ broker_drains_follow(struct broker *b)
 static void
 open_anew(struct broker *b, struct device *dev, const char *agent_socket)
 {
-	struct message_id none = {.kind = MESSAGE_ID_NONE};
 	const struct pool *p = device_pool(dev);
-	struct request *r;
 
 	if (p->needs_person || p->block != POOL_OPEN || p->paused || p->disabled || p->draining ||
 	    device_is_retired(dev) || !p->args->enabled)
 		return;
-	r = request_create(b, &request_open, NULL, &none);
-	r->params.agent_socket = xstrdup_null(agent_socket);
-	request_enter(r, dev);
-	request_submit(r);
+	request_open_anew(b, dev, agent_socket);
 }
 
 static bool
