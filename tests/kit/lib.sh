@@ -168,8 +168,16 @@ need()
 	done
 }
 
+# A state that was to move as it must not is logged and stays: nothing else would show it.
+check_moves()
+{
+	_moves=$(cat "$T"/*.log "$T/state/netpulse/netpulsed.log" 2>/dev/null | grep -a ' cannot go from [a-z]* to [a-z]*$')
+	[ -z "$_moves" ] || report 1 "states move as they may" || diag "$_moves"
+}
+
 done_testing()
 {
+	check_moves
 	test_done=yes
 	echo "1..$test_count"
 	[ "$test_failed" -eq 0 ]
