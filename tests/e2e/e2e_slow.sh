@@ -149,17 +149,42 @@ start_broker '
 devices:
   dev: {connection_args: {max_connections: 1, max_channels: 1}}
 '
+# What sockets hold, and more: it waits in the channel, which the server has closed.
+for size in 300000 1000000; do
+	rm -f "$T/ended"
+	{
+		echo '!noread'
+		echo "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"exec\",\"params\":{\"device\":\"dev\",\"command\":\"head -c $size /dev/zero; touch $T/ended\"}}"
+		echo '!hold'
+	} >"$T/deaf"
+	nprpc -t 60 <"$T/deaf" >/dev/null 2>&1 &
+	deaf=$!
+	ok "a command ends whose output ($size bytes) waits for its reader" wait_until '[ -e $T/ended ]'
+	run npexec -o queue_timeout="$(slow 20)" dev echo in </dev/null
+	is "$out" in "another one has its channel meanwhile"
+	kill -KILL "$deaf"
+done
+
+# ---- a client that reads nothing, however much there is ----
+
+rss=$(rss_kb "$broker_pid")
 {
 	echo '!noread'
-	echo "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"exec\",\"params\":{\"device\":\"dev\",\"command\":\"head -c 300000 /dev/zero; touch $T/ended\"}}"
-	echo '!hold'
-} >"$T/deaf"
-nprpc -t 60 <"$T/deaf" >/dev/null 2>&1 &
+	for i in $(seq 20); do
+		echo "{\"jsonrpc\":\"2.0\",\"id\":$i,\"method\":\"exec\",\"params\":{\"device\":\"dev\",\"command\":\"head -c 1000000 /dev/zero; echo >>$T/begun\"}}"
+	done
+	wait_until '[ -e $T/heard ]' 60
+} | nprpc -t 60 2>/dev/null | grep -a -v '^#data' >"$T/rpc" &
 deaf=$!
-ok "a command ends whose output waits for its reader" wait_until '[ -e $T/ended ]'
+ok "from 8 MiB on nothing more is begun for it, and it has no lease" wait_until \
+	'[ "$(status ".devices[0].running")" = 0 ] && [ "$(status "[.requests[] | select(.state == \"queued\")] | length")" -gt 0 ] && [ "$(wc -l <$T/begun)" -ge 8 ]'
 run npexec -o queue_timeout="$(slow 20)" dev echo in </dev/null
-is "$out" in "another one has its channel meanwhile"
-kill -KILL "$deaf"
+is "$out" in "others have the channel at once"
+at_most "$(wc -l <"$T/begun")" 12 "a part of its commands has run"
+memory_at_most "$(($(rss_kb "$broker_pid") - rss))" 24000 "what waits for it is bounded"
+touch "$T/heard"
+ok "when it reads, the rest runs" wait_for "$deaf" 60
+is "$(grep -c '"count":1' "$T/rpc")" 20 "and all is answered"
 
 ok "the broker ends well" stop_broker
 done_testing

@@ -307,6 +307,109 @@ test_standard_input_needs_credit(void **state)
 	is_over(f, "queued started command:ok ended:ok");
 }
 
+/* ---- a client that does not read ---- */
+
+static void
+test_lease_ends_with_its_command_though_nobody_reads(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r = running(f, "{\"device\":\"r1\",\"command\":\"ls\"}");
+
+	f->client.room = 0;
+	say(f, 0, "abc");
+	say(f, 1, "def");
+	end(f, 0);
+	assert_int_equal(r->state, REQUEST_FLUSHING);
+	assert_null(f->link.lease);
+	assert_in_range(f->client.unread, 6, 64 * 1024);
+	fake_client_reads(f, 100);
+	is_out(f, 0, "abc");
+	is_out(f, 1, "def");
+	is_over(f, "queued started command:ok ended:ok");
+}
+
+/* A command of which `more` bytes wait for the client. */
+static void
+leave_unread(struct fake_around *f, size_t more)
+{
+	(void)running(f, "{\"device\":\"r1\",\"command\":\"ls\"}");
+	f->client.room = 0;
+	say(f, 0, "abc");
+	end(f, 0);
+	f->client.unread += more; /* as by many such */
+	f->events[0] = '\0';
+}
+
+static void
+test_deaf_client_gets_nothing_more_begun(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r;
+
+	leave_unread(f, REQUEST_UNREAD_MAX);
+	r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"two\"}");
+	assert_int_equal(r->state, REQUEST_QUEUED);
+	assert_null(f->dev.waiter);
+	fake_client_reads(f, 100);
+	f->client.unread -= REQUEST_UNREAD_MAX;
+	fake_assign(f); /* it waits now */
+	fake_start(chan(f));
+	f->client.told[0] = f->events[0] = '\0';
+	end(f, 0);
+	is_over(f, "command:ok ended:ok");
+}
+
+static void
+test_deaf_client_gives_back_what_it_is_given(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r;
+
+	leave_unread(f, 0);
+	r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"two\"}");
+	f->client.unread += REQUEST_UNREAD_MAX;
+	fake_assign(f);
+	assert_int_equal(r->state, REQUEST_QUEUED);
+	assert_null(f->link.lease);
+	assert_string_equal(f->events, "queued");
+	fake_client_reads(f, 100);
+	f->client.unread -= REQUEST_UNREAD_MAX;
+	assert_ptr_equal(f->dev.waiter, &r->waiter);
+	fake_client_cancels(f, 1);
+}
+
+static void
+test_deaf_client_that_leaves_takes_what_stalled_along(void **state)
+{
+	struct fake_around *f = *state;
+
+	leave_unread(f, REQUEST_UNREAD_MAX);
+	(void)ask(f, "exec", "{\"device\":\"r1\",\"command\":\"two\"}");
+	fake_client_leaves(f);
+	f->client.unread -= REQUEST_UNREAD_MAX;
+	assert_true(TAILQ_EMPTY(&f->b.requests));
+	assert_null(f->dev.waiter);
+}
+
+static void
+test_batch_of_a_slow_reader_waits_for_its_channel_without_limit(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r = running(f, "{\"device\":\"r1\",\"commands\":[\"a\",\"b\"],\"queue_timeout\":3}");
+
+	f->client.room = 0;
+	end(f, 0);
+	assert_null(f->link.lease);
+	fake_client_reads(f, 1000);
+	assert_int_equal(r->state, REQUEST_QUEUED);
+	assert_true(r->waiter.queue_timeout == 0);
+	fake_assign(f);
+	assert_string_equal(chan(f)->command, "b");
+	fake_start(chan(f));
+	end(f, 0);
+	is_over(f, "queued started command:ok started command:ok ended:ok");
+}
+
 /* ---- limits ---- */
 
 static void
@@ -742,6 +845,11 @@ main(void)
 	    ON_CHANNEL(test_window_is_the_clients_to_open),
 	    ON_CHANNEL(test_captured_output_has_a_limit),
 	    ON_CHANNEL(test_standard_input_needs_credit),
+	    ON_CHANNEL(test_lease_ends_with_its_command_though_nobody_reads),
+	    ON_CHANNEL(test_deaf_client_gets_nothing_more_begun),
+	    ON_CHANNEL(test_deaf_client_gives_back_what_it_is_given),
+	    ON_CHANNEL(test_deaf_client_that_leaves_takes_what_stalled_along),
+	    ON_CHANNEL(test_batch_of_a_slow_reader_waits_for_its_channel_without_limit),
 	    ON_CHANNEL(test_each_limit_ends_a_command_in_its_name),
 	    ON_CHANNEL(test_output_that_waits_for_the_client_is_no_silence),
 	    ON_CHANNEL(test_cancelled_in_each_state),

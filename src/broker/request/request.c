@@ -151,7 +151,8 @@ void
 request_detach_client(struct request *r)
 {
 	if (r->answer.client != NULL)
-		client_note_unread(r->answer.client, -(ptrdiff_t)(r->tails[0].len + r->tails[1].len));
+		client_note_unread(r->answer.client, -(ptrdiff_t)r->unread);
+	r->unread = 0;
 	answer_end(&r->answer);
 	r->waiter.holder = NULL;
 }

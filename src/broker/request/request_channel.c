@@ -135,10 +135,18 @@ on_done(struct chan *ch, const struct chan_end *end, void *arg)
 	request_command_done(r);
 }
 
+/* The server is done with it: what the client has not read waits with the request, and others have the channel. */
+static void
+on_freed(struct chan *ch NP_UNUSED, const struct chan_end *end NP_UNUSED, void *arg)
+{
+	keep_output(arg);
+}
+
 static const struct chan_events chan_callbacks = {
     .started = on_started,
     .output = on_output,
     .wrote = on_wrote,
+    .freed = on_freed,
     .done = on_done,
 };
 

@@ -19,6 +19,7 @@ go_back(struct request *r)
 	r->ran_on.id = 0;
 	r->started = 0;
 	request_move(r, REQUEST_QUEUED);
+	request_note_unread(r);
 	device_wait_again(r->dev, &r->waiter, r->index > 0);
 }
 
@@ -57,6 +58,7 @@ request_begin_command(struct request *r)
 	error_clear(&r->abort);
 	buf_free(&r->captured[0]);
 	buf_free(&r->captured[1]);
+	request_note_unread(r);
 	request_make_heads(r);
 }
 
@@ -78,13 +80,6 @@ another_follows(const struct request *r)
 	       !(stops_on_error(r) && request_command_failed(r)) && r->index + 1 < r->params.commands_count;
 }
 
-/* One that has not read so much of what ended pays with its leases for more: its memory is bounded by their number. */
-static bool
-reads_nothing(const struct request *r)
-{
-	return r->answer.client != NULL && client_note_unread(r->answer.client, 0) > REQUEST_UNREAD_MAX;
-}
-
 /*
  * The command has ended.  Its session need not wait for a client that reads slowly: what that has not read yet waits
  * with the request.
@@ -96,11 +91,11 @@ request_command_done(struct request *r)
 	if (!another_follows(r)) {
 		if (r->kind->done != NULL)
 			r->kind->done(r);
-		if (!reads_nothing(r))
-			request_release_lease(r);
+		request_release_lease(r);
 	}
+	request_note_unread(r);
 	request_pump(r);
-	if (r->state == REQUEST_FLUSHING && r->lease.link != NULL && !reads_nothing(r))
+	if (r->state == REQUEST_FLUSHING && r->lease.link != NULL)
 		request_drive(r)->client_is_slow(r);
 }
 
@@ -114,6 +109,7 @@ go_elsewhere(struct request *r)
 	struct np_error err;
 
 	if (!r->cli.moved) {
+		r->waiter.queue_timeout = 0; /* it has waited for its turn before */
 		go_back(r);
 		return;
 	}
@@ -156,8 +152,8 @@ result_has_room(const struct request *r)
 	return r->answer.client == NULL || r->cancelled || client_room(r->answer.client) > 0;
 }
 
-void
-request_pump(struct request *r)
+static void
+pump(struct request *r)
 {
 	if (r->kind->pump != NULL)
 		r->kind->pump(r);
@@ -189,6 +185,43 @@ resume(struct request *r)
 	return false;
 }
 
+/*
+ * A client with so much unread gets nothing more begun before it has read: it holds no lease meanwhile, and its memory
+ * is bounded by what runs already.
+ */
+static void
+wait_for_lease(struct request *r)
+{
+	struct waiter *w = &r->waiter;
+
+	r->stalled = request_client_is_deaf(r);
+	if (!r->stalled && (w->holder == NULL || !request_drive(r)->keeps || !resume(r)))
+		device_wait(r->dev, w);
+}
+
+/* It has read: what waited for that goes on. */
+static void
+unstall(struct client *client, struct broker *b)
+{
+	struct request *r, *next;
+
+	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
+		if (r->stalled && r->answer.client == client)
+			wait_for_lease(r);
+	}
+}
+
+void
+request_pump(struct request *r)
+{
+	struct client *client = r->answer.client;
+	bool deaf = request_client_is_deaf(r);
+
+	pump(r);
+	if (deaf && client_note_unread(client, 0) <= REQUEST_UNREAD_MAX)
+		unstall(client, r->broker);
+}
+
 void
 request_submit(struct request *r)
 {
@@ -205,8 +238,7 @@ request_submit(struct request *r)
 	w->holder = r->answer.client != NULL ? client_holder(r->answer.client) : NULL;
 	w->agent_socket = r->params.agent_socket;
 	w->queue_timeout = r->params.queue_timeout;
-	if (w->holder == NULL || !request_drive(r)->keeps || !resume(r))
-		device_wait(r->dev, w);
+	wait_for_lease(r);
 }
 
 /* Where its lease begins: what the next command may count on. */
@@ -224,6 +256,11 @@ void
 request_assigned(struct request *r, struct link *link)
 {
 	link_lease(link, &r->lease);
+	if (request_client_is_deaf(r)) {
+		request_release_lease(r);
+		r->stalled = true;
+		return;
+	}
 	r->assigned = clock_now();
 	r->ran_on.id = link_id(link);
 	r->ran_on.reused = link_ready_since(link) <= r->received; /* it was warm before the request came */

@@ -24,7 +24,7 @@
 #define BROKER_STDIN_WINDOW CHANNEL_BUFFER_MAX
 #define BROKER_CONFIG_MAX (16u * 1024u * 1024u) /* bytes of the lines of one configuration */
 #define REQUEST_TAIL_MAX (9u * 1024u * 1024u)   /* what a lost session may leave behind, see chan_events.done */
-#define REQUEST_UNREAD_MAX (8u * 1024u * 1024u) /* of one client, before its leases wait for it to read */
+#define REQUEST_UNREAD_MAX (8u * 1024u * 1024u) /* of one client, before nothing more is begun for it */
 
 /* What a request needs on an interactive shell. */
 struct request_cli {
@@ -83,6 +83,8 @@ struct request {
 	struct buf tails[2]; /* left over when the channel ended before the client had read */
 	struct buf captured[2];
 	struct chan_end end; /* of the command, while flushing */
+	size_t unread;       /* that its client must have read before it is over: client_note_unread() */
+	bool stalled;        /* waits until its client has read, in no queue */
 	uint64_t window_left;
 	uint64_t bytes_in, bytes_out; /* from and to the client */
 
@@ -155,6 +157,9 @@ size_t request_stream(struct request *r, int which, const uint8_t *p, size_t n);
 void request_keep_tail(struct request *r, int which, const void *p, size_t n);
 /* What is left of a command whose source has gone; false: the client does not take it all now. */
 bool request_pump_tails(struct request *r);
+/* What waits for its client has become more, or less. */
+void request_note_unread(struct request *r);
+bool request_client_is_deaf(const struct request *r);
 void request_grant_stdin(struct request *r, size_t n);
 
 /* ---- request_end.c ---- */

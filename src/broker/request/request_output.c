@@ -26,6 +26,28 @@ request_make_heads(struct request *r)
 	}
 }
 
+/*
+ * Leases do not bound what waits for one client, for they end with their commands: it is counted, all that it costs.
+ */
+void
+request_note_unread(struct request *r)
+{
+	size_t unread = r->tails[0].len + r->tails[1].len;
+
+	if (r->answer.client == NULL)
+		return;
+	if (r->state == REQUEST_FLUSHING)
+		unread += r->captured[0].len + r->captured[1].len + sizeof(*r);
+	client_note_unread(r->answer.client, (ptrdiff_t)unread - (ptrdiff_t)r->unread);
+	r->unread = unread;
+}
+
+bool
+request_client_is_deaf(const struct request *r)
+{
+	return r->answer.client != NULL && client_note_unread(r->answer.client, 0) > REQUEST_UNREAD_MAX;
+}
+
 void
 request_keep_tail(struct request *r, int which, const void *p, size_t n)
 {
@@ -34,8 +56,7 @@ request_keep_tail(struct request *r, int which, const void *p, size_t n)
 	if (buf_append(&r->tails[which], p, n) == -1)
 		log_error("request", "%s: %zu bytes of output lost: the channel gave more than its limit",
 		    request_device(r), n);
-	else if (r->answer.client != NULL)
-		client_note_unread(r->answer.client, (ptrdiff_t)n);
+	request_note_unread(r);
 }
 
 /* Moves what fits of p[0..n) to the client (or its capture); returns how much was taken. */
@@ -83,8 +104,7 @@ request_pump_tails(struct request *r)
 			if (n == 0)
 				return false;
 			buf_consume(tail, n);
-			if (r->answer.client != NULL)
-				client_note_unread(r->answer.client, -(ptrdiff_t)n);
+			request_note_unread(r);
 		}
 	}
 	return true;
