@@ -75,23 +75,22 @@ struct cli_limits {
 	double total;
 };
 
+/*
+ * What is asked of a command line: the facts of one command, or of the lines of a configuration, as the request's
+ * params say them (params.h) and the driver uses them.  What they point to is the caller's, until the result.
+ */
 struct cli_command {
-	const char *text; /* without its newline; lines of a text of several are sent one by one */
+	const char
+	    *text; /* a command without its newline, its lines sent one by one; lines of a configuration with it */
 	size_t size;
-	const struct cli_answer *answers;
+	struct cli_answer *answers;
 	size_t answers_count;
-	struct cli_limits limits;
+	struct cli_limits limits; /* of a configuration: of one line */
+	/* Commands: */
 	bool raw;         /* output is the bytes as they came, from sending to the prompt */
 	bool prove;       /* end only behind a sentinel, where the platform has one */
 	bool interactive; /* questions are relayed as CLI_EVENT_QUESTION */
-};
-
-struct cli_config {
-	const char *text; /* lines, each with its newline, which the last may lack; the caller's, until the result */
-	size_t size;
-	const struct cli_answer *answers; /* likewise */
-	size_t answers_count;
-	struct cli_limits limits; /* of one line */
+	/* Configurations: */
 	bool keep_going; /* an error of one line does not end it (and the candidate is committed all the same) */
 	bool dry_run;    /* candidates only: check and show, then abort */
 	bool save;
@@ -177,7 +176,7 @@ bool cli_next_event(struct cli *cli, struct cli_event *event);
  */
 int cli_run(struct cli *cli, const struct cli_command *command, double now, struct np_error *err) NP_MUST_CHECK;
 /* Also when the platform has no configuration, or no candidate where one is needed: invalid_params. */
-int cli_configure(struct cli *cli, const struct cli_config *config, double now, struct np_error *err) NP_MUST_CHECK;
+int cli_configure(struct cli *cli, const struct cli_command *config, double now, struct np_error *err) NP_MUST_CHECK;
 /* To the platform's base mode, with this secret (NULL: that of the options); privilege_failed when it cannot be. */
 int cli_enable(struct cli *cli, struct secret *secret, double now, struct np_error *err) NP_MUST_CHECK;
 /* An empty command, as a transaction like any other. */

@@ -85,7 +85,7 @@ struct line {
 };
 
 static bool
-line_at(const struct cli_config *c, size_t at, struct line *line)
+line_at(const struct cli_command *c, size_t at, struct line *line)
 {
 	const char *end;
 
@@ -151,7 +151,7 @@ report_rest(struct cli *cli)
 	size_t first = 0, last = 0, count = 0;
 	struct line line;
 
-	for (; line_at(&cli->config, cli->config_at, &line); cli->config_line++, cli->config_at = line.next) {
+	for (; line_at(&cli->asked, cli->config_at, &line); cli->config_line++, cli->config_at = line.next) {
 		if (is_empty(&line))
 			continue;
 		last = cli->config_line;
@@ -186,12 +186,12 @@ take_lines(struct cli *cli)
 	struct line line;
 	char *end;
 
-	if (!line_at(&cli->config, cli->config_at, &line))
+	if (!line_at(&cli->asked, cli->config_at, &line))
 		return;
 	cli->config_taken = 1;
 	cli->config_next = line.next;
 	end = block_end(cli, &line);
-	while (end != NULL && line_at(&cli->config, cli->config_next, &line)) {
+	while (end != NULL && line_at(&cli->asked, cli->config_next, &line)) {
 		cli->config_taken++;
 		cli->config_next = line.next;
 		if (memmem(line.text, line.size, end, strlen(end)) != NULL)
@@ -203,9 +203,8 @@ take_lines(struct cli *cli)
 static void
 send_lines(struct cli *cli)
 {
-	const struct cli_config *c = &cli->config;
-	struct cli_command command = {.answers = c->answers, .answers_count = c->answers_count, .limits = c->limits};
-	struct cli_job_spec spec = {.kind = CLI_JOB_COMMAND, .command = &command, .expects_mode = true};
+	const struct cli_command *c = &cli->asked;
+	struct cli_job_spec spec = {.kind = CLI_JOB_COMMAND, .command = c, .expects_mode = true};
 	struct buf text;
 	struct line line;
 
@@ -234,7 +233,7 @@ lines_done(struct cli *cli)
 		    mode->name);
 	if (cli->config_failed)
 		undo(cli);
-	else if (cli->config.dry_run)
+	else if (cli->asked.dry_run)
 		set_phase(cli, CLI_CONFIG_CHECK);
 	else if (cli->platform->config.candidate)
 		set_phase(cli, CLI_CONFIG_COMMIT);
@@ -250,7 +249,7 @@ next_line(struct cli *cli)
 
 	if (cli->config_cancelled)
 		fail(cli, REASON_CANCELLED, "cancelled");
-	while (!cli->config_failed && line_at(&cli->config, cli->config_at, &line)) {
+	while (!cli->config_failed && line_at(&cli->asked, cli->config_at, &line)) {
 		if (is_empty(&line)) {
 			cli->config_line++;
 			cli->config_at = line.next;
@@ -279,7 +278,7 @@ line_done(struct cli *cli, const struct np_error *err)
 		fail(cli, err->reason, "line %zu: %s", number, err->text);
 	} else if (cli->job.device_error) {
 		report_taken(cli, CLI_LINE_FAILED, cli->job.error_line);
-		if (!cli->config.keep_going)
+		if (!cli->asked.keep_going)
 			fail(cli, REASON_CONFIG_REJECTED, "line %zu: %s", number, cli->job.error_line);
 		else if (cli->tally.err.reason == REASON_NONE)
 			error_set(&cli->tally.err, REASON_CONFIG_REJECTED, "line %zu: %s", number, cli->job.error_line);
@@ -296,7 +295,7 @@ steps_of(const struct cli *cli)
 	static const struct platform_steps none;
 	const struct platform_config *c = &cli->platform->config;
 	bool at_base = cli->prompt.mode == cli->platform->base_mode;
-	bool save = cli->config.save && cli->tally.err.reason == REASON_NONE && !cli->config.dry_run;
+	bool save = cli->asked.save && cli->tally.err.reason == REASON_NONE && !cli->asked.dry_run;
 
 	switch (cli->phase) {
 	case CLI_CONFIG_ENTER:
@@ -304,7 +303,7 @@ steps_of(const struct cli *cli)
 	case CLI_CONFIG_CHECK:
 		return &c->check;
 	case CLI_CONFIG_COMMIT:
-		return cli->config.confirm_minutes > 0 ? &c->confirmed : &c->commit;
+		return cli->asked.confirm_minutes > 0 ? &c->confirmed : &c->commit;
 	case CLI_CONFIG_ABORT:
 		return &c->abort;
 	case CLI_CONFIG_SAVE_INSIDE:
@@ -361,7 +360,7 @@ phase_done(struct cli *cli)
 		set_phase(cli, CLI_CONFIG_LEAVE);
 		break;
 	case CLI_CONFIG_SAVE_INSIDE:
-		if (cli->config.save && cli->platform->config.save_inside)
+		if (cli->asked.save && cli->platform->config.save_inside)
 			cli->tally.saved = !cli->config_failed;
 		set_phase(cli, CLI_CONFIG_LEAVE);
 		break;
@@ -496,7 +495,7 @@ cli_config_ended(struct cli *cli, struct np_error *err)
 }
 
 int
-cli_config_check_text(const struct cli_config *c, struct np_error *err)
+cli_config_check_text(const struct cli_command *c, struct np_error *err)
 {
 	struct line line;
 

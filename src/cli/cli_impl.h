@@ -152,8 +152,8 @@ struct cli_event_item {
 /* An operation that waits for IDLE. */
 struct cli_pending {
 	enum cli_op op;
-	struct cli_command command; /* its text copied */
-	struct cli_config config;
+	struct cli_command command;
+	char *text; /* the command's own copy of it, or NULL */
 	struct secret *secret;
 };
 
@@ -193,7 +193,8 @@ struct cli {
 	struct cli_job job;
 	enum cli_op op;
 	double op_began;
-	bool op_sent; /* something of it was typed */
+	bool op_sent;             /* something of it was typed */
+	struct cli_command asked; /* what it is; the text only of a configuration */
 	struct cli_pending pending;
 	const struct platform_mode *home; /* where the shell belongs */
 	char home_shown[PROMPT_MAX];      /* its prompt */
@@ -223,7 +224,6 @@ struct cli {
 	char sync_text[CLI_PROOF_MAX], sync_says[CLI_PROOF_MAX];
 
 	/* CONFIG */
-	struct cli_config config;
 	enum cli_config_phase phase;
 	struct cli_result tally; /* its err: the first failure */
 	bool config_cancelled;
@@ -402,7 +402,7 @@ void cli_logout_tick(struct cli *cli);
 enum cli_next cli_config_begin(struct cli *cli, struct np_error *err);
 enum cli_next cli_config_ended(struct cli *cli, struct np_error *err);
 /* 0 when every line of it can be typed. */
-int cli_config_check_text(const struct cli_config *c, struct np_error *err) NP_MUST_CHECK;
+int cli_config_check_text(const struct cli_command *c, struct np_error *err) NP_MUST_CHECK;
 /* The shell is gone: what became of the lines. */
 void cli_config_lost(struct cli *cli, const char *why);
 

@@ -137,7 +137,7 @@ cli_job_step(struct cli *cli, const struct platform_step *step)
 	char *a, *b, *c;
 	struct cli_job_spec spec = {.kind = CLI_JOB_STEP, .step = step, .expects_mode = true};
 
-	snprintf(minutes, sizeof(minutes), "%d", cli->config.confirm_minutes);
+	snprintf(minutes, sizeof(minutes), "%d", cli->asked.confirm_minutes);
 	snprintf(cols, sizeof(cols), "%d", cli->platform->cols);
 	a = platform_expand(step->send, "nonce", cli->op == CLI_OP_CONFIG ? cli->config_tag : cli->tag);
 	b = platform_expand(a, "minutes", minutes);

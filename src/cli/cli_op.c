@@ -56,10 +56,7 @@ cli_op_end(struct cli *cli, const struct np_error *err, bool dirty)
 void
 cli_pending_clear(struct cli *cli)
 {
-	char *text;
-
-	memcpy(&text, &cli->pending.command.text, sizeof(text)); /* ours, though declared const for callers */
-	secret_free(text);
+	secret_free(cli->pending.text);
 	secret_unref(cli->pending.secret);
 	memset(&cli->pending, 0, sizeof(cli->pending));
 }
@@ -96,7 +93,7 @@ cli_op_bury(struct cli *cli)
 static enum cli_next
 run_begin(struct cli *cli, struct np_error *err)
 {
-	const struct cli_command *command = &cli->pending.command;
+	const struct cli_command *command = &cli->asked;
 	struct cli_job_spec spec = {
 	    .kind = CLI_JOB_COMMAND, .text = command->text, .size = command->size, .command = command};
 
@@ -242,7 +239,7 @@ cli_op_start(struct cli *cli)
 	cli->op = cli->pending.op;
 	cli->op_began = cli->now;
 	cli->op_sent = false;
-	cli->config = cli->pending.config;
+	cli->asked = cli->pending.command;
 	cli_job_clear(cli);
 	cli_set_state(cli, CLI_RUNNING);
 	next = ops[cli->op].begin(cli, &err);

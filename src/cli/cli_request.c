@@ -64,14 +64,14 @@ cli_run(struct cli *cli, const struct cli_command *command, double now, struct n
 		return -1;
 	cli->pending.op = CLI_OP_RUN;
 	cli->pending.command = *command;
-	cli->pending.command.text = xstrndup(command->text, size);
+	cli->pending.command.text = cli->pending.text = xstrndup(command->text, size);
 	cli->pending.command.size = size;
 	begin(cli, now);
 	return 0;
 }
 
 int
-cli_configure(struct cli *cli, const struct cli_config *config, double now, struct np_error *err)
+cli_configure(struct cli *cli, const struct cli_command *config, double now, struct np_error *err)
 {
 	const struct platform *p = cli->platform;
 
@@ -91,7 +91,7 @@ cli_configure(struct cli *cli, const struct cli_config *config, double now, stru
 	if (check_free(cli, err) < 0)
 		return -1;
 	cli->pending.op = CLI_OP_CONFIG;
-	cli->pending.config = *config;
+	cli->pending.command = *config;
 	begin(cli, now);
 	return 0;
 }

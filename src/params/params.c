@@ -52,14 +52,14 @@ static const struct schema_row rows[] = {
 
     {"answers", SCHEMA_KIND, .kind = &params_answers_kind, .where = PARAMS_EXEC | PARAMS_CONFIG | PARAMS_RECORD},
     {"enable", SCHEMA_BOOL, AT(enable), .where = PARAMS_EXEC | PARAMS_RECORD},
-    {"prove", SCHEMA_BOOL, AT(prove), .where = PARAMS_EXEC | PARAMS_RECORD},
-    {"raw", SCHEMA_BOOL, AT(raw), .where = PARAMS_EXEC},
+    {"prove", SCHEMA_BOOL, AT(cli.prove), .where = PARAMS_EXEC | PARAMS_RECORD},
+    {"raw", SCHEMA_BOOL, AT(cli.raw), .where = PARAMS_EXEC},
     {"hold", SCHEMA_BOOL, AT(hold), .where = PARAMS_EXEC},
 
-    {"save", SCHEMA_BOOL, AT(save), .where = PARAMS_CONFIG},
-    {"keep_going", SCHEMA_BOOL, AT(keep_going), .where = PARAMS_CONFIG},
-    {"dry_run", SCHEMA_BOOL, AT(dry_run), .where = PARAMS_CONFIG},
-    {"confirm_minutes", SCHEMA_INT, AT(confirm_minutes), .max = 65535, .where = PARAMS_CONFIG},
+    {"save", SCHEMA_BOOL, AT(cli.save), .where = PARAMS_CONFIG},
+    {"keep_going", SCHEMA_BOOL, AT(cli.keep_going), .where = PARAMS_CONFIG},
+    {"dry_run", SCHEMA_BOOL, AT(cli.dry_run), .where = PARAMS_CONFIG},
+    {"confirm_minutes", SCHEMA_INT, AT(cli.confirm_minutes), .max = 65535, .where = PARAMS_CONFIG},
 };
 
 const struct schema_table params_table = {SCHEMA_TABLE(SCHEMA_PARAMS, NULL, rows)};
@@ -83,7 +83,7 @@ complete(enum params_verb verb, struct exec_params *p, struct np_error *err)
 		p->batch = p->fresh = true;
 		p->on_error = ON_ERROR_CONTINUE;
 	}
-	if (p->dry_run && (p->save || p->confirm_minutes > 0))
+	if (p->cli.dry_run && (p->cli.save || p->cli.confirm_minutes > 0))
 		return error_set(err, REASON_INVALID_PARAMS,
 		    "`dry_run` changes nothing: it does not go with `save` or `confirm_minutes`");
 	return 0;

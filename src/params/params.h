@@ -14,7 +14,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
-#include "platform/pattern.h"
+#include "cli/cli.h"
 #include "secret/secret.h"
 
 struct schema_table;
@@ -30,12 +30,6 @@ struct device_ref {
 	char *operand;   /* name, user@host, host:port; NULL when object is set */
 	char *object;    /* JSON text of one device entry */
 	char *overrides; /* JSON text of an object with sorted keys, or NULL */
-};
-
-/* For questions that a command asks on a command line. */
-struct params_answer {
-	struct pattern *match;
-	struct secret *text;
 };
 
 enum on_error { ON_ERROR_DEFAULT, ON_ERROR_CONTINUE, ON_ERROR_STOP };
@@ -71,16 +65,10 @@ struct exec_params {
 	double idle_timeout;
 	double queue_timeout;
 	/* Devices that are driven through an interactive shell. */
-	bool enable; /* in the privileged mode */
-	bool prove;
-	bool raw;
-	bool hold; /* the lease stays with this client after the request */
-	struct params_answer *answers;
-	size_t answers_count;
-	/* `config` */
-	bool save, keep_going, dry_run;
-	int confirm_minutes; /* 0: a plain commit */
-	bool login;          /* `test`: log in, too */
+	bool enable;            /* in the privileged mode */
+	bool hold;              /* the lease stays with this client after the request */
+	struct cli_command cli; /* each of the commands, or the configuration: all but its text and limits */
+	bool login;             /* `test`: log in, too */
 };
 
 /* The verbs whose params make a request; bits of a row's `where`. */

@@ -158,7 +158,7 @@ static const struct schema_table answer_table = {SCHEMA_TABLE(SCHEMA_PARAMS, NUL
 static int
 add_answer(struct exec_params *p, const struct answer_words *words, struct np_error *err)
 {
-	struct params_answer *answer = &p->answers[p->answers_count++];
+	struct cli_answer *answer = &p->cli.answers[p->cli.answers_count++];
 
 	answer->match = pattern_create(words->match, PATTERN_ANYWHERE, err);
 	if (answer->match == NULL) {
@@ -193,7 +193,7 @@ read_answers(const struct schema_reader *r, const struct schema_row *row, const 
 
 	if (node->kind != YAMLDOC_SEQUENCE || node_count(node) > PARAMS_ANSWERS_MAX)
 		return params_bad(r->err, row->name, "a list of at most 100 objects with `match` and `answer`");
-	p->answers = xcalloc(node_count(node) + 1, sizeof(p->answers[0]));
+	p->cli.answers = xcalloc(node_count(node) + 1, sizeof(p->cli.answers[0]));
 	while (node_walk(node, &walk)) {
 		if (read_answer(r, &walk.item, p) == -1)
 			return -1;
@@ -206,11 +206,11 @@ free_answers(const struct schema_row *row NP_UNUSED, void *base)
 {
 	struct exec_params *p = base;
 
-	for (size_t i = 0; i < p->answers_count; i++) {
-		pattern_destroy(p->answers[i].match);
-		secret_unref(p->answers[i].text);
+	for (size_t i = 0; i < p->cli.answers_count; i++) {
+		pattern_destroy(p->cli.answers[i].match);
+		secret_unref(p->cli.answers[i].text);
 	}
-	free(p->answers);
+	free(p->cli.answers);
 }
 
 const struct schema_kind params_answers_kind = {"array", read_answers, NULL, free_answers};

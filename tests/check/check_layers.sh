@@ -25,7 +25,7 @@ src/sshconf      : :
 src/schema       : src/secret src/wire : yaml=yamldoc cjson=node,schema_show
 src/conf         : src/schema src/sshconf : cjson=conf_show
 src/platform     : src/schema src/wire : pcre2=pattern cjson=platform_kind,platform_show
-src/params       : src/schema src/platform src/secret : cjson
+src/params       : src/schema src/platform src/secret src/cli : cjson
 src/target       : src/sshconf src/conf :
 src/cli          : src/platform src/secret :
 src/pool         : src/conf :

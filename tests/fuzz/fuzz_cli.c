@@ -94,7 +94,7 @@ operate(struct world *w, uint8_t order)
 	    .prove = (order & 2) != 0,
 	    .raw = order == 7,
 	    .interactive = order == 8};
-	struct cli_config config = {
+	struct cli_command config = {
 	    .text = "a\nb x\nx", .size = 7, .limits = {5, 5, 20}, .save = true, .keep_going = order == 10};
 	struct np_error err;
 	int r = -1;

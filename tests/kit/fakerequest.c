@@ -455,7 +455,7 @@ link_run(struct lease *l, const struct cli_command *command, struct np_error *er
 }
 
 int
-link_configure(struct lease *l, const struct cli_config *config, struct np_error *err NP_UNUSED)
+link_configure(struct lease *l, const struct cli_command *config, struct np_error *err NP_UNUSED)
 {
 	l->link->commands++;
 	return begin(l, CLI_OP_CONFIG, config->text, config->size);

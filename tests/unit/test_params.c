@@ -122,11 +122,11 @@ test_command_line_params(void **state NP_UNUSED)
 			       "\"hold\":true,\"answers\":[{\"match\":\"confirm.$\",\"answer\":\"y\"}]}",
 			     &p, &err),
 	    0);
-	assert_true(p.enable && p.prove && p.raw && p.hold);
+	assert_true(p.enable && p.cli.prove && p.cli.raw && p.hold);
 	assert_int_equal(p.on_error, ON_ERROR_DEFAULT);
-	assert_int_equal(p.answers_count, 1);
-	assert_string_equal(secret_text(p.answers[0].text), "y");
-	assert_true(pattern_matches(p.answers[0].match, "[confirm]", 9));
+	assert_int_equal(p.cli.answers_count, 1);
+	assert_string_equal(secret_text(p.cli.answers[0].text), "y");
+	assert_true(pattern_matches(p.cli.answers[0].match, "[confirm]", 9));
 	exec_params_finish(&p);
 }
 
@@ -138,8 +138,8 @@ test_config_params(void **state NP_UNUSED)
 	struct np_error err;
 
 	assert_int_equal(exec_params_parse(PARAMS_CONFIG, json, &p, &err), 0);
-	assert_true(p.save && p.keep_going && !p.dry_run);
-	assert_int_equal(p.confirm_minutes, 5);
+	assert_true(p.cli.save && p.cli.keep_going && !p.cli.dry_run);
+	assert_int_equal(p.cli.confirm_minutes, 5);
 	exec_params_finish(&p);
 	cJSON_Delete(json);
 	json = cJSON_Parse("{\"device\":\"r1\",\"save\":true,\"dry_run\":true}");

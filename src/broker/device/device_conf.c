@@ -101,7 +101,7 @@ apply_platform(struct device_conf *device, const struct platform *platform)
 int
 device_check_params(const struct device *dev, const struct exec_params *params, struct np_error *err)
 {
-	const char *name = params->answers_count > 0 ? "answers" : params->prove ? "prove" : NULL;
+	const char *name = params->cli.answers_count > 0 ? "answers" : params->cli.prove ? "prove" : NULL;
 
 	if (dev->platform == NULL && name != NULL)
 		return error_set(err, REASON_INVALID_PARAMS,

@@ -66,7 +66,7 @@ void links_unhold(struct holder *holder);
 
 /* Begin an operation: 0, or -1 with err as cli_run() and the others. */
 int link_run(struct lease *l, const struct cli_command *command, struct np_error *err) NP_MUST_CHECK;
-int link_configure(struct lease *l, const struct cli_config *config, struct np_error *err) NP_MUST_CHECK;
+int link_configure(struct lease *l, const struct cli_command *config, struct np_error *err) NP_MUST_CHECK;
 int link_enable(struct lease *l, struct secret *secret, struct np_error *err) NP_MUST_CHECK;
 /* To the question, or NULL: nobody answers. */
 void link_answer(struct lease *l, struct secret *value);

@@ -196,7 +196,7 @@ link_run(struct lease *l, const struct cli_command *command, struct np_error *er
 }
 
 int
-link_configure(struct lease *l, const struct cli_config *config, struct np_error *err)
+link_configure(struct lease *l, const struct cli_command *config, struct np_error *err)
 {
 	int rc = begun(l, cli_configure(driver_of(l), config, clock_now(), err));
 

@@ -174,7 +174,6 @@ request_free(struct request *r)
 		buf_free(&r->captured[i]);
 	}
 	exec_params_finish(&r->params);
-	free(r->cli.answers);
 	buf_wipe(&r->cli.text); /* configuration may hold secrets */
 	redact_unref(r->known);
 	free(r);

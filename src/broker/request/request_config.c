@@ -61,16 +61,10 @@ config_eof(struct request *r)
 static int
 config_run(struct request *r, struct np_error *err)
 {
-	struct cli_config config = {.text = (const char *)buf_head(&r->cli.text),
-	    .size = r->cli.text.len,
-	    .answers = request_shell_answers(r),
-	    .answers_count = r->params.answers_count,
-	    .limits = request_limits(r),
-	    .keep_going = r->params.keep_going,
-	    .dry_run = r->params.dry_run,
-	    .save = r->params.save,
-	    .confirm_minutes = r->params.confirm_minutes};
+	struct cli_command config = request_cli(r);
 
+	config.text = (const char *)buf_head(&r->cli.text);
+	config.size = r->cli.text.len;
 	return link_configure(&r->lease, &config, err);
 }
 

@@ -8,13 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
-#include "cli/cli.h"
 #include "params/params.h"
 #include "report/event.h"
 #include "transport/channel.h"
 #include "broker/broker_impl.h"
-#include "broker/device/waiter.h"
 #include "broker/link/link.h"
 #include "broker/request/request.h"
 #include "broker/request/request_kind.h"
@@ -28,13 +25,12 @@
 
 /* What a request needs on an interactive shell. */
 struct request_cli {
-	struct cli_answer *answers; /* the params' */
-	bool asked_secret;          /* a person was asked for the secret */
-	bool waits_secret;          /* and has not answered yet: nothing runs on the shell meanwhile */
-	bool moved;       /* the last command left the mode in which the lease began: the next one may count on that */
-	char began[64];   /* that mode */
-	char prompt[128]; /* of the last command: what it ended at */
-	char mode[64];    /* likewise; a copy, for the platform may be replaced before the client has read */
+	bool asked_secret; /* a person was asked for the secret */
+	bool waits_secret; /* and has not answered yet: nothing runs on the shell meanwhile */
+	bool moved;        /* the last command left the mode in which the lease began: the next one may count on that */
+	char began[64];    /* that mode */
+	char prompt[128];  /* of the last command: what it ended at */
+	char mode[64];     /* likewise; a copy, for the platform may be replaced before the client has read */
 	char device_error[256];
 	struct buf text; /* config: the lines as they came */
 	size_t lines_count;
@@ -133,7 +129,6 @@ extern const struct answer_ops request_answer_ops, request_bounded_ops;
 extern const struct lease_events request_lease_events;
 void request_cli_answer(struct request *r, struct secret *value);
 int request_shell_run(struct request *r, struct np_error *err);
-const struct cli_answer *request_shell_answers(struct request *r);
 void request_cli_mode(struct request *r, const char *mode);
 
 /* ---- request_record.c ---- */
@@ -183,8 +178,8 @@ void request_send_response(struct request *r);
 
 /* ---- request_limits.c ---- */
 
-/* Of one command: as it says itself, else as its device does, else as is usual for the way in which it runs. */
-struct cli_limits request_limits(const struct request *r);
+/* What a command line is told, with the limits that hold for the request on this device. */
+struct cli_command request_cli(const struct request *r);
 void request_start_limits(struct request *r);
 
 /* ---- request_report.c ---- */

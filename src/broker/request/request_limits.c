@@ -15,8 +15,8 @@ first_given(double own, double device, double otherwise)
 	return own >= 0 ? own : device >= 0 ? device : otherwise;
 }
 
-struct cli_limits
-request_limits(const struct request *r)
+static struct cli_limits
+limits_of(const struct request *r)
 {
 	const struct conn_args *args = &device_settings(r->dev)->args;
 	double usual = device_platform(r->dev) != NULL ? SHELL_DEFAULT : 0;
@@ -25,6 +25,15 @@ request_limits(const struct request *r)
 	    .first_byte = first_given(r->params.first_byte_timeout, args->first_byte_timeout, usual),
 	    .idle = first_given(r->params.idle_timeout, args->idle_timeout, usual),
 	    .total = first_given(r->params.timeout, args->timeout, 0)};
+}
+
+struct cli_command
+request_cli(const struct request *r)
+{
+	struct cli_command command = r->params.cli;
+
+	command.limits = limits_of(r);
+	return command;
 }
 
 static bool
@@ -49,7 +58,7 @@ earlier(struct limit *best, enum np_reason reason, double from, double seconds)
 static struct limit
 next_limit(const struct request *r)
 {
-	const struct cli_limits limits = request_limits(r);
+	const struct cli_limits limits = limits_of(r);
 	struct limit best = {REASON_NONE, 0, 0};
 
 	if (r->state == REQUEST_GATHERING) {

@@ -128,7 +128,7 @@ static bool
 try_config(struct request *r)
 {
 	const struct platform *p = device_platform(r->dev);
-	struct cli_config config = {.dry_run = p->config.candidate};
+	struct cli_command config = {.dry_run = p->config.candidate};
 	const struct platform_mode *mode = link_mode(&r->lease);
 	struct np_error err;
 

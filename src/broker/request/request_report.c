@@ -117,8 +117,8 @@ request_known(struct request *r)
 	r->known = redact_create(true);
 	redact_add(r->known, device_settings(r->dev)->password, REDACT_KEPT);
 	redact_add(r->known, device_settings(r->dev)->secret, REDACT_KEPT);
-	for (size_t i = 0; i < r->params.answers_count; i++)
-		redact_add(r->known, r->params.answers[i].text, REDACT_KEPT);
+	for (size_t i = 0; i < r->params.cli.answers_count; i++)
+		redact_add(r->known, r->params.cli.answers[i].text, REDACT_KEPT);
 	return r->known;
 }
 

@@ -11,19 +11,6 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 
-const struct cli_answer *
-request_shell_answers(struct request *r)
-{
-	const struct exec_params *p = &r->params;
-
-	if (p->answers_count == 0 || r->cli.answers != NULL)
-		return r->cli.answers;
-	r->cli.answers = xcalloc(p->answers_count, sizeof(r->cli.answers[0]));
-	for (size_t i = 0; i < p->answers_count; i++)
-		r->cli.answers[i] = (struct cli_answer){.match = p->answers[i].match, .text = p->answers[i].text};
-	return r->cli.answers;
-}
-
 /* ---- beginning ---- */
 
 /* It could not be begun, or ended before anything was sent: the same as a command that failed. */
@@ -38,15 +25,11 @@ int
 request_shell_run(struct request *r, struct np_error *err)
 {
 	const struct command *c = &r->params.commands[r->index];
-	struct cli_command command = {.text = c->text,
-	    .size = c->size,
-	    .answers = request_shell_answers(r),
-	    .answers_count = r->params.answers_count,
-	    .limits = request_limits(r),
-	    .raw = r->params.raw,
-	    .prove = r->params.prove || device_platform(r->dev)->prove,
-	    .interactive = r->params.interactive && r->answer.client != NULL};
+	struct cli_command command = request_cli(r);
 
+	command.text = c->text;
+	command.size = c->size;
+	command.interactive = r->params.interactive && r->answer.client != NULL;
 	return link_run(&r->lease, &command, err);
 }
 
