@@ -35,7 +35,7 @@ const char npexec_usage_text[] = "usage: npexec [options] [user@]device[:port] [
 				 "  -P N                  so many at a time (32)\n"
 				 "  -b                    gather: equal outputs once\n"
 				 "Devices with a command line of their own:\n"
-				 "  --enable --answer REGEX=TEXT --prove --raw\n"
+				 "  --enable --answer REGEX=TEXT --prove --raw --ignore-errors\n"
 				 "  -c                    the lines are configuration\n"
 				 "  --dry-run, --keep-going, --confirm MINUTES, --save   with -c\n";
 
@@ -160,6 +160,7 @@ static const struct npoption rows[] = {
     {"--enable", .take = take_flag, .key = "enable", .with = WITH_ALL},
     {"--prove", .take = take_flag, .key = "prove", .with = WITH_COMMANDS},
     {"--raw", .take = take_flag, .key = "raw", .with = WITH_COMMANDS},
+    {"--ignore-errors", .take = take_flag, .key = "ignore_errors", .with = WITH_COMMANDS},
     {"--save", .take = take_flag, .key = "save", .with = WITH_CONFIG},
     {"--keep-going", .take = take_flag, .key = "keep_going", .with = WITH_CONFIG},
     {"--dry-run", .take = take_flag, .key = "dry_run", .with = WITH_CONFIG},

@@ -87,9 +87,10 @@ struct cli_command {
 	size_t answers_count;
 	struct cli_limits limits; /* of a configuration: of one line */
 	/* Commands: */
-	bool raw;         /* output is the bytes as they came, from sending to the prompt */
-	bool prove;       /* end only behind a sentinel, where the platform has one */
-	bool interactive; /* questions are relayed as CLI_EVENT_QUESTION */
+	bool raw;           /* output is the bytes as they came, from sending to the prompt */
+	bool prove;         /* end only behind a sentinel, where the platform has one */
+	bool interactive;   /* questions are relayed as CLI_EVENT_QUESTION */
+	bool ignore_errors; /* lines like the platform's errors are output like any other */
 	/* Configurations: */
 	bool keep_going; /* an error of one line does not end it (and the candidate is committed all the same) */
 	bool dry_run;    /* candidates only: check and show, then abort */

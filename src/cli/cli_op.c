@@ -24,7 +24,7 @@ fill_result(struct cli *cli, struct cli_result *result)
 	result->duration = cli->now - cli->op_began;
 	result->echo_absent = job->echo_absent;
 	cli_show(cli, cli->prompt.shown, cli->prompt.shown_size, result->prompt, sizeof(result->prompt));
-	if (cli->op != CLI_OP_CONFIG) {
+	if (cli->op != CLI_OP_CONFIG && !cli->asked.ignore_errors) {
 		result->device_error = job->device_error;
 		result->status = job->status;
 		memcpy(result->error_line, job->error_line, sizeof(result->error_line));

@@ -54,6 +54,7 @@ static const struct schema_row rows[] = {
     {"enable", SCHEMA_BOOL, AT(enable), .where = PARAMS_EXEC | PARAMS_RECORD},
     {"prove", SCHEMA_BOOL, AT(cli.prove), .where = PARAMS_EXEC | PARAMS_RECORD},
     {"raw", SCHEMA_BOOL, AT(cli.raw), .where = PARAMS_EXEC},
+    {"ignore_errors", SCHEMA_BOOL, AT(cli.ignore_errors), .where = PARAMS_EXEC},
     {"hold", SCHEMA_BOOL, AT(hold), .where = PARAMS_EXEC},
 
     {"save", SCHEMA_BOOL, AT(cli.save), .where = PARAMS_CONFIG},

@@ -52,6 +52,9 @@ is "$out" 'no newline at the end' "output that ends without a newline"
 run npexec core1 'show nonsense'
 is "$status" 1 "a device error: status 1"
 like "$out" '^% Invalid input detected' "and the device's words"
+run npexec --ignore-errors -e 'show nonsense' -e 'show nothing' core1
+is "$status" 0 "--ignore-errors: such words are output"
+like "$out" '^% Invalid input detected' "as any other"
 is "$(npexec -j core1 'show nonsense' | jq -r '.exit_status, .mode, .prompt, .device_error' | tr '\n' '|')" \
 	"1|priv|R1#|% Invalid input detected at '^' marker.|" "-j: exit_status, mode, prompt, device_error"
 is "$(npexec -j core1 'show clock' | jq -c '[.command, .stdout, .reused, .device_error]')" \

@@ -104,6 +104,7 @@ test_options_become_params(void **state NP_UNUSED)
 	    {"-e one -e two^2 r1", "{\"device\":\"r1\",\"commands\":[\"one\",\"two 2\"]}"},
 	    {"r1", "{\"device\":\"r1\",\"hold\":true}"},
 	    {"--raw r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"raw\":true}"},
+	    {"--ignore-errors r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"ignore_errors\":true}"},
 	    {"-n r1,r2 x", "{\"device\":\"r1,r2\",\"command\":\"x\",\"window\":131072}"},
 	    {"-tt r1", "{\"device\":\"r1\",\"pty\":true}"},
 	    {"-tt r1 top", "{\"device\":\"r1\",\"command\":\"top\",\"pty\":true}"},
