@@ -30,7 +30,7 @@ request_id(const struct request *r)
 const char *
 request_device(const struct request *r)
 {
-	return r->dev != NULL ? device_settings(r->dev)->name : NULL;
+	return device_settings(r->dev)->name;
 }
 
 const struct device *
@@ -92,17 +92,15 @@ waits(enum request_state state)
 void
 request_move(struct request *r, enum request_state state)
 {
-	const char *name = r->dev != NULL ? device_settings(r->dev)->name : "?";
-
 	if (r->state == state)
 		return;
 	if ((moves[r->state] & TO(state)) == 0) {
-		log_error("request", "%s: request %llu cannot go from %s to %s", name, (unsigned long long)r->uid,
-		    state_names[r->state], state_names[state]);
+		log_error("request", "%s: request %llu cannot go from %s to %s", request_device(r),
+		    (unsigned long long)r->uid, state_names[r->state], state_names[state]);
 		return;
 	}
-	log_debug("request", "%s: request %llu: %s -> %s", name, (unsigned long long)r->uid, state_names[r->state],
-	    state_names[state]);
+	log_debug("request", "%s: request %llu: %s -> %s", request_device(r), (unsigned long long)r->uid,
+	    state_names[r->state], state_names[state]);
 	r->broker->requests_queued += waits(state) - waits(r->state);
 	if (r->answer.client != NULL)
 		client_note_waiting(r->answer.client, waits(state) - waits(r->state));
@@ -122,7 +120,8 @@ request_enter(struct request *r, struct device *dev)
 }
 
 struct request *
-request_create(struct broker *b, const struct request_kind *kind, struct client *client, const struct message_id *id)
+request_create(struct broker *b, const struct request_kind *kind, struct client *client, const struct message_id *id,
+    struct device *dev)
 {
 	struct request *r = xcalloc(1, sizeof(*r));
 
@@ -141,6 +140,7 @@ request_create(struct broker *b, const struct request_kind *kind, struct client 
 		buf_init(&r->captured[i], PARAMS_CAPTURE_MAX);
 	}
 	buf_init(&r->cli.text, 0);
+	request_enter(r, dev);
 	TAILQ_INSERT_TAIL(&b->requests, r, link);
 	b->requests_count++;
 	request_report_made(r);

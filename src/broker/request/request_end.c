@@ -22,8 +22,7 @@ request_ended(struct request *r)
 	request_release_lease(r);
 	request_detach_client(r);
 	request_report_ended(r, NULL);
-	if (r->dev != NULL)
-		device_served(r->dev);
+	device_served(r->dev);
 	questions_reassign(b->devices, r->uid);
 	device_enter(NULL, &r->waiter);
 	broker_note_end(b);
@@ -109,8 +108,8 @@ request_fail(struct request *r, const struct np_error *err)
 {
 	if (r->state == REQUEST_ENDED || r->stopped)
 		return;
-	log_info("request", "%s: request %llu: %s: %s", request_device(r) != NULL ? request_device(r) : "?",
-	    (unsigned long long)r->uid, reason_name(err->reason), err->text);
+	log_info("request", "%s: request %llu: %s: %s", request_device(r), (unsigned long long)r->uid,
+	    reason_name(err->reason), err->text);
 	if (r->index > 0) {
 		fail_rest(r, err);
 		return;

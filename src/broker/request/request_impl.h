@@ -103,8 +103,8 @@ struct request {
 
 /* ---- request.c ---- */
 
-struct request *request_create(
-    struct broker *b, const struct request_kind *kind, struct client *client, const struct message_id *id);
+struct request *request_create(struct broker *b, const struct request_kind *kind, struct client *client,
+    const struct message_id *id, struct device *dev);
 void request_move(struct request *r, enum request_state state);
 void request_enter(struct request *r, struct device *dev);
 void request_detach_client(struct request *r);

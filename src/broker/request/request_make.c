@@ -43,11 +43,10 @@ broker_request_make(struct broker *b, struct client *client, const struct messag
 	if (!kind->bounded && (device_admit(dev, err) == -1 || refuse_queue(b, client, dev, err) == -1 ||
 				  device_check_params(dev, params, err) == -1))
 		return -1;
-	r = request_create(b, kind, client, id);
+	r = request_create(b, kind, client, id, dev);
 	r->params = *params;
 	memset(params, 0, sizeof(*params));
 	r->window_left = r->params.window;
-	request_enter(r, dev);
 	kind->begin(r);
 	return 0;
 }
@@ -93,9 +92,8 @@ void
 request_open_anew(struct broker *b, struct device *dev, const char *agent_socket)
 {
 	struct message_id none = {.kind = MESSAGE_ID_NONE};
-	struct request *r = request_create(b, &request_open, NULL, &none);
+	struct request *r = request_create(b, &request_open, NULL, &none, dev);
 
 	r->params.agent_socket = xstrdup_null(agent_socket);
-	request_enter(r, dev);
 	request_submit(r);
 }

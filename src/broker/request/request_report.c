@@ -10,31 +10,25 @@
 static const char *
 kind_word(const struct request *r)
 {
-	switch (r->params.kind) {
-	case EXEC_SHELL:
-		return "shell";
-	case EXEC_SUBSYSTEM:
-		return "subsystem";
-	case EXEC_COMMAND:
-		break;
-	}
-	return r->kind->name;
+	static const char *const words[] = {[EXEC_SHELL] = "shell", [EXEC_SUBSYSTEM] = "subsystem"};
+
+	return r->params.kind != EXEC_COMMAND ? words[r->params.kind] : r->kind->name;
 }
 
-static void
-name_request(struct event *e, const struct request *r)
+static struct event
+begin(enum event_kind kind, const struct request *r)
 {
-	device_name_event(e, r->dev);
-	e->who = &r->who;
-	e->request = r->uid;
-	e->session = r->ran_on.id;
-	e->what = kind_word(r);
-}
+	struct event e;
 
-static bool
-is_internal(const struct request *r)
-{
-	return r->dev == NULL;
+	event_init(&e, kind);
+	device_name_event(&e, r->dev);
+	e.who = &r->who;
+	e.request = r->uid;
+	e.session = r->ran_on.id;
+	e.what = kind_word(r);
+	if (kind == EVENT_COMMAND_ENDED && r->params.batch)
+		e.index = (int64_t)r->index;
+	return e;
 }
 
 /* How many commands, or lines of configuration, and how many of them failed. */
@@ -72,12 +66,8 @@ request_report_made(struct request *r)
 void
 request_report_queued(struct request *r)
 {
-	struct event e;
+	struct event e = begin(EVENT_REQUEST_QUEUED, r);
 
-	if (is_internal(r))
-		return;
-	event_init(&e, EVENT_REQUEST_QUEUED);
-	name_request(&e, r);
 	add_counts(&e, r);
 	e.failed = -1;
 	report_emit(r->broker->events, &e);
@@ -99,12 +89,8 @@ add_times(struct event *e, const struct request *r)
 void
 request_report_started(struct request *r)
 {
-	struct event e;
+	struct event e = begin(EVENT_REQUEST_STARTED, r);
 
-	if (is_internal(r))
-		return;
-	event_init(&e, EVENT_REQUEST_STARTED);
-	name_request(&e, r);
 	add_times(&e, r);
 	report_emit(r->broker->events, &e);
 }
@@ -122,28 +108,34 @@ request_known(struct request *r)
 	return r->known;
 }
 
-/* For the audit log, which masks it; the caller frees what e->command then is. */
+/* For the audit log, which masks it; NULL: nobody keeps it.  The caller frees it. */
 static char *
 add_command(struct event *e, struct request *r)
 {
 	const struct command *c = r->index < r->params.commands_count ? &r->params.commands[r->index] : NULL;
 	const char *text = c != NULL ? c->text : NULL;
-	char *shown;
 
 	e->command_size = c != NULL ? c->size : 0;
 	if (r->cli.text.len > 0) { /* lines of configuration */
 		text = (const char *)buf_head(&r->cli.text);
 		e->command_size = r->cli.text.len;
 	}
-	if (r->params.batch)
-		e->index = (int64_t)r->index;
 	if (!audit_is_on(r->broker->events))
 		return NULL;
 	if (link_known(&r->lease) != NULL)
 		redact_add_all(request_known(r), link_known(&r->lease));
-	shown = audit_command(r->broker->events, text, e->command_size, request_known(r), device_platform(r->dev));
-	e->command = shown;
-	return shown;
+	return audit_command(r->broker->events, text, e->command_size, request_known(r), device_platform(r->dev));
+}
+
+/* With the command that it is about. */
+static void
+emit_with_command(struct event *e, struct request *r)
+{
+	char *command = add_command(e, r);
+
+	e->command = command;
+	report_emit(r->broker->events, e);
+	free(command);
 }
 
 static struct np_error
@@ -162,15 +154,9 @@ void
 request_report_command(struct request *r)
 {
 	struct np_error cancelled = cancellation(r);
-	struct event e;
-	char *shown;
+	struct event e = begin(EVENT_COMMAND_ENDED, r);
 
-	if (is_internal(r))
-		return;
 	r->told_command = true;
-	event_init(&e, EVENT_COMMAND_ENDED);
-	name_request(&e, r);
-	shown = add_command(&e, r);
 	e.ended = true;
 	e.err = r->cancelled ? &cancelled : request_command_error(r);
 	e.has_status = e.err == NULL && r->end.has_status;
@@ -183,45 +169,31 @@ request_report_command(struct request *r)
 	if (r->kind->counts != NULL)
 		add_counts(&e, r);
 	take_bytes(&e, r);
-	report_emit(r->broker->events, &e);
-	free(shown);
+	emit_with_command(&e, r);
 }
 
 void
 request_report_not_run(struct request *r, const struct np_error *why)
 {
-	struct event e;
-	char *shown;
+	struct event e = begin(EVENT_COMMAND_ENDED, r);
 
-	if (is_internal(r))
-		return;
-	event_init(&e, EVENT_COMMAND_ENDED);
-	name_request(&e, r);
-	shown = add_command(&e, r);
 	e.ended = true;
 	e.err = why;
-	report_emit(r->broker->events, &e);
-	free(shown);
+	emit_with_command(&e, r);
 }
 
 void
 request_report_ended(struct request *r, const struct np_error *err)
 {
 	struct np_error cancelled = cancellation(r);
-	struct event e;
-	char *shown = NULL;
+	struct event e = begin(EVENT_REQUEST_ENDED, r);
 
-	if (is_internal(r) || r->told_end)
+	if (r->told_end)
 		return;
 	r->told_end = true;
 	if (err == NULL)
 		err = r->cancelled ? &cancelled : r->params.batch ? NULL : request_command_error(r);
-	event_init(&e, EVENT_REQUEST_ENDED);
-	name_request(&e, r);
 	e.untold = !r->told_command;
-	if (e.untold)
-		shown = add_command(&e, r);
-	e.index = -1;
 	e.ended = true;
 	e.err = err;
 	e.has_status = err == NULL && !r->params.batch && r->end.has_status;
@@ -234,6 +206,8 @@ request_report_ended(struct request *r, const struct np_error *err)
 		e.bytes_in = (int64_t)r->bytes_in;
 		e.bytes_out = (int64_t)r->bytes_out;
 	}
-	report_emit(r->broker->events, &e);
-	free(shown);
+	if (e.untold)
+		emit_with_command(&e, r);
+	else
+		report_emit(r->broker->events, &e);
 }

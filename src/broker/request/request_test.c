@@ -75,35 +75,16 @@ on_jumped(struct trial *t, const char *device)
 
 /* ---- the command line ---- */
 
-static const char *
-cli_step_name(int state)
-{
-	switch ((enum cli_state)state) {
-	case CLI_LOGIN:
-		return "shell";
-	case CLI_LEARN:
-		return "prompt";
-	case CLI_ENABLE:
-		return "privilege";
-	case CLI_PREPARE:
-		return "paging";
-	case CLI_IDLE:
-	case CLI_RUNNING:
-	case CLI_QUESTION:
-	case CLI_RESYNC:
-	case CLI_LOGOUT:
-	case CLI_CLOSED:
-		break;
-	}
-	return NULL;
-}
+/* What the command line does in a state, as a step; NULL: nothing that is told. */
+static const char *const cli_steps[CLI_CLOSED + 1] = {
+    [CLI_LOGIN] = "shell", [CLI_LEARN] = "prompt", [CLI_ENABLE] = "privilege", [CLI_PREPARE] = "paging"};
 
 /* Looks where the command line is now: each state that it has left behind was a step. */
 static void
 on_shell(struct trial *t, enum cli_state state, const struct platform_mode *mode)
 {
 	struct request *r = of_trial(t);
-	const char *name = cli_step_name(r->test.cli);
+	const char *name = cli_steps[r->test.cli];
 	char text[96];
 
 	if ((int)state == r->test.cli || state == CLI_CLOSED)
@@ -133,7 +114,7 @@ on_passed(struct trial *t, const struct link *link)
 static const char *
 failed_step(const struct request *r, bool made, const struct np_error *err)
 {
-	const char *name = made ? cli_step_name(r->test.cli) : NULL;
+	const char *name = made ? cli_steps[r->test.cli] : NULL;
 
 	if (name != NULL)
 		return name;
