@@ -392,6 +392,29 @@ test_deaf_client_that_leaves_takes_what_stalled_along(void **state)
 }
 
 static void
+test_stalled_batch_that_fails_is_not_begun_again(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r = running(f, "{\"device\":\"r1\",\"commands\":[\"a\",\"b\",\"c\"]}");
+	struct np_error err;
+
+	f->client.room = 0;
+	end(f, 0);
+	fake_client_reads(f, 1000); /* now it waits for its channel */
+	f->client.unread += REQUEST_UNREAD_MAX + 1;
+	fake_assign(f);
+	assert_true(r->stalled);
+	f->client.room = 0;
+	error_set(&err, REASON_SHUTTING_DOWN, "ends");
+	requests_fail_waiting(&f->b, &err);
+	assert_int_equal(r->state, REQUEST_FLUSHING);
+	assert_false(r->stalled);
+	f->client.unread -= REQUEST_UNREAD_MAX + 1;
+	fake_client_reads(f, 1000);
+	is_over(f, "queued started command:ok command:shutting_down command:not_run ended:shutting_down");
+}
+
+static void
 test_batch_of_a_slow_reader_waits_for_its_channel_without_limit(void **state)
 {
 	struct fake_around *f = *state;
@@ -849,6 +872,7 @@ main(void)
 	    ON_CHANNEL(test_deaf_client_gets_nothing_more_begun),
 	    ON_CHANNEL(test_deaf_client_gives_back_what_it_is_given),
 	    ON_CHANNEL(test_deaf_client_that_leaves_takes_what_stalled_along),
+	    ON_CHANNEL(test_stalled_batch_that_fails_is_not_begun_again),
 	    ON_CHANNEL(test_batch_of_a_slow_reader_waits_for_its_channel_without_limit),
 	    ON_CHANNEL(test_each_limit_ends_a_command_in_its_name),
 	    ON_CHANNEL(test_output_that_waits_for_the_client_is_no_silence),

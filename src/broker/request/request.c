@@ -107,6 +107,7 @@ request_move(struct request *r, enum request_state state)
 	if ((state == REQUEST_GATHERING) != (r->state == REQUEST_GATHERING))
 		device_gather(&r->waiter, state == REQUEST_GATHERING);
 	r->state = state;
+	r->stalled = false;
 }
 
 /* ---- life ---- */
