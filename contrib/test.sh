@@ -458,6 +458,7 @@ run_in_other()
 		root='$work/other'
 		debootstrap --variant=minbase '$1' \"\$root\" '$2'
 		cp /etc/resolv.conf \"\$root/etc/\"
+		mount --bind \"\$root\" \"\$root\" # tests make mount namespaces, which a root that is no mount forbids
 		mount -t proc proc \"\$root/proc\"
 		mount --rbind /dev \"\$root/dev\"
 		printf '#!/bin/sh\nexit 101\n' >\"\$root/usr/sbin/policy-rc.d\"

@@ -15,7 +15,7 @@ odd()
 		printf '%s\n' "$@"
 	} >"$T/$_odd.txt"
 	start_simdev "$_odd" --scenario "$T/$_odd.txt" --listen "$_address"
-	devices="$devices  $_odd: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw, connection_args: {max_connections: 1}}
+	devices="$devices  $_odd: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw, connection_args: {max_connections: 1${odd_limit:+, connection_timeout: $odd_limit}}}
 "
 }
 
@@ -35,8 +35,10 @@ for echo in $echoes; do
 	odd "$name" "127.0.3.$i" "echo $echo" "width $width" "piece $piece" 'page 9' 'value paging_refused yes'
 done
 odd bytes 127.0.4.1 'piece 1' 'page 9' 'value paging_refused yes'
+odd_limit=$(slow 4)
 odd noisy 127.0.4.2 'async every 0.05 *Mar  1 00:01:02.003: %SYS-5-NOISE: who asked?'
 odd redraw 127.0.4.3 'async every 0.05 *Mar  1 00:01:02.003: %SYS-5-NOISE: who asked?' 'redraw yes'
+odd_limit=
 odd slow 127.0.4.4 'value enable_delay 3' 'delay 0.1'
 odd full 127.0.4.5 'shells 1'
 odd rekey 127.0.4.6 'rekey 100000'
@@ -93,6 +95,8 @@ is "$(npexec rekey 'show bytes 2M' | wc -c | tr -d ' ')" 2097152 "2 MB from a de
 # ---- lines that nobody asked for ----
 
 for name in noisy redraw; do
+	# A line that comes right behind the question for the secret hides it: no secret is typed where no question stands.
+	ok "$name: a shell, sooner or later" wait_until "npctl open $name" 60
 	bad=0
 	for i in 1 2 3 4 5 6 7 8; do
 		[ "$(npexec -n $name "sim say $i" | grep -v NOISE)" = $i ] || bad=$((bad + 1))

@@ -72,10 +72,10 @@ is "$status" 1 "a refused line: status 1"
 like "$err" 'line 3: .*Unknown command: +descripion nine' "which says line and words"
 unlike "$(npexec r1 'show running-config')" 'description nine' "what came after was not sent"
 is "$(npexec -j r1 'show clock' | jq -r .mode)" priv "configuration mode was left"
-ok "nothing was saved" not grep -q veth8 "$T/frr/etc/zebra.conf"
+ok "nothing was saved" not grep -q veth8 -r "$T/frr/etc"
 run config --save r1 'hostname r1'
 is "$status" 0 "--save"
-ok "writes the configuration" wait_until 'grep -q veth8 "$T/frr/etc/zebra.conf"'
+ok "writes the configuration" wait_until 'grep -q veth8 -r "$T/frr/etc"'
 
 # ---- the definition tried on the device ----
 

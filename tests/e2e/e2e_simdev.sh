@@ -132,6 +132,7 @@ ok "events: what is live" had ios 'add 127.0.1.1 running  description to the cor
 type_raw '\032'
 ok "^Z leaves" at_prompt 'a-rather-long-name-of-a-router#'
 type_line 'show running-config'
+seen '^ description to the core'
 at_prompt '.*router#'
 like "$(screen | tr '\n' '|')" '[|]interface GigabitEthernet0/7[|] description to the core[|]' "the running configuration"
 type_line 'write memory'

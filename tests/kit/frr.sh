@@ -1,7 +1,7 @@
 # Real routers for end-to-end tests: FRR's daemons in a network namespace of their own, behind a real sshd.  Sourced after
 # lib.sh.  Needs root, namespaces and the package frr; the daemons run as its user.
 #
-#   start_frr              starts zebra and staticd; $T/frr/run holds their sockets
+#   start_frr              starts zebra and staticd, and what they need; $T/frr/run holds their sockets
 #   start_vtysh NAME       an sshd whose login shell is vtysh: $port_NAME
 #   start_vty NAME         an sshd behind which zebra's own terminal is reached by telnet
 
@@ -38,17 +38,27 @@ start_frr()
 	chmod 755 "$_frr"
 	chown -R frr:frrvty "$_frr/run" "$_frr/etc"
 	chmod 750 "$_frr/run" "$_frr/etc"
-	unshare -n sh -c '
+	# From FRR 10 on the configuration of staticd comes from mgmtd, whose sockets and file have a fixed place, and zebra
+	# complains without end where it is missing.
+	unshare -n -m --propagation private sh -c '
 		ip link set lo up
+		config="-f $2/etc/staticd.conf"
+		if [ -x "$1/mgmtd" ] && ! "$1/staticd" --help | grep -q config_file; then
+			config=
+			mount -t tmpfs none /run && mkdir /run/frr && mount --bind "$2/run" /run/frr && mount --bind "$2/etc" /etc/frr
+			"$1/mgmtd" --vty_socket "$2/run" -i "$2/run/mgmtd.pid" --log "file:$2/run/mgmtd.log" &
+			tries=0
+			until [ -S "$2/run/mgmtd_be.sock" ] || [ $tries -gt 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+		fi
 		"$1/zebra" --vty_socket "$2/run" -z "$2/run/zserv.api" -i "$2/run/zebra.pid" -f "$2/etc/zebra.conf" \
 			-A 127.0.0.1 -P '$frr_vty_port' --log "file:$2/run/zebra.log" &
 		tries=0
 		until [ -S "$2/run/zserv.api" ] || [ $tries -gt 500 ]; do tries=$((tries + 1)); sleep 0.02; done
 		"$1/staticd" --vty_socket "$2/run" -z "$2/run/zserv.api" -i "$2/run/staticd.pid" \
-			-f "$2/etc/staticd.conf" -A 127.0.0.1 -P 42616 --log "file:$2/run/staticd.log" &
+			$config -A 127.0.0.1 -P 42616 --log "file:$2/run/staticd.log" &
 		wait' sh $frr_daemons "$_frr" </dev/null >"$_frr/log" 2>&1 &
 	if ! wait_until '[ -S "$T/frr/run/staticd.vty" ] && [ -S "$T/frr/run/zebra.vty" ]' 30; then
-		diag "FRR does not start: $(cat "$_frr/log" "$_frr"/run/*.log)"
+		diag "FRR does not start: $(head -n 20 "$_frr/log" "$_frr"/run/*.log)"
 		exit 1
 	fi
 }
