@@ -23,7 +23,7 @@ set -u
 
 packages="autoconf automake make gcc clang pkg-config libssh-dev libev-dev libcjson-dev libyaml-dev libpcre2-dev
 	libcmocka-dev libncurses-dev openssh-server openssh-client dropbear-bin frr telnet iproute2 mandoc valgrind
-	clang-format cppcheck jq socat tmux python3-paramiko python3-netmiko xz-utils debootstrap"
+	clang-format clang-tidy cppcheck jq socat tmux python3-paramiko python3-netmiko xz-utils debootstrap"
 all_passes="plain asan tsan valgrind clang distcheck other lint"
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -539,6 +539,12 @@ lint_cppcheck()
 		-I "$top/src" -I "$top/client" -I "$top/tests" "$top/src" "$top/client"
 }
 
+# What clang's analyzer finds that no test and no compiler does.
+lint_tidy()
+{
+	configure_in tidy && limited make -C "$work/tidy" tidy
+}
+
 lint_shell()
 {
 	for script in "$top"/autogen.sh "$top"/contrib/*.sh "$top"/tests/*/*.sh "$top"/.ci/run; do
@@ -562,6 +568,7 @@ pass_lint()
 	lint_tool mandoc lint-man lint_man
 	lint_tool clang-format lint-format lint_format
 	lint_tool cppcheck lint-cppcheck lint_cppcheck
+	lint_tool clang-tidy lint-tidy lint_tidy
 	lint_tool sh lint-shell lint_shell
 }
 
