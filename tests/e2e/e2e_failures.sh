@@ -90,7 +90,7 @@ like "$err" '^npexec: no.such.host.invalid: resolve_failed: ' "an unknown name: 
 start_simdev still --any-key
 write_config "
 devices:
-  still: {connection_args: {keepalive_interval: 1, keepalive_count_max: 2, connection_timeout: $(slow 4)}}
+  still: {connection_args: {keepalive_interval: 1, keepalive_count_max: 2, connection_timeout: $(slow 4), queue_timeout: 0}}
 "
 npctl reload >/dev/null
 later frozen npexec still 'sleep 30'
