@@ -300,16 +300,16 @@ device_room(const struct device *dev NP_UNUSED)
 }
 
 void
-device_try(struct device *dev, struct target *target NP_UNUSED, struct trial *t)
+device_try(struct device *dev, struct target *target NP_UNUSED, struct witness *t)
 {
-	dev->trial = t;
+	dev->witness = t;
 }
 
 struct link *
-trial_leave(struct trial *t)
+witness_leave(struct witness *t)
 {
-	if (world->dev.trial == t)
-		world->dev.trial = NULL;
+	if (world->dev.witness == t)
+		world->dev.witness = NULL;
 	return NULL;
 }
 
@@ -383,36 +383,16 @@ link_release(struct lease *l, struct holder *holder)
 	l->link = NULL;
 }
 
-uint64_t
-link_id(const struct link *link)
+const struct link_facts *
+link_facts(const struct link *link)
 {
-	return link->id;
+	return &link->is;
 }
 
-double
-link_ready_since(const struct link *link)
+struct pool_entry *
+link_entry(struct link *link)
 {
-	return link->ready_since;
-}
-
-double
-link_connect_seconds(const struct link *link NP_UNUSED)
-{
-	return 0.5;
-}
-
-struct session *
-link_session(const struct link *link)
-{
-	return link->session;
-}
-
-struct target *
-link_target(const struct link *link NP_UNUSED)
-{
-	static struct target target;
-
-	return &target;
+	return &link->entry;
 }
 
 void
@@ -424,13 +404,6 @@ link_count_command(struct link *link)
 void
 link_end(struct link *link NP_UNUSED, enum np_reason reason NP_UNUSED, const char *why NP_UNUSED)
 {
-}
-
-/* Only of a trial. */
-const char *
-link_auth(const struct link *link NP_UNUSED)
-{
-	return "publickey";
 }
 
 /* ---- its command line ---- */
@@ -558,12 +531,14 @@ link_has_secret(const struct link *link NP_UNUSED)
 static void
 on_closed(struct session *s NP_UNUSED, const struct np_error *why NP_UNUSED, void *arg)
 {
-	((struct fake_around *)arg)->link.session = NULL;
+	((struct fake_around *)arg)->link.is.session = NULL;
 }
 
 void
 fake_around_init(struct fake_around *f, const char *yaml, const char *device, struct platform *platform)
 {
+	static char auth[] = "publickey";
+	static struct target target;
 	static const struct session_events session_events = {.closed = on_closed};
 	struct np_error err;
 
@@ -584,10 +559,12 @@ fake_around_init(struct fake_around *f, const char *yaml, const char *device, st
 	assert_non_null(f->dev.conf);
 	f->dev.platform = platform;
 	fake_init(&f->transport);
-	f->link = (struct link){.dev = &f->dev, .id = 7, .ready_since = fake_now};
+	f->link = (struct link){.dev = &f->dev,
+	    .is = {.id = 7, .connect_seconds = 0.5, .auth = auth, .target = &target},
+	    .entry = {.ready_since = fake_now}};
 	buf_init(&f->link.output, 64u * 1024u * 1024u);
 	if (platform == NULL)
-		f->link.session = fake_adopt(&f->transport, f->b.loop, 4, &session_events, f);
+		f->link.is.session = fake_adopt(&f->transport, f->b.loop, 4, &session_events, f);
 	else
 		f->link.mode = platform->base_mode;
 }
@@ -596,8 +573,8 @@ void
 fake_around_finish(struct fake_around *f)
 {
 	fake_client_leaves(f);
-	if (f->link.session != NULL)
-		session_close(f->link.session, REASON_NONE, "the test is over");
+	if (f->link.is.session != NULL)
+		session_close(f->link.is.session, REASON_NONE, "the test is over");
 	fake_turn(f);
 	requests_free(&f->b);
 	assert_true(TAILQ_EMPTY(&f->b.requests));

@@ -38,15 +38,14 @@ struct device {
 	int waits, waits_again, served, gathering, users;
 	struct link *kept;
 	bool awaited;
-	struct trial *trial; /* device_try() */
-	char asked[128];     /* the last question, "" when none is open */
+	struct witness *witness; /* device_try() */
+	char asked[128];         /* the last question, "" when none is open */
 };
 
 struct link {
 	struct device *dev;
-	uint64_t id;
-	double ready_since;
-	struct session *session;
+	struct link_facts is;
+	struct pool_entry entry;
 	struct lease *lease; /* the last one, or NULL */
 	int leases, released, commands;
 	const struct holder *holder; /* of the last release */

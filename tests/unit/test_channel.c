@@ -15,25 +15,25 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "ssh/sshconn_impl.h"
-#include "kit/trial.h"
+#include "kit/sshpair.h"
 #include "kit/slow.h"
 
 #define MIB (1024u * 1024u)
 
-static const struct trial_options plain = {0};
-static const struct trial_options with_spares = {.spares = true};
+static const struct sshpair_options plain = {0};
+static const struct sshpair_options with_spares = {.spares = true};
 
 /* Runs a command to its end and leaves what it said in *r. */
 static void
-run(struct trial *t, struct record *r, const char *command)
+run(struct sshpair *t, struct record *r, const char *command)
 {
 	memset(r, 0, sizeof *r);
 	record_exec(r, t->session, command);
-	trial_until(t, record_done, r);
+	sshpair_until(t, record_done, r);
 }
 
 static void
-expect_status(struct trial *t, const char *command, int status)
+expect_status(struct sshpair *t, const char *command, int status)
 {
 	struct record r;
 
@@ -47,7 +47,7 @@ expect_status(struct trial *t, const char *command, int status)
 static bool
 no_slot_used(void *arg)
 {
-	return session_stats(((struct trial *)arg)->session).slots_used == 0;
+	return session_stats(((struct sshpair *)arg)->session).slots_used == 0;
 }
 
 /* ---- bytes ---- */
@@ -55,10 +55,10 @@ no_slot_used(void *arg)
 static void
 test_output_of_both_streams_arrives(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	run(&t, &r, "echo to stdout; echo to stderr >&2; exit 3");
 
 	assert_string_equal(record_text(&r, 0), "to stdout\n");
@@ -70,23 +70,23 @@ test_output_of_both_streams_arrives(void **state NP_UNUSED)
 	assert_int_equal(r.end.err.reason, REASON_NONE);
 	assert_string_equal(r.end.signal, "");
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_command_without_output_ends_with_none(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	run(&t, &r, "true");
 
 	assert_int_equal(r.received, 0);
 	assert_int_equal(r.end.status, 0);
 	assert_true(r.end.has_status);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
@@ -94,29 +94,29 @@ test_every_byte_value_passes_both_ways(void **state NP_UNUSED)
 {
 	static const char *const commands[] = {"cat", "cat >&2"};
 	unsigned char all[256];
-	struct trial t;
+	struct sshpair t;
 
 	for (int i = 0; i < 256; i++)
 		all[i] = (unsigned char)i;
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	for (int i = 0; i < 2; i++) {
 		struct record r = {0};
 
 		record_exec(&r, t.session, commands[i]);
 		assert_int_equal(chan_write(r.chan, all, sizeof all), 0);
 		chan_eof(r.chan);
-		trial_until(&t, record_done, &r);
+		sshpair_until(&t, record_done, &r);
 		assert_int_equal(r.out[i].len, sizeof all);
 		assert_memory_equal(buf_head(&r.out[i]), all, sizeof all);
 		assert_int_equal(r.out[1 - i].len, 0);
 		assert_int_equal(r.wrote, sizeof all);
 		record_free(&r);
 	}
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 struct drip {
-	struct trial *trial;
+	struct sshpair *trial;
 	struct record *record;
 	size_t want;
 };
@@ -132,29 +132,29 @@ dripped(void *arg)
 static void
 test_single_bytes_pass_one_by_one(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 	struct drip d = {&t, &r, 0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "cat");
 	for (int i = 0; i < 100; i++) {
 		unsigned char byte = (unsigned char)(i * 5);
 
 		assert_int_equal(chan_write(r.chan, &byte, 1), 0);
 		d.want++;
-		trial_until(&t, dripped, &d);
+		sshpair_until(&t, dripped, &d);
 	}
 	assert_int_equal(chan_write(r.chan, "", 0), 0);
 	chan_eof(r.chan);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_int_equal(r.out[0].len, 100);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(buf_head(&r.out[0])[i], (unsigned char)(i * 5));
 	assert_int_equal(r.wrote, 100);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
@@ -164,7 +164,7 @@ check_stream(struct record *r, size_t size)
 
 	assert_int_equal(r->out[0].len, size);
 	for (size_t i = 0; i < size; i++) {
-		if (p[i] != trial_byte(i))
+		if (p[i] != sshpair_byte(i))
 			fail_msg("byte %zu of %zu is wrong", i, size);
 	}
 }
@@ -172,18 +172,18 @@ check_stream(struct record *r, size_t size)
 static void
 test_megabytes_go_both_ways_unchanged(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "cat");
 	record_feed(&r, 20 * MIB, true);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	check_stream(&r, 20 * MIB);
 	assert_int_equal(r.wrote, 20 * MIB);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static bool
@@ -197,13 +197,13 @@ buffer_full(void *arg)
 static void
 test_a_paused_reader_holds_its_channel_only(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record slow = {.paused = true};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&slow, t.session, "cat");
 	record_feed(&slow, 20 * MIB, true);
-	trial_until(&t, buffer_full, &slow);
+	sshpair_until(&t, buffer_full, &slow);
 	for (int i = 0; i < 10; i++)
 		expect_status(&t, "exit 5", 5);
 	/* Bounded: nothing beyond the maximum is kept here, and stdin stops as well. */
@@ -211,21 +211,21 @@ test_a_paused_reader_holds_its_channel_only(void **state NP_UNUSED)
 	assert_true(slow.wrote < 20 * MIB);
 	assert_false(slow.done);
 	record_resume(&slow);
-	trial_until(&t, record_done, &slow);
+	sshpair_until(&t, record_done, &slow);
 
 	check_stream(&slow, 20 * MIB);
 	record_free(&slow);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_reading_in_small_steps_loses_nothing(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {.paused = true};
 	size_t total = 0;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "cat");
 	record_feed(&r, 3 * MIB, true);
 	while (total < 3 * MIB) {
@@ -235,16 +235,16 @@ test_reading_in_small_steps_loses_nothing(void **state NP_UNUSED)
 		n = chan_output(r.chan, 0)->len;
 		n = n > 60000 ? 60000 : n;
 		for (size_t i = 0; i < n; i++)
-			assert_int_equal(buf_head(chan_output(r.chan, 0))[i], trial_byte(total + i));
+			assert_int_equal(buf_head(chan_output(r.chan, 0))[i], sshpair_byte(total + i));
 		chan_consume(r.chan, 0, n);
 		total += n;
 	}
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_int_equal(r.received, 0);
 	assert_int_equal(total, 3 * MIB);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static bool
@@ -259,17 +259,17 @@ has_output(void *arg)
 static void
 test_a_slow_reader_does_not_make_us_gather(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {.paused = true};
 	size_t total = 0;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "cat /dev/zero & exec cat /dev/zero >&2");
 	for (int i = 0; i < 2000; i++) {
 		size_t n;
 
-		trial_until(&t, has_output, &r);
-		trial_run(&t, 0.001);
+		sshpair_until(&t, has_output, &r);
+		sshpair_run(&t, 0.001);
 		if (r.done)
 			fail_msg("it ended: %s", r.end.err.text);
 		for (int stream = 0; stream < 2; stream++) {
@@ -281,43 +281,43 @@ test_a_slow_reader_does_not_make_us_gather(void **state NP_UNUSED)
 		assert_true(session_stats(t.session).bytes_in < total + 40 * MIB);
 	}
 	chan_abandon(r.chan);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_done_waits_until_the_output_is_consumed(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {.paused = true};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "head -c 600000 /dev/zero; exit 9");
-	trial_until(&t, buffer_full, &r);
+	sshpair_until(&t, buffer_full, &r);
 	/* The server is done with it: the slot is free although nobody has read. */
-	trial_until(&t, no_slot_used, &t);
+	sshpair_until(&t, no_slot_used, &t);
 	assert_false(r.done);
 	record_resume(&r);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_int_equal(r.out[0].len, 600000);
 	assert_int_equal(r.end.status, 9);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* All that was said waits here, not in libssh: others have the only slot while nobody reads it. */
 static void
 test_a_command_frees_its_slot_though_its_reader_sleeps(void **state NP_UNUSED)
 {
-	struct trial_options options = {.max_channels = 1, .sshd = "MaxSessions 1"};
-	struct trial t;
+	struct sshpair_options options = {.max_channels = 1, .sshd = "MaxSessions 1"};
+	struct sshpair t;
 	struct record slow = {.paused = true};
 
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	record_exec(&slow, t.session, "head -c 900000 /dev/zero; head -c 200000 /dev/zero >&2; exit 9");
-	trial_until(&t, record_freed, &slow);
+	sshpair_until(&t, record_freed, &slow);
 	assert_true(slow.end.has_status);
 	assert_int_equal(slow.end.status, 9);
 	assert_true(session_stats(t.session).has_slot);
@@ -326,28 +326,28 @@ test_a_command_frees_its_slot_though_its_reader_sleeps(void **state NP_UNUSED)
 		expect_status(&t, "exit 5", 5);
 	assert_false(slow.done);
 	record_resume(&slow);
-	trial_until(&t, record_done, &slow);
+	sshpair_until(&t, record_done, &slow);
 
 	assert_int_equal(slow.out[0].len, 900000);
 	assert_int_equal(slow.out[1].len, 200000);
 	assert_int_equal(slow.end.err.reason, REASON_NONE);
 	record_free(&slow);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_what_is_unread_of_a_freed_command_comes_with_the_loss(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record slow = {.paused = true}, read = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	run(&t, &read, "head -c 900000 /dev/zero; exit 4");
 	assert_false(read.freed); /* done() had not to wait */
 	record_exec(&slow, t.session, "head -c 900000 /dev/zero; exit 9");
-	trial_until(&t, record_freed, &slow);
+	sshpair_until(&t, record_freed, &slow);
 	session_close(t.session, REASON_NONE, "unused");
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_true(slow.done);
 	assert_int_equal(slow.out[0].len, 900000);
@@ -355,17 +355,17 @@ test_what_is_unread_of_a_freed_command_comes_with_the_loss(void **state NP_UNUSE
 	assert_int_equal(slow.end.status, 9);
 	record_free(&slow);
 	record_free(&read);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_write_takes_all_or_nothing(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 	char *block = calloc(1, CHANNEL_BUFFER_MAX);
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "wc -c");
 	assert_int_equal(chan_write_room(r.chan), CHANNEL_BUFFER_MAX);
 	assert_int_equal(chan_write(r.chan, block, CHANNEL_BUFFER_MAX - 10), 0);
@@ -374,32 +374,32 @@ test_write_takes_all_or_nothing(void **state NP_UNUSED)
 	assert_int_equal(chan_write(r.chan, block, 10), 0);
 	chan_eof(r.chan);
 	assert_int_equal(chan_write(r.chan, "ignored", 7), 0);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_int_equal(atoi(record_text(&r, 0)), CHANNEL_BUFFER_MAX);
 	assert_int_equal(r.wrote, CHANNEL_BUFFER_MAX);
 	free(block);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_rekeys_in_mid_transfer_change_nothing(void **state NP_UNUSED)
 {
-	struct trial_options options = {.sshd = "RekeyLimit 1M"};
-	struct trial t;
+	struct sshpair_options options = {.sshd = "RekeyLimit 1M"};
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	record_exec(&r, t.session, "cat");
 	record_feed(&r, 12 * MIB, true);
 	for (int i = 0; i < 5; i++)
 		expect_status(&t, "exit 4", 4);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	check_stream(&r, 12 * MIB);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* ---- ends ---- */
@@ -408,25 +408,25 @@ static void
 test_exit_statuses_are_told(void **state NP_UNUSED)
 {
 	static const int statuses[] = {0, 1, 2, 127, 128, 255};
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	for (size_t i = 0; i < NP_COUNT(statuses); i++) {
 		char command[32];
 
 		snprintf(command, sizeof command, "exit %d", statuses[i]);
 		expect_status(&t, command, statuses[i]);
 	}
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_death_by_a_signal_is_told(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	run(&t, &r, "echo before; kill -KILL $$");
 
 	assert_string_equal(record_text(&r, 0), "before\n");
@@ -434,88 +434,88 @@ test_death_by_a_signal_is_told(void **state NP_UNUSED)
 	assert_string_equal(r.end.signal, "KILL");
 	assert_int_equal(r.end.err.reason, REASON_NONE);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_output_may_end_long_before_the_command(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	run(&t, &r, "echo early; exec >&- 2>&-; sleep 0.3; exit 7");
 
 	assert_true(r.ended_seen);
 	assert_string_equal(record_text(&r, 0), "early\n");
 	assert_int_equal(r.end.status, 7);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_background_process_that_keeps_the_output_delays_the_end(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	run(&t, &r, "(sleep 0.5; echo late) & echo hi");
 
 	assert_string_equal(record_text(&r, 0), "hi\nlate\n");
 	assert_int_equal(r.end.status, 0);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_output_goes_on_after_the_end_of_input(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "cat; sleep 0.1; echo after; exit 6");
 	assert_int_equal(chan_write(r.chan, "x\n", 2), 0);
 	chan_eof(r.chan);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_string_equal(record_text(&r, 0), "x\nafter\n");
 	assert_int_equal(r.end.status, 6);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_input_that_nobody_reads_does_not_stop_the_end(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "exec <&-; echo closed; sleep 0.1; exit 2");
 	record_feed(&r, 8 * MIB, true);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_string_equal(record_text(&r, 0), "closed\n");
 	assert_int_equal(r.end.status, 2);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* A channel closed by the server with neither status nor signal; the connection lives on. */
 static void
 test_a_channel_closed_without_a_status_has_an_unknown_outcome(void **state NP_UNUSED)
 {
-	struct trial_options options = {.sshd = "ChannelTimeout session:*=3s"};
-	struct trial t;
+	struct sshpair_options options = {.sshd = "ChannelTimeout session:*=3s"};
+	struct sshpair t;
 	struct record r = {0};
 
 	if (!testsshd_accepts(options.sshd))
 		skip();
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	record_exec(&r, t.session, "echo begun; sleep 1000");
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_string_equal(record_text(&r, 0), "begun\n");
 	assert_int_equal(r.end.err.reason, REASON_OUTCOME_UNKNOWN);
@@ -523,7 +523,7 @@ test_a_channel_closed_without_a_status_has_an_unknown_outcome(void **state NP_UN
 	assert_true(r.end.sent);
 	expect_status(&t, "exit 1", 1);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* ---- loss ---- */
@@ -537,16 +537,16 @@ any_output(void *arg)
 static void
 test_a_session_lost_in_mid_command_leaves_the_outcome_unknown(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0}, other = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "echo before; exec sleep 1000");
 	record_exec(&other, t.session, "echo too; exec sleep 1000");
-	trial_until(&t, any_output, &r);
-	trial_until(&t, any_output, &other);
+	sshpair_until(&t, any_output, &r);
+	sshpair_until(&t, any_output, &other);
 	testsshd_signal_sessions(t.server, SIGKILL);
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_true(r.done);
 	assert_true(other.done);
@@ -558,72 +558,72 @@ test_a_session_lost_in_mid_command_leaves_the_outcome_unknown(void **state NP_UN
 	assert_non_null(strstr(r.end.err.text, "box#4"));
 	record_free(&r);
 	record_free(&other);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_session_lost_before_the_command_was_sent_says_so(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	expect_status(&t, "true", 0);
 	testsshd_signal_sessions(t.server, SIGSTOP); /* the open is sent, and never confirmed */
 	record_exec(&r, t.session, "echo never");
-	trial_run(&t, 0.2);
+	sshpair_run(&t, 0.2);
 	assert_false(r.done);
 	testsshd_signal_sessions(t.server, SIGKILL);
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_true(r.done);
 	assert_false(r.started);
 	assert_false(r.end.sent);
 	assert_int_equal(r.end.err.reason, REASON_CONNECT_FAILED);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_output_unread_at_the_loss_is_offered_with_the_end(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {.paused = true};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "head -c 300000 /dev/zero; exec sleep 1000");
-	trial_until(&t, buffer_full, &r);
+	sshpair_until(&t, buffer_full, &r);
 	testsshd_signal_sessions(t.server, SIGKILL);
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_true(r.done);
 	assert_int_equal(r.out[0].len, CHANNEL_BUFFER_MAX);
 	assert_int_equal(r.end.err.reason, REASON_OUTCOME_UNKNOWN);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* Devices close the connection right behind the channel: the result is complete nevertheless. */
 static void
 test_a_command_that_had_ended_keeps_its_result_when_the_session_is_lost(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {.paused = true};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "head -c 900000 /dev/zero; exit 8");
-	trial_until(&t, buffer_full, &r);
-	trial_until(&t, no_slot_used, &t);
+	sshpair_until(&t, buffer_full, &r);
+	sshpair_until(&t, no_slot_used, &t);
 	assert_false(r.done);
 	testsshd_signal_sessions(t.server, SIGKILL);
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_true(r.done);
 	assert_int_equal(r.out[0].len, 900000);
 	assert_int_equal(r.end.err.reason, REASON_NONE);
 	assert_int_equal(r.end.status, 8);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* ---- starting ---- */
@@ -634,16 +634,16 @@ test_environment_is_passed_and_refused_names_are_left_out(void **state NP_UNUSED
 	static const char *const env[] = {"NP_TEST_A=first = one", "REFUSED=x", "NP_TEST_B=", "NP_TEST_C=last", NULL};
 	static const char command[] = "echo \"$NP_TEST_A|${REFUSED-unset}|${NP_TEST_B-unset}|$NP_TEST_C\"";
 	struct chan_spec spec = {.kind = CHANNEL_EXEC, .command = command, .command_size = strlen(command), .env = env};
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_start(&r, t.session, &spec);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_string_equal(record_text(&r, 0), "first = one|unset||last\n");
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static bool
@@ -656,27 +656,27 @@ has_text(void *arg)
 }
 
 static void
-wait_text(struct trial *t, struct record *r, const char *text)
+wait_text(struct sshpair *t, struct record *r, const char *text)
 {
 	r->then_arg = (void *)(uintptr_t)text;
-	trial_until(t, has_text, r);
+	sshpair_until(t, has_text, r);
 }
 
 /* Whether this user may have a terminal from an sshd of his own: that depends on how /dev/pts is mounted. */
 static bool
-terminals_work(struct trial *t)
+terminals_work(struct sshpair *t)
 {
 	struct chan_spec spec = {.kind = CHANNEL_EXEC, .command = "true", .command_size = 4, .pty = true};
 	struct record r = {0};
 
 	record_start(&r, t->session, &spec);
-	trial_until(t, record_done, &r);
+	sshpair_until(t, record_done, &r);
 	record_free(&r);
 	if (r.end.err.reason == REASON_NONE)
 		return true;
 	assert_int_not_equal(getuid(), 0);
-	trial_until(t, trial_closed, t);
-	trial_stop(t);
+	sshpair_until(t, sshpair_closed, t);
+	sshpair_stop(t);
 	return false;
 }
 
@@ -692,42 +692,42 @@ test_a_terminal_has_its_name_and_size_and_changes_it(void **state NP_UNUSED)
 	    .term = "xterm-color",
 	    .cols = 91,
 	    .rows = 33};
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	if (!terminals_work(&t))
 		skip();
 	record_start(&r, t.session, &spec);
 	chan_resize(r.chan, 92, 34); /* remembered: the terminal is not there yet */
-	trial_until(&t, any_output, &r);
+	sshpair_until(&t, any_output, &r);
 	wait_text(&t, &r, "xterm-color ");
 	chan_resize(r.chan, 100, 40);
 	wait_text(&t, &r, "size 40 100");
 	assert_int_equal(chan_write(r.chan, "\003", 1), 0); /* the terminal's own interrupt */
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_int_equal(r.out[1].len, 0);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_shell_reads_its_commands_from_the_input(void **state NP_UNUSED)
 {
 	struct chan_spec spec = {.kind = CHANNEL_SHELL};
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_start(&r, t.session, &spec);
 	assert_int_equal(chan_write(r.chan, "echo from the shell\nexit 11\n", 28), 0);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_non_null(strstr(record_text(&r, 0), "from the shell\n"));
 	assert_int_equal(r.end.status, 11);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
@@ -735,72 +735,72 @@ test_a_subsystem_speaks_its_own_protocol(void **state NP_UNUSED)
 {
 	static const unsigned char init[] = {0, 0, 0, 5, 1, 0, 0, 0, 3}; /* SSH_FXP_INIT, version 3 */
 	struct chan_spec spec = {.kind = CHANNEL_SUBSYSTEM, .command = "sftp", .command_size = 4};
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_start(&r, t.session, &spec);
 	assert_int_equal(chan_write(r.chan, init, sizeof init), 0);
-	trial_until(&t, any_output, &r);
+	sshpair_until(&t, any_output, &r);
 	chan_eof(r.chan);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_true(r.out[0].len > 5);
 	assert_int_equal(buf_head(&r.out[0])[4], 2); /* SSH_FXP_VERSION */
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_an_unknown_subsystem_is_refused_and_its_slot_returns(void **state NP_UNUSED)
 {
 	struct chan_spec spec = {.kind = CHANNEL_SUBSYSTEM, .command = "no\033such", .command_size = 7};
-	struct trial_options options = {.sshd = "MaxSessions 1"};
-	struct trial t;
+	struct sshpair_options options = {.sshd = "MaxSessions 1"};
+	struct sshpair t;
 
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	for (int i = 0; i < 5; i++) {
 		struct record r = {0};
 
 		record_start(&r, t.session, &spec);
-		trial_until(&t, record_done, &r);
+		sshpair_until(&t, record_done, &r);
 		assert_false(r.started);
 		assert_int_equal(r.end.err.reason, REASON_EXEC_REFUSED);
 		assert_true(r.end.sent);
 		assert_null(strchr(r.end.err.text, '\033'));
 		record_free(&r);
-		trial_until(&t, no_slot_used, &t);
+		sshpair_until(&t, no_slot_used, &t);
 	}
 	expect_status(&t, "exit 2", 2);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_command_with_a_nul_byte_is_refused_here(void **state NP_UNUSED)
 {
 	struct chan_spec spec = {.kind = CHANNEL_EXEC, .command = "echo a\0b", .command_size = 8};
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_start(&r, t.session, &spec);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_int_equal(r.end.err.reason, REASON_INVALID_PARAMS);
 	assert_false(r.end.sent);
 	assert_int_equal(session_stats(t.session).slots_used, 0);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* ---- signals and giving up ---- */
 
 /* A server that passes signals on, whoever runs the test. */
 static void
-start_with_signals(struct trial *t, struct trial_options *options)
+start_with_signals(struct sshpair *t, struct sshpair_options *options)
 {
 	options->dropbear = getuid() == 0;
-	trial_start(t, options);
+	sshpair_start(t, options);
 	assert_true(testsshd_passes_signals(t->server));
 }
 
@@ -809,64 +809,64 @@ start_with_signals(struct trial *t, struct trial_options *options)
 static void
 test_a_signal_reaches_the_command(void **state NP_UNUSED)
 {
-	struct trial_options options = {0};
-	struct trial t;
+	struct sshpair_options options = {0};
+	struct sshpair t;
 	struct record r = {0};
 
 	start_with_signals(&t, &options);
 	record_exec(&r, t.session, LOOP_ON_INT);
 	wait_text(&t, &r, "ready\n");
 	chan_signal(r.chan, "INT");
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_string_equal(record_text(&r, 0), "ready\ngot INT\n");
 	assert_int_equal(r.end.status, 5);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_signal_given_before_the_start_is_sent_after_it(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
 	if (getuid() == 0) /* dropbear passes it on, to a child that is not ready for it yet */
 		skip();
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "exec sleep 1000");
 	chan_signal(r.chan, "a-name-that-is-much-too-long-to-be-a-signal"); /* dropped */
 	chan_signal(r.chan, "TERM");
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	assert_string_equal(r.end.signal, "TERM");
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static bool
 command_gone(void *arg)
 {
-	return testsshd_count_commands(((struct trial *)arg)->server, "sleep") == 0;
+	return testsshd_count_commands(((struct sshpair *)arg)->server, "sleep") == 0;
 }
 
 static bool
 command_there(void *arg)
 {
-	return testsshd_count_commands(((struct trial *)arg)->server, "sleep") > 0;
+	return testsshd_count_commands(((struct sshpair *)arg)->server, "sleep") > 0;
 }
 
 static void
 test_an_abandoned_command_is_ended_on_the_server(void **state NP_UNUSED)
 {
-	struct trial_options options = {.sshd = "MaxSessions 2", .max_channels = 2};
-	struct trial t;
+	struct sshpair_options options = {.sshd = "MaxSessions 2", .max_channels = 2};
+	struct sshpair t;
 	struct record r = {0};
 
 	start_with_signals(&t, &options);
 	record_exec(&r, t.session, "exec sleep 1000");
-	trial_until(&t, record_started, &r);
-	trial_until(&t, command_there, &t);
+	sshpair_until(&t, record_started, &r);
+	sshpair_until(&t, command_there, &t);
 	chan_abandon(r.chan);
 	chan_abandon(r.chan); /* changes nothing */
 	assert_false(r.done);
@@ -874,12 +874,12 @@ test_an_abandoned_command_is_ended_on_the_server(void **state NP_UNUSED)
 	assert_true(r.done); /* at once, whatever the server does */
 	assert_int_equal(r.end.err.reason, REASON_CANCELLED);
 	assert_true(r.end.sent);
-	trial_until(&t, command_gone, &t);
-	trial_until(&t, no_slot_used, &t);
+	sshpair_until(&t, command_gone, &t);
+	sshpair_until(&t, no_slot_used, &t);
 	assert_true(t.slot_events > 0);
 	expect_status(&t, "exit 3", 3);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* The closing of its terminal ends it: no signal is needed. */
@@ -892,58 +892,58 @@ test_an_abandoned_terminal_command_is_ended_on_the_server(void **state NP_UNUSED
 	    .pty = true,
 	    .cols = 80,
 	    .rows = 24};
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	if (!terminals_work(&t))
 		skip();
 	record_start(&r, t.session, &spec);
-	trial_until(&t, record_started, &r);
-	trial_until(&t, command_there, &t);
+	sshpair_until(&t, record_started, &r);
+	sshpair_until(&t, command_there, &t);
 	chan_abandon(r.chan);
-	trial_until(&t, record_done, &r);
-	trial_until(&t, command_gone, &t);
-	trial_until(&t, no_slot_used, &t);
+	sshpair_until(&t, record_done, &r);
+	sshpair_until(&t, command_gone, &t);
+	sshpair_until(&t, no_slot_used, &t);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* Where no signal passes, the server keeps the slot as long as the command lives, and so do we. */
 static void
 test_the_slot_of_a_command_that_lives_on_stays_used(void **state NP_UNUSED)
 {
-	struct trial_options options = {.max_channels = 2};
-	struct trial t;
+	struct sshpair_options options = {.max_channels = 2};
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	record_exec(&r, t.session, "trap '' TERM; echo on; while :; do sleep 0.05; done");
-	trial_until(&t, any_output, &r);
+	sshpair_until(&t, any_output, &r);
 	chan_abandon(r.chan);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	for (int i = 0; i < 3; i++)
 		expect_status(&t, "exit 3", 3);
 	assert_int_equal(session_stats(t.session).slots_used, 1);
 	testsshd_kill_commands(t.server);
-	trial_until(&t, no_slot_used, &t);
+	sshpair_until(&t, no_slot_used, &t);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* However far a command has come, giving it up neither leaks its slot nor disturbs the others. */
 static void
-give_up_after(struct trial *t, const struct chan_spec *spec, int turns)
+give_up_after(struct sshpair *t, const struct chan_spec *spec, int turns)
 {
 	struct record r = {0};
 
 	record_start(&r, t->session, spec);
 	for (int i = 0; i < turns && !r.done; i++)
-		trial_run(t, 0.001 * i);
+		sshpair_run(t, 0.001 * i);
 	chan_abandon(r.chan);
-	trial_until(t, record_done, &r);
+	sshpair_until(t, record_done, &r);
 	assert_int_equal(r.end.err.reason, REASON_CANCELLED);
-	trial_until(t, no_slot_used, t);
+	sshpair_until(t, no_slot_used, t);
 	record_free(&r);
 }
 
@@ -951,64 +951,64 @@ static void
 test_giving_up_at_any_moment_returns_the_slot(void **state NP_UNUSED)
 {
 	static const char *const env[] = {"NP_TEST_A=1", NULL};
-	struct trial_options options = {.sshd = "MaxSessions 2", .max_channels = 2};
+	struct sshpair_options options = {.sshd = "MaxSessions 2", .max_channels = 2};
 	struct chan_spec spec = {.kind = CHANNEL_EXEC, .command = "exec cat", .command_size = 8, .env = env};
-	struct trial t;
+	struct sshpair t;
 
 	for (int round = 0; round < 3; round++) {
 		options.spares = round == 1;
 		options.dropbear = round == 2;
 		if (options.dropbear && getuid() != 0)
 			break;
-		trial_start(&t, &options);
+		sshpair_start(&t, &options);
 		spec.pty = getuid() == 0 && !options.dropbear;
 		for (int turns = 0; turns < 20; turns++)
 			give_up_after(&t, &spec, turns);
 		expect_status(&t, "exit 3", 3);
-		trial_stop(&t);
+		sshpair_stop(&t);
 	}
 }
 
 static void
 test_abandoned_output_is_neither_kept_nor_told(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {.paused = true};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "cat /dev/zero");
-	trial_until(&t, buffer_full, &r);
+	sshpair_until(&t, buffer_full, &r);
 	chan_abandon(r.chan);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	assert_int_equal(r.received, 0);
-	trial_until(&t, no_slot_used, &t);
+	sshpair_until(&t, no_slot_used, &t);
 	expect_status(&t, "true", 0);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* ---- limits ---- */
 
 static void
-many_commands(const struct trial_options *options, int count)
+many_commands(const struct sshpair_options *options, int count)
 {
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, options);
+	sshpair_start(&t, options);
 	for (int i = 0; i < count; i++) {
 		char command[32];
 
 		snprintf(command, sizeof command, "exit %d", i % 200);
 		expect_status(&t, command, i % 200);
 	}
-	trial_until(&t, no_slot_used, &t);
-	trial_stop(&t);
+	sshpair_until(&t, no_slot_used, &t);
+	sshpair_stop(&t);
 }
 
 static void
 test_two_hundred_commands_leak_no_slot(void **state NP_UNUSED)
 {
-	struct trial_options options = {.sshd = "MaxSessions 2"};
+	struct sshpair_options options = {.sshd = "MaxSessions 2"};
 
 	many_commands(&options, 200);
 }
@@ -1016,7 +1016,7 @@ test_two_hundred_commands_leak_no_slot(void **state NP_UNUSED)
 static void
 test_two_hundred_commands_on_spares_leak_no_slot(void **state NP_UNUSED)
 {
-	struct trial_options options = {.sshd = "MaxSessions 2", .spares = true};
+	struct sshpair_options options = {.sshd = "MaxSessions 2", .spares = true};
 
 	many_commands(&options, 200);
 }
@@ -1024,16 +1024,16 @@ test_two_hundred_commands_on_spares_leak_no_slot(void **state NP_UNUSED)
 static void
 test_a_spare_never_stands_in_the_way_of_the_only_slot(void **state NP_UNUSED)
 {
-	struct trial_options options = {.sshd = "MaxSessions 1", .spares = true};
+	struct sshpair_options options = {.sshd = "MaxSessions 1", .spares = true};
 
 	many_commands(&options, 50);
 }
 
 /* All slots that the server is known to bear are in use. */
 static bool
-is_full(void *trial)
+is_full(void *pair)
 {
-	struct trial *t = trial;
+	struct sshpair *t = pair;
 
 	return session_stats(t->session).slots_used == session_stats(t->session).slots_max;
 }
@@ -1042,26 +1042,26 @@ static void
 learn_limit(int limit, bool spares)
 {
 	char line[32];
-	struct trial_options options = {.sshd = line, .spares = spares};
+	struct sshpair_options options = {.sshd = line, .spares = spares};
 	struct record r[5] = {0};
-	struct trial t;
+	struct sshpair t;
 	int refused = 0;
 
 	snprintf(line, sizeof line, "MaxSessions %d", limit);
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	assert_int_equal(session_stats(t.session).slots_max, 10);
 	for (int i = 0; i < limit; i++) {
 		record_exec(&r[i], t.session, "echo on; cat; exit 4");
-		trial_until(&t, any_output, &r[i]);
+		sshpair_until(&t, any_output, &r[i]);
 	}
 	if (!spares) { /* else it was a spare that taught us */
 		record_exec(&r[limit], t.session, "echo never");
-		trial_until(&t, record_done, &r[limit]);
+		sshpair_until(&t, record_done, &r[limit]);
 		assert_int_equal(r[limit].end.err.reason, REASON_CHANNEL_REFUSED);
 		assert_false(r[limit].end.sent);
 		refused++;
 	} else {
-		trial_until(&t, is_full, &t);
+		sshpair_until(&t, is_full, &t);
 	}
 	assert_int_equal(session_stats(t.session).slots_max, limit);
 	assert_int_equal(session_stats(t.session).slots_used, limit);
@@ -1071,11 +1071,11 @@ learn_limit(int limit, bool spares)
 	record_free(&r[limit]);
 	memset(&r[limit], 0, sizeof r[limit]);
 	record_exec(&r[limit], t.session, "echo never");
-	trial_until(&t, record_done, &r[limit]);
+	sshpair_until(&t, record_done, &r[limit]);
 	assert_int_equal(r[limit].end.err.reason, REASON_CHANNEL_REFUSED);
 	for (int i = 0; i < limit; i++) {
 		chan_eof(r[i].chan);
-		trial_until(&t, record_done, &r[i]);
+		sshpair_until(&t, record_done, &r[i]);
 		assert_int_equal(r[i].end.status, 4);
 	}
 	for (int i = 0; i <= limit; i++)
@@ -1083,7 +1083,7 @@ learn_limit(int limit, bool spares)
 	for (int i = 0; i < 10; i++)
 		expect_status(&t, "exit 1", 1);
 	assert_int_equal(session_stats(t.session).slots_max, limit);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
@@ -1105,7 +1105,7 @@ test_a_limit_of_three_is_learned(void **state NP_UNUSED)
 #define BOTH_BYTES (16u * 700000u)
 
 static void
-exec_both_streams(struct trial *t, struct record *r)
+exec_both_streams(struct sshpair *t, struct record *r)
 {
 	/* Less than the window of libssh 0.11, which counts both streams: there no more than that ever waits. */
 	((struct sshconn *)t->session)->held_pause = MIB / 2;
@@ -1132,43 +1132,43 @@ is_over(void *chan)
 }
 
 static bool
-is_paused(void *trial)
+is_paused(void *pair)
 {
-	return ((struct sshconn *)((struct trial *)trial)->session)->paused;
+	return ((struct sshconn *)((struct sshpair *)pair)->session)->paused;
 }
 
 static bool
-hoards(void *trial)
+hoards(void *pair)
 {
-	return ((struct sshconn *)((struct trial *)trial)->session)->hoards;
+	return ((struct sshconn *)((struct sshpair *)pair)->session)->hoards;
 }
 
 static void
 test_a_slow_reader_of_both_streams_is_waited_for(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {.paused = true, .count_only = true}, other = {0};
 	uint64_t before;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	exec_both_streams(&t, &r);
-	trial_until(&t, is_paused, &t);
+	sshpair_until(&t, is_paused, &t);
 	before = session_stats(t.session).bytes_in;
 	assert_true(before < 5 * MIB);
 	assert_false(session_stats(t.session).has_slot);
 	assert_true(t.slot_events > 0);
 	record_exec(&other, t.session, "echo never");
-	trial_until(&t, record_done, &other);
+	sshpair_until(&t, record_done, &other);
 	assert_int_equal(other.end.err.reason, REASON_CHANNEL_REFUSED);
 	assert_false(other.end.sent);
 
 	/* It is as alive as its TCP connection. */
 	assert_true(session_probe(t.session));
-	trial_until(&t, trial_probed, &t);
+	sshpair_until(&t, sshpair_probed, &t);
 	assert_true(session_stats(t.session).bytes_in < before + MIB);
 
 	read_on(&r);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	assert_int_equal(r.end.err.reason, REASON_NONE);
 	assert_int_equal(r.end.status, 3);
 	assert_int_equal(r.received, BOTH_BYTES + 16);
@@ -1176,57 +1176,57 @@ test_a_slow_reader_of_both_streams_is_waited_for(void **state NP_UNUSED)
 	record_free(&r);
 	record_free(&other);
 	expect_status(&t, "exit 5", 5);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_slow_reader_of_both_streams_who_leaves_is_no_burden(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {.paused = true, .count_only = true};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	exec_both_streams(&t, &r);
-	trial_until(&t, is_paused, &t);
+	sshpair_until(&t, is_paused, &t);
 	chan_abandon(r.chan);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	record_free(&r);
-	trial_until(&t, no_slot_used, &t);
+	sshpair_until(&t, no_slot_used, &t);
 	expect_status(&t, "exit 5", 5);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* Others are not to suffer: it takes more and more memory, and is ended in the end. */
 static void
 test_a_slow_reader_of_both_streams_beside_others_has_a_limit(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {.paused = true, .count_only = true}, other = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&other, t.session, "cat; exit 4");
-	trial_until(&t, record_started, &other);
+	sshpair_until(&t, record_started, &other);
 	exec_both_streams(&t, &r);
-	trial_until(&t, hoards, &t);
+	sshpair_until(&t, hoards, &t);
 	assert_false(session_stats(t.session).has_slot);
 	assert_int_equal(chan_write(other.chan, "still here\n", 11), 0);
 	wait_text(&t, &other, "still here\n");
 
-	trial_until(&t, is_over, r.chan);
+	sshpair_until(&t, is_over, r.chan);
 	read_on(&r);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	assert_int_equal(r.end.err.reason, REASON_OUTPUT_LIMIT);
 	assert_true(session_stats(t.session).bytes_in < 10 * MIB);
 
 	assert_int_equal(chan_write(other.chan, "and here\n", 9), 0);
 	wait_text(&t, &other, "and here\n");
 	chan_eof(other.chan);
-	trial_until(&t, record_done, &other);
+	sshpair_until(&t, record_done, &other);
 	assert_int_equal(other.end.status, 4);
 	record_free(&r);
 	record_free(&other);
-	trial_until(&t, no_slot_used, &t);
-	trial_stop(&t);
+	sshpair_until(&t, no_slot_used, &t);
+	sshpair_stop(&t);
 }
 
 /*
@@ -1253,32 +1253,32 @@ ssh_channel_open_session(ssh_channel channel)
 static void
 test_a_refusal_read_together_with_confirmations_teaches_the_right_limit(void **state NP_UNUSED)
 {
-	struct trial_options options = {.sshd = "MaxSessions 3"};
+	struct sshpair_options options = {.sshd = "MaxSessions 3"};
 	struct record r[5] = {0};
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	opens_unawaited = 3;
 	for (int i = 0; i < 5; i++)
 		record_exec(&r[i], t.session, "cat; exit 4");
 	for (int i = 3; i < 5; i++) {
-		trial_until(&t, record_done, &r[i]);
+		sshpair_until(&t, record_done, &r[i]);
 		assert_int_equal(r[i].end.err.reason, REASON_CHANNEL_REFUSED);
 	}
 	opens_unawaited = -1;
 	assert_int_equal(session_stats(t.session).slots_max, 3);
 	for (int i = 0; i < 3; i++) {
 		chan_eof(r[i].chan);
-		trial_until(&t, record_done, &r[i]);
+		sshpair_until(&t, record_done, &r[i]);
 		assert_int_equal(r[i].end.status, 4);
 	}
 	for (int i = 0; i < 5; i++)
 		record_free(&r[i]);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 struct loader {
-	struct trial *trial;
+	struct sshpair *trial;
 	int to_start, running, ended, refused;
 };
 
@@ -1332,17 +1332,17 @@ static void
 test_a_full_session_is_kept_full_without_errors(void **state NP_UNUSED)
 {
 	for (int spares = 0; spares < 2; spares++) {
-		struct trial_options options = {.sshd = "MaxSessions 3", .spares = spares == 1};
-		struct trial t;
+		struct sshpair_options options = {.sshd = "MaxSessions 3", .spares = spares == 1};
+		struct sshpair t;
 		struct loader l = {&t, 120, 0, 0, 0};
 
-		trial_start(&t, &options);
-		trial_until(&t, loader_idle, &l);
+		sshpair_start(&t, &options);
+		sshpair_until(&t, loader_idle, &l);
 		/* Several may be refused at first, before the limit is known. */
 		assert_true(l.refused <= 7);
 		assert_int_equal(session_stats(t.session).slots_max, 3);
-		trial_until(&t, no_slot_used, &t);
-		trial_stop(&t);
+		sshpair_until(&t, no_slot_used, &t);
+		sshpair_stop(&t);
 	}
 }
 
@@ -1350,9 +1350,9 @@ static void
 test_three_commands_run_side_by_side(void **state NP_UNUSED)
 {
 	struct record r[3] = {0};
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &with_spares);
+	sshpair_start(&t, &with_spares);
 	for (int i = 0; i < 3; i++)
 		record_exec(&r[i], t.session, "read a; echo \"$a\"; read b; echo \"$b\"; exit 3");
 	for (int i = 2; i >= 0; i--) {
@@ -1371,30 +1371,30 @@ test_three_commands_run_side_by_side(void **state NP_UNUSED)
 	for (int i = 0; i < 3; i++) {
 		char want[64];
 
-		trial_until(&t, record_done, &r[i]);
+		sshpair_until(&t, record_done, &r[i]);
 		snprintf(want, sizeof want, "first%d\nsecond%d\n", i, i);
 		assert_string_equal(record_text(&r[i], 0), want);
 		record_free(&r[i]);
 	}
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_channel_on_an_ending_session_fails_later_not_now(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	session_close(t.session, REASON_SHUTTING_DOWN, "the broker ends");
 	record_exec(&r, t.session, "echo never");
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_true(r.done);
 	assert_false(r.end.sent);
 	assert_int_equal(r.end.err.reason, REASON_CONNECT_FAILED);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* ---- dropbear ---- */
@@ -1402,23 +1402,23 @@ test_a_channel_on_an_ending_session_fails_later_not_now(void **state NP_UNUSED)
 static void
 test_dropbear_gets_no_spares_and_lives(void **state NP_UNUSED)
 {
-	struct trial_options options = {.dropbear = true, .spares = true};
-	struct trial t;
+	struct sshpair_options options = {.dropbear = true, .spares = true};
+	struct sshpair t;
 	struct record r = {0};
 
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	assert_false(((struct sshconn *)t.session)->is_openssh);
 	for (int i = 0; i < 20; i++)
 		expect_status(&t, "exit 12", 12);
 	record_exec(&r, t.session, "cat");
 	record_feed(&r, 5 * MIB, true);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 
 	check_stream(&r, 5 * MIB);
 	assert_int_equal(r.end.status, 0);
 	record_free(&r);
-	trial_until(&t, no_slot_used, &t);
-	trial_stop(&t);
+	sshpair_until(&t, no_slot_used, &t);
+	sshpair_stop(&t);
 }
 
 int

@@ -31,7 +31,7 @@ struct world {
 	struct lease lease, other;
 	struct cli_result result;
 	char output[512];
-	struct trial trial;
+	struct witness trial;
 };
 
 static struct world *world;
@@ -239,9 +239,9 @@ static const struct lease_events lease_events = {
 /* ---- the world ---- */
 
 static void
-make(const char *host, const char *proxy_jump, struct trial *t)
+make(const char *host, const char *proxy_jump, struct witness *t)
 {
-	struct link_wishes wishes = {.id = 4, .agent_socket = "/run/agent", .trial = t};
+	struct link_wishes wishes = {.id = 4, .agent_socket = "/run/agent", .witness = t};
 
 	world->target = fake_target(host, proxy_jump);
 	wishes.target = world->target;
@@ -300,7 +300,7 @@ tear_down(void **state)
 {
 	struct world *w = *state;
 
-	if (w->link != NULL && link_session(w->link) != NULL)
+	if (w->link != NULL && link_facts(w->link)->session != NULL)
 		fake_session_closed(fake_last, REASON_NONE, "the test is over");
 	else if (w->link != NULL)
 		link_failed(w->link, &(struct np_error){.reason = REASON_CANCELLED});
@@ -323,14 +323,14 @@ test_dial_makes_it_ready(void **state NP_UNUSED)
 	assert_int_equal(world->jobs.submitted, 1);
 	assert_string_equal(world->jobs.agent_socket, "/run/agent");
 	assert_int_equal(world->jobs.ready_fd, -1);
-	assert_string_equal(link_agent_socket(world->link), "/run/agent");
+	assert_string_equal(link_facts(world->link)->agent_socket, "/run/agent");
 	fake_now += 3;
 	fake_dialled(&world->jobs);
 	check_told("dialled ready");
-	assert_null(link_agent_socket(world->link));
-	assert_string_equal(link_auth(world->link), "publickey");
-	assert_float_equal(link_connect_seconds(world->link), 3, 0.001);
-	assert_non_null(link_session(world->link));
+	assert_null(link_facts(world->link)->agent_socket);
+	assert_string_equal(link_facts(world->link)->auth, "publickey");
+	assert_float_equal(link_facts(world->link)->connect_seconds, 3, 0.001);
+	assert_non_null(link_facts(world->link)->session);
 }
 
 static void
@@ -351,7 +351,7 @@ test_end_while_dialling_cancels_the_dial(void **state NP_UNUSED)
 	check_told("");
 	assert_int_equal(world->jobs.cancelled, 1);
 	assert_string_equal(world->jobs.why, "enough");
-	assert_true(link_is_closing(world->link));
+	assert_true(link_facts(world->link)->closing);
 	fake_fail(&world->jobs, REASON_CANCELLED, "enough", 7);
 	check_told("dialled failed:cancelled gone");
 }
@@ -485,7 +485,7 @@ test_shell_runs_a_command_for_its_lease(void **state NP_UNUSED)
 	run(&world->lease, "show clock");
 	assert_int_equal(world->result.err.reason, REASON_NONE);
 	assert_string_equal(world->output, "out of show clock\n");
-	assert_int_equal(link_commands(world->link), 1);
+	assert_int_equal(link_facts(world->link)->commands, 1);
 	assert_int_equal(world->home.commands, 1);
 	link_release(&world->lease, NULL);
 	until_told("freed");
@@ -621,37 +621,37 @@ test_sign_of_life_by_ssh_or_by_a_free_shell(void **state NP_UNUSED)
 /* ---- trials ---- */
 
 static void
-on_step(struct trial *t NP_UNUSED, const struct connect_step *step)
+on_step(struct witness *t NP_UNUSED, const struct connect_step *step)
 {
 	tell("step:%s", step->name);
 }
 
 static void
-on_jumped(struct trial *t NP_UNUSED, const char *device)
+on_jumped(struct witness *t NP_UNUSED, const char *device)
 {
 	tell("jumped:%s", device);
 }
 
 static void
-on_shell(struct trial *t NP_UNUSED, enum cli_state state NP_UNUSED, const struct platform_mode *mode NP_UNUSED)
+on_shell(struct witness *t NP_UNUSED, enum cli_state state NP_UNUSED, const struct platform_mode *mode NP_UNUSED)
 {
 }
 
 static void
-on_passed(struct trial *t, const struct link *link NP_UNUSED)
+on_passed(struct witness *t, const struct link *link NP_UNUSED)
 {
 	assert_null(t->link);
 	tell("passed");
 }
 
 static void
-on_trial_failed(struct trial *t, bool made, const struct np_error *err)
+on_trial_failed(struct witness *t, bool made, const struct np_error *err)
 {
 	assert_null(t->link);
 	tell("trial-failed:%s:%s", made ? "shell" : "dial", reason_name(err->reason));
 }
 
-static const struct trial_events trial_events = {
+static const struct witness_events trial_events = {
     .step = on_step, .jumped = on_jumped, .shell = on_shell, .passed = on_passed, .failed = on_trial_failed};
 
 static void
@@ -659,7 +659,7 @@ test_trial_sees_each_step_and_one_end(void **state NP_UNUSED)
 {
 	struct connect_step step = {.name = "connect"};
 
-	world->trial = (struct trial){.events = &trial_events, .no_login = true};
+	world->trial = (struct witness){.events = &trial_events, .no_login = true};
 	make("r1", "bastion", &world->trial);
 	link_dial_over(world->link, dup(0), "bastion");
 	assert_true(world->jobs.steps);
@@ -672,9 +672,9 @@ test_trial_sees_each_step_and_one_end(void **state NP_UNUSED)
 static void
 test_trial_that_left_is_told_nothing(void **state NP_UNUSED)
 {
-	world->trial = (struct trial){.events = &trial_events};
+	world->trial = (struct witness){.events = &trial_events};
 	make("r1", NULL, &world->trial);
-	assert_ptr_equal(trial_leave(&world->trial), world->link);
+	assert_ptr_equal(witness_leave(&world->trial), world->link);
 	fake_dialled(&world->jobs);
 	check_told("dialled ready");
 }

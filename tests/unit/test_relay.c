@@ -21,11 +21,11 @@
 #include "base/compiler.h"
 #include "transport/relay.h"
 #include "ssh/sshdialled.h"
-#include "kit/trial.h"
+#include "kit/sshpair.h"
 
 #define MIB (1024u * 1024u)
 
-static const struct trial_options plain = {0};
+static const struct sshpair_options plain = {0};
 
 /* A relay over the session of `t`, and the end of the pair that is not its own. */
 struct hop {
@@ -61,7 +61,7 @@ on_closed(struct relay *r, const struct np_error *err, void *arg)
 static const struct relay_events hop_events = {.opened = on_opened, .closed = on_closed};
 
 static void
-hop_start(struct hop *h, struct trial *t, int port)
+hop_start(struct hop *h, struct sshpair *t, int port)
 {
 	int pair[2];
 
@@ -127,7 +127,7 @@ struct reader {
 	int fd;
 	size_t got, want;
 	bool ended;
-	bool check; /* against trial_byte() */
+	bool check; /* against sshpair_byte() */
 	char text[64];
 };
 
@@ -145,7 +145,7 @@ reader_has(void *arg)
 		r->ended = n == 0;
 		for (ssize_t i = 0; i < n; i++) {
 			if (r->check)
-				assert_int_equal(chunk[i], trial_byte(r->got + (size_t)i));
+				assert_int_equal(chunk[i], sshpair_byte(r->got + (size_t)i));
 			else if (r->got + (size_t)i < sizeof r->text - 1)
 				r->text[r->got + (size_t)i] = (char)chunk[i];
 		}
@@ -155,20 +155,20 @@ reader_has(void *arg)
 }
 
 static void
-expect_text(struct trial *t, int fd, const char *text)
+expect_text(struct sshpair *t, int fd, const char *text)
 {
 	struct reader r = {.fd = fd, .want = strlen(text)};
 
-	trial_until(t, reader_has, &r);
+	sshpair_until(t, reader_has, &r);
 	assert_string_equal(r.text, text);
 }
 
 static void
-expect_end(struct trial *t, int fd)
+expect_end(struct sshpair *t, int fd)
 {
 	struct reader r = {.fd = fd, .want = 1};
 
-	trial_until(t, reader_has, &r);
+	sshpair_until(t, reader_has, &r);
 	assert_int_equal(r.got, 0);
 	assert_true(r.ended);
 }
@@ -178,40 +178,40 @@ expect_end(struct trial *t, int fd)
 static void
 test_bytes_written_before_the_connection_stands_arrive(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct hop h;
 	struct far f;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	far_start(&f);
 	hop_start(&h, &t, f.port);
 	assert_int_equal(write(h.fd, "early", 5), 5);
-	trial_until(&t, far_accepted, &f);
+	sshpair_until(&t, far_accepted, &f);
 	expect_text(&t, f.fd, "early");
 	assert_true(h.opened);
 	assert_int_equal(session_stats(t.session).slots_used, 0); /* not one of the server's sessions */
 	assert_int_equal(write(f.fd, "answer", 6), 6);
 	expect_text(&t, h.fd, "answer");
 	close(h.fd);
-	trial_until(&t, hop_closed, &h);
+	sshpair_until(&t, hop_closed, &h);
 	assert_int_equal(h.err.reason, REASON_NONE);
 	expect_end(&t, f.fd);
 	assert_int_equal(h.closes, 1);
 	far_stop(&f);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_each_direction_ends_on_its_own(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct hop h;
 	struct far f;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	far_start(&f);
 	hop_start(&h, &t, f.port);
-	trial_until(&t, far_accepted, &f);
+	sshpair_until(&t, far_accepted, &f);
 	assert_int_equal(write(h.fd, "question", 8), 8);
 	assert_int_equal(shutdown(h.fd, SHUT_WR), 0);
 	expect_text(&t, f.fd, "question");
@@ -222,72 +222,72 @@ test_each_direction_ends_on_its_own(void **state NP_UNUSED)
 	close(f.fd);
 	f.fd = -1;
 	expect_end(&t, h.fd);
-	trial_until(&t, hop_closed, &h);
+	sshpair_until(&t, hop_closed, &h);
 	assert_int_equal(h.err.reason, REASON_NONE);
 	close(h.fd);
 	far_stop(&f);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_the_far_end_closing_ends_the_relay(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct hop h;
 	struct far f;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	far_start(&f);
 	hop_start(&h, &t, f.port);
-	trial_until(&t, far_accepted, &f);
+	sshpair_until(&t, far_accepted, &f);
 	assert_int_equal(write(f.fd, "bye", 3), 3);
 	close(f.fd);
 	f.fd = -1;
 	expect_text(&t, h.fd, "bye");
 	expect_end(&t, h.fd);
 	close(h.fd);
-	trial_until(&t, hop_closed, &h);
+	sshpair_until(&t, hop_closed, &h);
 	far_stop(&f);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_last_words_reach_the_far_end(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct hop h;
 	struct far f;
 	struct reader r = {.want = 100000};
 	char block[100000] = {0};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	far_start(&f);
 	hop_start(&h, &t, f.port);
-	trial_until(&t, far_accepted, &f);
+	sshpair_until(&t, far_accepted, &f);
 	assert_int_equal(write(h.fd, block, sizeof block), sizeof block);
 	close(h.fd);
 	r.fd = f.fd;
-	trial_until(&t, reader_has, &r);
+	sshpair_until(&t, reader_has, &r);
 	assert_int_equal(r.got, sizeof block);
-	trial_until(&t, hop_closed, &h);
+	sshpair_until(&t, hop_closed, &h);
 	expect_end(&t, f.fd);
 	far_stop(&f);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_an_unreachable_host_fails_the_relay(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r = {0};
 	struct hop h;
 	struct far f;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	far_start(&f);
 	far_stop(&f); /* its port is free again: nobody listens */
 	hop_start(&h, &t, f.port);
-	trial_until(&t, hop_closed, &h);
+	sshpair_until(&t, hop_closed, &h);
 	assert_false(h.opened);
 	assert_int_equal(h.err.reason, REASON_JUMP_FAILED);
 	assert_non_null(strstr(h.err.text, "127.0.0.1"));
@@ -296,74 +296,74 @@ test_an_unreachable_host_fails_the_relay(void **state NP_UNUSED)
 	/* The refusal taught no limit of channels, and the session is as before. */
 	assert_int_equal(session_stats(t.session).slots_max, 10);
 	record_exec(&r, t.session, "exit 3");
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	assert_int_equal(r.end.status, 3);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_server_that_forbids_forwarding_fails_the_relay(void **state NP_UNUSED)
 {
-	struct trial_options options = {.sshd = "AllowTcpForwarding no"};
-	struct trial t;
+	struct sshpair_options options = {.sshd = "AllowTcpForwarding no"};
+	struct sshpair t;
 	struct hop h;
 
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	hop_start(&h, &t, t.server->port);
-	trial_until(&t, hop_closed, &h);
+	sshpair_until(&t, hop_closed, &h);
 	assert_int_equal(h.err.reason, REASON_JUMP_FAILED);
 	close(h.fd);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_relay_can_be_closed_at_any_time(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct hop h;
 	struct far f;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	far_start(&f);
 	for (int i = 0; i < 4; i++) {
 		hop_start(&h, &t, f.port);
 		if (i >= 1)
-			trial_run(&t, 0.002 * (i - 1));
+			sshpair_run(&t, 0.002 * (i - 1));
 		if (i == 3)
-			trial_until(&t, hop_opened, &h);
+			sshpair_until(&t, hop_opened, &h);
 		relay_close(h.relay);
 		relay_close(h.relay);
 		assert_false(h.closed);
-		trial_until(&t, hop_closed, &h);
+		sshpair_until(&t, hop_closed, &h);
 		assert_int_equal(h.err.reason, REASON_NONE);
 		expect_end(&t, h.fd);
 		close(h.fd);
 	}
 	far_stop(&f);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_the_loss_of_the_carrier_closes_the_pair(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct hop h;
 	struct far f;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	far_start(&f);
 	hop_start(&h, &t, f.port);
-	trial_until(&t, far_accepted, &f);
-	trial_until(&t, hop_opened, &h);
+	sshpair_until(&t, far_accepted, &f);
+	sshpair_until(&t, hop_opened, &h);
 	testsshd_signal_sessions(t.server, SIGKILL);
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 	assert_true(h.closed); /* before the session, as every channel */
 	assert_int_equal(h.err.reason, REASON_JUMP_FAILED);
 	expect_end(&t, h.fd);
 	close(h.fd);
 	far_stop(&f);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
@@ -371,15 +371,15 @@ test_a_slow_reader_holds_the_far_end_back(void **state NP_UNUSED)
 {
 	unsigned char block[65536] = {0};
 	size_t sent = 0;
-	struct trial t;
+	struct sshpair t;
 	struct hop h;
 	struct far f;
 	struct reader r = {.check = false};
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	far_start(&f);
 	hop_start(&h, &t, f.port);
-	trial_until(&t, far_accepted, &f);
+	sshpair_until(&t, far_accepted, &f);
 	/* The far end writes until nothing more is taken for a while: all buffers on the way are full. */
 	for (int idle = 0; idle < 20;) {
 		ssize_t n = send(f.fd, block, sizeof block, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -389,20 +389,20 @@ test_a_slow_reader_holds_the_far_end_back(void **state NP_UNUSED)
 			idle = 0;
 		} else {
 			idle++;
-			trial_run(&t, 0.02);
+			sshpair_run(&t, 0.02);
 		}
 		assert_true(sent < 64 * MIB);
 	}
 	shutdown(f.fd, SHUT_WR);
 	r.fd = h.fd;
 	r.want = sent;
-	trial_until(&t, reader_has, &r);
+	sshpair_until(&t, reader_has, &r);
 	assert_int_equal(r.got, sent);
 	expect_end(&t, h.fd);
 	close(h.fd);
-	trial_until(&t, hop_closed, &h);
+	sshpair_until(&t, hop_closed, &h);
 	far_stop(&f);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* ---- sessions over it ---- */
@@ -461,7 +461,7 @@ static const struct session_events inner_events = {.closed = on_inner_closed};
 
 /* A session to `far` through the session of `t`. */
 static void
-inner_start(struct trial *t, struct testsshd *far, struct hop *h, struct session **inner)
+inner_start(struct sshpair *t, struct testsshd *far, struct hop *h, struct session **inner)
 {
 	struct dialling d = {.server = far, .lock = PTHREAD_MUTEX_INITIALIZER};
 	struct sshdialled *made = sshdialled_create();
@@ -470,7 +470,7 @@ inner_start(struct trial *t, struct testsshd *far, struct hop *h, struct session
 	hop_start(h, t, far->port);
 	d.fd = h->fd;
 	assert_int_equal(pthread_create(&d.thread, NULL, dial_thread, &d), 0);
-	trial_until(t, dial_done, &d);
+	sshpair_until(t, dial_done, &d);
 	assert_int_equal(pthread_join(d.thread, NULL), 0);
 	made->ssh = d.ssh;
 	made->fd = d.dup_fd;
@@ -484,33 +484,33 @@ test_a_session_runs_through_a_jump_host(void **state NP_UNUSED)
 	struct testsshd *far;
 	struct session *inner;
 	struct record r = {0};
-	struct trial t;
+	struct sshpair t;
 	struct hop h;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	far = testsshd_start(NULL);
 	inner_start(&t, far, &h, &inner);
 	record_exec(&r, inner, "echo behind; exit 4");
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	assert_string_equal(record_text(&r, 0), "behind\n");
 	assert_int_equal(r.end.status, 4);
 	record_free(&r);
 	memset(&r, 0, sizeof r);
 	record_exec(&r, inner, "cat");
 	record_feed(&r, 20 * MIB, true);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	assert_int_equal(r.out[0].len, 20 * MIB);
 	for (size_t i = 0; i < 20 * MIB; i++) {
-		if (buf_head(&r.out[0])[i] != trial_byte(i))
+		if (buf_head(&r.out[0])[i] != sshpair_byte(i))
 			fail_msg("byte %zu is wrong", i);
 	}
 	record_free(&r);
 	session_close(inner, REASON_NONE, "over");
-	trial_until(&t, inner_gone, &inner);
-	trial_until(&t, hop_closed, &h); /* its end of the pair was closed */
+	sshpair_until(&t, inner_gone, &inner);
+	sshpair_until(&t, hop_closed, &h); /* its end of the pair was closed */
 	assert_int_equal(h.err.reason, REASON_NONE);
 	testsshd_stop(far);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
@@ -519,23 +519,23 @@ test_a_session_dies_with_its_carrier(void **state NP_UNUSED)
 	struct testsshd *far;
 	struct session *inner;
 	struct record r = {0};
-	struct trial t;
+	struct sshpair t;
 	struct hop h;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	far = testsshd_start(NULL);
 	inner_start(&t, far, &h, &inner);
 	record_exec(&r, inner, "echo on; exec sleep 1000");
-	trial_until(&t, record_started, &r);
+	sshpair_until(&t, record_started, &r);
 	session_close(t.session, REASON_NONE, "the jump host is closed");
-	trial_until(&t, trial_closed, &t);
-	trial_until(&t, inner_gone, &inner);
+	sshpair_until(&t, sshpair_closed, &t);
+	sshpair_until(&t, inner_gone, &inner);
 	assert_true(r.done);
 	assert_int_equal(r.end.err.reason, REASON_OUTCOME_UNKNOWN);
 	assert_true(h.closed);
 	record_free(&r);
 	testsshd_stop(far);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 int

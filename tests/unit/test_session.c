@@ -14,23 +14,23 @@
 #include "base/clock.h"
 #include "base/compiler.h"
 #include "ssh/sshconn_impl.h" /* facts that have no getter: the spare, a request that stays unanswered */
-#include "kit/trial.h"
+#include "kit/sshpair.h"
 #include "kit/slow.h"
 
-static const struct trial_options plain = {0};
+static const struct sshpair_options plain = {0};
 
 static struct sshconn *
-conn(struct trial *t)
+conn(struct sshpair *t)
 {
 	return (struct sshconn *)t->session;
 }
 
 static void
-run(struct trial *t, struct record *r, const char *command)
+run(struct sshpair *t, struct record *r, const char *command)
 {
 	memset(r, 0, sizeof *r);
 	record_exec(r, t->session, command);
-	trial_until(t, record_done, r);
+	sshpair_until(t, record_done, r);
 	record_free(r);
 }
 
@@ -39,9 +39,9 @@ run(struct trial *t, struct record *r, const char *command)
 static void
 test_a_session_describes_itself(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	assert_int_equal(session_id(t.session), 4);
 	assert_string_equal(session_name(t.session), "box#4");
 	assert_non_null(strstr(session_banner(t.session), "SSH-2.0-OpenSSH_"));
@@ -52,18 +52,18 @@ test_a_session_describes_itself(void **state NP_UNUSED)
 	assert_true(session_stats(t.session).has_slot);
 	assert_true(session_stats(t.session).rtt < 0);
 	assert_false(sshconn_probing(conn(&t), NULL));
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_bytes_and_arrivals_are_counted(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r;
 	uint64_t in, out;
 	double before;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	run(&t, &r, "true");
 	in = session_stats(t.session).bytes_in;
 	out = session_stats(t.session).bytes_out;
@@ -73,17 +73,17 @@ test_bytes_and_arrivals_are_counted(void **state NP_UNUSED)
 	assert_in_range(session_stats(t.session).bytes_in - in, 100000, 150000);
 	assert_in_range(session_stats(t.session).bytes_out - out, 100, 50000);
 	assert_true(session_stats(t.session).last_rx >= before);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_the_configured_limit_of_channels_holds(void **state NP_UNUSED)
 {
-	struct trial_options options = {.max_channels = 2, .spares = true};
+	struct sshpair_options options = {.max_channels = 2, .spares = true};
 	struct record r[3] = {0};
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	for (int i = 0; i < 2; i++) {
 		assert_true(session_stats(t.session).has_slot);
 		record_exec(&r[i], t.session, "cat");
@@ -91,15 +91,15 @@ test_the_configured_limit_of_channels_holds(void **state NP_UNUSED)
 	assert_false(session_stats(t.session).has_slot);
 	assert_int_equal(session_stats(t.session).slots_used, 2);
 	record_exec(&r[2], t.session, "true");
-	trial_until(&t, record_done, &r[2]);
+	sshpair_until(&t, record_done, &r[2]);
 	assert_int_equal(r[2].end.err.reason, REASON_CHANNEL_REFUSED);
 	for (int i = 0; i < 2; i++) {
 		chan_eof(r[i].chan);
-		trial_until(&t, record_done, &r[i]);
+		sshpair_until(&t, record_done, &r[i]);
 		record_free(&r[i]);
 	}
 	record_free(&r[2]);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* ---- spares ---- */
@@ -107,7 +107,7 @@ test_the_configured_limit_of_channels_holds(void **state NP_UNUSED)
 static bool
 spare_ready(void *arg)
 {
-	struct trial *t = arg;
+	struct sshpair *t = arg;
 
 	return conn(t)->spare != NULL && conn(t)->spare->state == CHAN_READY;
 }
@@ -115,57 +115,57 @@ spare_ready(void *arg)
 static void
 test_a_spare_is_opened_ahead_and_used(void **state NP_UNUSED)
 {
-	struct trial_options options = {.spares = true};
+	struct sshpair_options options = {.spares = true};
 	struct record r = {0};
 	struct sshchan *spare;
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &options);
-	trial_until(&t, spare_ready, &t);
+	sshpair_start(&t, &options);
+	sshpair_until(&t, spare_ready, &t);
 	assert_int_equal(session_stats(t.session).slots_used, 0); /* it takes nothing from anybody */
 	spare = conn(&t)->spare;
 	record_exec(&r, t.session, "cat; exit 4");
 	assert_ptr_equal(r.chan, &spare->base);
 	assert_int_equal(session_stats(t.session).slots_used, 1);
-	trial_until(&t, spare_ready, &t); /* the next one, while the command runs */
+	sshpair_until(&t, spare_ready, &t); /* the next one, while the command runs */
 	assert_ptr_not_equal(conn(&t)->spare, spare);
 	chan_eof(r.chan);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	assert_int_equal(r.end.status, 4);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_no_spares_without_the_wish_for_them(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	struct record r;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	run(&t, &r, "true");
-	trial_run(&t, 0.1);
+	sshpair_run(&t, 0.1);
 	assert_null(conn(&t)->spare);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_spare_that_the_server_closes_is_the_last(void **state NP_UNUSED)
 {
-	struct trial_options options = {.spares = true};
+	struct sshpair_options options = {.spares = true};
 	struct record r = {0};
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &options);
-	trial_until(&t, spare_ready, &t);
+	sshpair_start(&t, &options);
+	sshpair_until(&t, spare_ready, &t);
 	conn(&t)->spare->got_close = true; /* as its callback would record */
 	sshconn_wake(conn(&t));
-	trial_run(&t, 0.1);
+	sshpair_run(&t, 0.1);
 	assert_null(conn(&t)->spare);
 	run(&t, &r, "true");
-	trial_run(&t, 0.1);
+	sshpair_run(&t, 0.1);
 	assert_null(conn(&t)->spare);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* ---- probes ---- */
@@ -173,10 +173,10 @@ test_a_spare_that_the_server_closes_is_the_last(void **state NP_UNUSED)
 static void
 test_a_probe_is_answered_and_measures_the_round_trip(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	double since = 0, before = clock_now();
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	for (int i = 1; i <= 5; i++) {
 		t.probes = 0;
 		assert_true(session_probe(t.session));
@@ -184,56 +184,56 @@ test_a_probe_is_answered_and_measures_the_round_trip(void **state NP_UNUSED)
 		assert_true(sshconn_probing(conn(&t), &since));
 		assert_true(since >= before);
 		assert_int_equal(t.probes, 0);
-		trial_until(&t, trial_probed, &t);
+		sshpair_until(&t, sshpair_probed, &t);
 		assert_false(sshconn_probing(conn(&t), NULL));
 		assert_true(t.probe_rtt > 0 && t.probe_rtt < 10);
-		trial_run(&t, 0.02);
+		sshpair_run(&t, 0.02);
 		assert_int_equal(t.probes, 1);
 	}
 	assert_true(session_stats(t.session).rtt > 0);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_silent_server_answers_no_probe_until_it_wakes(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 	double rx;
 
-	trial_start(&t, &plain);
-	trial_run(&t, 0.1);
+	sshpair_start(&t, &plain);
+	sshpair_run(&t, 0.1);
 	testsshd_signal_sessions(t.server, SIGSTOP);
 	rx = session_stats(t.session).last_rx;
 	assert_true(session_probe(t.session));
-	trial_run(&t, 0.5);
+	sshpair_run(&t, 0.5);
 	assert_int_equal(t.probes, 0);
 	assert_true(sshconn_probing(conn(&t), NULL));
 	assert_true(session_stats(t.session).last_rx == rx);
 	testsshd_signal_sessions(t.server, SIGCONT);
-	trial_until(&t, trial_probed, &t);
+	sshpair_until(&t, sshpair_probed, &t);
 	assert_true(t.probe_rtt >= 0.4);
 	assert_true(session_stats(t.session).last_rx > rx);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_any_packet_answers_a_probe(void **state NP_UNUSED)
 {
 	struct record r = {.count_only = true};
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&r, t.session, "cat /dev/zero");
-	trial_until(&t, record_started, &r);
+	sshpair_until(&t, record_started, &r);
 	for (int i = 0; i < 20; i++) {
 		t.probes = 0;
 		assert_true(session_probe(t.session));
-		trial_until(&t, trial_probed, &t);
+		sshpair_until(&t, sshpair_probed, &t);
 	}
 	chan_abandon(r.chan);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /*
@@ -243,48 +243,48 @@ test_any_packet_answers_a_probe(void **state NP_UNUSED)
 static void
 test_a_probe_behind_an_unanswered_one_asks_the_transport(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &plain);
-	trial_run(&t, 0.1);
+	sshpair_start(&t, &plain);
+	sshpair_run(&t, 0.1);
 	testsshd_signal_sessions(t.server, SIGSTOP);
 	assert_true(session_probe(t.session));
-	trial_run(&t, 0.1);
+	sshpair_run(&t, 0.1);
 	assert_int_equal(t.probes, 0);
 	conn(&t)->probing = false; /* as any other packet would have ended it */
 	assert_true(conn(&t)->request_pending);
 	assert_true(session_probe(t.session));
-	trial_until(&t, trial_probed, &t);
+	sshpair_until(&t, sshpair_probed, &t);
 	assert_true(session_stats(t.session).rtt < 0); /* that was no round trip of the server */
 	testsshd_signal_sessions(t.server, SIGCONT);
-	trial_run(&t, 0.1);
+	sshpair_run(&t, 0.1);
 	t.probes = 0;
 	assert_false(conn(&t)->request_pending);
 	assert_true(session_probe(t.session)); /* and all is as before */
-	trial_until(&t, trial_probed, &t);
+	sshpair_until(&t, sshpair_probed, &t);
 	assert_true(session_stats(t.session).rtt > 0);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_probes_and_commands_share_a_session(void **state NP_UNUSED)
 {
-	struct trial_options options = {.spares = true, .sshd = "RekeyLimit 1M"};
+	struct sshpair_options options = {.spares = true, .sshd = "RekeyLimit 1M"};
 	struct record r = {0};
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	record_exec(&r, t.session, "cat");
 	record_feed(&r, 6 * 1024 * 1024, true);
 	for (int i = 0; i < 50; i++) {
 		(void)session_probe(t.session);
-		trial_run(&t, 0.002);
+		sshpair_run(&t, 0.002);
 	}
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	assert_int_equal(r.out[0].len, 6 * 1024 * 1024);
 	assert_true(t.probes > 0);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* ---- fairness ---- */
@@ -298,34 +298,34 @@ flooding(void *arg)
 static void
 test_a_flooding_session_does_not_hold_the_others(void **state NP_UNUSED)
 {
-	struct trial flooded, calm;
+	struct sshpair flooded, calm;
 	struct record flood = {.count_only = true};
 	double worst = 0;
 
-	trial_start(&flooded, &plain);
+	sshpair_start(&flooded, &plain);
 	memset(&calm, 0, sizeof calm);
 	calm.loop = flooded.loop;
 	calm.server = flooded.server;
-	trial_login(&calm, &plain);
+	sshpair_login(&calm, &plain);
 	record_exec(&flood, flooded.session, "cat /dev/zero");
-	trial_until(&flooded, flooding, &flood);
+	sshpair_until(&flooded, flooding, &flood);
 	for (int i = 0; i < 50; i++) {
 		double t0 = clock_now();
 
 		calm.probes = 0;
 		assert_true(session_probe(calm.session));
-		trial_until(&calm, trial_probed, &calm);
+		sshpair_until(&calm, sshpair_probed, &calm);
 		if (clock_now() - t0 > worst)
 			worst = clock_now() - t0;
 	}
 	/* The flood goes on for ever, but a turn of it is 256 KiB. */
 	assert_true(worst < slow(5));
 	chan_abandon(flood.chan);
-	trial_until(&flooded, record_done, &flood);
+	sshpair_until(&flooded, record_done, &flood);
 	record_free(&flood);
 	session_close(calm.session, REASON_NONE, "over");
-	trial_until(&calm, trial_closed, &calm);
-	trial_stop(&flooded);
+	sshpair_until(&calm, sshpair_closed, &calm);
+	sshpair_stop(&flooded);
 }
 
 /* ---- the end ---- */
@@ -333,34 +333,34 @@ test_a_flooding_session_does_not_hold_the_others(void **state NP_UNUSED)
 static void
 test_a_close_says_why_and_comes_later(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	session_close(t.session, REASON_NONE, "idle for %d s", 60);
 	session_close(t.session, REASON_INTERNAL, "a second time");
 	assert_false(t.closed);
 	assert_false(session_stats(t.session).has_slot);
 	assert_false(session_probe(t.session));
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_string_equal(t.why.text, "idle for 60 s");
 	assert_int_equal(t.why.reason, REASON_NONE);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
 test_a_close_ends_what_runs(void **state NP_UNUSED)
 {
 	struct record sent = {0}, unsent = {0};
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	record_exec(&sent, t.session, "echo on; exec sleep 1000");
-	trial_until(&t, record_started, &sent);
+	sshpair_until(&t, record_started, &sent);
 	record_exec(&unsent, t.session, "echo never");
 	session_close(t.session, REASON_SHUTTING_DOWN, "the broker ends");
 	assert_false(sent.done);
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_true(sent.done);
 	assert_true(unsent.done);
@@ -371,7 +371,7 @@ test_a_close_ends_what_runs(void **state NP_UNUSED)
 	assert_non_null(strstr(unsent.end.err.text, "the broker ends"));
 	record_free(&sent);
 	record_free(&unsent);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static bool
@@ -379,35 +379,35 @@ no_session_processes(void *arg)
 {
 	pid_t pids[4];
 
-	return testsshd_session_pids(((struct trial *)arg)->server, pids, 4) == 0;
+	return testsshd_session_pids(((struct sshpair *)arg)->server, pids, 4) == 0;
 }
 
 static void
 test_the_server_sees_the_end(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &plain);
-	trial_run(&t, 0.05);
+	sshpair_start(&t, &plain);
+	sshpair_run(&t, 0.05);
 	session_close(t.session, REASON_NONE, "enough");
-	trial_until(&t, trial_closed, &t);
-	trial_until(&t, no_session_processes, &t);
-	trial_stop(&t);
+	sshpair_until(&t, sshpair_closed, &t);
+	sshpair_until(&t, no_session_processes, &t);
+	sshpair_stop(&t);
 }
 
 static void
 test_the_loss_of_an_idle_session_is_noticed(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &plain);
-	trial_run(&t, 0.05);
+	sshpair_start(&t, &plain);
+	sshpair_run(&t, 0.05);
 	testsshd_signal_sessions(t.server, SIGKILL);
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_int_equal(t.why.reason, REASON_CONNECT_FAILED);
 	assert_string_equal(t.why.text, "the server closed the connection");
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
@@ -420,21 +420,21 @@ static void
 test_a_close_from_inside_an_event_is_safe(void **state NP_UNUSED)
 {
 	struct record r = {0}, other = {0};
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	r.then = close_from_done;
 	r.then_arg = t.session;
 	record_exec(&other, t.session, "exec sleep 1000");
 	record_exec(&r, t.session, "true");
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_true(r.done);
 	assert_true(other.done);
 	assert_string_equal(t.why.text, "from inside");
 	record_free(&r);
 	record_free(&other);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 static void
@@ -449,22 +449,22 @@ static void
 test_a_channel_started_while_the_session_dies_is_told_before_the_end(void **state NP_UNUSED)
 {
 	struct record r = {0}, next = {0};
-	struct trial t;
+	struct sshpair t;
 
-	trial_start(&t, &plain);
+	sshpair_start(&t, &plain);
 	r.then = start_again;
 	r.then_arg = &next;
 	record_exec(&r, t.session, "exec sleep 1000");
-	trial_until(&t, record_started, &r);
+	sshpair_until(&t, record_started, &r);
 	testsshd_signal_sessions(t.server, SIGKILL);
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_true(next.done);
 	assert_false(next.end.sent);
 	assert_int_equal(next.end.err.reason, REASON_CONNECT_FAILED);
 	record_free(&r);
 	record_free(&next);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 /* A stand-in for a ProxyCommand. */
@@ -495,20 +495,20 @@ start_proxy(bool stubborn)
 static void
 test_the_process_of_a_proxy_command_ends_with_the_session(void **state NP_UNUSED)
 {
-	struct trial t;
+	struct sshpair t;
 
 	for (int stubborn = 0; stubborn < 2; stubborn++) {
-		struct trial_options options = {.proxy_pid = start_proxy(stubborn == 1)};
+		struct sshpair_options options = {.proxy_pid = start_proxy(stubborn == 1)};
 		double t0;
 
-		trial_start(&t, &options);
+		sshpair_start(&t, &options);
 		t0 = clock_now();
 		session_close(t.session, REASON_NONE, "over");
-		trial_until(&t, trial_closed, &t);
+		sshpair_until(&t, sshpair_closed, &t);
 		assert_int_equal(kill(options.proxy_pid, 0), -1); /* reaped, not only dead */
 		if (stubborn)
 			assert_true(clock_now() - t0 >= 2);
-		trial_stop(&t);
+		sshpair_stop(&t);
 	}
 }
 
@@ -516,25 +516,25 @@ test_the_process_of_a_proxy_command_ends_with_the_session(void **state NP_UNUSED
 static void
 test_a_session_whose_slots_never_return_is_closed(void **state NP_UNUSED)
 {
-	struct trial_options options = {.max_channels = 1};
+	struct sshpair_options options = {.max_channels = 1};
 	struct record r = {0};
-	struct trial t;
+	struct sshpair t;
 	double t0;
 
-	trial_start(&t, &options);
+	sshpair_start(&t, &options);
 	record_exec(&r, t.session, "trap '' TERM HUP; echo on; while :; do sleep 0.2; done");
-	trial_until(&t, record_started, &r);
-	trial_run(&t, 0.3);
+	sshpair_until(&t, record_started, &r);
+	sshpair_run(&t, 0.3);
 	chan_abandon(r.chan);
 	t0 = clock_now();
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	assert_false(session_stats(t.session).has_slot);
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 
 	assert_true(clock_now() - t0 >= 9.9);
 	assert_int_equal(t.why.reason, REASON_CHANNEL_REFUSED);
 	record_free(&r);
-	trial_stop(&t);
+	sshpair_stop(&t);
 }
 
 int

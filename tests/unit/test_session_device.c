@@ -21,7 +21,7 @@
 #include "base/compiler.h"
 #include "base/log.h"
 #include "kit/testserver.h"
-#include "kit/trial.h"
+#include "kit/sshpair.h"
 
 #define OUTPUT_SIZE 500000
 
@@ -88,7 +88,7 @@ serve(int fd, void *arg)
 }
 
 static void
-device_start(struct trial *t, struct device *d)
+device_start(struct sshpair *t, struct device *d)
 {
 	memset(t, 0, sizeof *t);
 	signal(SIGPIPE, SIG_IGN);
@@ -97,15 +97,15 @@ device_start(struct trial *t, struct device *d)
 	d->server = testserver_start(serve, d);
 	t->loop = ev_loop_new(EVFLAG_AUTO);
 	assert_non_null(t->loop);
-	trial_login_none(t, testserver_port(d->server));
+	sshpair_login_none(t, testserver_port(d->server));
 }
 
 static void
-device_stop(struct trial *t, struct device *d)
+device_stop(struct sshpair *t, struct device *d)
 {
 	if (t->session != NULL)
 		session_close(t->session, REASON_NONE, "over");
-	trial_until(t, trial_closed, t);
+	sshpair_until(t, sshpair_closed, t);
 	assert_int_equal(t->closes, 1);
 	ev_loop_destroy(t->loop);
 	testserver_stop(d->server);
@@ -113,10 +113,10 @@ device_stop(struct trial *t, struct device *d)
 }
 
 static void
-run(struct trial *t, struct record *r)
+run(struct sshpair *t, struct record *r)
 {
 	record_exec(r, t->session, "show version");
-	trial_until(t, record_done, r);
+	sshpair_until(t, record_done, r);
 }
 
 /* ---- */
@@ -132,7 +132,7 @@ static void
 test_a_channel_closed_instead_of_an_answer_has_an_unknown_outcome(void **state NP_UNUSED)
 {
 	struct device d = {.on_exec = close_without_answer};
-	struct trial t;
+	struct sshpair t;
 
 	device_start(&t, &d);
 	for (int i = 0; i < 3; i++) {
@@ -152,7 +152,7 @@ static void
 test_a_device_that_opens_no_channel_says_so(void **state NP_UNUSED)
 {
 	struct device d = {.refuse_opens = true};
-	struct trial t;
+	struct sshpair t;
 
 	device_start(&t, &d);
 	for (int i = 0; i < 3; i++) {
@@ -180,7 +180,7 @@ test_a_refused_command_is_not_taken_for_one_that_ran(void **state NP_UNUSED)
 {
 	struct device d = {.on_exec = refuse_command};
 	struct record r = {0};
-	struct trial t;
+	struct sshpair t;
 
 	device_start(&t, &d);
 	run(&t, &r);
@@ -225,13 +225,13 @@ test_a_connection_closed_behind_the_result_loses_nothing_of_it(void **state NP_U
 	for (int paused = 0; paused < 2; paused++) {
 		struct device d = {.on_exec = hang_up_after_the_result};
 		struct record r = {.paused = paused == 1};
-		struct trial t;
+		struct sshpair t;
 
 		device_start(&t, &d);
 		record_exec(&r, t.session, "show version");
 		if (paused)
-			trial_until(&t, never_consumed, &r);
-		trial_until(&t, trial_closed, &t);
+			sshpair_until(&t, never_consumed, &r);
+		sshpair_until(&t, sshpair_closed, &t);
 		assert_true(r.done);
 		assert_int_equal(r.end.err.reason, REASON_NONE);
 		assert_true(r.end.has_status);
@@ -257,7 +257,7 @@ test_a_status_and_the_end_of_output_are_a_result_without_a_close(void **state NP
 {
 	struct device d = {.on_exec = hang_up_without_close};
 	struct record r = {0};
-	struct trial t;
+	struct sshpair t;
 
 	device_start(&t, &d);
 	run(&t, &r);
@@ -284,7 +284,7 @@ test_output_lost_with_the_session_makes_the_outcome_unknown(void **state NP_UNUS
 {
 	struct device d = {.on_exec = hang_up_with_output_on_the_way};
 	struct record r = {.paused = true};
-	struct trial t;
+	struct sshpair t;
 
 	device_start(&t, &d);
 	run(&t, &r);
@@ -313,11 +313,11 @@ test_the_device_s_last_words_are_passed_on_harmlessly(void **state NP_UNUSED)
 {
 	struct device d = {.on_exec = hang_up_in_mid_output};
 	struct record r = {0};
-	struct trial t;
+	struct sshpair t;
 
 	device_start(&t, &d);
 	run(&t, &r);
-	trial_until(&t, trial_closed, &t);
+	sshpair_until(&t, sshpair_closed, &t);
 	assert_string_equal(record_text(&r, 0), "half a li");
 	assert_int_equal(r.end.err.reason, REASON_OUTCOME_UNKNOWN);
 	assert_non_null(strstr(t.why.text, "maintenance"));
@@ -348,7 +348,7 @@ test_a_device_opens_nothing_towards_us(void **state NP_UNUSED)
 {
 	struct device d = {.on_exec = ask_for_channels};
 	struct record r = {0};
-	struct trial t;
+	struct sshpair t;
 
 	device_start(&t, &d);
 	run(&t, &r);
@@ -370,14 +370,14 @@ test_a_command_that_is_never_answered_can_be_given_up(void **state NP_UNUSED)
 {
 	struct device d = {.on_exec = say_nothing};
 	struct record r = {0};
-	struct trial t;
+	struct sshpair t;
 
 	device_start(&t, &d);
 	record_exec(&r, t.session, "show version");
-	trial_run(&t, 0.2);
+	sshpair_run(&t, 0.2);
 	assert_false(r.done);
 	chan_abandon(r.chan);
-	trial_until(&t, record_done, &r);
+	sshpair_until(&t, record_done, &r);
 	assert_int_equal(r.end.err.reason, REASON_CANCELLED);
 	assert_true(r.end.sent);
 	assert_int_equal(session_stats(t.session).slots_used, 1);
@@ -392,7 +392,7 @@ test_a_command_that_is_never_answered_can_be_given_up(void **state NP_UNUSED)
 static bool
 wait_until_set(atomic_bool *flag)
 {
-	double deadline = clock_now() + TRIAL_SECONDS;
+	double deadline = clock_now() + SSHPAIR_SECONDS;
 
 	while (!*flag && clock_now() < deadline)
 		(void)poll(NULL, 0, 1);
@@ -406,14 +406,14 @@ is_sent(void *arg)
 }
 
 static void
-run_at_once(struct trial *t, struct device *d, struct record *r)
+run_at_once(struct sshpair *t, struct device *d, struct record *r)
 {
 	d->speak = d->spoken = false;
 	record_exec(r, t->session, "show clock");
-	trial_until(t, is_sent, r);
+	sshpair_until(t, is_sent, r);
 	d->speak = true;
 	assert_true(wait_until_set(&d->spoken));
-	trial_until(t, record_done, r);
+	sshpair_until(t, record_done, r);
 }
 
 static bool
@@ -435,7 +435,7 @@ test_a_command_that_began_and_ended_in_one_read_has_begun(void **state NP_UNUSED
 	for (int hangs_up = 0; hangs_up < 2; hangs_up++) {
 		struct device d = {.on_exec = answer_at_once, .hangs_up = hangs_up == 1};
 		struct record r = {0};
-		struct trial t;
+		struct sshpair t;
 
 		device_start(&t, &d);
 		run_at_once(&t, &d, &r);
@@ -463,7 +463,7 @@ static void
 test_a_refusal_with_the_close_in_one_read_is_one(void **state NP_UNUSED)
 {
 	struct device d = {.on_exec = refuse_at_once};
-	struct trial t;
+	struct sshpair t;
 
 	device_start(&t, &d);
 	for (int i = 0; i < 3; i++) {

@@ -28,7 +28,7 @@ struct jobs;
 struct link;
 struct reports;
 struct steer_rules;
-struct trial;
+struct witness;
 
 /* ---- all of them ---- */
 
@@ -98,7 +98,7 @@ int device_check_params(const struct device *dev, const struct exec_params *para
 /* Its policy is asked before this turn is over; something has changed. */
 void device_kick(struct device *dev);
 /* Makes a session that nobody gets; it may have failed when this returns. */
-void device_try(struct device *dev, struct target *target, struct trial *t);
+void device_try(struct device *dev, struct target *target, struct witness *t);
 /* Nobody gets it any more, nor those that it carries as a jump host: they would hold it. */
 void device_drain_link(struct link *link, const char *why);
 /* The session of the device whose shell is kept by holder, or NULL. */

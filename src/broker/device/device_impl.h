@@ -180,7 +180,7 @@ void device_report_down(const struct device *dev, struct link *link, const struc
 /* ---- question.c ---- */
 
 /* Who can be asked about the login of this session, or NULL. */
-struct waiter *link_audience(const struct link *link, int depth);
+struct waiter *link_audience(struct link *link, int depth);
 void question_of_login(struct device *dev, struct link *link, const struct connect_prompt *prompt);
 /* Something that the login of link has to say; NULL: what goes before all log-ins has. */
 void notice_of_login(struct device *dev, struct link *link, const char *text);

@@ -24,7 +24,7 @@ on_needs_way(struct link *link)
 static void
 on_gives_way_up(struct link *link, const char *why)
 {
-	forward_give_up(link_way(link), why);
+	forward_give_up(link_facts(link)->way, why);
 }
 
 /* ---- the login ---- */
@@ -49,11 +49,11 @@ on_dialled(struct link *link, uint64_t job)
 
 /* What was dialled is not where the device is now. */
 static bool
-is_outdated(const struct device *dev, const struct link *link)
+is_outdated(const struct device *dev, struct link *link)
 {
-	const struct target *now = dev->target, *dialled = link_target(link);
+	const struct target *now = dev->target, *dialled = link_facts(link)->target;
 
-	return !link_is_trial(link) && now != dialled && !target_same_login(now, dialled);
+	return !link_entry(link)->trial && now != dialled && !target_same_login(now, dialled);
 }
 
 static void
@@ -63,7 +63,7 @@ on_ready(struct link *link)
 
 	dev->agent_hashes_count = 0;
 	dev->prompted = false;
-	pool_connect_done(&dev->policy, link_entry(link), link_needed_person(link), clock_now());
+	pool_connect_done(&dev->policy, link_entry(link), link_facts(link)->needed_person, clock_now());
 	if (is_outdated(dev, link))
 		pool_drain(link_entry(link), "its configuration changed while it connected");
 	dev->logins++;
@@ -76,7 +76,7 @@ static void
 on_failed(struct link *link, const struct np_error *err, uint64_t agent_hash)
 {
 	struct device *dev = device_of(link);
-	bool trial = link_is_trial(link);
+	bool trial = link_entry(link)->trial;
 
 	/* What a trial does not find out about the credentials must not hide when they were last found wrong. */
 	if (!trial || err->reason == REASON_AUTH_FAILED)
@@ -115,8 +115,8 @@ on_gone(struct link *link)
 	dev->bytes_out += stats.bytes_out;
 	if (link_entry(link)->pool != NULL)
 		pool_entry_remove(link_entry(link));
-	if (link_way(link) != NULL)
-		forward_end(link_way(link));
+	if (link_facts(link)->way != NULL)
+		forward_end(link_facts(link)->way);
 	all->counts.sessions--;
 	all->world.ended(all->world.arg);
 	device_kick(dev);
@@ -178,7 +178,7 @@ device_take_back(struct link *link)
 	const struct pool_entry *e = link_entry(link);
 
 	log_info("shell", "%s#%llu: its lease was held for %.0f s: taken back", device_of(link)->conf->name,
-	    (unsigned long long)link_id(link), clock_now() - e->held_since);
+	    (unsigned long long)link_facts(link)->id, clock_now() - e->held_since);
 	link_take_back(link, e->state == POOL_DRAINING ? link_hold_died : taken);
 }
 
@@ -265,12 +265,12 @@ device_connect(struct device *dev, const struct pool_action *action)
 }
 
 void
-device_try(struct device *dev, struct target *target, struct trial *t)
+device_try(struct device *dev, struct target *target, struct witness *t)
 {
 	const struct link_wishes wishes = {.id = devices_next_id(dev->all),
 	    .target = target,
 	    .agent_socket = t->agent_socket != NULL ? t->agent_socket : dev->all->world.agent_socket,
-	    .trial = t};
+	    .witness = t};
 	struct link *link = make(dev, &wishes);
 
 	pool_trial_started(&dev->policy, link_entry(link), wishes.id, clock_now());

@@ -13,7 +13,7 @@
 static struct waiter *
 trial_audience(const struct link *link)
 {
-	struct waiter *w = link_trial(link) != NULL ? link_trial(link)->waiter : NULL;
+	struct waiter *w = link_facts(link)->witness != NULL ? link_facts(link)->witness->waiter : NULL;
 
 	return w != NULL ? w->ops->audience(w, 0) : NULL;
 }
@@ -33,11 +33,11 @@ find_audience(struct device *dev, int depth)
 }
 
 struct waiter *
-link_audience(const struct link *link, int depth)
+link_audience(struct link *link, int depth)
 {
 	struct device *dev = NP_CONTAINER(link_home(link), struct device, home);
 
-	return link_is_trial(link) ? trial_audience(link) : find_audience(dev, depth);
+	return link_entry(link)->trial ? trial_audience(link) : find_audience(dev, depth);
 }
 
 static const char *const kind_words[] = {
@@ -61,7 +61,7 @@ pool_asks(const struct device *dev, int depth)
 			return true;
 	}
 	TAILQ_FOREACH (e, &dev->policy.entries, link) {
-		const struct waiter *way = link_way(link_of_entry(e));
+		const struct waiter *way = link_facts(link_of_entry(e))->way;
 		if (way != NULL && waiter_waits(way) && depth < FORWARD_HOPS_MAX && pool_asks(way->dev, depth + 1))
 			return true;
 	}
@@ -198,7 +198,7 @@ void
 question_of_login(struct device *dev, struct link *link, const struct connect_prompt *prompt)
 {
 	struct devices *all = dev->all;
-	bool trial = link_is_trial(link);
+	bool trial = link_entry(link)->trial;
 	struct waiter *w = link_audience(link, 0);
 	struct broker_prompt *p;
 
@@ -294,13 +294,13 @@ questions_drop_job(struct devices *all, uint64_t job_id)
 void
 notice_of_login(struct device *dev, struct link *link, const char *text)
 {
-	struct trial *t = link != NULL ? link_trial(link) : NULL;
+	struct witness *t = link != NULL ? link_facts(link)->witness : NULL;
 	struct pool_waiter *w;
 
 	log_info("session", "%s: %s", dev->conf->name, text);
 	if (t != NULL)
 		t->waiter->ops->notice(t->waiter, text);
-	if (link != NULL && link_is_trial(link))
+	if (link != NULL && link_entry(link)->trial)
 		return;
 	TAILQ_FOREACH (w, &dev->policy.waiters, link)
 		waiter_of(w)->ops->notice(waiter_of(w), text);

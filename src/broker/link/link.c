@@ -27,11 +27,11 @@ link_move(struct link *link, enum link_state state)
 	const char *name = link->home->conf->name;
 
 	if (state <= link->state) {
-		log_error("session", "%s#%llu: cannot go from %s to %s", name, (unsigned long long)link->id,
+		log_error("session", "%s#%llu: cannot go from %s to %s", name, (unsigned long long)link->is.id,
 		    state_names[link->state], state_names[state]);
 		return;
 	}
-	log_debug("session", "%s#%llu: %s -> %s", name, (unsigned long long)link->id, state_names[link->state],
+	log_debug("session", "%s#%llu: %s -> %s", name, (unsigned long long)link->is.id, state_names[link->state],
 	    state_names[state]);
 	link->state = state;
 }
@@ -59,10 +59,10 @@ link_free(struct link *link)
 	link_shell_finish(link);
 	link->home->events->gone(link);
 	job_forget(link->home->jobs, &link->dial);
-	target_unref(link->target);
+	target_unref(link->is.target);
 	login_files_finish(&link->tried);
-	free(link->agent_socket);
-	free(link->auth);
+	free(link->is.agent_socket);
+	free(link->is.auth);
 	free(link->blamed);
 	free(link);
 }
@@ -70,13 +70,13 @@ link_free(struct link *link)
 static void
 fail(struct link *link, const struct np_error *err, uint64_t agent_hash)
 {
-	struct trial *t = link->trial;
+	struct witness *t = link->is.witness;
 
-	log_warning("session", "%s#%llu: %s: %s", link->home->conf->name, (unsigned long long)link->id,
+	log_warning("session", "%s#%llu: %s: %s", link->home->conf->name, (unsigned long long)link->is.id,
 	    reason_name(err->reason), err->text);
 	link->home->events->failed(link, err, agent_hash);
 	if (t != NULL) {
-		trial_leave(t);
+		witness_leave(t);
 		t->events->failed(t, link->state > LINK_DIALLING, err);
 	}
 	link_free(link);
@@ -103,7 +103,7 @@ link_tell_drain(struct link *link, const char *why)
 void
 link_close(struct link *link)
 {
-	link->closing = true;
+	link->is.closing = true;
 	if (link->state == LINK_READY)
 		link->home->events->closing(link);
 }
@@ -126,11 +126,11 @@ link_end(struct link *link, enum np_reason reason, const char *why)
 	case LINK_ADOPTED:
 	case LINK_LOGIN:
 		link_blame(link, given, "%s", why);
-		session_close(link->session, reason, "%s", why);
+		session_close(link->is.session, reason, "%s", why);
 		break;
 	case LINK_READY:
 		if (reason == REASON_SHUTTING_DOWN || !link_say_goodbye(link, why))
-			session_close(link->session, reason, "%s", why);
+			session_close(link->is.session, reason, "%s", why);
 		break;
 	}
 }
@@ -142,7 +142,7 @@ on_session_closed(struct session *session, const struct np_error *why, void *arg
 
 	log_info("session", "%s: closed: %s", session_name(session), why->text);
 	link->last = session_stats(session);
-	link->session = NULL;
+	link->is.session = NULL;
 	if (link->state < LINK_READY) { /* its command line was never reached */
 		fail(link, link->blamed != NULL ? link->blamed : why, 0);
 		return;
@@ -181,14 +181,14 @@ start_dial(struct link *link, int ready_fd)
 {
 	const struct platform *platform = link->home->platform;
 	struct attempt attempt = {.kind = CONNECT_DIAL,
-	    .target = link->target,
-	    .agent_socket = link->agent_socket,
+	    .target = link->is.target,
+	    .agent_socket = link->is.agent_socket,
 	    .login_suffix = platform != NULL ? platform->login_suffix : NULL,
 	    .ready_fd = ready_fd,
-	    .timeout = link->target->connection_timeout,
+	    .timeout = link->is.target->connection_timeout,
 	    .for_shell = platform != NULL,
-	    .steps = link->trial != NULL,
-	    .no_login = link->trial != NULL && link->trial->no_login,
+	    .steps = link->is.witness != NULL,
+	    .no_login = link->is.witness != NULL && link->is.witness->no_login,
 	    .prompt_timeout = link->home->conf->args.prompt_timeout};
 
 	link_move(link, LINK_DIALLING);
@@ -199,36 +199,37 @@ static void
 adopt(struct link *link, struct dialled *dialled)
 {
 	const struct link_home *home = link->home;
-	struct session_setup setup = {.id = link->id,
+	struct session_setup setup = {.id = link->is.id,
 	    .name = home->conf->name,
 	    .max_channels = home->conf->args.max_channels,
 	    .spare_channels = home->conf->args.enabled && !link->entry.private_use && home->platform == NULL};
 
 	link_move(link, LINK_ADOPTED);
-	link->session = dialled_adopt(dialled, home->loop, &setup, &session_callbacks, link);
-	link->auth = dialled->auth_method;
+	link->is.session = dialled_adopt(dialled, home->loop, &setup, &session_callbacks, link);
+	link->is.auth = dialled->auth_method != NULL ? dialled->auth_method : xstrdup("none");
 	dialled->auth_method = NULL;
-	link->needed_person = dialled->needed_person;
+	link->is.needed_person = dialled->needed_person;
 	link->sh.secret = dialled->secret;
 	link->sh.password = dialled->password;
 	link->sh.offered = dialled->offered;
 	dialled->secret = dialled->password = dialled->offered = NULL;
-	link->connect_seconds = clock_now() - link->entry.created;
-	log_info("session", "%s: connected as %s@%s:%d in %.0f ms by %s", session_name(link->session),
-	    link->target->user, link->target->host, link->target->port, link->connect_seconds * 1000, link_auth(link));
+	link->is.connect_seconds = clock_now() - link->entry.created;
+	log_info("session", "%s: connected as %s@%s:%d in %.0f ms by %s", session_name(link->is.session),
+	    link->is.target->user, link->is.target->host, link->is.target->port, link->is.connect_seconds * 1000,
+	    link->is.auth);
 }
 
 /* Requests may have it. */
 void
 link_ready(struct link *link)
 {
-	struct trial *t = link->trial;
+	struct witness *t = link->is.witness;
 
 	link_move(link, LINK_READY);
 	login_files_finish(&link->tried);
 	link->home->events->ready(link);
 	if (t != NULL) {
-		trial_leave(t);
+		witness_leave(t);
 		t->events->passed(t, link);
 	}
 }
@@ -245,8 +246,8 @@ on_dialled(struct job *j, struct connect_result *result)
 	struct link *link = of_job(j);
 
 	link->home->events->dialled(link, result->id);
-	free(link->agent_socket);
-	link->agent_socket = NULL;
+	free(link->is.agent_socket);
+	link->is.agent_socket = NULL;
 	if (!result->ok) {
 		fail(link, link->blamed != NULL ? link->blamed : &result->err, result->agent_keys_hash);
 		return;
@@ -278,7 +279,7 @@ on_notice(struct job *j, const char *text)
 static void
 on_step(struct job *j, const struct connect_step *step)
 {
-	struct trial *t = of_job(j)->trial;
+	struct witness *t = of_job(j)->is.witness;
 
 	if (t != NULL)
 		t->events->step(t, step);
@@ -292,8 +293,8 @@ static const struct job_events dial_callbacks = {
 void
 link_dial_over(struct link *link, int fd, const char *jump)
 {
-	if (link->trial != NULL)
-		link->trial->events->jumped(link->trial, jump);
+	if (link->is.witness != NULL)
+		link->is.witness->events->jumped(link->is.witness, jump);
 	start_dial(link, fd);
 }
 
@@ -313,26 +314,26 @@ link_create(struct link_home *home, const struct link_wishes *wishes)
 	struct link *link = xcalloc(1, sizeof(*link));
 
 	link->home = home;
-	link->id = wishes->id;
+	link->is.id = wishes->id;
 	link->dial.events = &dial_callbacks;
 	TAILQ_INIT(&link->leases);
-	link->target = target_ref(wishes->target);
-	link->agent_socket = xstrdup_null(wishes->agent_socket);
+	link->is.target = target_ref(wishes->target);
+	link->is.agent_socket = xstrdup_null(wishes->agent_socket);
 	link->sh.records = wishes->records;
 	link->sh.sees_login = wishes->sees_login;
-	link->trial = wishes->trial;
-	if (link->trial != NULL)
-		link->trial->link = link;
-	login_files_take(&link->tried, link->target);
+	link->is.witness = wishes->witness;
+	if (link->is.witness != NULL)
+		link->is.witness->link = link;
+	login_files_take(&link->tried, link->is.target);
 	return link;
 }
 
 void
 link_begin(struct link *link)
 {
-	log_debug("session", "%s#%llu: connecting to %s:%d", link->home->conf->name, (unsigned long long)link->id,
-	    link->target->host, link->target->port);
-	if (link->target->proxy_jump != NULL) {
+	log_debug("session", "%s#%llu: connecting to %s:%d", link->home->conf->name, (unsigned long long)link->is.id,
+	    link->is.target->host, link->is.target->port);
+	if (link->is.target->proxy_jump != NULL) {
 		link_move(link, LINK_WAY);
 		link->home->events->needs_way(link);
 	} else
@@ -340,12 +341,12 @@ link_begin(struct link *link)
 }
 
 struct link *
-trial_leave(struct trial *t)
+witness_leave(struct witness *t)
 {
 	struct link *link = t->link;
 
 	if (link != NULL)
-		link->trial = NULL;
+		link->is.witness = NULL;
 	t->link = NULL;
 	return link;
 }

@@ -7,7 +7,7 @@
  *   any but READY -> failed(), READY -> closed(), the last event; the link is freed when that returns.
  *
  * It tells its device by struct link_events, who uses it by struct lease_events (lease.h), who watches how it comes
- * about by struct trial_events.  Of these it knows no more than the tables.
+ * about by struct witness_events.  Of these it knows no more than the tables.
  */
 #ifndef NP_LINK_H
 #define NP_LINK_H
@@ -32,7 +32,7 @@
 
 struct link;
 struct transcript;
-struct trial;
+struct witness;
 struct waiter;
 
 /* What a session tells its device.  None is called from inside a function that begins or leases a session. */
@@ -90,7 +90,7 @@ struct link_wishes {
 	struct target *target;    /* a reference is taken */
 	const char *agent_socket; /* copied */
 	bool records, sees_login; /* as those of a waiter */
-	struct trial *trial;      /* watches, or NULL */
+	struct witness *witness;  /* watches, or NULL */
 };
 
 struct link *link_create(struct link_home *home, const struct link_wishes *wishes) NP_MALLOC;
@@ -119,34 +119,29 @@ bool link_say_goodbye(struct link *link, const char *why);
 struct link *link_of_entry(struct pool_entry *e);
 struct pool_entry *link_entry(struct link *link);
 struct link_home *link_home(const struct link *link);
-uint64_t link_id(const struct link *link);
-/* How it authenticated. */
-const char *link_auth(const struct link *link);
-/* Seconds that it took to make it. */
-double link_connect_seconds(const struct link *link);
-/* clock_now(); 0: not yet. */
-double link_ready_since(const struct link *link);
-struct target *link_target(const struct link *link);
-/* The agent that its login uses; NULL: none, or it is done. */
-const char *link_agent_socket(const struct link *link);
+/* To be read only. */
+struct link_facts {
+	uint64_t id;             /* never repeats */
+	struct target *target;   /* what was dialled */
+	struct session *session; /* NULL while it is being made */
+	char *auth;              /* how it authenticated */
+	char *agent_socket;      /* that its login uses; NULL: none, or it is done */
+	struct witness *witness; /* watches how it comes about, or NULL */
+	struct waiter *way;      /* for the jump host's session that carries it, or NULL: its device's */
+	double connect_seconds;  /* that it took to make it */
+	uint64_t commands;       /* run on it so far */
+	bool needed_person;      /* its login did */
+	bool closing;            /* it was told to end, and does */
+};
+
+const struct link_facts *link_facts(const struct link *link);
 /* The files that decide about the login, as they were before it. */
 struct login_files *link_tried(struct link *link);
-bool link_needed_person(const struct link *link);
-/* NULL while it is being made. */
-struct session *link_session(const struct link *link);
 struct session_stats link_stats(const struct link *link);
-/* It was told to end, and does. */
-bool link_is_closing(const struct link *link);
 /* Its shell says goodbye just now. */
 bool link_is_leaving(const struct link *link);
-uint64_t link_commands(const struct link *link);
 /* One more command, or configuration, has begun on it. */
 void link_count_command(struct link *link);
-/* Nobody gets it: pool_trial_started(). */
-bool link_is_trial(const struct link *link);
-struct trial *link_trial(const struct link *link);
-/* The way through a jump host that carries it: its device's. */
-struct waiter *link_way(const struct link *link);
 void link_set_way(struct link *link, struct waiter *way);
 cJSON *link_json(const struct link *link, double now);
 
@@ -159,23 +154,23 @@ void link_forget_seen(struct link *link);
 /* Whether there is a secret for it: the base mode is where its shells belong. */
 bool link_has_secret(const struct link *link);
 
-/* ---- trials: how a session comes about that nobody gets ---- */
+/* ---- witnesses of how a session comes about ---- */
 
-struct trial_events {
+struct witness_events {
 	/* A step of the connector. */
-	void (*step)(struct trial *t, const struct connect_step *step);
+	void (*step)(struct witness *t, const struct connect_step *step);
 	/* The way through the jump host of this name is open. */
-	void (*jumped)(struct trial *t, const char *device);
+	void (*jumped)(struct witness *t, const char *device);
 	/* Something happened on the command line. */
-	void (*shell)(struct trial *t, enum cli_state state, const struct platform_mode *mode);
+	void (*shell)(struct witness *t, enum cli_state state, const struct platform_mode *mode);
 	/* The last event is one of these two; t->link is NULL then. */
-	void (*passed)(struct trial *t, const struct link *link);
+	void (*passed)(struct witness *t, const struct link *link);
 	/* made: by the connector; what failed was the command line. */
-	void (*failed)(struct trial *t, bool made, const struct np_error *err);
+	void (*failed)(struct witness *t, bool made, const struct np_error *err);
 };
 
-struct trial {
-	const struct trial_events *events;
+struct witness {
+	const struct witness_events *events;
 	struct waiter *waiter; /* who can be told and asked */
 	struct link *link;     /* NULL: not begun, over, or nobody watches any more */
 	bool no_login;
@@ -183,6 +178,6 @@ struct trial {
 };
 
 /* Nobody watches any longer; the session, if it was being made, is for the caller to end. */
-struct link *trial_leave(struct trial *t);
+struct link *witness_leave(struct witness *t);
 
 #endif

@@ -87,7 +87,7 @@ ask_next(struct link *link)
 void
 link_detect_begin(struct link *link)
 {
-	char *text = xasprintf("%s\n%s", session_banner(link->session), cli_banner(shell_cli(link->sh.shell)));
+	char *text = xasprintf("%s\n%s", session_banner(link->is.session), cli_banner(shell_cli(link->sh.shell)));
 
 	link->sh.detecting = true;
 	buf_free(&link->sh.seen);

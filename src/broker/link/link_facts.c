@@ -18,6 +18,12 @@ link_entry(struct link *link)
 	return &link->entry;
 }
 
+const struct link_facts *
+link_facts(const struct link *link)
+{
+	return &link->is;
+}
+
 struct link_home *
 link_home(const struct link *link)
 {
@@ -36,14 +42,14 @@ link_refresh(struct link *link)
 {
 	struct session_stats stats;
 
-	if (link->session == NULL)
+	if (link->is.session == NULL)
 		return;
-	stats = session_stats(link->session);
+	stats = session_stats(link->is.session);
 	link->entry.last_rx = stats.last_rx;
 	if (link->home->platform != NULL) {
 		/* Its one channel is the shell, which serves one lease after the other. */
 		link->entry.slots_max = 1;
-		link->entry.slots_used = link->closing;
+		link->entry.slots_used = link->is.closing;
 		return;
 	}
 	link->entry.slots_used = stats.slots_used;
@@ -53,107 +59,29 @@ link_refresh(struct link *link)
 		link->entry.slots_used = link->entry.slots_max;
 }
 
-uint64_t
-link_id(const struct link *link)
-{
-	return link->id;
-}
-
-const char *
-link_auth(const struct link *link)
-{
-	return link->auth != NULL ? link->auth : "none";
-}
-
-double
-link_connect_seconds(const struct link *link)
-{
-	return link->connect_seconds;
-}
-
-double
-link_ready_since(const struct link *link)
-{
-	return link->entry.ready_since;
-}
-
-struct target *
-link_target(const struct link *link)
-{
-	return link->target;
-}
-
-const char *
-link_agent_socket(const struct link *link)
-{
-	return link->agent_socket;
-}
-
 struct login_files *
 link_tried(struct link *link)
 {
 	return &link->tried;
 }
 
-bool
-link_needed_person(const struct link *link)
-{
-	return link->needed_person;
-}
-
-struct session *
-link_session(const struct link *link)
-{
-	return link->session;
-}
-
 struct session_stats
 link_stats(const struct link *link)
 {
-	return link->session != NULL ? session_stats(link->session) : link->last;
-}
-
-bool
-link_is_closing(const struct link *link)
-{
-	return link->closing;
-}
-
-uint64_t
-link_commands(const struct link *link)
-{
-	return link->commands;
+	return link->is.session != NULL ? session_stats(link->is.session) : link->last;
 }
 
 void
 link_count_command(struct link *link)
 {
-	link->commands++;
+	link->is.commands++;
 	link->home->commands++;
-}
-
-bool
-link_is_trial(const struct link *link)
-{
-	return link->entry.trial;
-}
-
-struct trial *
-link_trial(const struct link *link)
-{
-	return link->trial;
-}
-
-struct waiter *
-link_way(const struct link *link)
-{
-	return link->way;
 }
 
 void
 link_set_way(struct link *link, struct waiter *way)
 {
-	link->way = way;
+	link->is.way = way;
 }
 
 struct transcript *

@@ -55,24 +55,14 @@ struct link_shell {
 /* One SSH session.  Owned by its device's pool; freed by link_free() behind its last event. */
 struct link {
 	struct pool_entry entry;
+	struct link_facts is;
 	struct link_home *home;
-	uint64_t id; /* never repeats */
 	enum link_state state;
-	bool closing; /* told to end: it will */
 	struct job dial;
-	struct session *session;   /* NULL while connecting */
 	struct session_stats last; /* of a session that has closed */
-	struct target *target;     /* what was dialled: a reference */
 	struct login_files tried;
 	struct np_error *blamed; /* link_blame(); NULL: how it ends says why */
-	struct trial *trial;     /* watches how it comes about, or NULL */
 	struct lease_list leases;
-	struct waiter *way; /* for the jump host's session that carries it, or NULL: its device's */
-	char *agent_socket; /* of the client that caused the login; only until it is done */
-	char *auth;         /* how it authenticated */
-	bool needed_person;
-	double connect_seconds;
-	uint64_t commands; /* run on it so far */
 	struct link_shell sh;
 	char *end_why; /* of a session whose shell says goodbye first */
 };

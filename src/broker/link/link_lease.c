@@ -81,10 +81,10 @@ begin_reset(struct link *link)
 		return;
 	}
 	if (cli_reset(shell_cli(link->sh.shell), clock_now(), &err) == -1) {
-		log_error("shell", "%s#%llu: %s", link->home->conf->name, (unsigned long long)link->id, err.text);
+		log_error("shell", "%s#%llu: %s", link->home->conf->name, (unsigned long long)link->is.id, err.text);
 		link_close(link);
 		link_lease_over(link);
-		session_close(link->session, REASON_INTERNAL, "%s", err.text);
+		session_close(link->is.session, REASON_INTERNAL, "%s", err.text);
 		return;
 	}
 	shell_wake(link->sh.shell);

@@ -29,7 +29,7 @@ link_shell_set_use(struct link *link, enum link_use use)
 {
 	if (link->sh.use == use)
 		return;
-	log_debug("shell", "%s#%llu: %s -> %s", link->home->conf->name, (unsigned long long)link->id,
+	log_debug("shell", "%s#%llu: %s -> %s", link->home->conf->name, (unsigned long long)link->is.id,
 	    use_names[link->sh.use], use_names[use]);
 	link->sh.use = use;
 }
@@ -53,19 +53,19 @@ link_probe(struct link *link, bool by_line)
 {
 	if (by_line)
 		return ask_shell(link);
-	(void)session_probe(link->session);
+	(void)session_probe(link->is.session);
 	return true;
 }
 
 /* ---- what the driver says ---- */
 
 static void
-tell_trial(struct link *link)
+tell_witness(struct link *link)
 {
 	const struct cli *cli = shell_cli(link->sh.shell);
 
-	if (link->trial != NULL)
-		link->trial->events->shell(link->trial, cli_state(cli), cli_mode(cli));
+	if (link->is.witness != NULL)
+		link->is.witness->events->shell(link->is.witness, cli_state(cli), cli_mode(cli));
 }
 
 static void
@@ -73,7 +73,7 @@ on_ready(struct link *link)
 {
 	if (link->sh.use != SHELL_LOGIN || link->sh.detecting)
 		return;
-	tell_trial(link);
+	tell_witness(link);
 	if (link_home_detects(link->home)) {
 		link_detect_begin(link);
 		return;
@@ -84,9 +84,10 @@ on_ready(struct link *link)
 		return;
 	}
 	link_shell_set_use(link, SHELL_FREE);
-	link->connect_seconds = clock_now() - link->entry.created;
+	link->is.connect_seconds = clock_now() - link->entry.created;
 	log_info("shell", "%s#%llu: at its prompt, mode %s, %.0f ms after the start", link->home->conf->name,
-	    (unsigned long long)link->id, cli_mode(shell_cli(link->sh.shell))->name, link->connect_seconds * 1000);
+	    (unsigned long long)link->is.id, cli_mode(shell_cli(link->sh.shell))->name,
+	    link->is.connect_seconds * 1000);
 	link_ready(link);
 }
 
@@ -125,10 +126,10 @@ on_dead(struct link *link, const struct np_error *err)
 	link_lease_died(link);
 	if (link->sh.use == SHELL_RESETTING)
 		link_lease_over(link);
-	if (link->session == NULL)
+	if (link->is.session == NULL)
 		return;
 	link_close(link);
-	session_close(link->session, err->reason, "%s", link->end_why != NULL ? link->end_why : err->text);
+	session_close(link->is.session, err->reason, "%s", link->end_why != NULL ? link->end_why : err->text);
 }
 
 static void
@@ -189,7 +190,7 @@ on_tap(struct shell *sh NP_UNUSED, bool from_device, const void *bytes, size_t s
 
 	if (link->sh.sees_login && link->sh.use == SHELL_LOGIN && from_device)
 		link_see(link, bytes, size);
-	tell_trial(link);
+	tell_witness(link);
 	if (link->sh.transcript == NULL)
 		return;
 	if (from_device)
@@ -217,12 +218,12 @@ void
 link_shell_open(struct link *link)
 {
 	struct cli_options options = {.platform = link->home->platform,
-	    .name = session_name(link->session),
-	    .username = link->target->user,
+	    .name = session_name(link->is.session),
+	    .username = link->is.target->user,
 	    .password = link->sh.password,
 	    .secret = link->sh.secret,
 	    .login_timeout = link->home->conf->args.connection_timeout,
-	    .seed = ((uint64_t)*link->home->random << 32) ^ link->id};
+	    .seed = ((uint64_t)*link->home->random << 32) ^ link->is.id};
 
 	buf_init(&link->sh.seen, LINK_SEEN_MAX);
 	link->sh.use = SHELL_LOGIN;
@@ -231,10 +232,10 @@ link_shell_open(struct link *link)
 	link->sh.known = redact_create(link->sh.records);
 	redact_add(link->sh.known, link->sh.offered, REDACT_KEPT);
 	if (link->sh.records)
-		link->sh.transcript = transcript_create(link->home->platform, session_banner(link->session),
+		link->sh.transcript = transcript_create(link->home->platform, session_banner(link->is.session),
 		    link->sh.known, link->sh.password != NULL, link->sh.secret != NULL, clock_now());
 	options.known = link->sh.known;
-	link->sh.shell = shell_open(link->home->loop, link->session, &options, &shell_callbacks, link);
+	link->sh.shell = shell_open(link->home->loop, link->is.session, &options, &shell_callbacks, link);
 	forget_secrets(link);
 }
 

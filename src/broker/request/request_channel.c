@@ -153,7 +153,7 @@ static const struct chan_events chan_callbacks = {
 static const char *const *
 merged_env(struct request *r, char ***list)
 {
-	const struct target *target = link_target(r->lease.link);
+	const struct target *target = link_facts(r->lease.link)->target;
 	size_t n = 0, count = target->set_env.n;
 
 	for (char **e = r->params.env; e != NULL && *e != NULL; e++)
@@ -186,7 +186,7 @@ channel_start(struct request *r)
 	    .env = merged_env(r, &env)};
 
 	request_begin_command(r);
-	r->chan = chan_start(link_session(r->lease.link), &spec, &chan_callbacks, r);
+	r->chan = chan_start(link_facts(r->lease.link)->session, &spec, &chan_callbacks, r);
 	free(env);
 	if (r->stdin_ended)
 		chan_eof(r->chan);

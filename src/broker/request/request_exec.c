@@ -262,9 +262,9 @@ request_assigned(struct request *r, struct link *link)
 		return;
 	}
 	r->assigned = clock_now();
-	r->ran_on.id = link_id(link);
-	r->ran_on.reused = link_ready_since(link) <= r->received; /* it was warm before the request came */
-	r->ran_on.connect_seconds = link_connect_seconds(link);
+	r->ran_on.id = link_facts(link)->id;
+	r->ran_on.reused = link_entry(link)->ready_since <= r->received; /* it was warm before the request came */
+	r->ran_on.connect_seconds = link_facts(link)->connect_seconds;
 	begin_mode(r);
 	request_report_started(r);
 	if (r->kind->assigned != NULL)

@@ -93,7 +93,7 @@ struct request {
 	/* test */
 	struct {
 		struct job job;         /* reads ssh's configuration */
-		struct trial session;   /* being made */
+		struct witness session; /* being made */
 		struct np_error barred; /* why it ends before the login */
 		double since;           /* the end of the last step */
 		int cli;                /* enum cli_state at that time */

@@ -51,15 +51,15 @@ tell_done(struct request *r, const char *name, enum step_outcome outcome, const 
 }
 
 static struct request *
-of_trial(struct trial *t)
+of_witness(struct witness *t)
 {
 	return NP_CONTAINER(t, struct request, test.session);
 }
 
 static void
-on_step(struct trial *t, const struct connect_step *step)
+on_step(struct witness *t, const struct connect_step *step)
 {
-	struct request *r = of_trial(t);
+	struct request *r = of_witness(t);
 	struct connect_step barred = *step;
 
 	if (step->outcome == STEP_SKIPPED)
@@ -68,9 +68,9 @@ on_step(struct trial *t, const struct connect_step *step)
 }
 
 static void
-on_jumped(struct trial *t, const char *device)
+on_jumped(struct witness *t, const char *device)
 {
-	tell_done(of_trial(t), "jump host", STEP_OK, device);
+	tell_done(of_witness(t), "jump host", STEP_OK, device);
 }
 
 /* ---- the command line ---- */
@@ -81,9 +81,9 @@ static const char *const cli_steps[CLI_CLOSED + 1] = {
 
 /* Looks where the command line is now: each state that it has left behind was a step. */
 static void
-on_shell(struct trial *t, enum cli_state state, const struct platform_mode *mode)
+on_shell(struct witness *t, enum cli_state state, const struct platform_mode *mode)
 {
-	struct request *r = of_trial(t);
+	struct request *r = of_witness(t);
 	const char *name = cli_steps[r->test.cli];
 	char text[96];
 
@@ -99,14 +99,14 @@ on_shell(struct trial *t, enum cli_state state, const struct platform_mode *mode
 
 /* The session is ended by the pool: it is a trial. */
 static void
-on_passed(struct trial *t, const struct link *link)
+on_passed(struct witness *t, const struct link *link)
 {
-	struct request *r = of_trial(t);
+	struct request *r = of_witness(t);
 	cJSON *result = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(result, "device", request_device(r));
 	cJSON_AddNumberToObject(result, "ms", json_round((clock_now() - r->received) * 1000, 10));
-	cJSON_AddStringToObject(result, "auth", link_auth(link));
+	cJSON_AddStringToObject(result, "auth", link_facts(link)->auth);
 	request_respond(r, result);
 }
 
@@ -122,9 +122,9 @@ failed_step(const struct request *r, bool made, const struct np_error *err)
 }
 
 static void
-on_failed(struct trial *t, bool made, const struct np_error *err)
+on_failed(struct witness *t, bool made, const struct np_error *err)
 {
-	struct request *r = of_trial(t);
+	struct request *r = of_witness(t);
 	struct np_error why =
 	    r->test.barred.reason != REASON_NONE && err->reason == REASON_CANCELLED ? r->test.barred : *err;
 
@@ -133,14 +133,14 @@ on_failed(struct trial *t, bool made, const struct np_error *err)
 	request_fail(r, &why);
 }
 
-static const struct trial_events trial_callbacks = {
+static const struct witness_events witness_callbacks = {
     .step = on_step, .jumped = on_jumped, .shell = on_shell, .passed = on_passed, .failed = on_failed};
 
 /* The client asks for the end, or has left. */
 static void
 test_cancelled(struct request *r)
 {
-	struct link *link = trial_leave(&r->test.session);
+	struct link *link = witness_leave(&r->test.session);
 
 	job_cancel(&r->broker->jobs, &r->test.job, REASON_CANCELLED, "the test was cancelled");
 	request_respond(r, NULL);
@@ -209,7 +209,7 @@ try(struct request *r, struct target *target)
 		return;
 	}
 	judge_login(r);
-	r->test.session = (struct trial){.events = &trial_callbacks,
+	r->test.session = (struct witness){.events = &witness_callbacks,
 	    .waiter = &r->waiter,
 	    .no_login = r->test.barred.reason != REASON_NONE,
 	    .agent_socket = r->params.agent_socket};

@@ -129,9 +129,9 @@ hold_pool(struct holdings *h, struct device *dev)
 		struct session_stats stats;
 
 		count_state(h->sessions, pool_entry_state_word(e));
-		if (link_session(link) == NULL)
+		if (link_facts(link)->session == NULL)
 			continue;
-		stats = session_stats(link_session(link));
+		stats = session_stats(link_facts(link)->session);
 		h->channels_used += stats.slots_used;
 		h->channels_max += stats.slots_max;
 		h->ssh_in += (double)stats.bytes_in;

@@ -1,10 +1,10 @@
 /*
- * A trial: a private server, a loop and one session on it, with recorders of all events; for the tests of session,
- * channel and relay.  Nothing here sleeps: trial_until() runs the loop until a fact is there or a deadline fails the
+ * A pair: a private server and a loop with one session to it, with recorders of all events; for the tests of session,
+ * channel and relay.  Nothing here sleeps: sshpair_until() runs the loop until a fact is there or a deadline fails the
  * test.
  */
-#ifndef NP_TRIAL_H
-#define NP_TRIAL_H
+#ifndef NP_SSHPAIR_H
+#define NP_SSHPAIR_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 #include "kit/testsshd.h"
 #include "kit/slow.h"
 
-#define TRIAL_SECONDS slow(30)
+#define SSHPAIR_SECONDS slow(30)
 
 /* What a channel told us. */
 struct record {
@@ -39,24 +39,24 @@ struct record {
 	void (*then)(struct record *r);
 	void *then_arg;
 
-	/* A source of standard input: `feed_left` bytes of trial_byte(feed_at...) are kept flowing. */
+	/* A source of standard input: `feed_left` bytes of sshpair_byte(feed_at...) are kept flowing. */
 	size_t feed_left, feed_at;
 	bool feed_eof;
 };
 
-struct trial {
+struct sshpair {
 	struct ev_loop *loop;
 	struct testsshd *server;
 	struct session *session; /* NULL after closed() */
 	bool closed;
 	struct np_error why;
 	int closes, probes, slot_events;
-	int descriptors; /* open when it began: trial_stop() expects as many */
+	int descriptors; /* open when it began: sshpair_stop() expects as many */
 	double probe_rtt;
 };
 
 /* Options of a session; zero is a good default. */
-struct trial_options {
+struct sshpair_options {
 	const char *sshd; /* extra configuration */
 	bool dropbear;
 	bool spares;
@@ -65,27 +65,28 @@ struct trial_options {
 };
 
 /* Starts all of it; skips the test when there is no server to be had. */
-void trial_start(struct trial *t, const struct trial_options *options);
+void sshpair_start(struct sshpair *t, const struct sshpair_options *options);
 /* Another session of the same server into t->session; the former must be gone. */
-void trial_login(struct trial *t, const struct trial_options *options);
+void sshpair_login(struct sshpair *t, const struct sshpair_options *options);
 /* The same over a stream that is taken over. */
-void trial_login_fd(struct trial *t, const struct trial_options *options, int fd);
+void sshpair_login_fd(struct sshpair *t, const struct sshpair_options *options, int fd);
 /* A session with some other server on that port of 127.0.0.1 that lets everybody in. */
-void trial_login_none(struct trial *t, int port);
+void sshpair_login_none(struct sshpair *t, int port);
 /* Closes what is open and checks that closed() came once. */
-void trial_stop(struct trial *t);
+void sshpair_stop(struct sshpair *t);
 
-/* Runs the loop until fact(arg) or fails the test after TRIAL_SECONDS. */
-#define trial_until(t, fact, arg) trial_until_(t, fact, arg, #fact, __FILE__, __LINE__)
-void trial_until_(struct trial *t, bool (*fact)(void *arg), void *arg, const char *what, const char *file, int line);
+/* Runs the loop until fact(arg) or fails the test after SSHPAIR_SECONDS. */
+#define sshpair_until(t, fact, arg) sshpair_until_(t, fact, arg, #fact, __FILE__, __LINE__)
+void sshpair_until_(
+    struct sshpair *t, bool (*fact)(void *arg), void *arg, const char *what, const char *file, int line);
 /* Runs the loop for so many seconds, for what must not happen. */
-void trial_run(struct trial *t, double seconds);
+void sshpair_run(struct sshpair *t, double seconds);
 
 bool record_done(void *record);
 bool record_started(void *record);
 bool record_freed(void *record);
-bool trial_closed(void *trial);
-bool trial_probed(void *trial);
+bool sshpair_closed(void *pair);
+bool sshpair_probed(void *pair);
 
 /* Starts a channel with a recorder. */
 void record_start(struct record *r, struct session *s, const struct chan_spec *spec);
@@ -99,6 +100,6 @@ void record_free(struct record *r);
 const char *record_text(struct record *r, int stream);
 
 /* A stream of bytes that repeats after a long, odd period. */
-unsigned char trial_byte(size_t at);
+unsigned char sshpair_byte(size_t at);
 
 #endif

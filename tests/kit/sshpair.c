@@ -1,5 +1,5 @@
-/* See trial.h. */
-#include "kit/trial.h"
+/* See sshpair.h. */
+#include "kit/sshpair.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include "ssh/sshdialled.h"
 
 unsigned char
-trial_byte(size_t at)
+sshpair_byte(size_t at)
 {
 	return (unsigned char)((at * 167 + (at >> 8) * 13 + (at >> 16) * 7) % 251);
 }
@@ -29,7 +29,7 @@ trial_byte(size_t at)
 static void
 on_closed(struct session *s, const struct np_error *why, void *arg)
 {
-	struct trial *t = arg;
+	struct sshpair *t = arg;
 
 	assert_ptr_equal(t->session, s);
 	t->session = NULL;
@@ -41,7 +41,7 @@ on_closed(struct session *s, const struct np_error *why, void *arg)
 static void
 on_probed(struct session *s NP_UNUSED, double rtt, void *arg)
 {
-	struct trial *t = arg;
+	struct sshpair *t = arg;
 
 	t->probes++;
 	t->probe_rtt = rtt;
@@ -50,7 +50,7 @@ on_probed(struct session *s NP_UNUSED, double rtt, void *arg)
 static void
 on_slots(struct session *s NP_UNUSED, void *arg)
 {
-	struct trial *t = arg;
+	struct sshpair *t = arg;
 
 	t->slot_events++;
 }
@@ -71,7 +71,7 @@ count_descriptors(void)
 }
 
 void
-trial_login_fd(struct trial *t, const struct trial_options *options, int fd)
+sshpair_login_fd(struct sshpair *t, const struct sshpair_options *options, int fd)
 {
 	struct sshdialled *made = sshdialled_create();
 	struct session_setup setup = {
@@ -91,7 +91,7 @@ trial_login_fd(struct trial *t, const struct trial_options *options, int fd)
 }
 
 void
-trial_login_none(struct trial *t, int port)
+sshpair_login_none(struct sshpair *t, int port)
 {
 	struct session_setup setup = {.id = 5, .name = "device", .max_channels = 10};
 	struct sshdialled *made = sshdialled_create();
@@ -115,13 +115,13 @@ trial_login_none(struct trial *t, int port)
 }
 
 void
-trial_login(struct trial *t, const struct trial_options *options)
+sshpair_login(struct sshpair *t, const struct sshpair_options *options)
 {
-	trial_login_fd(t, options, -1);
+	sshpair_login_fd(t, options, -1);
 }
 
 void
-trial_start(struct trial *t, const struct trial_options *options)
+sshpair_start(struct sshpair *t, const struct sshpair_options *options)
 {
 	memset(t, 0, sizeof *t);
 	signal(SIGPIPE, SIG_IGN);
@@ -133,15 +133,15 @@ trial_start(struct trial *t, const struct trial_options *options)
 	/* Not the default loop: that one reaps every child of the process. */
 	t->loop = ev_loop_new(EVFLAG_AUTO);
 	assert_non_null(t->loop);
-	trial_login(t, options);
+	sshpair_login(t, options);
 }
 
 void
-trial_stop(struct trial *t)
+sshpair_stop(struct sshpair *t)
 {
 	if (t->session != NULL) {
-		session_close(t->session, REASON_NONE, "the trial is over");
-		trial_until(t, trial_closed, t);
+		session_close(t->session, REASON_NONE, "the test is over");
+		sshpair_until(t, sshpair_closed, t);
 	}
 	assert_int_equal(t->closes, 1);
 	ev_loop_destroy(t->loop);
@@ -157,9 +157,9 @@ on_tick(struct ev_loop *loop NP_UNUSED, ev_timer *w NP_UNUSED, int revents NP_UN
 }
 
 void
-trial_until_(struct trial *t, bool (*fact)(void *arg), void *arg, const char *what, const char *file, int line)
+sshpair_until_(struct sshpair *t, bool (*fact)(void *arg), void *arg, const char *what, const char *file, int line)
 {
-	double deadline = clock_now() + TRIAL_SECONDS;
+	double deadline = clock_now() + SSHPAIR_SECONDS;
 	ev_timer tick;
 
 	/* Facts about the server's processes come without an event of the loop. */
@@ -176,7 +176,7 @@ trial_until_(struct trial *t, bool (*fact)(void *arg), void *arg, const char *wh
 }
 
 void
-trial_run(struct trial *t, double seconds)
+sshpair_run(struct sshpair *t, double seconds)
 {
 	double deadline = clock_now() + seconds;
 	ev_timer tick;
@@ -207,15 +207,15 @@ record_freed(void *record)
 }
 
 bool
-trial_closed(void *trial)
+sshpair_closed(void *pair)
 {
-	return ((struct trial *)trial)->closed;
+	return ((struct sshpair *)pair)->closed;
 }
 
 bool
-trial_probed(void *trial)
+sshpair_probed(void *pair)
 {
-	return ((struct trial *)trial)->probes > 0;
+	return ((struct sshpair *)pair)->probes > 0;
 }
 
 /* ---- a channel's events ---- */
@@ -245,7 +245,7 @@ feed(struct record *r)
 		if (chan_write_room(r->chan) < n)
 			return;
 		for (size_t i = 0; i < n; i++)
-			chunk[i] = trial_byte(r->feed_at + i);
+			chunk[i] = sshpair_byte(r->feed_at + i);
 		assert_int_equal(chan_write(r->chan, chunk, n), 0);
 		r->feed_at += n;
 		r->feed_left -= n;
