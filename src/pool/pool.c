@@ -6,10 +6,9 @@
 
 #include "pool/pool_impl.h"
 
-#define POOL_SPREAD 0.1      /* of max_age: so much earlier at most, so that sessions do not end together */
-#define POOL_JITTER 0.25     /* of a back-off: likewise */
-#define POOL_LINE_SPREAD 0.1 /* of the time between two empty lines on a shell */
-#define POOL_DOUBLINGS 16    /* of retry_delay, when retry_max sets no limit */
+#define POOL_SPREAD 0.1   /* of max_age: so much earlier at most, so that sessions do not end together */
+#define POOL_JITTER 0.25  /* of a back-off: likewise */
+#define POOL_DOUBLINGS 16 /* of retry_delay, when retry_max sets no limit */
 
 /* ---- life ---- */
 
@@ -67,89 +66,6 @@ void
 pool_set_shells(struct pool *p, const struct pool_shells *shells)
 {
 	p->shells = *shells;
-}
-
-/* ---- waiters ---- */
-
-/* The one after that in which its party waits last, or else the one after that which is being served. */
-static uint64_t
-pool_turn_of_new(const struct pool *p, uint64_t party)
-{
-	const struct pool_waiter *w;
-
-	TAILQ_FOREACH_REVERSE(w, &p->waiters, pool_waiters, link)
-	{
-		if (w->turn <= p->turn)
-			break;
-		if (w->party == party)
-			return w->turn + 1;
-	}
-	return p->turn + 1;
-}
-
-static bool
-pool_waits_before(const struct pool_waiter *a, const struct pool_waiter *b)
-{
-	if (a->turn != b->turn)
-		return a->turn < b->turn;
-	return a->since != b->since ? a->since < b->since : a->id < b->id;
-}
-
-static void
-pool_queue(struct pool *p, struct pool_waiter *w)
-{
-	struct pool_waiter *before = TAILQ_LAST(&p->waiters, pool_waiters);
-
-	w->pool = p;
-	w->doomed = false;
-	p->waiters_count++;
-	while (before != NULL && pool_waits_before(w, before))
-		before = TAILQ_PREV(before, pool_waiters, link);
-	if (before != NULL)
-		TAILQ_INSERT_AFTER(&p->waiters, before, w, link);
-	else
-		TAILQ_INSERT_HEAD(&p->waiters, w, link);
-}
-
-void
-pool_wait(struct pool *p, struct pool_waiter *w, double now)
-{
-	w->since = now;
-	w->noticed = false;
-	w->turn = pool_turn_of_new(p, w->party);
-	pool_queue(p, w);
-	if (!w->slotless) /* what is behind a jump host says nothing about the jump host */
-		p->persistent_wanted = p->args->persistent;
-}
-
-/* Its turn has come once, be it that of another pool or before those of its own party. */
-void
-pool_wait_again(struct pool *p, struct pool_waiter *w)
-{
-	if (w->turn > p->turn + 1)
-		w->turn = p->turn + 1;
-	pool_queue(p, w);
-}
-
-void
-pool_unwait(struct pool_waiter *w)
-{
-	if (w->pool == NULL)
-		return;
-	TAILQ_REMOVE(&w->pool->waiters, w, link);
-	w->pool->waiters_count--;
-	w->pool = NULL;
-}
-
-/* Who is served before his turn, for he wants what nobody before him does, leaves the turns as they are. */
-void
-pool_take_turn(struct pool_waiter *w)
-{
-	struct pool *p = w->pool;
-
-	if (w == TAILQ_FIRST(&p->waiters) && w->turn > p->turn)
-		p->turn = w->turn;
-	pool_unwait(w);
 }
 
 /* ---- failures ---- */
@@ -301,14 +217,6 @@ pool_trial_started(struct pool *p, struct pool_entry *e, uint64_t id, double now
 	e->trial = true;
 }
 
-/* The shell was spoken to: the time until the next empty line begins. */
-static void
-pool_line_over(struct pool_entry *e, struct pool *p, double now)
-{
-	e->line_since = now;
-	e->line_early = p->shells.given ? POOL_LINE_SPREAD * pool_random(p) : 0;
-}
-
 void
 pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, double now)
 {
@@ -316,10 +224,10 @@ pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, doub
 	pool_line_over(e, p, now);
 	if (e->state != POOL_CONNECTING) {
 		/* Given up in the meantime, perhaps because the credentials changed: it proves nothing and must go. */
-		e->state = POOL_DRAINING;
+		pool_move(e, POOL_DRAINING);
 		return;
 	}
-	e->state = POOL_READY;
+	pool_move(e, POOL_READY);
 	if (e->trial && needed_person)
 		return; /* it says nothing about what we can do by ourselves */
 	p->block = POOL_OPEN;
@@ -361,21 +269,6 @@ pool_release(struct pool_entry *e, bool carried, double now)
 }
 
 void
-pool_probed(struct pool_entry *e, enum pool_means means, bool sent, double now)
-{
-	if (means == POOL_BY_LINE && e->pool != NULL)
-		pool_line_over(e, e->pool, now);
-	if (e->pool != NULL && means != pool_means(e->pool))
-		return; /* beside the one that counts */
-	if (sent && (e->state != POOL_PROBING || e->probe_sent == 0))
-		e->probe_sent = now;
-	if (!sent && e->state == POOL_PROBING && e->probe_sent == 0) {
-		e->vouched = now;
-		e->state = POOL_READY;
-	}
-}
-
-void
 pool_hold(struct pool_entry *e, const void *holder, double now)
 {
 	if (!e->held && e->pool != NULL)
@@ -392,17 +285,6 @@ pool_unhold(struct pool_entry *e)
 		e->pool->held_count--;
 	e->held = false;
 	e->held_for = NULL;
-}
-
-void
-pool_alive(struct pool_entry *e, double now)
-{
-	if (now > e->last_rx)
-		e->last_rx = now;
-	e->probe_sent = e->next_keepalive = 0;
-	e->missed = 0;
-	if (e->state == POOL_PROBING)
-		e->state = POOL_READY;
 }
 
 void
@@ -423,7 +305,7 @@ pool_drain(struct pool_entry *e, const char *why)
 {
 	if (e->state == POOL_DRAINING || e->state == POOL_CLOSING)
 		return;
-	e->state = POOL_DRAINING;
+	pool_move(e, POOL_DRAINING);
 	e->drain_why = why;
 }
 
@@ -447,7 +329,7 @@ void
 pool_closing(struct pool_entry *e)
 {
 	if (e->pool != NULL)
-		e->state = POOL_CLOSING;
+		pool_move(e, POOL_CLOSING);
 }
 
 void
@@ -460,22 +342,6 @@ pool_entry_remove(struct pool_entry *e)
 	e->pool->entries_count--;
 	e->pool = NULL;
 	e->leases = e->carried = 0;
-}
-
-struct pool_entry *
-pool_idle_entry(const struct pool *p)
-{
-	struct pool_entry *e, *oldest = NULL;
-	int live = 0;
-
-	TAILQ_FOREACH (e, &p->entries, link) {
-		if (!pool_entry_is_live(e))
-			continue;
-		live++;
-		if (e->state == POOL_READY && e->leases == 0 && (oldest == NULL || e->last_used < oldest->last_used))
-			oldest = e;
-	}
-	return p->persistent_wanted && live <= 1 ? NULL : oldest;
 }
 
 /* ---- words for people ---- */

@@ -5,8 +5,10 @@
  * A pool holds the sessions of one pool key (DESIGN.md section 6).  It knows sessions as pool_entry, which the broker's
  * session object embeds, and requests as pool_waiter, which its request object embeds.
  *
- *   entry:  CONNECTING -> READY <-> PROBING,  any -> DRAINING -> CLOSING;  removed by pool_entry_remove(),
- *   a CONNECTING one also by pool_connect_failed()
+ *   CONNECTING -> READY <-> PROBING     any of these -> DRAINING -> CLOSING, or CLOSING at once
+ *
+ *   CLOSING -> DRAINING: a dial that was given up and came about all the same.  Removed by pool_entry_remove(), a
+ *   CONNECTING one also by pool_connect_failed().
  *
  * Time is clock_now(): seconds that never go back and count the time that the machine sleeps.
  */

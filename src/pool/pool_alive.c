@@ -3,7 +3,45 @@
  */
 #include "pool/pool_impl.h"
 
+#define POOL_LINE_SPREAD 0.1    /* of the time between two empty lines on a shell */
 #define POOL_PROBE_PATIENCE 5.0 /* for a sign of life while somebody waits for it; keepalive_interval if shorter */
+
+/* ---- what came, and what was asked ---- */
+
+void
+pool_line_over(struct pool_entry *e, struct pool *p, double now)
+{
+	e->line_since = now;
+	e->line_early = p->shells.given ? POOL_LINE_SPREAD * pool_random(p) : 0;
+}
+
+void
+pool_probed(struct pool_entry *e, enum pool_means means, bool sent, double now)
+{
+	if (means == POOL_BY_LINE && e->pool != NULL)
+		pool_line_over(e, e->pool, now);
+	if (e->pool != NULL && means != pool_means(e->pool))
+		return; /* beside the one that counts */
+	if (sent && (e->state != POOL_PROBING || e->probe_sent == 0))
+		e->probe_sent = now;
+	if (!sent && e->state == POOL_PROBING && e->probe_sent == 0) {
+		e->vouched = now;
+		pool_move(e, POOL_READY);
+	}
+}
+
+void
+pool_alive(struct pool_entry *e, double now)
+{
+	if (now > e->last_rx)
+		e->last_rx = now;
+	e->probe_sent = e->next_keepalive = 0;
+	e->missed = 0;
+	if (e->state == POOL_PROBING)
+		pool_move(e, POOL_READY);
+}
+
+/* ---- whether, and how ---- */
 
 static bool
 mode_has_lines(const struct conn_args *args)

@@ -5,8 +5,29 @@
 #include <stdio.h>
 
 #include "pool/pool_impl.h"
+#include "base/log.h"
 
 #define POOL_HOLD 5.0 /* seconds that a lease may rest at the prompt while others want it */
+
+#define TO(state) (1u << (state))
+
+void
+pool_move(struct pool_entry *e, enum pool_entry_state state)
+{
+	static const unsigned next[] = {
+	    [POOL_CONNECTING] = TO(POOL_READY) | TO(POOL_DRAINING) | TO(POOL_CLOSING),
+	    [POOL_READY] = TO(POOL_PROBING) | TO(POOL_DRAINING) | TO(POOL_CLOSING),
+	    [POOL_PROBING] = TO(POOL_READY) | TO(POOL_DRAINING) | TO(POOL_CLOSING),
+	    [POOL_DRAINING] = TO(POOL_CLOSING),
+	    [POOL_CLOSING] = TO(POOL_DRAINING),
+	};
+
+	if (state != e->state && (next[e->state] & TO(state)) == 0)
+		log_error("pool", "session #%llu: cannot go from %s to state %d", (unsigned long long)e->id,
+		    pool_entry_state_word(e), (int)state);
+	else
+		e->state = state;
+}
 
 bool
 look_due(struct look *l, double t)
@@ -23,7 +44,7 @@ look_close(struct look *l, struct pool_entry *e, enum np_reason reason, const ch
 {
 	va_list ap;
 
-	e->state = POOL_CLOSING;
+	pool_move(e, POOL_CLOSING);
 	l->action->verb = POOL_CLOSE;
 	l->action->entry = e;
 	l->action->why.reason = reason;
@@ -212,6 +233,22 @@ entry_tend(struct look *l, struct pool_entry *e)
 }
 
 /* ---- too many ---- */
+
+struct pool_entry *
+pool_idle_entry(const struct pool *p)
+{
+	struct pool_entry *e, *oldest = NULL;
+	int live = 0;
+
+	TAILQ_FOREACH (e, &p->entries, link) {
+		if (!pool_entry_is_live(e))
+			continue;
+		live++;
+		if (e->state == POOL_READY && e->leases == 0 && (oldest == NULL || e->last_used < oldest->last_used))
+			oldest = e;
+	}
+	return p->persistent_wanted && live <= 1 ? NULL : oldest;
+}
 
 static bool
 is_less_worth(const struct pool_entry *a, const struct pool_entry *b)

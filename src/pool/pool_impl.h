@@ -1,6 +1,6 @@
 /*
- * What the parts of the pool's policy share.  pool.c takes in what happened; pool_next() answers what to do, from rules
- * in four files, each of which may fill in one action:
+ * What the parts of the pool's policy share.  pool.c takes in what happened, pool_wait.c who waits; pool_next() answers
+ * what to do, from rules in four files, each of which may fill in one action:
  *
  *   pool_entry.c  what time does to sessions: age, idleness, leases that rest
  *   pool_alive.c  and signs of life: when they are asked for, answers that failed to come
@@ -59,6 +59,10 @@ bool look_close(struct look *l, struct pool_entry *e, enum np_reason reason, con
 
 /* 0 <= r < 1; a xorshift generator is random enough to keep brokers from marching in step. */
 double pool_random(struct pool *p);
+/* The one writer of its state: the moves are those of the diagram in pool.h. */
+void pool_move(struct pool_entry *e, enum pool_entry_state state);
+/* The shell was spoken to: the time until the next empty line begins. */
+void pool_line_over(struct pool_entry *e, struct pool *p, double now);
 /* Whether, and by what, a free session is asked for a sign of life; what a line answers is judged by the driver where
  * SSH is asked as well. */
 enum pool_means pool_means(const struct pool *p);

@@ -204,7 +204,7 @@ serve_need(struct look *l, struct pool_waiter *w, struct first_need *need)
 static bool
 look_probe(struct look *l, struct pool_entry *e)
 {
-	e->state = POOL_PROBING;
+	pool_move(e, POOL_PROBING);
 	e->probe_sent = 0; /* until it is: pool_probed() */
 	e->next_keepalive = l->now + l->p->args->keepalive_interval;
 	l->action->verb = POOL_PROBE;

@@ -199,6 +199,29 @@ device_plan(const struct devices *all, const struct config *config, const struct
 	return 0;
 }
 
+struct device_ref
+device_ref_of_jump(const struct devices *all, const char *chain, const char *ssh_config)
+{
+	const char *last = strrchr(chain, ',');
+	struct device_ref ref = {.operand = xstrdup(last != NULL ? last + 1 : chain)};
+	cJSON *o = cJSON_CreateObject();
+
+	if (last != NULL) {
+		char *before = xstrndup(chain, (size_t)(last - chain));
+		cJSON_AddStringToObject(o, "proxy_jump", before);
+		free(before);
+	}
+	if (ssh_config != NULL && config_device(all->world.config, ref.operand) == NULL)
+		cJSON_AddStringToObject(o, "ssh_config", ssh_config);
+	if (cJSON_GetArraySize(o) > 0) {
+		char *printed = cJSON_PrintUnformatted(o);
+		ref.overrides = xstrdup(printed);
+		cJSON_free(printed);
+	}
+	cJSON_Delete(o);
+	return ref;
+}
+
 /* Whose max_connections counts: one device may be reached as several users, by several pools. */
 char *
 device_budget_name(const struct config *config, const struct device_ref *ref, const struct device_conf *device)

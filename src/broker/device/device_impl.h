@@ -136,6 +136,11 @@ struct device_plan {
 int device_plan(const struct devices *all, const struct config *config, const struct platforms *set,
     const struct device_ref *ref, enum broker_want want, struct device_plan *plan, struct np_error *err) NP_MUST_CHECK;
 bool device_ref_is_adhoc(const struct device_ref *ref, const struct config *config);
+/*
+ * "a,b,c": the session to c is reached through b, that one through a (ssh_config(5) ProxyJump).  A hop that is not a
+ * configured device is looked up in the ssh configuration file that the device behind it named.
+ */
+struct device_ref device_ref_of_jump(const struct devices *all, const char *chain, const char *ssh_config);
 /* Whose max_connections counts: to be freed. */
 char *device_budget_name(const struct config *config, const struct device_ref *ref, const struct device_conf *conf);
 void device_set_conf(struct device *dev, struct device_conf *conf);

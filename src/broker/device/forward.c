@@ -261,38 +261,11 @@ is_awaited_by(const struct device *dev, const struct device *behind, int depth)
 	return false;
 }
 
-/*
- * "a,b,c": the session to c is reached through b, that one through a (ssh_config(5) ProxyJump).  A hop that is not a
- * configured device is looked up in the ssh configuration file that the device behind it named.
- */
-static struct device_ref
-jump_ref(const struct devices *all, const char *chain, const char *ssh_config)
-{
-	const char *last = strrchr(chain, ',');
-	struct device_ref ref = {.operand = xstrdup(last != NULL ? last + 1 : chain)};
-	cJSON *o = cJSON_CreateObject();
-
-	if (last != NULL) {
-		char *before = xstrndup(chain, (size_t)(last - chain));
-		cJSON_AddStringToObject(o, "proxy_jump", before);
-		free(before);
-	}
-	if (ssh_config != NULL && config_device(all->world.config, ref.operand) == NULL)
-		cJSON_AddStringToObject(o, "ssh_config", ssh_config);
-	if (cJSON_GetArraySize(o) > 0) {
-		char *printed = cJSON_PrintUnformatted(o);
-		ref.overrides = xstrdup(printed);
-		cJSON_free(printed);
-	}
-	cJSON_Delete(o);
-	return ref;
-}
-
 /* The jump host's device, or NULL with err. */
 static struct device *
 find_jump(struct device *dev, const struct target *target, struct np_error *err)
 {
-	struct device_ref ref = jump_ref(dev->all, target->proxy_jump, dev->conf->ssh_config);
+	struct device_ref ref = device_ref_of_jump(dev->all, target->proxy_jump, dev->conf->ssh_config);
 	struct device *jump;
 
 	jump = device_get(dev->all, &ref, WANT_CHANNEL, err);
