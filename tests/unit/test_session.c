@@ -351,10 +351,12 @@ test_a_close_says_why_and_comes_later(void **state NP_UNUSED)
 static void
 test_a_close_ends_what_runs(void **state NP_UNUSED)
 {
-	struct record sent = {0}, unsent = {0};
+	struct record sent = {0}, unsent = {0}, shell = {0};
 	struct sshpair t;
 
 	sshpair_start(&t, &plain);
+	record_start(&shell, t.session, &(struct chan_spec){.kind = CHANNEL_SHELL});
+	sshpair_until(&t, record_started, &shell);
 	record_exec(&sent, t.session, "echo on; exec sleep 1000");
 	sshpair_until(&t, record_started, &sent);
 	record_exec(&unsent, t.session, "echo never");
@@ -366,9 +368,14 @@ test_a_close_ends_what_runs(void **state NP_UNUSED)
 	assert_true(unsent.done);
 	assert_true(sent.end.sent);
 	assert_int_equal(sent.end.err.reason, REASON_OUTCOME_UNKNOWN);
+	assert_non_null(strstr(sent.end.err.text, "the command had been sent"));
+	/* What was typed on a shell, if anything was, its user knows. */
+	assert_int_equal(shell.end.err.reason, REASON_OUTCOME_UNKNOWN);
+	assert_null(strstr(shell.end.err.text, "the command"));
 	assert_false(unsent.end.sent);
 	assert_int_equal(unsent.end.err.reason, REASON_SHUTTING_DOWN);
 	assert_non_null(strstr(unsent.end.err.text, "the broker ends"));
+	record_free(&shell);
 	record_free(&sent);
 	record_free(&unsent);
 	sshpair_stop(&t);

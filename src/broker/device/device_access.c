@@ -190,8 +190,8 @@ may_ask_agent(const struct device *dev)
 
 /*
  * A request arrives.  After a failure that had questions (a password, an unknown host key) a person may try again by
- * answering; after a failed authentication a changed key list of the
- * agent opens the door again: the agent is asked first, in a thread, because it may take its time.
+ * answering; after a failed authentication a changed key list of the agent opens the door again: the agent is asked
+ * first, in a thread, because it may take its time.
  */
 void
 device_wait(struct device *dev, struct waiter *w)

@@ -104,13 +104,6 @@ link_lease(struct link *link, struct lease *l)
 	link_shell_set_use(link, SHELL_LEASED);
 }
 
-/* When that is over is the policy's to say: others may want the shell. */
-static void
-rest(struct link *link, const struct holder *holder)
-{
-	link->home->events->held(link, holder);
-}
-
 static void
 give_back_shell(struct link *link, struct holder *holder)
 {
@@ -121,7 +114,7 @@ give_back_shell(struct link *link, struct holder *holder)
 		return;
 	}
 	holder_keep(holder, &link->sh.kept);
-	rest(link, holder);
+	link->home->events->held(link, holder); /* when that is over is the policy's to say: others may want it */
 }
 
 void
@@ -237,7 +230,7 @@ link_pause(struct lease *l)
 	if (l->link == NULL || !has_shell(l->link))
 		return;
 	l->paused = true;
-	rest(l->link, NULL);
+	l->link->home->events->held(l->link, NULL);
 }
 
 const struct buf *
