@@ -20,7 +20,6 @@
 #include "base/error.h"
 #include "broker/link/job.h"
 #include "broker/link/lease.h"
-#include "broker/link/login_files.h"
 #include "conf/conf.h"
 #include "platform/platform.h"
 #include "pool/pool.h"
@@ -34,6 +33,19 @@ struct link;
 struct transcript;
 struct witness;
 struct waiter;
+
+/*
+ * The files that decide about a login, as they were before it was tried.  One that changes while the login is under way
+ * may have been read before.
+ */
+struct login_files {
+	double since;                   /* clock_now() */
+	struct file_stamps credentials; /* and configuration */
+	struct file_stamps known_hosts; /* a login may write them itself: what they lift is no failed authentication */
+};
+
+void login_files_take(struct login_files *files, const struct target *target);
+void login_files_finish(struct login_files *files);
 
 /* What a session tells its device.  None is called from inside a function that begins or leases a session. */
 struct link_events {

@@ -79,7 +79,6 @@ void link_blame(struct link *link, enum np_reason reason, const char *fmt, ...) 
 void link_shell_open(struct link *link);
 void link_shell_finish(struct link *link);
 void link_shell_set_use(struct link *link, enum link_use use);
-cJSON *link_shell_json(const struct link *link);
 
 /* ---- link_lease.c ---- */
 

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "wire/json.h"
 
 static const char *const use_names[] = {
     [SHELL_LOGIN] = "login",
@@ -268,9 +269,11 @@ link_shell_finish(struct link *link)
 	free(link->end_why);
 }
 
-/* For status: where it is and what it has seen; NULL: there is none. */
-cJSON *
-link_shell_json(const struct link *link)
+/* ---- shown by status: never a secret or a command ---- */
+
+/* Where it is and what it has seen; NULL: there is none. */
+static cJSON *
+shell_json(const struct link *link)
 {
 	const struct cli_stats *stats;
 	const struct platform_mode *mode;
@@ -290,5 +293,37 @@ link_shell_json(const struct link *link)
 	cJSON_AddNumberToObject(o, "resyncs", (double)stats->resyncs);
 	cJSON_AddNumberToObject(o, "late", (double)stats->late);
 	cJSON_AddNumberToObject(o, "async", (double)stats->async);
+	return o;
+}
+
+cJSON *
+link_json(const struct link *link, double now)
+{
+	cJSON *o = cJSON_CreateObject();
+	cJSON *shell;
+	struct session_stats stats;
+
+	cJSON_AddNumberToObject(o, "id", (double)link->is.id);
+	cJSON_AddStringToObject(o, "state", pool_entry_state_word(&link->entry));
+	cJSON_AddNumberToObject(o, "age", json_tenths(now - link->entry.created));
+	if (link->is.session == NULL)
+		return o;
+	stats = session_stats(link->is.session);
+	cJSON_AddNumberToObject(o, "last_used", link->entry.leases > 0 ? 0 : json_tenths(now - link->entry.last_used));
+	if (stats.rtt >= 0)
+		cJSON_AddNumberToObject(o, "rtt_ms", json_round(stats.rtt * 1000, 100));
+	else
+		cJSON_AddNullToObject(o, "rtt_ms");
+	cJSON_AddNumberToObject(o, "channels_used", stats.slots_used);
+	cJSON_AddNumberToObject(o, "channels_max", stats.slots_max);
+	cJSON_AddNumberToObject(o, "commands", (double)link->is.commands);
+	cJSON_AddNumberToObject(o, "bytes_in", (double)stats.bytes_in);
+	cJSON_AddNumberToObject(o, "bytes_out", (double)stats.bytes_out);
+	cJSON_AddStringToObject(o, "banner", session_banner(link->is.session));
+	cJSON_AddStringToObject(o, "algorithms", session_algorithms(link->is.session));
+	cJSON_AddStringToObject(o, "auth", link->is.auth);
+	shell = shell_json(link);
+	if (shell != NULL)
+		cJSON_AddItemToObject(o, "shell", shell);
 	return o;
 }
