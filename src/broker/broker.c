@@ -36,30 +36,61 @@ on_left(struct client *client, void *arg)
 static const struct client_events client_callbacks = {.frame = on_frame, .left = on_left};
 
 static void
-refuse_client(struct broker *b, struct client *client)
+turn_away(struct broker *b, struct client *client, const struct np_error *why)
 {
-	struct np_error err;
+	log_warning("broker", "client %llu refused: %s", (unsigned long long)client_id(client), why->text);
+	report_refused(b->events, client, NULL, why);
+	client_refuse(client, why);
+}
 
-	clients_too_many(b->config->max_clients, &err);
-	log_warning("broker", "client refused: %s", err.text);
-	report_refused(b->events, client, NULL, &err);
-	client_refuse(client, &err);
+static void
+too_many(const struct broker *b, struct np_error *err)
+{
+	error_set(err, REASON_QUEUE_FULL, "the broker already serves %d clients (max_clients): try again later",
+	    b->config->max_clients);
 }
 
 static void
 on_accept(int fd, pid_t pid, void *arg)
 {
 	struct broker *b = arg;
-	struct client *client = clients_accept(b->clients, broker_next_id(b), fd, pid);
+	bool has_place = clients_have_place(b->clients, b->config->max_clients);
+	struct client *client = clients_accept(b->clients, broker_next_id(b), fd, pid), *other;
+	struct np_error err;
 
 	report_client(b->events);
 	b->idle_since = 0;
-	if (clients_exceed(b->clients, b->config->max_clients + BROKER_SPARE_CLIENTS)) {
-		refuse_client(b, client);
-		return;
-	}
-	client_set_spare(client, clients_exceed(b->clients, b->config->max_clients));
+	client_set_place(client, has_place ? PLACE_OWN : PLACE_GUEST);
 	client_hello(client);
+	if (!has_place && (other = clients_surplus(b->clients, PLACE_GUEST, BROKER_GUESTS_MAX, client)) != NULL) {
+		too_many(b, &err);
+		turn_away(b, other, &err);
+	}
+}
+
+int
+broker_seat(struct broker *b, struct client *client, bool looks_or_steers, struct np_error *err)
+{
+	struct client *other;
+
+	if (clients_have_place(b->clients, b->config->max_clients)) {
+		client_set_place(client, PLACE_OWN);
+		return 0;
+	}
+	if (!looks_or_steers) {
+		too_many(b, err);
+		return -1;
+	}
+	client_set_place(client, PLACE_OPERATOR);
+	if ((other = clients_surplus(b->clients, PLACE_OPERATOR, 1, client)) != NULL) {
+		error_set(err, REASON_QUEUE_FULL,
+		    "%d clients are connected (max_clients), and the connection kept for an operator was taken by "
+		    "another "
+		    "one",
+		    b->config->max_clients);
+		turn_away(b, other, err);
+	}
+	return 0;
 }
 
 /* ---- the turn and the tick ---- */

@@ -28,7 +28,9 @@
 #include <ev.h>
 
 #define BROKER_CONNECTORS_MAX 64
-#define BROKER_SPARE_CLIENTS 1 /* above max_clients, for operators */
+#define BROKER_GUESTS_MAX                                                                                              \
+	16 /* above max_clients, who have not said yet what they want: as many as come in one turn                     \
+	    */
 
 struct broker {
 	struct ev_loop *loop;
@@ -53,6 +55,7 @@ struct broker {
 	bool waits_due; /* something has ended that somebody may wait for */
 	int requests_count;
 	int requests_queued; /* kept by request_move(): those of clients that wait, also for their own lines */
+	size_t lines_bytes;  /* of configurations that are being told, wait or run */
 	uint64_t next_id;    /* sessions, requests, peers: one row of numbers, so that no two things share one */
 	double started;
 	double idle_since; /* 0: not idle */
@@ -76,6 +79,11 @@ broker_note_end(struct broker *b)
 {
 	b->waits_due = true;
 }
+
+/* ---- broker.c ---- */
+
+/* A client without a place of its own asks for something: 0, or -1 with err, and it has to go. */
+int broker_seat(struct broker *b, struct client *client, bool looks_or_steers, struct np_error *err);
 
 /* ---- broker_stop.c ---- */
 

@@ -12,6 +12,7 @@ ios='device_type: cisco_ios, username: admin, password: admin-pw'
 config="
 devices:
   brief: {host: core1, $ios, secret: enable-pw, connection_args: {prompt_timeout: 1}}
+  drip: {host: core1, $ios, secret: enable-pw, connection_args: {prompt_timeout: 0.5}}
   core1: {$ios, secret: enable-pw, groups: [core]}
   core2: {$ios, secret: enable-pw, groups: [core]}
   core3: {$ios}
@@ -172,6 +173,33 @@ gather slow brief
 ok "a client that falls silent is waited for no longer than prompt_timeout" wait_for "$bg_slow"
 like "$(cat "$T/slow.out")" '"reason":"idle_timeout".*' "reason idle_timeout"
 like "$(cat "$T/slow.out")" 'no configuration line came for 1 s' "which says what was waited for"
+# A line now and then does not stretch that for ever.
+{
+	echo '{"jsonrpc":"2.0","id":1,"method":"config","params":{"device":"drip"}}'
+	while ! grep -q '"error"' "$T/drip.out" 2>/dev/null; do
+		printf '%s\n' '!data \n' '{"jsonrpc":"2.0","method":"stdin","params":{"id":1}}' 2>/dev/null || break
+		sleep 0.02
+	done
+} | nprpc -t 60 >"$T/drip.out" 2>&1
+like "$(cat "$T/drip.out")" '"reason":"command_timeout"' "lines that come one by one without end are not waited for for ever"
+like "$(cat "$T/drip.out")" 'did not end within 5 s .ten times prompt_timeout' "but ten times prompt_timeout"
+# Each is bounded, and all of one client are: four whole ones wait, the fifth has no room.
+{
+	for i in 1 2 3 4 5; do
+		echo "{\"jsonrpc\":\"2.0\",\"id\":$i,\"method\":\"config\",\"params\":{\"device\":\"core2\"}}"
+		echo "!wait \"id\":$i,\"bytes\""
+		[ $i -lt 5 ] && frames=256 || frames=1
+		for k in $(seq $frames); do
+			[ $k -le 4 ] || echo "!wait \"id\":$i,\"bytes\""
+			printf '%s\n' '!data-size 65536' "{\"jsonrpc\":\"2.0\",\"method\":\"stdin\",\"params\":{\"id\":$i}}"
+		done
+	done
+	echo '!wait "error"'
+} >"$T/five"
+run nprpc -t 30 <"$T/five"
+is "$(printf '%s\n' "$out" | grep '"error"' | jq -r '[.id, .error.data.reason] | tostring')" '[5,"queue_full"]' \
+	"64 MiB of lines of one client may wait"
+like "$out" '64 MiB of configuration lines of this client' "it is told so"
 ok "a configuration that is still being told" gather shut core2
 npctl disable core2 >/dev/null
 ok "ends when its device is disabled" wait_for "$bg_shut"

@@ -211,14 +211,31 @@ for i in 1 2; do
 	wait_until "grep -q hello $T/held$i"
 done
 ok "max_clients 5: with five clients a sixth may look" wait_until '[ "$(status .broker.peers)" = 6 ]'
-printf '!wait hello\n!hold\n' | nprpc >"$T/held3" &
-pids="$pids $!"
-wait_until "grep -q hello $T/held3"
-run npctl ping
-is "$status" 1 "not a seventh"
-like "$err" 'max_clients' "which is told the limit"
-kill -KILL $!
-ok "the place is free again" wait_until 'npctl ping'
+# Nobody can hold the place that is kept for an operator: who sits there idle, pings or watches gives way.
+for who in idle ping watch; do
+	{
+		[ $who = idle ] || echo '{"jsonrpc":"2.0","id":1,"method":"'$who'"}'
+		echo '!eof'
+	} | nprpc -t 60 >"$T/held.$who" &
+	pids="$pids $!"
+	case $who in
+	idle) wait_until "grep -q hello $T/held.idle" ;;
+	ping) wait_until "grep -q uptime $T/held.ping" ;;
+	watch) wait_until "grep -q watching $T/held.watch" ;;
+	esac
+	ok "$who: the operator gets in all the same" npctl ping
+done
+for who in ping watch; do
+	ok "$who: who had the place is told" wait_until "grep -q 'taken by another' $T/held.$who"
+done
+for i in $(seq 20); do
+	echo '!eof' | nprpc -t 60 >"$T/guest$i" &
+	pids="$pids $!"
+	wait_until "grep -q hello $T/guest$i"
+done
+ok "guests without end make room for each other" wait_until '[ "$(status .broker.peers)" -le 23 ]'
+ok "the first of them is told the limit" wait_until "grep -q max_clients $T/guest1"
+ok "the operator is let in" npctl ping
 run npexec dev true
 is "$status" 255 "it exits 255"
 like "$err" 'max_clients' "which names the limit"

@@ -202,6 +202,12 @@ client_note_unread(struct client *client, ptrdiff_t bytes)
 	return client->unread += (size_t)bytes;
 }
 
+size_t
+client_note_lines(struct client *client, ptrdiff_t bytes)
+{
+	return client->lines += (size_t)bytes;
+}
+
 /* ---- the device ---- */
 
 struct device *

@@ -21,6 +21,7 @@ extern double fake_now;
 struct client {
 	size_t room; /* for streams; the test makes more */
 	int waiting;
+	size_t lines;
 	size_t unread;
 	struct answer_list answers;
 	struct holder holder;

@@ -327,13 +327,38 @@ test_who_was_refused_takes_nobodys_place(void **state)
 
 	error_set(&err, REASON_QUEUE_FULL, "full");
 	come(w, 1);
-	assert_false(clients_exceed(w->clients, 2));
+	assert_true(clients_have_place(w->clients, 3));
 	come(w, 2);
-	assert_true(clients_exceed(w->clients, 2));
-	assert_false(clients_exceed(w->clients, 0));
+	assert_false(clients_have_place(w->clients, 3));
+	assert_true(clients_have_place(w->clients, 0));
 
 	client_refuse(w->client[2], &err);
-	assert_false(clients_exceed(w->clients, 2));
+	assert_true(clients_have_place(w->clients, 3));
+}
+
+/* Whoever sits on the place that is kept free, it is another's as soon as that one comes. */
+static void
+test_guests_and_operators_make_room_for_those_after_them(void **state)
+{
+	struct world *w = *state;
+	struct np_error err;
+
+	error_set(&err, REASON_QUEUE_FULL, "full");
+	come(w, 1);
+	come(w, 2);
+	client_set_place(w->client[1], PLACE_GUEST);
+	client_set_place(w->client[2], PLACE_GUEST);
+	assert_false(clients_have_place(w->clients, 1));
+	assert_true(clients_have_place(w->clients, 2)); /* guests take nobody's */
+	assert_null(clients_surplus(w->clients, PLACE_GUEST, 2, NULL));
+	assert_ptr_equal(clients_surplus(w->clients, PLACE_GUEST, 1, w->client[2]), w->client[1]);
+
+	client_set_place(w->client[1], PLACE_OPERATOR);
+	client_set_place(w->client[2], PLACE_OPERATOR);
+	assert_ptr_equal(clients_surplus(w->clients, PLACE_OPERATOR, 1, w->client[1]), w->client[2]);
+	assert_ptr_equal(clients_surplus(w->clients, PLACE_OPERATOR, 1, w->client[2]), w->client[1]);
+	client_refuse(w->client[1], &err);
+	assert_null(clients_surplus(w->clients, PLACE_OPERATOR, 1, w->client[2]));
 }
 
 static void
@@ -380,6 +405,7 @@ main(void)
 	    T(test_so_many_bounded_answers_and_no_more),
 	    T(test_answers_take_turns_when_the_client_has_read),
 	    T(test_who_was_refused_takes_nobodys_place),
+	    T(test_guests_and_operators_make_room_for_those_after_them),
 	    T(test_clients_are_listed_in_the_order_of_their_coming),
 	    T(test_frames_are_told),
 	};

@@ -2,7 +2,7 @@
  * The clients of the socket; see client.h.
  *
  *   accepted -> greeted -> (frames, answers) -> closing -> closed
- *        \-> refused --------------------------^
+ *                   \-> refused -----------------^
  *
  * A peer that is told to go goes in a later turn; only its closed() frees the client, after all its answers were told.
  */
@@ -95,15 +95,15 @@ error_without_id(struct client *client, const struct np_error *err)
 }
 
 void
-client_set_spare(struct client *client, bool spare)
+client_set_place(struct client *client, enum client_place place)
 {
-	client->spare = spare;
+	client->place = place;
 }
 
-bool
-client_is_spare(const struct client *client)
+enum client_place
+client_place(const struct client *client)
 {
-	return client->spare;
+	return client->place;
 }
 
 void
@@ -241,25 +241,41 @@ clients_count(const struct clients *all)
 	return all->count;
 }
 
+/* It sits there, or has not read yet what it was served. */
+static bool
+sits(const struct client *client, enum client_place place)
+{
+	return client->place == place && !client->refused &&
+	       (!peer_is_closing(client->peer) || peer_is_flushing(client->peer));
+}
+
 bool
-clients_exceed(const struct clients *all, int max)
+clients_have_place(const struct clients *all, int max)
 {
 	const struct client *client;
 	int n = 0;
 
-	if (max <= 0 || all->count <= max)
-		return false;
-	TAILQ_FOREACH (client, &all->list, link) {
-		if (!peer_is_closing(client->peer) || (peer_is_flushing(client->peer) && !client->refused))
-			n++;
-	}
-	return n > max;
+	if (max <= 0 || all->count < max)
+		return true;
+	TAILQ_FOREACH (client, &all->list, link)
+		n += sits(client, PLACE_OWN);
+	return n < max;
 }
 
-void
-clients_too_many(int max, struct np_error *err)
+struct client *
+clients_surplus(const struct clients *all, enum client_place place, int most, const struct client *but)
 {
-	error_set(err, REASON_QUEUE_FULL, "the broker already serves %d clients (max_clients): try again later", max);
+	struct client *client, *first = NULL;
+	int n = 0;
+
+	TAILQ_FOREACH (client, &all->list, link) {
+		if (!sits(client, place))
+			continue;
+		n++;
+		if (first == NULL && client != but)
+			first = client;
+	}
+	return n > most ? first : NULL;
 }
 
 struct client *
@@ -405,6 +421,12 @@ size_t
 client_note_unread(struct client *client, ptrdiff_t bytes)
 {
 	return client->unread += (size_t)bytes;
+}
+
+size_t
+client_note_lines(struct client *client, ptrdiff_t bytes)
+{
+	return client->lines += (size_t)bytes;
 }
 
 struct holder *

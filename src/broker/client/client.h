@@ -23,6 +23,17 @@ struct clients;
 struct ev_loop;
 struct holder;
 
+/*
+ * Beyond max_clients somebody is let in all the same: an operator must always be able to look and to steer.  Who is one
+ * shows what he asks for.
+ *
+ *   comes --> OWN                                 there is a place
+ *        \--> GUEST --> OPERATOR                  looks or steers: the one before goes
+ *             |    \--> OWN                       asks for anything, and a place has become free
+ *             +--> refused                        asks for anything else; or is the first of too many guests
+ */
+enum client_place { PLACE_OWN, PLACE_GUEST, PLACE_OPERATOR };
+
 struct client_events {
 	/* A whole frame; it is valid during the call. */
 	void (*frame)(struct client *client, const struct frame *frame, void *arg);
@@ -38,10 +49,10 @@ void clients_destroy(struct clients *all);
 /* Takes a connection over.  id: never used before. */
 struct client *clients_accept(struct clients *all, uint64_t id, int fd, pid_t pid);
 int clients_count(const struct clients *all);
-/* Whether there are more than `max` that are served: who leaves, or was refused, takes no other's place. */
-bool clients_exceed(const struct clients *all, int max);
-/* Says that there are too many: more than max. */
-void clients_too_many(int max, struct np_error *err);
+/* Whether less than `max` have a place of their own: who leaves, or was refused, takes no other's. */
+bool clients_have_place(const struct clients *all, int max);
+/* The one of more than `most` in such a place that has to make room: the first to come, never `but`.  Or NULL. */
+struct client *clients_surplus(const struct clients *all, enum client_place place, int most, const struct client *but);
 /* The one after, in the order of their coming; NULL: the first, and after the last. */
 struct client *clients_next(const struct clients *all, const struct client *after);
 struct client *clients_by_id(const struct clients *all, uint64_t id); /* or NULL */
@@ -80,9 +91,8 @@ void client_error(struct client *client, const struct message_id *id, const stru
 void client_notify(struct client *client, const char *method, cJSON *params);
 /* Greets, and names what this broker can. */
 void client_hello(struct client *client);
-/* It took the connection that is kept free for an operator. */
-void client_set_spare(struct client *client, bool spare);
-bool client_is_spare(const struct client *client);
+void client_set_place(struct client *client, enum client_place place);
+enum client_place client_place(const struct client *client);
 /* Turns it away: told so, then closed. */
 void client_refuse(struct client *client, const struct np_error *err);
 /* Closed when it has read, as one that has no place here: it takes nobody else's meanwhile. */
@@ -98,6 +108,8 @@ int client_note_waiting(struct client *client, int more);
  * Output of commands that have ended waits for it: so many bytes more, or (negative) less.  Returns all that waits.
  */
 size_t client_note_unread(struct client *client, ptrdiff_t bytes);
+/* The same of the configuration lines that it has sent. */
+size_t client_note_lines(struct client *client, ptrdiff_t bytes);
 /* What it keeps between two of its requests. */
 struct holder *client_holder(struct client *client);
 

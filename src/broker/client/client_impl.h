@@ -24,10 +24,11 @@ struct client {
 	int bounded;
 	double since;
 	struct event_who who;
-	bool spare;    /* one too many, let in for an operator */
+	enum client_place place;
 	bool refused;  /* one too many: told so, and closed */
 	int waiting;   /* of its requests, for a session or for their own lines */
 	size_t unread; /* bytes of ended commands that wait for it, see client_note_unread() */
+	size_t lines;  /* bytes of its configurations */
 	struct holder holds;
 };
 

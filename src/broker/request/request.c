@@ -151,8 +151,10 @@ request_create(struct broker *b, const struct request_kind *kind, struct client 
 void
 request_detach_client(struct request *r)
 {
-	if (r->answer.client != NULL)
+	if (r->answer.client != NULL) {
 		client_note_unread(r->answer.client, -(ptrdiff_t)r->unread);
+		client_note_lines(r->answer.client, -(ptrdiff_t)r->cli.text.len);
+	}
 	r->unread = 0;
 	answer_end(&r->answer);
 	r->waiter.holder = NULL;
@@ -175,6 +177,7 @@ request_free(struct request *r)
 		buf_free(&r->captured[i]);
 	}
 	exec_params_finish(&r->params);
+	r->broker->lines_bytes -= r->cli.text.len;
 	buf_wipe(&r->cli.text); /* configuration may hold secrets */
 	redact_unref(r->known);
 	free(r);

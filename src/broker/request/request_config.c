@@ -9,6 +9,25 @@
 
 /* ---- the lines ---- */
 
+/* Each alone is bounded, and so is what waits of all of them: max_queue times 16 MiB would be the broker's end. */
+static int
+keep_lines(struct request *r, const void *data, size_t size, struct np_error *err)
+{
+	if (client_note_lines(r->answer.client, 0) + size > CONFIG_CLIENT_MAX)
+		return error_set(err, REASON_QUEUE_FULL,
+		    "%u MiB of configuration lines of this client wait: send further ones when some are through",
+		    CONFIG_CLIENT_MAX >> 20);
+	if (r->broker->lines_bytes + size > CONFIG_SUM_MAX)
+		return error_set(err, REASON_QUEUE_FULL,
+		    "%u MiB of configuration lines wait for their devices: try again later", CONFIG_SUM_MAX >> 20);
+	if (buf_append(&r->cli.text, data, size) == -1)
+		return error_set(err, REASON_INVALID_PARAMS,
+		    "more than 16 MiB of configuration lines: nothing was sent to the device");
+	client_note_lines(r->answer.client, (ptrdiff_t)size);
+	r->broker->lines_bytes += size;
+	return 0;
+}
+
 /* More of the lines, within the credit that the client was given. */
 static int
 config_input(struct request *r, const void *data, size_t size, struct np_error *err)
@@ -17,13 +36,10 @@ config_input(struct request *r, const void *data, size_t size, struct np_error *
 		return 0;
 	r->bytes_in += size;
 	r->last_activity = clock_now();
-	if (buf_append(&r->cli.text, data, size) == -1) {
-		error_set(err, REASON_INVALID_PARAMS,
-		    "more than 16 MiB of configuration lines: nothing was sent to the device");
+	if (keep_lines(r, data, size, err) == 0)
+		request_grant_stdin(r, size);
+	else
 		request_fail(r, err);
-		return 0;
-	}
-	request_grant_stdin(r, size);
 	return 0;
 }
 

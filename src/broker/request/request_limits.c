@@ -7,6 +7,8 @@
 #include "broker/request/request_impl.h"
 #include "base/clock.h"
 
+#define GATHERING_TIMES 10 /* a line now and then does not keep a place in the queue for ever */
+
 #define SHELL_DEFAULT 60.0 /* of the first byte, and of silence */
 
 static double
@@ -62,7 +64,9 @@ next_limit(const struct request *r)
 	struct limit best = {REASON_NONE, 0, 0};
 
 	if (r->state == REQUEST_GATHERING) {
-		earlier(&best, REASON_IDLE_TIMEOUT, r->last_activity, device_settings(r->dev)->args.prompt_timeout);
+		double patience = device_settings(r->dev)->args.prompt_timeout;
+		earlier(&best, REASON_IDLE_TIMEOUT, r->last_activity, patience);
+		earlier(&best, REASON_COMMAND_TIMEOUT, r->received, patience * GATHERING_TIMES);
 		return best;
 	}
 	earlier(&best, REASON_COMMAND_TIMEOUT, r->started, limits.total);
@@ -81,8 +85,11 @@ limit_reached(struct request *r, const struct limit *limit)
 
 	if (r->state == REQUEST_GATHERING) {
 		error_set(&err, limit->reason,
-		    "no configuration line came for %g s (prompt_timeout), nor their end: nothing was sent to the "
-		    "device",
+		    limit->reason == REASON_IDLE_TIMEOUT
+			? "no configuration line came for %g s (prompt_timeout), nor their end: nothing was sent to "
+			  "the device"
+			: "the configuration lines did not end within %g s (ten times prompt_timeout): nothing was "
+			  "sent to the device",
 		    limit->seconds);
 		request_fail(r, &err);
 		return;

@@ -164,13 +164,8 @@ dispatch_request(
 		text_vis_into(shown, sizeof(shown), m->method);
 		return error_set(err, REASON_UNKNOWN_METHOD, "unknown method `%s`", shown);
 	}
-	if (verb->makes != NULL && client_is_spare(client)) {
-		if (clients_exceed(b->clients, b->config->max_clients)) {
-			clients_too_many(b->config->max_clients, err);
-			return -1; /* and it has to go, see there */
-		}
-		client_set_spare(client, false);
-	}
+	if (client_place(client) != PLACE_OWN && broker_seat(b, client, verb->makes == NULL, err) == -1)
+		return -1;
 	if (frame->data_size > 0)
 		return error_set(err, REASON_INVALID_REQUEST, "a request carries no attached data: send it as stdin");
 	if (answer_find(client, &m->id) != NULL)
@@ -210,7 +205,7 @@ broker_dispatch(struct broker *b, struct client *client, const struct frame *fra
 		if (dispatch_request(b, client, &m, frame, &err) == -1) {
 			report_refused(b->events, client, &m, &err);
 			client_error(client, &m.id, &err, NULL);
-			if (client_is_spare(client))
+			if (client_place(client) == PLACE_GUEST)
 				client_dismiss(client);
 		}
 		break;
