@@ -4,6 +4,7 @@
  * Owns every list in struct broker.  Nothing is freed inside a call that somebody else's object made: requests that
  * have ended are collected and freed at the end of the turn.
  */
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,11 +52,11 @@ too_many(const struct broker *b, struct np_error *err)
 }
 
 static void
-on_accept(int fd, pid_t pid, void *arg)
+on_accept(int fd, uid_t uid, pid_t pid, void *arg)
 {
 	struct broker *b = arg;
 	bool has_place = clients_have_place(b->clients, b->config->max_clients);
-	struct client *client = clients_accept(b->clients, broker_next_id(b), fd, pid), *other;
+	struct client *client = clients_accept(b->clients, broker_next_id(b), fd, uid, pid), *other;
 	struct np_error err;
 
 	report_client(b->events);
@@ -145,6 +146,9 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 	struct broker *b = w->data;
 
 	requests_free(b);
+	if (b->trim_due)
+		malloc_trim(0);
+	b->trim_due = false;
 	if (!TAILQ_EMPTY(&b->syncs))
 		broker_syncs_answer(b);
 	broker_reloads_due(b);

@@ -52,6 +52,7 @@ struct broker {
 	struct steer_rules rules;
 	struct steer_waits waits;
 	bool idle_due;  /* sessions have ended: nothing may be left to do */
+	bool trim_due;  /* large transfers have ended, whose buffers leave holes behind */
 	bool waits_due; /* something has ended that somebody may wait for */
 	int requests_count;
 	int requests_queued; /* kept by request_move(): those of clients that wait, also for their own lines */

@@ -34,10 +34,11 @@ struct listener {
 	void *refused_arg;
 	void *arg;
 	struct sockfile socket;
-	int spare_fd;     /* given up when descriptors run out, to tell a client so */
-	bool starved;     /* the last accept(2) found no descriptor */
-	bool unreachable; /* the name could not be made again: said once */
-	bool lost;        /* another broker has it */
+	int spare_fd;       /* given up when descriptors run out, to tell a client so */
+	bool starved;       /* the last accept(2) found no descriptor */
+	bool unreachable;   /* the name could not be made again: said once */
+	bool lost;          /* another broker has it */
+	unsigned iteration; /* of the loop, in which one came last */
 	double logged_at;
 	unsigned unlogged;
 	ev_io io;
@@ -97,7 +98,7 @@ listener_admit(struct listener *l, int fd)
 		return;
 	}
 	if (uid == geteuid() || uid == 0) {
-		l->accepted(fd, pid, l->arg);
+		l->accepted(fd, uid, pid, l->arg);
 		return;
 	}
 	if (listener_may_log(l, left_out, sizeof(left_out))) {
@@ -163,12 +164,17 @@ listener_starve(struct listener *l, int error)
 }
 
 static void
-listener_on_connection(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
+listener_on_connection(struct ev_loop *loop, ev_io *w, int revents NP_UNUSED)
 {
 	struct listener *l = w->data;
 
+	/* Mostly one comes and no other: whether there is one costs as much as to take it.  In a rush they are taken.
+	 */
+	bool rush = ev_iteration(loop) == l->iteration + 1;
+
+	l->iteration = ev_iteration(loop);
 	/* accepted() may stop the listener. */
-	for (int i = 0; i < LISTENER_ACCEPTS_PER_TURN && l->socket.fd >= 0; i++) {
+	for (int i = 0; i < (rush ? LISTENER_ACCEPTS_PER_TURN : 1) && l->socket.fd >= 0; i++) {
 		int fd = listener_accept(l);
 		if (fd < 0) {
 			if (errno != EAGAIN && errno != EWOULDBLOCK)

@@ -16,7 +16,7 @@
 struct listener;
 
 /* A connection of a process of our own uid was accepted; the callee owns fd (non-blocking, CLOEXEC). */
-typedef void listener_accept_fn(int fd, pid_t pid, void *arg);
+typedef void listener_accept_fn(int fd, uid_t uid, pid_t pid, void *arg);
 /* A connection of another user was turned away; not called for each of very many. */
 typedef void listener_refused_fn(uid_t uid, pid_t pid, void *arg);
 

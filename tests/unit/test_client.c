@@ -141,7 +141,7 @@ come(struct world *w, int i)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	w->fd[i] = fds[1];
-	w->client[i] = clients_accept(w->clients, (uint64_t)i + 1, fds[0], getpid());
+	w->client[i] = clients_accept(w->clients, (uint64_t)i + 1, fds[0], geteuid(), getpid());
 }
 
 static int

@@ -43,7 +43,7 @@ struct world {
 };
 
 static void
-on_accepted(int fd, pid_t pid, void *arg)
+on_accepted(int fd, uid_t uid NP_UNUSED, pid_t pid, void *arg)
 {
 	struct world *w = arg;
 

@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/paths.h"
 #include "base/process.h"
 #include "base/xalloc.h"
 
@@ -72,8 +71,8 @@ client_notify(struct client *client, const char *method, cJSON *params)
 	client_send(client, message_make_notification(method, params), NULL, 0);
 }
 
-void
-client_hello(struct client *client)
+static char *
+make_hello(void)
 {
 	static const char *const features[] = {
 	    "exec", "open", "status", "prompt", "window", "capture", "batch", "watch", "metrics", "config", "shell"};
@@ -83,7 +82,13 @@ client_hello(struct client *client)
 	cJSON_AddStringToObject(params, "broker", "netpulsed " NETPULSE_VERSION);
 	cJSON_AddNumberToObject(params, "pid", (double)getpid());
 	cJSON_AddItemToObject(params, "features", cJSON_CreateStringArray(features, (int)NP_COUNT(features)));
-	client_notify(client, "hello", params);
+	return message_make_notification("hello", params);
+}
+
+void
+client_hello(struct client *client)
+{
+	client_stream(client, client->all->hello, NULL, 0);
 }
 
 static void
@@ -204,6 +209,7 @@ clients_create(struct ev_loop *loop, const struct client_events *events, void *a
 	all->loop = loop;
 	all->events = events;
 	all->arg = arg;
+	all->hello = make_hello();
 	TAILQ_INIT(&all->list);
 	return all;
 }
@@ -211,14 +217,14 @@ clients_create(struct ev_loop *loop, const struct client_events *events, void *a
 void
 clients_destroy(struct clients *all)
 {
+	cJSON_free(all->hello);
 	free(all);
 }
 
 struct client *
-clients_accept(struct clients *all, uint64_t id, int fd, pid_t pid)
+clients_accept(struct clients *all, uint64_t id, int fd, uid_t uid, pid_t pid)
 {
 	struct client *client = xcalloc(1, sizeof(*client));
-	struct np_error err;
 
 	client->all = all;
 	client->since = clock_now();
@@ -226,8 +232,7 @@ clients_accept(struct clients *all, uint64_t id, int fd, pid_t pid)
 	TAILQ_INIT(&client->holds.list);
 	client->who.peer = id;
 	client->who.pid = pid;
-	if (paths_peer(fd, &client->who.uid, NULL, &err) == -1)
-		client->who.uid = geteuid(); /* the listener has judged it: ours, or root's and gone */
+	client->who.uid = uid;
 	client->peer = peer_create(all->loop, id, fd, pid, &peer_callbacks, client);
 	TAILQ_INSERT_TAIL(&all->list, client, link);
 	all->count++;

@@ -47,7 +47,7 @@ struct clients *clients_create(struct ev_loop *loop, const struct client_events 
 /* Nobody may be connected any more. */
 void clients_destroy(struct clients *all);
 /* Takes a connection over.  id: never used before. */
-struct client *clients_accept(struct clients *all, uint64_t id, int fd, pid_t pid);
+struct client *clients_accept(struct clients *all, uint64_t id, int fd, uid_t uid, pid_t pid);
 int clients_count(const struct clients *all);
 /* Whether less than `max` have a place of their own: who leaves, or was refused, takes no other's. */
 bool clients_have_place(const struct clients *all, int max);

@@ -38,6 +38,7 @@ struct clients {
 	int count;
 	const struct client_events *events;
 	void *arg;
+	char *hello; /* the same for all */
 };
 
 #endif

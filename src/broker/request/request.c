@@ -180,6 +180,7 @@ request_free(struct request *r)
 	r->broker->lines_bytes -= r->cli.text.len;
 	buf_wipe(&r->cli.text); /* configuration may hold secrets */
 	redact_unref(r->known);
+	r->broker->trim_due |= r->bytes_in + r->bytes_out >= REQUEST_LARGE;
 	free(r);
 }
 

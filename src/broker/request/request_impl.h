@@ -22,6 +22,7 @@
 #define BROKER_CONFIG_MAX (16u * 1024u * 1024u) /* bytes of the lines of one configuration */
 #define CONFIG_CLIENT_MAX (64u * 1024u * 1024u) /* of all of a client */
 #define CONFIG_SUM_MAX (256u * 1024u * 1024u)   /* and of all there are */
+#define REQUEST_LARGE (4u * 1024u * 1024u)      /* a transfer of so much leaves a heap with holes */
 #define REQUEST_TAIL_MAX (9u * 1024u * 1024u)   /* what a lost session may leave behind, see chan_events.done */
 #define REQUEST_UNREAD_MAX (8u * 1024u * 1024u) /* of one client, before nothing more is begun for it */
 
