@@ -45,8 +45,7 @@ struct broker {
 	struct clients *clients;
 	struct request_list requests;
 	struct request_list ended; /* freed at the end of the turn */
-	TAILQ_HEAD(, broker_sync) syncs;
-	TAILQ_HEAD(, broker_reload) reloads;
+	struct later_list syncs, reloads;
 	double reload_after;   /* not before, for clients: see verb_reload.c */
 	ev_timer reload_clock; /* wakes the loop then */
 	struct steer_rules rules;

@@ -14,6 +14,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/strings.h"
 #include "cli/cli.h"
 #include "secret/secret.h"
 
@@ -105,8 +106,8 @@ struct ask_label {
 
 /* What is not given is NULL, 0 or false. */
 struct ask_params {
-	char *device, **devices;
-	size_t devices_count;
+	char *device;
+	struct strings devices;
 	bool all;
 	uint64_t number; /* `session` or `id` */
 	bool now, wait;

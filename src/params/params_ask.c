@@ -7,7 +7,6 @@
 #include "base/xalloc.h"
 #include "params/params_impl.h"
 
-#define ASK_WORDS_MAX 10000
 #define ASK_LABEL_MAX 256
 #define ASK_PAGE_MAX 100000
 #define ASK_REMARK_MAX 159
@@ -16,36 +15,6 @@
 #define NUMBER_MAX 9007199254740992.0 /* 2^53: integers beyond it are not exact in JSON */
 
 /* ---- types of their own ---- */
-
-static int
-read_words(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
-{
-	static const char wanted[] = "an array of 1 to 10000 strings";
-	struct ask_params *p = base;
-	struct node_walk walk = {0};
-
-	if (node->kind != YAMLDOC_SEQUENCE || node_count(node) < 1 || node_count(node) > ASK_WORDS_MAX)
-		return params_bad(r->err, row->name, wanted);
-	p->devices = xcalloc(node_count(node), sizeof(p->devices[0]));
-	while (node_walk(node, &walk)) {
-		if (walk.item.kind != YAMLDOC_SCALAR || walk.item.style != NODE_QUOTED)
-			return params_bad(r->err, row->name, wanted);
-		p->devices[p->devices_count++] = xstrdup(walk.item.text);
-	}
-	return 0;
-}
-
-static void
-free_words(const struct schema_row *row NP_UNUSED, void *base)
-{
-	struct ask_params *p = base;
-
-	for (size_t i = 0; i < p->devices_count; i++)
-		free(p->devices[i]);
-	free(p->devices);
-}
-
-static const struct schema_kind words_kind = {"array of strings", read_words, NULL, free_words};
 
 static int
 read_labels(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
@@ -112,7 +81,7 @@ check_signal(const char *name, struct np_error *err)
 
 static const struct schema_row ask_rows[] = {
     {"device", SCHEMA_TEXT, AT(device), .where = SELECTS | ASK_WATCH | ASK_CONFIG_SHOW},
-    {"devices", SCHEMA_KIND, .kind = &words_kind, .where = SELECTS},
+    {"devices", SCHEMA_TEXTS, AT(devices), .where = SELECTS},
     {"all", SCHEMA_BOOL, AT(all), .where = SELECTS},
     {"session", SCHEMA_SIZE, AT(number), .min = 1, .max = NUMBER_MAX, .where = ASK_CLOSE},
     {"id", SCHEMA_SIZE, AT(number), .min = 1, .max = NUMBER_MAX, .flags = SCHEMA_REQUIRED, .where = ASK_KILL},

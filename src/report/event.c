@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "wire/json.h"
+
 void
 event_init(struct event *e, enum event_kind kind)
 {
@@ -20,43 +22,26 @@ event_init(struct event *e, enum event_kind kind)
 const char *
 event_name(enum event_kind kind)
 {
-	switch (kind) {
-	case EVENT_STATE:
-		return "state";
-	case EVENT_SESSION_UP:
-		return "session_up";
-	case EVENT_SESSION_DOWN:
-		return "session_down";
-	case EVENT_LOGIN_FAILED:
-		return "login_failed";
-	case EVENT_REQUEST_QUEUED:
-		return "request_queued";
-	case EVENT_REQUEST_STARTED:
-		return "request_started";
-	case EVENT_COMMAND_ENDED:
-		return "command_ended";
-	case EVENT_REQUEST_ENDED:
-		return "request_ended";
-	case EVENT_REFUSED:
-		return "refused";
-	case EVENT_RELOAD:
-		return "reload";
-	case EVENT_STEERING:
-		return "steering";
-	case EVENT_STARTED:
-		return "started";
-	case EVENT_STOPPING:
-		return "stopping";
-	case EVENT_WATCHING:
-		return "watching";
-	case EVENT_MISSED:
-		return "missed";
-	case EVENT_LOST:
-		return "lost";
-	case EVENT_KINDS:
-		break;
-	}
-	return "?";
+	static const char *const names[] = {
+	    [EVENT_STATE] = "state",
+	    [EVENT_SESSION_UP] = "session_up",
+	    [EVENT_SESSION_DOWN] = "session_down",
+	    [EVENT_LOGIN_FAILED] = "login_failed",
+	    [EVENT_REQUEST_QUEUED] = "request_queued",
+	    [EVENT_REQUEST_STARTED] = "request_started",
+	    [EVENT_COMMAND_ENDED] = "command_ended",
+	    [EVENT_REQUEST_ENDED] = "request_ended",
+	    [EVENT_REFUSED] = "refused",
+	    [EVENT_RELOAD] = "reload",
+	    [EVENT_STEERING] = "steering",
+	    [EVENT_STARTED] = "started",
+	    [EVENT_STOPPING] = "stopping",
+	    [EVENT_WATCHING] = "watching",
+	    [EVENT_MISSED] = "missed",
+	    [EVENT_LOST] = "lost",
+	};
+
+	return kind < EVENT_KINDS ? names[kind] : "?";
 }
 
 void
@@ -94,24 +79,18 @@ add_count(cJSON *o, const char *name, int64_t n)
 		cJSON_AddNumberToObject(o, name, (double)n);
 }
 
-static double
-tenths(double x)
-{
-	return (double)(long long)(x * 10 + 0.5) / 10;
-}
-
 static void
 add_ms(cJSON *o, const char *name, double seconds)
 {
 	if (seconds >= 0)
-		cJSON_AddNumberToObject(o, name, tenths(seconds * 1000));
+		cJSON_AddNumberToObject(o, name, json_tenths(seconds * 1000));
 }
 
 static void
 add_seconds(cJSON *o, const char *name, double seconds)
 {
 	if (seconds >= 0)
-		cJSON_AddNumberToObject(o, name, tenths(seconds));
+		cJSON_AddNumberToObject(o, name, json_tenths(seconds));
 }
 
 static void

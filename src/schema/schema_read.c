@@ -11,7 +11,7 @@
 #include "schema/schema.h"
 
 #define ROWS_MAX 64 /* of one table: a bit each */
-#define LIST_MAX 1000
+#define LIST_MAX 10000
 
 /* Words that people bring from other tools. */
 static const struct {

@@ -305,18 +305,6 @@ peer_create(struct ev_loop *loop, uint64_t id, int fd, pid_t pid, const struct p
 	return p;
 }
 
-uint64_t
-peer_id(const struct peer *p)
-{
-	return p->id;
-}
-
-pid_t
-peer_pid(const struct peer *p)
-{
-	return p->pid;
-}
-
 void
 peer_send(struct peer *p, const char *json, size_t json_size, const void *data, size_t data_size)
 {

@@ -40,8 +40,6 @@ struct peer_events {
 
 struct peer *peer_create(
     struct ev_loop *loop, uint64_t id, int fd, pid_t pid, const struct peer_events *events, void *arg) NP_MALLOC;
-uint64_t peer_id(const struct peer *p);
-pid_t peer_pid(const struct peer *p);
 
 /* Queues one frame.  Written in this turn when the socket takes it.  Silently dropped once the peer is closing. */
 void peer_send(struct peer *p, const char *json, size_t json_size, const void *data, size_t data_size);

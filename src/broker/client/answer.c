@@ -3,6 +3,9 @@
  */
 #include "broker/client/answer.h"
 
+#include <stdlib.h>
+
+#include "base/xalloc.h"
 #include "broker/client/client_impl.h"
 
 void
@@ -48,6 +51,17 @@ answer_error(struct answer *a, const struct np_error *err, const char *device)
 }
 
 void
+answer_cancel(struct answer *a)
+{
+	if (a->ops->cancel != NULL) {
+		a->ops->cancel(a);
+		return;
+	}
+	answer_cancelled(a, "cancelled by the client");
+	a->ops->left(a);
+}
+
+void
 answer_cancelled(struct answer *a, const char *text)
 {
 	struct np_error err;
@@ -75,4 +89,31 @@ answer_room(const struct client *client, struct np_error *err)
 		return 0;
 	return error_set(err, REASON_QUEUE_FULL,
 	    "%d answers are outstanding on this connection: read some before asking for more", client->bounded);
+}
+
+/* ---- those that are nothing else ---- */
+
+void
+later_end(struct later *l)
+{
+	TAILQ_REMOVE(l->list, l, entry);
+	free(l);
+}
+
+static void
+on_left(struct answer *a)
+{
+	later_end(NP_CONTAINER(a, struct later, answer));
+}
+
+void
+later_begin(struct later_list *list, struct client *client, const struct message_id *id, bool bounded)
+{
+	static const struct answer_ops ops[] = {
+	    {.kind = ANSWER_LATER, .left = on_left}, {.kind = ANSWER_LATER, .bounded = true, .left = on_left}};
+	struct later *l = xcalloc(1, sizeof(*l));
+
+	l->list = list;
+	answer_begin(&l->answer, client, id, &ops[bounded]);
+	TAILQ_INSERT_TAIL(list, l, entry);
 }

@@ -32,7 +32,8 @@ enum answer_kind {
 struct answer_ops {
 	enum answer_kind kind;
 	bool bounded; /* in no queue that has a limit: ANSWERS_BOUNDED_MAX of a client at once */
-	/* The client asks for the end: the answer is given, now or soon. */
+	/* The client asks for the end: the answer is given, now or soon.  NULL: it is given, and nobody waits any more.
+	 */
 	void (*cancel)(struct answer *a);
 	/* The client has gone: nobody waits any more.  The answer has left its list. */
 	void (*left)(struct answer *a);
@@ -54,11 +55,25 @@ void answer_end(struct answer *a);
 /* The answer (taken over), or the failure; then the end.  Dropped when nobody waits. */
 void answer_result(struct answer *a, cJSON *result);
 void answer_error(struct answer *a, const struct np_error *err, const char *device);
-/* "cancelled by the client", and the end. */
+/* Its client asks for the end. */
+void answer_cancel(struct answer *a);
+/* Cancelled, says text; and the end. */
 void answer_cancelled(struct answer *a, const char *text);
 /* What is in flight under this id, or NULL. */
 struct answer *answer_find(const struct client *client, const struct message_id *id);
 /* Whether one more bounded answer of this client may wait: 0, or -1 with err (queue_full). */
 int answer_room(const struct client *client, struct np_error *err) NP_MUST_CHECK;
+
+/* One that is nothing but an answer, among those that wait for the same. */
+struct later {
+	TAILQ_ENTRY(later) entry;
+	struct later_list *list;
+	struct answer answer;
+};
+TAILQ_HEAD(later_list, later);
+
+void later_begin(struct later_list *list, struct client *client, const struct message_id *id, bool bounded);
+/* It was answered. */
+void later_end(struct later *l);
 
 #endif

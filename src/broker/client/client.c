@@ -175,12 +175,12 @@ on_violated(struct peer *peer NP_UNUSED, const struct np_error *err, void *arg)
 }
 
 static void
-on_closed(struct peer *peer, void *arg)
+on_closed(struct peer *peer NP_UNUSED, void *arg)
 {
 	struct client *client = arg;
 	struct answer *a;
 
-	log_debug("peer", "client %llu left with %d requests", (unsigned long long)peer_id(peer),
+	log_debug("peer", "client %llu left with %d requests", (unsigned long long)client_id(client),
 	    client->counts[ANSWER_REQUEST]);
 	while ((a = TAILQ_FIRST(&client->answers)) != NULL) {
 		answer_end(a);

@@ -11,10 +11,10 @@ client_json(const struct client *client, double now)
 	cJSON *o = cJSON_CreateObject();
 	char program[128];
 
-	cJSON_AddNumberToObject(o, "id", (double)peer_id(client->peer));
-	cJSON_AddNumberToObject(o, "pid", (double)peer_pid(client->peer));
+	cJSON_AddNumberToObject(o, "id", (double)client->who.peer);
+	cJSON_AddNumberToObject(o, "pid", (double)client->who.pid);
 	cJSON_AddNumberToObject(o, "uid", (double)client->who.uid);
-	cJSON_AddStringToObject(o, "program", process_name(peer_pid(client->peer), program, sizeof(program)));
+	cJSON_AddStringToObject(o, "program", process_name(client->who.pid, program, sizeof(program)));
 	cJSON_AddNumberToObject(o, "age", json_tenths(now - client->since));
 	cJSON_AddNumberToObject(o, "requests", client->counts[ANSWER_REQUEST]);
 	cJSON_AddNumberToObject(o, "bytes_in", (double)peer_bytes_in(client->peer));

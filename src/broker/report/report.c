@@ -74,13 +74,14 @@ reports_last(const struct reports *events)
 void
 report_client(struct reports *events)
 {
-	metrics_client(events->metrics);
+	events->metrics->clients++;
 }
 
 void
 report_client_left(struct reports *events, const struct client *client)
 {
-	metrics_client_left(events->metrics, client_bytes_in(client), client_bytes_out(client));
+	events->metrics->client_in += client_bytes_in(client);
+	events->metrics->client_out += client_bytes_out(client);
 }
 
 void

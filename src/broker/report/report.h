@@ -106,7 +106,5 @@ struct broker_metrics *metrics_create(struct ev_loop *loop);
 void metrics_destroy(struct broker_metrics *m);
 void metrics_event(struct broker_metrics *m, const struct event *e);
 void metrics_rtt(struct broker_metrics *m, double rtt);
-void metrics_client(struct broker_metrics *m);
-void metrics_client_left(struct broker_metrics *m, uint64_t in, uint64_t out);
 
 #endif

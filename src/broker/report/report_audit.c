@@ -94,32 +94,17 @@ audit_command(const struct reports *events, const char *command, size_t size, co
 
 /* ---- records ---- */
 
+#define KIND(kind) (1u << (kind))
+/* And EVENT_REQUEST_ENDED where no command of it has told it. */
+#define RECORDED                                                                                                       \
+	(KIND(EVENT_SESSION_UP) | KIND(EVENT_SESSION_DOWN) | KIND(EVENT_LOGIN_FAILED) | KIND(EVENT_COMMAND_ENDED) |    \
+	    KIND(EVENT_REFUSED) | KIND(EVENT_RELOAD) | KIND(EVENT_STEERING) | KIND(EVENT_STARTED) |                    \
+	    KIND(EVENT_STOPPING))
+
 static bool
 is_recorded(const struct event *e)
 {
-	switch (e->kind) {
-	case EVENT_SESSION_UP:
-	case EVENT_SESSION_DOWN:
-	case EVENT_LOGIN_FAILED:
-	case EVENT_COMMAND_ENDED:
-	case EVENT_REFUSED:
-	case EVENT_RELOAD:
-	case EVENT_STEERING:
-	case EVENT_STARTED:
-	case EVENT_STOPPING:
-		return true;
-	case EVENT_REQUEST_ENDED:
-		return e->untold; /* else its commands have told it */
-	case EVENT_STATE:
-	case EVENT_REQUEST_QUEUED:
-	case EVENT_REQUEST_STARTED:
-	case EVENT_WATCHING:
-	case EVENT_MISSED:
-	case EVENT_LOST:
-	case EVENT_KINDS:
-		break;
-	}
-	return false;
+	return (RECORDED & KIND(e->kind)) != 0 || (e->kind == EVENT_REQUEST_ENDED && e->untold);
 }
 
 void

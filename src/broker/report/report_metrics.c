@@ -23,43 +23,15 @@ static const double login_bounds[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 static const double rtt_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5};
 static const double turn_bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1};
 
-const char *
-metrics_outcome_name(enum metrics_outcome outcome)
-{
-	switch (outcome) {
-	case METRICS_SUCCEEDED:
-		return "succeeded";
-	case METRICS_NONZERO:
-		return "nonzero";
-	case METRICS_ERROR:
-		return "error";
-	case METRICS_NOT_RUN:
-		return "not_run";
-	case METRICS_OUTCOMES:
-		break;
-	}
-	return "?";
-}
-
-const char *
-metrics_kind_name(enum metrics_kind kind)
-{
-	switch (kind) {
-	case METRICS_EXEC:
-		return "exec";
-	case METRICS_SHELL:
-		return "shell";
-	case METRICS_SUBSYSTEM:
-		return "subsystem";
-	case METRICS_CONFIG:
-		return "config";
-	case METRICS_OPEN:
-		return "open";
-	case METRICS_KINDS:
-		break;
-	}
-	return "?";
-}
+const char *const metrics_outcome_names[METRICS_OUTCOMES] = {[METRICS_SUCCEEDED] = "succeeded",
+    [METRICS_NONZERO] = "nonzero",
+    [METRICS_ERROR] = "error",
+    [METRICS_NOT_RUN] = "not_run"};
+const char *const metrics_kind_names[METRICS_KINDS] = {[METRICS_EXEC] = "exec",
+    [METRICS_SHELL] = "shell",
+    [METRICS_SUBSYSTEM] = "subsystem",
+    [METRICS_CONFIG] = "config",
+    [METRICS_OPEN] = "open"};
 
 /* ---- events ---- */
 
@@ -84,7 +56,7 @@ count_command(struct broker_metrics *m, const struct event *e)
 		m->commands[METRICS_NONZERO]++;
 	if (e->queue >= 0)
 		histogram_add(&m->queue, e->queue);
-	if (e->duration >= 0 && strcmp(e->what, metrics_kind_name(METRICS_SHELL)) != 0) /* a person's time */
+	if (e->duration >= 0 && strcmp(e->what, metrics_kind_names[METRICS_SHELL]) != 0) /* a person's time */
 		histogram_add(&m->command, e->duration);
 }
 
@@ -92,7 +64,7 @@ static void
 count_request(struct broker_metrics *m, const struct event *e)
 {
 	for (int kind = 0; kind < METRICS_KINDS; kind++)
-		if (strcmp(e->what, metrics_kind_name((enum metrics_kind)kind)) == 0)
+		if (strcmp(e->what, metrics_kind_names[kind]) == 0)
 			m->requests[kind]++;
 	if (reason_of(e) != REASON_NONE)
 		m->request_failures[reason_of(e)]++;
@@ -163,19 +135,6 @@ void
 metrics_rtt(struct broker_metrics *m, double rtt)
 {
 	histogram_add(&m->rtt, rtt);
-}
-
-void
-metrics_client(struct broker_metrics *m)
-{
-	m->clients++;
-}
-
-void
-metrics_client_left(struct broker_metrics *m, uint64_t in, uint64_t out)
-{
-	m->client_in += in;
-	m->client_out += out;
 }
 
 /* ---- turns of the loop ---- */

@@ -40,8 +40,7 @@ struct broker_metrics {
 };
 
 /* Words for the enums, as labels have them. */
-const char *metrics_outcome_name(enum metrics_outcome outcome);
-const char *metrics_kind_name(enum metrics_kind kind);
+extern const char *const metrics_outcome_names[METRICS_OUTCOMES], *const metrics_kind_names[METRICS_KINDS];
 
 /* ---- verb_metrics_device.c ---- */
 

@@ -114,24 +114,13 @@ of_answer(struct answer *a)
 }
 
 static void
-watch_free(struct broker_watch *w)
+on_left(struct answer *a)
 {
+	struct broker_watch *w = of_answer(a);
+
 	TAILQ_REMOVE(&w->events->watches, w, link);
 	free(w->device);
 	free(w);
-}
-
-static void
-on_cancel(struct answer *a)
-{
-	answer_cancelled(a, "cancelled by the client");
-	watch_free(of_answer(a));
-}
-
-static void
-on_left(struct answer *a)
-{
-	watch_free(of_answer(a));
 }
 
 /* The client has read: it is told what it missed. */
@@ -144,8 +133,7 @@ on_drained(struct answer *a)
 		send_missed(w);
 }
 
-static const struct answer_ops watch_answer = {
-    .kind = ANSWER_WATCH, .cancel = on_cancel, .left = on_left, .drained = on_drained};
+static const struct answer_ops watch_answer = {.kind = ANSWER_WATCH, .left = on_left, .drained = on_drained};
 
 int
 report_watch(struct reports *events, struct client *client, const struct message_id *id, const char *device,

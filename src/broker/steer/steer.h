@@ -15,6 +15,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/strings.h"
 
 struct config;
 
@@ -25,8 +26,7 @@ struct config;
 /* The devices that a request names.  Names are sorted, none is there twice; also with `all` they are all there. */
 struct selection {
 	bool all;
-	char **names;
-	size_t count;
+	struct strings names;
 	int patterns; /* read so far */
 };
 
@@ -71,8 +71,6 @@ struct steer_rule steer_rules_about(const struct steer_rules *rules, const char 
 bool steer_rules_know(const struct steer_rules *rules, const char *name);
 /* Whether any device is draining. */
 bool steer_rules_drain(const struct steer_rules *rules);
-
-/* ---- steer_json.c ---- */
 
 /* Adds what was said about the device of that name (other: its second one, or NULL). */
 void steer_json_add(cJSON *o, const struct steer_rules *rules, const char *name, const char *other);

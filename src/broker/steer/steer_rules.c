@@ -144,16 +144,14 @@ compare_names(const void *a, const void *b)
 void
 selection_finish(struct selection *s)
 {
-	for (size_t i = 0; i < s->count; i++)
-		free(s->names[i]);
-	free(s->names);
+	strings_finish(&s->names);
 	memset(s, 0, sizeof(*s));
 }
 
 bool
 selection_has_name(const struct selection *s, const char *name)
 {
-	return s->count > 0 && bsearch(&name, s->names, s->count, sizeof(s->names[0]), compare_names) != NULL;
+	return s->names.n > 0 && bsearch(&name, s->names.v, s->names.n, sizeof(s->names.v[0]), compare_names) != NULL;
 }
 
 /* Takes back what was said about one, as far as `what` says something; whether nothing is left. */
@@ -209,9 +207,9 @@ steer_rules_say(
 {
 	int changed = 0;
 
-	for (size_t i = 0; i < s->count; i++) {
-		char *device = config_device_of_user(config, s->names[i]);
-		struct steer_rule before = steer_rules_about(rules, s->names[i], device), now = before;
+	for (size_t i = 0; i < s->names.n; i++) {
+		char *device = config_device_of_user(config, s->names.v[i]);
+		struct steer_rule before = steer_rules_about(rules, s->names.v[i], device), now = before;
 
 		overlay(&now, what);
 		changed += !same(&before, &now);
@@ -220,7 +218,21 @@ steer_rules_say(
 	take_back_exceptions(rules, s, what);
 	if (s->all)
 		overlay(&rules->all, what);
-	for (size_t i = 0; i < s->count && !s->all; i++)
-		say_about(rules, s->names[i], config_device_of_user(config, s->names[i]), what);
+	for (size_t i = 0; i < s->names.n && !s->all; i++)
+		say_about(rules, s->names.v[i], config_device_of_user(config, s->names.v[i]), what);
 	return changed;
+}
+
+void
+steer_json_add(cJSON *o, const struct steer_rules *rules, const char *name, const char *other)
+{
+	struct steer_rule about = steer_rules_about(rules, name, other);
+
+	cJSON_AddBoolToObject(o, "paused", about.pause == PAUSE_ON);
+	cJSON_AddBoolToObject(o, "draining", about.door == DOOR_DRAINING);
+	cJSON_AddBoolToObject(o, "disabled", about.door == DOOR_SHUT);
+	if (about.text[0] != '\0')
+		cJSON_AddStringToObject(o, "text", about.text);
+	else
+		cJSON_AddNullToObject(o, "text");
 }

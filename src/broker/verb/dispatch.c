@@ -79,7 +79,7 @@ notify_answer(struct answer *a, const struct notification *n, const struct note_
 	struct request *r = request_of_answer(a);
 
 	if (n->run == NULL)
-		a->ops->cancel(a);
+		answer_cancel(a);
 	else if (r != NULL)
 		return n->run(r, p, frame, err);
 	else if (frame->data_size > 0)

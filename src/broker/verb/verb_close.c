@@ -101,8 +101,8 @@ close_devices(const struct call *c, struct np_error *err)
 		return -1;
 	if (s.all)
 		report_steered(b->events, c->client, close_word(c), NULL, 0, 0, NULL);
-	for (size_t i = 0; i < s.count && !s.all; i++)
-		report_steered(b->events, c->client, close_word(c), s.names[i], 0, 0, NULL);
+	for (size_t i = 0; i < s.names.n && !s.all; i++)
+		report_steered(b->events, c->client, close_word(c), s.names.v[i], 0, 0, NULL);
 	result = closed(close_selected(b, &s, c->params.now));
 	if (c->params.wait)
 		broker_wait_for(c, &s, false, result);

@@ -199,7 +199,7 @@ put_requests(struct openmetrics *o, struct broker *b)
 	openmetrics_labelled(o, "state", "running", b->requests_count - b->requests_queued);
 	openmetrics_family(o, "netpulse_requests", OPENMETRICS_COUNTER, NULL, "Requests that were answered, by kind.");
 	for (int kind = 0; kind < METRICS_KINDS; kind++)
-		openmetrics_labelled(o, "kind", metrics_kind_name((enum metrics_kind)kind), (double)m->requests[kind]);
+		openmetrics_labelled(o, "kind", metrics_kind_names[kind], (double)m->requests[kind]);
 	by_reason(o, "netpulse_request_failures", "Requests that were answered by an error, by reason.",
 	    m->request_failures, REASON_RESOLVE_FAILED, REASON_CANCELLED);
 	by_reason(o, "netpulse_refusals", "Requests and clients that were turned away, by reason.", m->refusals,
@@ -212,8 +212,7 @@ put_requests(struct openmetrics *o, struct broker *b)
 	    "Time that requests waited for a session, without the time that it took to make one.", &m->queue);
 	openmetrics_family(o, "netpulse_commands", OPENMETRICS_COUNTER, NULL, "Commands that have ended.");
 	for (int outcome = 0; outcome < METRICS_OUTCOMES; outcome++)
-		openmetrics_labelled(
-		    o, "outcome", metrics_outcome_name((enum metrics_outcome)outcome), (double)m->commands[outcome]);
+		openmetrics_labelled(o, "outcome", metrics_outcome_names[outcome], (double)m->commands[outcome]);
 	histogram(o, "netpulse_command_seconds", "Time that commands took on their devices; without login shells.",
 	    &m->command);
 }

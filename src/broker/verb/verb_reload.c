@@ -2,43 +2,12 @@
  * The verb `reload`.  At once, unless one was carried out just now: it is costly, and who asks again and again must not
  * keep the others waiting.  Those that come meanwhile are one, and have one answer.
  */
-#include <stdlib.h>
-
 #include "base/clock.h"
-#include "base/xalloc.h"
 #include "broker/broker_impl.h"
 #include "wire/json.h"
 
 #define RELOADS_PER_CLIENT 4096
 #define RELOAD_SHARE 10 /* of the time that passes, reloads asked for by clients take one part in so many */
-
-struct broker_reload {
-	TAILQ_ENTRY(broker_reload) link;
-	struct broker *broker;
-	struct answer answer;
-};
-
-static void
-reload_free(struct broker_reload *reload)
-{
-	TAILQ_REMOVE(&reload->broker->reloads, reload, link);
-	free(reload);
-}
-
-static void
-on_left(struct answer *a)
-{
-	reload_free(NP_CONTAINER(a, struct broker_reload, answer));
-}
-
-static void
-on_cancel(struct answer *a)
-{
-	answer_cancelled(a, "cancelled by the client");
-	on_left(a);
-}
-
-static const struct answer_ops reload_answer = {.kind = ANSWER_LATER, .cancel = on_cancel, .left = on_left};
 
 static cJSON *
 reloaded(const struct broker *b, int changed)
@@ -55,7 +24,7 @@ static void
 answer_all(struct broker *b, int rc, int changed, const struct np_error *err)
 {
 	const struct message m = {.method = (char *)(uintptr_t) "reload"};
-	struct broker_reload *reload;
+	struct later *reload;
 
 	while ((reload = TAILQ_FIRST(&b->reloads)) != NULL) {
 		if (rc == 0)
@@ -64,7 +33,7 @@ answer_all(struct broker *b, int rc, int changed, const struct np_error *err)
 			report_refused(b->events, reload->answer.client, &m, err);
 			answer_error(&reload->answer, err, NULL);
 		}
-		reload_free(reload);
+		later_end(reload);
 	}
 }
 
@@ -92,16 +61,11 @@ broker_reloads_due(struct broker *b)
 int
 verb_reload(const struct call *c, struct np_error *err)
 {
-	struct broker_reload *reload;
-
 	if (client_answers(c->client, ANSWER_LATER) >= RELOADS_PER_CLIENT)
 		return error_set(err, REASON_QUEUE_FULL, "%d answers are outstanding on this connection: read some",
 		    RELOADS_PER_CLIENT);
 	report_steered(c->broker->events, c->client, "reload", NULL, 0, 0, NULL);
-	reload = xcalloc(1, sizeof(*reload));
-	reload->broker = c->broker;
-	answer_begin(&reload->answer, c->client, c->id, &reload_answer);
-	TAILQ_INSERT_TAIL(&c->broker->reloads, reload, link);
+	later_begin(&c->broker->reloads, c->client, c->id, false);
 	broker_reloads_due(c->broker);
 	return 0;
 }

@@ -19,21 +19,14 @@ struct in_use {
 };
 
 static void
-add_name(struct selection *s, const char *name)
-{
-	s->names = xreallocarray(s->names, s->count + 1, sizeof(s->names[0]));
-	s->names[s->count++] = xstrdup(name);
-}
-
-static void
 add_all(const struct broker *b, struct selection *s)
 {
 	const struct device *dev;
 
 	for (size_t i = 0; i < b->config->devices_count; i++)
-		add_name(s, b->config->devices[i]->name);
+		strings_add(&s->names, b->config->devices[i]->name);
 	for (dev = device_next(b->devices, NULL); dev != NULL; dev = device_next(b->devices, dev))
-		add_name(s, device_settings(dev)->name);
+		strings_add(&s->names, device_settings(dev)->name);
 }
 
 static int
@@ -86,20 +79,21 @@ unknown(const struct broker *b, const char *word, struct np_error *err)
 	return -1;
 }
 
+/* Each once. */
 static void
-sort_names(struct selection *s)
+sort_names(struct strings *names)
 {
 	size_t kept = 0;
 
-	if (s->count > 1)
-		qsort(s->names, s->count, sizeof(s->names[0]), compare_names);
-	for (size_t i = 0; i < s->count; i++) {
-		if (kept > 0 && strcmp(s->names[kept - 1], s->names[i]) == 0)
-			free(s->names[i]);
+	if (names->n > 1)
+		qsort(names->v, names->n, sizeof(names->v[0]), compare_names);
+	for (size_t i = 0; i < names->n; i++) {
+		if (kept > 0 && strcmp(names->v[kept - 1], names->v[i]) == 0)
+			free(names->v[i]);
 		else
-			s->names[kept++] = s->names[i];
+			names->v[kept++] = names->v[i];
 	}
-	s->count = kept;
+	names->n = kept;
 }
 
 /* A name comes before a pattern: hosts may be written [::1]:22. */
@@ -110,7 +104,7 @@ add_word(const struct broker *b, const struct in_use *u, const char *word, struc
 	int rc = 0;
 
 	if (is_known(b, u, word)) {
-		add_name(s, word);
+		strings_add(&s->names, word);
 		return 0;
 	}
 	if (strpbrk(word, "@,*?[") == NULL)
@@ -121,19 +115,19 @@ add_word(const struct broker *b, const struct in_use *u, const char *word, struc
 	rc = devlist_expand(b->config, word, &list, err);
 	for (size_t i = 0; rc == 0 && i < list.names.n; i++) {
 		if (is_known(b, u, list.names.v[i]))
-			add_name(s, list.names.v[i]);
+			strings_add(&s->names, list.names.v[i]);
 		else
 			rc = unknown(b, list.names.v[i], err);
 	}
 	devlist_finish(&list);
-	sort_names(s); /* patterns may mean the same many times */
+	sort_names(&s->names); /* patterns may mean the same many times */
 	return rc;
 }
 
 bool
 selection_is_asked(const struct ask_params *p)
 {
-	return p->device != NULL || p->devices_count > 0 || p->all;
+	return p->device != NULL || p->devices.n > 0 || p->all;
 }
 
 int
@@ -143,23 +137,23 @@ selection_read(const struct broker *b, const struct ask_params *p, struct select
 	int rc = 0;
 
 	*s = (struct selection){.all = p->all};
-	if ((p->device != NULL) + (p->devices_count > 0) + p->all != 1)
+	if ((p->device != NULL) + (p->devices.n > 0) + p->all != 1)
 		return error_set(err, REASON_INVALID_PARAMS, "give one of `device`, `devices` and `all`");
 	if (s->all) {
 		add_all(b, s);
-		sort_names(s);
+		sort_names(&s->names);
 		return 0;
 	}
 	u = look_around(b);
 	if (p->device != NULL)
 		rc = add_word(b, &u, p->device, s, err);
-	for (size_t i = 0; i < p->devices_count && rc == 0; i++)
-		rc = add_word(b, &u, p->devices[i], s, err);
+	for (size_t i = 0; i < p->devices.n && rc == 0; i++)
+		rc = add_word(b, &u, p->devices.v[i], s, err);
 	free(u.names);
 	if (rc == -1)
 		selection_finish(s);
 	else
-		sort_names(s);
+		sort_names(&s->names);
 	return rc;
 }
 

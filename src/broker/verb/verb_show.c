@@ -53,15 +53,7 @@ on_left(struct answer *a)
 	job_cancel(&show->broker->jobs, &show->job, REASON_CANCELLED, "nobody waits for it");
 }
 
-static void
-on_cancel(struct answer *a)
-{
-	answer_cancelled(a, "cancelled by the client");
-	on_left(a);
-}
-
-static const struct answer_ops show_answer = {
-    .kind = ANSWER_LATER, .bounded = true, .cancel = on_cancel, .left = on_left};
+static const struct answer_ops show_answer = {.kind = ANSWER_LATER, .bounded = true, .left = on_left};
 
 static void
 on_done(struct job *job, struct connect_result *result)

@@ -132,12 +132,12 @@ note_order(struct broker *b, struct client *client, const struct order *o, const
 
 	if (s->all)
 		report_steered(b->events, client, o->verb, NULL, 0, 0, text);
-	for (size_t i = 0; i < s->count && !s->all; i++)
-		report_steered(b->events, client, o->verb, s->names[i], 0, 0, text);
+	for (size_t i = 0; i < s->names.n && !s->all; i++)
+		report_steered(b->events, client, o->verb, s->names.v[i], 0, 0, text);
 	if (s->all)
 		log_info("broker", "%s: all devices%s%s", o->verb, what->text[0] != '\0' ? ": " : "", what->text);
-	for (size_t i = 0; i < s->count && !s->all; i++)
-		log_info("pool", "%s: %s by the operator%s%s", text_vis_into(shown, sizeof(shown), s->names[i]),
+	for (size_t i = 0; i < s->names.n && !s->all; i++)
+		log_info("pool", "%s: %s by the operator%s%s", text_vis_into(shown, sizeof(shown), s->names.v[i]),
 		    o->verb, what->text[0] != '\0' ? ": " : "", what->text);
 }
 
@@ -150,7 +150,7 @@ carry_out(const struct call *c, const struct order *o, struct selection *s, cons
 	note_order(b, c->client, o, s, what);
 	int changed = o->reconnects ? 0 : steer_rules_say(&b->rules, b->config, s, what);
 	int sessions = steer_pools(b, o, s, c->params.agent_socket);
-	cJSON_AddNumberToObject(result, "devices", (double)s->count);
+	cJSON_AddNumberToObject(result, "devices", (double)s->names.n);
 	if (!o->reconnects)
 		cJSON_AddNumberToObject(result, "changed", changed);
 	if (o->drains != NULL)

@@ -86,46 +86,12 @@ verb_watch(const struct call *c, struct np_error *err)
 
 /* ---- sync ---- */
 
-struct broker_sync {
-	TAILQ_ENTRY(broker_sync) link;
-	struct broker *broker;
-	struct answer answer;
-};
-
-static void
-sync_free(struct broker_sync *sync)
-{
-	TAILQ_REMOVE(&sync->broker->syncs, sync, link);
-	free(sync);
-}
-
-static void
-on_sync_left(struct answer *a)
-{
-	sync_free(NP_CONTAINER(a, struct broker_sync, answer));
-}
-
-static void
-on_sync_cancelled(struct answer *a)
-{
-	answer_cancelled(a, "cancelled by the client");
-	on_sync_left(a);
-}
-
-static const struct answer_ops sync_answer = {
-    .kind = ANSWER_LATER, .bounded = true, .cancel = on_sync_cancelled, .left = on_sync_left};
-
 static int
 verb_sync(const struct call *c, struct np_error *err)
 {
-	struct broker_sync *sync;
-
 	if (answer_room(c->client, err) == -1)
 		return -1;
-	sync = xcalloc(1, sizeof(*sync));
-	sync->broker = c->broker;
-	answer_begin(&sync->answer, c->client, c->id, &sync_answer);
-	TAILQ_INSERT_TAIL(&c->broker->syncs, sync, link);
+	later_begin(&c->broker->syncs, c->client, c->id, true);
 	return 0;
 }
 
@@ -154,13 +120,13 @@ anything_closing(struct broker *b)
 void
 broker_syncs_answer(struct broker *b)
 {
-	struct broker_sync *sync;
+	struct later *sync;
 
 	if (anything_closing(b))
 		return;
 	while ((sync = TAILQ_FIRST(&b->syncs)) != NULL) {
 		answer_result(&sync->answer, cJSON_CreateObject());
-		sync_free(sync);
+		later_end(sync);
 	}
 }
 
