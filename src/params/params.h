@@ -124,11 +124,13 @@ struct ask_params {
 
 /* What a client notifies. */
 enum note_kind {
-	NOTE_PLAIN = 1 << 0,
-	NOTE_SIGNAL = 1 << 1,
-	NOTE_RESIZE = 1 << 2,
-	NOTE_ANSWER = 1 << 3,
-	NOTE_CREDIT = 1 << 4
+	NOTE_STDIN = 1 << 0,
+	NOTE_EOF = 1 << 1,
+	NOTE_CANCEL = 1 << 2,
+	NOTE_SIGNAL = 1 << 3,
+	NOTE_RESIZE = 1 << 4,
+	NOTE_ANSWER = 1 << 5,
+	NOTE_CREDIT = 1 << 6
 };
 
 struct note_params {

@@ -101,10 +101,9 @@ const struct schema_table ask_table = {SCHEMA_TABLE(SCHEMA_PARAMS, NULL, ask_row
 
 #undef AT
 #define AT(member) .offset = offsetof(struct note_params, member), .flags = SCHEMA_REQUIRED
-#define ALL (NOTE_PLAIN | NOTE_SIGNAL | NOTE_RESIZE | NOTE_ANSWER | NOTE_CREDIT)
 
 static const struct schema_row note_rows[] = {
-    {"id", SCHEMA_APART, .flags = SCHEMA_REQUIRED, .where = ALL},
+    {"id", SCHEMA_APART, .flags = SCHEMA_REQUIRED, .where = ~0u},
     {"name", SCHEMA_TEXT, AT(name), .check = check_signal, .where = NOTE_SIGNAL},
     {"cols", SCHEMA_INT, AT(cols), .max = SIZE_CELLS_MAX, .where = NOTE_RESIZE},
     {"rows", SCHEMA_INT, AT(rows), .max = SIZE_CELLS_MAX, .where = NOTE_RESIZE},

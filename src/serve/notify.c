@@ -188,13 +188,22 @@ notify_is_wanted(const struct notify *n)
 	return n->fd >= 0;
 }
 
+static void NP_PRINTF(2, 3) notify_state(struct notify *n, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (n->fd < 0)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(n->state, sizeof(n->state), fmt, ap);
+	va_end(ap);
+	notify_push(n);
+}
+
 void
 notify_ready(struct notify *n)
 {
-	if (n->fd < 0)
-		return;
-	snprintf(n->state, sizeof(n->state), "READY=1");
-	notify_push(n);
+	notify_state(n, "READY=1");
 }
 
 void
@@ -202,22 +211,16 @@ notify_reloading(struct notify *n)
 {
 	struct timespec ts;
 
-	if (n->fd < 0)
-		return;
 	/* The manager compares it with the time of its own request, to tell this reload from an earlier one. */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	snprintf(n->state, sizeof(n->state), "RELOADING=1\nMONOTONIC_USEC=%llu",
+	notify_state(n, "RELOADING=1\nMONOTONIC_USEC=%llu",
 	    (unsigned long long)ts.tv_sec * 1000000 + (unsigned long long)ts.tv_nsec / 1000);
-	notify_push(n);
 }
 
 void
 notify_stopping(struct notify *n)
 {
-	if (n->fd < 0)
-		return;
-	snprintf(n->state, sizeof(n->state), "STOPPING=1");
-	notify_push(n);
+	notify_state(n, "STOPPING=1");
 }
 
 void

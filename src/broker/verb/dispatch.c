@@ -12,76 +12,58 @@
 /* ---- notifications: a wrong one is answered as a stream that exceeds its credit is, for nobody else could tell ----
  */
 
-static int
-note_stdin(struct request *r, const struct note_params *p NP_UNUSED, const struct frame *frame, struct np_error *err)
-{
-	return request_stdin(r, frame->data, frame->data_size, err);
-}
-
-static int
-note_eof(struct request *r, const struct note_params *p NP_UNUSED, const struct frame *frame NP_UNUSED,
-    struct np_error *err NP_UNUSED)
-{
-	request_eof(r);
-	return 0;
-}
-
-static int
-note_signal(
-    struct request *r, const struct note_params *p, const struct frame *frame NP_UNUSED, struct np_error *err NP_UNUSED)
-{
-	request_signal(r, p->name);
-	return 0;
-}
-
-static int
-note_resize(
-    struct request *r, const struct note_params *p, const struct frame *frame NP_UNUSED, struct np_error *err NP_UNUSED)
-{
-	request_resize(r, p->cols, p->rows);
-	return 0;
-}
-
-static int
-note_answer(
-    struct request *r, const struct note_params *p, const struct frame *frame NP_UNUSED, struct np_error *err NP_UNUSED)
-{
-	request_answer_prompt(r, p->number, p->value);
-	return 0;
-}
-
-static int
-note_credit(
-    struct request *r, const struct note_params *p, const struct frame *frame NP_UNUSED, struct np_error *err NP_UNUSED)
-{
-	request_credit(r, p->number);
-	return 0;
-}
-
-struct notification {
+static const struct notification {
 	const char *name;
-	unsigned params; /* enum note_kind */
-	bool data;       /* carries some */
-	int (*run)(struct request *r, const struct note_params *p, const struct frame *frame, struct np_error *err);
-};
-
-static const struct notification notifications[] = {
-    {"stdin", NOTE_PLAIN, true, note_stdin}, {"eof", NOTE_PLAIN, false, note_eof},
-    {"signal", NOTE_SIGNAL, false, note_signal}, {"resize", NOTE_RESIZE, false, note_resize},
-    {"answer", NOTE_ANSWER, false, note_answer}, {"credit", NOTE_CREDIT, false, note_credit},
-    {"cancel", NOTE_PLAIN, false, NULL}, /* of anything that is in flight */
+	enum note_kind kind; /* which params it has */
+} notifications[] = {
+    {"stdin", NOTE_STDIN},
+    {"eof", NOTE_EOF},
+    {"cancel", NOTE_CANCEL},
+    {"signal", NOTE_SIGNAL},
+    {"resize", NOTE_RESIZE},
+    {"answer", NOTE_ANSWER},
+    {"credit", NOTE_CREDIT},
 };
 
 static int
-notify_answer(struct answer *a, const struct notification *n, const struct note_params *p, const struct frame *frame,
+notify_request(struct request *r, enum note_kind kind, const struct note_params *p, const struct frame *frame,
     struct np_error *err)
+{
+	switch (kind) {
+	case NOTE_STDIN:
+		return request_stdin(r, frame->data, frame->data_size, err);
+	case NOTE_EOF:
+		request_eof(r);
+		break;
+	case NOTE_SIGNAL:
+		request_signal(r, p->name);
+		break;
+	case NOTE_RESIZE:
+		request_resize(r, p->cols, p->rows);
+		break;
+	case NOTE_ANSWER:
+		request_answer_prompt(r, p->number, p->value);
+		break;
+	case NOTE_CREDIT:
+		request_credit(r, p->number);
+		break;
+	case NOTE_CANCEL:
+		break; /* of any answer */
+	}
+	return 0;
+}
+
+/* Watches and what is answered later have only an end; input is too much for them as any byte beyond a credit is. */
+static int
+notify_answer(
+    struct answer *a, enum note_kind kind, const struct note_params *p, const struct frame *frame, struct np_error *err)
 {
 	struct request *r = request_of_answer(a);
 
-	if (n->run == NULL)
+	if (kind == NOTE_CANCEL)
 		answer_cancel(a);
 	else if (r != NULL)
-		return n->run(r, p, frame, err);
+		return notify_request(r, kind, p, frame, err);
 	else if (frame->data_size > 0)
 		return error_set(err, REASON_INVALID_REQUEST, "what this id asked for has no standard input");
 	return 0;
@@ -89,7 +71,7 @@ notify_answer(struct answer *a, const struct notification *n, const struct note_
 
 /* Those for what has just ended are ignored: the client could not know.  But they are judged as any other. */
 static int
-notify(struct client *client, const struct notification *n, const struct message *m, const struct frame *frame,
+notify(struct client *client, enum note_kind kind, const struct message *m, const struct frame *frame,
     struct np_error *err)
 {
 	struct note_params p = {NULL};
@@ -97,13 +79,13 @@ notify(struct client *client, const struct notification *n, const struct message
 	struct answer *a;
 	int rc;
 
-	if (frame->data_size > 0 && !n->data)
+	if (frame->data_size > 0 && kind != NOTE_STDIN)
 		return error_set(err, REASON_INVALID_REQUEST, "it carries no data");
-	rc = params_read(&note_table, n->params, m->params, &p, err);
+	rc = params_read(&note_table, kind, m->params, &p, err);
 	if (rc == 0 && !message_id_from_json(cJSON_GetObjectItemCaseSensitive(m->params, "id"), &id))
 		rc = error_set(err, REASON_INVALID_PARAMS, "`id` must be that of a request");
 	if (rc == 0 && (a = answer_find(client, &id)) != NULL)
-		rc = notify_answer(a, n, &p, frame, err);
+		rc = notify_answer(a, kind, &p, frame, err);
 	schema_free(&note_table, &p);
 	return rc;
 }
@@ -117,7 +99,7 @@ dispatch_notification(struct client *client, const struct message *m, const stru
 	for (size_t i = 0; i < NP_COUNT(notifications); i++) {
 		if (strcmp(m->method, notifications[i].name) != 0)
 			continue;
-		if (notify(client, &notifications[i], m, frame, &err) == -1) {
+		if (notify(client, notifications[i].kind, m, frame, &err) == -1) {
 			error_prefix(&err, "notification `%s`", m->method);
 			client_violated(client, &err);
 		}

@@ -288,59 +288,64 @@ asks_for(const struct broker *b, const struct client *client, const struct selec
 	return false;
 }
 
+/* Sections come in this order, each by numbers that grow. */
+static bool
+is_due(const struct page *p, char section, uint64_t id)
+{
+	static const char order[] = "dprf";
+	const char *from = p->from.section != '\0' ? strchr(order, p->from.section) : order;
+	const char *mine = strchr(order, section);
+
+	return mine > from || (mine == from && id > p->from.at[0]);
+}
+
+/* False when the page is full. */
+static bool
+add_item(struct page *p, char section, uint64_t id, cJSON *item)
+{
+	if (p->full || !page_has_room(p)) {
+		cJSON_Delete(item);
+		return false;
+	}
+	page_add(p, p->list, item);
+	p->items++;
+	p->last = (struct cursor){section, {id}};
+	return true;
+}
+
 static void
 add_peers(struct page *p, struct broker *b, const struct selection *s)
 {
-	unsigned long after = p->from.section == 'p' ? p->from.at[0] : 0;
 	struct client *client = NULL;
 
 	p->list = cJSON_AddArrayToObject(p->result, "peers");
 	while ((client = clients_next(b->clients, client)) != NULL) {
-		if (p->from.section == 'r' || p->from.section == 'f' || client_id(client) <= after ||
-		    (s != NULL && !asks_for(b, client, s)))
+		if (!is_due(p, 'p', client_id(client)) || (s != NULL && !asks_for(b, client, s)))
 			continue;
-		if (p->full || !page_has_room(p))
+		if (!add_item(p, 'p', client_id(client), client_json(client, p->now)))
 			return;
-		page_add(p, p->list, client_json(client, p->now));
-		p->items++;
-		p->last = (struct cursor){'p', {client_id(client)}};
 	}
 }
 
+/* Ways through jump hosts stand among them, as what makes a session of their device busy. */
 static void
 add_requests(struct page *p, struct broker *b, const struct selection *s)
 {
-	unsigned long after = p->from.section == 'r' ? p->from.at[0] : 0;
 	const struct request *r;
+	const struct forward *f;
 
 	p->list = cJSON_AddArrayToObject(p->result, "requests");
 	for (r = request_next(b, NULL); r != NULL; r = request_next(b, r)) {
-		if (p->from.section == 'f' || request_id(r) <= after ||
-		    (s != NULL && !selection_has(s, request_dev(r))))
+		if (!is_due(p, 'r', request_id(r)) || (s != NULL && !selection_has(s, request_dev(r))))
 			continue;
-		if (p->full || !page_has_room(p))
+		if (!add_item(p, 'r', request_id(r), request_json(r, p->now)))
 			return;
-		page_add(p, p->list, request_json(r, p->now));
-		p->items++;
-		p->last = (struct cursor){'r', {request_id(r)}};
 	}
-}
-
-/* They stand among the requests, as what makes a session of their device busy. */
-static void
-add_forwards(struct page *p, struct broker *b, const struct selection *s)
-{
-	unsigned long after = p->from.section == 'f' ? p->from.at[0] : 0;
-	const struct forward *f;
-
 	for (f = forward_next(b->devices, NULL); f != NULL; f = forward_next(b->devices, f)) {
-		if (forward_id(f) <= after || (s != NULL && !selection_has(s, forward_device(f))))
+		if (!is_due(p, 'f', forward_id(f)) || (s != NULL && !selection_has(s, forward_device(f))))
 			continue;
-		if (p->full || !page_has_room(p))
+		if (!add_item(p, 'f', forward_id(f), forward_json(f, p->now)))
 			return;
-		page_add(p, p->list, forward_json(f, p->now));
-		p->items++;
-		p->last = (struct cursor){'f', {forward_id(f)}};
 	}
 }
 
@@ -358,7 +363,6 @@ make_page(struct page *p, struct broker *b, const struct selection *s)
 	if (!p->brief) {
 		add_peers(p, b, s);
 		add_requests(p, b, s);
-		add_forwards(p, b, s);
 	}
 	if (p->full) {
 		cursor_print(&p->last, next, sizeof(next));
