@@ -293,24 +293,26 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	return b;
 }
 
+static void
+on_stranger(uid_t uid, pid_t pid, void *arg)
+{
+	report_stranger(((struct broker *)arg)->events, uid, pid);
+}
+
+static const struct listener_events listener_callbacks = {.accepted = on_accept, .refused = on_stranger};
+
 int
 broker_listen(struct broker *b, struct np_error *err)
 {
-	b->listener = listener_create(b->loop, b->options.socket_path, on_accept, b, err);
-	if (b->listener == NULL)
-		return -1;
-	listener_tell_refused(b->listener, report_stranger, b->events);
-	return 0;
+	b->listener = listener_create(b->loop, b->options.socket_path, &listener_callbacks, b, err);
+	return b->listener != NULL ? 0 : -1;
 }
 
 int
 broker_listen_fd(struct broker *b, int fd, struct np_error *err)
 {
-	b->listener = listener_adopt(b->loop, fd, on_accept, b, err);
-	if (b->listener == NULL)
-		return -1;
-	listener_tell_refused(b->listener, report_stranger, b->events);
-	return 0;
+	b->listener = listener_adopt(b->loop, fd, &listener_callbacks, b, err);
+	return b->listener != NULL ? 0 : -1;
 }
 
 const char *

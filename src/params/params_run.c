@@ -144,59 +144,52 @@ const struct schema_kind params_env_kind = {"object of up to 256 strings", read_
 
 /* ---- answers ---- */
 
-struct answer_words {
-	char *match;
-	struct secret *text;
-};
+static int
+read_match(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	struct cli_answer *answer = base;
+
+	if (schema_check_text(r, row, node) == -1)
+		return -1;
+	answer->match = pattern_create(node->text, PATTERN_ANYWHERE, r->err);
+	if (answer->match != NULL)
+		return 0;
+	r->err->reason = REASON_INVALID_PARAMS;
+	return -1;
+}
+
+static void
+free_match(const struct schema_row *row NP_UNUSED, void *base)
+{
+	pattern_destroy(((struct cli_answer *)base)->match);
+}
+
+static const struct schema_kind match_kind = {"string", read_match, NULL, free_match};
 
 static const struct schema_row answer_rows[] = {
-    {"match", SCHEMA_TEXT, .offset = offsetof(struct answer_words, match)},
-    {"answer", SCHEMA_HIDDEN, .offset = offsetof(struct answer_words, text), .flags = SCHEMA_SECRET},
+    {"match", SCHEMA_KIND, .kind = &match_kind, .flags = SCHEMA_REQUIRED},
+    {"answer", SCHEMA_HIDDEN, .offset = offsetof(struct cli_answer, text), .flags = SCHEMA_SECRET | SCHEMA_REQUIRED},
 };
 static const struct schema_table answer_table = {SCHEMA_TABLE(SCHEMA_PARAMS, NULL, answer_rows)};
 
 static int
-add_answer(struct exec_params *p, const struct answer_words *words, struct np_error *err)
-{
-	struct cli_answer *answer = &p->cli.answers[p->cli.answers_count++];
-
-	answer->match = pattern_create(words->match, PATTERN_ANYWHERE, err);
-	if (answer->match == NULL) {
-		error_prefix(err, "answers");
-		err->reason = REASON_INVALID_PARAMS;
-		return -1;
-	}
-	answer->text = secret_ref(words->text);
-	return 0;
-}
-
-static int
-read_answer(const struct schema_reader *r, const struct node *node, struct exec_params *p)
-{
-	const struct schema_reader inner = {.table = &answer_table, .err = r->err};
-	struct answer_words words = {NULL, NULL};
-	int rc = node->kind == YAMLDOC_MAPPING ? schema_read(&inner, node, &words) : 0;
-
-	if (rc == 0 && (words.match == NULL || words.text == NULL))
-		rc = params_bad(r->err, "answers", "a list of objects with `match` and `answer`, both strings");
-	if (rc == 0)
-		rc = add_answer(p, &words, r->err);
-	schema_free(&answer_table, &words);
-	return rc;
-}
-
-static int
 read_answers(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
+	static const char wanted[] = "a list of at most 100 objects with `match` and `answer`";
 	struct exec_params *p = base;
 	struct node_walk walk = {0};
 
 	if (node->kind != YAMLDOC_SEQUENCE || node_count(node) > PARAMS_ANSWERS_MAX)
-		return params_bad(r->err, row->name, "a list of at most 100 objects with `match` and `answer`");
+		return params_bad(r->err, row->name, wanted);
 	p->cli.answers = xcalloc(node_count(node) + 1, sizeof(p->cli.answers[0]));
 	while (node_walk(node, &walk)) {
-		if (read_answer(r, &walk.item, p) == -1)
+		if (walk.item.kind != YAMLDOC_MAPPING)
+			return params_bad(r->err, row->name, wanted);
+		if (params_read(&answer_table, 0, walk.item.json, &p->cli.answers[p->cli.answers_count++], r->err) ==
+		    -1) {
+			error_prefix(r->err, "answers");
 			return -1;
+		}
 	}
 	return 0;
 }
@@ -206,10 +199,8 @@ free_answers(const struct schema_row *row NP_UNUSED, void *base)
 {
 	struct exec_params *p = base;
 
-	for (size_t i = 0; i < p->cli.answers_count; i++) {
-		pattern_destroy(p->cli.answers[i].match);
-		secret_unref(p->cli.answers[i].text);
-	}
+	for (size_t i = 0; i < p->cli.answers_count; i++)
+		schema_free(&answer_table, &p->cli.answers[i]);
 	free(p->cli.answers);
 }
 

@@ -29,9 +29,7 @@
 
 struct listener {
 	struct ev_loop *loop;
-	listener_accept_fn *accepted;
-	listener_refused_fn *refused; /* or NULL */
-	void *refused_arg;
+	const struct listener_events *events;
 	void *arg;
 	struct sockfile socket;
 	int spare_fd;       /* given up when descriptors run out, to tell a client so */
@@ -98,14 +96,14 @@ listener_admit(struct listener *l, int fd)
 		return;
 	}
 	if (uid == geteuid() || uid == 0) {
-		l->accepted(fd, uid, pid, l->arg);
+		l->events->accepted(fd, uid, pid, l->arg);
 		return;
 	}
 	if (listener_may_log(l, left_out, sizeof(left_out))) {
 		log_warning(
 		    "listener", "connection of uid %lu (pid %ld) refused%s", (unsigned long)uid, (long)pid, left_out);
-		if (l->refused != NULL)
-			l->refused(uid, pid, l->refused_arg);
+		if (l->events->refused != NULL)
+			l->events->refused(uid, pid, l->arg);
 	}
 	error_set(&err, REASON_DENIED, "this broker belongs to uid %lu: you are uid %lu", (unsigned long)geteuid(),
 	    (unsigned long)uid);
@@ -263,12 +261,12 @@ listener_on_name_changed(struct ev_loop *loop NP_UNUSED, ev_stat *w, int revents
 /* ---- life ---- */
 
 static struct listener *
-listener_alloc(struct ev_loop *loop, const struct sockfile *socket, listener_accept_fn *accepted, void *arg)
+listener_alloc(struct ev_loop *loop, const struct sockfile *socket, const struct listener_events *events, void *arg)
 {
 	struct listener *l = xcalloc(1, sizeof(*l));
 
 	l->loop = loop;
-	l->accepted = accepted;
+	l->events = events;
 	l->arg = arg;
 	l->socket = *socket;
 	l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -283,14 +281,15 @@ listener_alloc(struct ev_loop *loop, const struct sockfile *socket, listener_acc
 }
 
 struct listener *
-listener_create(struct ev_loop *loop, const char *path, listener_accept_fn *accepted, void *arg, struct np_error *err)
+listener_create(
+    struct ev_loop *loop, const char *path, const struct listener_events *events, void *arg, struct np_error *err)
 {
 	struct sockfile socket;
 	struct listener *l;
 
 	if (sockfile_init(&socket, path, err) < 0 || sockfile_open(&socket, err) < 0)
 		return NULL;
-	l = listener_alloc(loop, &socket, accepted, arg);
+	l = listener_alloc(loop, &socket, events, arg);
 	listener_start(l);
 	ev_stat_start(loop, &l->watch);
 	return l;
@@ -321,7 +320,7 @@ adopt_check(int fd, struct sockaddr_un *sun, struct np_error *err)
 }
 
 struct listener *
-listener_adopt(struct ev_loop *loop, int fd, listener_accept_fn *accepted, void *arg, struct np_error *err)
+listener_adopt(struct ev_loop *loop, int fd, const struct listener_events *events, void *arg, struct np_error *err)
 {
 	struct sockfile socket = {.fd = fd, .lock_fd = -1};
 	struct sockaddr_un sun;
@@ -333,16 +332,9 @@ listener_adopt(struct ev_loop *loop, int fd, listener_accept_fn *accepted, void 
 	if (sun.sun_path[0] == '\0')
 		sun.sun_path[0] = '@';
 	memcpy(socket.path, sun.sun_path, sizeof(socket.path) - 1);
-	l = listener_alloc(loop, &socket, accepted, arg);
+	l = listener_alloc(loop, &socket, events, arg);
 	listener_start(l);
 	return l;
-}
-
-void
-listener_tell_refused(struct listener *l, listener_refused_fn *refused, void *arg)
-{
-	l->refused = refused;
-	l->refused_arg = arg;
 }
 
 void

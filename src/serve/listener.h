@@ -15,10 +15,12 @@
 
 struct listener;
 
-/* A connection of a process of our own uid was accepted; the callee owns fd (non-blocking, CLOEXEC). */
-typedef void listener_accept_fn(int fd, uid_t uid, pid_t pid, void *arg);
-/* A connection of another user was turned away; not called for each of very many. */
-typedef void listener_refused_fn(uid_t uid, pid_t pid, void *arg);
+struct listener_events {
+	/* A connection of a process of our own uid was accepted; the callee owns fd (non-blocking, CLOEXEC). */
+	void (*accepted)(int fd, uid_t uid, pid_t pid, void *arg);
+	/* A connection of another user was turned away; not called for each of very many.  May be NULL. */
+	void (*refused)(uid_t uid, pid_t pid, void *arg);
+};
 
 /*
  * Listens at path: takes PATH.lock (held for life), judges the directory, removes a stale socket only when connecting
@@ -26,13 +28,11 @@ typedef void listener_refused_fn(uid_t uid, pid_t pid, void *arg);
  * removes later is made again.  NULL with err: denied (directory), connect_failed ("another broker (pid N) serves
  * ..."), internal.
  */
-struct listener *listener_create(struct ev_loop *loop, const char *path, listener_accept_fn *accepted, void *arg,
-    struct np_error *err) NP_MUST_CHECK;
+struct listener *listener_create(struct ev_loop *loop, const char *path, const struct listener_events *events,
+    void *arg, struct np_error *err) NP_MUST_CHECK;
 /* Serves a socket that the service manager has made (LISTEN_FDS); it is never unlinked by us. */
 struct listener *listener_adopt(
-    struct ev_loop *loop, int fd, listener_accept_fn *accepted, void *arg, struct np_error *err) NP_MUST_CHECK;
-/* From now on tells of those who are turned away, with the arg of accepted. */
-void listener_tell_refused(struct listener *l, listener_refused_fn *refused, void *arg);
+    struct ev_loop *loop, int fd, const struct listener_events *events, void *arg, struct np_error *err) NP_MUST_CHECK;
 /* Stops accepting and removes the socket from the file system (when it is still ours); connected peers live on. */
 void listener_stop(struct listener *l);
 /*

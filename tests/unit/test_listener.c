@@ -55,6 +55,8 @@ on_accepted(int fd, uid_t uid NP_UNUSED, pid_t pid, void *arg)
 		listener_stop(w->listener);
 }
 
+static const struct listener_events events = {.accepted = on_accepted};
+
 static void
 remove_tree(const char *dir)
 {
@@ -99,7 +101,7 @@ teardown(void **state)
 static struct listener *
 create(struct world *w, struct np_error *err)
 {
-	return listener_create(w->loop, w->path, on_accepted, w, err);
+	return listener_create(w->loop, w->path, &events, w, err);
 }
 
 static void
@@ -392,10 +394,10 @@ test_impossible_paths_are_named(void **state)
 
 	memset(path, 'x', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
-	assert_null(listener_create(w->loop, path, on_accepted, w, &err));
+	assert_null(listener_create(w->loop, path, &events, w, &err));
 	assert_non_null(strstr(err.text, "107 bytes"));
-	assert_null(listener_create(w->loop, "", on_accepted, w, &err));
-	assert_null(listener_create(w->loop, "/tmp/", on_accepted, w, &err));
+	assert_null(listener_create(w->loop, "", &events, w, &err));
+	assert_null(listener_create(w->loop, "/tmp/", &events, w, &err));
 	assert_int_equal(err.reason, REASON_INVALID_PARAMS);
 }
 
@@ -651,7 +653,7 @@ adopt(struct world *w, const char *path)
 	struct np_error err;
 	int fd = bind_path(path, SOCK_STREAM, true);
 
-	w->listener = listener_adopt(w->loop, fd, on_accepted, w, &err);
+	w->listener = listener_adopt(w->loop, fd, &events, w, &err);
 	assert_non_null(w->listener);
 }
 
@@ -678,22 +680,22 @@ test_descriptors_that_cannot_be_served_are_named(void **state)
 
 	make_run_dir(w);
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	assert_null(listener_adopt(w->loop, fd, on_accepted, w, &err));
+	assert_null(listener_adopt(w->loop, fd, &events, w, &err));
 	close(fd);
 
 	fd = bind_path(w->path, SOCK_DGRAM, false);
-	assert_null(listener_adopt(w->loop, fd, on_accepted, w, &err));
+	assert_null(listener_adopt(w->loop, fd, &events, w, &err));
 	assert_non_null(strstr(err.text, "stream"));
 	close(fd);
 
 	unlink(w->path);
 	fd = bind_path(w->path, SOCK_STREAM, false);
-	assert_null(listener_adopt(w->loop, fd, on_accepted, w, &err));
+	assert_null(listener_adopt(w->loop, fd, &events, w, &err));
 	assert_non_null(strstr(err.text, "listen"));
 	close(fd);
 
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_null(listener_adopt(w->loop, fd, on_accepted, w, &err));
+	assert_null(listener_adopt(w->loop, fd, &events, w, &err));
 	assert_non_null(strstr(err.text, "Unix"));
 	close(fd);
 }

@@ -67,7 +67,7 @@ test_bad_params_are_refused_and_named(void **state NP_UNUSED)
 	    {"{\"device\":\"r1\",\"save\":true}", "unknown param `save`"},
 	    {"{\"device\":\"r1\",\"timeout\":1e300}", "not `1e+300`"},
 	    {"{\"device\":\"r1\",\"answers\":{}}", "`answers`"},
-	    {"{\"device\":\"r1\",\"answers\":[{\"match\":\"x\"}]}", "`answers`"},
+	    {"{\"device\":\"r1\",\"answers\":[{\"match\":\"x\"}]}", "answers: `answer` is missing"},
 	    {"{\"device\":\"r1\",\"answers\":[{\"match\":\"(\",\"answer\":\"y\"}]}", "answers: "},
 	    {"{\"device\":\"r1\",\"answers\":[{\"match\":\"x\",\"answer\":\"y\",\"anser\":\"z\"}]}", "`anser`"},
 	};

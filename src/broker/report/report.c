@@ -92,9 +92,8 @@ report_name_program(struct reports *events, struct client *client)
 }
 
 void
-report_stranger(uid_t uid, pid_t pid, void *arg)
+report_stranger(struct reports *events, uid_t uid, pid_t pid)
 {
-	struct reports *events = arg;
 	struct event_who who = {.pid = pid, .uid = uid};
 	struct np_error err;
 	struct event e;

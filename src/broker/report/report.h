@@ -59,8 +59,8 @@ void report_name_program(struct reports *events, struct client *client);
 /* One more has come. */
 void report_client(struct reports *events);
 void report_client_left(struct reports *events, const struct client *client);
-/* A process of another user knocked; arg: struct reports. */
-void report_stranger(uid_t uid, pid_t pid, void *arg);
+/* A process of another user knocked. */
+void report_stranger(struct reports *events, uid_t uid, pid_t pid);
 /* m NULL: the client was turned away, or its message could not be read. */
 void report_refused(struct reports *events, struct client *client, const struct message *m, const struct np_error *err);
 
