@@ -414,6 +414,34 @@ test_the_params_of_requests(void **state)
 	free(page);
 }
 
+/* What is asked of the broker itself and what is notified is told in sentences: each name is in one. */
+static void
+test_what_is_asked_and_notified_is_told(void **state)
+{
+	const struct {
+		const char *begin;
+		const struct schema_table *table;
+	} parts[] = {{".Sh REQUESTS", &ask_table}, {".Sh NOTIFICATIONS OF THE CLIENT", &note_table}};
+	char *page = read_file("man/netpulse-protocol.7");
+	(void)state;
+
+	for (size_t i = 0; i < NP_COUNT(parts); i++) {
+		char *part = part_of(page, parts[i].begin, "\n.Sh ");
+
+		for (size_t k = 0; k < parts[i].table->count; k++) {
+			const char *name = parts[i].table->rows[k].name, *at = part;
+			size_t n = strlen(name);
+
+			while ((at = strstr(at, name)) != NULL && (at[-1] != ' ' || (at[n] != ' ' && at[n] != '\n')))
+				at++;
+			if (at == NULL)
+				fail_msg("netpulse-protocol(7), %s: no `%s`", parts[i].begin, name);
+		}
+		free(part);
+	}
+	free(page);
+}
+
 /* --- what npexec knows of keys --- */
 
 static bool
@@ -501,6 +529,7 @@ main(void)
 	    cmocka_unit_test(test_the_page_of_the_configuration),
 	    cmocka_unit_test(test_the_page_of_platforms),
 	    cmocka_unit_test(test_the_params_of_requests),
+	    cmocka_unit_test(test_what_is_asked_and_notified_is_told),
 	    cmocka_unit_test(test_npexec_knows_which_keys_are_paths_and_secrets),
 	    cmocka_unit_test(test_the_completion_offers_every_key),
 	};
