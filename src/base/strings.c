@@ -50,6 +50,13 @@ strings_has(const struct strings *s, const char *text)
 	return false;
 }
 
+void
+strings_add_new(struct strings *s, const char *text)
+{
+	if (!strings_has(s, text))
+		strings_add(s, text);
+}
+
 bool
 strings_equal(const struct strings *a, const struct strings *b)
 {

@@ -14,6 +14,8 @@ struct strings {
 
 /* Adds a copy. */
 void strings_add(struct strings *s, const char *text);
+/* The same unless it is there already. */
+void strings_add_new(struct strings *s, const char *text);
 void strings_addf(struct strings *s, const char *fmt, ...) NP_PRINTF(2, 3);
 /* Adds a text that the list owns from now on; NULL is none. */
 void strings_take(struct strings *s, char *text);

@@ -11,13 +11,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/text.h"
-#include "login/wake.h"
+#include "login/hooks.h"
 #include "base/xalloc.h"
-
-/* Message numbers of draft-miller-ssh-agent section 6.1. */
-#define AGENTC_REQUEST_IDENTITIES 11
-#define AGENT_IDENTITIES_ANSWER 12
 
 /* As many as libssh takes. */
 #define KEYS_MAX 1024
@@ -102,70 +97,61 @@ agent_connect(const char *path, double deadline, int cancel_fd, struct np_error 
 	return fd;
 }
 
+/* Moves exactly n bytes, out of `out` or, where that is NULL, into `in`. */
 static int
-send_all(int fd, const uint8_t *p, size_t n, double deadline, int cancel_fd, struct np_error *err)
+transfer(int fd, const uint8_t *out, uint8_t *in, size_t n, double deadline, int cancel_fd, struct np_error *err)
 {
-	ssize_t sent;
+	size_t at = 0;
 
-	while (n > 0) {
-		sent = send(fd, p, n, MSG_NOSIGNAL);
-		if (sent > 0) {
-			p += sent;
-			n -= (size_t)sent;
-		} else if (errno == EAGAIN) {
-			if (wait_for(fd, POLLOUT, deadline, cancel_fd, err) == -1)
-				return -1;
-		} else if (errno != EINTR) {
-			return error_set_errno(err, REASON_CONNECT_FAILED, "writing to the agent");
-		}
-	}
-	return 0;
-}
+	while (at < n) {
+		ssize_t moved = out != NULL ? send(fd, out + at, n - at, MSG_NOSIGNAL | MSG_DONTWAIT)
+					    : recv(fd, in + at, n - at, MSG_DONTWAIT);
 
-static int
-receive_all(int fd, uint8_t *p, size_t n, double deadline, int cancel_fd, struct np_error *err)
-{
-	ssize_t got;
-
-	while (n > 0) {
-		got = recv(fd, p, n, 0);
-		if (got > 0) {
-			p += got;
-			n -= (size_t)got;
-		} else if (got == 0) {
+		if (moved > 0) {
+			at += (size_t)moved;
+		} else if (moved == 0) {
 			return error_set(err, REASON_CONNECT_FAILED, "the agent closed the connection");
 		} else if (errno == EAGAIN) {
-			if (wait_for(fd, POLLIN, deadline, cancel_fd, err) == -1)
+			if (wait_for(fd, out != NULL ? POLLOUT : POLLIN, deadline, cancel_fd, err) == -1)
 				return -1;
 		} else if (errno != EINTR) {
-			return error_set_errno(err, REASON_CONNECT_FAILED, "reading from the agent");
+			return error_set_errno(
+			    err, REASON_CONNECT_FAILED, "%s the agent", out != NULL ? "writing to" : "reading from");
 		}
 	}
 	return 0;
 }
 
 int
-agent_talk(int fd, const struct buf *message, struct buf *reply, double deadline, int cancel_fd, struct np_error *err)
+agent_send(int fd, const struct buf *message, double deadline, int cancel_fd, struct np_error *err)
 {
-	uint8_t length[4] = {(uint8_t)(message->len >> 24), (uint8_t)(message->len >> 16), (uint8_t)(message->len >> 8),
-	    (uint8_t)message->len};
-	const uint8_t *p = length;
-	size_t left = sizeof(length);
-	uint32_t size = 0;
-	uint8_t *room;
+	struct buf out;
+	int rc;
 
-	if (send_all(fd, length, sizeof(length), deadline, cancel_fd, err) == -1 ||
-	    send_all(fd, buf_head(message), message->len, deadline, cancel_fd, err) == -1 ||
-	    receive_all(fd, length, sizeof(length), deadline, cancel_fd, err) == -1)
+	buf_init(&out, AGENT_MESSAGE_MAX + 4);
+	if (keyblob_put_string(&out, buf_head(message), message->len))
+		rc = transfer(fd, buf_head(&out), NULL, out.len, deadline, cancel_fd, err);
+	else
+		rc = error_set(err, REASON_INTERNAL, "a message to the agent is too long");
+	buf_free(&out);
+	return rc;
+}
+
+int
+agent_receive(int fd, struct buf *message, double deadline, int cancel_fd, struct np_error *err)
+{
+	uint8_t length[4], *room;
+	struct keyblob left = {length, sizeof(length)};
+	uint32_t size = 0;
+
+	if (transfer(fd, NULL, length, sizeof(length), deadline, cancel_fd, err) == -1)
 		return -1;
-	if (!keyblob_get_u32(&p, &left, &size) || size == 0 || size > AGENT_MESSAGE_MAX)
-		return error_set(err, REASON_CONNECT_FAILED, "the agent's answer has an impossible size (%u)", size);
-	room = buf_reserve(reply, size);
+	room = keyblob_get_u32(&left, &size) && size > 0 ? buf_reserve(message, size) : NULL;
 	if (room == NULL)
-		return error_set(err, REASON_CONNECT_FAILED, "the agent's answer is too long (%u bytes)", size);
-	if (receive_all(fd, room, size, deadline, cancel_fd, err) == -1)
+		return error_set(err, REASON_CONNECT_FAILED, "the agent's answer has an impossible size (%u)", size);
+	if (transfer(fd, NULL, room, size, deadline, cancel_fd, err) == -1)
 		return -1;
-	buf_commit(reply, size);
+	buf_commit(message, size);
 	return 0;
 }
 
@@ -180,28 +166,24 @@ hash_bytes(const uint8_t *p, size_t n)
 	return h != 0 ? h : 1;
 }
 
-static int
-parse_list(const uint8_t *p, size_t left, struct agent_keys *keys)
+static bool
+parse_list(struct keyblob left, struct agent_keys *keys)
 {
-	const uint8_t *blob, *comment;
-	size_t blob_size, comment_size;
+	struct keyblob blob, comment;
 	uint32_t count;
 
-	if (left < 1 || *p != AGENT_IDENTITIES_ANSWER)
-		return -1;
-	p++;
-	left--;
-	if (!keyblob_get_u32(&p, &left, &count) || count > KEYS_MAX)
-		return -1;
+	if (left.size < 1 || *left.data != AGENT_IDENTITIES_ANSWER)
+		return false;
+	left = (struct keyblob){left.data + 1, left.size - 1};
+	if (!keyblob_get_u32(&left, &count) || count > KEYS_MAX)
+		return false;
 	keys->v = xcalloc(count + 1, sizeof(keys->v[0]));
 	for (; keys->n < count; keys->n++) {
-		if (!keyblob_get_string(&p, &left, &blob, &blob_size) ||
-		    !keyblob_get_string(&p, &left, &comment, &comment_size))
-			return -1;
-		keys->v[keys->n].blob = keyblob_copy(blob, blob_size);
-		keys->v[keys->n].comment = text_vis(comment, comment_size, false);
+		if (!keyblob_get_string(&left, &blob) || !keyblob_get_string(&left, &comment))
+			return false;
+		keys->v[keys->n] = keyblob_copy(blob.data, blob.size);
 	}
-	return 0;
+	return true;
 }
 
 int
@@ -216,12 +198,13 @@ agent_list(int fd, double deadline, int cancel_fd, struct agent_keys *keys, stru
 	buf_init(&reply, AGENT_MESSAGE_MAX);
 	rc = buf_append(&message, &request, 1);
 	if (rc == 0)
-		rc = agent_talk(fd, &message, &reply, deadline, cancel_fd, err);
+		rc = agent_send(fd, &message, deadline, cancel_fd, err);
+	if (rc == 0)
+		rc = agent_receive(fd, &reply, deadline, cancel_fd, err);
 	if (rc == 0) {
 		keys->hash = hash_bytes(buf_head(&reply), reply.len);
-		rc = parse_list(buf_head(&reply), reply.len, keys);
-		if (rc == -1)
-			error_set(err, REASON_CONNECT_FAILED, "the agent's list of keys makes no sense");
+		if (!parse_list((struct keyblob){buf_head(&reply), reply.len}, keys))
+			rc = error_set(err, REASON_CONNECT_FAILED, "the agent's list of keys makes no sense");
 	}
 	if (rc == -1)
 		agent_keys_finish(keys);
@@ -233,35 +216,36 @@ agent_list(int fd, double deadline, int cancel_fd, struct agent_keys *keys, stru
 void
 agent_keys_finish(struct agent_keys *keys)
 {
-	size_t i;
-
-	for (i = 0; i < keys->n; i++) {
-		keyblob_finish(&keys->v[i].blob);
-		free(keys->v[i].comment);
-	}
+	for (size_t i = 0; i < keys->n; i++)
+		keyblob_finish(&keys->v[i]);
 	free(keys->v);
-	keys->v = NULL;
-	keys->n = 0;
+	*keys = (struct agent_keys){.v = NULL};
+}
+
+int
+agent_open(const char *path, double deadline, int cancel_fd, struct agent_keys *keys, struct np_error *err)
+{
+	int fd = agent_connect(path, deadline, cancel_fd, err);
+
+	if (fd != -1 && agent_list(fd, deadline, cancel_fd, keys, err) == -1) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
 }
 
 uint64_t
 agent_keys_hash(const struct target *target, const char *client_socket, double seconds, int cancel_fd)
 {
 	char *path = agent_choose_path(target, client_socket);
-	double deadline = clock_now() + seconds;
 	struct agent_keys keys;
 	struct np_error ignored;
 	uint64_t hash = 0;
-	int fd;
+	int fd = path != NULL ? agent_open(path, clock_now() + seconds, cancel_fd, &keys, &ignored) : -1;
 
-	if (path == NULL)
-		return 0;
-	fd = agent_connect(path, deadline, cancel_fd, &ignored);
 	if (fd != -1) {
-		if (agent_list(fd, deadline, cancel_fd, &keys, &ignored) == 0) {
-			hash = keys.hash;
-			agent_keys_finish(&keys);
-		}
+		hash = keys.hash;
+		agent_keys_finish(&keys);
 		close(fd);
 	}
 	free(path);

@@ -1,5 +1,5 @@
 /* Authentication: the order of methods and the words for its end; see auth.h. */
-#include "login/auth.h"
+#include "login/dial.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -9,11 +9,9 @@
 #include <string.h>
 
 #include "login/auth_impl.h"
-#include "login/handshake.h"
 #include "base/clock.h"
-#include "base/net.h"
 #include "base/text.h"
-#include "login/wake.h"
+#include "login/hooks.h"
 #include "base/xalloc.h"
 
 /* More rounds of partial success than any server asks for. */
@@ -89,7 +87,6 @@ int
 auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key)
 {
 	const struct dial_hooks *hooks = a->hooks;
-	struct pollfd p = {.fd = a->made->fd};
 	double left;
 	int rc;
 
@@ -107,26 +104,16 @@ auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key
 			return rc;
 		if (!ssh_is_connected(a->made->ssh) || has_complaint(a))
 			return SSH_AUTH_ERROR;
-		p.events = POLLIN;
-		if ((ssh_get_poll_flags(a->made->ssh) & SSH_WRITE_PENDING) != 0)
-			p.events |= POLLOUT;
-		net_quickack(p.fd);
-		poll(&p, 1, wake_poll_ms(clock_now() + left));
+		libssh_wait(a->made->ssh, a->made->fd, left);
 	}
 }
 
-static void append_text(char *text, size_t size, const char *fmt, va_list ap) NP_PRINTF(3, 0);
-
 static void
-append_text(char *text, size_t size, const char *fmt, va_list ap)
+append_text(char *text, size_t size, const char *more)
 {
 	size_t used = strlen(text);
 
-	if (used > 0 && used + 3 < size) {
-		memcpy(text + used, ", ", 3);
-		used += 2;
-	}
-	vsnprintf(text + used, size - used, fmt, ap);
+	snprintf(text + used, size - used, "%s%s", used > 0 && used + 3 < size ? ", " : "", more);
 }
 
 /* The method that was tried last was not the one. */
@@ -145,11 +132,9 @@ auth_note_tried(struct auth *a, const char *fmt, ...)
 
 	tell_refused(a);
 	va_start(ap, fmt);
-	append_text(a->tried, sizeof(a->tried), fmt, ap);
-	va_end(ap);
-	va_start(ap, fmt);
 	vsnprintf(a->trying, sizeof(a->trying), fmt, ap);
 	va_end(ap);
+	append_text(a->tried, sizeof(a->tried), a->trying);
 }
 
 void
@@ -158,11 +143,9 @@ auth_note_success(struct auth *a, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	append_text(a->method_text, sizeof(a->method_text), fmt, ap);
-	va_end(ap);
-	va_start(ap, fmt);
 	vsnprintf(a->trying, sizeof(a->trying), fmt, ap);
 	va_end(ap);
+	append_text(a->method_text, sizeof(a->method_text), a->trying);
 	hooks_step(a->hooks, "authentication", STEP_OK, "%s: accepted", a->trying);
 	a->trying[0] = '\0';
 }
@@ -429,7 +412,6 @@ auth_run(const struct attempt *attempt, struct sshdialled *made, const struct di
 	    .err = err,
 	    .tried = "none"};
 	enum auth_outcome outcome;
-	size_t i;
 
 	ssh_set_blocking(made->ssh, 0);
 	outcome = run_stages(&a);
@@ -440,7 +422,7 @@ auth_run(const struct attempt *attempt, struct sshdialled *made, const struct di
 		made->base.auth_method = xstrdup(a.method_text);
 	if (a.keys_loaded)
 		identities_finish(&a.ids);
-	for (i = 0; i < a.used_count; i++)
+	for (size_t i = 0; i < a.used_count; i++)
 		keyblob_finish(&a.used[i]);
 	return outcome == AUTH_OUTCOME_DONE ? 0 : -1;
 }

@@ -90,9 +90,8 @@ auth_typed_password(struct auth *a)
 	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
 	struct secret *password;
 	char *text;
-	int i;
 
-	for (i = 0; i < a->target->password_prompts && outcome == AUTH_OUTCOME_DENIED; i++) {
+	for (int i = 0; i < a->target->password_prompts && outcome == AUTH_OUTCOME_DENIED; i++) {
 		text = xasprintf("%sPassword for %s@%s: ", i > 0 ? "Refused, please try again. " : "", a->target->user,
 		    a->target->host);
 		password = auth_ask(a, PROMPT_PASSWORD, text, false);
@@ -115,11 +114,10 @@ question_text(struct auth *a, const char *prompt)
 	    ssh_userauth_kbdint_getname(a->made->ssh), ssh_userauth_kbdint_getinstruction(a->made->ssh), prompt};
 	struct buf raw;
 	char *text;
-	size_t i;
 	int rc = 0;
 
 	buf_init(&raw, QUESTION_MAX);
-	for (i = 0; i < NP_COUNT(parts) && rc == 0; i++) {
+	for (size_t i = 0; i < NP_COUNT(parts) && rc == 0; i++) {
 		if (parts[i] == NULL || parts[i][0] == '\0')
 			continue;
 		if (raw.len > 0)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "login/auth.h"
+#include "login/dial.h"
 #include "base/compiler.h"
 #include "login/identity.h"
 
@@ -25,7 +25,7 @@ struct auth {
 	struct np_error *err;
 	int methods;           /* SSH_AUTH_METHOD_*: what the server offers now */
 	char tried[200];       /* for the error's text */
-	char trying[128];      /* the last of it: to be told as a step when its outcome is known */
+	char trying[200];      /* the last of it: to be told as a step when its outcome is known */
 	char method_text[256]; /* methods that succeeded, for status */
 	const char *hint;      /* static text, or NULL */
 	char note[160];        /* why a key was not used, for the error's text */

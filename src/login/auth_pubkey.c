@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "login/agent.h"
-#include "login/agentproxy.h"
 #include "login/auth_impl.h"
 #include "base/clock.h"
 #include "login/credential.h"
@@ -19,32 +18,18 @@
 #define AGENT_SECONDS 5.0
 #define PASSPHRASE_TRIES 3
 
-/* What may be shown to the server through the agent, in order. */
+/* What may be shown to the server through the agent, in order; the keys are those of a->ids and of the agent's list. */
 struct offers {
 	struct agent_offer *v;
 	size_t n;
 	size_t room;
 };
 
-static void
-offers_finish(struct offers *o)
-{
-	size_t i;
-
-	for (i = 0; i < o->n; i++) {
-		keyblob_finish(&o->v[i].shown);
-		keyblob_finish(&o->v[i].signer);
-	}
-	free(o->v);
-}
-
 static bool
 offers_have(const struct offers *o, const struct keyblob *shown)
 {
-	size_t i;
-
-	for (i = 0; i < o->n; i++)
-		if (keyblob_equal(&o->v[i].shown, shown))
+	for (size_t i = 0; i < o->n; i++)
+		if (keyblob_equal(o->v[i].shown, shown))
 			return true;
 	return false;
 }
@@ -52,9 +37,7 @@ offers_have(const struct offers *o, const struct keyblob *shown)
 static bool
 was_used(const struct auth *a, const struct keyblob *blob)
 {
-	size_t i;
-
-	for (i = 0; i < a->used_count; i++)
+	for (size_t i = 0; i < a->used_count; i++)
 		if (keyblob_equal(&a->used[i], blob))
 			return true;
 	return false;
@@ -79,18 +62,15 @@ offers_add(struct auth *a, struct offers *o, const struct keyblob *shown, const 
 	if (key == NULL)
 		return;
 	ssh_key_free(key);
-	o->v[o->n].shown = keyblob_copy(shown->data, shown->size);
-	o->v[o->n].signer = keyblob_copy(signer->data, signer->size);
-	o->n++;
+	o->v[o->n++] = (struct agent_offer){.shown = shown, .signer = signer};
 }
 
-static const struct agent_key *
+/* The agent's own copy of a key, or NULL. */
+static const struct keyblob *
 agent_find(const struct agent_keys *keys, const struct keyblob *blob)
 {
-	size_t i;
-
-	for (i = 0; i < keys->n; i++)
-		if (keyblob_equal(&keys->v[i].blob, blob))
+	for (size_t i = 0; i < keys->n; i++)
+		if (keyblob_equal(&keys->v[i], blob))
 			return &keys->v[i];
 	return NULL;
 }
@@ -99,15 +79,14 @@ agent_find(const struct agent_keys *keys, const struct keyblob *blob)
 static void
 add_agent_certificates(struct auth *a, struct offers *o, const struct agent_keys *keys, const struct keyblob *pub)
 {
-	struct keyblob plain;
-	size_t i;
+	for (size_t i = 0; i < keys->n; i++) {
+		struct keyblob plain;
 
-	for (i = 0; i < keys->n; i++) {
-		if (!keyblob_is_cert(&keys->v[i].blob))
+		if (!keyblob_is_cert(&keys->v[i]))
 			continue;
-		plain = keyblob_plain(&keys->v[i].blob);
+		plain = keyblob_plain(&keys->v[i]);
 		if (keyblob_equal(&plain, pub))
-			offers_add(a, o, &keys->v[i].blob, &keys->v[i].blob);
+			offers_add(a, o, &keys->v[i], &keys->v[i]);
 		keyblob_finish(&plain);
 	}
 }
@@ -116,40 +95,42 @@ static void
 offers_make(struct auth *a, const struct agent_keys *keys, struct offers *o)
 {
 	const struct identities *ids = &a->ids;
-	const struct agent_key *key;
-	size_t i;
+	const struct keyblob *key;
 
 	o->n = 0;
 	o->room = keys->n + ids->certs_count;
 	o->v = xcalloc(o->room + 1, sizeof(o->v[0]));
-	for (i = 0; i < ids->certs_count; i++) {
+	for (size_t i = 0; i < ids->certs_count; i++) {
 		key = agent_find(keys, &ids->certs[i].plain);
 		if (key != NULL)
-			offers_add(a, o, &ids->certs[i].blob, &key->blob);
+			offers_add(a, o, &ids->certs[i].blob, key);
 	}
-	for (i = 0; i < ids->keys_count; i++) {
+	for (size_t i = 0; i < ids->keys_count; i++) {
 		add_agent_certificates(a, o, keys, &ids->keys[i].pub);
 		key = agent_find(keys, &ids->keys[i].pub);
 		if (key != NULL)
-			offers_add(a, o, &key->blob, &key->blob);
+			offers_add(a, o, key, key);
 	}
-	for (i = 0; i < keys->n && !a->target->identities_only; i++)
-		offers_add(a, o, &keys->v[i].blob, &keys->v[i].blob);
+	for (size_t i = 0; i < keys->n && !a->target->identities_only; i++)
+		offers_add(a, o, &keys->v[i], &keys->v[i]);
 }
 
 /* One walk of libssh's through what the proxy shows. */
 static enum auth_outcome
-walk(struct auth *a, struct agent_proxy *proxy, const struct offers *o, int *signer, bool *refused)
+walk(struct auth *a, struct agent_proxy *proxy)
 {
 	enum auth_outcome outcome;
-	char fingerprint[64];
+	char fingerprint[FINGERPRINT_SIZE];
 
+	proxy->signer = -1;
+	proxy->refused = false;
 	outcome = auth_outcome(a, auth_step(a, STEP_AGENT, NULL, NULL));
-	*signer = agent_proxy_signer(proxy, refused);
-	if ((outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL) && *signer >= 0) {
-		identity_fingerprint(&o->v[*signer].shown, fingerprint, sizeof(fingerprint));
+	if ((outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL) && proxy->signer >= 0) {
+		const struct keyblob *shown = proxy->offers[proxy->signer].shown;
+
+		identity_fingerprint(shown, fingerprint);
 		auth_note_success(a, "publickey (agent: %s)", fingerprint);
-		note_used(a, &o->v[*signer].shown);
+		note_used(a, shown);
 	}
 	return outcome;
 }
@@ -159,31 +140,26 @@ try_offers(struct auth *a, int agent_fd, const struct offers *o)
 {
 	double left = a->hooks->left(a->err, a->hooks->arg);
 	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
-	struct agent_proxy *proxy;
-	size_t from = 0;
-	bool refused = false;
-	int signer = -1;
+	struct agent_proxy proxy = {.agent_fd = agent_fd,
+	    .offers = o->v,
+	    .count = o->n,
+	    .session_fd = a->made->fd,
+	    .deadline = clock_now() + left};
 
-	if (left < 0) {
-		close(agent_fd);
-		return AUTH_OUTCOME_FAILED;
-	}
-	proxy = agent_proxy_start(agent_fd, o->v, o->n, a->made->fd, clock_now() + left, a->err);
-	if (proxy == NULL)
+	if (left < 0 || agent_proxy_start(&proxy, a->err) == -1)
 		return AUTH_OUTCOME_FAILED;
 	auth_note_tried(a, "publickey (%zu agent key%s)", o->n, o->n == 1 ? "" : "s");
-	ssh_set_agent_socket(a->made->ssh, agent_proxy_socket(proxy));
-	while (outcome == AUTH_OUTCOME_DENIED && from < o->n) {
-		outcome = walk(a, proxy, o, &signer, &refused);
+	ssh_set_agent_socket(a->made->ssh, proxy.client_fd);
+	while (outcome == AUTH_OUTCOME_DENIED && proxy.from < o->n) {
+		outcome = walk(a, &proxy);
 		/* A key that the server takes and the agent then will not use ends libssh's walk, not ours. */
-		if (outcome != AUTH_OUTCOME_DENIED || !refused || signer < 0)
+		if (outcome != AUTH_OUTCOME_DENIED || !proxy.refused || proxy.signer < 0)
 			break;
 		auth_note_problem(a, "the agent refused to sign with a key that the server would accept");
-		from = (size_t)signer + 1;
-		agent_proxy_skip(proxy, from);
+		proxy.from = (size_t)proxy.signer + 1;
 	}
 	ssh_set_agent_socket(a->made->ssh, -1);
-	agent_proxy_stop(proxy);
+	agent_proxy_stop(&proxy);
 	return outcome;
 }
 
@@ -201,11 +177,7 @@ open_agent(struct auth *a, struct agent_keys *keys)
 		return -1;
 	}
 	deadline = clock_now() + (left < AGENT_SECONDS ? left : AGENT_SECONDS);
-	fd = agent_connect(path, deadline, a->made->fd, &problem);
-	if (fd != -1 && agent_list(fd, deadline, a->made->fd, keys, &problem) == -1) {
-		close(fd);
-		fd = -1;
-	}
+	fd = agent_open(path, deadline, a->made->fd, keys, &problem);
 	free(path);
 	/* A socket that is gone is no news: ssh says nothing of it either.  One that hangs costs the person time. */
 	if (fd == -1 && problem.reason == REASON_CONNECT_TIMEOUT)
@@ -226,9 +198,7 @@ try_agent(struct auth *a, const struct agent_keys *keys, int fd)
 	offers_make(a, keys, &offers);
 	if (offers.n > 0)
 		outcome = try_offers(a, fd, &offers);
-	else
-		close(fd);
-	offers_finish(&offers);
+	free(offers.v);
 	return outcome;
 }
 
@@ -358,9 +328,8 @@ try_file_certificates(struct auth *a, const struct agent_keys *keys)
 {
 	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
 	const struct identity *id;
-	size_t i;
 
-	for (i = 0; i < a->ids.certs_count && outcome == AUTH_OUTCOME_DENIED; i++) {
+	for (size_t i = 0; i < a->ids.certs_count && outcome == AUTH_OUTCOME_DENIED; i++) {
 		const struct certificate *cert = &a->ids.certs[i];
 
 		id = identities_find(&a->ids, &cert->plain);
@@ -376,9 +345,8 @@ static enum auth_outcome
 try_files(struct auth *a, const struct agent_keys *keys)
 {
 	enum auth_outcome outcome = AUTH_OUTCOME_DENIED;
-	size_t i;
 
-	for (i = 0; i < a->ids.keys_count && outcome == AUTH_OUTCOME_DENIED; i++) {
+	for (size_t i = 0; i < a->ids.keys_count && outcome == AUTH_OUTCOME_DENIED; i++) {
 		const struct identity *id = &a->ids.keys[i];
 
 		if (id->missing && a->target->explicit_key) {
@@ -404,10 +372,8 @@ auth_pubkey(struct auth *a)
 	a->keys_loaded = true;
 	fd = open_agent(a, &keys);
 	outcome = try_file_certificates(a, &keys);
-	if (outcome == AUTH_OUTCOME_DENIED && fd != -1) {
+	if (outcome == AUTH_OUTCOME_DENIED && fd != -1)
 		outcome = try_agent(a, &keys, fd);
-		fd = -1;
-	}
 	if (outcome == AUTH_OUTCOME_DENIED)
 		outcome = try_files(a, &keys);
 	if (fd != -1)

@@ -21,7 +21,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "login/wake.h"
+#include "login/hooks.h"
 #include "base/xalloc.h"
 
 #define LOG_MAX 4096
@@ -72,7 +72,6 @@ child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
 	posix_spawnattr_t attr;
 	sigset_t set;
 	char *program = find_program(argv[0]);
-	size_t i;
 	int rc;
 
 	if (program == NULL)
@@ -88,7 +87,7 @@ child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
 	posix_spawnattr_init(&attr);
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attr, &set);
-	for (i = 0; i < NP_COUNT(reset); i++)
+	for (size_t i = 0; i < NP_COUNT(reset); i++)
 		sigaddset(&set, reset[i]);
 	posix_spawnattr_setsigdefault(&attr, &set);
 	posix_spawnattr_setpgroup(&attr, 0);
@@ -119,35 +118,34 @@ pid_descriptor(pid_t pid)
 #endif
 }
 
-/* 0, or an errno; on success the child runs and r is complete. */
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+/* 0, or an errno; on success the child runs. */
 static int
 run_begin(struct running *r, const char *const *argv, const struct child_limits *limits)
 {
-	int out[2] = {-1, -1}, err[2] = {-1, -1}, null = -1, rc;
+	int out[2] = {-1, -1}, err[2] = {-1, -1}, null = open_null(), rc;
 
-	*r = (struct running){.pid = 0, .pid_fd = -1, .out_fd = -1, .err_fd = -1};
+	*r = (struct running){.pid_fd = -1};
 	buf_init(&r->out, limits->out_max);
 	buf_init(&r->err, limits->err_max);
-	null = open_null();
 	if (null == -1 || pipe2(out, O_CLOEXEC) == -1 || pipe2(err, O_CLOEXEC) == -1)
 		rc = errno;
 	else
 		rc = child_start(argv, null, out[1], err[1], &r->pid);
-	if (null != -1)
-		close(null);
-	if (out[1] != -1)
-		close(out[1]);
-	if (err[1] != -1)
-		close(err[1]);
-	if (rc != 0) {
-		if (out[0] != -1)
-			close(out[0]);
-		if (err[0] != -1)
-			close(err[0]);
-		return rc;
-	}
+	close_fd(&null);
+	close_fd(&out[1]);
+	close_fd(&err[1]);
 	r->out_fd = out[0];
 	r->err_fd = err[0];
+	if (rc != 0)
+		return rc;
 	fcntl(r->out_fd, F_SETFL, O_NONBLOCK);
 	fcntl(r->err_fd, F_SETFL, O_NONBLOCK);
 	r->pid_fd = pid_descriptor(r->pid);
@@ -169,8 +167,7 @@ run_read(int *fd, struct buf *b, bool drop)
 		if (n == -1 && errno == EAGAIN)
 			break;
 		if (n <= 0) {
-			close(*fd);
-			*fd = -1;
+			close_fd(fd);
 		} else if ((size_t)n <= buf_room(b)) {
 			fits = buf_append(b, chunk, (size_t)n) == 0;
 		} else if (drop) {
@@ -252,16 +249,31 @@ child_run(const char *const *argv, const struct child_limits *limits, struct chi
 		kill(-r.pid, SIGKILL);
 		while (!r.ended && waitpid(r.pid, &output->status, 0) == -1 && errno == EINTR)
 			;
-		if (r.out_fd != -1)
-			close(r.out_fd);
-		if (r.err_fd != -1)
-			close(r.err_fd);
-		if (r.pid_fd != -1)
-			close(r.pid_fd);
 	}
+	close_fd(&r.out_fd);
+	close_fd(&r.err_fd);
+	close_fd(&r.pid_fd);
 	output->out = take_text(&r.out, &output->out_size);
 	output->err = take_text(&r.err, &output->err_size);
 	return end;
+}
+
+bool
+child_run_within(const struct dial_hooks *hooks, const char *const *argv, struct child_limits *limits,
+    struct child_output *output, enum child_end *end, struct np_error *err)
+{
+	double left = hooks->left(err, hooks->arg);
+
+	if (left < 0)
+		return false;
+	if (left < limits->seconds)
+		limits->seconds = left;
+	limits->cancel_fd = wake_open(hooks, err);
+	if (limits->cancel_fd == -1)
+		return false;
+	*end = child_run(argv, limits, output);
+	wake_close(hooks, limits->cancel_fd);
+	return true;
 }
 
 void
@@ -348,17 +360,11 @@ child_describe(
 static int
 open_log(void)
 {
-#if defined(MFD_ALLOW_SEALING) && defined(F_SEAL_GROW)
 	int fd = memfd_create("proxy-stderr", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd != -1 && (ftruncate(fd, LOG_MAX) == -1 || fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) == -1)) {
-		close(fd);
-		fd = -1;
-	}
+	if (fd != -1 && (ftruncate(fd, LOG_MAX) == -1 || fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) == -1))
+		close_fd(&fd);
 	return fd;
-#else
-	return -1;
-#endif
 }
 
 int
@@ -366,31 +372,22 @@ child_stream_start(const char *command, struct child_stream *child, struct np_er
 {
 	char *line = xasprintf("exec %s", command);
 	const char *argv[] = {"sh", "-c", line, NULL};
-	int pair[2] = {-1, -1}, null = -1, rc = 0;
+	int pair[2] = {-1, -1}, null, rc = 0;
 
-	child->pid = 0;
-	child->fd = -1;
-	child->log_fd = open_log();
-	if (child->log_fd == -1)
-		null = open_null();
+	*child = (struct child_stream){.fd = -1, .log_fd = open_log()};
+	null = child->log_fd == -1 ? open_null() : -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
 		rc = errno;
 	else
 		rc = child_start(argv, pair[1], pair[1], child->log_fd != -1 ? child->log_fd : null, &child->pid);
-	if (null != -1)
-		close(null);
-	if (pair[1] != -1)
-		close(pair[1]);
+	close_fd(&null);
+	close_fd(&pair[1]);
 	free(line);
-	if (rc == 0) {
-		child->fd = pair[0];
+	child->fd = pair[0];
+	if (rc == 0)
 		return 0;
-	}
-	if (pair[0] != -1)
-		close(pair[0]);
-	if (child->log_fd != -1)
-		close(child->log_fd);
-	child->log_fd = -1;
+	close_fd(&child->fd);
+	close_fd(&child->log_fd);
 	errno = rc;
 	return error_set_errno(err, REASON_CONNECT_FAILED, "cannot start the ProxyCommand");
 }
@@ -426,6 +423,5 @@ child_kill(pid_t pid)
 		poll(&p, 1, pid_fd == -1 && ms > REAP_POLL_MS ? REAP_POLL_MS : ms);
 	}
 	kill(-pid, SIGKILL);
-	if (pid_fd != -1)
-		close(pid_fd);
+	close_fd(&pid_fd);
 }

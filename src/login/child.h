@@ -12,6 +12,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "login/hooks.h"
 
 struct child_limits {
 	size_t out_max; /* bytes of standard output; more of it ends the child */
@@ -42,6 +43,12 @@ struct child_output {
  * waited for.  Fills *output in every case; the caller calls child_output_finish(), which wipes.
  */
 enum child_end child_run(const char *const *argv, const struct child_limits *limits, struct child_output *output);
+/*
+ * The same for a connector's job: within the time that it has left, and ended when it is cancelled; limits->cancel_fd
+ * is filled in here.  False with err, and nothing to finish, when that is so already.
+ */
+bool child_run_within(const struct dial_hooks *hooks, const char *const *argv, struct child_limits *limits,
+    struct child_output *output, enum child_end *end, struct np_error *err) NP_MUST_CHECK;
 void child_output_finish(struct child_output *output);
 /* Its standard error made harmless, in lines.  Caller frees. */
 char *child_error_text(const struct child_output *output) NP_MALLOC;

@@ -6,6 +6,7 @@
 #include "login/connector.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,8 +27,7 @@
 enum lane_use { LANE_LOGIN, LANE_LOOKUP, LANES };
 
 struct lane {
-	struct jobs waiting;
-	int running_count, waiting_count, max;
+	int running, waiting, max;
 };
 
 struct connector {
@@ -36,7 +36,7 @@ struct connector {
 	void *arg;
 	struct mailbox *mailbox;
 	struct lane lanes[LANES];
-	struct jobs running;
+	struct jobs jobs; /* waiting, running or ending, in the order in which they came */
 	int abandoned_count;
 	uint64_t next_id;
 };
@@ -51,15 +51,10 @@ static struct job *
 find_job(struct connector *c, uint64_t id)
 {
 	struct job *job;
-	int i;
 
-	TAILQ_FOREACH (job, &c->running, link)
+	TAILQ_FOREACH (job, &c->jobs, link)
 		if (job->id == id)
 			return job;
-	for (i = 0; i < LANES; i++)
-		TAILQ_FOREACH (job, &c->lanes[i].waiting, link)
-			if (job->id == id)
-				return job;
 	return NULL;
 }
 
@@ -74,14 +69,14 @@ set_timer(struct job *job, enum timer_use use, double seconds)
 	ev_timer_start(job->connector->loop, &job->timer);
 }
 
-/* Posts the end of a job whose thread will not do so. */
+/* Posts the end of a cancelled job whose thread will not do so. */
 static void
-post_failure(struct job *job, const struct np_error *err)
+post_failure(struct job *job)
 {
 	struct message *m = message_new(MESSAGE_DONE, job->id);
 
 	m->result.kind = job->attempt.kind;
-	m->result.err = *err;
+	m->result.err = job->cancel_err;
 	pthread_mutex_lock(&job->mailbox->lock);
 	job->finished = true;
 	mailbox_post(job->mailbox, m);
@@ -93,17 +88,17 @@ has_room(const struct connector *c, const struct lane *lane)
 {
 	int over = lane == &c->lanes[LANE_LOGIN] ? c->abandoned_count - ABANDONED_FREE : 0;
 
-	return lane->running_count + (over > 0 ? over : 0) < lane->max;
+	return lane->running + (over > 0 ? over : 0) < lane->max;
 }
 
 /* The next to run: not one that was cancelled meanwhile and whose end is on the way. */
 static struct job *
-first_waiting(const struct lane *lane)
+first_waiting(struct connector *c, const struct lane *lane)
 {
 	struct job *job;
 
-	TAILQ_FOREACH (job, &lane->waiting, link)
-		if (!job->cancelled)
+	TAILQ_FOREACH (job, &c->jobs, link)
+		if (job->state == JOB_WAITING && lane_of(c, job) == lane && !job->cancelled)
 			return job;
 	return NULL;
 }
@@ -111,23 +106,21 @@ first_waiting(const struct lane *lane)
 static void
 start_lane(struct connector *c, struct lane *lane)
 {
-	struct np_error err;
 	struct job *job;
+	char text[128];
 	int rc;
 
-	while (has_room(c, lane) && (job = first_waiting(lane)) != NULL) {
+	while (lane->waiting > 0 && has_room(c, lane) && (job = first_waiting(c, lane)) != NULL) {
 		rc = job_start(job);
-		if (rc == EAGAIN && !TAILQ_EMPTY(&c->running))
+		if (rc == EAGAIN && c->lanes[LANE_LOGIN].running + c->lanes[LANE_LOOKUP].running > 0)
 			break; /* out of threads for now: again when one of ours has ended */
 		if (rc != 0) {
-			error_set(&err, REASON_INTERNAL, "cannot start a thread: %s", strerror(rc));
-			connector_cancel(c, job->id, err.reason, err.text);
+			(void)snprintf(text, sizeof(text), "cannot start a thread: %s", strerror(rc));
+			connector_cancel(c, job->id, REASON_INTERNAL, text);
 			break;
 		}
-		TAILQ_REMOVE(&lane->waiting, job, link);
-		lane->waiting_count--;
-		TAILQ_INSERT_TAIL(&c->running, job, link);
-		lane->running_count++;
+		lane->waiting--;
+		lane->running++;
 		job->state = JOB_RUNNING;
 		set_timer(job, TIMER_LIMIT, job->attempt.timeout);
 	}
@@ -136,26 +129,22 @@ start_lane(struct connector *c, struct lane *lane)
 static void
 start_jobs(struct connector *c)
 {
-	int i;
-
-	for (i = 0; i < LANES; i++)
+	for (int i = 0; i < LANES; i++)
 		start_lane(c, &c->lanes[i]);
 }
 
-/* Takes a job off its list; the loop's reference is dropped. */
+/* Takes a job off the list; the loop's reference is dropped. */
 static void
 remove_job(struct connector *c, struct job *job)
 {
 	struct lane *lane = lane_of(c, job);
 
 	ev_timer_stop(c->loop, &job->timer);
-	if (job->state == JOB_WAITING) {
-		TAILQ_REMOVE(&lane->waiting, job, link);
-		lane->waiting_count--;
-	} else {
-		TAILQ_REMOVE(&c->running, job, link);
-		lane->running_count--;
-	}
+	if (job->state == JOB_WAITING)
+		lane->waiting--;
+	else
+		lane->running--;
+	TAILQ_REMOVE(&c->jobs, job, link);
 	job_release(job);
 }
 
@@ -206,41 +195,31 @@ deliver(struct connector *c, struct message *m)
 {
 	struct job *job = find_job(c, m->result.id);
 
-	switch (m->kind) {
-	case MESSAGE_DONE:
-		if (job != NULL)
-			deliver_done(c, job, m);
-		break;
-	case MESSAGE_PROMPT:
-		if (job != NULL)
-			deliver_prompt(c, job, m);
-		break;
-	case MESSAGE_NOTICE:
-		if (job != NULL)
-			c->events.notice(m->result.id, m->text, c->arg);
-		break;
-	case MESSAGE_STEP:
-		if (job != NULL && c->events.step != NULL)
-			c->events.step(m->result.id, &m->step, c->arg);
-		break;
-	case MESSAGE_GONE:
+	if (m->kind == MESSAGE_GONE) {
 		c->abandoned_count--;
 		start_jobs(c);
-		break;
+	} else if (job == NULL) {
+		; /* gone meanwhile */
+	} else if (m->kind == MESSAGE_DONE) {
+		deliver_done(c, job, m);
+	} else if (m->kind == MESSAGE_PROMPT) {
+		deliver_prompt(c, job, m);
+	} else if (m->kind == MESSAGE_NOTICE) {
+		c->events.notice(job->id, m->text, c->arg);
+	} else if (c->events.step != NULL) {
+		c->events.step(job->id, &m->step, c->arg);
 	}
 	message_free(m);
 }
 
 static void
-async_fired(struct ev_loop *loop, struct ev_async *w, int revents)
+async_fired(struct ev_loop *loop NP_UNUSED, struct ev_async *w, int revents NP_UNUSED)
 {
 	struct connector *c = w->data;
 	struct mailbox *box = c->mailbox;
 	struct messages taken = TAILQ_HEAD_INITIALIZER(taken);
 	struct message *m;
 
-	(void)loop;
-	(void)revents;
 	pthread_mutex_lock(&box->lock);
 	TAILQ_CONCAT(&taken, &box->queue, link);
 	pthread_mutex_unlock(&box->lock);
@@ -250,39 +229,43 @@ async_fired(struct ev_loop *loop, struct ev_async *w, int revents)
 	}
 }
 
+/* Nobody waits for the job's thread any more.  False: it has ended, or that was so already. */
+static bool
+let_go(struct job *job)
+{
+	bool now;
+
+	pthread_mutex_lock(&job->mailbox->lock);
+	now = !job->finished && !job->abandoned;
+	job->abandoned |= now;
+	pthread_mutex_unlock(&job->mailbox->lock);
+	if (now)
+		pthread_detach(job->thread);
+	return now;
+}
+
 /* Gives up a thread that does not react: it is in a name look-up, which nothing can end. */
 static void
 abandon(struct connector *c, struct job *job)
 {
-	struct mailbox *box = job->mailbox;
-	bool finished;
-
-	pthread_mutex_lock(&box->lock);
-	finished = job->finished;
-	job->abandoned = !finished;
-	pthread_mutex_unlock(&box->lock);
-	if (finished)
+	if (!let_go(job))
 		return; /* its message is on the way */
-	pthread_detach(job->thread);
 	c->abandoned_count++;
 	log_warning("connector", "job %llu: its thread does not end (a name look-up?) and is abandoned",
 	    (unsigned long long)job->id);
-	post_failure(job, &job->cancel_err);
+	post_failure(job);
 }
 
 static void
-timer_fired(struct ev_loop *loop, struct ev_timer *w, int revents)
+timer_fired(struct ev_loop *loop NP_UNUSED, struct ev_timer *w, int revents NP_UNUSED)
 {
 	struct job *job = w->data;
 	struct connector *c = job->connector;
 	struct np_error err;
 
-	(void)loop;
-	(void)revents;
 	switch (job->timer_use) {
 	case TIMER_LIMIT:
-		error_set(
-		    &err, REASON_CONNECT_TIMEOUT, "not done within %g s (connection_timeout)", job->attempt.timeout);
+		job_error_late(job, &err);
 		connector_cancel(c, job->id, err.reason, err.text);
 		break;
 	case TIMER_PROMPT:
@@ -300,7 +283,6 @@ connector_create(struct ev_loop *loop, int max_logins, const struct connector_ev
 {
 	struct connector *c = xcalloc(1, sizeof(*c));
 	struct mailbox *box = mailbox_create(loop);
-	int i;
 
 	ev_async_init(&box->async, async_fired);
 	box->async.data = c;
@@ -311,9 +293,7 @@ connector_create(struct ev_loop *loop, int max_logins, const struct connector_ev
 	c->mailbox = box;
 	c->lanes[LANE_LOGIN].max = max_logins > 0 ? max_logins : 1;
 	c->lanes[LANE_LOOKUP].max = LOOKUPS_MAX;
-	for (i = 0; i < LANES; i++)
-		TAILQ_INIT(&c->lanes[i].waiting);
-	TAILQ_INIT(&c->running);
+	TAILQ_INIT(&c->jobs);
 	return c;
 }
 
@@ -321,21 +301,22 @@ uint64_t
 connector_submit(struct connector *c, const struct attempt *attempt)
 {
 	struct job *job = job_create(c->mailbox, ++c->next_id, attempt);
-	struct lane *lane = lane_of(c, job);
 
 	job->connector = c;
 	ev_init(&job->timer, timer_fired);
 	job->timer.data = job;
-	TAILQ_INSERT_TAIL(&lane->waiting, job, link);
-	lane->waiting_count++;
+	TAILQ_INSERT_TAIL(&c->jobs, job, link);
+	lane_of(c, job)->waiting++;
 	start_jobs(c);
 	return job->id;
 }
 
 static void
-cancel_job(struct job *job)
+cancel_job(struct job *job, enum np_reason reason, const char *text)
 {
 	pthread_mutex_lock(&job->mailbox->lock);
+	if (!job->cancelled)
+		error_set(&job->cancel_err, reason, "%s", text);
 	job->cancelled = true;
 	if (job->watch_fd != -1)
 		shutdown(job->watch_fd, job->watch_how);
@@ -347,17 +328,12 @@ void
 connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const char *text)
 {
 	struct job *job = find_job(c, id);
-	struct np_error err;
 
 	if (job == NULL || job->cancelled)
 		return;
-	error_set(&err, reason, "%s", text);
-	pthread_mutex_lock(&job->mailbox->lock);
-	job->cancel_err = err;
-	pthread_mutex_unlock(&job->mailbox->lock);
-	cancel_job(job);
+	cancel_job(job, reason, text);
 	if (job->state == JOB_WAITING) {
-		post_failure(job, &err);
+		post_failure(job);
 		return;
 	}
 	job->state = JOB_ENDING;
@@ -387,13 +363,8 @@ connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, struc
 void
 connector_counts(const struct connector *c, int *running, int *waiting)
 {
-	int i;
-
-	*running = *waiting = 0;
-	for (i = 0; i < LANES; i++) {
-		*running += c->lanes[i].running_count;
-		*waiting += c->lanes[i].waiting_count;
-	}
+	*running = c->lanes[LANE_LOGIN].running + c->lanes[LANE_LOOKUP].running;
+	*waiting = c->lanes[LANE_LOGIN].waiting + c->lanes[LANE_LOOKUP].waiting;
 }
 
 /* Waits at most a second until all threads have posted their last message. */
@@ -410,33 +381,11 @@ wait_for_threads(struct mailbox *box)
 	pthread_mutex_unlock(&box->lock);
 }
 
-static void
-leave_job(struct connector *c, struct job *job)
-{
-	bool finished, abandoned;
-
-	if (job->state != JOB_WAITING) {
-		pthread_mutex_lock(&job->mailbox->lock);
-		abandoned = job->abandoned;
-		finished = job->finished;
-		job->abandoned = true;
-		pthread_mutex_unlock(&job->mailbox->lock);
-		if (abandoned)
-			; /* detached already */
-		else if (finished)
-			pthread_join(job->thread, NULL);
-		else
-			pthread_detach(job->thread);
-	}
-	remove_job(c, job);
-}
-
 void
 connector_destroy(struct connector *c)
 {
 	struct mailbox *box;
 	struct job *job;
-	int i;
 
 	if (c == NULL)
 		return;
@@ -445,19 +394,14 @@ connector_destroy(struct connector *c)
 	box->closed = true;
 	pthread_mutex_unlock(&box->lock);
 	ev_async_stop(c->loop, &box->async);
-	TAILQ_FOREACH (job, &c->running, link) {
-		pthread_mutex_lock(&box->lock);
-		if (job->cancel_err.reason == REASON_NONE)
-			error_set(&job->cancel_err, REASON_SHUTTING_DOWN, "the broker ends");
-		pthread_mutex_unlock(&box->lock);
-		cancel_job(job);
-	}
+	TAILQ_FOREACH (job, &c->jobs, link)
+		cancel_job(job, REASON_SHUTTING_DOWN, "the broker ends");
 	wait_for_threads(box);
-	while ((job = TAILQ_FIRST(&c->running)) != NULL)
-		leave_job(c, job);
-	for (i = 0; i < LANES; i++)
-		while ((job = TAILQ_FIRST(&c->lanes[i].waiting)) != NULL)
-			leave_job(c, job);
+	while ((job = TAILQ_FIRST(&c->jobs)) != NULL) {
+		if (job->state != JOB_WAITING && !let_go(job) && !job->abandoned)
+			pthread_join(job->thread, NULL);
+		remove_job(c, job);
+	}
 	pthread_mutex_lock(&box->lock);
 	mailbox_leave(box);
 	free(c);

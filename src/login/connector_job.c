@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,10 +19,9 @@
 #include "login/dial.h"
 #include "login/resolve.h"
 #include "base/text.h"
-#include "login/wake.h"
+#include "login/hooks.h"
 #include "base/xalloc.h"
 
-#define STACK_SIZE (512u * 1024u)
 #define AGENT_SECONDS 5.0
 
 void
@@ -93,6 +91,41 @@ mailbox_leave(struct mailbox *box)
 	free(box);
 }
 
+struct attempt
+attempt_copy(const struct attempt *a)
+{
+	struct attempt copy = *a;
+
+	copy.device = a->device != NULL ? device_conf_copy(a->device) : NULL;
+	copy.default_ssh_config = xstrdup_null(a->default_ssh_config);
+	copy.target = a->target != NULL ? target_ref(a->target) : NULL;
+	copy.agent_socket = xstrdup_null(a->agent_socket);
+	copy.login_suffix = xstrdup_null(a->login_suffix);
+	if (a->kind != CONNECT_DIAL)
+		copy.ready_fd = -1;
+	return copy;
+}
+
+/* The members are const for those who lend them; a copy's are its own. */
+static void
+release(const char *text)
+{
+	free((void *)(uintptr_t)text);
+}
+
+void
+attempt_finish(struct attempt *a)
+{
+	device_conf_free((struct device_conf *)(uintptr_t)a->device);
+	release(a->default_ssh_config);
+	if (a->target != NULL)
+		target_unref(a->target);
+	release(a->agent_socket);
+	release(a->login_suffix);
+	if (a->ready_fd != -1)
+		close(a->ready_fd);
+}
+
 struct job *
 job_create(struct mailbox *box, uint64_t id, const struct attempt *attempt)
 {
@@ -130,6 +163,12 @@ job_release(struct job *job)
 		job_free(job);
 }
 
+void
+job_error_late(const struct job *job, struct np_error *err)
+{
+	error_set(err, REASON_CONNECT_TIMEOUT, "not done within %g s (connection_timeout)", job->attempt.timeout);
+}
+
 static double
 hook_left(struct np_error *err, void *arg)
 {
@@ -147,12 +186,10 @@ hook_left(struct np_error *err, void *arg)
 	if (job->attempt.timeout <= 0)
 		return INFINITY;
 	left = job->attempt.timeout - (clock_now() - job->started - job->paused);
-	if (left <= 0) {
-		error_set(
-		    err, REASON_CONNECT_TIMEOUT, "not done within %g s (connection_timeout)", job->attempt.timeout);
-		return -1;
-	}
-	return left;
+	if (left > 0)
+		return left;
+	job_error_late(job, err);
+	return -1;
 }
 
 static struct secret *
@@ -182,15 +219,21 @@ hook_ask(enum prompt_kind kind, const char *text, bool echo, void *arg)
 }
 
 static void
+post_text(struct job *job, struct message *m)
+{
+	pthread_mutex_lock(&job->mailbox->lock);
+	mailbox_post(job->mailbox, m);
+	pthread_mutex_unlock(&job->mailbox->lock);
+}
+
+static void
 hook_notice(const char *text, void *arg)
 {
 	struct job *job = arg;
 	struct message *m = message_new(MESSAGE_NOTICE, job->id);
 
 	m->text = xstrdup(text);
-	pthread_mutex_lock(&job->mailbox->lock);
-	mailbox_post(job->mailbox, m);
-	pthread_mutex_unlock(&job->mailbox->lock);
+	post_text(job, m);
 }
 
 static void
@@ -204,9 +247,7 @@ hook_step(const char *name, enum step_outcome outcome, const char *text, void *a
 	m->step =
 	    (struct connect_step){.name = name, .outcome = outcome, .seconds = now - job->step_ended, .text = m->text};
 	job->step_ended = now;
-	pthread_mutex_lock(&job->mailbox->lock);
-	mailbox_post(job->mailbox, m);
-	pthread_mutex_unlock(&job->mailbox->lock);
+	post_text(job, m);
 }
 
 static void
@@ -328,8 +369,6 @@ thread_main(void *arg)
 int
 job_start(struct job *job)
 {
-	pthread_attr_t attr;
-	sigset_t all, old;
 	int rc;
 
 	pthread_mutex_lock(&job->mailbox->lock);
@@ -337,14 +376,7 @@ job_start(struct job *job)
 	job->mailbox->threads++;
 	job->refs++;
 	pthread_mutex_unlock(&job->mailbox->lock);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	/* Signals are the main thread's business. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&job->thread, &attr, thread_main, job);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
+	rc = thread_start(&job->thread, thread_main, job);
 	if (rc == 0)
 		return 0;
 	pthread_mutex_lock(&job->mailbox->lock);

@@ -92,6 +92,8 @@ void result_finish(struct connect_result *r);
 
 /* With one reference, for the loop. */
 struct job *job_create(struct mailbox *box, uint64_t id, const struct attempt *attempt) NP_MALLOC;
+/* Its time is over. */
+void job_error_late(const struct job *job, struct np_error *err);
 /* Drops a reference; takes the lock. */
 void job_release(struct job *job);
 /* Starts the job's thread, which takes a reference of its own; an errno when that cannot be. */

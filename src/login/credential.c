@@ -12,7 +12,6 @@
 #include "login/child.h"
 #include "base/paths.h"
 #include "base/trust.h"
-#include "login/wake.h"
 #include "base/xalloc.h"
 
 #define COMMAND_SECONDS 30.0
@@ -57,8 +56,12 @@ check_file(const char *key, const char *path, int fd, bool strict, struct np_err
 	return error_set(err, REASON_CREDENTIAL_FAILED, "%s: %s: %s", key, path, way.text);
 }
 
-int
-credential_read_file(const char *key, const char *path, bool strict, struct secret **secret, struct np_error *err)
+/*
+ * The first line of a file.  With `strict` the file must be ours or root's and neither readable nor writable by group
+ * and others (systemd's credentials have modes of their own, in a directory that only we can enter).
+ */
+static int
+read_file(const char *key, const char *path, bool strict, struct secret **secret, struct np_error *err)
 {
 	char text[4096];
 	size_t used = 0;
@@ -113,20 +116,12 @@ credential_run(
 	const char *argv[] = {"sh", "-c", command, NULL};
 	struct child_limits limits = {.out_max = SECRET_MAX, .err_max = 4096, .seconds = COMMAND_SECONDS};
 	struct child_output output;
-	double left = hooks->left(err, hooks->arg);
 	enum child_end end;
 	int rc;
 
 	*secret = NULL;
-	if (left < 0)
+	if (!child_run_within(hooks, argv, &limits, &output, &end, err))
 		return -1;
-	if (left < limits.seconds)
-		limits.seconds = left;
-	limits.cancel_fd = wake_open(hooks, err);
-	if (limits.cancel_fd == -1)
-		return -1;
-	end = child_run(argv, &limits, &output);
-	wake_close(hooks, limits.cancel_fd);
 	rc = take_output(key, end, &limits, &output, secret, err);
 	child_output_finish(&output);
 	/* A cancel or the connection's own limit is the better reason where that was what ended the command. */
@@ -150,7 +145,33 @@ read_systemd_credential(const char *name, struct secret **secret, struct np_erro
 		    "LoadCredential=%s:FILE",
 		    name, name);
 	path = xasprintf("%s/%s", dir, name);
-	rc = credential_read_file("credential", path, false, secret, err);
+	rc = read_file("credential", path, false, secret, err);
+	free(path);
+	return rc;
+}
+
+/* Where a secret may come from; the first that is given counts. */
+struct source {
+	const char *command_key, *file_key;
+	struct secret *secret;
+	const char *command, *file, *credential;
+};
+
+static int
+fetch(const struct source *s, const struct dial_hooks *hooks, struct secret **secret, struct np_error *err)
+{
+	char *path;
+	int rc;
+
+	*secret = s->secret != NULL ? secret_ref(s->secret) : NULL;
+	if (s->secret != NULL)
+		return 0;
+	if (s->command != NULL)
+		return credential_run(s->command_key, s->command, hooks, secret, err);
+	if (s->file == NULL)
+		return s->credential != NULL ? read_systemd_credential(s->credential, secret, err) : 0;
+	path = paths_expand_home(s->file);
+	rc = read_file(s->file_key, path, true, secret, err);
 	free(path);
 	return rc;
 }
@@ -159,40 +180,18 @@ int
 credential_password(
     const struct device_conf *device, const struct dial_hooks *hooks, struct secret **secret, struct np_error *err)
 {
-	char *path;
-	int rc = 0;
+	const struct source s = {"password_command", "password_file", device->password, device->password_command,
+	    device->password_file, device->credential};
 
-	*secret = NULL;
-	if (device->password != NULL) {
-		*secret = secret_ref(device->password);
-	} else if (device->password_command != NULL) {
-		rc = credential_run("password_command", device->password_command, hooks, secret, err);
-	} else if (device->password_file != NULL) {
-		path = paths_expand_home(device->password_file);
-		rc = credential_read_file("password_file", path, true, secret, err);
-		free(path);
-	} else if (device->credential != NULL) {
-		rc = read_systemd_credential(device->credential, secret, err);
-	}
-	return rc;
+	return fetch(&s, hooks, secret, err);
 }
 
 int
 credential_secret(
     const struct device_conf *device, const struct dial_hooks *hooks, struct secret **secret, struct np_error *err)
 {
-	char *path;
-	int rc = 0;
+	const struct source s = {
+	    "secret_command", "secret_file", device->secret, device->secret_command, device->secret_file, NULL};
 
-	*secret = NULL;
-	if (device->secret != NULL) {
-		*secret = secret_ref(device->secret);
-	} else if (device->secret_command != NULL) {
-		rc = credential_run("secret_command", device->secret_command, hooks, secret, err);
-	} else if (device->secret_file != NULL) {
-		path = paths_expand_home(device->secret_file);
-		rc = credential_read_file("secret_file", path, true, secret, err);
-		free(path);
-	}
-	return rc;
+	return fetch(&s, hooks, secret, err);
 }

@@ -33,11 +33,4 @@ int credential_secret(const struct device_conf *device, const struct dial_hooks 
 int credential_run(const char *key, const char *command, const struct dial_hooks *hooks, struct secret **secret,
     struct np_error *err) NP_MUST_CHECK;
 
-/*
- * The first line of a file.  With `strict` the file must be ours or root's and neither readable nor writable by group
- * and others (systemd's credentials have modes of their own, in a directory that only we can enter).
- */
-int credential_read_file(
-    const char *key, const char *path, bool strict, struct secret **secret, struct np_error *err) NP_MUST_CHECK;
-
 #endif

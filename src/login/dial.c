@@ -13,11 +13,7 @@
 #include <unistd.h>
 
 #include "login/agent.h"
-#include "login/auth.h"
 #include "login/child.h"
-#include "login/handshake.h"
-#include "login/hostkey.h"
-#include "login/netconn.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "ssh/sshdialled.h"

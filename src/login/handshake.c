@@ -6,7 +6,7 @@
  * says before it identifies itself can be looked at before libssh drops it: "Exceeded MaxStartups" is there, and
  * nowhere else.
  */
-#include "login/handshake.h"
+#include "login/dial.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -21,7 +21,7 @@
 #include "base/clock.h"
 #include "base/net.h"
 #include "base/text.h"
-#include "login/wake.h"
+#include "login/hooks.h"
 
 #define SAID_MAX 512
 #define MSG_DISCONNECT 1 /* RFC 4253 section 12 */
@@ -250,10 +250,20 @@ unblock(const struct handshake *h)
 		(void)fcntl(h->fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+void
+libssh_wait(ssh_session session, int fd, double left)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	if ((ssh_get_poll_flags(session) & SSH_WRITE_PENDING) != 0)
+		p.events |= POLLOUT;
+	net_quickack(fd);
+	poll(&p, 1, wake_poll_ms(clock_now() + left));
+}
+
 static int
 shake(struct handshake *h)
 {
-	struct pollfd p = {.fd = h->fd};
 	int rc;
 
 	for (;;) {
@@ -270,11 +280,7 @@ shake(struct handshake *h)
 		if (rc != SSH_AGAIN)
 			return error_prefix(h->err, "%s: in the SSH handshake", h->target->host);
 		unblock(h);
-		p.events = POLLIN;
-		if ((ssh_get_poll_flags(h->session) & SSH_WRITE_PENDING) != 0)
-			p.events |= POLLOUT;
-		net_quickack(p.fd);
-		poll(&p, 1, wake_poll_ms(clock_now() + left));
+		libssh_wait(h->session, h->fd, left);
 	}
 }
 

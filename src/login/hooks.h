@@ -2,11 +2,13 @@
 #ifndef NP_HOOKS_H
 #define NP_HOOKS_H
 
+#include <poll.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "base/compiler.h"
 #include "base/error.h"
-#include "login/attempt.h"
+#include "login/connector.h"
 #include "secret/secret.h"
 
 struct dial_hooks {
@@ -36,5 +38,31 @@ struct dial_hooks {
 /* Tells a step, if anybody asks. */
 void hooks_step(const struct dial_hooks *hooks, const char *name, enum step_outcome outcome, const char *fmt, ...)
     NP_PRINTF(4, 5);
+
+/* Opens a regular file to read it; -1 with errno.  Never blocks: a FIFO in its place would hold the thread. */
+int open_regular(const char *path, struct stat *st) NP_MUST_CHECK;
+
+/* ---- waiting that a cancel can end ---- */
+
+/*
+ * The poll(2) events that tell a cancel on a descriptor of wake_open(), or on any stream that is shut down, without
+ * those that tell of mere data.
+ */
+#ifdef POLLRDHUP
+#define WAKE_EVENTS POLLRDHUP
+#else
+#define WAKE_EVENTS 0
+#endif
+
+/*
+ * A descriptor that has WAKE_EVENTS when the job is cancelled (the other end is given to hooks->watch_fd); -1 with err
+ * when there are no descriptors left.  Ended by wake_close(), which also takes the watched end back.
+ */
+int wake_open(const struct dial_hooks *hooks, struct np_error *err) NP_MUST_CHECK;
+void wake_close(const struct dial_hooks *hooks, int fd);
+
+/* Milliseconds for poll(2) until the deadline (of clock_now()): rounded up, at least 0, -1 where the deadline is
+ * infinite. */
+int wake_poll_ms(double deadline);
 
 #endif

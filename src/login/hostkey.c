@@ -1,5 +1,5 @@
 /* The host key's judgement; see hostkey.h. */
-#include "login/hostkey.h"
+#include "login/dial.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -43,9 +43,7 @@ algorithm_fits(const char *algorithm, const char *type)
 static bool
 is_known_type(const char *algorithm, const struct strings *types)
 {
-	size_t i;
-
-	for (i = 0; i < types->n; i++)
+	for (size_t i = 0; i < types->n; i++)
 		if (algorithm_fits(algorithm, types->v[i]))
 			return true;
 	return false;

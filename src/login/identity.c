@@ -2,7 +2,6 @@
 #include "login/identity.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,42 +10,35 @@
 
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "login/hooks.h"
 
 #define FILE_MAX (1024u * 1024u)
 
-/* A regular file's text, NUL-terminated; NULL with errno. */
+/* A regular file's text, NUL-terminated, and what stat(2) says of it; NULL with errno. */
 static char *
-read_fd(int fd, size_t *size)
+read_file(const char *path, size_t *size, struct stat *st)
 {
-	struct stat st;
-	char *text;
-	ssize_t n;
+	int fd = open_regular(path, st);
+	char *text = NULL;
+	ssize_t n = 1;
 
-	if (fstat(fd, &st) == -1)
-		return NULL;
-	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)FILE_MAX) {
-		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-		return NULL;
-	}
-	text = xmalloc((size_t)st.st_size + 1);
 	*size = 0;
-	while (*size < (size_t)st.st_size) {
-		n = read(fd, text + *size, (size_t)st.st_size - *size);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
+	if (fd == -1)
+		return NULL;
+	errno = EFBIG;
+	if (st->st_size <= (off_t)FILE_MAX)
+		text = xmalloc((size_t)st->st_size + 1);
+	while (text != NULL && *size < (size_t)st->st_size && n != 0) {
+		n = read(fd, text + *size, (size_t)st->st_size - *size);
+		if (n > 0)
+			*size += (size_t)n;
+		else if (n == -1 && errno != EINTR)
 			break;
-		*size += (size_t)n;
 	}
-	text[*size] = '\0';
+	if (text != NULL)
+		text[*size] = '\0';
+	close(fd);
 	return text;
-}
-
-static int
-open_file(const char *path)
-{
-	/* Not blocking, lest a FIFO in a key's place hold the thread. */
-	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
 /* The public key in a one-line file; no data when there is none. */
@@ -54,14 +46,10 @@ static struct keyblob
 read_public(const char *path)
 {
 	struct keyblob b = {NULL, 0};
-	int fd = open_file(path);
+	struct stat st;
 	size_t size;
-	char *text;
+	char *text = read_file(path, &size, &st);
 
-	if (fd == -1)
-		return b;
-	text = read_fd(fd, &size);
-	close(fd);
 	if (text != NULL)
 		b = keyblob_parse_line(text, size);
 	free(text);
@@ -121,9 +109,8 @@ static void
 load_certificate(struct identities *ids, const char *path)
 {
 	struct certificate *c = &ids->certs[ids->certs_count];
-	size_t i;
 
-	for (i = 0; i < ids->certs_count; i++)
+	for (size_t i = 0; i < ids->certs_count; i++)
 		if (strcmp(ids->certs[i].path, path) == 0)
 			return;
 	c->blob = read_public(path);
@@ -141,16 +128,15 @@ identities_load(const struct target *target, struct identities *ids)
 {
 	const struct strings *files = &target->identity_files, *certs = &target->certificate_files;
 	char *path;
-	size_t i;
 
 	*ids = (struct identities){.keys_count = files->n};
 	ids->keys = xcalloc(files->n + 1, sizeof(ids->keys[0]));
 	ids->certs = xcalloc(files->n + certs->n + 1, sizeof(ids->certs[0]));
-	for (i = 0; i < files->n; i++)
+	for (size_t i = 0; i < files->n; i++)
 		load_key(files->v[i], &ids->keys[i]);
-	for (i = 0; i < certs->n; i++)
+	for (size_t i = 0; i < certs->n; i++)
 		load_certificate(ids, certs->v[i]);
-	for (i = 0; i < files->n; i++) {
+	for (size_t i = 0; i < files->n; i++) {
 		path = xasprintf("%s-cert.pub", files->v[i]);
 		load_certificate(ids, path);
 		free(path);
@@ -160,13 +146,11 @@ identities_load(const struct target *target, struct identities *ids)
 void
 identities_finish(struct identities *ids)
 {
-	size_t i;
-
-	for (i = 0; i < ids->keys_count; i++) {
+	for (size_t i = 0; i < ids->keys_count; i++) {
 		free(ids->keys[i].path);
 		keyblob_finish(&ids->keys[i].pub);
 	}
-	for (i = 0; i < ids->certs_count; i++) {
+	for (size_t i = 0; i < ids->certs_count; i++) {
 		free(ids->certs[i].path);
 		keyblob_finish(&ids->certs[i].blob);
 		keyblob_finish(&ids->certs[i].plain);
@@ -179,9 +163,7 @@ identities_finish(struct identities *ids)
 const struct identity *
 identities_find(const struct identities *ids, const struct keyblob *pub)
 {
-	size_t i;
-
-	for (i = 0; i < ids->keys_count; i++)
+	for (size_t i = 0; i < ids->keys_count; i++)
 		if (keyblob_equal(&ids->keys[i].pub, pub))
 			return &ids->keys[i];
 	return NULL;
@@ -189,68 +171,47 @@ identities_find(const struct identities *ids, const struct keyblob *pub)
 
 /* Called by libssh when a key turns out to be encrypted.  It is not asked here: the caller does, in its own time. */
 static int
-note_encrypted(const char *prompt, char *buf, size_t len, int echo, int verify, void *arg)
+note_encrypted(const char *prompt NP_UNUSED, char *buf NP_UNUSED, size_t len NP_UNUSED, int echo NP_UNUSED,
+    int verify NP_UNUSED, void *arg)
 {
-	bool *encrypted = arg;
-
-	(void)prompt;
-	(void)buf;
-	(void)len;
-	(void)echo;
-	(void)verify;
-	*encrypted = true;
+	*(bool *)arg = true;
 	return -1;
-}
-
-/* As ssh does: a key of ours that others can read is not used; other owners' files are theirs to protect. */
-static int
-check_private(const char *path, int fd, struct np_error *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) == 0 && st.st_uid == getuid() && (st.st_mode & 077) != 0)
-		return error_set(err, REASON_AUTH_FAILED,
-		    "%s is not used: others can read it (mode %04o); run: chmod 600 %s", path,
-		    (unsigned)st.st_mode & 07777, path);
-	return 0;
 }
 
 enum identity_result
 identity_private(const char *path, const char *passphrase, ssh_key *key, struct np_error *err)
 {
+	enum identity_result result = IDENTITY_REFUSED;
 	bool encrypted = false;
-	char *text = NULL;
-	size_t size = 0;
-	int fd = open_file(path), rc = -1;
+	struct stat st;
+	size_t size;
+	char *text = read_file(path, &size, &st);
 
 	*key = NULL;
-	if (fd != -1 && check_private(path, fd, err) == -1) {
-		close(fd);
-		return IDENTITY_REFUSED;
-	}
-	if (fd != -1)
-		text = read_fd(fd, &size);
 	if (text == NULL) {
 		error_set_errno(err, REASON_AUTH_FAILED, "%s cannot be read", path);
-	} else {
-		rc = ssh_pki_import_privkey_base64(text, passphrase, note_encrypted, &encrypted, key);
-		secret_wipe(text, size);
+		return result;
 	}
-	free(text);
-	if (fd != -1)
-		close(fd);
-	if (rc == SSH_OK && *key != NULL)
-		return IDENTITY_OK;
-	*key = NULL;
+	/* As ssh does: a key of ours that others can read is not used; other owners' files are theirs to protect. */
+	if (st.st_uid == getuid() && (st.st_mode & 077) != 0)
+		error_set(err, REASON_AUTH_FAILED, "%s is not used: others can read it (mode %04o); run: chmod 600 %s",
+		    path, (unsigned)st.st_mode & 07777, path);
+	else if (size == 0)
+		error_set(err, REASON_AUTH_FAILED, "%s is empty", path);
+	else if (ssh_pki_import_privkey_base64(text, passphrase, note_encrypted, &encrypted, key) == SSH_OK &&
+		 *key != NULL)
+		result = IDENTITY_OK;
 	/* With a passphrase at hand libssh does not call back: what fails then is taken for a wrong passphrase. */
-	if (encrypted || (passphrase != NULL && size > 0))
-		return IDENTITY_ENCRYPTED;
-	if (size > 0)
+	else if (encrypted || passphrase != NULL)
+		result = IDENTITY_ENCRYPTED;
+	else
 		error_set(err, REASON_AUTH_FAILED,
 		    "%s cannot be used: it is damaged, or of a kind that only an agent can use", path);
-	else if (text != NULL)
-		error_set(err, REASON_AUTH_FAILED, "%s is empty", path);
-	return IDENTITY_REFUSED;
+	if (result != IDENTITY_OK)
+		*key = NULL;
+	secret_wipe(text, size);
+	free(text);
+	return result;
 }
 
 ssh_key
@@ -284,19 +245,12 @@ identity_with_certificate(ssh_key private_key, const struct keyblob *certificate
 }
 
 void
-identity_fingerprint(const struct keyblob *blob, char *text, size_t size)
+identity_fingerprint(const struct keyblob *blob, char fingerprint[FINGERPRINT_SIZE])
 {
 	struct keyblob plain = keyblob_plain(blob);
 	ssh_key key = identity_public(&plain);
-	unsigned char *hash = NULL;
-	size_t hash_size = 0;
-	char *words = NULL;
 
-	if (key != NULL && ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &hash_size) == SSH_OK)
-		words = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, hash_size);
-	snprintf(text, size, "%s", words != NULL ? words : "?");
-	ssh_string_free_char(words);
-	ssh_clean_pubkey_hash(&hash);
+	known_hosts_fingerprint(key, fingerprint);
 	ssh_key_free(key);
 	keyblob_finish(&plain);
 }

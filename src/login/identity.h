@@ -13,6 +13,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "login/keyblob.h"
+#include "login/knownhosts.h"
 #include "target/target.h"
 
 struct identity {
@@ -54,7 +55,7 @@ enum identity_result identity_private(const char *path, const char *passphrase, 
 ssh_key identity_public(const struct keyblob *blob) NP_MUST_CHECK;
 /* The private key with a certificate attached; the key itself stays as it is.  NULL when they do not fit. */
 ssh_key identity_with_certificate(ssh_key private_key, const struct keyblob *certificate) NP_MUST_CHECK;
-/* "SHA256:..." of a public key, "?" when libssh does not know its type.  size: at least 64. */
-void identity_fingerprint(const struct keyblob *blob, char *text, size_t size);
+/* "SHA256:..." of a public key, "?" when libssh does not know its type. */
+void identity_fingerprint(const struct keyblob *blob, char fingerprint[FINGERPRINT_SIZE]);
 
 #endif

@@ -35,9 +35,8 @@ keyblob_copy(const void *data, size_t size)
 void
 keyblob_finish(struct keyblob *b)
 {
-	free(b->data);
-	b->data = NULL;
-	b->size = 0;
+	free((void *)(uintptr_t)b->data);
+	*b = (struct keyblob){NULL, 0};
 }
 
 bool
@@ -47,43 +46,45 @@ keyblob_equal(const struct keyblob *a, const struct keyblob *b)
 }
 
 bool
-keyblob_get_u32(const uint8_t **p, size_t *left, uint32_t *value)
+keyblob_put_string(struct buf *b, const void *p, size_t n)
 {
-	const uint8_t *b = *p;
+	return buf_append_u32(b, (uint32_t)n) == 0 && buf_append(b, p, n) == 0;
+}
 
-	if (*left < 4)
+bool
+keyblob_get_u32(struct keyblob *left, uint32_t *value)
+{
+	const uint8_t *p = left->data;
+
+	if (left->size < 4)
 		return false;
-	*value = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-	*p += 4;
-	*left -= 4;
+	*value = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+	*left = (struct keyblob){p + 4, left->size - 4};
 	return true;
 }
 
 bool
-keyblob_get_string(const uint8_t **p, size_t *left, const uint8_t **string, size_t *size)
+keyblob_get_string(struct keyblob *left, struct keyblob *string)
 {
 	uint32_t n;
 
-	if (!keyblob_get_u32(p, left, &n) || n > *left)
+	if (!keyblob_get_u32(left, &n) || n > left->size)
 		return false;
-	*string = *p;
-	*size = n;
-	*p += n;
-	*left -= n;
+	*string = (struct keyblob){left->data, n};
+	*left = (struct keyblob){left->data + n, left->size - n};
 	return true;
 }
 
 bool
 keyblob_type(const struct keyblob *b, char *type, size_t size)
 {
-	const uint8_t *p = b->data, *name;
-	size_t left = b->size, n;
+	struct keyblob left = *b, name;
 
-	if (p == NULL || !keyblob_get_string(&p, &left, &name, &n) || n == 0 || n >= size ||
-	    memchr(name, '\0', n) != NULL)
+	if (b->data == NULL || !keyblob_get_string(&left, &name) || name.size == 0 || name.size >= size ||
+	    memchr(name.data, '\0', name.size) != NULL)
 		return false;
-	memcpy(type, name, n);
-	type[n] = '\0';
+	memcpy(type, name.data, name.size);
+	type[name.size] = '\0';
 	return true;
 }
 
@@ -91,54 +92,48 @@ bool
 keyblob_is_cert(const struct keyblob *b)
 {
 	char type[64];
-	size_t i;
 
 	if (!keyblob_type(b, type, sizeof(type)))
 		return false;
-	for (i = 0; i < NP_COUNT(types); i++)
+	for (size_t i = 0; i < NP_COUNT(types); i++)
 		if (strcmp(type, types[i].cert) == 0)
 			return true;
 	return false;
 }
 
-/* TYPE and the key's own fields, which begin at fields. */
+/* TYPE and the key's own fields. */
 static struct keyblob
 join_plain(const char *type, const uint8_t *fields, size_t fields_size)
 {
-	size_t n = strlen(type);
-	struct keyblob b = {.size = 4 + n + fields_size};
+	size_t n = strlen(type), size = 4 + n + fields_size;
+	uint8_t *data = xcalloc(1, size);
 
-	b.data = xcalloc(1, b.size);
-	b.data[3] = (uint8_t)n;
-	memcpy(b.data + 4, type, n);
-	memcpy(b.data + 4 + n, fields, fields_size);
-	return b;
+	data[3] = (uint8_t)n;
+	memcpy(data + 4, type, n);
+	memcpy(data + 4 + n, fields, fields_size);
+	return (struct keyblob){data, size};
 }
 
 struct keyblob
 keyblob_plain(const struct keyblob *b)
 {
-	struct keyblob none = {NULL, 0};
-	const uint8_t *p = b->data, *skipped, *start;
-	size_t left = b->size, n, i;
+	struct keyblob none = {NULL, 0}, left = *b, field, key;
 	char type[64];
-	int field;
+	size_t i;
 
 	if (!keyblob_type(b, type, sizeof(type)))
 		return none;
 	for (i = 0; i < NP_COUNT(types) && strcmp(type, types[i].cert) != 0; i++)
 		if (strcmp(type, types[i].plain) == 0)
 			return keyblob_copy(b->data, b->size);
-	if (i == NP_COUNT(types))
-		return none;
 	/* The type, then the nonce, then the key. */
-	if (!keyblob_get_string(&p, &left, &skipped, &n) || !keyblob_get_string(&p, &left, &skipped, &n))
+	if (i == NP_COUNT(types) || !keyblob_get_string(&left, &field) || !keyblob_get_string(&left, &field))
 		return none;
-	start = p;
-	for (field = 0; field < types[i].fields; field++)
-		if (!keyblob_get_string(&p, &left, &skipped, &n))
+	key = left;
+	for (int n = 0; n < types[i].fields; n++)
+		if (!keyblob_get_string(&left, &field))
 			return none;
-	return join_plain(types[i].plain, start, (size_t)(p - start));
+	return join_plain(types[i].plain, key.data, key.size - left.size);
 }
 
 struct keyblob

@@ -9,10 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/compiler.h"
 
 struct keyblob {
-	uint8_t *data; /* NULL: none */
+	const uint8_t *data; /* NULL: none */
 	size_t size;
 };
 
@@ -33,8 +34,10 @@ struct keyblob keyblob_plain(const struct keyblob *b) NP_MUST_CHECK;
  */
 struct keyblob keyblob_parse_line(const char *text, size_t size) NP_MUST_CHECK;
 
-/* Reads a uint32 or a string off the front of *p, *left bytes long; false when they do not hold it. */
-bool keyblob_get_u32(const uint8_t **p, size_t *left, uint32_t *value) NP_MUST_CHECK;
-bool keyblob_get_string(const uint8_t **p, size_t *left, const uint8_t **string, size_t *size) NP_MUST_CHECK;
+/* Appends a string of the wire; false when it does not fit. */
+bool keyblob_put_string(struct buf *b, const void *p, size_t n) NP_MUST_CHECK;
+/* Takes a uint32 or a string, which stays where it is, off the front of what is left; false when that holds none. */
+bool keyblob_get_u32(struct keyblob *left, uint32_t *value) NP_MUST_CHECK;
+bool keyblob_get_string(struct keyblob *left, struct keyblob *string) NP_MUST_CHECK;
 
 #endif

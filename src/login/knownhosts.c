@@ -14,6 +14,7 @@
 #include "base/sha1.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "login/hooks.h"
 
 enum marker { MARKER_NONE, MARKER_REVOKED, MARKER_CERT_AUTHORITY, MARKER_UNKNOWN };
 
@@ -38,7 +39,7 @@ known_hosts_fingerprint(ssh_key key, char fingerprint[FINGERPRINT_SIZE])
 	size_t size = 0;
 	char *text = NULL;
 
-	if (ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &size) == SSH_OK)
+	if (key != NULL && ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &size) == SSH_OK)
 		text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, size);
 	snprintf(fingerprint, FINGERPRINT_SIZE, "%s", text != NULL ? text : "?");
 	ssh_string_free_char(text);
@@ -119,13 +120,6 @@ is_negated(const char *name, const struct line *l)
 }
 
 static void
-note_type(struct strings *types, const char *type)
-{
-	if (!strings_has(types, type))
-		strings_add(types, type);
-}
-
-static void
 note_state(struct look_up *l, enum known_state state, const char *file, unsigned number, ssh_key known)
 {
 	struct known_answer *a = l->answer;
@@ -146,7 +140,7 @@ look_at_entry(struct look_up *l, const struct line *line, ssh_key known, const c
 
 	switch (line->marker) {
 	case MARKER_NONE:
-		note_type(&l->answer->types, ssh_key_type_to_char(ssh_key_type(known)));
+		strings_add_new(&l->answer->types, ssh_key_type_to_char(ssh_key_type(known)));
 		if (same)
 			note_state(l, KNOWN_MATCH, file, number, known);
 		else if (l->key != NULL && ssh_key_type(known) == ssh_key_type(l->key))
@@ -166,27 +160,12 @@ look_at_entry(struct look_up *l, const struct line *line, ssh_key known, const c
 	}
 }
 
-/* Without blocking: a FIFO in its place would hold the thread. */
-static FILE *
-open_regular(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-	FILE *file = NULL;
-
-	if (fd == -1)
-		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		file = fdopen(fd, "r");
-	if (file == NULL)
-		close(fd);
-	return file;
-}
-
 static void
 look_in_file(struct look_up *l, const char *path)
 {
-	FILE *file = open_regular(path);
+	struct stat st;
+	int fd = open_regular(path, &st);
+	FILE *file = fd != -1 ? fdopen(fd, "r") : NULL;
 	struct ssh_knownhosts_entry *entry;
 	struct line line;
 	char *text = NULL;
@@ -212,11 +191,9 @@ look_in_file(struct look_up *l, const char *path)
 static void
 look_in_files(struct look_up *l, const struct target *target)
 {
-	size_t i;
-
-	for (i = 0; i < target->user_known_hosts.n; i++)
+	for (size_t i = 0; i < target->user_known_hosts.n; i++)
 		look_in_file(l, target->user_known_hosts.v[i]);
-	for (i = 0; i < target->global_known_hosts.n; i++)
+	for (size_t i = 0; i < target->global_known_hosts.n; i++)
 		look_in_file(l, target->global_known_hosts.v[i]);
 }
 

@@ -2,7 +2,7 @@
  * TCP connections.  The name look-up cannot be interrupted (getaddrinfo has no way to): a cancelled thread that is in
  * it is given up by the connector.
  */
-#include "login/netconn.h"
+#include "login/dial.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "login/wake.h"
+#include "login/hooks.h"
 
 /* RFC 8305 section 5 recommends this "Connection Attempt Delay". */
 #define ATTEMPT_DELAY 0.25
@@ -140,14 +140,13 @@ static int
 race_wait(struct race *r, int wake_fd, double until)
 {
 	struct pollfd fds[ATTEMPTS_MAX + 1];
-	int i;
 
-	for (i = 0; i < r->count; i++)
+	for (int i = 0; i < r->count; i++)
 		fds[i] = (struct pollfd){.fd = r->attempts[i].fd, .events = POLLOUT};
 	fds[r->count] = (struct pollfd){.fd = wake_fd, .events = WAKE_EVENTS};
 	if (poll(fds, (nfds_t)r->count + 1, wake_poll_ms(until)) <= 0)
 		return 0;
-	for (i = 0; i < r->count; i++)
+	for (int i = 0; i < r->count; i++)
 		if (fds[i].revents != 0)
 			race_settle(r, &r->attempts[i]);
 	return fds[r->count].revents != 0;

@@ -17,7 +17,7 @@
 #include "base/operand.h"
 #include "base/paths.h"
 #include "sshconf/sshconf.h"
-#include "login/wake.h"
+#include "login/hooks.h"
 #include "base/xalloc.h"
 
 #define SSH_SECONDS 5.0
@@ -72,13 +72,6 @@ user_config_path(void)
 	return xasprintf("%s/.ssh/config", found->pw_dir);
 }
 
-static void
-add_missing(struct strings *files, const char *path)
-{
-	if (!strings_has(files, path))
-		strings_add(files, path);
-}
-
 /* Files that ssh looked for and did not find are watched too: creating one changes the answer. */
 static void
 add_expected_files(struct strings *files, const char *file)
@@ -87,21 +80,20 @@ add_expected_files(struct strings *files, const char *file)
 
 	if (file != NULL) {
 		if (strcmp(file, "none") != 0)
-			add_missing(files, file);
+			strings_add_new(files, file);
 		return;
 	}
 	user_path = user_config_path();
 	if (user_path != NULL)
-		add_missing(files, user_path);
+		strings_add_new(files, user_path);
 	free(user_path);
-	add_missing(files, "/etc/ssh/ssh_config");
+	strings_add_new(files, "/etc/ssh/ssh_config");
 }
 
-static enum child_end
-run_ssh(const struct question *q, const struct child_limits *limits, struct child_output *output)
+/* -vG, and what goes with it; argv has room for it all. */
+static void
+ssh_command(const struct question *q, const char **argv, char port[16])
 {
-	const char *argv[12];
-	char port[16];
 	size_t n = 0;
 
 	argv[n++] = "ssh";
@@ -115,14 +107,13 @@ run_ssh(const struct question *q, const struct child_limits *limits, struct chil
 		argv[n++] = q->user;
 	}
 	if (q->port != 0) {
-		snprintf(port, sizeof(port), "%d", q->port);
+		snprintf(port, 16, "%d", q->port);
 		argv[n++] = "-p";
 		argv[n++] = port;
 	}
 	argv[n++] = "--";
 	argv[n++] = q->host;
 	argv[n] = NULL;
-	return child_run(argv, limits, output);
 }
 
 /* ssh's complaint without the debug lines around it, made harmless and cut. */
@@ -160,54 +151,44 @@ ssh_failed(enum child_end end, const struct child_limits *limits, const struct c
 	return error_set(err, REASON_RESOLVE_FAILED, "ssh -G %s %s", q->host, words);
 }
 
-static char *
-option_text(ssh_session s, enum ssh_options_e option)
-{
-	char *value = NULL, *copy = NULL;
-
-	if (ssh_options_get(s, option, &value) == SSH_OK && value != NULL)
-		copy = xstrdup(value);
-	ssh_string_free_char(value);
-	return copy;
-}
-
-static int
-add_line(struct buf *b, const char *key, const char *value)
-{
-	return value == NULL ? 0 : buf_printf(b, "%s %s\n", key, value);
-}
-
 /* What libssh's reader understood, in the words of ssh -G, so that one parser and one set of defaults serve both. */
 static int
 libssh_words(ssh_session s, const struct question *q, struct buf *text)
 {
-	char *host = option_text(s, SSH_OPTIONS_HOST), *user = option_text(s, SSH_OPTIONS_USER);
-	char *key = option_text(s, SSH_OPTIONS_IDENTITY), *proxy = option_text(s, SSH_OPTIONS_PROXYCOMMAND);
-	char *known = option_text(s, SSH_OPTIONS_KNOWNHOSTS), *global = option_text(s, SSH_OPTIONS_GLOBAL_KNOWNHOSTS);
+	static const struct {
+		enum ssh_options_e option;
+		const char *key, *otherwise;
+	} options[] = {
+	    {SSH_OPTIONS_HOST, "hostname", NULL},
+	    {SSH_OPTIONS_USER, "user", NULL},
+	    {SSH_OPTIONS_IDENTITY, "identityfile", NULL},
+	    {SSH_OPTIONS_PROXYCOMMAND, "proxycommand", NULL},
+	    {SSH_OPTIONS_KNOWNHOSTS, "userknownhostsfile", "~/.ssh/known_hosts"},
+	    {SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "globalknownhostsfile", "/etc/ssh/ssh_known_hosts"},
+	};
 	unsigned int port = 22;
 	int rc = 0;
 
+	for (size_t i = 0; i < NP_COUNT(options); i++) {
+		char *value = NULL;
+		const char *said;
+
+		said = ssh_options_get(s, options[i].option, &value) == SSH_OK ? value : NULL;
+		if (options[i].option == SSH_OPTIONS_USER && q->user != NULL)
+			said = q->user; /* 0.11 lets the file overwrite what was asked for */
+		if (said == NULL)
+			said = options[i].otherwise;
+		if (said != NULL)
+			rc |= buf_printf(text, "%s %s\n", options[i].key, said);
+		ssh_string_free_char(value);
+	}
 	ssh_options_get_port(s, &port);
-	rc |= add_line(text, "hostname", host);
-	/* What was asked for comes first: 0.11 lets the file overwrite it. */
-	rc |= add_line(text, "user", q->user != NULL ? q->user : user);
 	rc |= buf_printf(text, "port %u\n", q->port != 0 ? (unsigned int)q->port : port);
-	rc |= add_line(text, "identityfile", key);
-	rc |= add_line(text, "identityfile", "~/.ssh/id_rsa");
-	rc |= add_line(text, "identityfile", "~/.ssh/id_ecdsa");
-	rc |= add_line(text, "identityfile", "~/.ssh/id_ed25519");
-	rc |= add_line(text, "proxycommand", proxy);
-	rc |= add_line(text, "userknownhostsfile", known != NULL ? known : "~/.ssh/known_hosts");
-	rc |= add_line(text, "globalknownhostsfile", global != NULL ? global : "/etc/ssh/ssh_known_hosts");
-	rc |= buf_append_str(text, "stricthostkeychecking ask\npubkeyauthentication true\n"
+	rc |= buf_append_str(text, "identityfile ~/.ssh/id_rsa\nidentityfile ~/.ssh/id_ecdsa\n"
+				   "identityfile ~/.ssh/id_ed25519\n"
+				   "stricthostkeychecking ask\npubkeyauthentication true\n"
 				   "passwordauthentication yes\nkbdinteractiveauthentication yes\n"
 				   "numberofpasswordprompts 3\naddressfamily any\n");
-	free(host);
-	free(user);
-	free(key);
-	free(proxy);
-	free(known);
-	free(global);
 	return rc;
 }
 
@@ -274,70 +255,62 @@ make_target(const struct device_conf *device, const struct question *q, const ch
 	return target;
 }
 
-static bool
-has_stamp(const struct file_stamps *set, const char *path)
-{
-	for (size_t i = 0; i < set->n; i++)
-		if (strcmp(set->v[i].path, path) == 0)
-			return true;
-	return false;
-}
-
+/* Files that ssh will look at, and with its log those that it says it has read. */
 static void
-add_stamps(struct file_stamps *set, const struct strings *files)
-{
-	for (size_t i = 0; i < files->n; i++)
-		if (!has_stamp(set, files->v[i]))
-			file_stamps_add(set, files->v[i]);
-}
-
-/* As they are before ssh reads them. */
-static void
-stamp_expected(struct file_stamps *read, const struct question *q)
+stamp(struct file_stamps *set, const struct question *q, const char *log)
 {
 	struct strings files = {NULL, 0};
 
 	add_expected_files(&files, q->file);
-	add_stamps(read, &files);
-	strings_finish(&files);
-}
-
-/* Those that ssh says it has read, until it met with something that it does not understand. */
-static void
-stamp_read(struct file_stamps *read, const char *log)
-{
-	struct strings files = {NULL, 0};
-
 	if (log != NULL)
 		sshconf_files(log, &files);
-	add_stamps(read, &files);
+	for (size_t i = 0; i < files.n; i++)
+		file_stamps_add(set, files.v[i]);
 	strings_finish(&files);
 }
 
 static struct target *
-ask_ssh(const struct device_conf *device, const struct question *q, const struct child_limits *limits,
-    const struct dial_hooks *hooks, struct file_stamps *read, struct np_error *err)
+take_answer(const struct device_conf *device, const struct question *q, enum child_end end,
+    const struct child_limits *limits, const struct child_output *output, struct np_error *err)
 {
-	struct child_output output;
 	struct target *target = NULL;
-	enum child_end end = run_ssh(q, limits, &output);
 	char *words;
 
-	if (end == CHILD_EXITED && WIFEXITED(output.status) && WEXITSTATUS(output.status) == 0) {
-		target = make_target(device, q, output.out, output.err, NULL, err);
-	} else if (end == CHILD_FAILED && output.error_number == ENOENT) {
-		words = ask_libssh(q, err);
-		if (words != NULL)
-			target = make_target(device, q, words, "",
-			    "no ssh client is installed: IdentitiesOnly, CertificateFile, HostKeyAlias, IdentityAgent, "
-			    "StrictHostKeyChecking, ProxyJump and some others of ssh_config are not honoured",
-			    err);
-		free(words);
-	} else if ((end != CHILD_CANCELLED && end != CHILD_TIMED_OUT) || hooks->left(err, hooks->arg) >= 0) {
-		ssh_failed(end, limits, &output, q, err);
+	if (end == CHILD_EXITED && WIFEXITED(output->status) && WEXITSTATUS(output->status) == 0)
+		return make_target(device, q, output->out, output->err, NULL, err);
+	if (end != CHILD_FAILED || output->error_number != ENOENT) {
+		ssh_failed(end, limits, output, q, err);
+		return NULL;
 	}
+	words = ask_libssh(q, err);
+	if (words != NULL)
+		target = make_target(device, q, words, "",
+		    "no ssh client is installed: IdentitiesOnly, CertificateFile, HostKeyAlias, IdentityAgent, "
+		    "StrictHostKeyChecking, ProxyJump and some others of ssh_config are not honoured",
+		    err);
+	free(words);
+	return target;
+}
+
+static struct target *
+ask_ssh(const struct device_conf *device, const struct question *q, const struct dial_hooks *hooks,
+    struct file_stamps *stamps, struct np_error *err)
+{
+	struct child_limits limits = {.out_max = SSH_OUTPUT_MAX, .err_max = SSH_OUTPUT_MAX, .seconds = SSH_SECONDS};
+	struct child_output output;
+	struct target *target = NULL;
+	const char *argv[12];
+	enum child_end end;
+	char port[16];
+
+	ssh_command(q, argv, port);
+	if (!child_run_within(hooks, argv, &limits, &output, &end, err))
+		return NULL;
+	/* A cancel or the job's own limit is the better reason where that was what ended ssh. */
+	if ((end != CHILD_CANCELLED && end != CHILD_TIMED_OUT) || hooks->left(err, hooks->arg) >= 0)
+		target = take_answer(device, q, end, &limits, &output, err);
 	if (target == NULL)
-		stamp_read(read, output.err);
+		stamp(stamps, q, output.err);
 	child_output_finish(&output);
 	return target;
 }
@@ -346,22 +319,14 @@ struct target *
 resolve_target(const struct device_conf *device, const char *default_ssh_config, const struct dial_hooks *hooks,
     struct file_stamps *read, struct np_error *err)
 {
-	struct child_limits limits = {.out_max = SSH_OUTPUT_MAX, .err_max = SSH_OUTPUT_MAX, .seconds = SSH_SECONDS};
 	struct question q = {.host = NULL};
 	struct file_stamps stamps = {0};
-	struct target *target = NULL;
-	double left = hooks->left(err, hooks->arg);
+	struct target *target;
 
-	if (left < 0 || question_make(device, default_ssh_config, &q, err) == -1)
+	if (question_make(device, default_ssh_config, &q, err) == -1)
 		return NULL;
-	if (left < limits.seconds)
-		limits.seconds = left;
-	limits.cancel_fd = wake_open(hooks, err);
-	if (limits.cancel_fd != -1) {
-		stamp_expected(&stamps, &q);
-		target = ask_ssh(device, &q, &limits, hooks, &stamps, err);
-		wake_close(hooks, limits.cancel_fd);
-	}
+	stamp(&stamps, &q, NULL); /* as they are before ssh reads them */
+	target = ask_ssh(device, &q, hooks, &stamps, err);
 	question_finish(&q);
 	if (target == NULL && read != NULL)
 		*read = stamps;

@@ -68,7 +68,7 @@ check_start(const struct sshconn *s, const struct chan_spec *spec, struct np_err
 	return 0;
 }
 
-static struct sshchan *
+static struct chan *
 take_spare(struct sshconn *s)
 {
 	struct sshchan *ch = s->spare;
@@ -77,24 +77,25 @@ take_spare(struct sshconn *s)
 	ch->is_spare = false;
 	if (ch->state == CHAN_READY)
 		ch->state = CHAN_STARTING;
-	return ch;
+	return &ch->base;
 }
 
-struct sshchan *
-sshchan_open(struct sshconn *s, const struct chan_spec *spec)
+struct chan *
+sshchan_open(struct session *base, const struct chan_spec *spec)
 {
-	struct np_error err;
+	struct sshconn *s = sshconn_of(base);
 	struct sshchan *ch;
+	struct np_error err;
+	bool possible = check_start(s, spec, &err) == 0;
 
-	if (check_start(s, spec, &err) < 0) {
-		ch = sshchan_create(s);
+	if (possible && s->spare != NULL && spec->kind != CHANNEL_FORWARD)
+		return take_spare(s);
+	ch = sshchan_create(s);
+	if (!possible) {
 		ch->state = CHAN_GONE;
 		chan_end_set(&ch->base, err.reason, "%s", err.text);
-		return ch;
 	}
-	if (s->spare != NULL && spec->kind != CHANNEL_FORWARD)
-		return take_spare(s);
-	return sshchan_create(s);
+	return &ch->base;
 }
 
 /* ---- callbacks: facts only ---- */
@@ -286,7 +287,7 @@ sshchan_lost(struct sshchan *ch)
 		chan_end_set(&ch->base, REASON_NONE, "ended");
 	} else if (ch->base.end.sent) /* what was said on a shell its user knows better */
 		chan_end_set(&ch->base, REASON_OUTCOME_UNKNOWN, "%s: %s%s", s->base.name, s->why.text,
-		    ch->base.kind == CHANNEL_EXEC ? "; the command had been sent, its outcome is unknown" : "");
+		    ch->base.spec.kind == CHANNEL_EXEC ? "; the command had been sent, its outcome is unknown" : "");
 	else
 		chan_end_set(&ch->base, s->unsent, "%s: %s; the command had not been sent", s->base.name, s->why.text);
 }

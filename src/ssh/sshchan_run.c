@@ -107,8 +107,8 @@ send_signals(struct sshchan *ch)
 
 	if (ch->base.want_resize) {
 		ch->base.want_resize = false;
-		if (ch->base.pty)
-			(void)ssh_channel_change_pty_size(ch->ssh, ch->base.cols, ch->base.rows);
+		if (ch->base.spec.pty)
+			(void)ssh_channel_change_pty_size(ch->ssh, ch->base.spec.cols, ch->base.spec.rows);
 		moved = true;
 	}
 	for (int i = 0; i < ch->base.signals_count; i++) {
@@ -174,7 +174,7 @@ sshchan_finish(struct sshchan *ch)
 	if (!ch->base.end.sent)
 		chan_end_set(&ch->base, REASON_CHANNEL_REFUSED,
 		    "%s: the server closed the channel before the command was sent", name);
-	else if (ch->base.end.has_status || ch->base.end.signal[0] != '\0' || ch->base.kind == CHANNEL_FORWARD)
+	else if (ch->base.end.has_status || ch->base.end.signal[0] != '\0' || ch->base.spec.kind == CHANNEL_FORWARD)
 		chan_end_set(&ch->base, REASON_NONE, "ended");
 	else
 		chan_end_set(&ch->base, REASON_OUTCOME_UNKNOWN,
@@ -245,7 +245,7 @@ sshchan_service_running(struct sshchan *ch)
 	bool moved;
 
 	if (ch->base.abandoned) {
-		if (ch->base.kind != CHANNEL_FORWARD)
+		if (ch->base.spec.kind != CHANNEL_FORWARD)
 			(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
 		ch->state = CHAN_CLOSING;
 		return true;

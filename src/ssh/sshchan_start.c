@@ -30,7 +30,7 @@ open_confirmed(struct sshchan *ch)
 {
 	struct sshconn *s = ch->conn;
 
-	if (session_quiet(s) && ch->base.kind != CHANNEL_FORWARD)
+	if (session_quiet(s) && ch->base.spec.kind != CHANNEL_FORWARD)
 		sshconn_open_sample(s, clock_now() - ch->open_sent);
 	ch->opened = true;
 	sshconn_note_open(s);
@@ -38,7 +38,7 @@ open_confirmed(struct sshchan *ch)
 		ch->state = CHAN_CLOSING;
 	} else if (ch->is_spare) {
 		ch->state = CHAN_READY;
-	} else if (ch->base.kind == CHANNEL_FORWARD) {
+	} else if (ch->base.spec.kind == CHANNEL_FORWARD) {
 		ch->base.end.sent = true;
 		ch->base.runs = true;
 		ch->state = CHAN_RUNNING;
@@ -55,9 +55,9 @@ open_refused(struct sshchan *ch)
 	int confirmed;
 
 	(void)text_vis_into(why, sizeof why, ssh_get_error(s->ssh));
-	if (ch->base.kind == CHANNEL_FORWARD) {
+	if (ch->base.spec.kind == CHANNEL_FORWARD) {
 		chan_end_set(&ch->base, REASON_CHANNEL_REFUSED, "%s: no connection to %s port %d from there: %s",
-		    s->base.name, ch->base.host, ch->base.port, why);
+		    s->base.name, ch->base.spec.forward_host, ch->base.spec.forward_port, why);
 	} else if (sshconn_refusal_is_race(ch)) {
 		sshchan_drop(ch);
 		return;
@@ -82,8 +82,9 @@ sshchan_service_opening(struct sshchan *ch)
 		if (!sshchan_make(ch))
 			return true;
 	}
-	if (ch->base.kind == CHANNEL_FORWARD)
-		rc = ssh_channel_open_forward(ch->ssh, ch->base.host, ch->base.port, "127.0.0.1", 0);
+	if (ch->base.spec.kind == CHANNEL_FORWARD)
+		rc = ssh_channel_open_forward(
+		    ch->ssh, ch->base.spec.forward_host, ch->base.spec.forward_port, "127.0.0.1", 0);
 	else
 		rc = ssh_channel_open_session(ch->ssh);
 	if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
@@ -100,7 +101,7 @@ sshchan_service_opening(struct sshchan *ch)
 static int
 request_env(struct sshchan *ch)
 {
-	const char *pair = ch->base.env[ch->env_next];
+	const char *pair = ch->base.spec.env[ch->env_next];
 	const char *value = strchr(pair, '=');
 	char *name = value != NULL ? xstrndup(pair, (size_t)(value - pair)) : xstrdup(pair);
 	int rc = ssh_channel_request_env(ch->ssh, name, value != NULL ? value + 1 : "");
@@ -113,13 +114,13 @@ static int
 request_command(struct sshchan *ch)
 {
 	ch->base.end.sent = true;
-	switch (ch->base.kind) {
+	switch (ch->base.spec.kind) {
 	case CHANNEL_EXEC:
-		return ssh_channel_request_exec(ch->ssh, ch->base.command);
+		return ssh_channel_request_exec(ch->ssh, ch->base.spec.command);
 	case CHANNEL_SHELL:
 		return ssh_channel_request_shell(ch->ssh);
 	case CHANNEL_SUBSYSTEM:
-		return ssh_channel_request_subsystem(ch->ssh, ch->base.command);
+		return ssh_channel_request_subsystem(ch->ssh, ch->base.spec.command);
 	case CHANNEL_FORWARD:
 		break; /* starts by being open */
 	}
@@ -139,13 +140,13 @@ command_answered(struct sshchan *ch, int rc)
 	if (rc == SSH_OK) {
 		ch->base.runs = true;
 		ch->state = CHAN_RUNNING;
-	} else if (ch->base.kind == CHANNEL_SUBSYSTEM) {
+	} else if (ch->base.spec.kind == CHANNEL_SUBSYSTEM) {
 		char what[128] = "the subsystem ";
 
-		(void)text_vis_into(what + strlen(what), sizeof what - strlen(what), ch->base.command);
+		(void)text_vis_into(what + strlen(what), sizeof what - strlen(what), ch->base.spec.command);
 		request_refused(ch, what);
 	} else {
-		request_refused(ch, ch->base.kind == CHANNEL_SHELL ? "a shell" : "to run the command");
+		request_refused(ch, ch->base.spec.kind == CHANNEL_SHELL ? "a shell" : "to run the command");
 	}
 }
 
@@ -181,8 +182,9 @@ sshchan_service_starting(struct sshchan *ch)
 	}
 	switch (ch->step) {
 	case STEP_PTY:
-		if (ch->base.pty) {
-			rc = ssh_channel_request_pty_size(ch->ssh, ch->base.term, ch->base.cols, ch->base.rows);
+		if (ch->base.spec.pty) {
+			rc = ssh_channel_request_pty_size(
+			    ch->ssh, ch->base.spec.term, ch->base.spec.cols, ch->base.spec.rows);
 			if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
 				return false;
 			if (rc != SSH_OK) {
@@ -193,7 +195,7 @@ sshchan_service_starting(struct sshchan *ch)
 		ch->step = STEP_ENV;
 		return true;
 	case STEP_ENV:
-		if (ch->base.env[ch->env_next] == NULL) {
+		if (ch->base.spec.env[ch->env_next] == NULL) {
 			ch->step = STEP_COMMAND;
 			return true;
 		}

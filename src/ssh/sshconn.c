@@ -337,44 +337,26 @@ init_watchers(struct sshconn *s)
 
 /* ---- what users of the session reach ---- */
 
-static struct sshconn *
-conn(const struct session *base)
-{
-	return (struct sshconn *)(uintptr_t)base;
-}
-
-static struct chan *
-op_open(struct session *base, const struct chan_spec *spec)
-{
-	return &sshchan_open(conn(base), spec)->base;
-}
-
 static void
 op_wake(struct session *base)
 {
-	sshconn_wake(conn(base));
+	sshconn_wake(sshconn_of(base));
 }
 
 static void
 op_close(struct session *base, enum np_reason reason, const char *text)
 {
-	struct sshconn *s = conn(base);
+	struct sshconn *s = sshconn_of(base);
 
 	if (s->state == SESSION_LIVE)
 		s->farewell = true;
 	sshconn_end(s, reason, text);
 }
 
-static bool
-op_probe(struct session *base)
-{
-	return sshconn_probe(conn(base));
-}
-
 static struct session_stats
 op_stats(const struct session *base)
 {
-	const struct sshconn *s = conn(base);
+	const struct sshconn *s = sshconn_of(base);
 
 	return (struct session_stats){
 	    .last_rx = s->last_rx,
@@ -388,17 +370,18 @@ op_stats(const struct session *base)
 }
 
 static const struct session_ops ops = {
-    .open = op_open,
+    .open = sshchan_open,
     .wake = op_wake,
     .close = op_close,
-    .probe = op_probe,
+    .probe = sshconn_probe,
     .stats = op_stats,
 };
 
 struct session *
-sshconn_adopt(struct ev_loop *loop, const struct sshdialled *d, const struct session_setup *setup,
+sshconn_adopt(struct dialled *dialled, struct ev_loop *loop, const struct session_setup *setup,
     const struct session_events *events, void *arg)
 {
+	struct sshdialled *d = (struct sshdialled *)dialled;
 	struct sshconn *s = xcalloc(1, sizeof *s);
 
 	session_init(&s->base, &ops, setup, events, arg);
@@ -406,6 +389,9 @@ sshconn_adopt(struct ev_loop *loop, const struct sshdialled *d, const struct ses
 	s->ssh = d->ssh;
 	s->fd = d->fd;
 	s->proxy_pid = d->proxy_pid;
+	d->ssh = NULL;
+	d->fd = -1;
+	d->proxy_pid = 0;
 	s->slots_max = setup->max_channels > 0 ? setup->max_channels : 1;
 	s->held_pause = CHAN_HELD_PAUSE;
 	s->held_max = CHAN_HELD_MAX;

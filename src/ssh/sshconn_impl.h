@@ -142,9 +142,14 @@ struct sshconn {
 };
 
 /* sshconn.c */
-/* Takes the connection onto the loop; what the pointers and numbers of d own is the session's then. */
-struct session *sshconn_adopt(struct ev_loop *loop, const struct sshdialled *d, const struct session_setup *setup,
+/* Puts the connection on the loop, see dialled_ops. */
+struct session *sshconn_adopt(struct dialled *dialled, struct ev_loop *loop, const struct session_setup *setup,
     const struct session_events *events, void *arg) NP_MUST_CHECK;
+static inline struct sshconn *
+sshconn_of(const struct session *base)
+{
+	return (struct sshconn *)(uintptr_t)base;
+}
 
 /* sshconn_state.c */
 void sshconn_wake(struct sshconn *s);
@@ -180,9 +185,7 @@ void sshconn_take_down(struct sshconn *s);
 bool sshconn_proxy_reaped(struct sshconn *s);
 
 /* sshconn_probe.c */
-bool sshconn_probe(struct sshconn *s);
-/* Whether a probe is in flight, and since when (clock_now()). */
-bool sshconn_probing(const struct sshconn *s, double *since);
+bool sshconn_probe(struct session *base);
 void sshconn_open_sample(struct sshconn *s, double seconds);
 /* The best guess at the round-trip time for sizing windows; 0 when there is none. */
 double sshconn_rtt_guess(const struct sshconn *s);
@@ -197,7 +200,7 @@ void sshconn_probe_deliver(struct sshconn *s);
 /* A channel that nobody uses yet, in state OPENING, at the end of the list. */
 struct sshchan *sshchan_create(struct sshconn *s);
 /* The spare, or a new one, or one that has ended because it cannot be. */
-struct sshchan *sshchan_open(struct sshconn *s, const struct chan_spec *spec);
+struct chan *sshchan_open(struct session *base, const struct chan_spec *spec);
 /* Hands on what is due, as chan_deliver().  Frees ch when all is over. */
 void sshchan_deliver(struct sshchan *ch, bool last);
 /* libssh's channel object with our callbacks; false when there is none to be had: the channel has ended then. */

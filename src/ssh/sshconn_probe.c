@@ -46,8 +46,10 @@ sshconn_rtt_guess(const struct sshconn *s)
 }
 
 bool
-sshconn_probe(struct sshconn *s)
+sshconn_probe(struct session *base)
 {
+	struct sshconn *s = sshconn_of(base);
+
 	if (s->state != SESSION_LIVE || s->probing)
 		return false;
 	s->probing = true;
@@ -56,14 +58,6 @@ sshconn_probe(struct sshconn *s)
 	s->probe_since = clock_now();
 	sshconn_wake(s);
 	return true;
-}
-
-bool
-sshconn_probing(const struct sshconn *s, double *since)
-{
-	if (s->probing && since != NULL)
-		*since = s->probe_since;
-	return s->probing;
 }
 
 static void

@@ -13,7 +13,7 @@
 static bool
 counts(const struct sshchan *ch)
 {
-	return ch->state != CHAN_GONE && ch->base.kind != CHANNEL_FORWARD;
+	return ch->state != CHAN_GONE && ch->base.spec.kind != CHANNEL_FORWARD;
 }
 
 int

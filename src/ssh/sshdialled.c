@@ -10,19 +10,6 @@
 #include "base/xalloc.h"
 #include "ssh/sshconn_impl.h"
 
-static struct session *
-adopt(struct dialled *base, struct ev_loop *loop, const struct session_setup *setup,
-    const struct session_events *events, void *arg)
-{
-	struct sshdialled *d = (struct sshdialled *)base;
-	struct session *s = sshconn_adopt(loop, d, setup, events, arg);
-
-	d->ssh = NULL;
-	d->fd = -1;
-	d->proxy_pid = 0;
-	return s;
-}
-
 static void
 discard(struct dialled *base)
 {
@@ -44,7 +31,7 @@ discard(struct dialled *base)
 	free(d);
 }
 
-static const struct dialled_ops ops = {.adopt = adopt, .discard = discard};
+static const struct dialled_ops ops = {.adopt = sshconn_adopt, .discard = discard};
 
 struct sshdialled *
 sshdialled_create(void)

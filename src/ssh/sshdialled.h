@@ -7,7 +7,7 @@
 #include <libssh/libssh.h>
 
 #include "base/compiler.h"
-#include "transport/dialled.h"
+#include "transport/session.h"
 
 struct sshdialled {
 	struct dialled base;

@@ -358,8 +358,8 @@ sshconf_files(const char *stderr_text, struct strings *files)
 			const char *name = at + sizeof(said) - 1;
 			char *copy = xstrndup(name, length - (size_t)(name - line));
 
-			if (copy[0] != '\0' && !strings_has(files, copy))
-				strings_add(files, copy);
+			if (copy[0] != '\0')
+				strings_add_new(files, copy);
 			free(copy);
 		}
 		line += length;

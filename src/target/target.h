@@ -82,7 +82,7 @@ void target_unref(struct target *target);
 /* Whether sessions of both would be the same: everything but stamps, notices and connection_args. */
 bool target_same_login(const struct target *a, const struct target *b);
 
-/* stat(2)s one path. */
+/* stat(2)s one path; one that is there keeps its stamp. */
 void file_stamps_add(struct file_stamps *set, const char *path);
 /* Empties it. */
 void file_stamps_finish(struct file_stamps *set);

@@ -20,6 +20,9 @@ file_stamps_add(struct file_stamps *set, const char *path)
 	struct file_stamp *stamp;
 	struct stat st;
 
+	for (size_t i = 0; i < set->n; i++)
+		if (strcmp(set->v[i].path, path) == 0)
+			return;
 	set->v = xreallocarray(set->v, set->n + 1, sizeof(set->v[0]));
 	stamp = &set->v[set->n++];
 	*stamp = (struct file_stamp){.path = xstrdup(path)};

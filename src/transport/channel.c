@@ -19,18 +19,25 @@ chan_init(struct chan *ch, struct session *s, size_t slack)
 	buf_init(&ch->input, CHANNEL_BUFFER_MAX);
 }
 
+/* What was lent with a spec is a channel's own once it is copied. */
+static void *
+own(const void *p)
+{
+	return (void *)(uintptr_t)p;
+}
+
 void
 chan_clear(struct chan *ch)
 {
 	for (int i = 0; i < CHAN_STREAMS; i++)
 		buf_wipe(&ch->output[i]);
 	buf_wipe(&ch->input);
-	for (char **e = ch->env; e != NULL && *e != NULL; e++)
-		free(*e);
-	free(ch->env);
-	secret_free(ch->command);
-	free(ch->term);
-	free(ch->host);
+	for (size_t i = 0; ch->spec.env != NULL && ch->spec.env[i] != NULL; i++)
+		secret_free(own(ch->spec.env[i]));
+	free(own(ch->spec.env));
+	secret_free(own(ch->spec.command));
+	free(own(ch->spec.term));
+	free(own(ch->spec.forward_host));
 }
 
 static void
@@ -39,24 +46,23 @@ wake(struct chan *ch)
 	ch->session->ops->wake(ch->session);
 }
 
-static void
-copy_spec(struct chan *ch, const struct chan_spec *spec)
+static struct chan_spec
+copy_spec(const struct chan_spec *spec)
 {
+	struct chan_spec copy = *spec;
+	char **env;
 	size_t n = 0;
 
-	ch->kind = spec->kind;
-	ch->command = xstrndup(spec->command != NULL ? spec->command : "", spec->command_size);
-	ch->pty = spec->pty;
-	ch->term = xstrdup(spec->term != NULL ? spec->term : "vt100");
-	ch->cols = spec->cols;
-	ch->rows = spec->rows;
-	ch->host = xstrdup_null(spec->forward_host);
-	ch->port = spec->forward_port;
+	copy.command = xstrndup(spec->command != NULL ? spec->command : "", spec->command_size);
+	copy.term = xstrdup(spec->term != NULL ? spec->term : "vt100");
+	copy.forward_host = xstrdup_null(spec->forward_host);
 	while (spec->env != NULL && spec->env[n] != NULL)
 		n++;
-	ch->env = xcalloc(n + 1, sizeof *ch->env);
+	env = xcalloc(n + 1, sizeof *env);
 	for (size_t i = 0; i < n; i++)
-		ch->env[i] = xstrdup(spec->env[i]);
+		env[i] = xstrdup(spec->env[i]);
+	copy.env = (const char *const *)env;
+	return copy;
 }
 
 struct chan *
@@ -64,7 +70,7 @@ chan_start(struct session *s, const struct chan_spec *spec, const struct chan_ev
 {
 	struct chan *ch = s->ops->open(s, spec);
 
-	copy_spec(ch, spec);
+	ch->spec = copy_spec(spec);
 	ch->events = *events;
 	ch->arg = arg;
 	ch->has_user = true;
@@ -136,8 +142,8 @@ chan_signal(struct chan *ch, const char *name)
 void
 chan_resize(struct chan *ch, int cols, int rows)
 {
-	ch->cols = cols;
-	ch->rows = rows;
+	ch->spec.cols = cols;
+	ch->spec.rows = rows;
 	ch->want_resize = true;
 	wake(ch);
 }

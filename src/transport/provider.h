@@ -61,15 +61,7 @@ struct chan {
 	void *arg;
 	bool has_user;
 
-	/* What was asked for. */
-	enum chan_kind kind;
-	char *command;
-	bool pty;
-	char *term;
-	int cols, rows;
-	char **env;
-	char *host;
-	int port;
+	struct chan_spec spec; /* what was asked for; its texts are the channel's own */
 
 	/* Wishes of the user; the transport takes them off. */
 	struct buf input; /* standard input, at most CHANNEL_BUFFER_MAX */

@@ -51,12 +51,6 @@ session_stats(const struct session *s)
 	return s->ops->stats(s);
 }
 
-uint64_t
-session_id(const struct session *s)
-{
-	return s->id;
-}
-
 const char *
 session_name(const struct session *s)
 {
@@ -73,4 +67,23 @@ const char *
 session_algorithms(const struct session *s)
 {
 	return s->algorithms;
+}
+
+struct session *
+dialled_adopt(struct dialled *d, struct ev_loop *loop, const struct session_setup *setup,
+    const struct session_events *events, void *arg)
+{
+	return d->ops->adopt(d, loop, setup, events, arg);
+}
+
+void
+dialled_discard(struct dialled *d)
+{
+	if (d == NULL)
+		return;
+	free(d->auth_method);
+	secret_unref(d->secret);
+	secret_unref(d->password);
+	secret_unref(d->offered);
+	d->ops->discard(d);
 }

@@ -59,8 +59,8 @@ read_input(struct fake_chan *fc)
 	}
 	ch->signals_count = 0;
 	if (ch->want_resize) {
-		fc->cols = ch->cols;
-		fc->rows = ch->rows;
+		fc->cols = ch->spec.cols;
+		fc->rows = ch->spec.rows;
 	}
 	ch->want_resize = false;
 }
@@ -70,8 +70,8 @@ serve(struct fake_chan *fc, bool last)
 {
 	struct chan *ch = fc->chan;
 
-	if (fc->term[0] == '\0' && ch->pty)
-		(void)snprintf(fc->term, sizeof fc->term, "%s", ch->term);
+	if (fc->term[0] == '\0' && ch->spec.pty)
+		(void)snprintf(fc->term, sizeof fc->term, "%s", ch->spec.term);
 	read_input(fc);
 	chan_deliver(ch, last);
 	if (ch->has_user || !ch->ended)

@@ -15,7 +15,7 @@
 
 #include "base/buf.h"
 #include "transport/channel.h"
-#include "transport/dialled.h"
+#include "transport/session.h"
 
 #define FAKE_CHANNELS_MAX 8
 

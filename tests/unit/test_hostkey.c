@@ -13,7 +13,7 @@
 
 #include "kit/dialkit.h"
 #include "kit/slow.h"
-#include "login/hostkey.h"
+#include "login/dial.h"
 #include "login/knownhosts.h"
 #include "kit/testserver.h"
 #include "kit/testsshd.h"
