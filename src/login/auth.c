@@ -1,4 +1,4 @@
-/* Authentication: the order of methods and the words for its end; see auth.h. */
+/* Authentication: the order of methods and the words for its end; see dial.h. */
 #include "login/dial.h"
 
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 
 #include "login/auth_impl.h"
 #include "base/buf.h"
-#include "login/credential.h"
+#include "login/dial.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 

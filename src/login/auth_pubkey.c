@@ -11,7 +11,7 @@
 #include "login/agent.h"
 #include "login/auth_impl.h"
 #include "base/clock.h"
-#include "login/credential.h"
+#include "login/dial.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -283,43 +283,41 @@ ask_server(struct auth *a, const struct keyblob *pub)
 	return outcome;
 }
 
-/* Signs with a key file, as itself or as the certificate says. */
+/* Signs with a key file, as itself or, where cert says so, as what the certificate in shown certifies. */
 static enum auth_outcome
-sign(struct auth *a, const char *path, const struct keyblob *pub, const struct certificate *cert)
+sign(struct auth *a, const char *path, const char *name, const struct keyblob *shown, bool cert)
 {
 	enum auth_outcome outcome;
-	ssh_key key = open_private(a, path, &outcome), with_cert = NULL;
+	ssh_key private_key = open_private(a, path, &outcome), key;
 
-	if (key == NULL)
+	if (private_key == NULL)
 		return outcome;
-	if (cert != NULL)
-		with_cert = identity_with_certificate(key, &cert->blob);
-	if (cert != NULL && with_cert == NULL)
-		outcome = AUTH_OUTCOME_DENIED;
-	else
-		outcome = auth_outcome(a, auth_step(a, STEP_SIGN, NULL, cert != NULL ? with_cert : key));
+	key = cert ? identity_with_certificate(private_key, shown) : private_key;
+	if (key != NULL)
+		outcome = auth_outcome(a, auth_step(a, STEP_SIGN, NULL, key));
 	if (outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL) {
-		auth_note_success(a, "publickey (%s)", cert != NULL ? cert->path : path);
-		note_used(a, cert != NULL ? &cert->blob : pub);
+		auth_note_success(a, "publickey (%s)", name);
+		note_used(a, shown);
 	}
-	ssh_key_free(with_cert);
-	ssh_key_free(key);
+	if (key != private_key)
+		ssh_key_free(key);
+	ssh_key_free(private_key);
 	return outcome;
 }
 
+/* The private key is in the file; what the server sees is in shown, under the name of its own file. */
 static enum auth_outcome
-try_file(struct auth *a, const char *path, const struct keyblob *pub, const struct certificate *cert)
+try_file(struct auth *a, const char *path, const char *name, const struct keyblob *shown, bool cert)
 {
-	const struct keyblob *shown = cert != NULL ? &cert->blob : pub;
 	enum auth_outcome outcome;
 
-	auth_note_tried(a, "publickey (%s)", cert != NULL ? cert->path : path);
+	auth_note_tried(a, "publickey (%s)", name);
 	if (shown->data != NULL && is_encrypted(path)) {
 		outcome = ask_server(a, shown);
 		if (outcome != AUTH_OUTCOME_DONE) /* here: the server would accept it */
 			return outcome;
 	}
-	return sign(a, path, pub, cert);
+	return sign(a, path, name, shown, cert);
 }
 
 /* Certificates whose private keys are files. */
@@ -336,7 +334,7 @@ try_file_certificates(struct auth *a, const struct agent_keys *keys)
 		if (id == NULL || id->missing || id->public_only || was_used(a, &cert->blob) ||
 		    agent_find(keys, &cert->plain) != NULL)
 			continue;
-		outcome = try_file(a, id->path, &id->pub, cert);
+		outcome = try_file(a, id->path, cert->path, &cert->blob, true);
 	}
 	return outcome;
 }
@@ -355,7 +353,7 @@ try_files(struct auth *a, const struct agent_keys *keys)
 		}
 		if (id->missing || id->public_only || agent_find(keys, &id->pub) != NULL || was_used(a, &id->pub))
 			continue;
-		outcome = try_file(a, id->path, &id->pub, NULL);
+		outcome = try_file(a, id->path, id->path, &id->pub, false);
 	}
 	return outcome;
 }

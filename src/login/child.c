@@ -66,8 +66,6 @@ find_program(const char *name)
 static int
 child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
 {
-	static const int reset[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD,
-	    SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t set;
@@ -87,8 +85,7 @@ child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
 	posix_spawnattr_init(&attr);
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attr, &set);
-	for (size_t i = 0; i < NP_COUNT(reset); i++)
-		sigaddset(&set, reset[i]);
+	sigfillset(&set);
 	posix_spawnattr_setsigdefault(&attr, &set);
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);

@@ -15,7 +15,6 @@
 
 #include "login/agent.h"
 #include "base/clock.h"
-#include "login/credential.h"
 #include "login/dial.h"
 #include "login/resolve.h"
 #include "base/text.h"
@@ -28,8 +27,7 @@ void
 result_finish(struct connect_result *r)
 {
 	dialled_discard(r->dialled);
-	if (r->target != NULL)
-		target_unref(r->target);
+	target_unref(r->target);
 	file_stamps_finish(&r->read);
 }
 
@@ -118,8 +116,7 @@ attempt_finish(struct attempt *a)
 {
 	device_conf_free((struct device_conf *)(uintptr_t)a->device);
 	release(a->default_ssh_config);
-	if (a->target != NULL)
-		target_unref(a->target);
+	target_unref(a->target);
 	release(a->agent_socket);
 	release(a->login_suffix);
 	if (a->ready_fd != -1)

@@ -1,5 +1,5 @@
-/* Configured secrets; see credential.h. */
-#include "login/credential.h"
+/* Configured secrets; see dial.h. */
+#include "login/dial.h"
 
 #include <errno.h>
 #include <fcntl.h>

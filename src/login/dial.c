@@ -32,36 +32,36 @@ struct dialing {
 	struct child_stream proxy;
 };
 
-static int
-set_list(struct dialing *d, enum ssh_options_e option, const char *key, const char *list)
-{
-	if (list == NULL || ssh_options_set(d->made->ssh, option, list) == 0)
-		return 0;
-	return error_set(d->err, REASON_CONNECT_FAILED, "%s: libssh supports none of \"%s\"", key, list);
-}
-
 /* Every result is checked: libssh keeps its own defaults, silently, when it does not like a value. */
 static int
 set_algorithms(struct dialing *d)
 {
 	const struct target *t = d->target;
 	char *host_keys = hostkey_algorithms(t);
-	const char *compression = t->compression ? "yes" : "none";
-	int bits = LEGACY_RSA_BITS, rc;
+	const struct {
+		enum ssh_options_e option;
+		const char *key, *list;
+	} lists[] = {
+	    {SSH_OPTIONS_HOSTKEYS, "host_key_algorithms", host_keys},
+	    {SSH_OPTIONS_KEY_EXCHANGE, "kex", t->kex},
+	    {SSH_OPTIONS_CIPHERS_C_S, "ciphers", t->ciphers},
+	    {SSH_OPTIONS_CIPHERS_S_C, "ciphers", t->ciphers},
+	    {SSH_OPTIONS_HMAC_C_S, "macs", t->macs},
+	    {SSH_OPTIONS_HMAC_S_C, "macs", t->macs},
+	    {SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, "pubkey_algorithms", t->pubkey_algorithms},
+	    {SSH_OPTIONS_COMPRESSION, "Compression", t->compression ? "yes" : "none"},
+	};
+	int bits = LEGACY_RSA_BITS, rc = 0;
 
-	rc = set_list(d, SSH_OPTIONS_HOSTKEYS, "host_key_algorithms", host_keys);
+	for (size_t i = 0; i < NP_COUNT(lists) && rc == 0; i++)
+		if (lists[i].list != NULL && ssh_options_set(d->made->ssh, lists[i].option, lists[i].list) != 0)
+			rc = error_set(d->err, REASON_CONNECT_FAILED, "%s: libssh supports none of \"%s\"",
+			    lists[i].key, lists[i].list);
 	free(host_keys);
-	if (rc == -1 || set_list(d, SSH_OPTIONS_KEY_EXCHANGE, "kex", t->kex) == -1 ||
-	    set_list(d, SSH_OPTIONS_CIPHERS_C_S, "ciphers", t->ciphers) == -1 ||
-	    set_list(d, SSH_OPTIONS_CIPHERS_S_C, "ciphers", t->ciphers) == -1 ||
-	    set_list(d, SSH_OPTIONS_HMAC_C_S, "macs", t->macs) == -1 ||
-	    set_list(d, SSH_OPTIONS_HMAC_S_C, "macs", t->macs) == -1 ||
-	    set_list(d, SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, "pubkey_algorithms", t->pubkey_algorithms) == -1 ||
-	    set_list(d, SSH_OPTIONS_COMPRESSION, "Compression", compression) == -1)
-		return -1;
-	if (t->device->legacy_algorithms && ssh_options_set(d->made->ssh, SSH_OPTIONS_RSA_MIN_SIZE, &bits) != 0)
+	if (rc == 0 && t->device->legacy_algorithms &&
+	    ssh_options_set(d->made->ssh, SSH_OPTIONS_RSA_MIN_SIZE, &bits) != 0)
 		return error_set(d->err, REASON_INTERNAL, "libssh refuses RSA keys of %d bits", bits);
-	return 0;
+	return rc;
 }
 
 static int

@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "login/hooks.h"
 #include "ssh/sshdialled.h"
+#include "secret/secret.h"
+#include "sshconf/sshconf.h"
 #include "target/target.h"
 #include "transport/session.h"
 
@@ -82,6 +84,53 @@ bool handshake_is_mere_end(const char *message);
  */
 void handshake_last_words(ssh_session session, struct np_error *err);
 
+/* ---- known_hosts (knownhosts.c) ---- */
+
+/*
+ * known_hosts files (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"): looking keys up and adding them.
+ *
+ * libssh's own look-up stops at one file of each kind and accepts revoked keys, so the files are walked here and libssh
+ * only judges single lines.  Connector threads and tests; nothing is kept between calls.
+ */
+
+/* Room for "SHA256:" and 43 characters. */
+#define FINGERPRINT_SIZE 64
+
+/* In rising order: what several lines say together is what the highest of them says. */
+enum known_state {
+	KNOWN_NOT,        /* no line for this host */
+	KNOWN_OTHER_TYPE, /* lines for this host, with keys of other types only */
+	KNOWN_CHANGED,    /* a line for this host with another key of this type, and none with this key */
+	KNOWN_MATCH,
+	KNOWN_REVOKED /* a @revoked line with this key matches this host */
+};
+
+struct known_answer {
+	enum known_state state;
+	char *file; /* where the deciding line is; NULL for KNOWN_NOT */
+	unsigned line;
+	char fingerprint[FINGERPRINT_SIZE]; /* of the key in that line */
+	bool cert_authority;                /* a @cert-authority line matches this host; such lines are not honoured */
+	struct strings types;               /* types of all keys known for this host, without repetition */
+};
+
+/*
+ * Looks the key up in the target's user and global files, as target->known_as, and when that is a [host]:port without
+ * such a key, as the bare host as well, as ssh does.  key NULL: only types and cert_authority are of interest.  Files
+ * that cannot be read count as empty.
+ */
+void known_hosts_look_up(const struct target *target, ssh_key key, struct known_answer *answer);
+void known_answer_finish(struct known_answer *answer);
+
+/*
+ * Appends the key to the target's first user file in one write, hashed when HashKnownHosts says so; makes the file
+ * (0600) and its directory (0700) when missing.  *file is set to the file's name, which lives as long as the target.
+ */
+int known_hosts_add(const struct target *target, ssh_key key, const char **file, struct np_error *err) NP_MUST_CHECK;
+
+/* "SHA256:...", or "?" when libssh cannot say. */
+void known_hosts_fingerprint(ssh_key key, char fingerprint[FINGERPRINT_SIZE]);
+
 /* ---- host key (hostkey.c) ---- */
 
 /*
@@ -97,6 +146,33 @@ char *hostkey_algorithms(const struct target *target) NP_MUST_CHECK;
  * fingerprints and what to do.
  */
 int hostkey_check(ssh_session session, const struct target *target, const struct dial_hooks *hooks,
+    struct np_error *err) NP_MUST_CHECK;
+
+/* ---- configured secrets (credential.c) ---- */
+
+/*
+ * Configured secrets: where a device's entry says that a password or passphrase is to be had, fetched at the moment of
+ * the login and wiped after it.  Never logged, never in an error text.  Connector threads only: commands are waited
+ * for.
+ */
+
+/*
+ * The device's configured password: of password, password_command, password_file and credential the first that is
+ * given.  0 with *secret set (caller: secret_unref()), or NULL when none is configured; -1 with err, reason
+ * credential_failed or what hooks->left() said.
+ */
+int credential_password(const struct device_conf *device, const struct dial_hooks *hooks, struct secret **secret,
+    struct np_error *err) NP_MUST_CHECK;
+
+/* The same for what leads to the privileged mode: of secret, secret_command and secret_file the first that is given. */
+int credential_secret(const struct device_conf *device, const struct dial_hooks *hooks, struct secret **secret,
+    struct np_error *err) NP_MUST_CHECK;
+
+/*
+ * Runs `sh -c COMMAND` (standard input /dev/null, at most 30 s) and takes the first line of its output.  key is the
+ * configuration key that named it, for messages.
+ */
+int credential_run(const char *key, const char *command, const struct dial_hooks *hooks, struct secret **secret,
     struct np_error *err) NP_MUST_CHECK;
 
 /* ---- authentication (auth.c) ---- */

@@ -1,5 +1,5 @@
 /*
- * The SSH handshake; see handshake.h.
+ * The SSH handshake; see dial.h.
  *
  * libssh is asked without blocking and the waiting is done here.  So nothing of it waits in the kernel, where a
  * descriptor that is shut down for reading does not wake a send() to a server that does not read; and what the server

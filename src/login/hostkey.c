@@ -1,4 +1,4 @@
-/* The host key's judgement; see hostkey.h. */
+/* The host key's judgement; see dial.h. */
 #include "login/dial.h"
 
 #include <stdarg.h>
@@ -9,7 +9,6 @@
 #include <strings.h>
 
 #include "base/buf.h"
-#include "login/knownhosts.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 

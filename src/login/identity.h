@@ -13,7 +13,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "login/keyblob.h"
-#include "login/knownhosts.h"
+#include "login/dial.h"
 #include "target/target.h"
 
 struct identity {

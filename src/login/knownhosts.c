@@ -1,5 +1,5 @@
-/* known_hosts files; see knownhosts.h. */
-#include "login/knownhosts.h"
+/* known_hosts files; see dial.h. */
+#include "login/dial.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -225,24 +225,24 @@ look_up_bare(const struct target *target, ssh_key key, const char *name, struct 
 {
 	struct known_answer other = {.state = KNOWN_NOT};
 	struct look_up l = {.key = key, .name = name, .answer = &other};
-	struct strings types = answer->types;
-	bool cert_authority = answer->cert_authority;
 
 	look_in_files(&l, target);
-	if (types.n == 0) {
+	if (answer->types.n == 0) {
+		struct strings none = answer->types;
+
 		answer->types = other.types;
-		other.types = types;
+		other.types = none;
 	}
 	if (other.state == KNOWN_MATCH || other.state == KNOWN_REVOKED) {
-		types = answer->types;
 		free(answer->file);
-		*answer = other;
-		answer->types = types;
-		answer->cert_authority |= cert_authority;
-		strings_finish(&other.types);
-	} else {
-		known_answer_finish(&other);
+		answer->file = other.file;
+		other.file = NULL;
+		answer->state = other.state;
+		answer->line = other.line;
+		memcpy(answer->fingerprint, other.fingerprint, sizeof(other.fingerprint));
+		answer->cert_authority |= other.cert_authority;
 	}
+	known_answer_finish(&other);
 }
 
 void

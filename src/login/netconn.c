@@ -23,6 +23,7 @@
 /* RFC 8305 section 5 recommends this "Connection Attempt Delay". */
 #define ATTEMPT_DELAY 0.25
 #define ATTEMPTS_MAX 16
+#define ADDRESS_SIZE 80 /* IPv6 with the name of an interface */
 
 struct candidate {
 	const struct addrinfo *address;
@@ -37,6 +38,7 @@ struct race {
 	struct candidate attempts[ATTEMPTS_MAX];
 	int count;
 	int winner; /* descriptor, or -1 */
+	const struct addrinfo *won;
 };
 
 static int
@@ -98,6 +100,7 @@ race_start_next(struct race *r)
 		a->error = errno;
 	} else if (connect(a->fd, a->address->ai_addr, a->address->ai_addrlen) == 0) {
 		r->winner = a->fd;
+		r->won = a->address;
 		a->fd = -1;
 		return;
 	} else {
@@ -118,10 +121,12 @@ race_settle(struct race *r, struct candidate *a)
 	a->error = 0;
 	if (getsockopt(a->fd, SOL_SOCKET, SO_ERROR, &a->error, &size) == -1)
 		a->error = errno;
-	if (a->error == 0 && r->winner == -1)
+	if (a->error == 0 && r->winner == -1) {
 		r->winner = a->fd;
-	else
+		r->won = a->address;
+	} else {
 		close(a->fd);
+	}
 	a->fd = -1;
 }
 
@@ -163,7 +168,7 @@ address_text(const struct addrinfo *a, char *text, size_t size)
 static void
 race_text(const struct race *r, char *text, size_t size)
 {
-	char address[NI_MAXHOST];
+	char address[ADDRESS_SIZE];
 	size_t used = 0;
 	int i, n;
 
@@ -232,22 +237,16 @@ race_run(struct race *r, int wake_fd, const struct dial_hooks *hooks, struct np_
 }
 
 static void
-append_address(const struct addrinfo *a, char *text, size_t size)
-{
-	char address[NI_MAXHOST];
-	size_t used = strlen(text);
-
-	address_text(a, address, sizeof(address));
-	snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", address);
-}
-
-static void
 tell_addresses(const struct addrinfo *list, const struct dial_hooks *hooks)
 {
-	char text[400] = "";
+	char text[400] = "", address[ADDRESS_SIZE];
 
-	for (; list != NULL && hooks->step != NULL; list = list->ai_next)
-		append_address(list, text, sizeof(text));
+	for (; list != NULL && hooks->step != NULL; list = list->ai_next) {
+		size_t used = strlen(text);
+
+		address_text(list, address, sizeof(address));
+		snprintf(text + used, sizeof(text) - used, "%s%s", used > 0 ? ", " : "", address);
+	}
 	hooks_step(hooks, "resolve", STEP_OK, "%s", text);
 }
 
@@ -255,20 +254,13 @@ tell_addresses(const struct addrinfo *list, const struct dial_hooks *hooks)
 static void
 tell_winner(const struct race *r, const struct dial_hooks *hooks)
 {
-	struct sockaddr_storage peer;
-	socklen_t size = sizeof(peer);
-	struct addrinfo a = {.ai_addr = (struct sockaddr *)&peer};
-	char text[NI_MAXHOST] = "", failures[300];
+	char address[ADDRESS_SIZE], failures[300] = "";
 
-	if (hooks->step == NULL || getpeername(r->winner, a.ai_addr, &size) == -1)
-		return;
-	a.ai_family = peer.ss_family;
-	a.ai_addrlen = size;
-	append_address(&a, text, sizeof(text));
+	address_text(r->won, address, sizeof(address));
 	if (r->count > 1)
 		race_text(r, failures, sizeof(failures));
-	hooks_step(hooks, "connect", STEP_OK, "%s port %d%s%s%s", text, r->params->port, r->count > 1 ? " (" : "",
-	    r->count > 1 ? failures : "", r->count > 1 ? ")" : "");
+	hooks_step(hooks, "connect", STEP_OK, "%s port %d%s%s%s", address, r->params->port, r->count > 1 ? " (" : "",
+	    failures, r->count > 1 ? ")" : "");
 }
 
 int

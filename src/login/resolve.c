@@ -25,17 +25,16 @@
 
 /* What ssh is asked. */
 struct question {
-	char *host;
-	char *user; /* NULL: ssh's configuration decides */
-	int port;   /* 0: likewise */
-	char *file; /* -F; NULL: the usual files; "none" */
+	struct operand op; /* its host */
+	const char *user;  /* NULL: ssh's configuration decides */
+	int port;          /* 0: likewise */
+	char *file;        /* -F; NULL: the usual files; "none" */
 };
 
 static void
 question_finish(struct question *q)
 {
-	free(q->host);
-	free(q->user);
+	operand_finish(&q->op);
 	free(q->file);
 }
 
@@ -44,19 +43,17 @@ question_make(
     const struct device_conf *device, const char *default_ssh_config, struct question *q, struct np_error *err)
 {
 	const char *file = device->ssh_config != NULL ? device->ssh_config : default_ssh_config;
-	struct operand op;
 
-	if (operand_parse(device->host != NULL ? device->host : device->name, &op, err) == -1)
+	*q = (struct question){.file = NULL};
+	if (operand_parse(device->host != NULL ? device->host : device->name, &q->op, err) == -1)
 		return -1;
 	if (device->username != NULL && operand_check_user(device->username, err) == -1) {
-		operand_finish(&op);
+		question_finish(q);
 		return -1;
 	}
-	q->host = xstrdup(op.host);
-	q->user = xstrdup_null(device->username != NULL ? device->username : op.user);
-	q->port = device->port != 0 ? device->port : op.port;
+	q->user = device->username != NULL ? device->username : q->op.user;
+	q->port = device->port != 0 ? device->port : q->op.port;
 	q->file = file == NULL ? NULL : paths_expand_home(file);
-	operand_finish(&op);
 	return 0;
 }
 
@@ -112,7 +109,7 @@ ssh_command(const struct question *q, const char **argv, char port[16])
 		argv[n++] = port;
 	}
 	argv[n++] = "--";
-	argv[n++] = q->host;
+	argv[n++] = q->op.host;
 	argv[n] = NULL;
 }
 
@@ -145,10 +142,10 @@ ssh_failed(enum child_end end, const struct child_limits *limits, const struct c
 		ssh_words(output, words, sizeof(words));
 		if (words[0] != '\0')
 			return error_set(
-			    err, REASON_RESOLVE_FAILED, "ssh refuses its configuration for %s: %s", q->host, words);
+			    err, REASON_RESOLVE_FAILED, "ssh refuses its configuration for %s: %s", q->op.host, words);
 	}
 	child_describe(end, limits, output, words, sizeof(words));
-	return error_set(err, REASON_RESOLVE_FAILED, "ssh -G %s %s", q->host, words);
+	return error_set(err, REASON_RESOLVE_FAILED, "ssh -G %s %s", q->op.host, words);
 }
 
 /* What libssh's reader understood, in the words of ssh -G, so that one parser and one set of defaults serve both. */
@@ -197,21 +194,21 @@ libssh_ask(ssh_session s, const struct question *q, struct buf *text, struct np_
 {
 	bool parse_nothing = false;
 
-	if (ssh_options_set(s, SSH_OPTIONS_HOST, q->host) != 0 ||
+	if (ssh_options_set(s, SSH_OPTIONS_HOST, q->op.host) != 0 ||
 	    (q->user != NULL && ssh_options_set(s, SSH_OPTIONS_USER, q->user) != 0) ||
 	    (q->port != 0 && ssh_options_set(s, SSH_OPTIONS_PORT, &q->port) != 0) ||
 	    ssh_options_set(s, SSH_OPTIONS_PROCESS_CONFIG, &parse_nothing) != 0)
-		return error_set(err, REASON_RESOLVE_FAILED, "libssh refuses the host %s", q->host);
+		return error_set(err, REASON_RESOLVE_FAILED, "libssh refuses the host %s", q->op.host);
 	if (q->file != NULL && strcmp(q->file, "none") == 0) {
 		/* Nothing to read. */
 	} else if (ssh_options_parse_config(s, q->file) != 0) {
 		return error_set(err, REASON_RESOLVE_FAILED,
 		    "libssh cannot read ssh's configuration for %s; install the OpenSSH client, or set ssh_config: "
 		    "none",
-		    q->host);
+		    q->op.host);
 	}
 	if (libssh_words(s, q, text) != 0)
-		return error_set(err, REASON_RESOLVE_FAILED, "ssh's configuration for %s is too long", q->host);
+		return error_set(err, REASON_RESOLVE_FAILED, "ssh's configuration for %s is too long", q->op.host);
 	return 0;
 }
 
@@ -319,7 +316,7 @@ struct target *
 resolve_target(const struct device_conf *device, const char *default_ssh_config, const struct dial_hooks *hooks,
     struct file_stamps *read, struct np_error *err)
 {
-	struct question q = {.host = NULL};
+	struct question q;
 	struct file_stamps stamps = {0};
 	struct target *target;
 

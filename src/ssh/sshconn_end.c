@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "ssh/sshconn_impl.h"
 #include "base/text.h"
+#include "base/xalloc.h"
 
 #define PROXY_PATIENCE 2.0 /* seconds between HUP and KILL */
 
@@ -96,4 +98,39 @@ sshconn_proxy_reaped(struct sshconn *s)
 	}
 	log_warning("session", "%s: process %ld of its proxy command does not end", s->base.name, (long)s->proxy_pid);
 	return true;
+}
+
+/* ---- connections that nobody adopted: any thread ---- */
+
+static void
+discard(struct dialled *base)
+{
+	struct sshdialled *d = (struct sshdialled *)base;
+	int status;
+
+	if (d->ssh != NULL) {
+		ssh_silent_disconnect(d->ssh);
+		ssh_free(d->ssh);
+	}
+	if (d->fd != -1)
+		close(d->fd);
+	if (d->proxy_pid > 0) {
+		/* Without the patience of child_kill(): this may be the loop's thread, and nothing is lost. */
+		kill(-d->proxy_pid, SIGKILL);
+		while (waitpid(d->proxy_pid, &status, 0) == -1 && errno == EINTR)
+			;
+	}
+	free(d);
+}
+
+static const struct dialled_ops dialled_ops = {.adopt = sshconn_adopt, .discard = discard};
+
+struct sshdialled *
+sshdialled_create(void)
+{
+	struct sshdialled *d = xcalloc(1, sizeof(*d));
+
+	d->base.ops = &dialled_ops;
+	d->fd = -1;
+	return d;
 }

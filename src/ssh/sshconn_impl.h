@@ -9,7 +9,7 @@
  *      sshconn.c      adoption, the pump                       calls all below
  *      sshconn_end.c  taking it down
  *      sshchan*.c     channels: open, start, run, close
- *      sshconn_slots.c, sshconn_probe.c, sshconn_state.c       facts about the connection
+ *      sshconn_probe.c, sshconn_state.c    facts about the connection
  */
 #ifndef NP_SSHCONN_IMPL_H
 #define NP_SSHCONN_IMPL_H
@@ -162,7 +162,6 @@ void sshconn_violated(struct sshconn *s, const char *text);
 /* The same because the connection is no more. */
 void sshconn_lost(struct sshconn *s);
 
-/* sshconn_slots.c */
 int sshconn_slots_used(const struct sshconn *s);
 /* Whether a channel could be started now without exceeding the limit. */
 bool sshconn_has_slot(const struct sshconn *s);

@@ -159,18 +159,6 @@ chan_abandon(struct chan *ch)
 	wake(ch);
 }
 
-struct session *
-chan_session(const struct chan *ch)
-{
-	return ch->session;
-}
-
-bool
-chan_sent(const struct chan *ch)
-{
-	return ch->end.sent;
-}
-
 void
 chan_end_set(struct chan *ch, enum np_reason reason, const char *fmt, ...)
 {

@@ -106,9 +106,4 @@ void chan_resize(struct chan *ch, int cols, int rows);
  */
 void chan_abandon(struct chan *ch);
 
-/* The session it runs on; NULL once that is gone. */
-struct session *chan_session(const struct chan *ch);
-/* Whether the command's request has been handed to the server. */
-bool chan_sent(const struct chan *ch);
-
 #endif

@@ -54,8 +54,8 @@ relay_watch(struct relay *r)
 }
 
 /* done() of the channel follows, and ends the relay. */
-static void
-relay_end(struct relay *r)
+void
+relay_close(struct relay *r)
 {
 	r->closing = true;
 	chan_abandon(r->chan);
@@ -67,7 +67,7 @@ relay_linger(struct relay *r)
 {
 	r->gone = true;
 	if (chan_write_room(r->chan) == CHANNEL_BUFFER_MAX)
-		relay_end(r);
+		relay_close(r);
 	else
 		ev_timer_start(r->loop, &r->linger);
 }
@@ -144,7 +144,7 @@ on_io(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents)
 static void
 on_linger(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 {
-	relay_end(w->data);
+	relay_close(w->data);
 }
 
 /* ---- the channel's events ---- */
@@ -175,7 +175,7 @@ on_wrote(struct chan *ch, size_t n NP_UNUSED, void *arg)
 	struct relay *r = arg;
 
 	if (r->gone && chan_write_room(ch) == CHANNEL_BUFFER_MAX)
-		relay_end(r);
+		relay_close(r);
 	relay_watch(r);
 }
 
@@ -187,7 +187,7 @@ on_done(struct chan *ch NP_UNUSED, const struct chan_end *end, void *arg)
 
 	if (!r->closing)
 		relay_write(r);             /* the carrier is lost: what the pair takes */
-	if (err.reason == REASON_CANCELLED) /* by relay_end() */
+	if (err.reason == REASON_CANCELLED) /* by relay_close() */
 		error_clear(&err);
 	else if (err.reason != REASON_NONE)
 		err.reason = REASON_JUMP_FAILED;
@@ -221,10 +221,4 @@ relay_create(struct ev_loop *loop, struct session *s, const char *host, int port
 	r->chan = chan_start(s, &spec, &relay_chan_events, r);
 	relay_watch(r);
 	return r;
-}
-
-void
-relay_close(struct relay *r)
-{
-	relay_end(r);
 }

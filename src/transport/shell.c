@@ -171,13 +171,7 @@ on_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 /* ---- the channel ---- */
 
 static void
-on_started(struct chan *ch NP_UNUSED, void *arg)
-{
-	shell_wake(arg);
-}
-
-static void
-on_output(struct chan *ch NP_UNUSED, void *arg)
+on_news(struct chan *ch NP_UNUSED, void *arg)
 {
 	shell_wake(arg);
 }
@@ -225,8 +219,8 @@ on_done(struct chan *ch NP_UNUSED, const struct chan_end *end, void *arg)
 }
 
 static const struct chan_events chan_callbacks = {
-    .started = on_started,
-    .output = on_output,
+    .started = on_news,
+    .output = on_news,
     .wrote = on_wrote,
     .done = on_done,
 };

@@ -17,6 +17,7 @@
 #include "base/compiler.h"
 #include "base/log.h"
 #include "ssh/sshdialled.h"
+#include "transport/provider.h"
 
 unsigned char
 sshpair_byte(size_t at)
@@ -314,7 +315,7 @@ on_done(struct chan *ch, const struct chan_end *end, void *arg)
 	record_take(r, ch);
 	r->done = true;
 	r->end = *end;
-	r->session_in_done = chan_session(ch);
+	r->session_in_done = ch->session;
 	r->chan = NULL;
 	if (r->then != NULL)
 		r->then(r);

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "login/credential.h"
+#include "login/dial.h"
 #include "kit/dialkit.h"
 #include "kit/slow.h"
 #include "base/xalloc.h"

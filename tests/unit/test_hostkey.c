@@ -14,7 +14,6 @@
 #include "kit/dialkit.h"
 #include "kit/slow.h"
 #include "login/dial.h"
-#include "login/knownhosts.h"
 #include "kit/testserver.h"
 #include "kit/testsshd.h"
 #include "base/xalloc.h"

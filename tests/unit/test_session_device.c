@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "kit/testserver.h"
 #include "kit/sshpair.h"
+#include "transport/provider.h"
 
 #define OUTPUT_SIZE 500000
 
@@ -402,7 +403,7 @@ wait_until_set(atomic_bool *flag)
 static bool
 is_sent(void *arg)
 {
-	return chan_sent(((struct record *)arg)->chan);
+	return ((struct record *)arg)->chan->end.sent;
 }
 
 static void

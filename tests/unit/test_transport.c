@@ -19,6 +19,7 @@
 #include "kit/drive.h"
 #include "kit/faketransport.h"
 #include "kit/platdir.h"
+#include "transport/provider.h"
 #include "transport/relay.h"
 #include "transport/shell.h"
 
@@ -148,7 +149,7 @@ on_freed(struct chan *ch, const struct chan_end *end, void *arg)
 {
 	told(arg, "freed");
 	assert_true(end->has_status);
-	assert_true(session_stats(chan_session(ch)).has_slot);
+	assert_true(session_stats(ch->session).has_slot);
 }
 
 static void
