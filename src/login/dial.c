@@ -64,17 +64,6 @@ set_algorithms(struct dialing *d)
 	return rc;
 }
 
-static int
-set_user(struct dialing *d)
-{
-	const char *suffix = d->attempt->login_suffix != NULL ? d->attempt->login_suffix : "";
-	char *user = xasprintf("%s%s", d->target->user, suffix);
-	int rc = ssh_options_set(d->made->ssh, SSH_OPTIONS_USER, user);
-
-	free(user);
-	return rc;
-}
-
 /*
  * What keeps libssh from looking into files of its own: no configuration, no known_hosts, no ~/.ssh.  The host is a
  * mere word to it: the connection is made already, and known_hosts are ours.
@@ -82,17 +71,21 @@ set_user(struct dialing *d)
 static int
 set_basics(struct dialing *d)
 {
+	const char *suffix = d->attempt->login_suffix != NULL ? d->attempt->login_suffix : "";
+	char *user = xasprintf("%s%s", d->target->user, suffix);
 	bool process_config = false;
-	int level = SSH_LOG_NONE;
+	int level = SSH_LOG_NONE, rc = 0;
 
 	if (ssh_options_set(d->made->ssh, SSH_OPTIONS_LOG_VERBOSITY, &level) != 0 ||
 	    ssh_options_set(d->made->ssh, SSH_OPTIONS_PROCESS_CONFIG, &process_config) != 0 ||
-	    ssh_options_set(d->made->ssh, SSH_OPTIONS_HOST, "device") != 0 || set_user(d) != 0 ||
+	    ssh_options_set(d->made->ssh, SSH_OPTIONS_HOST, "device") != 0 ||
+	    ssh_options_set(d->made->ssh, SSH_OPTIONS_USER, user) != 0 ||
 	    ssh_options_set(d->made->ssh, SSH_OPTIONS_SSH_DIR, "/dev/null") != 0 ||
 	    ssh_options_set(d->made->ssh, SSH_OPTIONS_KNOWNHOSTS, "/dev/null") != 0 ||
 	    ssh_options_set(d->made->ssh, SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") != 0)
-		return error_set(d->err, REASON_INTERNAL, "libssh refuses an option: %s", ssh_get_error(d->made->ssh));
-	return 0;
+		rc = error_set(d->err, REASON_INTERNAL, "libssh refuses an option: %s", ssh_get_error(d->made->ssh));
+	free(user);
+	return rc;
 }
 
 /* Unacknowledged data may be as old as keep-alives would let a silent device live. */

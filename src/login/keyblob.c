@@ -1,6 +1,7 @@
 /* Public keys as bytes; see keyblob.h. */
 #include "login/keyblob.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,22 +142,18 @@ keyblob_parse_line(const char *text, size_t size)
 {
 	struct keyblob b = {NULL, 0};
 	const char *end = memchr(text, '\n', size);
-	char *line, *rest, *type, *base64, inside[64];
+	char *line, *base64 = NULL, type[64], inside[64];
 
 	if (end != NULL)
 		size = (size_t)(end - text);
 	if (size > LINE_MAX_SIZE || memchr(text, '\0', size) != NULL)
 		return b;
-	line = rest = xstrndup(text, size);
-	rest += strspn(rest, " \t\r");
-	type = strsep(&rest, " \t\r");
-	if (rest != NULL)
-		rest += strspn(rest, " \t\r");
-	base64 = strsep(&rest, " \t\r");
-	if (base64 != NULL)
+	line = xstrndup(text, size);
+	if (sscanf(line, "%63s %ms", type, &base64) == 2)
 		b.data = text_unbase64(base64, &b.size);
 	if (b.data != NULL && (!keyblob_type(&b, inside, sizeof(inside)) || strcmp(inside, type) != 0))
 		keyblob_finish(&b);
+	free(base64);
 	free(line);
 	return b;
 }
