@@ -11,10 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/sha1.h"
+#include <openssl/hmac.h>
+
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "login/hooks.h"
+
+#define HMAC_SIZE 20 /* of SHA-1, which the format of hashed names prescribes */
 
 enum marker { MARKER_NONE, MARKER_REVOKED, MARKER_CERT_AUTHORITY, MARKER_UNKNOWN };
 
@@ -271,12 +274,13 @@ known_answer_finish(struct known_answer *answer)
 static char *
 hash_name(const char *name)
 {
-	uint8_t salt[SHA1_SIZE], digest[SHA1_SIZE];
+	uint8_t salt[HMAC_SIZE], digest[HMAC_SIZE];
 	char *salt_text, *digest_text, *hashed;
 
 	if (ssh_get_random(salt, sizeof(salt), 1) != 1)
 		return NULL;
-	sha1_hmac(salt, sizeof(salt), name, strlen(name), digest);
+	if (HMAC(EVP_sha1(), salt, sizeof(salt), (const unsigned char *)name, strlen(name), digest, NULL) == NULL)
+		return NULL;
 	salt_text = text_base64(salt, sizeof(salt));
 	digest_text = text_base64(digest, sizeof(digest));
 	hashed = xasprintf("|1|%s|%s", salt_text, digest_text);

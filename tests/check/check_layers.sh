@@ -31,7 +31,7 @@ src/cli          : src/platform src/secret :
 src/pool         : src/conf :
 src/transport    : src/cli src/secret : ev
 src/ssh          : src/transport : libssh ev
-src/login        : src/transport src/sshconf src/conf src/target src/secret src/ssh : libssh ev pthread
+src/login        : src/transport src/sshconf src/conf src/target src/secret src/ssh : libssh ev pthread libcrypto=knownhosts
 src/serve        : src/wire : ev cjson
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker : cjson
@@ -177,6 +177,7 @@ BEGIN {
 	library_of["cjson/cJSON.h"] = prefix["cJSON_"] = "cjson"
 	library_of["yaml.h"] = prefix["yaml_"] = "yaml"
 	library_of["pcre2.h"] = prefix["pcre2_"] = "pcre2"
+	library_of["openssl/evp.h"] = library_of["openssl/hmac.h"] = library_of["openssl/rand.h"] = prefix["EVP_"] = "libcrypto"
 	library_of["curses.h"] = library_of["term.h"] = "curses"
 }
 

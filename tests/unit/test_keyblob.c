@@ -10,7 +10,6 @@
 
 #include "kit/dialkit.h"
 #include "login/keyblob.h"
-#include "base/sha1.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -131,49 +130,6 @@ test_lines_of_public_key_files(void **state)
 	assert_null(b.data);
 }
 
-static void
-assert_hex(const uint8_t digest[SHA1_SIZE], const char *hex)
-{
-	char text[2 * SHA1_SIZE + 1];
-	int i;
-
-	for (i = 0; i < SHA1_SIZE; i++)
-		snprintf(text + 2 * i, 3, "%02x", digest[i]);
-	assert_string_equal(text, hex);
-}
-
-/* FIPS 180's and RFC 2202's examples. */
-static void
-test_sha1_and_its_hmac(void **state)
-{
-	uint8_t digest[SHA1_SIZE], key[80];
-	char million[1000];
-	size_t i;
-
-	(void)state;
-	sha1("", 0, digest);
-	assert_hex(digest, "da39a3ee5e6b4b0d3255bfef95601890afd80709");
-	sha1("abc", 3, digest);
-	assert_hex(digest, "a9993e364706816aba3e25717850c26c9cd0d89d");
-	sha1("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 56, digest);
-	assert_hex(digest, "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
-	/* Around the block's size, where the padding changes. */
-	memset(million, 'a', sizeof(million));
-	sha1(million, 55, digest);
-	assert_hex(digest, "c1c8bbdc22796e28c0e15163d20899b65621d65a");
-	sha1(million, 64, digest);
-	assert_hex(digest, "0098ba824b5c16427bd7a1122a5a442a25ec644d");
-	sha1(million, 119, digest);
-	assert_hex(digest, "ee971065aaa017e0632a8ca6c77bb3bf8b1dfc56");
-
-	for (i = 0; i < sizeof(key); i++)
-		key[i] = 0xaa;
-	sha1_hmac("Jefe", 4, "what do ya want for nothing?", 28, digest);
-	assert_hex(digest, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
-	sha1_hmac(key, sizeof(key), "Test Using Larger Than Block-Size Key - Hash Key First", 54, digest);
-	assert_hex(digest, "aa4ae5e15272d00e95705637ce8a3b55ed402112");
-}
-
 int
 main(void)
 {
@@ -182,7 +138,6 @@ main(void)
 	    cmocka_unit_test(test_truncated_certificates_have_no_key),
 	    cmocka_unit_test(test_lengths_beyond_the_end_are_refused),
 	    cmocka_unit_test(test_lines_of_public_key_files),
-	    cmocka_unit_test(test_sha1_and_its_hmac),
 	};
 
 	return cmocka_run_group_tests_name("keyblob", tests, NULL, NULL);
