@@ -168,6 +168,7 @@ max_clients: 5
 devices:
   queue: {connection_args: {max_connections: 1, max_channels: 1}}
 '
+: >"$T/up"
 npexec queue 'while echo up; do sleep 0.1; done' >"$T/up" 2>&1 </dev/null &
 pids=$!
 ok "one runs" wait_until '[ -s "$T/up" ]'

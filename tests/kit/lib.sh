@@ -221,6 +221,7 @@ later()
 {
 	_later=$1
 	shift
+	: >"$T/$_later.out" # at once: an earlier one of this name may have left something
 	"$@" >"$T/$_later.out" 2>"$T/$_later.err" </dev/null &
 	eval "bg_$_later=$!"
 }
