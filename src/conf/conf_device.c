@@ -345,7 +345,7 @@ int
 device_conf_set(struct device_conf *device, const char *key, const char *value, const char *where, struct np_error *err)
 {
 	const struct schema_table *tables[] = {&conf_device_table, &conf_args_table, NULL};
-	void *const bases[] = {device, &device->args};
+	void *const bases[] = {device, &device->args, NULL};
 	const struct schema_row *row = NULL;
 	struct node given;
 	size_t i = 0;

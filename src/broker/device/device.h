@@ -88,7 +88,7 @@ struct platforms *broker_platforms_load(const struct config *config);
  * The platform (no reference is taken; NULL: channels) that a device of this entry has for what is wanted; all may be
  * NULL: nothing was recognised before.  0, or -1 with err: it cannot do that.
  */
-int device_choose_driver(const struct devices *all, const struct platforms *set, const struct device_conf *conf,
+int device_choose_driver(const struct devices *all, const struct platforms *set, const struct device_conf *device,
     enum broker_want want, struct platform **platform, struct np_error *err) NP_MUST_CHECK;
 /* What one of the drivers understands and that of the device cannot do is refused: 0, or -1 with err. */
 int device_check_params(const struct device *dev, const struct exec_params *params, struct np_error *err) NP_MUST_CHECK;

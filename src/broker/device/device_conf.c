@@ -52,7 +52,8 @@ find_platform(const struct devices *all, const struct platforms *set, const stru
 	if (*platform != NULL)
 		return 0;
 	platforms_unknown(set, device->device_type, err);
-	return error_prefix(err, "%s", device->name);
+	error_prefix(err, "%s", device->name);
+	return -1;
 }
 
 int

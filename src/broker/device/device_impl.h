@@ -142,7 +142,7 @@ bool device_ref_is_adhoc(const struct device_ref *ref, const struct config *conf
  */
 struct device_ref device_ref_of_jump(const struct devices *all, const char *chain, const char *ssh_config);
 /* Whose max_connections counts: to be freed. */
-char *device_budget_name(const struct config *config, const struct device_ref *ref, const struct device_conf *conf);
+char *device_budget_name(const struct config *config, const struct device_ref *ref, const struct device_conf *device);
 void device_set_conf(struct device *dev, struct device_conf *conf);
 /* A reference is taken; NULL: channels. */
 void device_set_platform(struct device *dev, struct platform *platform);

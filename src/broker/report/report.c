@@ -110,7 +110,8 @@ report_stranger(struct reports *events, uid_t uid, pid_t pid)
 void
 report_refused(struct reports *events, struct client *client, const struct message *m, const struct np_error *err)
 {
-	const cJSON *device = m != NULL ? cJSON_GetObjectItemCaseSensitive(m->params, "device") : NULL;
+	const char *device =
+	    m != NULL ? cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(m->params, "device")) : NULL;
 	struct event e;
 	char method[32], shown[256];
 
@@ -120,8 +121,8 @@ report_refused(struct reports *events, struct client *client, const struct messa
 	e.err = err;
 	if (m != NULL && m->method != NULL)
 		e.what = text_vis_into(method, sizeof(method), m->method);
-	if (cJSON_IsString(device))
-		e.device = text_vis_into(shown, sizeof(shown), device->valuestring);
+	if (device != NULL)
+		e.device = text_vis_into(shown, sizeof(shown), device);
 	report_emit(events, &e);
 }
 
