@@ -370,7 +370,7 @@ processes_of_user()
 check_leftovers()
 {
 	[ -n "$made_user" ] || return 0
-	deadline=$(($(date +%s) + 10)) # what is being ended may end
+	deadline=$(($(date +%s) + 10 * NP_TEST_SLOW)) # what is being ended may end
 	while :; do
 		left=$(processes_of_user)
 		[ -n "$left" ] && [ "$(date +%s)" -lt "$deadline" ] || break

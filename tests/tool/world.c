@@ -22,10 +22,12 @@
 #include <sys/prctl.h>
 #endif
 
+#include "kit/slow.h"
+
 /* A test may leave processes that are already on their way out; longer than this is left behind. */
-#define GRACE_SECONDS 3
+#define GRACE_SECONDS slow(3)
 /* What a test gets for its own clean-up after its time is over. */
-#define CLEANUP_SECONDS 15
+#define CLEANUP_SECONDS slow(15)
 
 #define FAMILY_MAX 16384
 
@@ -193,7 +195,7 @@ wait_for_test(pid_t test, unsigned seconds, const sigset_t *signals)
 			fflush(stdout);
 			kill(test, SIGTERM);
 			late = true;
-			alarm(CLEANUP_SECONDS);
+			alarm((unsigned)CLEANUP_SECONDS);
 		} else if (sig > 0 && sig != SIGCHLD)
 			kill(test, sig);
 	}
