@@ -11,7 +11,6 @@ _Static_assert(sizeof(enum platform_origin) == sizeof(int) && sizeof(enum platfo
 #define FIELD(type, member) offsetof(struct type, member)
 #define PATTERN(where) SCHEMA_KIND, .kind = &platform_pattern_kind, .detail = (where)
 #define PATTERNS(where) SCHEMA_KIND, .kind = &platform_patterns_kind, .detail = (where)
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member takes none */
 #define LIST(type, member) SCHEMA_LIST, .offset = FIELD(type, member.items), .also = FIELD(type, member.count)
 #define QUESTIONS(type, member) LIST(type, member), .table = &question_table
 #define STEPS(type, member) LIST(type, member), .table = &step_table

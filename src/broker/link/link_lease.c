@@ -31,7 +31,6 @@ static void
 unlist(struct lease *l)
 {
 	TAILQ_REMOVE(&l->link->leases, l, in_link);
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what was removed is not the first again */
 	if (l->link->sh.runner == l)
 		l->link->sh.runner = NULL;
 	if (l->paused)
