@@ -70,6 +70,7 @@ struct device_conf {
 	char *certificate_file;
 	int use_agent; /* -1 not given, 0, 1 */
 	char *passphrase_command;
+	char *otp_command; /* prints the second factor */
 	char *proxy_jump;
 	char *ssh_config; /* a file, "none", or NULL */
 	char *device_type;

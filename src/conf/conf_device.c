@@ -100,6 +100,7 @@ static const struct schema_row device_keys[] = {
     {"legacy_algorithms", SCHEMA_BOOL, DEV(legacy_algorithms)},
     {"macs", SCHEMA_TEXT, DEV(macs), .check = check_mac},
     {"name", SCHEMA_APART, DEV(name)},
+    {"otp_command", SCHEMA_TEXT, DEV(otp_command), .flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET},
     {"passphrase_command", SCHEMA_TEXT, DEV(passphrase_command), .flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET},
     {"password", SCHEMA_HIDDEN, DEV(password), .flags = PASSWORD_FLAGS, .group = CONF_PASSWORDS},
     {"password_command", SCHEMA_TEXT, DEV(password_command), .flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET,

@@ -208,6 +208,12 @@ choose_hint(const struct auth *a)
 
 	if (a->hint != NULL)
 		return a->hint;
+	if (a->password_accepted && a->second_used)
+		return "the password was accepted, the second factor was not: look at otp_command";
+	if (a->password_accepted)
+		return "the password was accepted, and a second factor is asked for: run it on a terminal to be asked, "
+		       "or "
+		       "set otp_command for the device";
 	if (a->password_used)
 		return "correct the configured password";
 	if (wants_secret && a->nobody)
@@ -307,6 +313,7 @@ auth_outcome(struct auth *a, int rc)
 		a->secret_sent = false;
 		return AUTH_OUTCOME_DONE;
 	case SSH_AUTH_PARTIAL:
+		a->password_accepted = a->password_accepted || a->password_used;
 		a->secret_sent = false;
 		a->methods = ssh_userauth_list(a->made->ssh, NULL);
 		return AUTH_OUTCOME_PARTIAL;

@@ -8,6 +8,7 @@
 #include "login/dial.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "platform/pattern.h"
 
 /* Bounds for what a server may put before a person. */
 #define ROUNDS_MAX 16
@@ -144,6 +145,55 @@ ask_kbdint(struct auth *a, const char *prompt, bool echo)
 	return answer;
 }
 
+/* What the platform says by itself, or NULL. */
+static struct secret *
+platform_answer(const struct auth *a, const char *prompt)
+{
+	const struct strings *known = &a->attempt->login_answers;
+	struct secret *answer = NULL;
+	struct np_error err;
+
+	for (size_t i = 0; i + 1 < known->n && answer == NULL; i += 2) {
+		struct pattern *match = pattern_create(known->v[i], PATTERN_END, &err);
+
+		if (match != NULL && pattern_matches(match, prompt, strlen(prompt)))
+			answer = secret_make(known->v[i + 1]);
+		pattern_destroy(match);
+	}
+	return answer;
+}
+
+/* A question for a second factor: not the first hidden one, which is for the password. */
+static bool
+asks_second(const struct auth *a, const char *prompt)
+{
+	static const char *const words[] = {"one-time", "otp", "code", "token", "factor", "verification"};
+	size_t i;
+
+	for (i = 0; i < NP_COUNT(words); i++) {
+		if (strcasestr(prompt, words[i]) != NULL)
+			return true;
+	}
+	return a->password_used && strcasestr(prompt, "password") == NULL;
+}
+
+/* From otp_command, once; NULL where there is none. */
+static struct secret *
+second_factor(struct auth *a, const char *prompt)
+{
+	const char *command = a->target->device->otp_command;
+	struct secret *answer = NULL;
+	struct np_error err;
+
+	if (command == NULL || a->second_used || !asks_second(a, prompt))
+		return NULL;
+	a->second_used = true;
+	if (credential_run("otp_command", command, a->hooks, &answer, &err) == -1)
+		auth_note_problem(a, err.text);
+	auth_watch(a);
+	return answer;
+}
+
 /* Answers one round of n prompts.  False when one of them got no answer. */
 static bool
 answer_round(struct auth *a, struct secret *password, int n)
@@ -159,7 +209,11 @@ answer_round(struct auth *a, struct secret *password, int n)
 			a->password_used = true;
 			answer = secret_ref(password);
 		} else {
-			answer = ask_kbdint(a, prompt, echo != 0);
+			answer = platform_answer(a, prompt);
+			if (answer == NULL)
+				answer = second_factor(a, prompt);
+			if (answer == NULL)
+				answer = ask_kbdint(a, prompt, echo != 0);
 		}
 		if (answer == NULL)
 			return false;
@@ -205,6 +259,8 @@ converse(struct auth *a, struct secret *password, bool *answered)
 			return questions_dropped(a);
 		if (rc != SSH_AUTH_INFO)
 			return auth_outcome(a, rc);
+		/* Who asks on has not refused what it was given. */
+		a->password_accepted = a->password_accepted || a->password_used;
 		a->secret_sent = false;
 		n = ssh_userauth_kbdint_getnprompts(a->made->ssh);
 		if (n > PROMPTS_MAX)

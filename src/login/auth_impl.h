@@ -30,11 +30,13 @@ struct auth {
 	const char *hint;      /* static text, or NULL */
 	char note[160];        /* why a key was not used, for the error's text */
 	int denials;
-	char before[128];   /* libssh's error text when the step began: it is never taken back */
-	bool has_secret;    /* the next step carries a password or answer */
-	bool secret_sent;   /* one is with the server, its verdict is not with us */
-	bool nobody;        /* a question found nobody to answer it */
-	bool password_used; /* the configured password was offered */
+	char before[128];       /* libssh's error text when the step began: it is never taken back */
+	bool has_secret;        /* the next step carries a password or answer */
+	bool secret_sent;       /* one is with the server, its verdict is not with us */
+	bool nobody;            /* a question found nobody to answer it */
+	bool password_used;     /* the configured password was offered */
+	bool password_accepted; /* and the server asked on */
+	bool second_used;       /* otp_command was run */
 	bool keys_loaded;
 	struct identities ids;
 	struct keyblob used[8]; /* keys that the server has accepted in part */

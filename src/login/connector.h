@@ -15,6 +15,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/strings.h"
 #include "conf/conf.h"
 #include "secret/secret.h"
 #include "target/target.h"
@@ -49,8 +50,10 @@ struct attempt {
 	const char *agent_socket;         /* the client's SSH_AUTH_SOCK, or NULL */
 	const char *login_suffix;         /* CONNECT_DIAL: goes behind the user name, where that tells the device about
 					     the terminal; or NULL */
-	int ready_fd;                     /* CONNECT_DIAL: an open stream to talk over (jump host), taken over; or -1 */
-	double timeout;                   /* seconds for all of it, prompts excepted; 0 = no limit */
+	struct strings login_answers; /* CONNECT_DIAL: an expression and an answer by turns: what the platform says to
+					 questions of the login by itself, such as whether a banner was read */
+	int ready_fd;                 /* CONNECT_DIAL: an open stream to talk over (jump host), taken over; or -1 */
+	double timeout;               /* seconds for all of it, prompts excepted; 0 = no limit */
 	double prompt_timeout;
 	bool for_shell; /* CONNECT_DIAL: fetch what the login of an interactive shell may need, too */
 	bool steps;     /* CONNECT_DIAL: tell each step */

@@ -99,6 +99,8 @@ attempt_copy(const struct attempt *a)
 	copy.target = a->target != NULL ? target_ref(a->target) : NULL;
 	copy.agent_socket = xstrdup_null(a->agent_socket);
 	copy.login_suffix = xstrdup_null(a->login_suffix);
+	copy.login_answers = (struct strings){0};
+	strings_add_all(&copy.login_answers, &a->login_answers);
 	if (a->kind != CONNECT_DIAL)
 		copy.ready_fd = -1;
 	return copy;
@@ -119,6 +121,7 @@ attempt_finish(struct attempt *a)
 	target_unref(a->target);
 	release(a->agent_socket);
 	release(a->login_suffix);
+	strings_finish(&a->login_answers);
 	if (a->ready_fd != -1)
 		close(a->ready_fd);
 }

@@ -31,7 +31,7 @@ src/cli          : src/platform src/secret :
 src/pool         : src/conf :
 src/transport    : src/cli src/secret : ev
 src/ssh          : src/transport : libssh ev
-src/login        : src/transport src/sshconf src/conf src/target src/secret src/ssh : libssh ev pthread libcrypto=knownhosts
+src/login        : src/transport src/sshconf src/conf src/target src/secret src/ssh src/platform : libssh ev pthread libcrypto=knownhosts
 src/serve        : src/wire : ev cjson
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker : cjson

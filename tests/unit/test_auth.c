@@ -30,6 +30,7 @@ struct fixture {
 	struct np_error err;
 	int rc;
 	int fds;
+	struct strings answers; /* of the platform, for the next login */
 };
 
 static int
@@ -65,10 +66,11 @@ log_in(struct fixture *f, int port, const char *device, const char *config)
 {
 	char *lines = xasprintf("StrictHostKeyChecking accept-new\n%s", config);
 	struct target *target = kit_target(&f->kit, port, device, lines);
-	struct attempt attempt = {.target = target, .ready_fd = -1};
+	struct attempt attempt = {.target = target, .ready_fd = -1, .login_answers = f->answers};
 
 	kit_limit(&f->kit, slow(20));
 	f->rc = kit_dial(&attempt, &f->kit.hooks, &f->out, &f->err);
+	strings_finish(&f->answers);
 	target_unref(target);
 	free(lines);
 }
@@ -424,6 +426,48 @@ test_password_and_then_code(void **state)
 	assert_logged_in(f, "password (configured), keyboard-interactive");
 	assert_int_equal(f->kit.asked, 1);
 	assert_true(f->out.needed_person);
+}
+
+static const struct testserver_login two_factors = {.steps_count = 2,
+    .steps = {{.methods = PASSWORD, .password = "secret"},
+	{.methods = KBDINT, .prompts = {{"Code: ", false, "123456"}}, .prompts_count = 1}}};
+
+static void
+test_a_command_prints_the_second_factor(void **state)
+{
+	struct fixture *f = *state;
+
+	start_server(f, &two_factors);
+	log_in(f, testserver_port(f->server), "\"password\": \"secret\", \"otp_command\": \"echo 123456\"", "");
+	assert_logged_in(f, "password (configured), keyboard-interactive");
+	assert_int_equal(f->kit.asked, 0);
+	assert_false(f->out.needed_person);
+}
+
+static void
+test_a_password_that_was_accepted_is_not_blamed(void **state)
+{
+	struct fixture *f = *state;
+
+	start_server(f, &two_factors);
+	log_in(f, testserver_port(f->server), "\"password\": \"secret\"", "");
+	assert_failed(f, REASON_AUTH_FAILED, "the password was accepted, and a second factor is asked for");
+}
+
+static void
+test_the_platforms_answers_are_given_to_questions_of_the_login(void **state)
+{
+	static const struct testserver_login acknowledge = {.steps_count = 2,
+	    .steps = {{.methods = KBDINT, .prompts = {{"Do you accept? (yes/no) ", true, "yes"}}, .prompts_count = 1},
+		{.methods = KBDINT, .prompts = {{"Password: ", false, "secret"}}, .prompts_count = 1}}};
+	struct fixture *f = *state;
+
+	strings_add(&f->answers, "(?i)do you accept.{0,120}");
+	strings_add(&f->answers, "yes");
+	start_server(f, &acknowledge);
+	log_in(f, testserver_port(f->server), "\"password\": \"secret\"", "");
+	assert_int_equal(f->kit.asked, 0);
+	assert_logged_in(f, "keyboard-interactive (configured), keyboard-interactive (configured)");
 }
 
 static void
@@ -838,6 +882,9 @@ main(void)
 	    T(test_expired_password_is_named_and_offered_once),
 	    T(test_key_and_then_password_when_the_server_wants_both),
 	    T(test_password_and_then_code),
+	    T(test_a_command_prints_the_second_factor),
+	    T(test_a_password_that_was_accepted_is_not_blamed),
+	    T(test_the_platforms_answers_are_given_to_questions_of_the_login),
 	    T(test_two_keys_when_the_server_wants_two),
 	    T(test_login_text_of_the_server_is_shown_harmless),
 	    T(test_server_that_hangs_up_after_refusals_is_auth_failed),

@@ -175,6 +175,23 @@ static const struct session_events session_callbacks = {
 
 /* ---- dialling ---- */
 
+/* Questions of the login come in keyboard-interactive, too. */
+static struct strings
+login_answers(const struct platform *platform)
+{
+	struct strings answers = {0};
+
+	for (size_t i = 0; platform != NULL && i < platform->login.count; i++) {
+		const struct platform_question *q = &platform->login.items[i];
+
+		if (q->reply != PLATFORM_TEXT || q->send[0] == '\0')
+			continue;
+		strings_add(&answers, pattern_text(q->match));
+		strings_add(&answers, q->send);
+	}
+	return answers;
+}
+
 /* Starts the dial over ready_fd (taken over), or over a connection that the dial makes itself (-1). */
 static void
 start_dial(struct link *link, int ready_fd)
@@ -184,6 +201,7 @@ start_dial(struct link *link, int ready_fd)
 	    .target = link->is.target,
 	    .agent_socket = link->is.agent_socket,
 	    .login_suffix = platform != NULL ? platform->login_suffix : NULL,
+	    .login_answers = login_answers(platform),
 	    .ready_fd = ready_fd,
 	    .timeout = link->is.target->connection_timeout,
 	    .for_shell = platform != NULL,
@@ -193,6 +211,7 @@ start_dial(struct link *link, int ready_fd)
 
 	link_move(link, LINK_DIALLING);
 	job_submit(link->home->jobs, &link->dial, &attempt);
+	strings_finish(&attempt.login_answers);
 }
 
 static void
