@@ -68,17 +68,27 @@ find_line(const struct npexec *x, struct npexec_job *job, double index, size_t *
 	return "";
 }
 
+/* Whether it is what became of the line; brokers before 1.1 say nothing of outcomes. */
+static bool
+is_outcome(const cJSON *result, const char *name)
+{
+	const char *outcome = npjson_string(result, "outcome");
+
+	return outcome != NULL && strcmp(outcome, name) == 0;
+}
+
+/* What the device said about a line. */
 static void
-say_refused(struct npexec *x, struct npexec_job *job, double index, const cJSON *result)
+say_words(struct npexec *x, struct npexec_job *job, double index, const cJSON *result)
 {
 	const char *words = npjson_string(result, "text");
+	const char *kind = is_outcome(result, "remark") ? "remark: " : is_outcome(result, "unclear") ? "unclear: " : "";
 	size_t size;
 	const char *line = find_line(x, job, index, &size);
 	char *shown = text_vis(line, size, false);
-	char *said =
-	    xasprintf("line %.0f: '%s': %s", index + 1, shown, words != NULL ? words : "refused without a word");
+	char *said = xasprintf(
+	    "line %.0f: '%s': %s%s", index + 1, shown, kind, words != NULL ? words : "refused without a word");
 
-	job->errors++;
 	npexec_say(x, job, said);
 	free(said);
 	free(shown);
@@ -127,8 +137,9 @@ npexec_config_result(struct npexec *x, struct npexec_job *job, const cJSON *resu
 		print_lines(x, job, index, last, result);
 	else if (x->o->json)
 		print_line(x, job, index, result);
-	else if (strcmp(status, "failed") == 0)
-		say_refused(x, job, index, result);
+	else if (strcmp(status, "failed") == 0 || (is_outcome(result, "remark") && !x->o->quiet))
+		say_words(x, job, index, result);
+	job->errors += strcmp(status, "failed") == 0 && !x->o->json;
 }
 
 /* ---- the end ---- */
@@ -157,12 +168,14 @@ static void
 say_summary(struct npexec *x, struct npexec_job *job, const cJSON *result)
 {
 	double ok = npjson_number(result, "ok", 0), failed = npjson_number(result, "failed", 0);
-	double not_run = npjson_number(result, "not_run", 0);
-	char *line = xasprintf("%.0f of %.0f lines taken, %.0f refused, %.0f not run; %s", ok,
-	    npjson_number(result, "count", 0), failed, not_run, effect(x->o, result, ok));
+	double not_run = npjson_number(result, "not_run", 0), unclear = npjson_number(result, "unclear", 0);
+	char *doubt = unclear > 0 ? xasprintf(", %.0f unclear", unclear) : xstrdup("");
+	char *line = xasprintf("%.0f of %.0f lines taken, %.0f refused%s, %.0f not run; %s", ok,
+	    npjson_number(result, "count", 0), failed - unclear, doubt, not_run, effect(x->o, result, ok));
 
 	npexec_say(x, job, line);
 	free(line);
+	free(doubt);
 }
 
 void

@@ -14,6 +14,11 @@
 #define BANNER_MAX 4096u
 #define LOGIN_TIMEOUT 30.0
 #define RTT_MAX 2.0
+#define DRIBBLE_SIZE 4u /* bytes at once, at most */
+#define DRIBBLE_LARGE 64u
+#define DRIBBLES_MAX 1000
+#define DRIBBLE_MIN 0.0004
+#define DRIBBLE_MAX 0.05
 
 enum cli_state
 cli_state(const struct cli *cli)
@@ -37,6 +42,12 @@ const char *
 cli_banner(const struct cli *cli)
 {
 	return cli->banner.len > 0 ? (const char *)buf_head(&cli->banner) : "";
+}
+
+bool
+cli_was_asked(const struct cli *cli)
+{
+	return cli->asked_in_band;
 }
 
 struct buf *
@@ -179,7 +190,7 @@ cli_think(struct cli *cli)
 	act(cli);
 	/* Who does not read the output keeps the device from going on: its silence means nothing. */
 	if (cli->output.len >= CLI_OUTPUT_HIGH)
-		cli->last_rx = cli->now;
+		cli->last_rx = cli->heard = cli->now;
 	cli->wake_at = 0;
 	do {
 		before = cli->changes;
@@ -231,15 +242,35 @@ note_rtt(struct cli *cli, double sample)
 		cli->rtt += (sample - cli->rtt) * (sample < cli->rtt ? 0.5 : 0.1);
 }
 
+/*
+ * Lines from a console at 9600 baud come byte by byte, and a pause there is none of the device's: how long they are is
+ * measured, where many pieces follow each other.
+ */
+static void
+note_gap(struct cli *cli, size_t n, double now)
+{
+	double gap = now - cli->last_rx;
+	size_t tail;
+
+	terminal_tail(&cli->terminal, &tail);
+	if (n > DRIBBLE_SIZE) {
+		cli->dribbles = n > DRIBBLE_LARGE ? 0 : cli->dribbles / 2;
+	} else if (tail > 0 && gap >= DRIBBLE_MIN && gap <= DRIBBLE_MAX) {
+		cli->dribbles += cli->dribbles < DRIBBLES_MAX;
+		cli->gap = gap > cli->gap ? gap : cli->gap * 0.999;
+	}
+}
+
 size_t
 cli_feed(struct cli *cli, const void *bytes, size_t n, double now)
 {
 	const uint8_t *p = bytes;
-	size_t taken = 0;
+	size_t taken = 0, tail;
 
 	if (cli->state == CLI_CLOSED || n == 0)
 		return n;
 	cli->now = now;
+	note_gap(cli, n, now);
 	if (cli->job.active && !cli->job.received) {
 		cli->job.received = true;
 		note_rtt(cli, now - cli->job.sent_at);
@@ -252,6 +283,9 @@ cli_feed(struct cli *cli, const void *bytes, size_t n, double now)
 	}
 	if (taken > 0) {
 		cli->last_rx = now;
+		terminal_tail(&cli->terminal, &tail);
+		if (tail > 0)
+			cli->heard = now;
 		cli->drained = false;
 		cli->stats.bytes_in += taken;
 	}
@@ -279,6 +313,7 @@ cli_closed(struct cli *cli, const char *why, double now)
 {
 	struct platform_view view = cli_view(cli);
 	char tail[160] = "";
+	const char *words = tail;
 
 	cli->now = now;
 	/* Nothing more will come: a prompt that stands there did end the command. */
@@ -293,8 +328,10 @@ cli_closed(struct cli *cli, const char *why, double now)
 		cli_die(cli, REASON_NONE, "logged out");
 	} else if (cli->state < CLI_IDLE) {
 		cli_show(cli, view.tail, view.size, tail, sizeof(tail));
+		if (prompt_trim(view.tail, view.size) == 0)
+			words = cli->last_words;
 		cli_die(cli, REASON_CHANNEL_REFUSED, "the device closed the shell during login%s%s%s%s",
-		    why != NULL ? ": " : "", why != NULL ? why : "", tail[0] != '\0' ? "; it said: " : "", tail);
+		    why != NULL ? ": " : "", why != NULL ? why : "", words[0] != '\0' ? "; it said: " : "", words);
 	} else {
 		cli_die(cli, REASON_OUTCOME_UNKNOWN, "the device closed the shell%s%s", why != NULL ? ": " : "",
 		    why != NULL ? why : "");
@@ -333,7 +370,7 @@ cli_create(const struct cli_options *options, double now)
 	cli->terminal.cr_ends_line = p->cr_ends_line;
 	prompt_init(&cli->prompt, p);
 	cli->now = now;
-	cli->last_rx = now;
+	cli->last_rx = cli->heard = now;
 	cli->login_deadline = now + (options->login_timeout > 0 ? options->login_timeout : LOGIN_TIMEOUT);
 	cli_think(cli);
 	return cli;

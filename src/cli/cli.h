@@ -98,6 +98,15 @@ struct cli_command {
 	int confirm_minutes; /* candidates only: commit, undone by the device unless confirmed in time; 0 = plain */
 };
 
+/* What became of a line of a configuration, from the best to the worst; see cli_judge.c. */
+enum cli_outcome {
+	CLI_TAKEN,   /* the device was silent */
+	CLI_REMARK,  /* taken; it said something known to be harmless */
+	CLI_UNCLEAR, /* it said something that is known neither so nor so, or nothing in time */
+	CLI_REFUSED,
+	CLI_NOT_RUN /* never typed */
+};
+
 struct cli_result {
 	enum cli_op op;
 	struct np_error err;  /* reason REASON_NONE: it ended at a prompt */
@@ -110,7 +119,8 @@ struct cli_result {
 	bool echo_absent;     /* the device did not repeat the command */
 	double duration;      /* seconds from sending */
 	/* CLI_OP_CONFIG */
-	size_t lines_ok, lines_failed, lines_not_run;
+	size_t lines[CLI_NOT_RUN + 1]; /* by outcome */
+	bool temporary;                /* it was refused for now: somebody else holds the lock, the device is busy */
 	bool committed, aborted, saved;
 	bool live; /* lines took effect without a commit */
 };
@@ -123,17 +133,15 @@ enum cli_event_kind {
 	CLI_EVENT_DEAD      /* CLOSED: of no further use; close the channel.  The last event */
 };
 
-enum cli_line_status { CLI_LINE_OK, CLI_LINE_FAILED, CLI_LINE_NOT_RUN };
-
 struct cli_event {
 	enum cli_event_kind kind;
-	struct cli_result result;    /* RESULT */
-	size_t line, last;           /* LINE: indexes of the first and the last one */
-	size_t count;                /* LINE: how many of them; those that are blank may not count */
-	enum cli_line_status status; /* LINE */
-	char text[512];              /* LINE: the device's words; QUESTION: the question; DEAD: why, as err.text */
-	bool hidden;                 /* QUESTION: the answer is not to be shown */
-	struct np_error err;         /* DEAD: reason REASON_NONE when it was logged out on purpose */
+	struct cli_result result; /* RESULT */
+	size_t line, last;        /* LINE: indexes of the first and the last one */
+	size_t count;             /* LINE: how many of them; those that are blank may not count */
+	enum cli_outcome outcome; /* LINE */
+	char text[512];           /* LINE: the device's words; QUESTION: the question; DEAD: why, as err.text */
+	bool hidden;              /* QUESTION: the answer is not to be shown */
+	struct np_error err;      /* DEAD: reason REASON_NONE when it was logged out on purpose */
 };
 
 struct cli_stats {
@@ -153,6 +161,9 @@ const struct platform_mode *cli_mode(const struct cli *cli);
 const struct cli_stats *cli_stats(const struct cli *cli);
 /* The texts of the login, cut to a few KiB: for recognising platforms. */
 const char *cli_banner(const struct cli *cli);
+
+/* Whether the login asked for something inside the shell: a name, a password, a choice. */
+bool cli_was_asked(const struct cli *cli);
 
 /* Takes bytes; returns how many.  Fewer than n: empty cli_output() first. */
 size_t cli_feed(struct cli *cli, const void *bytes, size_t n, double now) NP_MUST_CHECK;

@@ -78,8 +78,8 @@ reply_hidden(struct cli *cli, const struct platform_question *q, const char *tai
 			   : "a password inside the shell (key `password`)");
 	if (*used)
 		return error_set(err, reason, "the device did not accept the %s%s%s",
-		    secret ? "enable secret" : "password", cli->job.error_line[0] != '\0' ? ": " : "",
-		    cli->job.error_line);
+		    secret ? "enable secret" : "password", cli->job.verdict.text[0] != '\0' ? ": " : "",
+		    cli->job.verdict.text);
 	*used = true;
 	cli_type(cli, secret_text(value), secret_size(value));
 	return 0;
@@ -157,9 +157,15 @@ answer_by_recipe(struct cli *cli, const struct platform_view *view)
 	const struct platform_question *q = cli_find_question(cli->job.questions, view->tail, view->size);
 	struct np_error err = {0};
 
-	if (q == NULL)
+	/* A name that nobody gave is for a person to type. */
+	if (q == NULL || (q->reply == PLATFORM_USERNAME && cli->username == NULL))
 		return false;
 	cli_note_asked(cli);
+	cli_judge_answered(&cli->job);
+	if (cli_judge_is_decline(q) && !cli->job.declined) {
+		cli->job.declined = true;
+		cli_show(cli, view->tail, view->size, cli->job.verdict.text, sizeof(cli->job.verdict.text));
+	}
 	if (!too_many(cli) && cli_reply(cli, q, view->tail, view->size, &err) < 0)
 		cli_job_end(cli, &err);
 	return true;
@@ -204,6 +210,7 @@ answer_by_request(struct cli *cli, const struct platform_view *view, bool known,
 			return false;
 		}
 		cli_note_asked(cli);
+		cli_judge_answered(&cli->job);
 		know_answer(cli, a->text, hidden);
 		if (!too_many(cli))
 			cli_type(cli, secret_text(a->text), secret_size(a->text));
@@ -243,25 +250,46 @@ ask_person(struct cli *cli, const struct platform_view *view, bool hidden)
 	cli_job_end(cli, &err);
 }
 
+static const char *const secret_words[] = {"passw", "passphrase", "passcode", "secret", "private key", "pin code"};
+
+/* Words of secrets, wherever they stand: "new password>". */
+static bool
+speaks_of_secret(const struct platform_view *view)
+{
+	char tail[160];
+	size_t size = view->size < sizeof(tail) ? view->size : sizeof(tail) - 1;
+
+	memcpy(tail, view->tail + view->size - size, size);
+	tail[size] = '\0';
+	for (size_t i = 0; i < NP_COUNT(secret_words); i++) {
+		if (strcasestr(tail, secret_words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* The platform's prompts for passwords, and what else speaks of a secret: the answer is not to be seen again. */
 static bool
 is_hidden(const struct cli *cli, const struct platform_view *view)
 {
-	static const char *const words[] = {"passw", "passphrase", "passcode", "secret", "private key", "pin code"};
-	char tail[160];
-	size_t size = view->size < sizeof(tail) ? view->size : sizeof(tail) - 1;
+	return pattern_list_matches(&cli->platform->passwords, view->tail, view->size) ||
+	       (strchr(":?", last_char(view)) != NULL && speaks_of_secret(view));
+}
 
-	if (pattern_list_matches(&cli->platform->passwords, view->tail, view->size))
-		return true;
-	if (last_char(view) != ':' && last_char(view) != '?')
+bool
+cli_is_question(const struct cli *cli, const struct platform_view *view)
+{
+	if (view->size == 0 || view->size > PROMPT_MAX)
 		return false;
-	memcpy(tail, view->tail + view->size - size, size);
-	tail[size] = '\0';
-	for (size_t i = 0; i < NP_COUNT(words); i++) {
-		if (strcasestr(tail, words[i]) != NULL)
-			return true;
-	}
-	return false;
+	return strchr(":?])", last_char(view)) != NULL || (last_char(view) == '>' && speaks_of_secret(view)) ||
+	       pattern_list_matches(&cli->platform->passwords, view->tail, view->size) ||
+	       pattern_list_matches(&cli->platform->questions, view->tail, view->size);
+}
+
+bool
+cli_looks_like_prompt(const struct platform_view *view)
+{
+	return view->size > 0 && view->size <= PROMPT_MAX && strchr("#>$%", last_char(view)) != NULL;
 }
 
 bool
@@ -282,8 +310,12 @@ cli_ask(struct cli *cli)
 		need = QUIET_QUESTION;
 	else if (is_question_like(&view))
 		need = cli->job.interactive || last_char(&view) == '?' ? CLI_QUIET_STALL : CLI_QUIET_DOUBT;
+	else if (cli->job.judged_as == CLI_JUDGE_ANSWER && cli_is_mark(view.tail, view.size))
+		need = CLI_QUIET_STALL;
 	else
 		return false;
+	if (cli->job.judged_as == CLI_JUDGE_ANSWER && need > CLI_QUIET_STALL && cli_is_mark(view.tail, view.size))
+		need = CLI_QUIET_STALL;
 	if (quiet < need) {
 		cli_wake_in(cli, need - quiet);
 		return false;
@@ -309,12 +341,13 @@ cli_question_end(struct cli *cli, struct secret *text)
 
 	/* The clocks stood still while the person thought. */
 	cli->job.sent_at += cli->now - cli->last_rx;
-	cli->last_rx = cli->now;
+	cli->last_rx = cli->heard = cli->now;
 	cli_set_state(cli, CLI_RUNNING);
 	if (text == NULL) {
 		error_set(&err, REASON_WAITING_FOR_INPUT, "the device asked, and nobody answered");
 		cli_job_end(cli, &err);
 	} else {
+		cli_judge_answered(&cli->job);
 		know_answer(cli, text, cli->job.asked_hidden);
 		/* A key among it ends it: what follows might be meant for no question. */
 		cli_type(cli, secret_text(text), text_size(secret_text(text)));

@@ -6,8 +6,10 @@
  *     |        v         |
  *     +----> ABORT <-----+  (a candidate, or a sub-mode that can be thrown away)  -> LEAVE -> DONE
  *
- * The law: nothing is committed or saved after a line failed (unless --keep-going was asked for), and configuration
- * mode is left whatever happens; when that fails the shell is given up, which frees the device's lock.
+ * The law: nothing is committed or saved after a line was refused or is unclear (unless --keep-going was asked for),
+ * and configuration mode is left whatever happens; when that fails the shell is given up, which frees the device's
+ * lock. What is called committed, saved or aborted was proven (cli_judge.c); after a commit of which nothing tells
+ * whether it happened, neither is claimed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@ cli_config_begin(struct cli *cli, struct np_error *err)
 	cli->config_cancelled = false;
 	cli->config_failed = false;
 	cli->abort_failed = false;
+	cli->commit_unknown = false;
 	cli->leaving = false;
 	cli->config_line = cli->config_at = 0;
 	cli->config_taken = cli->config_next = 0;
@@ -62,12 +65,19 @@ static void NP_PRINTF(3, 4) fail(struct cli *cli, enum np_reason reason, const c
 		error_set(&cli->tally.err, reason, "%s", text);
 }
 
+/* At a prompt of no mode that was not reached from a configuration mode: nobody knows where that is. */
+static bool
+is_lost(const struct cli *cli)
+{
+	return cli->prompt.derived && !cli->prompt.mode->config;
+}
+
 /* What undoes: the candidate is thrown away; elsewhere a sub-mode that has not been ended yet. */
 static void
 undo(struct cli *cli)
 {
 	const struct platform_config *c = &cli->platform->config;
-	bool inside = cli->prompt.mode->config && cli->prompt.mode != cli->platform->base_mode;
+	bool inside = is_lost(cli) || (cli->prompt.mode->config && cli->prompt.mode != cli->platform->base_mode);
 	bool begun = c->candidate && cli->phase != CLI_CONFIG_ENTER;
 
 	if (c->abort.count > 0 && (inside || begun))
@@ -112,28 +122,24 @@ is_empty(const struct line *line)
 
 /* One event, however many lines it is about: a text of 16 MiB may have millions. */
 static void
-report_lines(struct cli *cli, size_t first, size_t last, size_t count, enum cli_line_status status, const char *text)
+report_lines(struct cli *cli, size_t first, size_t last, size_t count, enum cli_outcome outcome, const char *text)
 {
 	struct cli_event event = {
-	    .kind = CLI_EVENT_LINE, .line = first, .last = last, .count = count, .status = status};
+	    .kind = CLI_EVENT_LINE, .line = first, .last = last, .count = count, .outcome = outcome};
 
 	snprintf(event.text, sizeof(event.text), "%s", text);
 	cli_emit(cli, &event);
-	switch (status) {
-	case CLI_LINE_OK:
-		cli->tally.lines_ok += count;
-		break;
-	case CLI_LINE_FAILED:
-		cli->tally.lines_failed += count;
-		break;
-	case CLI_LINE_NOT_RUN:
-		cli->tally.lines_not_run += count;
-		break;
-	}
+	cli->tally.lines[outcome] += count;
+}
+
+static size_t
+lines_taken(const struct cli *cli)
+{
+	return cli->tally.lines[CLI_TAKEN] + cli->tally.lines[CLI_REMARK];
 }
 
 static void
-report_taken(struct cli *cli, enum cli_line_status status, const char *text)
+report_typed(struct cli *cli, enum cli_outcome outcome, const char *text)
 {
 	size_t first = cli->config_line, taken = cli->config_taken;
 
@@ -142,7 +148,7 @@ report_taken(struct cli *cli, enum cli_line_status status, const char *text)
 	cli->config_line += taken;
 	cli->config_at = cli->config_next;
 	cli->config_taken = 0;
-	report_lines(cli, first, first + taken - 1, taken, status, text);
+	report_lines(cli, first, first + taken - 1, taken, outcome, text);
 }
 
 static void
@@ -159,64 +165,101 @@ report_rest(struct cli *cli)
 			first = last;
 	}
 	if (count > 0)
-		report_lines(cli, first, last, count, CLI_LINE_NOT_RUN, "");
+		report_lines(cli, first, last, count, CLI_NOT_RUN, "");
 }
 
-/* The text that ends a block that this line begins; NULL: it begins none. */
-static char *
-block_end(const struct cli *cli, const struct line *line)
+/* Whether a double quote is left open behind this line; open: whether one was before it. */
+static bool
+leaves_quote_open(const struct line *line, bool open)
 {
-	const struct pattern_list *blocks = &cli->platform->config.blocks;
-
-	for (size_t i = 0; i < blocks->count; i++) {
-		struct pattern_span end;
-
-		if (pattern_find(blocks->items[i], line->text, line->size, NULL, &end) != PATTERN_YES)
-			continue;
-		/* The end may be implied by the command: then the block is named after it. */
-		return end.size > 0 ? xstrndup(line->text + end.start, end.size) : xstrdup("EOF");
+	for (size_t i = 0; i < line->size; i++) {
+		if (line->text[i] == '\\')
+			i++;
+		else if (line->text[i] == '"')
+			open = !open;
 	}
-	return NULL;
+	return open;
+}
+
+/* What ends a text of several lines. */
+struct block {
+	bool begun;
+	bool quoted; /* the line that closes the quote */
+	const struct pattern *end;
+	struct pattern_span word; /* of the first line: in the last one; empty, and no `end': EOF */
+};
+
+/* The block that this line begins, if it does. */
+static struct block
+block_of(const struct cli *cli, const struct line *line)
+{
+	const struct platform_config *c = &cli->platform->config;
+	struct block block = {0};
+
+	for (size_t i = 0; i < c->blocks_count; i++) {
+		if (pattern_find(c->blocks[i].match, line->text, line->size, NULL, &block.word) != PATTERN_YES)
+			continue;
+		block.begun = true;
+		block.end = c->blocks[i].end;
+		return block;
+	}
+	block.begun = block.quoted = c->quotes == PLATFORM_QUOTES_DOUBLE && leaves_quote_open(line, false);
+	return block;
+}
+
+static bool
+ends_block(const struct block *block, const struct line *first, const struct line *line)
+{
+	if (block->quoted)
+		return !leaves_quote_open(line, true);
+	if (block->end != NULL)
+		return pattern_matches(block->end, line->text, line->size);
+	if (block->word.size > 0)
+		return memmem(line->text, line->size, first->text + block->word.start, block->word.size) != NULL;
+	return memmem(line->text, line->size, "EOF", 3) != NULL;
 }
 
 /* Takes the lines that belong together: one, or a block with its end. */
 static void
 take_lines(struct cli *cli)
 {
-	struct line line;
-	char *end;
+	struct line first, line;
+	struct block block;
+	bool ended;
 
-	if (!line_at(&cli->asked, cli->config_at, &line))
+	if (!line_at(&cli->asked, cli->config_at, &first))
 		return;
 	cli->config_taken = 1;
-	cli->config_next = line.next;
-	end = block_end(cli, &line);
-	while (end != NULL && line_at(&cli->asked, cli->config_next, &line)) {
+	cli->config_next = first.next;
+	block = block_of(cli, &first);
+	for (ended = !block.begun; !ended && line_at(&cli->asked, cli->config_next, &line);) {
 		cli->config_taken++;
 		cli->config_next = line.next;
-		if (memmem(line.text, line.size, end, strlen(end)) != NULL)
-			break;
+		ended = ends_block(&block, &first, &line);
 	}
-	free(end);
 }
 
 static void
 send_lines(struct cli *cli)
 {
-	const struct cli_command *c = &cli->asked;
-	struct cli_job_spec spec = {.kind = CLI_JOB_COMMAND, .command = c, .expects_mode = true};
+	struct cli_command command = cli->asked;
+	struct cli_job_spec spec = {.kind = CLI_JOB_COMMAND, .command = &command, .expects_mode = true};
+	const struct pattern_list *shows = &cli->platform->config.shows;
 	struct buf text;
 	struct line line;
 
+	if (command.limits.total <= 0)
+		command.limits.total = CLI_LINE_TOTAL;
 	take_lines(cli);
 	buf_init(&text, SIZE_MAX / 2);
-	for (size_t at = cli->config_at; at < cli->config_next && line_at(c, at, &line); at = line.next) {
+	for (size_t at = cli->config_at; at < cli->config_next && line_at(&cli->asked, at, &line); at = line.next) {
 		if ((at > cli->config_at && buf_append(&text, "\n", 1) < 0) ||
 		    buf_append(&text, line.text, line.size) < 0)
 			break;
 	}
 	spec.text = text.len > 0 ? (const char *)buf_head(&text) : "";
 	spec.size = text.len;
+	spec.judged_as = pattern_list_matches(shows, spec.text, spec.size) ? CLI_JUDGE_OUTPUT : CLI_JUDGE_ANSWER;
 	cli_job_start(cli, &spec);
 	buf_wipe(&text);
 }
@@ -268,23 +311,27 @@ next_line(struct cli *cli)
 	return false;
 }
 
+/* A line without an answer, or with one that is not known, may have been taken or not: it is told as unclear. */
 static void
 line_done(struct cli *cli, const struct np_error *err)
 {
+	const struct cli_verdict *v = &cli->job.verdict;
+	const char *unclear = v->outcome == CLI_UNCLEAR ? "unclear: " : "";
 	size_t number = cli->config_line + 1;
 
 	if (err != NULL) {
-		report_taken(cli, CLI_LINE_FAILED, err->text);
+		report_typed(cli, CLI_UNCLEAR, err->text);
 		fail(cli, err->reason, "line %zu: %s", number, err->text);
-	} else if (cli->job.device_error) {
-		report_taken(cli, CLI_LINE_FAILED, cli->job.error_line);
-		if (!cli->asked.keep_going)
-			fail(cli, REASON_CONFIG_REJECTED, "line %zu: %s", number, cli->job.error_line);
-		else if (cli->tally.err.reason == REASON_NONE)
-			error_set(&cli->tally.err, REASON_CONFIG_REJECTED, "line %zu: %s", number, cli->job.error_line);
-	} else {
-		report_taken(cli, CLI_LINE_OK, "");
+		return;
 	}
+	report_typed(cli, v->outcome, v->text);
+	if (v->outcome < CLI_UNCLEAR)
+		return;
+	cli->tally.temporary |= v->busy;
+	if (!cli->asked.keep_going)
+		fail(cli, REASON_CONFIG_REJECTED, "line %zu: %s%s", number, unclear, v->text);
+	else if (cli->tally.err.reason == REASON_NONE)
+		error_set(&cli->tally.err, REASON_CONFIG_REJECTED, "line %zu: %s%s", number, unclear, v->text);
 }
 
 /* --- the steps around them --- */
@@ -294,7 +341,7 @@ steps_of(const struct cli *cli)
 {
 	static const struct platform_steps none;
 	const struct platform_config *c = &cli->platform->config;
-	bool at_base = cli->prompt.mode == cli->platform->base_mode;
+	bool at_base = cli->prompt.mode == cli->platform->base_mode && !is_lost(cli);
 	bool save = cli->asked.save && cli->tally.err.reason == REASON_NONE && !cli->asked.dry_run;
 
 	switch (cli->phase) {
@@ -328,7 +375,7 @@ entered(struct cli *cli)
 	} else if (!cli->prompt.mode->config) {
 		fail(cli, REASON_CONFIG_REJECTED,
 		    "configuration mode was not entered%s%s: the prompt is that of mode %s",
-		    cli->job.error_line[0] != '\0' ? ": " : "", cli->job.error_line, cli->prompt.mode->name);
+		    cli->job.verdict.text[0] != '\0' ? ": " : "", cli->job.verdict.text, cli->prompt.mode->name);
 		report_rest(cli);
 		set_phase(cli, CLI_CONFIG_LEAVE);
 	} else {
@@ -356,7 +403,7 @@ phase_done(struct cli *cli)
 		set_phase(cli, CLI_CONFIG_SAVE_INSIDE);
 		break;
 	case CLI_CONFIG_ABORT:
-		cli->tally.aborted = cli->platform->config.candidate && !cli->abort_failed;
+		cli->tally.aborted = cli->platform->config.candidate && !cli->abort_failed && !cli->commit_unknown;
 		set_phase(cli, CLI_CONFIG_LEAVE);
 		break;
 	case CLI_CONFIG_SAVE_INSIDE:
@@ -378,20 +425,29 @@ phase_done(struct cli *cli)
 	}
 }
 
-/* A step's answer was no success: what that means depends on the phase. */
+/* A step's answer was no success, or nobody knows: what that means depends on the phase. */
 static void
-step_failed(struct cli *cli, const struct np_error *err)
+step_failed(struct cli *cli, enum cli_outcome outcome, const struct np_error *err)
 {
+	const struct cli_verdict *v = &cli->job.verdict;
+	bool busy = err == NULL && outcome == CLI_REFUSED && v->busy;
 	static const char *const what[] = {"entering configuration mode", "a line", "the check", "the commit",
 	    "the abort", "saving", "leaving configuration mode", "saving", ""};
-	enum np_reason reason = err != NULL ? err->reason : REASON_CONFIG_REJECTED;
-	const char *words = err != NULL ? err->text : cli->job.error_line;
+	enum np_reason reason = REASON_CONFIG_REJECTED;
+	const char *words = err != NULL ? err->text : v->text;
 
+	if (outcome == CLI_UNCLEAR && words[0] != '\0' && cli_judge_is_claim(cli))
+		reason = REASON_OUTCOME_UNKNOWN;
 	if (words[0] == '\0')
 		words = "the device did not say that it worked";
-	fail(cli, reason, "%s failed: %s", what[cli->phase], words);
+	fail(cli, err != NULL ? err->reason : reason, "%s %s: %s%s", what[cli->phase],
+	    reason == REASON_OUTCOME_UNKNOWN ? "is not proven" : "failed", words,
+	    busy ? " (for now: nothing is tried again by itself)" : "");
+	cli->tally.temporary |= busy;
 	if (cli->phase == CLI_CONFIG_ABORT)
 		cli->abort_failed = true;
+	if (cli->phase == CLI_CONFIG_COMMIT)
+		cli->commit_unknown = outcome == CLI_UNCLEAR;
 	cli->step = steps_of(cli)->count;
 	if (cli->phase == CLI_CONFIG_SAVE)
 		cli->phase = CLI_CONFIG_DONE;
@@ -403,10 +459,13 @@ step_done(struct cli *cli, const struct np_error *err)
 	const struct platform_steps *steps = steps_of(cli);
 	const struct platform_step *step =
 	    cli->step > 0 && cli->step <= steps->count ? &steps->items[cli->step - 1] : NULL;
-	bool unproven = cli->job.ok != NULL && !cli->job.ok_seen;
+	enum cli_outcome outcome = cli_judge_step(&cli->job);
 
-	if (err != NULL || ((cli->job.device_error || unproven) && step != NULL && !step->optional))
-		step_failed(cli, err);
+	if (err != NULL)
+		step_failed(cli, CLI_UNCLEAR, err);
+	else if (outcome != CLI_TAKEN && step != NULL && !step->optional &&
+		 (cli_judge_is_claim(cli) || cli->job.ok != NULL || outcome == CLI_REFUSED))
+		step_failed(cli, outcome, NULL);
 }
 
 /* --- the end --- */
@@ -415,12 +474,13 @@ static enum cli_next
 config_done(struct cli *cli, struct np_error *err)
 {
 	const struct platform_mode *base = cli->platform->base_mode;
-	bool live = !cli->platform->config.candidate && cli->tally.lines_ok + cli->tally.lines_failed > 0;
+	size_t taken = lines_taken(cli), typed = taken + cli->tally.lines[CLI_UNCLEAR] + cli->tally.lines[CLI_REFUSED];
+	bool live = !cli->platform->config.candidate && typed > 0;
 
 	cli->tally.live = live;
-	if (cli->tally.err.reason == REASON_CONFIG_REJECTED && live && cli->tally.lines_ok > 0)
-		error_prefix(&cli->tally.err, "%zu lines are live, nothing was saved", cli->tally.lines_ok);
-	if (cli->prompt.mode != base && !platform_mode_inside(base, cli->prompt.mode)) {
+	if (cli->tally.err.reason == REASON_CONFIG_REJECTED && live && taken > 0)
+		error_prefix(&cli->tally.err, "%zu lines are live, nothing was saved", taken);
+	if (is_lost(cli) || (cli->prompt.mode != base && !platform_mode_inside(base, cli->prompt.mode))) {
 		/* Still inside: closing the shell is what frees the device. */
 		fail(cli, REASON_CONFIG_REJECTED, "configuration mode could not be left");
 		cli_die(cli, cli->tally.err.reason, "%s", cli->tally.err.text);
@@ -473,9 +533,9 @@ config_next(struct cli *cli, struct np_error *err)
 void
 cli_config_lost(struct cli *cli, const char *why)
 {
-	report_taken(cli, CLI_LINE_FAILED, why);
+	report_typed(cli, CLI_UNCLEAR, why);
 	report_rest(cli);
-	cli->tally.live = !cli->platform->config.candidate && cli->tally.lines_ok > 0;
+	cli->tally.live = !cli->platform->config.candidate && lines_taken(cli) > 0;
 }
 
 enum cli_next

@@ -2,6 +2,7 @@
  * The bottom of the cli driver: its state, its events, what it sends, the tail and the silence behind it.  Nothing here
  * decides what comes next: an end is written down, and the mover (cli.c) acts on it.
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,6 +143,17 @@ cli_quiet(const struct cli *cli)
 	if (cli->job.active && cli->job.typed_at > since)
 		since = cli->job.typed_at;
 	return cli->now - since;
+}
+
+bool
+cli_is_mark(const char *text, size_t size)
+{
+	size = prompt_trim(text, size);
+	for (size_t i = 0; i < size; i++) {
+		if (isalnum((unsigned char)text[i]) || (unsigned char)text[i] >= 0x80)
+			return false;
+	}
+	return size > 0 && size <= CLI_MARK_MAX;
 }
 
 void

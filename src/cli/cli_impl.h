@@ -12,7 +12,8 @@
  *   cli_ask.c      what is no prompt at the tail: pagers and questions
  *   cli_job.c      one line sent and answered: its beginning, its end, its limits
  *   cli_proof.c    the sentinel: sent, repeated, believed
- *   cli_line.c     lines of the terminal: echo, output, errors
+ *   cli_line.c     lines of the terminal: echo, output
+ *   cli_judge.c    what the device's words mean
  *   cli_core.c     state, events, sending, the tail, silence
  *
  * Each calls only those below it.  What is to happen above is written down, and the mover acts on it:
@@ -48,7 +49,10 @@
 #define CLI_QUIET_NUDGE 2.0  /* no prompt at login: an empty line may help */
 #define CLI_STEP_IDLE 30.0   /* limits of the driver's own lines */
 #define CLI_STEP_TOTAL 60.0
-#define CLI_QUESTIONS_MAX 30 /* answers that one line may need */
+#define CLI_LINE_TOTAL 300.0  /* and of a line of configuration that has none */
+#define CLI_CANCEL_TOTAL 10.0 /* what remains for it when nobody waits for it any more */
+#define CLI_MARK_MAX 8u       /* bytes of a mark that asks for the next line of a text */
+#define CLI_QUESTIONS_MAX 30  /* answers that one line may need */
 #define CLI_PAGES_MAX 200000
 
 enum cli_job_kind {
@@ -59,6 +63,22 @@ enum cli_job_kind {
 
 #define CLI_DOUBTS_MAX 20
 #define CLI_PROOF_MAX 80 /* the sentinel, and what it says */
+
+/* By what an answer is judged; see cli_judge.c. */
+enum cli_judging {
+	CLI_JUDGE_OUTPUT, /* the platform's errors alone */
+	CLI_JUDGE_ANSWER  /* every word of it says something about what was typed */
+};
+
+/* What the answer comes to so far. */
+struct cli_verdict {
+	enum cli_outcome outcome;
+	bool known;      /* refused in words that the platform knows */
+	bool busy;       /* refused for now */
+	bool wants_text; /* it announced a text of several lines */
+	bool in_remark;  /* the last line was a remark: what is indented below belongs to it */
+	char text[256];  /* the device's words, harmless for terminals */
+};
 
 enum cli_proof { CLI_PROOF_NONE, CLI_PROOF_SENT, CLI_PROOF_REPEATED, CLI_PROOF_PROVEN };
 
@@ -77,6 +97,9 @@ struct cli_job {
 	size_t answers_count;
 	struct pattern *ok;
 	bool ok_seen;
+	bool declined; /* a question of it was answered with no: it did not happen */
+	enum cli_judging judged_as;
+	struct cli_verdict verdict;
 	bool raw, prove, interactive;
 	bool expects_mode; /* the prompt of another mode is no surprise */
 	bool expects_host; /* nor is another name in it */
@@ -85,7 +108,8 @@ struct cli_job {
 
 	double sent_at;
 	double typed_at;  /* the last part of it */
-	double output_at; /* first output behind the echo; 0: none yet */
+	double output_at; /* first output behind the echo that is no log message; 0: none yet */
+	bool said;        /* some of it was not blank */
 	struct echo echo;
 	bool echo_seen, echo_absent;
 	bool echo_bare;       /* no prompt stood before it: that may yet be painted */
@@ -110,11 +134,11 @@ struct cli_job {
 	struct buf aside; /* what stood around its echo: output, should more of that come */
 	double proof_at;  /* PROVEN since */
 	char proof_text[CLI_PROOF_MAX], proof_says[CLI_PROOF_MAX];
-	int status;      /* that it said */
+	int status;               /* that it said */
+	char suspect[PROMPT_MAX]; /* what stood there, a prompt of no mode perhaps: if it comes again it is one */
+	size_t suspect_size;
 	bool proof_bare; /* its echo may stand without a prompt: none was at the tail when it was sent */
 
-	bool device_error;
-	char error_line[256];
 	int questions_asked;
 	unsigned pages;
 	char asked_tail[PROMPT_MAX]; /* the tail that was answered: not to be answered again while it stands */
@@ -175,10 +199,15 @@ struct cli {
 	struct redact *known; /* masked in texts for people */
 	struct buf send, output, banner;
 	TAILQ_HEAD(, cli_event_item) events;
-	double now;     /* of the call in progress */
-	double last_rx; /* last byte */
-	bool drained;   /* since the last byte */
-	double rtt;     /* smoothed, from sending to the first byte */
+	double now;           /* of the call in progress */
+	double last_rx;       /* last byte */
+	double heard;         /* the last one that belongs to no log message, and to no blank line */
+	double heard_line;    /* likewise, as the present line began */
+	double gap;           /* longest silence inside lines that came by a few bytes at a time; or 0 */
+	int dribbles;         /* how many such pieces followed each other */
+	char last_words[160]; /* of the login: the last line that said something */
+	bool drained;         /* since the last byte */
+	double rtt;           /* smoothed, from sending to the first byte */
 	/* The tail as it was when a prompt was accepted: the prompt, but perhaps more than it, or only its end. */
 	char rest[PROMPT_MAX];
 	size_t rest_size;
@@ -214,6 +243,7 @@ struct cli {
 	/* LOGIN */
 	double login_deadline;
 	int nudges, learns;
+	bool asked_in_band; /* a question of the login was answered */
 
 	/* RESYNC */
 	int sync_attempts;
@@ -230,8 +260,9 @@ struct cli {
 	size_t config_line, config_at;    /* the next one: its index, and where it begins */
 	size_t config_taken, config_next; /* lines in flight, and where the one behind them begins */
 	bool abort_failed;
-	bool leaving;       /* LEAVE goes on mode by mode */
-	bool config_failed; /* what was done is to be undone, where that is possible */
+	bool commit_unknown; /* nothing tells whether it happened */
+	bool leaving;        /* LEAVE goes on mode by mode */
+	bool config_failed;  /* what was done is to be undone, where that is possible */
 	char config_tag[16];
 
 	double logout_deadline;
@@ -262,6 +293,8 @@ struct platform_view cli_view(const struct cli *cli);
 struct prompt_match cli_look(const struct cli *cli);
 /* Seconds since the last byte. */
 double cli_quiet(const struct cli *cli);
+/* Whether it is a few characters that are no word, as devices put before the next line of a text. */
+bool cli_is_mark(const char *text, size_t size);
 /* Asks to be ticked in so many seconds (or earlier). */
 void cli_wake_in(struct cli *cli, double seconds);
 /* A copy for people: without secrets and control bytes, cut to size. */
@@ -273,6 +306,19 @@ void cli_die(struct cli *cli, enum np_reason reason, const char *fmt, ...) NP_PR
 void cli_settle(struct cli *cli, const struct platform_view *view, const struct platform_mode *mode);
 /* Whether the tail is still as it was then, or empty, or the prompt again. */
 bool cli_is_settled(const struct cli *cli);
+
+/* --- cli_judge.c --- */
+
+/* A line of the answer, or its beginning. */
+void cli_judge_line(struct cli *cli, const char *text, size_t size);
+/* Whether the steps of this phase change what a person relies on: they must prove it. */
+bool cli_judge_is_claim(const struct cli *cli);
+/* Of such a step: TAKEN when it is proven, REFUSED, or UNCLEAR when nothing tells what happened. */
+enum cli_outcome cli_judge_step(const struct cli_job *job);
+/* A question was answered. */
+void cli_judge_answered(struct cli_job *job);
+/* Whether this answer of a recipe is a no. */
+bool cli_judge_is_decline(const struct platform_question *q);
 
 /* --- cli_line.c --- */
 
@@ -320,6 +366,7 @@ struct cli_job_spec {
 	const struct platform_step *step;  /* questions, ok, timeout; or NULL */
 	const struct cli_command *command; /* likewise */
 	bool expects_mode;
+	enum cli_judging judged_as;
 };
 void cli_job_start(struct cli *cli, const struct cli_job_spec *spec);
 /* A step of a recipe; its placeholders are filled. */
@@ -354,6 +401,10 @@ struct platform_view cli_unasked(const struct cli *cli);
 /* The tail was answered: it is not answered again while it stands. */
 void cli_note_asked(struct cli *cli);
 
+/* Whether the tail waits for an answer, as far as its words and its end tell. */
+bool cli_is_question(const struct cli *cli, const struct platform_view *view);
+/* Whether it ends as prompts do: whose, the modes of the platform do not know. */
+bool cli_looks_like_prompt(const struct platform_view *view);
 /* Deals with a tail that is no prompt: pager, question; true when it did something or ended the job. */
 bool cli_ask(struct cli *cli);
 /* Whether the tail still begins with what was answered, or asked of a person: the device may go on by itself. */

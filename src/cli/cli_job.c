@@ -102,6 +102,7 @@ cli_job_start(struct cli *cli, const struct cli_job_spec *spec)
 	cli_context_clear(cli);
 	job->active = true;
 	job->kind = spec->kind;
+	job->judged_as = spec->judged_as;
 	job->text = typed_text(spec->text, spec->size);
 	job->size = spec->size;
 	job->limits.idle = CLI_STEP_IDLE;
@@ -146,6 +147,8 @@ cli_job_step(struct cli *cli, const struct platform_step *step)
 	spec.size = strlen(c);
 	if (cli->op == CLI_OP_CONFIG && cli->phase == CLI_CONFIG_CHECK)
 		spec.kind = CLI_JOB_COMMAND; /* a dry run shows what the check says */
+	if (cli_judge_is_claim(cli))
+		spec.judged_as = CLI_JUDGE_ANSWER;
 	cli_job_start(cli, &spec);
 	free(a);
 	free(b);
@@ -197,11 +200,23 @@ note_cut_echo(struct cli *cli)
 {
 	struct cli_job *job = &cli->job;
 
-	if (job->kind != CLI_JOB_COMMAND || job->echo.at == 0 || job->echo.at >= job->echo.size || job->device_error)
+	if (job->kind != CLI_JOB_COMMAND || job->echo.at == 0 || job->echo.at >= job->echo.size ||
+	    job->verdict.outcome == CLI_REFUSED)
 		return;
-	job->device_error = true;
-	snprintf(job->error_line, sizeof(job->error_line), "the device repeated only the first %zu of %zu characters",
-	    job->echo.at, job->echo.size);
+	job->verdict.outcome = CLI_REFUSED;
+	snprintf(job->verdict.text, sizeof(job->verdict.text),
+	    "the device repeated only the first %zu of %zu characters", job->echo.at, job->echo.size);
+}
+
+/* Whether the first of the lines that are held is this very prompt. */
+static bool
+holds_prompt(const struct cli *cli, const struct platform_view *view)
+{
+	const struct buf *held = &cli->job.held;
+	const char *line = (const char *)buf_head(held), *end = held->len > 0 ? memchr(line, '\n', held->len) : NULL;
+
+	return end != NULL && cli->job.split_size >= cli->prompt.shown_size &&
+	       prompt_same(&cli->prompt, line, (size_t)(end - line), view->tail, view->size);
 }
 
 void
@@ -215,8 +230,7 @@ cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_
 		note_cut_echo(cli);
 	}
 	/* Lines that were held are output, unless they are the beginning of this prompt, or it and log messages. */
-	if (view->tail != cli->prompt.shown &&
-	    !(job->split_logged && job->split_size == cli->prompt.shown_size && match->tier == PROMPT_LITERAL))
+	if (view->tail != cli->prompt.shown && !(job->split_logged && holds_prompt(cli, view)))
 		cli_held_flush(cli);
 	if (before > 0) {
 		cli_context_flush(cli);
@@ -268,7 +282,7 @@ cli_job_tick(struct cli *cli)
 {
 	const struct cli_job *job = &cli->job;
 	const struct cli_limits *limits = &job->limits;
-	double idle_since = cli->last_rx > job->sent_at ? cli->last_rx : job->sent_at;
+	double idle_since = cli->heard > job->sent_at ? cli->heard : job->sent_at;
 
 	if (limits->total > 0 && cli->now - job->sent_at >= limits->total) {
 		expire(cli, REASON_COMMAND_TIMEOUT, "the command took longer than its limit", limits->total);

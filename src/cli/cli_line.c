@@ -1,13 +1,11 @@
 /*
- * The cli driver's lines: which is echo, which belongs to the prompt, which is output, and whether one is an error.
+ * The cli driver's lines: which is echo, which belongs to the prompt, which is output.
  */
 #include <string.h>
 
 #include "cli/cli_impl.h"
 #include "base/log.h"
 #include "base/xalloc.h"
-
-#define ERROR_LOOK 512 /* bytes of a line that error expressions see */
 
 /* --- context: lines that may belong to a prompt --- */
 
@@ -78,22 +76,6 @@ cli_context_part(struct cli *cli, const struct platform_mode *mode)
 
 /* --- output --- */
 
-static void
-judge_line(struct cli *cli, const char *text, size_t size)
-{
-	const struct platform *p = cli->platform;
-	struct cli_job *job = &cli->job;
-	size_t n = size < ERROR_LOOK ? size : ERROR_LOOK;
-
-	if (job->ok != NULL && !job->ok_seen)
-		job->ok_seen = pattern_matches(job->ok, text, n);
-	if (job->device_error || p->errors.count == 0 || !pattern_list_matches(&p->errors, text, n) ||
-	    pattern_list_matches(&p->ignore, text, n))
-		return;
-	job->device_error = true;
-	cli_show(cli, text, size, job->error_line, sizeof(job->error_line));
-}
-
 /* end: and a newline. */
 static void
 write_output(struct cli *cli, const char *text, size_t size, bool end)
@@ -145,6 +127,31 @@ cli_is_log(const struct cli *cli, const char *line, size_t size)
 }
 
 /*
+ * The prompt of another mode that begins the line, with nothing or a log message behind it: `end' may be answered by
+ * "R1#" and the message that it was done, with no prompt behind.  Only where another mode is no surprise.
+ */
+static size_t
+mode_prompt(const struct cli *cli, const char *line, size_t size)
+{
+	const struct prompt *p = &cli->prompt;
+	const char *host = p->host_size > 0 ? memmem(p->shown, p->shown_size, p->host, p->host_size) : NULL;
+	size_t lead = host != NULL ? (size_t)(host - p->shown) + p->host_size : 0;
+	struct platform_view view = {.tail = line};
+
+	if (!cli->job.expects_mode || lead == 0 || size <= lead || memcmp(line, p->shown, lead) != 0)
+		return 0;
+	for (view.size = lead + 1; view.size <= size && view.size <= PROMPT_MAX; view.size++) {
+		const char *rest = line + view.size;
+		size_t left = size - view.size;
+
+		if ((prompt_trim(rest, left) == 0 || cli_is_log(cli, rest, left)) &&
+		    prompt_test(p, &view, true, true).tier >= PROMPT_HOST)
+			return view.size;
+	}
+	return 0;
+}
+
+/*
  * A log message may cut the prompt in two: its beginning then stands as a line, the message follows, and what the tail
  * shows in the end is the rest.  Or it follows a prompt that is whole, and the device paints that anew below.  True
  * when the line is kept for that reason.
@@ -154,10 +161,12 @@ split_take(struct cli *cli, const char *line, size_t size)
 {
 	const struct prompt *p = &cli->prompt;
 	struct cli_job *job = &cli->job;
-	bool whole = p->shown_size > 0 && prompt_same(p, line, size, p->shown, p->shown_size);
+	bool known = p->shown_size > 0 && prompt_same(p, line, size, p->shown, p->shown_size);
+	size_t mode = known || cli->platform->async.count == 0 ? 0 : mode_prompt(cli, line, size);
+	bool whole = known || (mode > 0 && prompt_trim(line + mode, size - mode) == 0);
 
 	if (job->split_size > 0) {
-		bool log = cli_is_log(cli, line, size), again = whole && job->split_size == p->shown_size;
+		bool log = cli_is_log(cli, line, size), again = whole && job->split_size >= p->shown_size;
 
 		if ((log || again || prompt_trim(line, size) == 0) && hold(cli, line, size, true) == 0) {
 			job->split_logged = job->split_logged || log;
@@ -172,7 +181,7 @@ split_take(struct cli *cli, const char *line, size_t size)
 		return false;
 	if (hold(cli, line, size, true) < 0)
 		return false;
-	job->split_size = whole ? p->shown_size : size;
+	job->split_size = known ? p->shown_size : whole ? SIZE_MAX : size;
 	return true;
 }
 
@@ -181,10 +190,12 @@ cli_output_line(struct cli *cli, const char *text, size_t size, bool end)
 {
 	struct cli_job *job = &cli->job;
 
-	if (job->output_at == 0)
+	if (job->output_at == 0 && !cli_is_log(cli, text, size))
 		job->output_at = cli->now;
+	if (prompt_trim(text, size) > 0)
+		job->said = true;
 	if (!job->mid_line)
-		judge_line(cli, text, size);
+		cli_judge_line(cli, text, size);
 	job->mid_line = !end;
 	if (job->kind != CLI_JOB_COMMAND || job->raw)
 		return;
@@ -204,12 +215,26 @@ known_prompt(const struct cli *cli, const char *line, size_t size)
 	return known;
 }
 
+/* Inside a text of several lines devices paint marks of their own: "> ", "... ". */
+static size_t
+continuation(const struct cli_job *job, const char *line, size_t size, size_t typed_size)
+{
+	size_t before = size >= typed_size ? size - typed_size : 0;
+
+	if (job->line_at == 0 || before > CLI_MARK_MAX || !cli_is_mark(line, before) ||
+	    memcmp(line + before, job->text + job->line_at, typed_size) != 0)
+		return 0;
+	return before;
+}
+
 size_t
 cli_prompt_before(const struct cli *cli, const char *line, size_t size, const char *typed, size_t typed_size)
 {
 	size_t known = known_prompt(cli, line, size);
 	struct platform_view view = cli_view(cli);
 
+	if (known == 0 && typed == cli->job.text + cli->job.line_at)
+		known = continuation(&cli->job, line, size, typed_size);
 	if (known > 0 || typed_size == 0 || size <= typed_size ||
 	    memcmp(line + size - typed_size, typed, typed_size) != 0)
 		return known;
@@ -268,7 +293,7 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 	case ECHO_WHOLE:
 		job->echo_seen = true;
 		job->echo_absent = false;
-		job->echo_bare = before == 0 && job->line_size > 0;
+		job->echo_bare = before == 0 && job->line_size > 0 && job->line_at == 0;
 		buf_wipe(&job->held);
 		cli_context_clear(cli);
 		return;
@@ -291,9 +316,12 @@ is_paint(struct cli *cli, const char *line, size_t size)
 {
 	struct cli_job *job = &cli->job;
 	size_t before = prompt_prefix(&cli->prompt, line, size);
-	const char *rest = line + before;
+	const char *rest;
 	bool blank, log;
 
+	if (before == 0)
+		before = mode_prompt(cli, line, size);
+	rest = line + before;
 	if (before == 0) {
 		/* What hides a prompt is log messages and empty lines only. */
 		if (job->passed_quiet > 0 && prompt_trim(line, size) > 0 && !cli_is_log(cli, line, size))
@@ -302,9 +330,9 @@ is_paint(struct cli *cli, const char *line, size_t size)
 	}
 	size -= before;
 	blank = prompt_trim(rest, size) == 0;
-	if (job->output_at == 0 && job->line_size > 0 && echo_is_repeated(&job->echo, rest, size))
+	if (!job->said && job->line_size > 0 && echo_is_repeated(&job->echo, rest, size))
 		return true;
-	if (job->output_at == 0 && blank && cli->platform->repaint)
+	if (!job->said && blank && cli->platform->repaint)
 		return true;
 	log = !blank && cli_is_log(cli, rest, size);
 	if (log)
@@ -376,9 +404,24 @@ banner_line(struct cli *cli, const char *line, size_t size)
 	secret_free(clean);
 }
 
+/* What the limits count as a sign of life, and what is told when the device leaves. */
+static void
+note_words(struct cli *cli, const char *line, size_t size)
+{
+	bool blank = prompt_trim(line, size) == 0;
+
+	if (blank || cli_is_log(cli, line, size))
+		cli->heard = cli->heard_line;
+	else
+		cli->heard = cli->heard_line = cli->now;
+	if (!blank && cli->state < CLI_IDLE)
+		cli_show(cli, line, size, cli->last_words, sizeof(cli->last_words));
+}
+
 void
 cli_line(struct cli *cli, const char *line, size_t size, bool end)
 {
+	note_words(cli, line, size);
 	if (cli->job.active) {
 		job_line(cli, line, size, end);
 	} else if (cli->state == CLI_IDLE) {

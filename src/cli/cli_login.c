@@ -16,6 +16,7 @@ login_reply(struct cli *cli)
 {
 	struct platform_view view = cli_unasked(cli);
 	const struct platform_question *q = cli_find_question(&cli->platform->login, view.tail, view.size);
+	bool asked = q != NULL && (q->reply != PLATFORM_TEXT || q->send[0] != '\0');
 	struct np_error err = {0};
 
 	if (view.size == 0 || view.size > PROMPT_MAX)
@@ -29,6 +30,7 @@ login_reply(struct cli *cli)
 		cli_wake_in(cli, LOOK_AHEAD - cli_quiet(cli));
 		return true;
 	}
+	cli->asked_in_band = cli->asked_in_band || asked;
 	cli_note_asked(cli);
 	if (++cli->job.questions_asked > CLI_QUESTIONS_MAX)
 		cli_die(cli, REASON_PROMPT_NOT_FOUND, "the login asked more than %d questions", CLI_QUESTIONS_MAX);
@@ -57,10 +59,35 @@ cli_login_look(struct cli *cli)
 	cli_job_probe(cli);
 }
 
+/*
+ * What stands there waits for an answer that nobody has given: an empty line would be one, a new administrator's
+ * password for example.  Or it is a prompt that no mode knows, and came again behind each empty line.  It may yet go on
+ * by itself; then the login ends with its words.
+ */
+static void
+give_up(struct cli *cli, const struct platform_view *view, double need)
+{
+	char tail[128];
+
+	if (cli_quiet(cli) < need) {
+		cli_wake_in(cli, need - cli_quiet(cli));
+		return;
+	}
+	cli_show(cli, view->tail, view->size, tail, sizeof(tail));
+	if (cli_is_question(cli, view))
+		cli_die(cli, REASON_WAITING_FOR_INPUT,
+		    "the login asks `%s`, and `login` of platform %s has no answer: log in by hand once", tail,
+		    cli->platform->name);
+	else
+		cli_die(cli, REASON_PROMPT_NOT_FOUND,
+		    "the device shows `%s`, which is no prompt of platform %s: is device_type right?", tail,
+		    cli->platform->name);
+}
+
 void
 cli_login_tick(struct cli *cli)
 {
-	struct platform_view view = cli_view(cli);
+	struct platform_view view = cli_view(cli), unasked = cli_unasked(cli);
 	char tail[128];
 
 	if (cli->now >= cli->login_deadline) {
@@ -72,7 +99,15 @@ cli_login_tick(struct cli *cli)
 		return;
 	}
 	cli_wake_in(cli, cli->login_deadline - cli->now);
-	if (cli->state != CLI_LOGIN || cli->nudges >= NUDGES_MAX)
+	if (cli->state != CLI_LOGIN)
+		return;
+	if (cli_is_question(cli, &unasked)) {
+		give_up(cli, &unasked, CLI_QUIET_DOUBT);
+		return;
+	}
+	if (cli->nudges >= NUDGES_MAX && cli_looks_like_prompt(&unasked))
+		give_up(cli, &unasked, CLI_QUIET_STALL);
+	if (cli->nudges >= NUDGES_MAX || cli_question_stands(cli))
 		return;
 	if (cli_quiet(cli) < CLI_QUIET_NUDGE) {
 		cli_wake_in(cli, CLI_QUIET_NUDGE - cli_quiet(cli));
@@ -179,8 +214,8 @@ prepare_done(struct cli *cli)
 {
 	const struct platform_step *step = &cli->platform->prepare.items[cli->step - 1];
 
-	if (cli->job.device_error && !step->optional)
-		cli_die(cli, REASON_PROMPT_NOT_FOUND, "the device refuses `%s`: %s", step->send, cli->job.error_line);
+	if (cli->job.verdict.outcome == CLI_REFUSED && !step->optional)
+		cli_die(cli, REASON_PROMPT_NOT_FOUND, "the device refuses `%s`: %s", step->send, cli->job.verdict.text);
 	else
 		prepare_next(cli);
 }

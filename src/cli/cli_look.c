@@ -11,6 +11,8 @@
 #include "cli/cli_impl.h"
 #include "base/log.h"
 
+#define DRIBBLES 40 /* pieces of lines that follow each other: such a line is slow */
+#define GAPS 5.0    /* silences as they were inside of it that mean something */
 #define TYPED_END 4 /* characters at the end of what was typed that its echo must show */
 
 /* Whether silence has lasted so long; else sees to it that somebody looks again. */
@@ -112,10 +114,10 @@ look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_m
 	double need = CLI_QUIET_MODE;
 
 	if (match->tier >= PROMPT_HOST) {
-		job->device_error = true;
-		if (job->error_line[0] == '\0')
-			snprintf(job->error_line, sizeof(job->error_line),
+		if (job->verdict.outcome != CLI_REFUSED)
+			snprintf(job->verdict.text, sizeof(job->verdict.text),
 			    "the device took only the first lines of a text of several");
+		job->verdict.outcome = CLI_REFUSED;
 		cli_job_accept(cli, view, match, 0);
 		return;
 	}
@@ -135,8 +137,10 @@ look_at_literal(struct cli *cli, struct platform_view *view, const struct prompt
 
 	if (job->prove && cli_job_prove(cli, false))
 		return;
+	if (cli->dribbles >= DRIBBLES && !quiet_for(cli, GAPS * cli->gap))
+		return;
 	/* It may be the one that is painted before the output and erased: no silence tells how long that takes. */
-	if ((cli->platform->repaint || job->echo_bare) && job->kind == CLI_JOB_COMMAND && job->output_at == 0 &&
+	if ((cli->platform->repaint || job->echo_bare) && job->kind == CLI_JOB_COMMAND && !job->said &&
 	    (!quiet_for(cli, CLI_QUIET_PAINT) || cli_job_prove(cli, false)))
 		return;
 	cli_job_accept(cli, view, match, 0);
@@ -236,6 +240,68 @@ hides_prompt(struct cli *cli)
 	return quiet_for(cli, job->passed_quiet + cli->rtt);
 }
 
+/* It waits for more lines, and none will come. */
+static void
+end_in_text(struct cli *cli)
+{
+	struct np_error err = {0};
+
+	error_set(&err, REASON_WAITING_FOR_INPUT,
+	    "the device waits for a text of several lines, which is not ended or not known to `blocks` of platform %s "
+	    "(%s)",
+	    cli->platform->name, cli->job.verdict.text);
+	cli_job_end(cli, &err);
+}
+
+/* --- prompts that no mode knows --- */
+
+/*
+ * A prompt it is, and of no mode.  In a configuration mode it is a sub-mode seen for the first time, when it is derived
+ * from the known one; anywhere else nobody knows what a command would do there.
+ */
+static void
+end_at_unknown(struct cli *cli, struct platform_view *view)
+{
+	struct prompt_match match = {PROMPT_HOST, cli->prompt.mode};
+	struct np_error err = {0};
+	char shown[128];
+
+	if (cli->prompt.mode->config && prompt_kin(&cli->prompt, view) == PROMPT_DERIVED) {
+		cli_job_accept(cli, view, &match, 0);
+		return;
+	}
+	cli_show(cli, view->tail, view->size, shown, sizeof(shown));
+	error_set(&err, REASON_PROMPT_NOT_FOUND, "the device is at `%s`, which is the prompt of no mode of platform %s",
+	    shown, cli->platform->name);
+	cli_job_end(cli, &err);
+}
+
+/* It looks like this device's prompt, and nothing more comes: the sentinel tells, or a long silence. */
+static bool
+look_at_kin(struct cli *cli, struct platform_view *view)
+{
+	struct cli_job *job = &cli->job;
+
+	if (cli->prompt.mode == NULL || prompt_kin(&cli->prompt, view) == PROMPT_STRANGER)
+		return false;
+	if (cli->platform->sentinel == NULL) {
+		if (quiet_for(cli, CLI_QUIET_STALL))
+			end_at_unknown(cli, view);
+	} else if (quiet_for(cli, CLI_QUIET_ECHO)) {
+		job->suspect_size = view->size;
+		memcpy(job->suspect, view->tail, view->size);
+		cli_job_prove(cli, false);
+	}
+	return true;
+}
+
+static bool
+is_suspect(const struct cli_job *job, const struct platform_view *view)
+{
+	return job->suspect_size > 0 && view->size == job->suspect_size &&
+	       memcmp(view->tail, job->suspect, view->size) == 0;
+}
+
 static void
 look_at_no_prompt(struct cli *cli, struct platform_view *view)
 {
@@ -245,6 +311,8 @@ look_at_no_prompt(struct cli *cli, struct platform_view *view)
 	if (view->size == 0) {
 		if (hides_prompt(cli))
 			cli_job_prove(cli, true);
+		else if (cli->job.verdict.wants_text && quiet_for(cli, CLI_QUIET_STALL))
+			end_in_text(cli);
 		return;
 	}
 	before = joined_text(cli, view);
@@ -255,7 +323,7 @@ look_at_no_prompt(struct cli *cli, struct platform_view *view)
 			cli_job_accept(cli, view, &match, before);
 		return;
 	}
-	if (cli_ask(cli) || !ends_like_prompt(cli, view))
+	if (look_at_kin(cli, view) || cli_ask(cli) || !ends_like_prompt(cli, view))
 		return;
 	if (quiet_for(cli, CLI_QUIET_STALL))
 		cli_job_prove(cli, true);
@@ -274,6 +342,11 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 	}
 	if (match.tier == PROMPT_NONE && job->echo_absent && skip_old_prompt(cli, view))
 		match = prompt_test(&cli->prompt, view, terminal_tail_is_whole(&cli->terminal), true);
+	if (match.tier == PROMPT_NONE && is_suspect(job, view)) {
+		if (job->proof == CLI_PROOF_PROVEN || quiet_for(cli, CLI_QUIET_STALL + cli->rtt))
+			end_at_unknown(cli, view);
+		return;
+	}
 	if (match.tier == PROMPT_NONE) {
 		if (view->size > 0)
 			cli_ask(cli);
@@ -302,7 +375,7 @@ join_split(const struct cli *cli, struct platform_view *view)
 {
 	const struct prompt *p = &cli->prompt;
 	const struct cli_job *job = &cli->job;
-	size_t rest = p->shown_size - job->split_size;
+	size_t rest = job->split_size < p->shown_size ? p->shown_size - job->split_size : 0;
 
 	if (job->split_size == 0 || rest == 0 || !job->split_logged || view->size != rest ||
 	    memcmp(view->tail, p->shown + job->split_size, rest) != 0)
@@ -326,8 +399,9 @@ judge(const struct cli *cli, struct platform_view *view)
 	if (join_split(cli, view))
 		return (struct prompt_match){PROMPT_LITERAL, cli->prompt.mode};
 	match = prompt_test(&cli->prompt, view, terminal_tail_is_whole(&cli->terminal), true);
-	/* "textR1#" may look like another host's prompt. */
-	if (match.tier == PROMPT_SHAPE && job->echo_seen && joined_text(cli, view) > 0)
+	/* "textR1#" may look like another host's prompt; where prompts are as short as "# " every other one ends so. */
+	if (match.tier == PROMPT_SHAPE && job->echo_seen && !(cli->platform->bare && job->expects_host) &&
+	    joined_text(cli, view) > 0)
 		match.tier = PROMPT_NONE;
 	return match;
 }

@@ -25,9 +25,9 @@ fill_result(struct cli *cli, struct cli_result *result)
 	result->echo_absent = job->echo_absent;
 	cli_show(cli, cli->prompt.shown, cli->prompt.shown_size, result->prompt, sizeof(result->prompt));
 	if (cli->op != CLI_OP_CONFIG && !cli->asked.ignore_errors) {
-		result->device_error = job->device_error;
+		result->device_error = job->verdict.outcome == CLI_REFUSED;
 		result->status = job->status;
-		memcpy(result->error_line, job->error_line, sizeof(result->error_line));
+		memcpy(result->error_line, job->verdict.text, sizeof(result->error_line));
 	}
 }
 

@@ -211,6 +211,16 @@ said(struct cli *cli, const char *line, size_t size, size_t before, int status)
 	job->proof_at = cli->now;
 }
 
+/* What may be the prompt of no mode stands before the sentinel: if it comes again behind it, it is one. */
+static bool
+is_suspect_repeated(const struct cli_job *job, const char *line, size_t size)
+{
+	size_t typed = strlen(job->proof_text), before = job->suspect_size;
+
+	return before > 0 && job->proof == CLI_PROOF_SENT && size == before + typed &&
+	       memcmp(line, job->suspect, before) == 0 && memcmp(line + before, job->proof_text, typed) == 0;
+}
+
 bool
 cli_proof_line(struct cli *cli, const char *line, size_t size)
 {
@@ -220,6 +230,12 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 
 	if (job->proof == CLI_PROOF_NONE)
 		return false;
+	if (is_suspect_repeated(job, line, size)) {
+		job->proof = CLI_PROOF_PROVEN;
+		job->proof_at = cli->now;
+		cli_context_clear(cli);
+		return true;
+	}
 	if (cli_is_said(job->proof_says, line, size, &before, &status)) {
 		said(cli, line, size, before, status);
 		return true;

@@ -143,6 +143,7 @@ void
 cli_cancel(struct cli *cli, double now)
 {
 	struct np_error err = {0};
+	double left;
 
 	cli->now = now;
 	error_set(&err, REASON_CANCELLED, "cancelled");
@@ -150,6 +151,10 @@ cli_cancel(struct cli *cli, double now)
 		cli_pending_drop(cli, &err);
 	} else if (cli->op == CLI_OP_CONFIG) {
 		cli->config_cancelled = true;
+		left = now - cli->job.sent_at + CLI_CANCEL_TOTAL;
+		if (cli->job.active && (cli->job.limits.total <= 0 || cli->job.limits.total > left) &&
+		    !cli_judge_is_claim(cli))
+			cli->job.limits.total = left;
 		if (cli->state == CLI_QUESTION)
 			cli_question_end(cli, NULL);
 	} else if (cli->op != CLI_OP_NONE && cli->op != CLI_OP_RESET) {

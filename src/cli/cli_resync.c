@@ -115,6 +115,10 @@ cli_resync_look(struct cli *cli)
 	struct platform_view view = cli_view(cli);
 	struct prompt_match match = cli_look(cli);
 
+	/* A configuration must be left also from a place that no mode knows: its steps are typed there. */
+	if (match.tier == PROMPT_NONE && cli->op == CLI_OP_CONFIG && cli->sync_echoed && cli->drained &&
+	    prompt_kin(&cli->prompt, &view) != PROMPT_STRANGER)
+		match = (struct prompt_match){PROMPT_HOST, cli->prompt.mode};
 	if (match.tier == PROMPT_NONE || !cli->sync_sent)
 		return;
 	if (!cli->sync_echoed) {

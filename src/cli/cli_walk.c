@@ -42,7 +42,7 @@ cli_walk(struct cli *cli, struct np_error *err)
 		return 1;
 	if (cli->walk_from_size == p->shown_size && memcmp(cli->walk_from, p->shown, p->shown_size) == 0)
 		return error_set(err, REASON_PRIVILEGE_FAILED, "the device stays in mode %s on the way to %s%s%s",
-		    mode->name, cli->goal->name, cli->job.error_line[0] != '\0' ? ": " : "", cli->job.error_line);
+		    mode->name, cli->goal->name, cli->job.verdict.text[0] != '\0' ? ": " : "", cli->job.verdict.text);
 	step = next_step(cli);
 	if (step == NULL || ++cli->walk_steps > WALK_MAX)
 		return error_set(err, REASON_PRIVILEGE_FAILED, "platform %s knows no way from mode %s to %s",

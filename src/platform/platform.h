@@ -54,11 +54,18 @@ struct platform_questions {
 	size_t count;
 };
 
+/* What a step that worked prints, where that is known. */
+enum platform_says { PLATFORM_SAYS_SOMETHING, PLATFORM_SAYS_NOTHING };
+
+/* Which quotes may be left open by a line of configuration, to be closed by a later one. */
+enum platform_quotes { PLATFORM_QUOTES_NONE, PLATFORM_QUOTES_DOUBLE };
+
 /* One line that the driver sends by itself, and what may follow. */
 struct platform_step {
 	char *send;         /* may hold {nonce}, {minutes}, {cols}: platform_expand() */
 	bool optional;      /* an error of the device changes nothing */
 	struct pattern *ok; /* when given, some line of the answer must match (PATTERN_ANYWHERE) */
+	enum platform_says says;
 	struct platform_questions questions;
 	double timeout; /* 0: the driver's */
 };
@@ -82,6 +89,12 @@ struct platform_mode {
 	int line;               /* of the file */
 };
 
+/* A line that begins a text of several lines, which are typed as one. */
+struct platform_block {
+	struct pattern *match; /* PATTERN_START; its (?<end>...) is a word in the last line, where `end' is NULL */
+	struct pattern *end;   /* PATTERN_WHOLE: the last line */
+};
+
 struct platform_config {
 	bool given;
 	struct platform_steps enter; /* empty: lines run at the base mode */
@@ -92,8 +105,14 @@ struct platform_config {
 	struct platform_steps abort;     /* throws the candidate away; for others, brings a sub-mode to an end */
 	struct platform_steps leave;
 	struct platform_steps save;
-	bool save_inside;           /* `save` comes before `leave`, not after it */
-	struct pattern_list blocks; /* PATTERN_START: lines that begin a text of several lines; (?<end>...) ends it */
+	bool save_inside; /* `save` comes before `leave`, not after it */
+	struct platform_block *blocks;
+	size_t blocks_count;
+	enum platform_quotes quotes;
+	struct pattern_list shows;    /* PATTERN_START: lines that are meant to print something */
+	struct pattern_list remarks;  /* PATTERN_START: answers to a line that was taken all the same */
+	struct pattern_list refusals; /* PATTERN_START: answers to one that was not; `errors` are, too */
+	struct pattern_list busy;     /* PATTERN_START: likewise, for now */
 };
 
 struct platform {
@@ -148,6 +167,8 @@ struct platform {
 	char *sentinel;             /* a line without effect, holding {nonce}; NULL: there is none */
 	char *sentinel_says;        /* what it prints, holding {nonce} and {status} as its end; NULL: nothing */
 	bool prove;
+	bool
+	    bare; /* prompts of some mode are like ordinary text, until `prepare' sets another one, or each is proven */
 
 	/* Limits and habits. */
 	enum platform_exec exec;

@@ -63,10 +63,13 @@ static const struct schema_table question_table = {SCHEMA_TABLE(SCHEMA_DEFINITIO
 
 /* --- steps --- */
 
+static const struct schema_word sayings[] = {{"nothing", PLATFORM_SAYS_NOTHING}, {NULL, 0}};
+
 static const struct schema_row step_keys[] = {
     {"send", SCHEMA_TEXT, .offset = FIELD(platform_step, send)},
     {"optional", SCHEMA_BOOL, .offset = FIELD(platform_step, optional)},
     {"ok", PATTERN(PATTERN_ANYWHERE), .offset = FIELD(platform_step, ok)},
+    {"says", SCHEMA_WORD, .offset = FIELD(platform_step, says), .words = sayings},
     {"questions", QUESTIONS(platform_step, questions)},
     {"timeout", SCHEMA_SECONDS, .offset = FIELD(platform_step, timeout), .max = 86400},
 };
@@ -74,8 +77,12 @@ static const struct schema_row step_keys[] = {
 static int
 complete_step(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
-	if (((struct platform_step *)base)->send == NULL)
+	const struct platform_step *step = base;
+
+	if (step->send == NULL)
 		return schema_error(r, node, "a step of `%s` needs `send`", row->name);
+	if (step->says == PLATFORM_SAYS_NOTHING && step->ok != NULL)
+		return schema_error(r, node, "a step of `%s` says nothing and has an `ok`: what is it?", row->name);
 	return 0;
 }
 
@@ -98,6 +105,28 @@ static const struct schema_row mode_keys[] = {
 
 const struct schema_table platform_mode_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in a mode", mode_keys)};
 
+static const struct schema_word quotings[] = {{"double", PLATFORM_QUOTES_DOUBLE}, {NULL, 0}};
+
+static const struct schema_row block_keys[] = {
+    {"match", PATTERN(PATTERN_START), .offset = FIELD(platform_block, match)},
+    {"end", PATTERN(PATTERN_WHOLE), .offset = FIELD(platform_block, end)},
+};
+
+static int
+complete_block(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	const struct platform_block *block = base;
+
+	if (block->match == NULL || (block->end == NULL && !pattern_has_group(block->match)))
+		return schema_error(
+		    r, node, "each of `%s` needs `end`, or a group (?<end>...): what ends the text", row->name);
+	return 0;
+}
+
+static const struct schema_table block_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in a block", block_keys),
+    .size = sizeof(struct platform_block), .brief = true, .complete = complete_block,
+    .expected = "an expression, or a mapping with `match` and `end`"};
+
 static const struct schema_row config_keys[] = {
     {"enter", STEPS(platform_config, enter)},
     {"candidate", SCHEMA_BOOL, .offset = FIELD(platform_config, candidate)},
@@ -108,7 +137,13 @@ static const struct schema_row config_keys[] = {
     {"leave", STEPS(platform_config, leave)},
     {"save", STEPS(platform_config, save)},
     {"save_inside", SCHEMA_BOOL, .offset = FIELD(platform_config, save_inside)},
-    {"blocks", PATTERNS(PATTERN_START), .offset = FIELD(platform_config, blocks)},
+    {"blocks", SCHEMA_LIST, .offset = FIELD(platform_config, blocks), .also = FIELD(platform_config, blocks_count),
+	.table = &block_table},
+    {"quotes", SCHEMA_WORD, .offset = FIELD(platform_config, quotes), .words = quotings},
+    {"shows", PATTERNS(PATTERN_START), .offset = FIELD(platform_config, shows)},
+    {"remarks", PATTERNS(PATTERN_START), .offset = FIELD(platform_config, remarks)},
+    {"refusals", PATTERNS(PATTERN_START), .offset = FIELD(platform_config, refusals)},
+    {"busy", PATTERNS(PATTERN_START), .offset = FIELD(platform_config, busy)},
 };
 
 static const struct schema_table config_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in `config`", config_keys)};

@@ -190,15 +190,38 @@ check_sample(const struct lint *l, const struct platform_mode *mode, const char 
 	return 0;
 }
 
+/* Whether a prompt may be as short as "# ": the broker sets another one, or proves each. */
+static bool
+may_be_bare(const struct platform *p)
+{
+	bool sets = p->prove;
+
+	for (size_t i = 0; i < p->prepare.count; i++)
+		sets = sets || strstr(p->prepare.items[i].send, "{nonce}") != NULL;
+	return sets;
+}
+
 /* Lines of ordinary output, none of which may pass for a prompt. */
 static int
 check_ordinary_text(const struct lint *l, const struct platform_mode *mode)
 {
-	static const char *const lines[] = {" ", "#", ">", "$", "# ", "###########", "Building configuration...",
+	static const char *const bare[] = {"#", ">", "$", "# "};
+	static const char *const lines[] = {" ", "###########", "Building configuration...",
 	    "interface GigabitEthernet0/1", "# this is a comment", "! Last configuration change at 10:00:00",
 	    "Password: ", "login: ", "--More--", "Are you sure? [y/n]:", "Proceed? [confirm]", "100%", "10.0.0.0/8",
 	    "                ", "Press any key to continue", "* 10.0.0.1 via 10.0.0.2 >"};
 
+	for (size_t i = 0; i < NP_COUNT(bare); i++) {
+		if (!pattern_matches(mode->prompt, bare[i], strlen(bare[i])))
+			continue;
+		l->p->bare = true;
+		if (!may_be_bare(l->p))
+			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
+			    "the prompt of mode `%s` also matches the ordinary line `%s`: make it stricter, say "
+			    "`prove: "
+			    "true`, or have `prepare` set one with {nonce}",
+			    mode->name, bare[i]);
+	}
 	for (size_t i = 0; i < NP_COUNT(lines); i++) {
 		if (pattern_matches(mode->prompt, lines[i], strlen(lines[i])))
 			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
@@ -267,9 +290,27 @@ is_costly(const struct pattern *pattern)
 	return costly;
 }
 
-static int
-refuse_costly(const struct lint *l, const struct yamldoc_node *node, const char *key, const struct pattern *pattern)
+/* Keys whose expressions may match nothing at all: blank lines before a prompt, parts that are missing, an empty end.
+ */
+static bool
+may_be_empty(const char *key)
 {
+	static const char *const keys[] = {"prompt_context", "mask", "end"};
+
+	for (size_t i = 0; i < NP_COUNT(keys); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+refuse_pattern(const struct lint *l, const struct yamldoc_node *node, const char *key, const struct pattern *pattern)
+{
+	if (pattern != NULL && pattern_matches(pattern, "", 0) && !may_be_empty(key))
+		return yamldoc_error(l->doc, node, l->err,
+		    "`%s`: the expression `%s` also matches an empty line: say what must be there", key,
+		    pattern_text(pattern));
 	if (pattern == NULL || !is_costly(pattern))
 		return 0;
 	return yamldoc_error(l->doc, node, l->err,
@@ -294,7 +335,7 @@ static int
 check_list_cost(const struct lint *l, const struct yamldoc_node *node, const char *key, const struct pattern_list *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		if (refuse_costly(l, node, key, list->items[i]) < 0)
+		if (refuse_pattern(l, node, key, list->items[i]) < 0)
 			return -1;
 	}
 	return 0;
@@ -320,7 +361,7 @@ check_row_cost(const struct lint *l, const struct schema_row *row, const void *b
 	if (row->kind == &platform_modes_kind)
 		return check_modes_cost(l);
 	if (row->kind == &platform_pattern_kind)
-		return refuse_costly(l, node, row->name, *(const struct pattern *const *)field);
+		return refuse_pattern(l, node, row->name, *(const struct pattern *const *)field);
 	if (row->kind == &platform_patterns_kind)
 		return check_list_cost(l, node, row->name, field);
 	if (row->type == SCHEMA_BLOCK)
@@ -365,6 +406,21 @@ check_secrets(const struct lint *l)
 	return 0;
 }
 
+/* What is claimed should be proven: by a line of the answer, or by silence where that is all there is. */
+static void
+check_proof(const struct lint *l, const char *name, const struct platform_steps *steps)
+{
+	bool proven = steps->count == 0;
+
+	for (size_t i = 0; i < steps->count; i++)
+		proven = proven || steps->items[i].ok != NULL || steps->items[i].says == PLATFORM_SAYS_NOTHING;
+	if (!proven)
+		warn(l, where(l, "config"),
+		    "`%s` has no `ok`: it counts as done when nothing but known remarks comes (`says: nothing` tells "
+		    "that the device is silent then)",
+		    name);
+}
+
 static int
 check_config(const struct lint *l)
 {
@@ -384,6 +440,18 @@ check_config(const struct lint *l)
 		return yamldoc_error(l->doc, where(l, "config"), l->err, "a candidate needs both `commit` and `abort`");
 	if (c->enter.count > 0 && c->leave.count == 0)
 		return yamldoc_error(l->doc, where(l, "config"), l->err, "`enter` without `leave`");
+	if (c->enter.count == 0 && !l->p->base_mode->config)
+		return yamldoc_error(l->doc, where(l, "config"), l->err,
+		    "no `enter`, and the base mode `%s` does not say `config: true`: where may lines run?",
+		    l->p->base_mode->name);
+	if (!c->candidate && c->commit.count + c->confirmed.count + c->check.count > 0)
+		return yamldoc_error(l->doc, where(l, "config"), l->err,
+		    "`commit`, `confirmed` and `check` are for a candidate: say `candidate: true`");
+	if (c->save_inside && c->save.count == 0)
+		return yamldoc_error(l->doc, where(l, "config"), l->err, "`save_inside` without `save`");
+	check_proof(l, "commit", &c->commit);
+	check_proof(l, "confirmed", &c->confirmed);
+	check_proof(l, "save", &c->save);
 	return 0;
 }
 
@@ -427,11 +495,6 @@ check_rest(const struct lint *l)
 	if (p->idle > 0 && p->keepalive_cli >= p->idle)
 		return yamldoc_error(l->doc, where(l, "keepalive_cli"), l->err,
 		    "`keepalive_cli` must be below `idle`, or the device closes first");
-	for (size_t i = 0; i < p->config.blocks.count; i++) {
-		if (!pattern_has_group(p->config.blocks.items[i]))
-			return yamldoc_error(l->doc, where(l, "config"), l->err,
-			    "each of `blocks` needs a group (?<end>...): the text that ends the block");
-	}
 	if (p->errors.count == 0)
 		warn(l, l->doc->root, "no `errors`: rejected commands will look successful");
 	if (p->logout.count == 0)

@@ -3,6 +3,7 @@
  */
 #include "platform/prompt.h"
 
+#include <ctype.h>
 #include <string.h>
 
 void
@@ -99,7 +100,7 @@ is_host(const struct prompt *p, const struct platform_mode *mode, const char *ho
 	char masked[PROMPT_MAX];
 
 	if (size == 0)
-		return mode == p->mode;
+		return mode == p->mode && !(p->platform->bare && p->host_size > 0);
 	size = mask(p->platform, host, size, masked);
 	host = masked;
 	return same_host(p, host, size) || (mode->config && begins_with_host(p, host, size));
@@ -113,6 +114,8 @@ prompt_test(const struct prompt *p, const struct platform_view *view, bool whole
 
 	if (!whole || !drained || view->size == 0 || view->size > PROMPT_MAX)
 		return match;
+	if (p->derived && is_literal(p, view))
+		return (struct prompt_match){PROMPT_LITERAL, p->mode};
 	match.mode = platform_mode_of(p->platform, view, &host);
 	if (match.mode == NULL)
 		return match;
@@ -146,9 +149,31 @@ void
 prompt_learn(struct prompt *p, const struct platform_view *view, const struct platform_mode *mode)
 {
 	p->mode = mode;
+	p->derived = platform_mode_of(p->platform, view, NULL) == NULL;
 	p->shown_size = view->size < PROMPT_MAX ? view->size : PROMPT_MAX;
 	memmove(p->shown, view->tail, p->shown_size); /* which may be what it already holds */
 	learn_host(p, view, mode);
+}
+
+static bool
+is_of_name(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '-' || (unsigned char)c >= 0x80;
+}
+
+enum prompt_kin
+prompt_kin(const struct prompt *p, const struct platform_view *view)
+{
+	size_t shown = prompt_trim(p->shown, p->shown_size), size = prompt_trim(view->tail, view->size), lead;
+	const char *host = p->host_size > 0 ? memmem(p->shown, shown, p->host, p->host_size) : NULL;
+
+	if (host == NULL || size > PROMPT_MAX)
+		return PROMPT_STRANGER;
+	lead = (size_t)(host - p->shown) + p->host_size;
+	if (size <= lead || memcmp(view->tail, p->shown, lead) != 0 || is_of_name(view->tail[lead]) ||
+	    strchr("#>$%]", view->tail[size - 1]) == NULL)
+		return PROMPT_STRANGER;
+	return view->tail[size - 1] == p->shown[shown - 1] ? PROMPT_DERIVED : PROMPT_SAME_HOST;
 }
 
 size_t

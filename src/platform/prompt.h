@@ -36,6 +36,14 @@ struct prompt {
 	size_t shown_size;
 	char host[128];
 	size_t host_size;
+	bool derived; /* no mode's expression matches it: a sub-mode that was seen for the first time */
+};
+
+/* How much a tail that is of no mode has in common with the known prompt. */
+enum prompt_kin {
+	PROMPT_STRANGER,
+	PROMPT_SAME_HOST, /* begins with the same name, and ends as prompts do */
+	PROMPT_DERIVED    /* and ends as the known one does: "R1(config-x)#" behind "R1(config)#" */
 };
 
 void prompt_init(struct prompt *p, const struct platform *platform);
@@ -45,7 +53,8 @@ size_t prompt_trim(const char *text, size_t size);
  * Judges the tail; whole false (the end of a very long line) or drained false: PROMPT_NONE.
  */
 struct prompt_match prompt_test(const struct prompt *p, const struct platform_view *view, bool whole, bool drained);
-/* Takes the view, which prompt_test() called a prompt of that mode, as the literal from now on. */
+enum prompt_kin prompt_kin(const struct prompt *p, const struct platform_view *view);
+/* Takes the view, which prompt_test() called a prompt of that mode, or which was proven, as the literal from now on. */
 void prompt_learn(struct prompt *p, const struct platform_view *view, const struct platform_mode *mode);
 /* Whether two tails are the same prompt, but for what the platform masks, and blanks at the end. */
 bool prompt_same(const struct prompt *p, const char *a, size_t a_size, const char *b, size_t b_size);

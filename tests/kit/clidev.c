@@ -113,8 +113,11 @@ run_command(struct dev *d, const char *text, bool refused)
 static void
 run_config(struct dev *d, const char *options)
 {
-	struct cli_command config = {
-	    .text = (const char *)buf_head(&d->lines), .size = d->lines.len, .limits = {60, 60, 0}};
+	struct cli_command config = {.text = (const char *)buf_head(&d->lines),
+	    .size = d->lines.len,
+	    .limits = {60, 60, 0},
+	    .answers = d->answers,
+	    .answers_count = d->answers_count};
 	struct np_error err = {0};
 	const char *confirm = strstr(options, "confirm ");
 	bool refused = strstr(options, "refused") != NULL;

@@ -23,6 +23,7 @@
  *   =                              no output (beyond what other `=` said)
  *   ! ready | ! result REASON [mode MODE] | ! device_error TEXT | ! line N STATUS [TEXT] | ! question TEXT | ! dead
  *   REASON | ! lines N to N, COUNT (one event)   ? state NAME | ? dirty | ? resyncs N | ? late N | ? async N | ? absent
+ *   ? status N
  *
  * Every script is run with the device's bytes whole, in 7-byte and in 1-byte pieces; piece boundaries are no pauses.
  * Files, and scripts whose first line is `pauses`, are run once more with a pause behind each byte.

@@ -103,7 +103,7 @@ clidev_take_event(struct dev *d, enum cli_event_kind kind, const char *text)
 		clidev_fail(d, "event", text, d->range_left > 0 ? "about further lines" : "none");
 	snprintf(got, sizeof(got), "%s %s %s (state %s)", names[event.kind],
 	    event.kind == CLI_EVENT_RESULT ? event.result.err.text : event.text,
-	    event.kind == CLI_EVENT_LINE ? (event.status == CLI_LINE_OK ? "ok" : "not ok") : "",
+	    event.kind == CLI_EVENT_LINE ? (event.outcome < CLI_UNCLEAR ? "ok" : "not ok") : "",
 	    cli_state_name(cli_state(d->cli)));
 	if (event.kind != kind)
 		clidev_fail(d, "event", text, got);
@@ -190,8 +190,10 @@ line_counts(const struct dev *d, size_t index)
 static void
 check_line(struct dev *d, const char *text)
 {
-	static const char *const names[] = {"ok", "failed", "not_run"};
+	static const char *const statuses[] = {"ok", "ok", "failed", "failed", "not_run"};
+	static const char *const outcomes[] = {"taken", "remark", "unclear", "refused", "not_run"};
 	struct cli_event *event = &d->range;
+	const char *name;
 	char got[700];
 
 	if (d->range_left == 0) {
@@ -200,8 +202,12 @@ check_line(struct dev *d, const char *text)
 	}
 	while (event->count < event->last - event->line + 1 && !line_counts(d, event->line))
 		event->line++;
-	snprintf(got, sizeof(got), "%zu %s%s%s", event->line, names[event->status], event->text[0] != '\0' ? " " : "",
-	    event->text);
+	/* Either word is understood: the status, or the outcome. */
+	name = strchr(text, ' ');
+	name = name != NULL && strncmp(name + 1, outcomes[event->outcome], strlen(outcomes[event->outcome])) == 0
+		   ? outcomes[event->outcome]
+		   : statuses[event->outcome];
+	snprintf(got, sizeof(got), "%zu %s%s%s", event->line, name, event->text[0] != '\0' ? " " : "", event->text);
 	if (strncmp(got, text, strlen(text)) != 0)
 		clidev_fail(d, "line", text, got);
 	event->line++;
@@ -246,8 +252,9 @@ clidev_check_event(struct dev *d, char *text)
 	} else if (strcmp(text, "tally") == 0) {
 		const struct cli_result *r = &d->result.result;
 
-		snprintf(got, sizeof(got), "%zu ok %zu failed %zu not_run%s%s%s%s", r->lines_ok, r->lines_failed,
-		    r->lines_not_run, r->committed ? " committed" : "", r->aborted ? " aborted" : "",
+		snprintf(got, sizeof(got), "%zu ok %zu failed %zu not_run%s%s%s%s",
+		    r->lines[CLI_TAKEN] + r->lines[CLI_REMARK], r->lines[CLI_REFUSED] + r->lines[CLI_UNCLEAR],
+		    r->lines[CLI_NOT_RUN], r->committed ? " committed" : "", r->aborted ? " aborted" : "",
 		    r->saved ? " saved" : "", r->live ? " live" : "");
 		if (strcmp(got, rest) != 0)
 			clidev_fail(d, "tally", rest, got);
@@ -267,6 +274,7 @@ clidev_check_event(struct dev *d, char *text)
 		const char *reason;
 
 		event = clidev_take_event(d, CLI_EVENT_DEAD, rest);
+		d->result.result.err = event.err; /* for `says' */
 		reason = event.err.reason == REASON_NONE ? "ok" : reason_name(event.err.reason);
 		if (strcmp(reason, rest) != 0)
 			clidev_fail(d, "dead", rest, event.err.text);
@@ -289,6 +297,8 @@ clidev_check_stat(struct dev *d, const char *text)
 		snprintf(got, sizeof(got), "late %d", (int)s->late);
 	else if (strncmp(text, "async ", 6) == 0)
 		snprintf(got, sizeof(got), "async %d", (int)s->async);
+	else if (strncmp(text, "status ", 7) == 0)
+		snprintf(got, sizeof(got), "status %d", d->result.result.status);
 	else if (strcmp(text, "absent") == 0)
 		snprintf(got, sizeof(got), "%s", d->result.result.echo_absent ? "absent" : "present");
 	else if (strncmp(text, "prompt ", 7) == 0) {

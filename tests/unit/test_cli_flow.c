@@ -125,6 +125,43 @@ test_case_4_a_pause_at_every_byte_of_output_and_prompt_changes_nothing(void **st
 	assert_int_equal(cli_stats(w->cli)->resyncs, 0);
 }
 
+/* A console at 9600 baud: a line of output that begins with the prompt is no end, although nothing more is there yet.
+ */
+static void
+test_the_gaps_of_a_slow_line_are_waited_for_behind_a_prompt(void **state)
+{
+	static const char output[] = "show x\r\na line that is long enough to measure it\r\nR1#show y\r\nlast\r\nR1#";
+	struct world *w = *state;
+	struct buf *out = cli_output(w->cli);
+
+	run(w, "show x");
+	expect(w, "show x\n");
+	for (size_t i = 0; i < sizeof(output) - 1; i++) {
+		assert_int_equal(cli_feed(w->cli, output + i, 1, w->now), 1);
+		cli_drained(w->cli, w->now);
+		for (int k = 0; k < 4; k++) {
+			w->now += 0.0005;
+			if (cli_wake_at(w->cli) != 0 && cli_wake_at(w->cli) <= w->now)
+				cli_tick(w->cli, w->now);
+		}
+	}
+	w->now += 0.05;
+	cli_tick(w->cli, w->now);
+	assert_int_equal(take(w, CLI_EVENT_RESULT).result.err.reason, REASON_NONE);
+	take(w, CLI_EVENT_READY);
+	assert_int_equal(out->len, strlen("a line that is long enough to measure it\nR1#show y\nlast\n"));
+	assert_int_equal(cli_stats(w->cli)->late, 0);
+	/* Where whole lines come again, nothing is waited for. */
+	buf_consume(out, out->len);
+	run(w, "show z");
+	expect(w, "show z\n");
+	send_all(
+	    w, "show z\r\nSome output that comes as a whole, and is longer than what a slow line has at once\r\nR1#");
+	cli_drained(w->cli, w->now);
+	take(w, CLI_EVENT_RESULT);
+	take(w, CLI_EVENT_READY);
+}
+
 /* Lines with their number, so that a lost or doubled one is seen. */
 static size_t
 make_line(char *line, size_t size, unsigned number)
@@ -407,6 +444,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+		test_the_gaps_of_a_slow_line_are_waited_for_behind_a_prompt, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_case_4_a_pause_at_every_byte_of_output_and_prompt_changes_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

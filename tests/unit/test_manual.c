@@ -169,7 +169,7 @@ path_type(const struct schema_row *row)
 	    (row->flags & SCHEMA_PATH_LIST) != 0 ? " Ns Op : Ns Ar path ..." : "");
 }
 
-static const char *const kinds[] = {"step", "question"};
+static const char *const kinds[] = {"step", "question", "block"};
 
 /* "in a step": a step. */
 static const char *

@@ -34,8 +34,8 @@ test_every_installed_definition_passes_its_own_lint(void **state)
 {
 	static const char *const names[] = {"arista_eos", "autodetect", "cisco_asa", "cisco_ios", "cisco_iosxr",
 	    "cisco_nxos", "dell_os10", "extreme_exos", "fortinet_fortios", "frr", "hp_comware", "hpe_aruba_aoscx",
-	    "huawei_vrp", "huawei_vrpv8", "juniper_junos", "linux", "mikrotik_routeros", "nokia_srlinux", "nokia_sros",
-	    "paloalto_panos", "vyos"};
+	    "huawei_smartax", "huawei_vrp", "huawei_vrpv8", "juniper_junos", "linux", "mikrotik_routeros",
+	    "nokia_srlinux", "nokia_sros", "paloalto_panos", "vyos"};
 	struct platforms *set = platdir_load();
 	(void)state;
 
@@ -59,8 +59,9 @@ test_names_of_netmiko_and_ansible_lead_to_the_definition(void **state)
 		const char *name, *platform;
 	} cases[] = {{"cisco_ios", "cisco_ios"}, {"cisco_xe", "cisco_ios"}, {"CISCO-IOS", "cisco_ios"},
 	    {"cisco.ios.ios", "cisco_ios"}, {"cisco_xr", "cisco_iosxr"}, {"juniper", "juniper_junos"},
-	    {"huawei", "huawei_vrp"}, {"huawei_vrpv8", "huawei_vrpv8"}, {"aruba_aoscx", "hpe_aruba_aoscx"},
-	    {"vyos.vyos.vyos", "vyos"}, {"linux", "linux"}, {"nokia_srl", "nokia_srlinux"}};
+	    {"huawei", "huawei_vrp"}, {"ce", "huawei_vrpv8"}, {"huawei_smartax", "huawei_smartax"},
+	    {"huawei_vrpv8", "huawei_vrpv8"}, {"aruba_aoscx", "hpe_aruba_aoscx"}, {"vyos.vyos.vyos", "vyos"},
+	    {"linux", "linux"}, {"nokia_srl", "nokia_srlinux"}};
 	struct platforms *set = platdir_load();
 	(void)state;
 
@@ -113,6 +114,35 @@ test_cases_11_to_17_prompts_are_of_the_right_mode(void **state)
 	    {"mikrotik_routeros", NULL, "[admin@My Router] /ip/address> ", "cli"},
 	    {"fortinet_fortios", NULL, "FGT (port1) # ", "context"},
 	    {"paloalto_panos", NULL, "admin@PA(active)> ", "oper"},
+	    /* Names of ranges, queues, files; shells and boot loaders; names that somebody thought fine. */
+	    {"arista_eos", NULL, "leaf1(config-if-Et1,6)#", "config"},
+	    {"arista_eos", NULL, "leaf1(config-s-np1-qos-profile-CORE-EGRESS-QUEUING-NAME-txq-6)#", "session"},
+	    {"hpe_aruba_aoscx", NULL, "cx1(config-vlan-<2-5,10>)#", "config"},
+	    {"dell_os10", NULL, "OS10(conf-range-eth1/1/1,1/1/3)#", "config"},
+	    {"cisco_ios", NULL, "[R1:/]$", "shell"},
+	    {"cisco_ios", NULL, "rommon 2 >", "boot"},
+	    {"cisco_ios", NULL, "R&D+lab'2!#", "priv"},
+	    {"cisco_ios", NULL, "Z\xc3\xbcrich-1#", "priv"},
+	    {"cisco_ios", NULL, "R1(config-sg-tacacs+)#", "config"},
+	    {"cisco_ios", NULL, "</interface>", NULL},
+	    {"cisco_ios", NULL, "a=b>", NULL},
+	    {"cisco_nxos", NULL, "N9K%mgmt#", "priv"},
+	    {"cisco_nxos", NULL, "N9K%mgmt(config)#", "config"},
+	    {"cisco_nxos", NULL, "bash-4.2$", "shell"},
+	    {"cisco_nxos", NULL, "switch(boot)#", "boot"},
+	    {"cisco_nxos", NULL, "loader>", "boot"},
+	    {"cisco_iosxr", NULL, "[node0_RP0_CPU0:~]$", "shell"},
+	    {"juniper_junos", NULL, "root>", "oper"},
+	    {"juniper_junos", "[edit]", "root#", "config"},
+	    {"juniper_junos", NULL, "root@%", "shell"},
+	    {"huawei_smartax", NULL, "OLT1#", "priv"},
+	    {"huawei_smartax", NULL, "OLT1(config)#", "config"},
+	    {"huawei_smartax", NULL, "OLT1(config-if-gpon-0/1)#", "config"},
+	    {"nokia_srlinux", "--{ [FACTORY] running }--[  ]--", "A:leaf1#", "running"},
+	    {"nokia_srlinux", "--{ [OLD STARTUP] running }--[  ]--", "A:leaf1#", "running"},
+	    {"nokia_srlinux", "--{ [FACTORY] + candidate shared default }--[  ]--", "A:leaf1#", "candidate"},
+	    {"paloalto_panos", NULL, "corp\\jane@PA-1> ", "oper"},
+	    {"huawei_vrp", NULL, "<R&D,2>", "view"},
 	};
 	struct platforms *set = platdir_load();
 	(void)state;

@@ -136,9 +136,9 @@ test_the_whole_example_passes_every_check(void **state)
 		print_message("%s\n", p->warnings.v[i]);
 	assert_int_equal(p->warnings.n, 0);
 	assert_true(p->config.given && !p->config.candidate);
-	assert_int_equal(p->config.blocks.count, 1);
-	assert_true(pattern_list_matches(&p->config.blocks, "banner motd ^Hello", 18));
-	assert_false(pattern_list_matches(&p->config.blocks, "banner motd ^Hello^", 19));
+	assert_int_equal(p->config.blocks_count, 1);
+	assert_true(pattern_matches(p->config.blocks[0].match, "banner motd ^Hello", 18));
+	assert_false(pattern_matches(p->config.blocks[0].match, "banner motd ^Hello^", 19));
 	assert_true(pattern_list_matches(&p->errors, "Invalid input at 5", 18));
 	assert_true(pattern_list_matches(&p->async, "2026-11-24 10:00:00 LINK/5: up", 30));
 	platform_unref(p);
@@ -157,7 +157,7 @@ test_the_extending_example_passes_too(void **state)
 	if (p == NULL)
 		fail_msg("%s", err.text);
 	assert_int_equal(p->warnings.n, 0);
-	assert_int_equal(p->modes_count, 4);
+	assert_int_equal(p->modes_count, 6);
 	assert_int_equal(p->pager.count, 2);
 	platform_unref(p);
 	free(text);

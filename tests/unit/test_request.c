@@ -758,7 +758,7 @@ test_configuration_is_gathered_before_it_asks_for_a_shell(void **state)
 {
 	struct fake_around *f = *state;
 	struct request *r = ask(f, "config", "{\"device\":\"r1\"}");
-	struct cli_event line = {.kind = CLI_EVENT_LINE, .status = CLI_LINE_OK, .count = 1};
+	struct cli_event line = {.kind = CLI_EVENT_LINE, .outcome = CLI_TAKEN, .count = 1};
 	struct np_error err;
 
 	assert_int_equal(r->state, REQUEST_GATHERING);
@@ -771,7 +771,7 @@ test_configuration_is_gathered_before_it_asks_for_a_shell(void **state)
 	assert_int_equal(f->link.op, CLI_OP_CONFIG);
 	assert_string_equal(f->link.text, "ntp server\n");
 	f->link.lease->events->line(f->link.lease, &line);
-	is_told(f, "result {\"id\":1,\"index\":0,\"status\":\"ok\"}");
+	is_told(f, "result {\"id\":1,\"index\":0,\"status\":\"ok\",\"outcome\":\"taken\"}");
 	fake_result(f, REASON_NONE, NULL);
 	is_over(f, "queued started command:ok ended:ok");
 }
@@ -810,7 +810,7 @@ test_lines_that_went_well_wait_as_one_for_a_slow_client(void **state)
 	}
 	assert_int_equal(times_told(f, "result"), 0);
 	fake_client_reads(f, 1000);
-	is_told(f, "result {\"id\":1,\"index\":0,\"last\":2,\"lines\":3,\"status\":\"ok\"}");
+	is_told(f, "result {\"id\":1,\"index\":0,\"last\":2,\"lines\":3,\"status\":\"ok\",\"outcome\":\"taken\"}");
 	fake_result(f, REASON_NONE, NULL);
 	is_over(f, "queued started command:ok ended:ok");
 }

@@ -87,8 +87,10 @@ config_run(struct request *r, struct np_error *err)
 /* ---- what became of them ---- */
 
 static void
-send_lines(struct request *r, size_t line, size_t last, size_t count, const char *status, const char *text)
+send_lines(struct request *r, size_t line, size_t last, size_t count, enum cli_outcome outcome, const char *text)
 {
+	static const char *const outcomes[] = {"taken", "remark", "unclear", "refused", "not_run"};
+	static const char *const statuses[] = {"ok", "ok", "failed", "failed", "not_run"};
 	cJSON *params = request_note(r);
 
 	cJSON_AddNumberToObject(params, "index", (double)line);
@@ -96,7 +98,8 @@ send_lines(struct request *r, size_t line, size_t last, size_t count, const char
 		cJSON_AddNumberToObject(params, "last", (double)last);
 		cJSON_AddNumberToObject(params, "lines", (double)count);
 	}
-	cJSON_AddStringToObject(params, "status", status);
+	cJSON_AddStringToObject(params, "status", statuses[outcome]);
+	cJSON_AddStringToObject(params, "outcome", outcomes[outcome]);
 	if (text[0] != '\0')
 		cJSON_AddStringToObject(params, "text", text);
 	client_notify(r->answer.client, "result", params);
@@ -106,7 +109,7 @@ static void
 send_untold(struct request *r)
 {
 	if (r->cli.untold.count > 0 && r->answer.client != NULL)
-		send_lines(r, r->cli.untold.line, r->cli.untold.last, r->cli.untold.count, "ok", "");
+		send_lines(r, r->cli.untold.line, r->cli.untold.last, r->cli.untold.count, CLI_TAKEN, "");
 	r->cli.untold.count = 0;
 }
 
@@ -127,10 +130,9 @@ config_line(struct request *r, const struct cli_event *event)
 {
 	if (r->answer.client == NULL)
 		return;
-	if (event->status != CLI_LINE_OK) {
+	if (event->outcome != CLI_TAKEN) {
 		send_untold(r);
-		send_lines(r, event->line, event->last, event->count,
-		    event->status == CLI_LINE_FAILED ? "failed" : "not_run", event->text);
+		send_lines(r, event->line, event->last, event->count, event->outcome, event->text);
 		return;
 	}
 	if (r->cli.untold.count == 0)
@@ -154,16 +156,27 @@ config_result(struct request *r, const struct cli_result *result)
 	return true;
 }
 
+static size_t
+lines_failed(const struct cli_result *c)
+{
+	return c->lines[CLI_REFUSED] + c->lines[CLI_UNCLEAR];
+}
+
 /* The fields of the response that concern configuration. */
 static void
 config_describe(cJSON *o, const struct request *r)
 {
 	const struct cli_result *c = &r->cli.result;
+	size_t ok = c->lines[CLI_TAKEN] + c->lines[CLI_REMARK], failed = lines_failed(c);
 
-	cJSON_AddNumberToObject(o, "count", (double)(c->lines_ok + c->lines_failed + c->lines_not_run));
-	cJSON_AddNumberToObject(o, "ok", (double)c->lines_ok);
-	cJSON_AddNumberToObject(o, "failed", (double)c->lines_failed);
-	cJSON_AddNumberToObject(o, "not_run", (double)c->lines_not_run);
+	cJSON_AddNumberToObject(o, "count", (double)(ok + failed + c->lines[CLI_NOT_RUN]));
+	cJSON_AddNumberToObject(o, "ok", (double)ok);
+	cJSON_AddNumberToObject(o, "failed", (double)failed);
+	cJSON_AddNumberToObject(o, "not_run", (double)c->lines[CLI_NOT_RUN]);
+	cJSON_AddNumberToObject(o, "remarks", (double)c->lines[CLI_REMARK]);
+	cJSON_AddNumberToObject(o, "unclear", (double)c->lines[CLI_UNCLEAR]);
+	if (c->temporary)
+		cJSON_AddTrueToObject(o, "temporary");
 	cJSON_AddBoolToObject(o, "committed", c->committed);
 	cJSON_AddBoolToObject(o, "aborted", c->aborted);
 	cJSON_AddBoolToObject(o, "saved", c->saved);
@@ -174,7 +187,7 @@ static void
 config_counts(struct event *e, const struct request *r)
 {
 	e->count = (int64_t)r->cli.lines_count;
-	e->failed = (int64_t)r->cli.result.lines_failed;
+	e->failed = (int64_t)lines_failed(&r->cli.result);
 }
 
 static void

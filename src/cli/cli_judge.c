@@ -1,0 +1,251 @@
+/*
+ * What a device's words mean: the one judge of lines of answers, and of whether a step did what it claims.
+ *
+ * Output of commands is judged by the platform's `errors` alone: a show command may print anything.  What answers a
+ * line of configuration is judged in this order, and the worst line decides (remark < unclear < refused):
+ *
+ *   blank, `async`           nothing
+ *   `ignore`                 remark
+ *   `errors`                 refused
+ *   config's `remarks`       remark, and what is indented below one goes on with it
+ *   config's `refusals`      refused;  `busy`: for now
+ *   "Warning: ..." and such  remark;   "... not allowed", "invalid ..." and such: refused.  Any vendor's words
+ *   anything else            unclear
+ *
+ * A step that commits, confirms, saves or throws away is judged likewise.  It is done when the platform's `ok` was
+ * seen, or, without one, when nothing but remarks came.  No `ok`, or something unclear, leaves it open what the device
+ * did.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli_impl.h"
+
+#define JUDGE_LOOK 512 /* bytes of a line that expressions see */
+
+/* --- words of any vendor --- */
+
+/* Text without the blanks and marks that devices put before it: "% ", " Error:", "*** ". */
+static size_t
+skip_marks(const char *text, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size && strchr(" \t%!*#?-^<>", text[at]) != NULL && text[at] != '\0')
+		at++;
+	return at;
+}
+
+static bool
+begins_with_word(const char *text, size_t size, const char *word)
+{
+	size_t n = strlen(word);
+
+	return size >= n && strncasecmp(text, word, n) == 0 && (size == n || strchr(":!,.- ", text[n]) != NULL);
+}
+
+/* Texts that say of themselves that they only tell something. */
+static bool
+calls_itself_remark(const char *text, size_t size)
+{
+	static const char *const words[] = {
+	    "warning", "warn", "info", "information", "note", "notice", "attention", "caution", "reminder"};
+	size_t at = skip_marks(text, size);
+
+	for (size_t i = 0; i < NP_COUNT(words); i++) {
+		if (begins_with_word(text + at, size - at, words[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What devices say when they do not do as they were told: the verbs and adjectives are few, over all vendors. */
+static bool
+sounds_like_refusal(const char *text, size_t size)
+{
+	static const char *const words[] = {"invalid", "illegal", "incorrect", "incomplete", "ambiguous", "unknown",
+	    "unrecognized", "unrecognised", "unsupported", "unexpected", "undefined", "unavailable", "unreachable",
+	    "bad ", "wrong", "duplicate", "overlap", "conflict", "denied", "reject", "refus", "forbidden", "not allow",
+	    "not permit", "not support", "not found", "not present", "not valid", "not exist", "not configured",
+	    "not enabled", "not enough", "not a valid", "not possible", "not applicable", "not available",
+	    "not authorized", "not running", "no such", "no corresponding", "does not ", "doesn't ", "cannot",
+	    "can not", "can't", "could not", "couldn't", "unable", "fail", "error", "missing", "exceed", "too many",
+	    "too long", "too large", "too small", "out of range", "already exist", "already in use", "already running",
+	    "already defined", "already configured", "in use", "being used", "must ", "should be", "expects ",
+	    "expected", "mismatch", "maximum number", "aborted", "insufficient", "permission", "privilege",
+	    "may need to"};
+	char line[JUDGE_LOOK + 1];
+
+	memcpy(line, text, size);
+	line[size] = '\0';
+	for (size_t i = 0; i < NP_COUNT(words); i++) {
+		if (strcasestr(line, words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* For now: another one holds the lock, or the device has something else to do. */
+static bool
+sounds_busy(const char *text, size_t size)
+{
+	static const char *const words[] = {"locked", "busy", "try again", "in progress", "temporarily", "retry later"};
+	char line[JUDGE_LOOK + 1];
+
+	memcpy(line, text, size);
+	line[size] = '\0';
+	for (size_t i = 0; i < NP_COUNT(words); i++) {
+		if (strcasestr(line, words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* --- the verdict --- */
+
+/* The worst so far is kept, with its words: the first of a refusal, all that fit of what is to be read as a whole. */
+static void
+note(struct cli *cli, enum cli_outcome outcome, const char *text, size_t size)
+{
+	struct cli_verdict *v = &cli->job.verdict;
+	size_t used = 0;
+
+	if (outcome < v->outcome || (outcome == CLI_REFUSED && v->outcome == CLI_REFUSED))
+		return;
+	if (outcome == v->outcome)
+		used = strlen(v->text);
+	v->outcome = outcome;
+	if (used > 0 && used + 2 < sizeof(v->text)) {
+		memcpy(v->text + used, "; ", 3);
+		used += 2;
+	}
+	while (size > 0 && used > 0 && (*text == ' ' || *text == '\t')) {
+		text++;
+		size--;
+	}
+	if (used + 1 < sizeof(v->text))
+		cli_show(cli, text, size, v->text + used, sizeof(v->text) - used);
+}
+
+static void
+refuse(struct cli *cli, bool known, bool busy, const char *text, size_t size)
+{
+	struct cli_verdict *v = &cli->job.verdict;
+
+	if (v->outcome != CLI_REFUSED)
+		v->busy = busy;
+	v->known = v->known || known;
+	note(cli, CLI_REFUSED, text, size);
+}
+
+/* "Enter TEXT message.  End with the character '^'.": what follows is no answer but the device's silence. */
+static bool
+announces_text(const char *text, size_t size)
+{
+	static const char *const words[] = {"end with", "end the input", "end your input", "on a line by itself",
+	    "on its own line", "on a separate line", "on a new line", "enter text", "to end input", "to finish input"};
+	char line[JUDGE_LOOK + 1];
+
+	memcpy(line, text, size);
+	line[size] = '\0';
+	for (size_t i = 0; i < NP_COUNT(words); i++) {
+		if (strcasestr(line, words[i]) != NULL)
+			return strcasestr(line, "configuration commands") == NULL;
+	}
+	return false;
+}
+
+static void
+judge_words(struct cli *cli, const char *text, size_t size, size_t look)
+{
+	const struct platform *p = cli->platform;
+	struct cli_verdict *v = &cli->job.verdict;
+	bool goes_on = v->in_remark && (text[0] == ' ' || text[0] == '\t');
+
+	v->wants_text = v->wants_text || announces_text(text, look);
+	v->in_remark = true;
+	if (pattern_list_matches(&p->ignore, text, look) || pattern_list_matches(&p->config.remarks, text, look)) {
+		note(cli, CLI_REMARK, text, size);
+		return;
+	}
+	v->in_remark = false;
+	if (pattern_list_matches(&p->config.busy, text, look)) {
+		refuse(cli, true, true, text, size);
+	} else if (pattern_list_matches(&p->config.refusals, text, look)) {
+		refuse(cli, true, sounds_busy(text, look), text, size);
+	} else if (goes_on || calls_itself_remark(text, look)) {
+		v->in_remark = true;
+		note(cli, CLI_REMARK, text, size);
+	} else if (sounds_like_refusal(text, look) || sounds_busy(text, look)) {
+		refuse(cli, false, sounds_busy(text, look), text, size);
+	} else {
+		note(cli, CLI_UNCLEAR, text, size);
+	}
+}
+
+void
+cli_judge_line(struct cli *cli, const char *text, size_t size)
+{
+	const struct platform *p = cli->platform;
+	struct cli_job *job = &cli->job;
+	size_t look = size < JUDGE_LOOK ? size : JUDGE_LOOK;
+
+	/* Nor is the question itself an answer, with what was typed behind it. */
+	if (job->asked_size > 0 && size >= job->asked_size && memcmp(text, job->asked_tail, job->asked_size) == 0)
+		return;
+	if (prompt_trim(text, look) == 0) {
+		job->verdict.in_remark = false;
+		return;
+	}
+	if (job->ok != NULL && !job->ok_seen)
+		job->ok_seen = pattern_matches(job->ok, text, look);
+	if (pattern_list_matches(&p->errors, text, look) && !pattern_list_matches(&p->ignore, text, look))
+		refuse(cli, true, sounds_busy(text, look), text, size);
+	else if (job->judged_as != CLI_JUDGE_OUTPUT && !pattern_list_matches(&p->async, text, look))
+		judge_words(cli, text, size, look);
+}
+
+/* What was said before a question was its preface: what it comes to is said behind the answer. */
+void
+cli_judge_answered(struct cli_job *job)
+{
+	struct cli_verdict *v = &job->verdict;
+
+	if (v->outcome > CLI_REMARK && !v->known)
+		v->outcome = CLI_REMARK;
+}
+
+bool
+cli_judge_is_claim(const struct cli *cli)
+{
+	return cli->op == CLI_OP_CONFIG && (cli->phase == CLI_CONFIG_COMMIT || cli->phase == CLI_CONFIG_ABORT ||
+					       cli->phase == CLI_CONFIG_SAVE_INSIDE || cli->phase == CLI_CONFIG_SAVE);
+}
+
+enum cli_outcome
+cli_judge_step(const struct cli_job *job)
+{
+	const struct cli_verdict *v = &job->verdict;
+
+	if (job->declined)
+		return CLI_REFUSED;
+	/* Words that any vendor may use prove less than the platform's own. */
+	if (v->outcome == CLI_REFUSED && (v->known || !job->ok_seen))
+		return CLI_REFUSED;
+	if (job->ok != NULL)
+		return job->ok_seen ? CLI_TAKEN : CLI_UNCLEAR;
+	return v->outcome == CLI_UNCLEAR ? CLI_UNCLEAR : CLI_TAKEN;
+}
+
+bool
+cli_judge_is_decline(const struct platform_question *q)
+{
+	static const char *const words[] = {"n", "no", "c", "cancel", "q", "quit", "abort"};
+	const char *said = q->reply == PLATFORM_TEXT ? q->send : q->reply == PLATFORM_KEYS ? q->keys : NULL;
+
+	for (size_t i = 0; said != NULL && i < NP_COUNT(words); i++) {
+		if (strcasecmp(said, words[i]) == 0)
+			return true;
+	}
+	return false;
+}
