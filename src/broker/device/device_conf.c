@@ -37,6 +37,13 @@ has_secret(const struct device_conf *d)
 	return d->secret != NULL || d->secret_file != NULL || d->secret_command != NULL;
 }
 
+/* What a channel would meet is a question then, and its words would pass for output. */
+static bool
+asks_in_band(const struct devices *all, const struct device_conf *d)
+{
+	return strcmp(d->device_type, PLATFORM_AUTODETECT) == 0 && device_known_asks(all, d->name);
+}
+
 static int
 find_platform(const struct devices *all, const struct platforms *set, const struct device_conf *device,
     struct platform **platform, struct np_error *err)
@@ -79,7 +86,7 @@ device_choose_driver(const struct devices *all, const struct platforms *set, con
 	if (find_platform(all, set, device, platform, err) == -1)
 		return -1;
 	if (want == WANT_ANY && device->driver == DRIVER_DEFAULT && (*platform)->exec == PLATFORM_EXEC_PREFERRED &&
-	    !has_secret(device))
+	    !has_secret(device) && !asks_in_band(all, device))
 		*platform = NULL;
 	return 0;
 }

@@ -164,7 +164,9 @@ cJSON *device_known_load(void);
 /* The platform that a device of this name turned out to have, or NULL. */
 const char *device_known(const struct devices *all, const char *device);
 /* It is of that platform from now on; NULL: nobody knows. */
-void device_know(struct devices *all, const char *device, const char *platform);
+void device_know(struct devices *all, const char *device, const char *platform, bool asks);
+/* Whether its login asks for something inside the shell, as terminal servers and menus do: no channels for it. */
+bool device_known_asks(const struct devices *all, const char *device);
 
 /* ---- device_link.c ---- */
 

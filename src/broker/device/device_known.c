@@ -92,15 +92,25 @@ device_known(const struct devices *all, const char *device)
 {
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(all->recognised, device);
 
+	if (cJSON_IsArray(name))
+		name = cJSON_GetArrayItem(name, 0);
 	return cJSON_IsString(name) ? name->valuestring : NULL;
+}
+
+/* Such a one stands in a list: ["NAME"]. */
+bool
+device_known_asks(const struct devices *all, const char *device)
+{
+	return all != NULL && cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(all->recognised, device));
 }
 
 /* It is of that platform from now on; NULL: nobody knows. */
 void
-device_know(struct devices *all, const char *device, const char *platform)
+device_know(struct devices *all, const char *device, const char *platform, bool asks)
 {
 	cJSON_DeleteItemFromObjectCaseSensitive(all->recognised, device);
 	if (platform != NULL)
-		cJSON_AddStringToObject(all->recognised, device, platform);
+		cJSON_AddItemToObject(all->recognised, device,
+		    asks ? cJSON_CreateStringArray(&platform, 1) : cJSON_CreateString(platform));
 	save(all);
 }

@@ -202,7 +202,7 @@ on_recognised(struct link *link, const struct platform *found)
 	if (found == NULL)
 		log_info(
 		    "platform", "%s: is %s no longer: to be recognised again", dev->conf->name, dev->platform->name);
-	device_know(all, dev->conf->name, found != NULL ? found->name : NULL);
+	device_know(all, dev->conf->name, found != NULL ? found->name : NULL, link_was_asked(link));
 	device_turn_out(dev, platform, found != NULL);
 }
 

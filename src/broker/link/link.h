@@ -165,6 +165,8 @@ void link_see(struct link *link, const void *bytes, size_t size);
 void link_forget_seen(struct link *link);
 /* Whether there is a secret for it: the base mode is where its shells belong. */
 bool link_has_secret(const struct link *link);
+/* Whether the login asked for something inside the shell: what channels of their own would meet is not known then. */
+bool link_was_asked(const struct link *link);
 
 /* ---- witnesses of how a session comes about ---- */
 

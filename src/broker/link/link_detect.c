@@ -105,6 +105,12 @@ link_detect_result(struct link *link)
 		ask_next(link);
 }
 
+bool
+link_was_asked(const struct link *link)
+{
+	return link->sh.shell != NULL && cli_was_asked(shell_cli(link->sh.shell));
+}
+
 /* What was remembered does not lead to a prompt: perhaps another device has taken its place. */
 void
 link_detect_forget(struct link *link)
