@@ -21,6 +21,8 @@
 	"base_mode: priv\n"                                                                                            \
 	"modes:\n"                                                                                                     \
 	"  priv: {prompt: '(?<host>\\w+)#', samples: ['R1#']}\n"
+#define CONFIG                                                                                                         \
+	"name: t\nbase_mode: a\nmodes:\n  a: {prompt: '(?<host>\\w+)#', samples: ['R#'], config: true}\nconfig: {"
 
 static struct platform *
 parse(const char *text, struct np_error *err)
@@ -196,6 +198,19 @@ test_case_64_a_malformed_file_is_refused_with_its_line_and_what_to_do(void **sta
 	     "['X#'], "
 	     "parent: a, enter: {send: x, ok: '(a+)+b'}}\n",
 		"dir/t.yaml:5: `ok`: the expression `(a+)+b` takes too long"},
+	    {MINIMAL "errors: 'a{0,9}'\n",
+		"dir/t.yaml:5: `errors`: the expression `a{0,9}` also matches an empty line"},
+	    {MINIMAL "login: {match: ' ?', send: y}\n",
+		"dir/t.yaml:5: `match`: the expression ` ?` also matches an empty"},
+	    {CONFIG "commit: {send: c, ok: x, says: nothing}}\n", "a step of `commit` says nothing and has an `ok`"},
+	    {CONFIG "commit: c, abort: a}\n", "`commit`, `confirmed` and `check` are for a candidate"},
+	    {CONFIG "save_inside: true}\n", "`save_inside` without `save`"},
+	    {CONFIG "blocks: [{match: x}]}\n", "each of `blocks` needs `end`, or a group"},
+	    {"name: t\nbase_mode: a\nmodes:\n  a: {prompt: '\\w+#', samples: ['R#']}\n  b: {prompt: '\\w+>', samples: "
+	     "['R>'], config: true}\nconfig: {save: x}\n",
+		"no `enter`, and the base mode `a` does not say `config: true`"},
+	    {"name: t\nbase_mode: a\nmodes:\n  a: {prompt: '[#>]', samples: ['#']}\n",
+		"also matches the ordinary line `#`: make it stricter, say `prove: true`, or have `prepare` set one"},
 	    {MINIMAL "sentinel: '! x'\n", "`sentinel` must hold {nonce}"},
 	    {MINIMAL "prove: true\n", "`prove` needs a `sentinel`"},
 	    {MINIMAL "sentinel: 'echo {nonce}:$?'\nsentinel_says: '{nonce}:{status}'\n", "differ from what `sentinel`"},
@@ -263,6 +278,36 @@ test_a_minimal_file_gets_defaults_and_warnings(void **state)
 	platform_unref(p);
 	platform_unref(p);
 	platform_unref(NULL);
+}
+
+static void
+test_what_commits_or_saves_without_a_proof_is_warned_of(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *says; /* NULL: nothing */
+	} cases[] = {
+	    {CONFIG "save: s}\n", "dir/t.yaml:5: `save` has no `ok`"},
+	    {CONFIG "save: {send: s, ok: done}}\n", NULL},
+	    {CONFIG "candidate: true, commit: [c, {send: d, says: nothing}], abort: a}\n", NULL},
+	    {CONFIG "candidate: true, commit: c, abort: a}\n", "dir/t.yaml:5: `commit` has no `ok`"},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct np_error err;
+		struct platform *p = parse(cases[i].text, &err);
+		bool warned = false;
+
+		if (p == NULL)
+			fail_msg("%s", err.text);
+		for (size_t k = 0; k < p->warnings.n; k++)
+			warned = warned ||
+				 strstr(p->warnings.v[k], cases[i].says != NULL ? cases[i].says : "no `ok`") != NULL;
+		if (warned != (cases[i].says != NULL))
+			fail_msg("%s", cases[i].text);
+		platform_unref(p);
+	}
 }
 
 /* --- extension, directories --- */
@@ -563,6 +608,7 @@ main(void)
 	    cmocka_unit_test(test_cases_11_to_17_prompts_are_of_the_right_mode),
 	    cmocka_unit_test(test_case_64_a_malformed_file_is_refused_with_its_line_and_what_to_do),
 	    cmocka_unit_test(test_a_minimal_file_gets_defaults_and_warnings),
+	    cmocka_unit_test(test_what_commits_or_saves_without_a_proof_is_warned_of),
 	    cmocka_unit_test(test_the_first_directory_wins_and_a_bad_file_leaves_the_others_alone),
 	    cmocka_unit_test(test_a_file_that_others_may_write_is_refused),
 	    cmocka_unit_test(test_directories_are_the_users_the_systems_and_the_installed_one),
