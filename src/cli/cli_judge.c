@@ -48,8 +48,8 @@ begins_with_word(const char *text, size_t size, const char *word)
 static bool
 calls_itself_remark(const char *text, size_t size)
 {
-	static const char *const words[] = {
-	    "warning", "warn", "info", "information", "note", "notice", "attention", "caution", "reminder"};
+	static const char *const words[] = {"warning", "warn", "info", "information", "note", "notice", "attention",
+	    "caution", "reminder", "please wait", "this may take", "this will take", "building configuration"};
 	size_t at = skip_marks(text, size);
 
 	for (size_t i = 0; i < NP_COUNT(words); i++) {

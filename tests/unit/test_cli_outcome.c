@@ -137,6 +137,7 @@ static const struct answer answers[] = {
     {"cisco_asa", "WARNING: Pool (10) overlap with existing pool.", CLI_REMARK, WARNS},
     {"cisco_iosxr", "Tue Nov 24 10:00:00.123 UTC", CLI_REMARK, "the time of the command"},
     {"huawei_vrp", "Info: The DHCP server is enabled.", CLI_REMARK, WARNS},
+    {"cisco_nxos", "Please wait...", CLI_REMARK, "it only takes its time"},
     {"linux", "", CLI_TAKEN, "silence is taken"},
 };
 
