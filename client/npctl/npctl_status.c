@@ -82,6 +82,16 @@ fill_error(char *out, size_t size, const cJSON *device)
 		snprintf(out, size, "%s", reason);
 }
 
+/* A failure is worth a note while it has consequences: with a session that works it is history. */
+static bool
+is_past(const cJSON *d)
+{
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(d, "last_error");
+
+	return !cJSON_IsObject(error) || (!npjson_true(error, "blocked") && npjson_number(error, "retry_in", -1) < 0 &&
+					     npjson_number(d, "sessions", 0) > 0);
+}
+
 /* What the operator has said comes first: it is why nothing else happens. */
 static void
 fill_note(char *out, size_t size, const cJSON *d)
@@ -94,7 +104,7 @@ fill_note(char *out, size_t size, const cJSON *d)
 		snprintf(out, size, "%s: %s", order, said);
 	else
 		snprintf(out, size, "%s", order != NULL ? order : "");
-	if (!cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(d, "last_error")))
+	if (is_past(d))
 		return;
 	p += strlen(p);
 	if (p > out)

@@ -92,6 +92,7 @@ test_note_says_what_the_operator_did_and_what_failed(void **state NP_UNUSED)
 	    {"\"last_error\":{\"reason\":\"auth_failed\",\"blocked\":true,\"retry_in\":null,\"age\":5}",
 		"auth_failed (barred)"},
 	    {"\"last_error\":{\"reason\":\"connect_failed\",\"retry_in\":null,\"age\":7200}", "connect_failed, 2h ago"},
+	    {"\"sessions\":1,\"last_error\":{\"reason\":\"connect_failed\",\"retry_in\":null,\"age\":7200}", ""},
 	    {"\"paused\":true,\"last_error\":{\"reason\":\"backoff\",\"retry_in\":3}", "paused; backoff (3s)"},
 	};
 
