@@ -31,7 +31,7 @@ static const struct schema_row global_keys[] = {
     {"drain_timeout", SCHEMA_SECONDS, GLOBAL(drain_timeout), .min = 0, .max = CONF_SECONDS_MAX},
     {"log_level", SCHEMA_WORD, GLOBAL(log_level), .words = level_words,
 	.also = offsetof(struct config, log_level_given)},
-    {"long_connection", SCHEMA_APART, GLOBAL(defaults)},
+    {"long_connection", SCHEMA_BLOCK, GLOBAL(defaults), .table = &conf_args_table},
     {"max_clients", SCHEMA_INT, GLOBAL(max_clients), .min = 1, .max = 1000000},
     {"max_queue", SCHEMA_INT, GLOBAL(max_queue), .min = 1, .max = 1000000},
     {"max_sessions", SCHEMA_INT, GLOBAL(max_sessions), .min = 1, .max = 1000000},
@@ -39,7 +39,68 @@ static const struct schema_row global_keys[] = {
     {"ssh_config", SCHEMA_PATH, GLOBAL(ssh_config), .flags = SCHEMA_MAY_BE_NONE},
 };
 
-const struct schema_table conf_global_table = {SCHEMA_TABLE(SCHEMA_SETTINGS, "at the top level", global_keys)};
+static const struct schema_table *const others[] = {&conf_args_table, &conf_device_table, NULL};
+
+const struct schema_table conf_global_table = {
+    SCHEMA_TABLE(SCHEMA_SETTINGS, "at the top level", global_keys), .others = others};
+
+/* --- where each key was given --- */
+
+/* What a reader's note() is told beside the key. */
+struct notes {
+	struct conf_origins *origins;
+	unsigned file;
+};
+
+/* Of a key that several files give, the last one counts. */
+static void
+note_origin(void *arg, const struct schema_row *row, int line)
+{
+	const struct notes *notes = arg;
+	struct conf_origins *origins = notes->origins;
+	size_t i = 0;
+
+	while (i < origins->count && strcmp(origins->items[i].key, row->name) != 0)
+		i++;
+	if (i == origins->count)
+		origins->items = xreallocarray(origins->items, ++origins->count, sizeof(origins->items[0]));
+	origins->items[i] = (struct conf_origin){row->name, line, notes->file};
+}
+
+int
+conf_read(const struct schema_table *table, const struct conf_source *source, const struct yamldoc_node *node,
+    void *base, struct conf_origins *origins, struct np_error *err)
+{
+	struct notes notes = {origins, source->file};
+	const struct schema_reader reader = {.table = table,
+	    .doc = source->doc,
+	    .note = source->doc->lines ? note_origin : NULL,
+	    .arg = &notes,
+	    .err = err};
+	struct node mapping;
+
+	node_of_yaml(&mapping, node);
+	return schema_read(&reader, &mapping, base);
+}
+
+const struct conf_origin *
+conf_origin(const struct conf_origins *origins, const char *key)
+{
+	for (size_t i = 0; i < origins->count; i++) {
+		if (strcmp(origins->items[i].key, key) == 0)
+			return &origins->items[i];
+	}
+	return NULL;
+}
+
+void
+conf_origins_finish(struct conf_origins *origins)
+{
+	free(origins->items);
+	*origins = (struct conf_origins){NULL, 0};
+}
+
+/* --- snapshots --- */
 
 static struct config *
 config_create(void)
@@ -134,18 +195,14 @@ config_device(const struct config *config, const char *name)
 static int
 read_globals(struct config *config, const struct conf_source *source, struct np_error *err)
 {
-	const struct schema_table *others[] = {&conf_args_table, &conf_device_table, NULL};
 	const struct yamldoc *doc = source->doc;
-	struct conf_origins *origins = &config->origins;
 
 	if (doc->root == NULL || yamldoc_is_nothing(doc->root))
 		return 0;
 	if (doc->root->kind != YAMLDOC_MAPPING)
 		return yamldoc_error(doc, doc->root, err, "a configuration is a mapping of keys to values, not %s",
 		    yamldoc_kind_name(doc->root));
-	if (conf_read(&conf_global_table, others, source, doc->root, config, origins, err) < 0 ||
-	    conf_args_read("long_connection", source, yamldoc_get(doc->root, "long_connection"), &config->defaults,
-		origins, err) < 0)
+	if (conf_read(&conf_global_table, source, doc->root, config, &config->origins, err) < 0)
 		return -1;
 	config->defaults.max_connections_given = false; /* said for all devices, not for one */
 	return 0;

@@ -14,6 +14,8 @@
 #include "base/xalloc.h"
 
 #define REQUEST_NODES_MAX 2000 /* of a device object inside a request */
+#define NAME_MAX_BYTES 128
+#define JUMPS_MAX 16
 
 _Static_assert(sizeof(enum device_driver) == sizeof(int) && sizeof(enum keepalive_mode) == sizeof(int),
     "SCHEMA_WORD keys are set as int");
@@ -53,52 +55,107 @@ static const struct schema_row args_keys[] = {
 };
 
 static int
-check_kex(const char *text, struct np_error *err)
+check_algorithms(const struct schema_row *row, const char *text, struct np_error *err)
 {
-	return algorithm_check(ALGORITHM_KEX, text, err);
+	return algorithm_check((enum algorithm_kind)row->detail, text, err);
 }
 
 static int
-check_host_key(const char *text, struct np_error *err)
+check_host(const struct schema_row *row NP_UNUSED, const char *text, struct np_error *err)
 {
-	return algorithm_check(ALGORITHM_HOST_KEY, text, err);
+	return operand_check_host(text, err);
 }
 
 static int
-check_cipher(const char *text, struct np_error *err)
+check_user(const struct schema_row *row NP_UNUSED, const char *text, struct np_error *err)
 {
-	return algorithm_check(ALGORITHM_CIPHER, text, err);
+	return operand_check_user(text, err);
+}
+
+/* Names stand on command lines, in comma separated lists and beside globs. */
+static int
+check_name(const char *text, struct np_error *err)
+{
+	size_t length = strlen(text);
+
+	if (length == 0 || length > NAME_MAX_BYTES)
+		return error_set(err, REASON_INVALID_PARAMS, "a device name has 1 to %d bytes", NAME_MAX_BYTES);
+	if (text[0] == '@' || text[0] == '-')
+		return error_set(err, REASON_INVALID_PARAMS, "a device name must not begin with `%c`", text[0]);
+	for (const char *p = text; *p != '\0'; p++) {
+		if ((unsigned char)*p <= ' ' || *p == 0x7f || strchr(",*?[]", *p) != NULL)
+			return error_set(err, REASON_INVALID_PARAMS,
+			    "a device name must not hold white space, control bytes, commas or any of * ? [ ]");
+	}
+	return 0;
 }
 
 static int
-check_mac(const char *text, struct np_error *err)
+check_group(const struct schema_row *row NP_UNUSED, const char *text, struct np_error *err)
 {
-	return algorithm_check(ALGORITHM_MAC, text, err);
+	if (text[0] != '\0' && text[0] != '@' && strlen(text) <= NAME_MAX_BYTES && strpbrk(text, " \t,*?[]") == NULL)
+		return 0;
+	return error_set(err, REASON_INVALID_PARAMS,
+	    "a group name has 1 to %d bytes, no `@` at the front, no white space, comma or any of * ? [ ]",
+	    NAME_MAX_BYTES);
 }
 
 static int
-check_pubkey(const char *text, struct np_error *err)
+check_type(const struct schema_row *row NP_UNUSED, const char *text, struct np_error *err)
 {
-	return algorithm_check(ALGORITHM_PUBKEY, text, err);
+	if (strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(text))
+		return 0;
+	return error_set(err, REASON_INVALID_PARAMS, "only a-z, 0-9 and _, as in cisco_ios");
 }
 
+static int
+check_credential(const struct schema_row *row NP_UNUSED, const char *text, struct np_error *err)
+{
+	if (strchr(text, '/') == NULL && strcmp(text, ".") != 0 && strcmp(text, "..") != 0)
+		return 0;
+	return error_set(err, REASON_INVALID_PARAMS,
+	    "the name of a credential that systemd passes, without a `/`; for any other file use `password_file`");
+}
+
+static int
+check_jump(const struct schema_row *row NP_UNUSED, const char *text, struct np_error *err)
+{
+	char *copy, *rest;
+	int hops = 0, r = 0;
+
+	if (strcmp(text, "none") == 0)
+		return 0;
+	copy = rest = xstrdup(text);
+	for (char *hop; r == 0 && (hop = strsep(&rest, ",")) != NULL;) {
+		struct operand op;
+
+		if (++hops > JUMPS_MAX)
+			r = error_set(err, REASON_INVALID_PARAMS, "more than %d hops", JUMPS_MAX);
+		else if ((r = operand_parse(hop, &op, err)) == 0)
+			operand_finish(&op);
+	}
+	free(copy);
+	return r;
+}
+
+#define ALGORITHMS(kind) .check = check_algorithms, .detail = ALGORITHM_##kind
 #define DEV(member) .offset = offsetof(struct device_conf, member)
 #define PASSWORD_FLAGS (SCHEMA_SECRET | SCHEMA_FREE_TEXT | SCHEMA_MAY_BE_EMPTY)
 
 static const struct schema_row device_keys[] = {
     {"certificate_file", SCHEMA_PATH, DEV(certificate_file)},
-    {"ciphers", SCHEMA_TEXT, DEV(ciphers), .check = check_cipher},
-    {"connection_args", SCHEMA_APART, DEV(args)},
-    {"credential", SCHEMA_TEXT, DEV(credential), .group = CONF_PASSWORDS, .check = conf_check_credential},
-    {"device_type", SCHEMA_TEXT, DEV(device_type), .check = conf_check_type},
+    {"ciphers", SCHEMA_TEXT, DEV(ciphers), ALGORITHMS(CIPHER)},
+    {"connection_args", SCHEMA_BLOCK, DEV(args), .flags = SCHEMA_SAME_SESSIONS, .table = &conf_args_table},
+    {"credential", SCHEMA_TEXT, DEV(credential), .group = CONF_PASSWORDS, .check = check_credential},
+    {"device_type", SCHEMA_TEXT, DEV(device_type), .check = check_type},
     {"driver", SCHEMA_WORD, DEV(driver), .words = driver_words},
-    {"groups", SCHEMA_TEXTS, DEV(groups), .flags = SCHEMA_SAME_SESSIONS, .check = conf_check_group},
-    {"host", SCHEMA_TEXT, DEV(host), .check = operand_check_host},
-    {"host_key_algorithms", SCHEMA_TEXT, DEV(host_key_algorithms), .check = check_host_key},
-    {"kex", SCHEMA_TEXT, DEV(kex), .check = check_kex},
+    {"groups", SCHEMA_TEXTS, DEV(groups), .flags = SCHEMA_SAME_SESSIONS, .check = check_group},
+    {"host", SCHEMA_TEXT, DEV(host), .check = check_host},
+    {"host_key_algorithms", SCHEMA_TEXT, DEV(host_key_algorithms), ALGORITHMS(HOST_KEY)},
+    {"kex", SCHEMA_TEXT, DEV(kex), ALGORITHMS(KEX)},
     {"key_file", SCHEMA_PATH, DEV(key_file)},
     {"legacy_algorithms", SCHEMA_BOOL, DEV(legacy_algorithms)},
-    {"macs", SCHEMA_TEXT, DEV(macs), .check = check_mac},
+    {"macs", SCHEMA_TEXT, DEV(macs), ALGORITHMS(MAC)},
     {"name", SCHEMA_APART, DEV(name)},
     {"otp_command", SCHEMA_TEXT, DEV(otp_command), .flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET},
     {"passphrase_command", SCHEMA_TEXT, DEV(passphrase_command), .flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET},
@@ -107,21 +164,37 @@ static const struct schema_row device_keys[] = {
 	.group = CONF_PASSWORDS},
     {"password_file", SCHEMA_PATH, DEV(password_file), .group = CONF_PASSWORDS},
     {"port", SCHEMA_INT, DEV(port), .min = 1, .max = 65535},
-    {"proxy_jump", SCHEMA_TEXT, DEV(proxy_jump), .check = conf_check_jump},
-    {"pubkey_algorithms", SCHEMA_TEXT, DEV(pubkey_algorithms), .check = check_pubkey},
+    {"proxy_jump", SCHEMA_TEXT, DEV(proxy_jump), .check = check_jump},
+    {"pubkey_algorithms", SCHEMA_TEXT, DEV(pubkey_algorithms), ALGORITHMS(PUBKEY)},
     {"secret", SCHEMA_HIDDEN, DEV(secret), .flags = PASSWORD_FLAGS, .group = CONF_SECRETS},
     {"secret_command", SCHEMA_TEXT, DEV(secret_command), .flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET,
 	.group = CONF_SECRETS},
     {"secret_file", SCHEMA_PATH, DEV(secret_file), .group = CONF_SECRETS},
     {"ssh_config", SCHEMA_PATH, DEV(ssh_config), .flags = SCHEMA_MAY_BE_NONE},
     {"use_agent", SCHEMA_TRISTATE, DEV(use_agent)},
-    {"username", SCHEMA_TEXT, DEV(username), .check = operand_check_user},
+    {"username", SCHEMA_TEXT, DEV(username), .check = check_user},
 };
 
-const struct schema_table conf_args_table = {
-    SCHEMA_TABLE(SCHEMA_SETTINGS, "under long_connection or connection_args", args_keys)};
+static int
+check_args(const struct schema_reader *r, const struct schema_row *row NP_UNUSED, const struct node *node, void *base)
+{
+	const struct conn_args *args = base;
 
-const struct schema_table conf_device_table = {SCHEMA_TABLE(SCHEMA_SETTINGS, "in a device entry", device_keys)};
+	if (args->retry_max >= args->retry_delay)
+		return 0;
+	return schema_error(
+	    r, node, "`retry_max` (%g) must not be less than `retry_delay` (%g)", args->retry_max, args->retry_delay);
+}
+
+static const struct schema_table *const not_args[] = {&conf_device_table, NULL};
+static const struct schema_table *const not_device[] = {&conf_args_table, NULL};
+
+const struct schema_table conf_args_table = {
+    SCHEMA_TABLE(SCHEMA_SETTINGS, "under long_connection or connection_args", args_keys), .others = not_args,
+    .size = sizeof(struct conn_args), .expected = "a mapping of keys to values", .complete = check_args};
+
+const struct schema_table conf_device_table = {
+    SCHEMA_TABLE(SCHEMA_SETTINGS, "in a device entry", device_keys), .others = not_device};
 
 /* --- connection settings --- */
 
@@ -148,33 +221,6 @@ conf_args_defaults(struct conn_args *args)
 	    .max_connections = 10,
 	    .max_channels = 10,
 	};
-}
-
-static int
-check_mapping(const char *key, const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err)
-{
-	if (node->kind == YAMLDOC_MAPPING)
-		return 0;
-	return yamldoc_error(
-	    doc, node, err, "`%s` must be a mapping of keys to values, not %s", key, yamldoc_kind_name(node));
-}
-
-int
-conf_args_read(const char *key, const struct conf_source *source, const struct yamldoc_node *node,
-    struct conn_args *args, struct conf_origins *origins, struct np_error *err)
-{
-	const struct schema_table *others[] = {&conf_device_table, NULL};
-	const struct yamldoc *doc = source->doc;
-
-	if (node == NULL || yamldoc_is_nothing(node))
-		return 0;
-	if (check_mapping(key, doc, node, err) < 0 ||
-	    conf_read(&conf_args_table, others, source, node, args, origins, err) < 0)
-		return -1;
-	if (args->retry_max < args->retry_delay)
-		return yamldoc_error(doc, node, err, "`retry_max` (%g) must not be less than `retry_delay` (%g)",
-		    args->retry_max, args->retry_delay);
-	return 0;
 }
 
 /* --- device entries --- */
@@ -218,7 +264,7 @@ complete_name(
 		return yamldoc_error(doc, node, err, "`host` is missing");
 	if (device->name == NULL)
 		device->name = xstrdup(device->host);
-	if (conf_check_name(device->name, err) < 0) {
+	if (check_name(device->name, err) < 0) {
 		error_prefix(err, "`%s`", TEXT_SHOWN(device->name));
 		return yamldoc_error_at(doc, node, err);
 	}
@@ -233,34 +279,20 @@ complete_name(
 }
 
 static int
-refuse_conflicts(
-    const struct device_conf *device, const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err)
-{
-	const struct schema_row *first, *second = schema_conflict(&conf_device_table, device, &first);
-
-	if (second == NULL)
-		return 0;
-	return yamldoc_error(
-	    doc, yamldoc_get(node, second->name), err, "give only one of `%s` and `%s`", first->name, second->name);
-}
-
-static int
 read_entry(struct device_conf *device, const struct conf_source *source, const struct yamldoc_node *name_node,
     const struct yamldoc_node *node, struct np_error *err)
 {
-	const struct schema_table *others[] = {&conf_args_table, NULL};
 	const struct yamldoc *doc = source->doc;
-	const struct yamldoc_node *at = name_node != NULL ? name_node : node;
 
 	if (!yamldoc_is_nothing(node)) {
-		if (check_mapping(device->name != NULL ? device->name : "device", doc, node, err) < 0 ||
-		    conf_read(&conf_device_table, others, source, node, device, &device->origins, err) < 0 ||
-		    read_name(device, doc, node, err) < 0 || refuse_conflicts(device, doc, node, err) < 0 ||
-		    conf_args_read("connection_args", source, yamldoc_get(node, "connection_args"), &device->args,
-			&device->origins, err) < 0)
+		if (node->kind != YAMLDOC_MAPPING)
+			return yamldoc_error(doc, node, err, "`%s` must be a mapping of keys to values, not %s",
+			    device->name != NULL ? device->name : "device", yamldoc_kind_name(node));
+		if (conf_read(&conf_device_table, source, node, device, &device->origins, err) < 0 ||
+		    read_name(device, doc, node, err) < 0)
 			return -1;
 	}
-	return complete_name(device, doc, at, err);
+	return complete_name(device, doc, name_node != NULL ? name_node : node, err);
 }
 
 struct device_conf *
@@ -338,8 +370,7 @@ device_conf_same_login(const struct device_conf *a, const struct device_conf *b)
 bool
 device_conf_equal(const struct device_conf *a, const struct device_conf *b)
 {
-	return strcmp(a->name, b->name) == 0 && schema_equal(&conf_device_table, a, b, 0) &&
-	       schema_equal(&conf_args_table, &a->args, &b->args, 0);
+	return strcmp(a->name, b->name) == 0 && schema_equal(&conf_device_table, a, b, 0);
 }
 
 int

@@ -26,38 +26,21 @@ struct conf_source {
 	unsigned file; /* index in config.files */
 };
 
-/* --- conf_origin.c --- */
-
-/*
- * Reads a mapping into base: every key that is not read apart; notes in origins where each stood.  others: tables to
- * look in for a better place of an unknown key, ends with NULL.
- */
-int conf_read(const struct schema_table *table, const struct schema_table *const *others,
-    const struct conf_source *source, const struct yamldoc_node *node, void *base, struct conf_origins *origins,
-    struct np_error *err) NP_MUST_CHECK;
-void conf_origins_finish(struct conf_origins *origins);
-
 /* --- conf_device.c --- */
 
 extern const struct schema_table conf_args_table;
 extern const struct schema_table conf_device_table;
 void conf_args_defaults(struct conn_args *args);
-/* Reads a long_connection or connection_args block over what args holds; NULL and empty blocks change nothing. */
-int conf_args_read(const char *key, const struct conf_source *source, const struct yamldoc_node *node,
-    struct conn_args *args, struct conf_origins *origins, struct np_error *err) NP_MUST_CHECK;
 /* One entry; name_node: its key in the file, or NULL when `name` inside may say it.  Caller: device_conf_free(). */
 struct device_conf *conf_device_read(const struct conn_args *defaults, const struct conf_source *source,
     const struct yamldoc_node *name_node, const struct yamldoc_node *node, struct np_error *err) NP_MUST_CHECK;
 
-/* --- conf_check.c: 0, or -1 with err --- */
-
-int conf_check_name(const char *text, struct np_error *err) NP_MUST_CHECK;
-int conf_check_type(const char *text, struct np_error *err) NP_MUST_CHECK;
-int conf_check_credential(const char *text, struct np_error *err) NP_MUST_CHECK;
-int conf_check_jump(const char *text, struct np_error *err) NP_MUST_CHECK;
-int conf_check_group(const char *text, struct np_error *err) NP_MUST_CHECK;
-
 /* --- conf.c --- */
+
+/* Reads a mapping into base: every key that is not read apart; notes in origins where each stood. */
+int conf_read(const struct schema_table *table, const struct conf_source *source, const struct yamldoc_node *node,
+    void *base, struct conf_origins *origins, struct np_error *err) NP_MUST_CHECK;
+void conf_origins_finish(struct conf_origins *origins);
 
 extern const struct schema_table conf_global_table;
 /* The snapshot that these files make, later ones over earlier ones. */

@@ -49,7 +49,7 @@ free_labels(const struct schema_row *row NP_UNUSED, void *base)
 static const struct schema_kind labels_kind = {"object of up to 8 strings", read_labels, NULL, free_labels};
 
 static int
-check_remark(const char *text, struct np_error *err)
+check_remark(const struct schema_row *row NP_UNUSED, const char *text, struct np_error *err)
 {
 	if (strlen(text) <= ASK_REMARK_MAX)
 		return 0;
@@ -58,7 +58,7 @@ check_remark(const char *text, struct np_error *err)
 
 /* RFC 4254 section 6.10: these, or a name of one's own with an at sign. */
 static int
-check_signal(const char *name, struct np_error *err)
+check_signal(const struct schema_row *row NP_UNUSED, const char *name, struct np_error *err)
 {
 	static const char *const known[] = {
 	    "ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2"};

@@ -40,6 +40,11 @@ where_mode(const struct lint *l, const struct platform_mode *mode)
 	return l->doc->root;
 }
 
+/* Refuses the file because of what stands there; because of that key, or mode: -1. */
+#define fail(l, node, ...) yamldoc_error((l)->doc, (node), (l)->err, __VA_ARGS__)
+#define fail_key(l, key, ...) fail((l), where((l), (key)), __VA_ARGS__)
+#define fail_mode(l, mode, ...) fail((l), where_mode((l), (mode)), __VA_ARGS__)
+
 static void NP_PRINTF(3, 4) warn(const struct lint *l, const struct yamldoc_node *node, const char *fmt, ...)
 {
 	va_list ap;
@@ -68,15 +73,13 @@ check_name(const struct lint *l)
 	int r = 0;
 
 	if (l->p->name == NULL)
-		return yamldoc_error(l->doc, l->doc->root, l->err, "`name` is missing");
+		return fail(l, l->doc->root, "`name` is missing");
 	if (!is_name(l->p->name))
-		return yamldoc_error(l->doc, where(l, "name"), l->err,
-		    "`name` must be small letters, digits and underscores, at most 64");
+		return fail_key(l, "name", "`name` must be small letters, digits and underscores, at most 64");
 	file = file != NULL ? file + 1 : l->p->file;
 	expected = xasprintf("%s.yaml", l->p->name);
 	if (strcmp(file, expected) != 0)
-		r = yamldoc_error(l->doc, where(l, "name"), l->err, "`name` is `%s`: the file must be called %s",
-		    l->p->name, expected);
+		r = fail_key(l, "name", "`name` is `%s`: the file must be called %s", l->p->name, expected);
 	free(expected);
 	return r;
 }
@@ -91,9 +94,8 @@ unknown_mode(const struct lint *l, const struct yamldoc_node *node, const char *
 		names[i] = l->p->modes[i]->name;
 	nearest = text_nearest(name, names, l->p->modes_count);
 	free(names);
-	return yamldoc_error(l->doc, node, l->err, "`%s` names the mode `%s`, which `modes` does not define%s%s%s", key,
-	    name, nearest != NULL ? ": did you mean `" : "", nearest != NULL ? nearest : "",
-	    nearest != NULL ? "`?" : "");
+	return fail(l, node, "`%s` names the mode `%s`, which `modes` does not define%s%s%s", key, name,
+	    nearest != NULL ? ": did you mean `" : "", nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
 }
 
 static int
@@ -102,8 +104,7 @@ resolve_modes(const struct lint *l)
 	struct platform *p = l->p;
 
 	if (p->modes_count == 0)
-		return yamldoc_error(
-		    l->doc, l->doc->root, l->err, "`modes` is missing: at least one prompt must be known");
+		return fail(l, l->doc->root, "`modes` is missing: at least one prompt must be known");
 	for (size_t i = 0; i < p->modes_count; i++) {
 		struct platform_mode *mode = p->modes[i];
 
@@ -119,14 +120,13 @@ resolve_modes(const struct lint *l)
 
 		for (int depth = 0; mode != NULL; mode = mode->parent) {
 			if (++depth > PLATFORM_DEPTH_MAX)
-				return yamldoc_error(l->doc, where_mode(l, p->modes[i]), l->err,
+				return fail_mode(l, p->modes[i],
 				    "the parents of mode `%s` lead in a circle or deeper than %d", p->modes[i]->name,
 				    PLATFORM_DEPTH_MAX);
 		}
 	}
 	if (p->base_mode_name == NULL)
-		return yamldoc_error(
-		    l->doc, l->doc->root, l->err, "`base_mode` is missing: the mode that commands run in");
+		return fail(l, l->doc->root, "`base_mode` is missing: the mode that commands run in");
 	p->base_mode = platform_mode(p, p->base_mode_name);
 	if (p->base_mode == NULL)
 		return unknown_mode(l, where(l, "base_mode"), "base_mode", p->base_mode_name);
@@ -164,8 +164,7 @@ check_sample(const struct lint *l, const struct platform_mode *mode, const char 
 	view_of_sample(sample, &view);
 	found = platform_mode_of(l->p, &view, NULL);
 	if (found == NULL)
-		return yamldoc_error(l->doc, node, l->err, "sample `%s` of mode `%s` does not match its own prompt",
-		    view.tail, mode->name);
+		return fail(l, node, "sample `%s` of mode `%s` does not match its own prompt", view.tail, mode->name);
 	for (size_t i = 0; i < l->p->modes_count; i++) {
 		const struct platform_mode *other = l->p->modes[i];
 
@@ -174,18 +173,17 @@ check_sample(const struct lint *l, const struct platform_mode *mode, const char 
 		if (found == other ||
 		    (pattern_matches(other->prompt, view.tail, view.size) &&
 			(other->context == NULL) == (mode->context == NULL) && other->context == NULL))
-			return yamldoc_error(l->doc, node, l->err,
+			return fail(l, node,
 			    "sample `%s` of mode `%s` also matches mode `%s`: make one of the expressions stricter",
 			    view.tail, mode->name, other->name);
 	}
 	if (view.context_count + 1 > (size_t)l->p->prompt_lines)
-		return yamldoc_error(l->doc, node, l->err, "sample of mode `%s` has %zu lines, `prompt_lines` is %d",
-		    mode->name, view.context_count + 1, l->p->prompt_lines);
+		return fail(l, node, "sample of mode `%s` has %zu lines, `prompt_lines` is %d", mode->name,
+		    view.context_count + 1, l->p->prompt_lines);
 	for (size_t i = 0; i < view.context_count; i++) {
 		if (!pattern_list_matches(&l->p->prompt_context, view.context[i], view.context_size[i]))
-			return yamldoc_error(l->doc, node, l->err,
-			    "sample of mode `%s`: its line `%.*s` does not match `prompt_context`", mode->name,
-			    (int)view.context_size[i], view.context[i]);
+			return fail(l, node, "sample of mode `%s`: its line `%.*s` does not match `prompt_context`",
+			    mode->name, (int)view.context_size[i], view.context[i]);
 	}
 	return 0;
 }
@@ -216,7 +214,7 @@ check_ordinary_text(const struct lint *l, const struct platform_mode *mode)
 			continue;
 		l->p->bare = true;
 		if (!may_be_bare(l->p))
-			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
+			return fail_mode(l, mode,
 			    "the prompt of mode `%s` also matches the ordinary line `%s`: make it stricter, say "
 			    "`prove: "
 			    "true`, or have `prepare` set one with {nonce}",
@@ -224,7 +222,7 @@ check_ordinary_text(const struct lint *l, const struct platform_mode *mode)
 	}
 	for (size_t i = 0; i < NP_COUNT(lines); i++) {
 		if (pattern_matches(mode->prompt, lines[i], strlen(lines[i])))
-			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
+			return fail_mode(l, mode,
 			    "the prompt of mode `%s` also matches the ordinary line `%s`: make it stricter", mode->name,
 			    lines[i]);
 	}
@@ -238,8 +236,8 @@ check_modes(const struct lint *l)
 		const struct platform_mode *mode = l->p->modes[i];
 
 		if (mode->samples.n == 0)
-			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
-			    "mode `%s` needs `samples`: prompts as the device shows them", mode->name);
+			return fail_mode(
+			    l, mode, "mode `%s` needs `samples`: prompts as the device shows them", mode->name);
 		for (size_t k = 0; k < mode->samples.n; k++) {
 			if (check_sample(l, mode, mode->samples.v[k]) < 0)
 				return -1;
@@ -308,13 +306,11 @@ static int
 refuse_pattern(const struct lint *l, const struct yamldoc_node *node, const char *key, const struct pattern *pattern)
 {
 	if (pattern != NULL && pattern_matches(pattern, "", 0) && !may_be_empty(key))
-		return yamldoc_error(l->doc, node, l->err,
-		    "`%s`: the expression `%s` also matches an empty line: say what must be there", key,
-		    pattern_text(pattern));
+		return fail(l, node, "`%s`: the expression `%s` also matches an empty line: say what must be there",
+		    key, pattern_text(pattern));
 	if (pattern == NULL || !is_costly(pattern))
 		return 0;
-	return yamldoc_error(l->doc, node, l->err,
-	    "`%s`: the expression `%s` takes too long on long lines: avoid nested repetitions", key,
+	return fail(l, node, "`%s`: the expression `%s` takes too long on long lines: avoid nested repetitions", key,
 	    pattern_text(pattern));
 }
 
@@ -389,19 +385,19 @@ check_cost(const struct lint *l, const struct schema_table *table, const void *b
 
 /* --- the rest --- */
 
-/* A secret may only be sent at a prompt that asks for something hidden. */
+/* Ways lead from a mode to another one. */
 static int
-check_secrets(const struct lint *l)
+check_ways(const struct lint *l)
 {
 	for (size_t i = 0; i < l->p->modes_count; i++) {
 		const struct platform_mode *mode = l->p->modes[i];
 
 		if (mode->enter != NULL && mode->parent == NULL)
-			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
-			    "mode `%s` has `enter` but no `parent`: from where is it entered?", mode->name);
+			return fail_mode(
+			    l, mode, "mode `%s` has `enter` but no `parent`: from where is it entered?", mode->name);
 		if (mode->leave != NULL && mode->parent == NULL)
-			return yamldoc_error(l->doc, where_mode(l, mode), l->err,
-			    "mode `%s` has `leave` but no `parent`: where does it lead?", mode->name);
+			return fail_mode(
+			    l, mode, "mode `%s` has `leave` but no `parent`: where does it lead?", mode->name);
 	}
 	return 0;
 }
@@ -434,21 +430,21 @@ check_config(const struct lint *l)
 	for (size_t i = 0; i < l->p->modes_count; i++)
 		any = any || l->p->modes[i]->config;
 	if (!any)
-		return yamldoc_error(l->doc, where(l, "config"), l->err,
-		    "`config` is given, but no mode says `config: true`: where may lines run?");
+		return fail_key(
+		    l, "config", "`config` is given, but no mode says `config: true`: where may lines run?");
 	if (c->candidate && (c->commit.count == 0 || c->abort.count == 0))
-		return yamldoc_error(l->doc, where(l, "config"), l->err, "a candidate needs both `commit` and `abort`");
+		return fail_key(l, "config", "a candidate needs both `commit` and `abort`");
 	if (c->enter.count > 0 && c->leave.count == 0)
-		return yamldoc_error(l->doc, where(l, "config"), l->err, "`enter` without `leave`");
+		return fail_key(l, "config", "`enter` without `leave`");
 	if (c->enter.count == 0 && !l->p->base_mode->config)
-		return yamldoc_error(l->doc, where(l, "config"), l->err,
+		return fail_key(l, "config",
 		    "no `enter`, and the base mode `%s` does not say `config: true`: where may lines run?",
 		    l->p->base_mode->name);
 	if (!c->candidate && c->commit.count + c->confirmed.count + c->check.count > 0)
-		return yamldoc_error(l->doc, where(l, "config"), l->err,
-		    "`commit`, `confirmed` and `check` are for a candidate: say `candidate: true`");
+		return fail_key(
+		    l, "config", "`commit`, `confirmed` and `check` are for a candidate: say `candidate: true`");
 	if (c->save_inside && c->save.count == 0)
-		return yamldoc_error(l->doc, where(l, "config"), l->err, "`save_inside` without `save`");
+		return fail_key(l, "config", "`save_inside` without `save`");
 	check_proof(l, "commit", &c->commit);
 	check_proof(l, "confirmed", &c->confirmed);
 	check_proof(l, "save", &c->save);
@@ -477,24 +473,20 @@ check_rest(const struct lint *l)
 	struct platform *p = l->p;
 
 	if (p->newline[0] == '\0' || strlen(p->newline) > 2)
-		return yamldoc_error(
-		    l->doc, where(l, "newline"), l->err, "`newline` must be \"\\n\", \"\\r\" or \"\\r\\n\"");
+		return fail_key(l, "newline", "`newline` must be \"\\n\", \"\\r\" or \"\\r\\n\"");
 	if (p->sentinel != NULL && strstr(p->sentinel, "{nonce}") == NULL)
-		return yamldoc_error(l->doc, where(l, "sentinel"), l->err, "`sentinel` must hold {nonce}");
+		return fail_key(l, "sentinel", "`sentinel` must hold {nonce}");
 	if (p->sentinel_says != NULL && !says_well(p))
-		return yamldoc_error(l->doc, where(l, "sentinel_says"), l->err,
+		return fail_key(l, "sentinel_says",
 		    "`sentinel_says` must hold {nonce} and end in {status}, and differ from what `sentinel` shows");
 	if (p->prove && p->sentinel == NULL)
-		return yamldoc_error(l->doc, where(l, "prove"), l->err, "`prove` needs a `sentinel`");
+		return fail_key(l, "prove", "`prove` needs a `sentinel`");
 	if (p->prompt_lines > 1 && p->prompt_context.count == 0)
-		return yamldoc_error(
-		    l->doc, where(l, "prompt_lines"), l->err, "`prompt_lines` above 1 needs `prompt_context`");
+		return fail_key(l, "prompt_lines", "`prompt_lines` above 1 needs `prompt_context`");
 	if (p->prompt_lines == 1 && p->prompt_context.count > 0)
-		return yamldoc_error(
-		    l->doc, where(l, "prompt_context"), l->err, "`prompt_context` needs `prompt_lines` above 1");
+		return fail_key(l, "prompt_context", "`prompt_context` needs `prompt_lines` above 1");
 	if (p->idle > 0 && p->keepalive_cli >= p->idle)
-		return yamldoc_error(l->doc, where(l, "keepalive_cli"), l->err,
-		    "`keepalive_cli` must be below `idle`, or the device closes first");
+		return fail_key(l, "keepalive_cli", "`keepalive_cli` must be below `idle`, or the device closes first");
 	if (p->errors.count == 0)
 		warn(l, l->doc->root, "no `errors`: rejected commands will look successful");
 	if (p->logout.count == 0)
@@ -511,7 +503,7 @@ platform_lint(struct platform *p, const struct yamldoc *doc, struct np_error *er
 {
 	struct lint l = {p, doc, err};
 
-	if (check_name(&l) < 0 || resolve_modes(&l) < 0 || check_secrets(&l) < 0 || check_modes(&l) < 0 ||
+	if (check_name(&l) < 0 || resolve_modes(&l) < 0 || check_ways(&l) < 0 || check_modes(&l) < 0 ||
 	    check_config(&l) < 0 || check_rest(&l) < 0 || check_cost(&l, &platform_table, p, NULL) < 0)
 		return -1;
 	return 0;

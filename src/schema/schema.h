@@ -69,15 +69,15 @@ struct schema_row {
 	size_t offset;
 	unsigned flags;
 	unsigned where;                  /* bits of the reader's: where it applies */
-	int group;                       /* SCHEMA_TEXT and _PATH: of those with the same one only one may be given */
+	int group;                       /* of those with the same one only one may be given */
 	double min, max;                 /* SCHEMA_INT, _SIZE, _SECONDS */
 	const struct schema_word *words; /* ends with a NULL word */
 	/* SCHEMA_TEXT, each of SCHEMA_TEXTS: further checks; sets err without naming the row */
-	int (*check)(const char *text, struct np_error *err);
+	int (*check)(const struct schema_row *row, const char *text, struct np_error *err);
 	size_t also; /* SCHEMA_LIST: the count; others: a bool that says that it was given (0: none) */
 	const struct schema_table *table;
 	const struct schema_kind *kind;
-	int detail; /* for the kind */
+	int detail; /* for the kind, or the check */
 };
 
 /* What is written so, and how its errors are worded. */
@@ -89,7 +89,8 @@ enum schema_dialect {
 
 struct schema_table {
 	enum schema_dialect dialect;
-	const char *place; /* "in a device entry", for messages; may be NULL */
+	const char *place;                        /* "in a device entry", for messages; may be NULL */
+	const struct schema_table *const *others; /* where an unknown key may belong; ends with NULL; or NULL */
 	const struct schema_row *rows;
 	size_t count;
 	/* Of what is a SCHEMA_BLOCK, _ONE or _LIST of others: */
@@ -108,10 +109,9 @@ struct schema_table {
 /* What is being read. */
 struct schema_reader {
 	const struct schema_table *table;
-	unsigned where;                           /* only rows that apply there; 0: all */
-	bool lenient;                             /* unknown keys are passed over */
-	const struct schema_table *const *others; /* where an unknown key may belong; ends with NULL; or NULL */
-	const struct yamldoc *doc;                /* names the place in errors; NULL: nothing does */
+	unsigned where;            /* only rows that apply there; 0: all */
+	bool lenient;              /* unknown keys are passed over */
+	const struct yamldoc *doc; /* names the place in errors; NULL: nothing does */
 	void (*note)(void *arg, const struct schema_row *row, int line); /* each that is given; or NULL */
 	void *arg;
 	struct np_error *err;
@@ -129,9 +129,10 @@ int schema_unknown_key(const struct schema_table *const *tables, const char *nam
 
 /* --- for kinds and for what follows reading --- */
 
-/* Sets err, with file and line of node where there are such; returns -1. */
-int schema_error(const struct schema_reader *r, const struct node *node, const char *fmt, ...) NP_PRINTF(3, 4);
-/* The same before the text that err has. */
+/* Sets err, with file and line of node where there are such; -1. */
+#define schema_error(r, node, ...)                                                                                     \
+	(error_set((r)->err, REASON_INVALID_PARAMS, __VA_ARGS__), schema_error_at((r), (node)))
+/* Puts them before the text that err has; returns -1. */
 int schema_error_at(const struct schema_reader *r, const struct node *node);
 /* "`row` must be EXPECTED, not KIND"; returns -1. */
 int schema_wrong_kind(
@@ -146,7 +147,10 @@ int schema_each(const struct schema_reader *r, const struct schema_row *row, con
 
 /* --- whole structs --- */
 
-/* After `*to = *from`: gives `to` texts of its own.  For tables of plain values, as schema_equal() is. */
+/*
+ * After `*to = *from`: gives `to` texts of its own.  This and schema_equal() are for tables of values, lists of texts
+ * and blocks of such.
+ */
 void schema_copy(const struct schema_table *table, void *to, const void *from);
 /* Equal in all rows without one of the flags in `but`. */
 bool schema_equal(const struct schema_table *table, const void *a, const void *b, unsigned but);
@@ -155,9 +159,6 @@ void schema_free(const struct schema_table *table, void *base);
 void schema_free_row(const struct schema_row *row, void *base);
 /* Forgets all of the row's group but itself. */
 void schema_alone(const struct schema_table *table, const struct schema_row *row, void *base);
-/* The second given row of a group, or NULL; *first: the first one. */
-const struct schema_row *schema_conflict(
-    const struct schema_table *table, const void *base, const struct schema_row **first);
 
 /* --- schema_show.c --- */
 

@@ -2,9 +2,7 @@
  * Reading a mapping into a struct by its table of rows, and saying what is wrong with it.  Not here: single values
  * (schema_set.c).
  */
-#include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -58,19 +56,6 @@ schema_error_at(const struct schema_reader *r, const struct node *node)
 }
 
 int
-schema_error(const struct schema_reader *r, const struct node *node, const char *fmt, ...)
-{
-	char text[sizeof(r->err->text)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	error_set(r->err, REASON_INVALID_PARAMS, "%s", text);
-	return schema_error_at(r, node);
-}
-
-int
 schema_wrong_kind(
     const struct schema_reader *r, const struct schema_row *row, const struct node *node, const char *expected)
 {
@@ -114,7 +99,7 @@ error_unknown(
 static int
 refuse_name(const struct schema_reader *r, const char *name)
 {
-	const struct schema_table *const *other = r->others;
+	const struct schema_table *const *other = r->table->others;
 
 	for (; other != NULL && *other != NULL; other++) {
 		if (schema_find(*other, 0, name) != NULL)
@@ -143,7 +128,7 @@ read_row(const struct schema_reader *r, const struct schema_row *row, const stru
 
 	if (row->type == SCHEMA_APART || (r->table->dialect != SCHEMA_DEFINITION && node_is_null(node)))
 		return 0;
-	if (settings && node_is_blank(node) && row->type != SCHEMA_TEXTS)
+	if (settings && node_is_blank(node) && row->type != SCHEMA_TEXTS && row->type != SCHEMA_BLOCK)
 		return schema_error(r, node, "`%s` is empty: give a value or leave the key out", row->name);
 	if (!(settings && node_is_blank(node)) && schema_set(r, row, node, base) < 0)
 		return -1;
@@ -152,15 +137,22 @@ read_row(const struct schema_reader *r, const struct schema_row *row, const stru
 	return 0;
 }
 
-/* Each once: in JSON a name may stand twice, and two readers may take either. */
+/* Each once: in JSON a name may stand twice, and two readers may take either.  And one of a group. */
 static int
 note_seen(const struct schema_reader *r, const struct schema_row *row, const struct node *node, uint64_t *seen)
 {
-	uint64_t bit = UINT64_C(1) << (row - r->table->rows);
+	for (size_t i = 0; i < r->table->count; i++) {
+		const struct schema_row *other = &r->table->rows[i];
 
-	if ((*seen & bit) != 0)
-		return schema_error(r, node, "`%s` is given twice", row->name);
-	*seen |= node_is_null(node) ? 0 : bit;
+		if ((*seen >> i & 1) == 0)
+			continue;
+		if (other == row)
+			return schema_error(r, node, "`%s` is given twice", row->name);
+		if (row->group != 0 && other->group == row->group && !node_is_null(node))
+			return schema_error(r, node, "give only one of `%s` and `%s`", other->name, row->name);
+	}
+	if (!node_is_null(node))
+		*seen |= UINT64_C(1) << (row - r->table->rows);
 	return 0;
 }
 

@@ -74,7 +74,7 @@ schema_check_text(const struct schema_reader *r, const struct schema_row *row, c
 		return schema_error(r, node, "`%s` is longer than %d bytes", row->name, DEFINITION_MAX);
 	if (r->table->dialect == SCHEMA_SETTINGS && check_setting(r, row, node) < 0)
 		return -1;
-	if (row->check != NULL && row->check(node->text, r->err) < 0) {
+	if (row->check != NULL && row->check(row, node->text, r->err) < 0) {
 		error_prefix(r->err, "`%s`", row->name);
 		return schema_error_at(r, node);
 	}
@@ -217,7 +217,7 @@ set_number(const struct schema_reader *r, const struct schema_row *row, const st
 static int
 error_word(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
 {
-	char expected[128] = "one of", shown[64];
+	char expected[128] = "one of";
 	const char *names[16], *nearest;
 	size_t used = strlen(expected), count = 0;
 
@@ -229,9 +229,8 @@ error_word(const struct schema_reader *r, const struct schema_row *row, const st
 	if (r->table->dialect != SCHEMA_DEFINITION)
 		return error_value(r, row, node, expected);
 	nearest = text_nearest(node->text, names, count);
-	return schema_error(r, node, "`%s` cannot be `%s`%s%s%s", row->name,
-	    text_vis_into(shown, sizeof(shown), node->text), nearest != NULL ? ": did you mean `" : "",
-	    nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
+	return schema_error(r, node, "`%s` cannot be `%s`%s%s%s", row->name, TEXT_SHOWN(node->text),
+	    nearest != NULL ? ": did you mean `" : "", nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
 }
 
 static int
@@ -320,6 +319,8 @@ set_struct(const struct schema_reader *r, const struct schema_row *row, const st
 {
 	void **one = member(row, base);
 
+	if (node->style == NODE_OPTION)
+		return schema_error(r, node, "`%s` cannot be set this way", row->name);
 	if (row->type == SCHEMA_BLOCK)
 		return read_struct(r, row, node, one);
 	schema_free_row(row, base);
@@ -331,71 +332,48 @@ set_struct(const struct schema_reader *r, const struct schema_row *row, const st
 	return read_struct(r, row, node, *one);
 }
 
-/* What stands where a scalar is wanted. */
 static int
-refuse_collection(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
+set_kind(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
-	static const char *const expected[] = {[SCHEMA_TEXT] = "text",
-	    [SCHEMA_HIDDEN] = "text",
-	    [SCHEMA_PATH] = "text",
-	    [SCHEMA_BOOL] = "true or false",
-	    [SCHEMA_INT] = "a whole number",
-	    [SCHEMA_SIZE] = "a whole number",
-	    [SCHEMA_SECONDS] = "a number of seconds",
-	    [SCHEMA_WORD] = "text"};
-	bool definition = r->table->dialect == SCHEMA_DEFINITION;
-
-	return schema_wrong_kind(r, row, node, definition ? expected[row->type] : "a single value");
+	return row->kind->read(r, row, node, base);
 }
 
-static int
-set_scalar(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
-{
-	if (node->kind != YAMLDOC_SCALAR || node_is_null(node))
-		return refuse_collection(r, row, node);
-	switch (row->type) {
-	case SCHEMA_TEXT:
-		return set_text(r, row, node, base);
-	case SCHEMA_HIDDEN:
-		return set_hidden(r, row, node, base);
-	case SCHEMA_PATH:
-		return set_path(r, row, node, base);
-	case SCHEMA_BOOL:
-	case SCHEMA_TRISTATE:
-		return set_bool(r, row, node, base);
-	case SCHEMA_INT:
-	case SCHEMA_SIZE:
-	case SCHEMA_SECONDS:
-		return set_number(r, row, node, base);
-	case SCHEMA_WORD:
-		return set_word(r, row, node, base);
-	case SCHEMA_TEXTS:
-	case SCHEMA_BLOCK:
-	case SCHEMA_ONE:
-	case SCHEMA_LIST:
-	case SCHEMA_KIND:
-	case SCHEMA_APART:
-		break;
-	}
-	return schema_error(r, node, "`%s` cannot be set this way", row->name);
-}
-
-static bool
-holds_struct(const struct schema_row *row)
-{
-	return row->type == SCHEMA_BLOCK || row->type == SCHEMA_ONE || row->type == SCHEMA_LIST;
-}
+/* expected: what it must be, where it is no list and no mapping. */
+static const struct {
+	int (*set)(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base);
+	const char *expected;
+} types[] = {
+    [SCHEMA_TEXT] = {set_text, "text"},
+    [SCHEMA_HIDDEN] = {set_hidden, "text"},
+    [SCHEMA_PATH] = {set_path, "text"},
+    [SCHEMA_BOOL] = {set_bool, "true or false"},
+    [SCHEMA_TRISTATE] = {set_bool, "true or false"},
+    [SCHEMA_INT] = {set_number, "a whole number"},
+    [SCHEMA_SIZE] = {set_number, "a whole number"},
+    [SCHEMA_SECONDS] = {set_number, "a number of seconds"},
+    [SCHEMA_WORD] = {set_word, "text"},
+    [SCHEMA_TEXTS] = {set_texts, NULL},
+    [SCHEMA_BLOCK] = {set_struct, NULL},
+    [SCHEMA_ONE] = {set_struct, NULL},
+    [SCHEMA_LIST] = {set_struct, NULL},
+    [SCHEMA_KIND] = {set_kind, NULL},
+    [SCHEMA_APART] = {NULL, NULL},
+};
 
 int
 schema_set(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
+	const char *expected = types[row->type].expected;
 	bool has_given = row->also != 0 && row->type != SCHEMA_LIST && row->type != SCHEMA_KIND;
-	int result = row->type == SCHEMA_TEXTS  ? set_texts(r, row, node, base)
-		     : holds_struct(row)        ? set_struct(r, row, node, base)
-		     : row->type == SCHEMA_KIND ? row->kind->read(r, row, node, base)
-						: set_scalar(r, row, node, base);
 
-	if (result == 0 && has_given)
+	if (types[row->type].set == NULL)
+		return schema_error(r, node, "`%s` cannot be set this way", row->name);
+	if (expected != NULL && (node->kind != YAMLDOC_SCALAR || node_is_null(node)))
+		return schema_wrong_kind(
+		    r, row, node, r->table->dialect == SCHEMA_DEFINITION ? expected : "a single value");
+	if (types[row->type].set(r, row, node, base) < 0)
+		return -1;
+	if (has_given)
 		*(bool *)((char *)base + row->also) = true;
-	return result;
+	return 0;
 }

@@ -47,6 +47,8 @@ schema_copy(const struct schema_table *table, void *to, const void *from)
 
 			*copy = (struct strings){0};
 			strings_add_all(copy, at(from, row->offset));
+		} else if (row->type == SCHEMA_BLOCK) {
+			schema_copy(row->table, (char *)to + row->offset, at(from, row->offset));
 		}
 	}
 }
@@ -131,23 +133,6 @@ schema_alone(const struct schema_table *table, const struct schema_row *row, voi
 	}
 }
 
-const struct schema_row *
-schema_conflict(const struct schema_table *table, const void *base, const struct schema_row **first)
-{
-	for (size_t i = 0; i < table->count; i++) {
-		const struct schema_row *row = &table->rows[i];
-
-		if (row->group == 0 || *(void *const *)at(base, row->offset) == NULL)
-			continue;
-		for (size_t k = 0; k < i; k++) {
-			*first = &table->rows[k];
-			if ((*first)->group == row->group && *(void *const *)at(base, (*first)->offset) != NULL)
-				return row;
-		}
-	}
-	return NULL;
-}
-
 static bool
 equal_text(const char *a, const char *b)
 {
@@ -157,34 +142,24 @@ equal_text(const char *a, const char *b)
 static bool
 equal_row(const struct schema_row *row, const void *a, const void *b)
 {
+	static const size_t sizes[] = {[SCHEMA_BOOL] = sizeof(bool),
+	    [SCHEMA_TRISTATE] = sizeof(int),
+	    [SCHEMA_INT] = sizeof(int),
+	    [SCHEMA_WORD] = sizeof(int),
+	    [SCHEMA_SIZE] = sizeof(uint64_t),
+	    [SCHEMA_SECONDS] = sizeof(double),
+	    [SCHEMA_APART] = 0};
 	const void *x = at(a, row->offset), *y = at(b, row->offset);
 
-	switch (row->type) {
-	case SCHEMA_TEXT:
-	case SCHEMA_PATH:
+	if (holds_text(row))
 		return equal_text(*(char *const *)x, *(char *const *)y);
-	case SCHEMA_HIDDEN:
+	if (row->type == SCHEMA_HIDDEN)
 		return equal_text(secret_text(*(struct secret *const *)x), secret_text(*(struct secret *const *)y));
-	case SCHEMA_BOOL:
-		return *(const bool *)x == *(const bool *)y;
-	case SCHEMA_TRISTATE:
-	case SCHEMA_INT:
-	case SCHEMA_WORD:
-		return *(const int *)x == *(const int *)y;
-	case SCHEMA_SIZE:
-		return *(const uint64_t *)x == *(const uint64_t *)y;
-	case SCHEMA_SECONDS:
-		return !(*(const double *)x < *(const double *)y) && !(*(const double *)x > *(const double *)y);
-	case SCHEMA_TEXTS:
+	if (row->type == SCHEMA_TEXTS)
 		return strings_equal(x, y);
-	case SCHEMA_BLOCK:
-	case SCHEMA_ONE:
-	case SCHEMA_LIST:
-	case SCHEMA_KIND:
-	case SCHEMA_APART:
-		break;
-	}
-	return true;
+	if (row->type == SCHEMA_BLOCK)
+		return schema_equal(row->table, x, y, 0);
+	return memcmp(x, y, sizes[row->type]) == 0;
 }
 
 bool

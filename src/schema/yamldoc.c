@@ -6,7 +6,6 @@
  */
 #include "schema/yamldoc.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,38 +51,18 @@ yamldoc_destroy(struct yamldoc *doc)
 	free(doc);
 }
 
-static int NP_PRINTF(4, 5)
-    error_at_line(const struct yamldoc *doc, int line, struct np_error *err, const char *fmt, ...)
+static int
+error_at_line(const struct yamldoc *doc, int line, struct np_error *err)
 {
-	char text[sizeof(err->text)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (doc->lines)
-		return error_set(err, REASON_INVALID_PARAMS, "%s:%d: %s", doc->name, line, text);
-	return error_set(err, REASON_INVALID_PARAMS, "%s: %s", doc->name, text);
-}
-
-int
-yamldoc_error(const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err, const char *fmt, ...)
-{
-	char text[sizeof(err->text)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return error_at_line(doc, node != NULL ? node->line : 1, err, "%s", text);
+		return error_prefix(err, "%s:%d", doc->name, line);
+	return error_prefix(err, "%s", doc->name);
 }
 
 int
 yamldoc_error_at(const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err)
 {
-	if (doc->lines)
-		return error_prefix(err, "%s:%d", doc->name, node != NULL ? node->line : 1);
-	return error_prefix(err, "%s", doc->name);
+	return error_at_line(doc, node != NULL ? node->line : 1, err);
 }
 
 /* --- scanning --- */
@@ -133,8 +112,9 @@ builder_problem(struct builder *b)
 		line = line_of_offset(b, p->problem_offset);
 	else if (p->context != NULL && p->context_mark.line != p->problem_mark.line)
 		snprintf(context, sizeof(context), " %s that begins in line %zu", p->context, p->context_mark.line + 1);
-	return error_at_line(
-	    b->doc, line, b->err, "%s%s%s", problem, b->doc->lines ? context : "", problem_hint(problem));
+	error_set(
+	    b->err, REASON_INVALID_PARAMS, "%s%s%s", problem, b->doc->lines ? context : "", problem_hint(problem));
+	return error_at_line(b->doc, line, b->err);
 }
 
 static void
@@ -163,21 +143,19 @@ builder_line(const struct builder *b)
 
 /* --- building --- */
 
+/* Sets the error, with the line of the present event; -1. */
+#define fail(b, ...)                                                                                                   \
+	(error_set((b)->err, REASON_INVALID_PARAMS, __VA_ARGS__), error_at_line((b)->doc, builder_line(b), (b)->err))
+
 static int
 event_refuse_extras(struct builder *b, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
-	char shown[64];
-
-	if (anchor != NULL) {
-		text_vis_into(shown, sizeof(shown), (const char *)anchor);
-		return error_at_line(b->doc, builder_line(b), b->err,
-		    "YAML anchors (`&%s`) are not supported: if text is meant, put it in quotes", shown);
-	}
-	if (tag != NULL) {
-		text_vis_into(shown, sizeof(shown), (const char *)tag);
-		return error_at_line(b->doc, builder_line(b), b->err,
-		    "YAML tags (`%s`) are not supported: if text is meant, put it in quotes", shown);
-	}
+	if (anchor != NULL)
+		return fail(b, "YAML anchors (`&%s`) are not supported: if text is meant, put it in quotes",
+		    TEXT_SHOWN((const char *)anchor));
+	if (tag != NULL)
+		return fail(b, "YAML tags (`%s`) are not supported: if text is meant, put it in quotes",
+		    TEXT_SHOWN((const char *)tag));
 	return 0;
 }
 
@@ -187,7 +165,7 @@ node_create(struct builder *b, enum yamldoc_kind kind)
 	struct yamldoc_node *node;
 
 	if (b->nodes_left == 0) {
-		error_at_line(b->doc, builder_line(b), b->err, "too many values");
+		fail(b, "too many values");
 		return NULL;
 	}
 	b->nodes_left--;
@@ -207,7 +185,7 @@ build_scalar(struct builder *b)
 	if (event_refuse_extras(b, b->event.data.scalar.anchor, b->event.data.scalar.tag) < 0)
 		return NULL;
 	if (memchr(value, '\0', length) != NULL) {
-		error_at_line(b->doc, builder_line(b), b->err, "a NUL byte in text");
+		fail(b, "a NUL byte in text");
 		return NULL;
 	}
 	node = node_create(b, YAMLDOC_SCALAR);
@@ -253,7 +231,7 @@ build_pair(struct builder *b, struct yamldoc_node *node, int depth)
 	struct yamldoc_node *key, *value;
 
 	if (b->event.type != YAML_SCALAR_EVENT)
-		return error_at_line(b->doc, builder_line(b), b->err, "a key must be text, not %s",
+		return fail(b, "a key must be text, not %s",
 		    b->event.type == YAML_ALIAS_EVENT ? "an alias" : "a list or a mapping");
 	key = build_scalar(b);
 	if (key == NULL)
@@ -291,11 +269,14 @@ refuse_duplicates(struct builder *b, const struct yamldoc_node *node)
 	for (size_t i = 1; i < node->count && r == 0; i++) {
 		if (strcmp(sorted[i - 1]->text, sorted[i]->text) != 0)
 			continue;
-		r = b->doc->lines ? error_at_line(b->doc, sorted[i]->line, b->err,
-					"key `%s` appears a second time (first in line %d): remove one",
-					TEXT_SHOWN(sorted[i]->text), sorted[i - 1]->line)
-				  : error_at_line(b->doc, 0, b->err, "key `%s` appears twice: remove one",
-					TEXT_SHOWN(sorted[i]->text));
+		if (b->doc->lines)
+			error_set(b->err, REASON_INVALID_PARAMS,
+			    "key `%s` appears a second time (first in line %d): remove one",
+			    TEXT_SHOWN(sorted[i]->text), sorted[i - 1]->line);
+		else
+			error_set(b->err, REASON_INVALID_PARAMS, "key `%s` appears twice: remove one",
+			    TEXT_SHOWN(sorted[i]->text));
+		r = yamldoc_error_at(b->doc, sorted[i], b->err);
 	}
 	free(sorted);
 	return r;
@@ -321,7 +302,7 @@ build_collection(struct builder *b, enum yamldoc_kind kind, int depth)
 	int r;
 
 	if (depth >= YAMLDOC_DEPTH_MAX) {
-		error_at_line(b->doc, builder_line(b), b->err, "nested deeper than %d levels", YAMLDOC_DEPTH_MAX);
+		fail(b, "nested deeper than %d levels", YAMLDOC_DEPTH_MAX);
 		return NULL;
 	}
 	node = node_create(b, kind);
@@ -351,8 +332,7 @@ build_node(struct builder *b, int depth)
 			return NULL;
 		return build_collection(b, YAMLDOC_MAPPING, depth);
 	case YAML_ALIAS_EVENT:
-		error_at_line(b->doc, builder_line(b), b->err,
-		    "YAML aliases (`*%s`) are not supported: if text is meant, put it in quotes",
+		fail(b, "YAML aliases (`*%s`) are not supported: if text is meant, put it in quotes",
 		    TEXT_SHOWN((const char *)b->event.data.alias.anchor));
 		return NULL;
 	case YAML_NO_EVENT:
@@ -364,7 +344,7 @@ build_node(struct builder *b, int depth)
 	case YAML_MAPPING_END_EVENT:
 		break;
 	}
-	error_at_line(b->doc, builder_line(b), b->err, "not valid YAML");
+	fail(b, "not valid YAML");
 	return NULL;
 }
 
@@ -384,7 +364,7 @@ build_stream(struct builder *b, struct yamldoc *doc)
 	if (builder_next(b) < 0 || builder_next(b) < 0)
 		return -1;
 	if (b->event.type != YAML_STREAM_END_EVENT)
-		return error_at_line(doc, builder_line(b), b->err, "a second document: put everything into one");
+		return fail(b, "a second document: put everything into one");
 	return 0;
 }
 

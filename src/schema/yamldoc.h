@@ -44,9 +44,9 @@ struct yamldoc *yamldoc_parse(
     const char *text, size_t size, const char *name, bool lines, size_t max_nodes, struct np_error *err) NP_MUST_CHECK;
 void yamldoc_destroy(struct yamldoc *doc);
 
-/* Sets "NAME:LINE: text" (or "NAME: text") and returns -1. */
-int yamldoc_error(const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err, const char *fmt,
-    ...) NP_PRINTF(4, 5);
+/* Sets "NAME:LINE: text" (or "NAME: text"); -1. */
+#define yamldoc_error(doc, node, err, ...)                                                                             \
+	(error_set((err), REASON_INVALID_PARAMS, __VA_ARGS__), yamldoc_error_at((doc), (node), (err)))
 /* Puts "NAME:LINE: " before the error's text and returns -1. */
 int yamldoc_error_at(const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err);
 

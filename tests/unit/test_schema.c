@@ -179,17 +179,14 @@ test_a_secret_is_told_of_and_not_told(void **state)
 {
 	struct thing thing = {.tristate = -1, .seconds = -1};
 	struct np_error err;
-	const struct schema_row *first, *second;
 	(void)state;
 
 	assert_int_equal(read_yaml(&thing_table, "secret: hunter2\n", &thing, &err), 0);
 	expect_shown(&thing_table, &thing, "{\"secret\":true,\"flag\":false}");
-	assert_null(schema_conflict(&thing_table, &thing, &first));
-	assert_int_equal(read_yaml(&thing_table, "text: x\n", &thing, &err), 0);
-	second = schema_conflict(&thing_table, &thing, &first);
-	assert_string_equal(first->name, "text");
-	assert_string_equal(second->name, "secret");
-	schema_alone(&thing_table, first, &thing);
+	assert_int_equal(read_yaml(&thing_table, "secret: x\ntext: ~\n", &thing, &err), 0);
+	assert_int_equal(read_yaml(&thing_table, "secret: x\ntext: y\n", &thing, &err), -1);
+	assert_string_equal(err.text, "f:2: give only one of `secret` and `text`");
+	schema_alone(&thing_table, schema_find(&thing_table, LEFT, "text"), &thing);
 	assert_null(thing.secret);
 	assert_int_equal(read_json("{\"secret\": 4711}", LEFT, &thing, &err), -1);
 	assert_null(strstr(err.text, "4711"));
