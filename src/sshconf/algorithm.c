@@ -10,103 +10,52 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-/* Where a name goes in a list that nobody has put in order by hand. */
-enum rank {
-	RANK_NORMAL,
-	RANK_GEX,     /* the server may choose a large group */
-	RANK_GROUP16, /* 17 ms on the loop at every rekey */
-	RANK_GROUP18, /* 117 ms */
-	RANK_LEGACY   /* offered only when asked for */
-};
+/*
+ * The names of each kind.  First those that stay in the order that somebody has put them in, then costly ones: the
+ * server may choose a large group, a rekey takes 17 ms on the loop with group 16 and 117 ms with group 18.  Then legacy
+ * ones, which are offered only when asked for.
+ */
+static const char *const kex_names[] = {"curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group14-sha256", "diffie-hellman-group-exchange-sha256",
+    "diffie-hellman-group16-sha512", "diffie-hellman-group18-sha512", "diffie-hellman-group14-sha1",
+    "diffie-hellman-group-exchange-sha1", "diffie-hellman-group1-sha1"};
 
-struct algorithm {
-	const char *name;
-	enum rank rank;
-};
+static const char *const host_key_names[] = {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512",
+    "rsa-sha2-256", "ssh-rsa"};
 
-static const struct algorithm kex_table[] = {
-    {"curve25519-sha256", RANK_NORMAL},
-    {"curve25519-sha256@libssh.org", RANK_NORMAL},
-    {"ecdh-sha2-nistp256", RANK_NORMAL},
-    {"ecdh-sha2-nistp384", RANK_NORMAL},
-    {"ecdh-sha2-nistp521", RANK_NORMAL},
-    {"diffie-hellman-group14-sha256", RANK_NORMAL},
-    {"diffie-hellman-group-exchange-sha256", RANK_GEX},
-    {"diffie-hellman-group16-sha512", RANK_GROUP16},
-    {"diffie-hellman-group18-sha512", RANK_GROUP18},
-    {"diffie-hellman-group14-sha1", RANK_LEGACY},
-    {"diffie-hellman-group-exchange-sha1", RANK_LEGACY},
-    {"diffie-hellman-group1-sha1", RANK_LEGACY},
-};
+static const char *const cipher_names[] = {"aes128-gcm@openssh.com", "aes256-gcm@openssh.com",
+    "chacha20-poly1305@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr", "aes256-cbc", "aes192-cbc", "aes128-cbc",
+    "3des-cbc"};
 
-static const struct algorithm host_key_table[] = {
-    {"ssh-ed25519", RANK_NORMAL},
-    {"ecdsa-sha2-nistp256", RANK_NORMAL},
-    {"ecdsa-sha2-nistp384", RANK_NORMAL},
-    {"ecdsa-sha2-nistp521", RANK_NORMAL},
-    {"sk-ssh-ed25519@openssh.com", RANK_NORMAL},
-    {"sk-ecdsa-sha2-nistp256@openssh.com", RANK_NORMAL},
-    {"rsa-sha2-512", RANK_NORMAL},
-    {"rsa-sha2-256", RANK_NORMAL},
-    {"ssh-rsa", RANK_LEGACY},
-};
+static const char *const mac_names[] = {"hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256", "hmac-sha2-512", "hmac-sha1-etm@openssh.com", "hmac-sha1"};
 
-static const struct algorithm cipher_table[] = {
-    {"aes128-gcm@openssh.com", RANK_NORMAL},
-    {"aes256-gcm@openssh.com", RANK_NORMAL},
-    {"chacha20-poly1305@openssh.com", RANK_NORMAL},
-    {"aes128-ctr", RANK_NORMAL},
-    {"aes192-ctr", RANK_NORMAL},
-    {"aes256-ctr", RANK_NORMAL},
-    {"aes256-cbc", RANK_LEGACY},
-    {"aes192-cbc", RANK_LEGACY},
-    {"aes128-cbc", RANK_LEGACY},
-    {"3des-cbc", RANK_LEGACY},
-};
+static const char *const pubkey_names[] = {"ssh-ed25519-cert-v01@openssh.com",
+    "ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+    "ecdsa-sha2-nistp521-cert-v01@openssh.com", "sk-ssh-ed25519-cert-v01@openssh.com",
+    "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", "rsa-sha2-512-cert-v01@openssh.com",
+    "rsa-sha2-256-cert-v01@openssh.com", "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", "rsa-sha2-512",
+    "rsa-sha2-256", "ssh-rsa-cert-v01@openssh.com", "ssh-rsa"};
 
-static const struct algorithm mac_table[] = {
-    {"hmac-sha2-256-etm@openssh.com", RANK_NORMAL},
-    {"hmac-sha2-512-etm@openssh.com", RANK_NORMAL},
-    {"hmac-sha2-256", RANK_NORMAL},
-    {"hmac-sha2-512", RANK_NORMAL},
-    {"hmac-sha1-etm@openssh.com", RANK_LEGACY},
-    {"hmac-sha1", RANK_LEGACY},
-};
+#define ALGORITHM_MAX 32 /* names of the longest list, with room */
 
-static const struct algorithm pubkey_table[] = {
-    {"ssh-ed25519-cert-v01@openssh.com", RANK_NORMAL},
-    {"ecdsa-sha2-nistp256-cert-v01@openssh.com", RANK_NORMAL},
-    {"ecdsa-sha2-nistp384-cert-v01@openssh.com", RANK_NORMAL},
-    {"ecdsa-sha2-nistp521-cert-v01@openssh.com", RANK_NORMAL},
-    {"sk-ssh-ed25519-cert-v01@openssh.com", RANK_NORMAL},
-    {"sk-ecdsa-sha2-nistp256-cert-v01@openssh.com", RANK_NORMAL},
-    {"rsa-sha2-512-cert-v01@openssh.com", RANK_NORMAL},
-    {"rsa-sha2-256-cert-v01@openssh.com", RANK_NORMAL},
-    {"ssh-ed25519", RANK_NORMAL},
-    {"ecdsa-sha2-nistp256", RANK_NORMAL},
-    {"ecdsa-sha2-nistp384", RANK_NORMAL},
-    {"ecdsa-sha2-nistp521", RANK_NORMAL},
-    {"sk-ssh-ed25519@openssh.com", RANK_NORMAL},
-    {"sk-ecdsa-sha2-nistp256@openssh.com", RANK_NORMAL},
-    {"rsa-sha2-512", RANK_NORMAL},
-    {"rsa-sha2-256", RANK_NORMAL},
-    {"ssh-rsa-cert-v01@openssh.com", RANK_LEGACY},
-    {"ssh-rsa", RANK_LEGACY},
-};
-
-#define ALGORITHM_MAX 32 /* names in the longest table, with room */
-
-static const struct algorithm_table {
-	const char *key;
-	const char *ssh_keyword;
-	const struct algorithm *names;
+static const struct algorithms {
+	const char *key, *ssh_keyword;
+	const char *const *names;
 	size_t count;
+	const char *costly, *legacy; /* the first of each */
 } tables[] = {
-    [ALGORITHM_KEX] = {"kex", "KexAlgorithms", kex_table, NP_COUNT(kex_table)},
-    [ALGORITHM_HOST_KEY] = {"host_key_algorithms", "HostKeyAlgorithms", host_key_table, NP_COUNT(host_key_table)},
-    [ALGORITHM_CIPHER] = {"ciphers", "Ciphers", cipher_table, NP_COUNT(cipher_table)},
-    [ALGORITHM_MAC] = {"macs", "MACs", mac_table, NP_COUNT(mac_table)},
-    [ALGORITHM_PUBKEY] = {"pubkey_algorithms", "PubkeyAcceptedAlgorithms", pubkey_table, NP_COUNT(pubkey_table)},
+    [ALGORITHM_KEX] = {"kex", "KexAlgorithms", kex_names, NP_COUNT(kex_names), "diffie-hellman-group-exchange-sha256",
+	"diffie-hellman-group14-sha1"},
+    [ALGORITHM_HOST_KEY] = {"host_key_algorithms", "HostKeyAlgorithms", host_key_names, NP_COUNT(host_key_names),
+	"ssh-rsa", "ssh-rsa"},
+    [ALGORITHM_CIPHER] = {"ciphers", "Ciphers", cipher_names, NP_COUNT(cipher_names), "aes256-cbc", "aes256-cbc"},
+    [ALGORITHM_MAC] = {"macs", "MACs", mac_names, NP_COUNT(mac_names), "hmac-sha1-etm@openssh.com",
+	"hmac-sha1-etm@openssh.com"},
+    [ALGORITHM_PUBKEY] = {"pubkey_algorithms", "PubkeyAcceptedAlgorithms", pubkey_names, NP_COUNT(pubkey_names),
+	"ssh-rsa-cert-v01@openssh.com", "ssh-rsa-cert-v01@openssh.com"},
 };
 
 /* ssh's compiled-in ciphers, by version: who has these has not chosen. */
@@ -117,9 +66,10 @@ static const char *const openssh_default_ciphers[] = {
     "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr",
 };
 
-/* Names chosen so far: pointers into a table, each once. */
+/* Names chosen so far, by their place in the table, each once. */
 struct chosen {
-	const struct algorithm *v[ALGORITHM_MAX];
+	const struct algorithms *table;
+	size_t v[ALGORITHM_MAX];
 	size_t n;
 };
 
@@ -129,25 +79,25 @@ algorithm_kind_key(enum algorithm_kind kind)
 	return tables[kind].key;
 }
 
-static const struct algorithm *
-table_find(const struct algorithm_table *table, const char *name, size_t length)
+/* Where the name stands in the table; the number of all: nowhere. */
+static size_t
+place_of(const struct algorithms *table, const char *name)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		if (strncmp(table->names[i].name, name, length) == 0 && table->names[i].name[length] == '\0')
-			return &table->names[i];
-	}
-	return NULL;
+	size_t i = 0;
+
+	while (i < table->count && strcmp(table->names[i], name) != 0)
+		i++;
+	return i;
 }
 
 static void
-chosen_add(struct chosen *c, const struct algorithm *a)
+chosen_add(struct chosen *c, size_t name)
 {
 	for (size_t i = 0; i < c->n; i++) {
-		if (c->v[i] == a)
+		if (c->v[i] == name)
 			return;
 	}
-	if (c->n < ALGORITHM_MAX)
-		c->v[c->n++] = a;
+	c->v[c->n++] = name;
 }
 
 static char *
@@ -158,60 +108,64 @@ chosen_join(const struct chosen *c)
 
 	text[0] = '\0';
 	for (size_t i = 0; i < c->n && used < sizeof(text); i++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i > 0 ? "," : "", c->v[i]->name);
+		used += (size_t)snprintf(
+		    text + used, sizeof(text) - used, "%s%s", i > 0 ? "," : "", c->table->names[c->v[i]]);
 	return xstrdup(text);
 }
 
 /* Adds the known names of a comma separated list; the others go to unknown when that is not NULL. */
 static void
-chosen_add_list(struct chosen *c, const struct algorithm_table *table, const char *list, struct strings *unknown)
+chosen_add_list(struct chosen *c, const char *list, struct strings *unknown)
 {
-	for (const char *p = list; *p != '\0';) {
-		size_t length = strcspn(p, ",");
-		const struct algorithm *a = table_find(table, p, length);
+	char *copy = xstrdup(list), *rest = copy;
 
-		if (a != NULL) {
-			chosen_add(c, a);
-		} else if (unknown != NULL && length > 0) {
-			strings_take(unknown, xstrndup(p, length));
-		}
-		p += length;
-		p += *p == ',';
+	for (char *name; (name = strsep(&rest, ",")) != NULL;) {
+		size_t i = place_of(c->table, name);
+
+		if (i < c->table->count)
+			chosen_add(c, i);
+		else if (unknown != NULL && name[0] != '\0')
+			strings_add(unknown, name);
 	}
+	free(copy);
 }
 
+/* Those that are legacy, or those that are not. */
 static void
-chosen_add_all(struct chosen *c, const struct algorithm_table *table, bool legacy)
+chosen_add_all(struct chosen *c, bool legacy)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		if ((table->names[i].rank == RANK_LEGACY) == legacy)
-			chosen_add(c, &table->names[i]);
-	}
+	size_t middle = place_of(c->table, c->table->legacy);
+
+	for (size_t i = legacy ? middle : 0; i < (legacy ? c->table->count : middle); i++)
+		chosen_add(c, i);
 }
 
-/* Puts the names in order of rank, otherwise as they are. */
+/* Puts costly names and legacy ones behind the others, which stay as they are. */
 static void
 chosen_sort(struct chosen *c)
 {
-	struct chosen sorted = {.n = 0};
+	size_t costly = place_of(c->table, c->table->costly), legacy = place_of(c->table, c->table->legacy);
+	struct chosen sorted = {.table = c->table};
 
-	for (enum rank rank = RANK_NORMAL; rank <= RANK_LEGACY; rank++) {
+	for (size_t rank = 0; rank <= legacy; rank++) {
 		for (size_t i = 0; i < c->n; i++) {
-			if (c->v[i]->rank == rank)
-				sorted.v[sorted.n++] = c->v[i];
+			size_t name = c->v[i];
+
+			if (rank == (name < costly ? 0 : name < legacy ? name : legacy))
+				sorted.v[sorted.n++] = name;
 		}
 	}
 	*c = sorted;
 }
 
 static int
-error_none_left(const struct algorithm_table *table, struct np_error *err)
+error_none_left(const struct algorithms *table, struct np_error *err)
 {
-	struct chosen all = {.n = 0};
+	struct chosen all = {.table = table};
 	char *supported;
 
-	chosen_add_all(&all, table, false);
-	chosen_add_all(&all, table, true);
+	chosen_add_all(&all, false);
+	chosen_add_all(&all, true);
 	supported = chosen_join(&all);
 	error_set(err, REASON_INVALID_PARAMS, "no name in it is supported; supported: %s", supported);
 	free(supported);
@@ -219,18 +173,14 @@ error_none_left(const struct algorithm_table *table, struct np_error *err)
 }
 
 static int
-error_unknown_name(const struct algorithm_table *table, const char *name, struct np_error *err)
+error_unknown_name(const struct algorithms *table, const char *name, struct np_error *err)
 {
-	const char *names[ALGORITHM_MAX];
-	const char *nearest;
+	const char *nearest = text_nearest(name, table->names, table->count);
 
-	for (size_t i = 0; i < table->count; i++)
-		names[i] = table->names[i].name;
-	nearest = text_nearest(name, names, table->count);
-	if (nearest != NULL)
-		return error_set(
-		    err, REASON_INVALID_PARAMS, "`%s` is not supported; did you mean `%s`?", TEXT_SHOWN(name), nearest);
-	return error_none_left(table, err);
+	if (nearest == NULL)
+		return error_none_left(table, err);
+	return error_set(
+	    err, REASON_INVALID_PARAMS, "`%s` is not supported; did you mean `%s`?", TEXT_SHOWN(name), nearest);
 }
 
 /* Names of RFC 4251 section 6: printable, no comma; here without anything odd. */
@@ -253,17 +203,16 @@ check_syntax(const char *list, struct np_error *err)
 int
 algorithm_check(enum algorithm_kind kind, const char *wanted, struct np_error *err)
 {
-	const struct algorithm_table *table = &tables[kind];
 	const char *list = wanted[0] == '+' ? wanted + 1 : wanted;
-	struct chosen chosen = {.n = 0};
+	struct chosen chosen = {.table = &tables[kind]};
 	struct strings unknown = {0};
 	int r = 0;
 
 	if (check_syntax(list, err) < 0)
 		return -1;
-	chosen_add_list(&chosen, table, list, &unknown);
+	chosen_add_list(&chosen, list, &unknown);
 	if (unknown.n > 0 && (list != wanted || chosen.n == 0))
-		r = error_unknown_name(table, unknown.v[0], err);
+		r = error_unknown_name(chosen.table, unknown.v[0], err);
 	strings_finish(&unknown);
 	return r;
 }
@@ -280,48 +229,44 @@ is_compiled_in(const char *ciphers)
 
 /* What ssh would offer, as far as libssh can, in our order. */
 static int
-choose_from_ssh(struct chosen *c, enum algorithm_kind kind, const char *ssh, struct np_error *err)
+choose_from_ssh(struct chosen *c, const char *ssh, struct np_error *err)
 {
-	const struct algorithm_table *table = &tables[kind];
-
 	if (ssh == NULL) {
-		chosen_add_all(c, table, false);
+		chosen_add_all(c, false);
 		return 0;
 	}
-	if (kind == ALGORITHM_CIPHER && is_compiled_in(ssh))
-		chosen_add_list(c, table, "aes128-gcm@openssh.com,aes256-gcm@openssh.com", NULL);
-	chosen_add_list(c, table, ssh, NULL);
-	if (c->n == 0) {
-		error_none_left(table, err);
-		return error_prefix(err, "ssh's %s", table->ssh_keyword);
-	}
-	return 0;
+	if (c->table == &tables[ALGORITHM_CIPHER] && is_compiled_in(ssh))
+		chosen_add_list(c, "aes128-gcm@openssh.com,aes256-gcm@openssh.com", NULL);
+	chosen_add_list(c, ssh, NULL);
+	if (c->n > 0)
+		return 0;
+	error_none_left(c->table, err);
+	return error_prefix(err, "ssh's %s", c->table->ssh_keyword);
 }
 
 char *
 algorithm_list(
     enum algorithm_kind kind, const struct algorithm_wish *wish, struct strings *dropped, struct np_error *err)
 {
-	const struct algorithm_table *table = &tables[kind];
 	const char *wanted = wish->wanted;
-	struct chosen chosen = {.n = 0};
+	struct chosen chosen = {.table = &tables[kind]};
 
 	if (wanted != NULL && wanted[0] != '+') {
-		chosen_add_list(&chosen, table, wanted, dropped);
+		chosen_add_list(&chosen, wanted, dropped);
 		if (chosen.n == 0) {
-			error_none_left(table, err);
-			error_prefix(err, "`%s`", table->key);
+			error_none_left(chosen.table, err);
+			error_prefix(err, "`%s`", chosen.table->key);
 			return NULL;
 		}
 	} else {
-		if (choose_from_ssh(&chosen, kind, wish->ssh, err) < 0)
+		if (choose_from_ssh(&chosen, wish->ssh, err) < 0)
 			return NULL;
 		if (wanted != NULL)
-			chosen_add_list(&chosen, table, wanted + 1, dropped);
+			chosen_add_list(&chosen, wanted + 1, dropped);
 		if (kind == ALGORITHM_KEX)
 			chosen_sort(&chosen);
 	}
 	if (wish->legacy)
-		chosen_add_all(&chosen, table, true);
+		chosen_add_all(&chosen, true);
 	return chosen_join(&chosen);
 }

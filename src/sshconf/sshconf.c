@@ -28,42 +28,44 @@ enum kind {
 	KIND_STRICT
 };
 
+#define AT(member) offsetof(struct sshconf, member)
+
 static const struct keyword {
 	const char *name;
 	enum kind kind;
 	size_t offset;
 } keywords[] = {
-    {"addressfamily", KIND_FAMILY, offsetof(struct sshconf, address_family)},
-    {"batchmode", KIND_BOOL, offsetof(struct sshconf, batch_mode)},
-    {"bindaddress", KIND_STRING, offsetof(struct sshconf, bind_address)},
-    {"certificatefile", KIND_APPEND, offsetof(struct sshconf, certificate_files)},
-    {"ciphers", KIND_STRING, offsetof(struct sshconf, ciphers)},
-    {"compression", KIND_BOOL, offsetof(struct sshconf, compression)},
-    {"connecttimeout", KIND_INT, offsetof(struct sshconf, connect_timeout)},
-    {"globalknownhostsfile", KIND_FILES, offsetof(struct sshconf, global_known_hosts)},
-    {"hashknownhosts", KIND_BOOL, offsetof(struct sshconf, hash_known_hosts)},
-    {"hostkeyalgorithms", KIND_STRING, offsetof(struct sshconf, host_key_algorithms)},
-    {"hostkeyalias", KIND_TEXT, offsetof(struct sshconf, host_key_alias)},
-    {"hostname", KIND_TEXT, offsetof(struct sshconf, hostname)},
-    {"identitiesonly", KIND_BOOL, offsetof(struct sshconf, identities_only)},
-    {"identityagent", KIND_TEXT, offsetof(struct sshconf, identity_agent)},
-    {"identityfile", KIND_APPEND, offsetof(struct sshconf, identity_files)},
-    {"kbdinteractiveauthentication", KIND_BOOL, offsetof(struct sshconf, kbdint_auth)},
-    {"kexalgorithms", KIND_STRING, offsetof(struct sshconf, kex)},
-    {"macs", KIND_STRING, offsetof(struct sshconf, macs)},
-    {"numberofpasswordprompts", KIND_INT, offsetof(struct sshconf, password_prompts)},
-    {"passwordauthentication", KIND_BOOL, offsetof(struct sshconf, password_auth)},
-    {"port", KIND_INT, offsetof(struct sshconf, port)},
-    {"preferredauthentications", KIND_STRING, offsetof(struct sshconf, preferred_authentications)},
-    {"proxycommand", KIND_STRING, offsetof(struct sshconf, proxy_command)},
-    {"proxyjump", KIND_STRING, offsetof(struct sshconf, proxy_jump)},
-    {"pubkeyacceptedalgorithms", KIND_STRING, offsetof(struct sshconf, pubkey_algorithms)},
-    {"pubkeyacceptedkeytypes", KIND_STRING, offsetof(struct sshconf, pubkey_algorithms)}, /* before 8.5 */
-    {"pubkeyauthentication", KIND_BOOL, offsetof(struct sshconf, pubkey_auth)},
-    {"setenv", KIND_APPEND, offsetof(struct sshconf, set_env)},
-    {"stricthostkeychecking", KIND_STRICT, offsetof(struct sshconf, strict)},
-    {"user", KIND_TEXT, offsetof(struct sshconf, user)},
-    {"userknownhostsfile", KIND_FILES, offsetof(struct sshconf, user_known_hosts)},
+    {"addressfamily", KIND_FAMILY, AT(address_family)},
+    {"batchmode", KIND_BOOL, AT(batch_mode)},
+    {"bindaddress", KIND_STRING, AT(bind_address)},
+    {"certificatefile", KIND_APPEND, AT(certificate_files)},
+    {"ciphers", KIND_STRING, AT(ciphers)},
+    {"compression", KIND_BOOL, AT(compression)},
+    {"connecttimeout", KIND_INT, AT(connect_timeout)},
+    {"globalknownhostsfile", KIND_FILES, AT(global_known_hosts)},
+    {"hashknownhosts", KIND_BOOL, AT(hash_known_hosts)},
+    {"hostkeyalgorithms", KIND_STRING, AT(host_key_algorithms)},
+    {"hostkeyalias", KIND_TEXT, AT(host_key_alias)},
+    {"hostname", KIND_TEXT, AT(hostname)},
+    {"identitiesonly", KIND_BOOL, AT(identities_only)},
+    {"identityagent", KIND_TEXT, AT(identity_agent)},
+    {"identityfile", KIND_APPEND, AT(identity_files)},
+    {"kbdinteractiveauthentication", KIND_BOOL, AT(kbdint_auth)},
+    {"kexalgorithms", KIND_STRING, AT(kex)},
+    {"macs", KIND_STRING, AT(macs)},
+    {"numberofpasswordprompts", KIND_INT, AT(password_prompts)},
+    {"passwordauthentication", KIND_BOOL, AT(password_auth)},
+    {"port", KIND_INT, AT(port)},
+    {"preferredauthentications", KIND_STRING, AT(preferred_authentications)},
+    {"proxycommand", KIND_STRING, AT(proxy_command)},
+    {"proxyjump", KIND_STRING, AT(proxy_jump)},
+    {"pubkeyacceptedalgorithms", KIND_STRING, AT(pubkey_algorithms)},
+    {"pubkeyacceptedkeytypes", KIND_STRING, AT(pubkey_algorithms)}, /* before 8.5 */
+    {"pubkeyauthentication", KIND_BOOL, AT(pubkey_auth)},
+    {"setenv", KIND_APPEND, AT(set_env)},
+    {"stricthostkeychecking", KIND_STRICT, AT(strict)},
+    {"user", KIND_TEXT, AT(user)},
+    {"userknownhostsfile", KIND_FILES, AT(user_known_hosts)},
 };
 
 /*
@@ -324,23 +326,13 @@ void
 sshconf_finish(struct sshconf *c)
 {
 	for (size_t i = 0; i < NP_COUNT(keywords); i++) {
+		enum kind kind = keywords[i].kind;
 		void *field = (char *)c + keywords[i].offset;
 
-		switch (keywords[i].kind) {
-		case KIND_STRING:
-		case KIND_TEXT:
+		if (kind == KIND_STRING || kind == KIND_TEXT)
 			set_string(field, NULL);
-			break;
-		case KIND_APPEND:
-		case KIND_FILES:
+		else if (kind == KIND_APPEND || kind == KIND_FILES)
 			strings_finish(field);
-			break;
-		case KIND_BOOL:
-		case KIND_INT:
-		case KIND_FAMILY:
-		case KIND_STRICT:
-			break;
-		}
 	}
 	strings_finish(&c->unsupported);
 }

@@ -14,13 +14,6 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-static void
-lower_case(char *s)
-{
-	for (; *s != '\0'; s++)
-		*s = (char)tolower((unsigned char)*s);
-}
-
 /* The name that known_hosts has, as ssh writes it there. */
 static char *
 make_known_as(const char *alias, const char *host, int port)
@@ -33,7 +26,8 @@ make_known_as(const char *alias, const char *host, int port)
 		name = xstrdup(host);
 	else
 		name = xasprintf("[%s]:%d", host, port);
-	lower_case(name);
+	for (char *p = name; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
 	return name;
 }
 
@@ -55,19 +49,16 @@ take_address(struct target *t, const struct sshconf *ssh)
 static bool
 is_preferred(const struct sshconf *ssh, const char *method)
 {
-	size_t length = strlen(method);
+	char *copy, *rest, *name;
+	bool found = false;
 
 	if (ssh->preferred_authentications == NULL)
 		return true;
-	for (const char *p = ssh->preferred_authentications; *p != '\0';) {
-		size_t n = strcspn(p, ",");
-
-		if (n == length && strncmp(p, method, n) == 0)
-			return true;
-		p += n;
-		p += *p == ',';
-	}
-	return false;
+	copy = rest = xstrdup(ssh->preferred_authentications);
+	while (!found && (name = strsep(&rest, ",")) != NULL)
+		found = strcmp(name, method) == 0;
+	free(copy);
+	return found;
 }
 
 static void
@@ -205,29 +196,30 @@ take_algorithms(struct target *t, const struct sshconf *ssh, struct np_error *er
 /* --- stamps --- */
 
 static void
-add_credential_stamp(struct target *t, const char *path)
+add_stamps(struct file_stamps *set, const struct strings *files)
 {
-	if (path != NULL)
-		file_stamps_add(&t->credential_files, path);
+	for (size_t i = 0; i < files->n; i++)
+		file_stamps_add(set, files->v[i]);
 }
 
 static void
 take_stamps(struct target *t, const struct strings *files)
 {
 	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	const struct device_conf *device = t->device;
 
-	for (size_t i = 0; files != NULL && i < files->n; i++)
-		file_stamps_add(&t->config_files, files->v[i]);
-	for (size_t i = 0; i < t->identity_files.n; i++)
-		add_credential_stamp(t, t->identity_files.v[i]);
-	for (size_t i = 0; i < t->certificate_files.n; i++)
-		add_credential_stamp(t, t->certificate_files.v[i]);
-	add_credential_stamp(t, t->device->password_file);
-	add_credential_stamp(t, t->device->secret_file);
-	if (t->device->credential != NULL && directory != NULL) {
-		char *path = xasprintf("%s/%s", directory, t->device->credential);
+	if (files != NULL)
+		add_stamps(&t->config_files, files);
+	add_stamps(&t->credential_files, &t->identity_files);
+	add_stamps(&t->credential_files, &t->certificate_files);
+	if (device->password_file != NULL)
+		file_stamps_add(&t->credential_files, device->password_file);
+	if (device->secret_file != NULL)
+		file_stamps_add(&t->credential_files, device->secret_file);
+	if (device->credential != NULL && directory != NULL) {
+		char *path = xasprintf("%s/%s", directory, device->credential);
 
-		add_credential_stamp(t, path);
+		file_stamps_add(&t->credential_files, path);
 		free(path);
 	}
 }
@@ -293,18 +285,39 @@ target_ref(struct target *target)
 	return target;
 }
 
+/* --- all that a target is made of --- */
+
+#define AT(member) offsetof(struct target, member)
+
+static const size_t texts[] = {AT(name), AT(host), AT(user), AT(known_as), AT(proxy_jump), AT(proxy_command),
+    AT(agent_path), AT(bind_address), AT(kex), AT(host_key_algorithms), AT(ciphers), AT(macs), AT(pubkey_algorithms)};
+
+static const size_t lists[] = {
+    AT(identity_files), AT(certificate_files), AT(user_known_hosts), AT(global_known_hosts), AT(set_env)};
+
+static const size_t flags[] = {AT(identities_only), AT(use_agent), AT(pubkey_auth), AT(password_auth), AT(kbdint_auth),
+    AT(hash_known_hosts), AT(batch_mode), AT(compression), AT(explicit_key)};
+
+static char **
+text_at(const struct target *t, size_t offset)
+{
+	return (char **)(void *)((char *)(uintptr_t)t + offset);
+}
+
+static struct strings *
+list_at(const struct target *t, size_t offset)
+{
+	return (struct strings *)(void *)((char *)(uintptr_t)t + offset);
+}
+
 static void
 target_destroy(struct target *t)
 {
-	struct strings *const lists[] = {&t->identity_files, &t->certificate_files, &t->user_known_hosts,
-	    &t->global_known_hosts, &t->set_env, &t->notices};
-	char *const texts[] = {t->name, t->host, t->user, t->known_as, t->proxy_jump, t->proxy_command, t->agent_path,
-	    t->bind_address, t->kex, t->host_key_algorithms, t->ciphers, t->macs, t->pubkey_algorithms};
-
-	for (size_t i = 0; i < NP_COUNT(lists); i++)
-		strings_finish(lists[i]);
 	for (size_t i = 0; i < NP_COUNT(texts); i++)
-		free(texts[i]);
+		free(*text_at(t, texts[i]));
+	for (size_t i = 0; i < NP_COUNT(lists); i++)
+		strings_finish(list_at(t, lists[i]));
+	strings_finish(&t->notices);
 	file_stamps_finish(&t->config_files);
 	file_stamps_finish(&t->credential_files);
 	device_conf_free(t->device);
@@ -318,55 +331,24 @@ target_unref(struct target *target)
 		target_destroy(target);
 }
 
-/* --- comparing --- */
-
 static bool
 same_text(const char *a, const char *b)
 {
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static bool
-same_address(const struct target *a, const struct target *b)
-{
-	return same_text(a->name, b->name) && same_text(a->host, b->host) && a->port == b->port &&
-	       same_text(a->user, b->user) && same_text(a->known_as, b->known_as) &&
-	       same_text(a->proxy_jump, b->proxy_jump) && same_text(a->proxy_command, b->proxy_command) &&
-	       same_text(a->bind_address, b->bind_address) && a->address_family == b->address_family;
-}
-
-static bool
-same_settings(const struct target *a, const struct target *b)
-{
-	return same_text(a->agent_path, b->agent_path) && a->identities_only == b->identities_only &&
-	       a->use_agent == b->use_agent && a->pubkey_auth == b->pubkey_auth &&
-	       a->password_auth == b->password_auth && a->kbdint_auth == b->kbdint_auth &&
-	       a->hash_known_hosts == b->hash_known_hosts && a->batch_mode == b->batch_mode &&
-	       a->compression == b->compression && a->explicit_key == b->explicit_key &&
-	       a->password_prompts == b->password_prompts && a->strict == b->strict;
-}
-
-static bool
-same_lists(const struct target *a, const struct target *b)
-{
-	return strings_equal(&a->identity_files, &b->identity_files) &&
-	       strings_equal(&a->certificate_files, &b->certificate_files) &&
-	       strings_equal(&a->user_known_hosts, &b->user_known_hosts) &&
-	       strings_equal(&a->global_known_hosts, &b->global_known_hosts) && strings_equal(&a->set_env, &b->set_env);
-}
-
-static bool
-same_algorithms(const struct target *a, const struct target *b)
-{
-	return same_text(a->kex, b->kex) && same_text(a->host_key_algorithms, b->host_key_algorithms) &&
-	       same_text(a->ciphers, b->ciphers) && same_text(a->macs, b->macs) &&
-	       same_text(a->pubkey_algorithms, b->pubkey_algorithms);
-}
-
 /* connection_timeout is one of connection_args: it decides how a session is made, not which. */
 bool
 target_same_login(const struct target *a, const struct target *b)
 {
-	return same_address(a, b) && same_settings(a, b) && same_lists(a, b) && same_algorithms(a, b) &&
-	       device_conf_same_login(a->device, b->device);
+	bool same = a->port == b->port && a->address_family == b->address_family &&
+		    a->password_prompts == b->password_prompts && a->strict == b->strict;
+
+	for (size_t i = 0; same && i < NP_COUNT(texts); i++)
+		same = same_text(*text_at(a, texts[i]), *text_at(b, texts[i]));
+	for (size_t i = 0; same && i < NP_COUNT(lists); i++)
+		same = strings_equal(list_at(a, lists[i]), list_at(b, lists[i]));
+	for (size_t i = 0; same && i < NP_COUNT(flags); i++)
+		same = *(const bool *)((const char *)a + flags[i]) == *(const bool *)((const char *)b + flags[i]);
+	return same && device_conf_same_login(a->device, b->device);
 }
