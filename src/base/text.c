@@ -328,6 +328,12 @@ text_nearest(const char *word, const char *const *names, size_t count)
 }
 
 bool
+text_equal(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool
 text_parse_ulong(const char *s, unsigned long max, unsigned long *out)
 {
 	size_t digits = strspn(s, "0123456789");

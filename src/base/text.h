@@ -48,6 +48,9 @@ uint8_t *text_unbase64(const char *s, size_t *n) NP_MUST_CHECK;
  */
 const char *text_nearest(const char *word, const char *const *names, size_t count);
 
+/* Whether both are the same text, or both are NULL. */
+bool text_equal(const char *a, const char *b);
+
 /* Parses a whole non-negative decimal number of at most max; false for anything else, also an empty string. */
 bool text_parse_ulong(const char *s, unsigned long max, unsigned long *out);
 

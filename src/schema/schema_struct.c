@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/xalloc.h"
 #include "schema/schema.h"
 
@@ -134,12 +135,6 @@ schema_alone(const struct schema_table *table, const struct schema_row *row, voi
 }
 
 static bool
-equal_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static bool
 equal_row(const struct schema_row *row, const void *a, const void *b)
 {
 	static const size_t sizes[] = {[SCHEMA_BOOL] = sizeof(bool),
@@ -152,9 +147,9 @@ equal_row(const struct schema_row *row, const void *a, const void *b)
 	const void *x = at(a, row->offset), *y = at(b, row->offset);
 
 	if (holds_text(row))
-		return equal_text(*(char *const *)x, *(char *const *)y);
+		return text_equal(*(char *const *)x, *(char *const *)y);
 	if (row->type == SCHEMA_HIDDEN)
-		return equal_text(secret_text(*(struct secret *const *)x), secret_text(*(struct secret *const *)y));
+		return text_equal(secret_text(*(struct secret *const *)x), secret_text(*(struct secret *const *)y));
 	if (row->type == SCHEMA_TEXTS)
 		return strings_equal(x, y);
 	if (row->type == SCHEMA_BLOCK)

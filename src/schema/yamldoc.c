@@ -80,23 +80,26 @@ line_of_offset(const struct builder *b, size_t offset)
 }
 
 /* What most often stands behind a message of libyaml's scanner. */
+static const struct {
+	const char *problem, *hint;
+} hints[] = {
+    {"cannot start any token",
+	" (indent with spaces, not tabs; put text that begins with a special character in quotes)"},
+    {"tab character", " (indent with spaces)"},
+    {"mapping values are not allowed", " (check the indentation; put text that holds `: ` in quotes)"},
+    {"find expected key", " (check the indentation and the quotes)"},
+    {"Unicode character escape", " (write the character itself instead of \\u escapes)"},
+    {"alphabetic or numeric", " (put text that begins with & or * in quotes)"},
+    {"find expected ':'", " (is a `:` missing behind the key?)"},
+};
+
 static const char *
 problem_hint(const char *problem)
 {
-	if (strstr(problem, "cannot start any token") != NULL)
-		return " (indent with spaces, not tabs; put text that begins with a special character in quotes)";
-	if (strstr(problem, "tab character") != NULL)
-		return " (indent with spaces)";
-	if (strstr(problem, "mapping values are not allowed") != NULL)
-		return " (check the indentation; put text that holds `: ` in quotes)";
-	if (strstr(problem, "find expected key") != NULL)
-		return " (check the indentation and the quotes)";
-	if (strstr(problem, "Unicode character escape") != NULL)
-		return " (write the character itself instead of \\u escapes)";
-	if (strstr(problem, "alphabetic or numeric") != NULL)
-		return " (put text that begins with & or * in quotes)";
-	if (strstr(problem, "find expected ':'") != NULL)
-		return " (is a `:` missing behind the key?)";
+	for (size_t i = 0; i < NP_COUNT(hints); i++) {
+		if (strstr(problem, hints[i].problem) != NULL)
+			return hints[i].hint;
+	}
 	return "";
 }
 
@@ -147,23 +150,17 @@ builder_line(const struct builder *b)
 #define fail(b, ...)                                                                                                   \
 	(error_set((b)->err, REASON_INVALID_PARAMS, __VA_ARGS__), error_at_line((b)->doc, builder_line(b), (b)->err))
 
-static int
-event_refuse_extras(struct builder *b, const yaml_char_t *anchor, const yaml_char_t *tag)
-{
-	if (anchor != NULL)
-		return fail(b, "YAML anchors (`&%s`) are not supported: if text is meant, put it in quotes",
-		    TEXT_SHOWN((const char *)anchor));
-	if (tag != NULL)
-		return fail(b, "YAML tags (`%s`) are not supported: if text is meant, put it in quotes",
-		    TEXT_SHOWN((const char *)tag));
-	return 0;
-}
-
 static struct yamldoc_node *
-node_create(struct builder *b, enum yamldoc_kind kind)
+node_create(struct builder *b, enum yamldoc_kind kind, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	struct yamldoc_node *node;
 
+	if (anchor != NULL || tag != NULL) {
+		fail(b, "YAML %s%s`) are not supported: if text is meant, put it in quotes",
+		    anchor != NULL ? "anchors (`&" : "tags (`",
+		    TEXT_SHOWN((const char *)(anchor != NULL ? anchor : tag)));
+		return NULL;
+	}
 	if (b->nodes_left == 0) {
 		fail(b, "too many values");
 		return NULL;
@@ -182,13 +179,11 @@ build_scalar(struct builder *b)
 	size_t length = b->event.data.scalar.length;
 	struct yamldoc_node *node;
 
-	if (event_refuse_extras(b, b->event.data.scalar.anchor, b->event.data.scalar.tag) < 0)
-		return NULL;
 	if (memchr(value, '\0', length) != NULL) {
 		fail(b, "a NUL byte in text");
 		return NULL;
 	}
-	node = node_create(b, YAMLDOC_SCALAR);
+	node = node_create(b, YAMLDOC_SCALAR, b->event.data.scalar.anchor, b->event.data.scalar.tag);
 	if (node == NULL)
 		return NULL;
 	node->text = xstrndup(value, length);
@@ -196,55 +191,25 @@ build_scalar(struct builder *b)
 	return node;
 }
 
-/* Doubles an array whenever its count reaches a power of two. */
-static struct yamldoc_node **
-array_room(struct yamldoc_node **array, size_t count)
-{
-	if ((count & (count - 1)) != 0)
-		return array;
-	return xreallocarray(array, count == 0 ? 1 : count * 2, sizeof(struct yamldoc_node *));
-}
-
 static struct yamldoc_node *build_node(struct builder *b, int depth);
 
-static int
-build_elements(struct builder *b, struct yamldoc_node *node, int depth)
+/* The present event as a key; the next one is that of its value. */
+static struct yamldoc_node *
+build_key(struct builder *b)
 {
-	for (;;) {
-		struct yamldoc_node *item;
+	struct yamldoc_node *key;
 
-		if (builder_next(b) < 0)
-			return -1;
-		if (b->event.type == YAML_SEQUENCE_END_EVENT)
-			return 0;
-		item = build_node(b, depth + 1);
-		if (item == NULL)
-			return -1;
-		node->items = array_room(node->items, node->count);
-		node->items[node->count++] = item;
-	}
-}
-
-static int
-build_pair(struct builder *b, struct yamldoc_node *node, int depth)
-{
-	struct yamldoc_node *key, *value;
-
-	if (b->event.type != YAML_SCALAR_EVENT)
-		return fail(b, "a key must be text, not %s",
+	if (b->event.type != YAML_SCALAR_EVENT) {
+		fail(b, "a key must be text, not %s",
 		    b->event.type == YAML_ALIAS_EVENT ? "an alias" : "a list or a mapping");
-	key = build_scalar(b);
-	if (key == NULL)
-		return -1;
-	if (builder_next(b) < 0 || (value = build_node(b, depth + 1)) == NULL) {
-		node_destroy(key);
-		return -1;
+		return NULL;
 	}
-	node->keys = array_room(node->keys, node->count);
-	node->items = array_room(node->items, node->count);
-	node->keys[node->count] = key;
-	node->items[node->count++] = value;
-	return 0;
+	key = build_scalar(b);
+	if (key != NULL && builder_next(b) < 0) {
+		node_destroy(key);
+		return NULL;
+	}
+	return key;
 }
 
 static int
@@ -282,38 +247,48 @@ refuse_duplicates(struct builder *b, const struct yamldoc_node *node)
 	return r;
 }
 
+/* What is in a list or a mapping, up to its end, which is the present event then. */
 static int
-build_pairs(struct builder *b, struct yamldoc_node *node, int depth)
+build_items(struct builder *b, struct yamldoc_node *node, int depth)
 {
-	for (;;) {
-		if (builder_next(b) < 0)
-			return -1;
+	bool mapping = node->kind == YAMLDOC_MAPPING;
+
+	while (builder_next(b) == 0) {
+		struct yamldoc_node *key = NULL, *item;
+
+		if (b->event.type == YAML_SEQUENCE_END_EVENT)
+			return 0;
 		if (b->event.type == YAML_MAPPING_END_EVENT)
 			return refuse_duplicates(b, node);
-		if (build_pair(b, node, depth) < 0)
+		if (mapping && (key = build_key(b)) == NULL)
 			return -1;
+		item = build_node(b, depth + 1);
+		if (item == NULL) {
+			node_destroy(key);
+			return -1;
+		}
+		if ((node->count & (node->count - 1)) == 0) { /* doubles at each power of two */
+			size_t room = node->count == 0 ? 1 : node->count * 2;
+
+			node->items = xreallocarray(node->items, room, sizeof(item));
+			node->keys = mapping ? xreallocarray(node->keys, room, sizeof(key)) : NULL;
+		}
+		if (mapping)
+			node->keys[node->count] = key;
+		node->items[node->count++] = item;
 	}
+	return -1;
 }
 
 static struct yamldoc_node *
-build_collection(struct builder *b, enum yamldoc_kind kind, int depth)
+build_collection(struct builder *b, struct yamldoc_node *node, int depth)
 {
-	struct yamldoc_node *node;
-	int r;
-
-	if (depth >= YAMLDOC_DEPTH_MAX) {
+	if (node != NULL && depth >= YAMLDOC_DEPTH_MAX)
 		fail(b, "nested deeper than %d levels", YAMLDOC_DEPTH_MAX);
-		return NULL;
-	}
-	node = node_create(b, kind);
-	if (node == NULL)
-		return NULL;
-	r = kind == YAMLDOC_MAPPING ? build_pairs(b, node, depth) : build_elements(b, node, depth);
-	if (r < 0) {
-		node_destroy(node);
-		return NULL;
-	}
-	return node;
+	else if (node == NULL || build_items(b, node, depth) == 0)
+		return node;
+	node_destroy(node);
+	return NULL;
 }
 
 /* The node that begins with the present event; when done, the present event is its last one. */
@@ -324,13 +299,15 @@ build_node(struct builder *b, int depth)
 	case YAML_SCALAR_EVENT:
 		return build_scalar(b);
 	case YAML_SEQUENCE_START_EVENT:
-		if (event_refuse_extras(b, b->event.data.sequence_start.anchor, b->event.data.sequence_start.tag) < 0)
-			return NULL;
-		return build_collection(b, YAMLDOC_SEQUENCE, depth);
+		return build_collection(b,
+		    node_create(
+			b, YAMLDOC_SEQUENCE, b->event.data.sequence_start.anchor, b->event.data.sequence_start.tag),
+		    depth);
 	case YAML_MAPPING_START_EVENT:
-		if (event_refuse_extras(b, b->event.data.mapping_start.anchor, b->event.data.mapping_start.tag) < 0)
-			return NULL;
-		return build_collection(b, YAMLDOC_MAPPING, depth);
+		return build_collection(b,
+		    node_create(
+			b, YAMLDOC_MAPPING, b->event.data.mapping_start.anchor, b->event.data.mapping_start.tag),
+		    depth);
 	case YAML_ALIAS_EVENT:
 		fail(b, "YAML aliases (`*%s`) are not supported: if text is meant, put it in quotes",
 		    TEXT_SHOWN((const char *)b->event.data.alias.anchor));

@@ -10,13 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-bool
-yamldoc_text_is_null(const char *text)
-{
-	return strcmp(text, "~") == 0 || strcmp(text, "null") == 0 || strcmp(text, "Null") == 0 ||
-	       strcmp(text, "NULL") == 0;
-}
-
 /* word in lower case, Capitalised or in UPPER case, but not mIxEd. */
 static bool
 is_word(const char *text, const char *word)
@@ -33,6 +26,12 @@ is_word(const char *text, const char *word)
 }
 
 bool
+yamldoc_text_is_null(const char *text)
+{
+	return strcmp(text, "~") == 0 || is_word(text, "null");
+}
+
+bool
 yamldoc_text_bool(const char *text, bool *value)
 {
 	if (is_word(text, "true") || is_word(text, "yes") || is_word(text, "on"))
@@ -44,45 +43,19 @@ yamldoc_text_bool(const char *text, bool *value)
 	return true;
 }
 
-static const char *
-skip_digits(const char *p)
-{
-	while (*p >= '0' && *p <= '9')
-		p++;
-	return p;
-}
-
 /* [-+] digits [. digits] [e [-+] digits]; the number begins no second digit after a zero. */
 static bool
-is_number(const char *p, bool integer)
+is_number(const char *text, bool integer)
 {
-	const char *start;
+	const char *p = text + (*text == '-' || *text == '+'), *point = strchr(p, '.');
+	char *end;
 
-	if (*p == '-' || *p == '+')
-		p++;
-	start = p;
-	p = skip_digits(p);
-	if (p - start > 1 && *start == '0')
+	if ((p[0] != '.' && !isdigit((unsigned char)p[0])) || (p[0] == '0' && isdigit((unsigned char)p[1])) ||
+	    (point != NULL && !isdigit((unsigned char)point[1])) ||
+	    p[strspn(p, integer ? "0123456789" : "0123456789.eE+-")] != '\0')
 		return false;
-	if (integer)
-		return p > start && *p == '\0';
-	if (*p == '.') {
-		const char *fraction = p + 1;
-
-		p = skip_digits(fraction);
-		if (p == fraction)
-			return false;
-	} else if (p == start) {
-		return false;
-	}
-	if (*p == 'e' || *p == 'E') {
-		const char *exponent = p + 1 + (p[1] == '-' || p[1] == '+');
-
-		p = skip_digits(exponent);
-		if (p == exponent)
-			return false;
-	}
-	return *p == '\0';
+	(void)strtod(text, &end);
+	return *end == '\0';
 }
 
 bool

@@ -331,12 +331,6 @@ target_unref(struct target *target)
 		target_destroy(target);
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* connection_timeout is one of connection_args: it decides how a session is made, not which. */
 bool
 target_same_login(const struct target *a, const struct target *b)
@@ -345,7 +339,7 @@ target_same_login(const struct target *a, const struct target *b)
 		    a->password_prompts == b->password_prompts && a->strict == b->strict;
 
 	for (size_t i = 0; same && i < NP_COUNT(texts); i++)
-		same = same_text(*text_at(a, texts[i]), *text_at(b, texts[i]));
+		same = text_equal(*text_at(a, texts[i]), *text_at(b, texts[i]));
 	for (size_t i = 0; same && i < NP_COUNT(lists); i++)
 		same = strings_equal(list_at(a, lists[i]), list_at(b, lists[i]));
 	for (size_t i = 0; same && i < NP_COUNT(flags); i++)
