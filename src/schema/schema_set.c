@@ -44,15 +44,18 @@ has_control_bytes(const char *text)
 	return false;
 }
 
-/* A line, unless the row says else. */
+/* What is written in a file is bounded; a setting is a line, unless the row says else. */
 static int
-check_setting(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
+check_written(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
 {
-	if (node->text[0] == '\0' && (row->flags & SCHEMA_MAY_BE_EMPTY) == 0)
+	bool setting = r->table->dialect == SCHEMA_SETTINGS;
+	int max = setting ? SETTING_MAX : DEFINITION_MAX;
+
+	if (setting && node->text[0] == '\0' && (row->flags & SCHEMA_MAY_BE_EMPTY) == 0)
 		return schema_error(r, node, "`%s` is empty: give a value or leave the key out", row->name);
-	if (strlen(node->text) > SETTING_MAX)
-		return schema_error(r, node, "`%s` is longer than %d bytes", row->name, SETTING_MAX);
-	if ((row->flags & SCHEMA_FREE_TEXT) == 0 && has_control_bytes(node->text))
+	if (strlen(node->text) > (size_t)max)
+		return schema_error(r, node, "`%s` is longer than %d bytes", row->name, max);
+	if (setting && (row->flags & SCHEMA_FREE_TEXT) == 0 && has_control_bytes(node->text))
 		return schema_error(r, node, "`%s` holds a line break or control byte", row->name);
 	return 0;
 }
@@ -60,19 +63,15 @@ check_setting(const struct schema_reader *r, const struct schema_row *row, const
 int
 schema_check_text(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
 {
-	bool definition = r->table->dialect == SCHEMA_DEFINITION, ignored;
+	bool ignored, blank = r->table->dialect == SCHEMA_DEFINITION && node_is_blank(node);
 
-	if (node->kind != YAMLDOC_SCALAR || node_is_null(node) || (definition && node_is_blank(node)))
+	if (node->kind != YAMLDOC_SCALAR || node_is_null(node) || blank)
 		return schema_wrong_kind(r, row, node, "text");
 	if (node->style == NODE_BARE)
 		return error_value(r, row, node, "a string");
 	if (node->style == NODE_PLAIN && yamldoc_text_bool(node->text, &ignored))
-		return definition ? schema_error(r, node, "`%s` must be text: put `%s` in quotes if that word is meant",
-					row->name, node->text)
-				  : error_value(r, row, node, "text: put it in quotes if that word is meant");
-	if (definition && strlen(node->text) > DEFINITION_MAX)
-		return schema_error(r, node, "`%s` is longer than %d bytes", row->name, DEFINITION_MAX);
-	if (r->table->dialect == SCHEMA_SETTINGS && check_setting(r, row, node) < 0)
+		return error_value(r, row, node, "text: put it in quotes if that word is meant");
+	if (r->table->dialect != SCHEMA_PARAMS && check_written(r, row, node) < 0)
 		return -1;
 	if (row->check != NULL && row->check(row, node->text, r->err) < 0) {
 		error_prefix(r->err, "`%s`", row->name);
@@ -176,20 +175,15 @@ set_bool(const struct schema_reader *r, const struct schema_row *row, const stru
 	return 0;
 }
 
-/* What a definition is told has two steps: the kind, then the bounds. */
 static int
-error_number(const struct schema_reader *r, const struct schema_row *row, const struct node *node, bool is_number)
+error_number(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
 {
-	bool seconds = row->type == SCHEMA_SECONDS;
+	bool may_be_endless = r->table->dialect != SCHEMA_DEFINITION && row->min <= 0;
 	char expected[80];
 
-	if (r->table->dialect == SCHEMA_DEFINITION && is_number)
-		return schema_error(r, node, "`%s` must be between %g and %g", row->name, row->min, row->max);
-	if (r->table->dialect == SCHEMA_DEFINITION)
-		return schema_wrong_kind(r, row, node, seconds ? "a number of seconds" : "a whole number");
-	if (seconds)
+	if (row->type == SCHEMA_SECONDS)
 		snprintf(expected, sizeof(expected), "a number of seconds from %g to %.0f%s", row->min, row->max,
-		    row->min > 0 ? "" : " (0 = no limit)");
+		    may_be_endless ? " (0 = no limit)" : "");
 	else
 		snprintf(expected, sizeof(expected), "a whole number from %.0f to %.0f", row->min, row->max);
 	return error_value(r, row, node, expected);
@@ -204,7 +198,7 @@ set_number(const struct schema_reader *r, const struct schema_row *row, const st
 	    (row->type == SCHEMA_SECONDS ? yamldoc_text_number : yamldoc_text_integer)(node->text, &number);
 
 	if (!is_number || number < row->min || number > row->max)
-		return error_number(r, row, node, is_number);
+		return error_number(r, row, node);
 	if (row->type == SCHEMA_SECONDS)
 		*(double *)member(row, base) = number + 0.0; /* -0 is 0 */
 	else if (row->type == SCHEMA_SIZE)
@@ -218,19 +212,11 @@ static int
 error_word(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
 {
 	char expected[128] = "one of";
-	const char *names[16], *nearest;
-	size_t used = strlen(expected), count = 0;
+	size_t used = strlen(expected);
 
-	for (const struct schema_word *w = row->words; w->word != NULL && count < NP_COUNT(names); w++) {
-		names[count++] = w->word;
-		if (used < sizeof(expected))
-			used += (size_t)snprintf(expected + used, sizeof(expected) - used, " %s", w->word);
-	}
-	if (r->table->dialect != SCHEMA_DEFINITION)
-		return error_value(r, row, node, expected);
-	nearest = text_nearest(node->text, names, count);
-	return schema_error(r, node, "`%s` cannot be `%s`%s%s%s", row->name, TEXT_SHOWN(node->text),
-	    nearest != NULL ? ": did you mean `" : "", nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
+	for (const struct schema_word *w = row->words; w->word != NULL && used < sizeof(expected); w++)
+		used += (size_t)snprintf(expected + used, sizeof(expected) - used, " %s", w->word);
+	return error_value(r, row, node, expected);
 }
 
 static int
@@ -369,8 +355,7 @@ schema_set(const struct schema_reader *r, const struct schema_row *row, const st
 	if (types[row->type].set == NULL)
 		return schema_error(r, node, "`%s` cannot be set this way", row->name);
 	if (expected != NULL && (node->kind != YAMLDOC_SCALAR || node_is_null(node)))
-		return schema_wrong_kind(
-		    r, row, node, r->table->dialect == SCHEMA_DEFINITION ? expected : "a single value");
+		return schema_wrong_kind(r, row, node, expected);
 	if (types[row->type].set(r, row, node, base) < 0)
 		return -1;
 	if (has_given)

@@ -341,7 +341,7 @@ static const struct {
     {&ask_table, ASK_CLOSE, "{\"devices\":[\"a\",1]}", "`devices` must be a string, not `1`"},
     {&ask_table, ASK_CLOSE, "{\"devices\":[\"a\",\"b\"],\"now\":true}", NULL},
     {&ask_table, ASK_STEER, "{\"wait\":true}", "unknown param `wait`"},
-    {&ask_table, ASK_METRICS, "{\"devices\":[\"a\"]}", "`devices` must be a single value, not an array"},
+    {&ask_table, ASK_METRICS, "{\"devices\":[\"a\"]}", "`devices` must be true or false, not an array"},
     {&ask_table, ASK_METRICS, "{\"labels\":{\"a\":1}}", "`labels` must be an object of texts of at most 256 bytes"},
     {&ask_table, ASK_METRICS, "{\"labels\":{\"a\":\"b\",\"a\":\"c\"},\"devices\":true}", NULL},
     {&note_table, NOTE_EOF, "{\"id\":1,\"newer\":[]}", NULL},

@@ -206,7 +206,7 @@ test_json_errors_are_named(void **state)
 	    {"{\"needed\": null}", "`needed` is missing", RIGHT},
 	    {"{\"text\": 7}", "`text` must be a string, not `7`", LEFT},
 	    {"{\"text\": true}", "`text` must be a string, not `true`", LEFT},
-	    {"{\"text\": {}}", "`text` must be a single value, not an object", LEFT},
+	    {"{\"text\": {}}", "`text` must be text, not an object", LEFT},
 	    {"{\"flag\": \"true\"}", "`flag` must be true or false, not the text \"true\"", LEFT},
 	    {"{\"count\": 10}", "`count` must be a whole number from 1 to 9, not `10`", LEFT},
 	    {"{\"count\": 2.5}", "`count` must be a whole number from 1 to 9, not `2.5`", LEFT},
@@ -272,10 +272,10 @@ test_errors_inside_structs_have_their_line(void **state)
 	    {"block:\n  nam: x\n", "f:2: unknown key `nam` in a part: did you mean `name`?"},
 	    {"list:\n- a\n- {loud: true}\n", "f:3: a part of `list` needs `name`"},
 	    {"list:\n- a\n- [b]\n", "f:3: `list` must be a name, or a mapping with `name`, not a list"},
-	    {"one: yes\n", "f:1: `one` must be text: put `yes` in quotes if that word is meant"},
+	    {"one: yes\n", "f:1: `one` must be text: put it in quotes if that word is meant, not `yes`"},
 	    {"one: {name: ~}\n", "f:1: `name` must be text, not nothing"},
-	    {"one: {name: x, wait: 11}\n", "f:1: `wait` must be between 0 and 10"},
-	    {"one: {name: x, wait: long}\n", "f:1: `wait` must be a number of seconds, not a value"},
+	    {"one: {name: x, wait: 11}\n", "f:1: `wait` must be a number of seconds from 0 to 10, not `11`"},
+	    {"one: {name: x, wait: long}\n", "f:1: `wait` must be a number of seconds from 0 to 10, not `long`"},
 	    {"texts: [a, ~]\n", "f:1: `texts` must be text, not nothing"},
 	};
 	(void)state;
