@@ -117,6 +117,15 @@ xstrdup_null(const char *s)
 	return s != NULL ? xstrdup(s) : NULL;
 }
 
+void
+xreplace(char **field, const char *s)
+{
+	char *copy = xstrdup_null(s);
+
+	free(*field);
+	*field = copy;
+}
+
 void *
 xchecked(void *p)
 {

@@ -28,6 +28,8 @@ void *xchecked(void *p);
 
 /* xstrdup() that takes NULL and returns NULL. */
 char *xstrdup_null(const char *s);
+/* Frees what is there and puts such a copy in its place. */
+void xreplace(char **field, const char *s);
 
 /* Wipes a string and frees it; NULL is fine.  For passwords, passphrases and everything typed by a person. */
 void secret_free(char *s);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sshconf/algorithm.h"
+#include "conf/algorithm.h"
 #include "conf/conf_impl.h"
 #include "base/operand.h"
 #include "base/text.h"

@@ -17,7 +17,7 @@
 #include "login/hooks.h"
 #include "ssh/sshdialled.h"
 #include "secret/secret.h"
-#include "sshconf/sshconf.h"
+#include "base/strings.h"
 #include "target/target.h"
 #include "transport/session.h"
 

@@ -16,7 +16,7 @@
 #include "login/child.h"
 #include "base/operand.h"
 #include "base/paths.h"
-#include "sshconf/sshconf.h"
+#include "target/sshconf.h"
 #include "login/hooks.h"
 #include "base/xalloc.h"
 
@@ -236,18 +236,14 @@ static struct target *
 make_target(const struct device_conf *device, const struct question *q, const char *words, const char *log,
     const char *notice, struct np_error *err)
 {
-	struct sshconf conf = {.port = 0};
 	struct strings files = {NULL, 0};
-	struct target *target = NULL;
+	struct target *target;
 
-	if (sshconf_parse(words, &conf, err) == 0) {
-		if (notice != NULL)
-			strings_add(&conf.unsupported, notice);
-		sshconf_files(log, &files);
-		add_expected_files(&files, q->file);
-		target = target_make(device, &conf, &files, err);
-	}
-	sshconf_finish(&conf);
+	sshconf_files(log, &files);
+	add_expected_files(&files, q->file);
+	target = target_make(device, words, &files, err);
+	if (target != NULL && notice != NULL)
+		strings_add(&target->notices, notice);
 	strings_finish(&files);
 	return target;
 }

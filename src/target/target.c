@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sshconf/algorithm.h"
 #include "base/operand.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "conf/algorithm.h"
+#include "target/sshconf.h"
 
 /* The name that known_hosts has, as ssh writes it there. */
 static char *
@@ -31,30 +32,16 @@ make_known_as(const char *alias, const char *host, int port)
 	return name;
 }
 
-static void
-take_address(struct target *t, const struct sshconf *ssh)
-{
-	const struct device_conf *device = t->device;
-
-	t->name = xstrdup(device->name);
-	t->host = xstrdup(ssh->hostname);
-	t->port = device->port != 0 ? device->port : ssh->port;
-	t->user = xstrdup(device->username != NULL ? device->username : ssh->user);
-	t->known_as = make_known_as(ssh->host_key_alias, t->host, t->port);
-	t->bind_address = xstrdup_null(ssh->bind_address);
-	t->address_family = ssh->address_family;
-}
-
 /* Methods that PreferredAuthentications leaves out are not tried; our own order stays. */
 static bool
-is_preferred(const struct sshconf *ssh, const char *method)
+is_preferred(const struct target *t, const char *method)
 {
 	char *copy, *rest, *name;
 	bool found = false;
 
-	if (ssh->preferred_authentications == NULL)
+	if (t->preferred_authentications == NULL)
 		return true;
-	copy = rest = xstrdup(ssh->preferred_authentications);
+	copy = rest = xstrdup(t->preferred_authentications);
 	while (!found && (name = strsep(&rest, ",")) != NULL)
 		found = strcmp(name, method) == 0;
 	free(copy);
@@ -62,86 +49,90 @@ is_preferred(const struct sshconf *ssh, const char *method)
 }
 
 static void
-take_settings(struct target *t, const struct sshconf *ssh)
+take_settings(struct target *t)
 {
-	double ours = t->device->args.connection_timeout;
-	double theirs = ssh->connect_timeout;
+	double ours = t->device->args.connection_timeout, theirs = t->connect_timeout;
 
 	/* 0 is no limit on either side */
 	t->connection_timeout = ours > 0 && (theirs <= 0 || ours < theirs) ? ours : theirs;
-	t->identities_only = ssh->identities_only;
-	t->pubkey_auth = ssh->pubkey_auth && is_preferred(ssh, "publickey");
-	t->password_auth = ssh->password_auth && is_preferred(ssh, "password");
-	t->kbdint_auth = ssh->kbdint_auth && is_preferred(ssh, "keyboard-interactive");
-	t->hash_known_hosts = ssh->hash_known_hosts;
-	t->batch_mode = ssh->batch_mode;
-	t->compression = ssh->compression;
-	t->password_prompts = ssh->password_prompts;
-	t->strict = ssh->strict;
-	strings_add_all(&t->set_env, &ssh->set_env);
-	strings_add_all(&t->notices, &ssh->unsupported);
+	t->pubkey_auth = t->pubkey_auth && is_preferred(t, "publickey");
+	t->password_auth = t->password_auth && is_preferred(t, "password");
+	t->kbdint_auth = t->kbdint_auth && is_preferred(t, "keyboard-interactive");
+	xreplace(&t->preferred_authentications, NULL);
 }
 
 static int
-expand_files(struct strings *to, const struct strings *from, const char *keyword, const struct sshconf_tokens *tokens,
-    struct np_error *err)
+expand(char **text, const char *keyword, const struct sshconf_tokens *tokens, bool is_file, struct np_error *err)
 {
-	for (size_t i = 0; i < from->n; i++) {
-		char *file = sshconf_expand(from->v[i], tokens, true, err);
+	char *expanded = sshconf_expand(*text, tokens, is_file, err);
 
-		if (file == NULL)
-			return error_prefix(err, "ssh's %s", keyword);
-		strings_take(to, file);
-	}
+	if (expanded == NULL)
+		return error_prefix(err, "ssh's %s", keyword);
+	free(*text);
+	*text = expanded;
 	return 0;
 }
 
 static int
-take_keys(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
+expand_files(struct strings *files, const char *keyword, const struct sshconf_tokens *tokens, struct np_error *err)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		if (expand(&files->v[i], keyword, tokens, true, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A file of the device's in place of those that ssh would use. */
+static void
+take_file(struct strings *files, const char *file)
+{
+	strings_finish(files);
+	strings_add(files, file);
+}
+
+static int
+take_files(struct target *t, const struct sshconf_tokens *tokens, struct np_error *err)
 {
 	const struct device_conf *device = t->device;
 
 	if (device->key_file != NULL) {
-		strings_add(&t->identity_files, device->key_file);
+		take_file(&t->identity_files, device->key_file);
 		t->identities_only = true;
 		t->explicit_key = true;
-	} else if (expand_files(&t->identity_files, &ssh->identity_files, "IdentityFile", tokens, err) < 0) {
+	} else if (expand_files(&t->identity_files, "IdentityFile", tokens, err) < 0) {
 		return -1;
 	}
-	if (device->certificate_file != NULL) {
-		strings_add(&t->certificate_files, device->certificate_file);
-		return 0;
-	}
-	return expand_files(&t->certificate_files, &ssh->certificate_files, "CertificateFile", tokens, err);
-}
-
-static int
-take_known_hosts(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
-{
-	if (expand_files(&t->user_known_hosts, &ssh->user_known_hosts, "UserKnownHostsFile", tokens, err) < 0)
+	if (device->certificate_file != NULL)
+		take_file(&t->certificate_files, device->certificate_file);
+	else if (expand_files(&t->certificate_files, "CertificateFile", tokens, err) < 0)
 		return -1;
-	return expand_files(&t->global_known_hosts, &ssh->global_known_hosts, "GlobalKnownHostsFile", tokens, err);
+	if (expand_files(&t->user_known_hosts, "UserKnownHostsFile", tokens, err) < 0)
+		return -1;
+	return expand_files(&t->global_known_hosts, "GlobalKnownHostsFile", tokens, err);
 }
 
 /* IdentityAgent: a path, "none", "SSH_AUTH_SOCK" or "$NAME" of the broker's environment. */
 static int
-take_agent(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
+take_agent(struct target *t, const struct sshconf_tokens *tokens, struct np_error *err)
 {
-	const char *said = ssh->identity_agent;
+	const char *said = t->agent_path;
 
 	t->use_agent = t->device->use_agent != 0;
-	if (said == NULL || strcmp(said, "SSH_AUTH_SOCK") == 0)
+	if (said == NULL)
 		return 0;
+	if (strcmp(said, "SSH_AUTH_SOCK") == 0) {
+		xreplace(&t->agent_path, NULL);
+		return 0;
+	}
 	if (said[0] == '$' && said[1] != '{') {
 		const char *value = getenv(said + 1);
 
 		if (value == NULL)
 			strings_addf(&t->notices, "identityagent %s (not set in the broker's environment)", said);
-		t->agent_path = xstrdup(value != NULL && value[0] != '\0' ? value : "none");
-	} else {
-		t->agent_path = sshconf_expand(said, tokens, true, err);
-		if (t->agent_path == NULL)
-			return error_prefix(err, "ssh's IdentityAgent");
+		xreplace(&t->agent_path, value != NULL && value[0] != '\0' ? value : "none");
+	} else if (expand(&t->agent_path, "IdentityAgent", tokens, true, err) < 0) {
+		return -1;
 	}
 	if (strcmp(t->agent_path, "none") == 0)
 		t->use_agent = false;
@@ -150,44 +141,45 @@ take_agent(struct target *t, const struct sshconf *ssh, const struct sshconf_tok
 
 /* A jump host of the entry takes the place of both of ssh's ways; "none" is a direct connection. */
 static int
-take_proxy(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
+take_proxy(struct target *t, const struct sshconf_tokens *tokens, struct np_error *err)
 {
-	const char *jump = t->device->proxy_jump != NULL ? t->device->proxy_jump : ssh->proxy_jump;
-
-	if (jump != NULL && strcmp(jump, "none") != 0)
-		t->proxy_jump = xstrdup(jump);
-	if (jump != NULL || ssh->proxy_command == NULL)
-		return 0;
-	t->proxy_command = sshconf_expand(ssh->proxy_command, tokens, false, err);
-	return t->proxy_command != NULL ? 0 : error_prefix(err, "ssh's ProxyCommand");
+	if (t->device->proxy_jump != NULL)
+		xreplace(&t->proxy_jump, t->device->proxy_jump);
+	if (t->proxy_jump != NULL)
+		xreplace(&t->proxy_command, NULL);
+	if (t->proxy_jump != NULL && strcmp(t->proxy_jump, "none") == 0)
+		xreplace(&t->proxy_jump, NULL);
+	return t->proxy_command != NULL ? expand(&t->proxy_command, "ProxyCommand", tokens, false, err) : 0;
 }
 
 static int
-take_algorithms(struct target *t, const struct sshconf *ssh, struct np_error *err)
+take_algorithms(struct target *t, struct np_error *err)
 {
 	const struct device_conf *device = t->device;
 	const struct {
 		enum algorithm_kind kind;
-		const char *ssh, *wanted;
-		char **list;
+		const char *wanted;
+		char **list; /* ssh's, then ours */
 	} all[] = {
-	    {ALGORITHM_KEX, ssh->kex, device->kex, &t->kex},
-	    {ALGORITHM_HOST_KEY, ssh->host_key_algorithms, device->host_key_algorithms, &t->host_key_algorithms},
-	    {ALGORITHM_CIPHER, ssh->ciphers, device->ciphers, &t->ciphers},
-	    {ALGORITHM_MAC, ssh->macs, device->macs, &t->macs},
-	    {ALGORITHM_PUBKEY, ssh->pubkey_algorithms, device->pubkey_algorithms, &t->pubkey_algorithms},
+	    {ALGORITHM_KEX, device->kex, &t->kex},
+	    {ALGORITHM_HOST_KEY, device->host_key_algorithms, &t->host_key_algorithms},
+	    {ALGORITHM_CIPHER, device->ciphers, &t->ciphers},
+	    {ALGORITHM_MAC, device->macs, &t->macs},
+	    {ALGORITHM_PUBKEY, device->pubkey_algorithms, &t->pubkey_algorithms},
 	};
 
 	for (size_t i = 0; i < NP_COUNT(all); i++) {
-		struct algorithm_wish wish = {all[i].ssh, all[i].wanted, device->legacy_algorithms};
+		struct algorithm_wish wish = {*all[i].list, all[i].wanted, device->legacy_algorithms};
 		struct strings dropped = {0};
+		char *list = algorithm_list(all[i].kind, &wish, &dropped, err);
 
-		*all[i].list = algorithm_list(all[i].kind, &wish, &dropped, err);
+		free(*all[i].list);
+		*all[i].list = list;
 		for (size_t j = 0; j < dropped.n; j++)
 			strings_addf(
 			    &t->notices, "%s: %s is not supported", algorithm_kind_key(all[i].kind), dropped.v[j]);
 		strings_finish(&dropped);
-		if (*all[i].list == NULL)
+		if (list == NULL)
 			return -1;
 	}
 	return 0;
@@ -241,36 +233,45 @@ make_operand(const struct device_conf *device)
 }
 
 static int
-take_all(struct target *t, const struct sshconf *ssh, const struct sshconf_tokens *tokens, struct np_error *err)
+take_all(struct target *t, const struct sshconf_tokens *tokens, struct np_error *err)
 {
-	if (take_keys(t, ssh, tokens, err) < 0 || take_known_hosts(t, ssh, tokens, err) < 0 ||
-	    take_agent(t, ssh, tokens, err) < 0 || take_proxy(t, ssh, tokens, err) < 0 ||
-	    take_algorithms(t, ssh, err) < 0)
+	if (take_files(t, tokens, err) < 0 || take_agent(t, tokens, err) < 0 || take_proxy(t, tokens, err) < 0 ||
+	    take_algorithms(t, err) < 0)
 		return error_prefix(err, "%s", t->name);
 	return 0;
 }
 
-struct target *
-target_make(
-    const struct device_conf *device, const struct sshconf *ssh, const struct strings *files, struct np_error *err)
+/* After ssh's words have been read: the device's own in their place. */
+static int
+join(struct target *t, const struct device_conf *device, struct np_error *err)
 {
-	struct target *t = xcalloc(1, sizeof(*t));
-	char *operand = make_operand(device);
+	char *operand = make_operand(device), *alias = t->known_as;
 	int r;
 
-	atomic_init(&t->refs, 1);
 	t->device = device_conf_copy(device);
-	take_address(t, ssh);
-	take_settings(t, ssh);
-	r = take_all(t, ssh,
-	    &(struct sshconf_tokens){.operand = operand,
-		.hostname = t->host,
-		.user = t->user,
-		.host_key_alias = ssh->host_key_alias,
-		.port = t->port},
+	t->name = xstrdup(device->name);
+	if (device->port != 0)
+		t->port = device->port;
+	if (device->username != NULL)
+		xreplace(&t->user, device->username);
+	t->known_as = make_known_as(alias, t->host, t->port);
+	take_settings(t);
+	r = take_all(t,
+	    &(struct sshconf_tokens){
+		.operand = operand, .hostname = t->host, .user = t->user, .host_key_alias = alias, .port = t->port},
 	    err);
+	free(alias);
 	free(operand);
-	if (r < 0) {
+	return r;
+}
+
+struct target *
+target_make(const struct device_conf *device, const char *ssh_says, const struct strings *files, struct np_error *err)
+{
+	struct target *t = xcalloc(1, sizeof(*t));
+
+	atomic_init(&t->refs, 1);
+	if (sshconf_parse(ssh_says, t, err) < 0 || join(t, device, err) < 0) {
 		target_unref(t);
 		return NULL;
 	}
@@ -290,7 +291,8 @@ target_ref(struct target *target)
 #define AT(member) offsetof(struct target, member)
 
 static const size_t texts[] = {AT(name), AT(host), AT(user), AT(known_as), AT(proxy_jump), AT(proxy_command),
-    AT(agent_path), AT(bind_address), AT(kex), AT(host_key_algorithms), AT(ciphers), AT(macs), AT(pubkey_algorithms)};
+    AT(agent_path), AT(bind_address), AT(preferred_authentications), AT(kex), AT(host_key_algorithms), AT(ciphers),
+    AT(macs), AT(pubkey_algorithms)};
 
 static const size_t lists[] = {
     AT(identity_files), AT(certificate_files), AT(user_known_hosts), AT(global_known_hosts), AT(set_env)};

@@ -15,7 +15,7 @@
 #include "base/compiler.h"
 #include "conf/conf.h"
 #include "base/error.h"
-#include "sshconf/sshconf.h"
+#include "base/strings.h"
 
 /* A file whose change means that something must be decided anew. */
 struct file_stamp {
@@ -34,10 +34,17 @@ struct file_stamps {
 	size_t n;
 };
 
+enum strict_checking { STRICT_ASK, STRICT_YES, STRICT_ACCEPT_NEW, STRICT_OFF };
+
+/*
+ * Most of it is what ssh -G said, as far as the broker honours it, in place of which the device's own has been put and
+ * file names are expanded.  Texts are NULL where ssh said "none" or nothing.
+ */
 struct target {
 	atomic_uint refs;
-	char *name; /* the operand or device name, for messages */
-	char *host; /* to resolve and connect to */
+	struct device_conf *device; /* our copy: passwords and commands */
+	char *name;                 /* the operand or device name, for messages */
+	char *host;                 /* to resolve and connect to */
 	int port;
 	char *user;
 	char *known_as;      /* name looked up in known_hosts: HostKeyAlias, or host, or [host]:port */
@@ -45,36 +52,35 @@ struct target {
 	char *proxy_command; /* expanded, or NULL */
 	char *agent_path;    /* expanded IdentityAgent; NULL: the client's or our own SSH_AUTH_SOCK; "none": no agent */
 	char *bind_address;
-	struct strings identity_files; /* expanded */
-	struct strings certificate_files;
-	struct strings user_known_hosts;
-	struct strings global_known_hosts;
-	struct strings set_env;
+	char *preferred_authentications;                     /* until what it leaves out is switched off below */
+	struct strings identity_files, certificate_files;    /* expanded, in order */
+	struct strings user_known_hosts, global_known_hosts; /* expanded */
+	struct strings set_env;                              /* NAME=VALUE */
 	bool identities_only;
 	bool use_agent;
 	bool pubkey_auth, password_auth, kbdint_auth;
 	bool hash_known_hosts;
 	bool batch_mode;
 	bool compression;
-	bool explicit_key; /* the device names key_file: a missing file is an error, not skipped */
-	int address_family;
+	bool explicit_key;  /* the device names key_file: a missing file is an error, not skipped */
+	int address_family; /* AF_UNSPEC, AF_INET, AF_INET6 */
 	int password_prompts;
-	double connection_timeout; /* seconds: the device's, and ssh's ConnectTimeout when shorter */
+	int connect_timeout;       /* ssh's, in seconds; 0: not said */
+	double connection_timeout; /* seconds: the device's, and ssh's when shorter */
 	enum strict_checking strict;
-	char *kex, *host_key_algorithms, *ciphers, *macs,
-	    *pubkey_algorithms;              /* only names that libssh knows; costly groups last */
-	struct device_conf *device;          /* our copy: passwords and commands */
+	/* Only names that libssh knows; costly groups last. */
+	char *kex, *host_key_algorithms, *ciphers, *macs, *pubkey_algorithms;
 	struct file_stamps config_files;     /* those that ssh -G read or looked for */
 	struct file_stamps credential_files; /* key, password and secret files: a change lifts auth_backoff */
-	struct strings notices;              /* things in ssh's configuration that are not honoured */
+	struct strings notices;              /* sentences: what ssh's configuration says and is not honoured */
 };
 
 /*
- * Joins a device entry (which wins) and what ssh -G said for it.  ssh is consumed: the caller still calls
- * sshconf_finish(). libssh's algorithm names are in tables here, so that "+name" in a device entry and costly groups
- * last need no libssh. Returns one reference, or NULL with err (invalid_params).
+ * Joins a device entry (which wins) and what ssh -G said for it; files: those that ssh read or looked for, or NULL.
+ * libssh's algorithm names are in tables of ours, so that "+name" in a device entry and costly groups last need no
+ * libssh.  Returns one reference, or NULL with err (invalid_params).
  */
-struct target *target_make(const struct device_conf *device, const struct sshconf *ssh, const struct strings *files,
+struct target *target_make(const struct device_conf *device, const char *ssh_says, const struct strings *files,
     struct np_error *err) NP_MUST_CHECK;
 struct target *target_ref(struct target *target);
 void target_unref(struct target *target);

@@ -21,23 +21,22 @@ rules='
 src/base         : : pthread=log
 src/wire         : : cjson
 src/secret       : :
-src/sshconf      : :
 src/schema       : src/secret src/wire : yaml=yamldoc cjson=node,schema_show
-src/conf         : src/schema src/sshconf : cjson=conf_show
+src/conf         : src/schema : cjson=conf_show
 src/platform     : src/schema src/wire : pcre2=pattern cjson=platform_kind,platform_show
 src/params       : src/schema src/platform src/secret src/cli : cjson
-src/target       : src/sshconf src/conf :
+src/target       : src/conf :
 src/cli          : src/platform src/secret :
 src/pool         : src/conf :
 src/transport    : src/cli src/secret : ev
 src/ssh          : src/transport : libssh ev
-src/login        : src/transport src/sshconf src/conf src/target src/secret src/ssh src/platform : libssh ev pthread libcrypto=knownhosts
+src/login        : src/transport src/conf src/target src/secret src/ssh src/platform : libssh ev pthread libcrypto=knownhosts
 src/serve        : src/wire : ev cjson
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker : cjson
-src/broker       : src/wire src/secret src/schema src/sshconf src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/serve src/report src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev
+src/broker       : src/wire src/secret src/schema src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/serve src/report src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev
 src/broker/client  : src/wire src/report src/serve : cjson ev
-src/broker/device  : +src/broker/link src/secret src/params src/report src/sshconf src/schema src/broker/client src/broker/link src/broker/report src/broker/steer : cjson ev
+src/broker/device  : +src/broker/link src/secret src/params src/report src/schema src/broker/client src/broker/link src/broker/report src/broker/steer : cjson ev
 src/broker/link    : src/wire src/secret src/conf src/platform src/target src/cli src/pool src/login src/transport src/broker/client : cjson ev
 src/broker/report  : src/wire src/secret src/platform src/report src/broker/client : cjson ev
 src/broker/request : +src/broker/device src/broker src/wire src/cli src/conf src/login src/platform src/pool src/target src/transport src/broker/device : cjson ev

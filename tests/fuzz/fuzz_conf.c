@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conf/conf.h"
-#include "sshconf/sshconf.h"
+#include "target/sshconf.h"
 #include "target/target.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -98,21 +98,15 @@ try_ssh(const struct config *config, const char *text)
 	struct device_conf *device = device_conf_adhoc(config, "r1");
 	struct np_error err = {REASON_NONE, ""};
 	struct strings files = {NULL, 0};
-	struct sshconf ssh;
 	struct target *t;
 
 	sshconf_files(text, &files);
-	if (sshconf_parse(text, &ssh, &err) < 0) {
+	t = target_make(device, text, NULL, &err);
+	if (t == NULL)
 		check_error(&err);
-	} else {
-		t = target_make(device, &ssh, NULL, &err);
-		if (t == NULL)
-			check_error(&err);
-		else
-			FUZZ_ASSERT(target_same_login(t, t) && t->port > 0 && t->kex[0] != '\0');
-		target_unref(t);
-		sshconf_finish(&ssh);
-	}
+	else
+		FUZZ_ASSERT(target_same_login(t, t) && t->port > 0 && t->kex[0] != '\0');
+	target_unref(t);
 	strings_finish(&files);
 	device_conf_free(device);
 }

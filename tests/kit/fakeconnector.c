@@ -12,7 +12,7 @@
 
 #include "base/compiler.h"
 #include "base/xalloc.h"
-#include "sshconf/sshconf.h"
+#include "target/sshconf.h"
 
 #define JOBS_MAX 16
 
@@ -173,15 +173,11 @@ fakeconnector_resolve(uint64_t id, const char *ssh_says)
 {
 	struct fake_job *job = need(id);
 	struct connect_result r = {.ok = true};
-	struct strings files = {0};
-	struct sshconf ssh;
 
 	assert_int_equal(job->attempt.kind, CONNECT_RESOLVE);
-	assert_int_equal(sshconf_parse(ssh_says, &ssh, &r.err), 0);
-	r.target = target_make(job->attempt.device, &ssh, &files, &r.err);
+	r.target = target_make(job->attempt.device, ssh_says, NULL, &r.err);
 	if (r.target == NULL)
 		fail_msg("%s", r.err.text);
-	sshconf_finish(&ssh);
 	done(latest, job, &r);
 }
 

@@ -125,8 +125,6 @@ struct target *
 fake_target(const char *host, const char *proxy_jump)
 {
 	struct device_conf *device;
-	struct strings files = {0};
-	struct sshconf ssh;
 	struct np_error err;
 	struct target *t;
 	char text[256];
@@ -136,10 +134,8 @@ fake_target(const char *host, const char *proxy_jump)
 	device = device_conf_adhoc(config, host);
 	(void)snprintf(text, sizeof text, "hostname %s\nuser admin\nport 22\n%s%s\n", host,
 	    proxy_jump != NULL ? "proxyjump " : "", proxy_jump != NULL ? proxy_jump : "");
-	assert_int_equal(sshconf_parse(text, &ssh, &err), 0);
-	t = target_make(device, &ssh, &files, &err);
+	t = target_make(device, text, NULL, &err);
 	assert_non_null(t);
-	sshconf_finish(&ssh);
 	device_conf_free(device);
 	config_unref(config);
 	return t;

@@ -1,5 +1,5 @@
 /*
- * Tests of src/sshconf/algorithm.c: which names are offered and in what order; that libssh knows every one of them.
+ * Tests of src/conf/algorithm.c: which names are offered and in what order; that libssh knows every one of them.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include <libssh/libssh.h>
 
-#include "sshconf/algorithm.h"
+#include "conf/algorithm.h"
 #include "base/xalloc.h"
 
 static const enum algorithm_kind kinds[] = {

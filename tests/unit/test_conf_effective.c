@@ -32,19 +32,15 @@ static struct target *
 resolve(const struct device_conf *device, const char *ssh_text)
 {
 	struct strings files = {0};
-	struct sshconf ssh;
 	struct np_error err;
 	struct target *t;
 
-	if (sshconf_parse(ssh_text, &ssh, &err) < 0)
-		fail_msg("%s", err.text);
 	strings_add(&files, "/");
 	strings_add(&files, "/nonexistent/ssh_config");
-	t = target_make(device, &ssh, &files, &err);
+	t = target_make(device, ssh_text, &files, &err);
 	if (t == NULL)
 		fail_msg("%s", err.text);
 	strings_finish(&files);
-	sshconf_finish(&ssh);
 	return t;
 }
 

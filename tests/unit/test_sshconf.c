@@ -1,5 +1,5 @@
 /*
- * Tests of src/sshconf/sshconf.c and sshconf_expand.c.  tests/sshconf/ holds the output of `ssh -G` of several
+ * Tests of src/target/sshconf.c and sshconf_expand.c.  tests/sshconf/ holds the output of `ssh -G` of several
  * versions.
  */
 #include <stdarg.h>
@@ -12,7 +12,8 @@
 #include <cmocka.h>
 #include <sys/socket.h>
 
-#include "sshconf/sshconf.h"
+#include "target/sshconf.h"
+#include "target/target.h"
 #include "base/xalloc.h"
 
 #define NOT_HONOURED(line) "ssh's configuration: `" line "` is not honoured"
@@ -34,25 +35,38 @@ read_recorded(const char *name)
 	return text;
 }
 
-static struct sshconf
+/* What is read from the text, or NULL with err. */
+static struct target *
+try_parse(const char *text, struct np_error *err)
+{
+	struct target *t = xcalloc(1, sizeof(*t));
+
+	atomic_init(&t->refs, 1);
+	if (sshconf_parse(text, t, err) == 0)
+		return t;
+	target_unref(t);
+	return NULL;
+}
+
+static struct target *
 parse(const char *text)
 {
 	struct np_error err = {0};
-	struct sshconf c;
+	struct target *t = try_parse(text, &err);
 
-	if (sshconf_parse(text, &c, &err) < 0)
+	if (t == NULL)
 		fail_msg("%s", err.text);
-	return c;
+	return t;
 }
 
-static struct sshconf
+static struct target *
 parse_recorded(const char *name)
 {
 	char *text = read_recorded(name);
-	struct sshconf c = parse(text);
+	struct target *t = parse(text);
 
 	free(text);
-	return c;
+	return t;
 }
 
 static void
@@ -64,20 +78,20 @@ expect_strings(const struct strings *s, const char *const *expected, size_t coun
 }
 
 static void
-check_all(const struct sshconf *c)
+check_all(const struct target *c)
 {
 	static const char *const identity_files[] = {"~/.ssh/%h-%r", "/keys/a b", "${HOME}/x"};
 	static const char *const certificate_files[] = {"~/.ssh/%r-cert.pub"};
 	static const char *const user_known_hosts[] = {"/home/ops/.ssh/kh_r1.example.net", "/tmp/k h"};
 	static const char *const global_known_hosts[] = {"/etc/ssh/a", "/etc/ssh/b"};
 
-	assert_string_equal(c->hostname, "r1.example.net");
+	assert_string_equal(c->host, "r1.example.net");
 	assert_string_equal(c->user, "ops");
 	assert_int_equal(c->port, 2222);
-	assert_string_equal(c->host_key_alias, "r1-alias");
+	assert_string_equal(c->known_as, "r1-alias");
 	assert_string_equal(c->proxy_jump, "bob@j1:2200,j2");
 	assert_null(c->proxy_command);
-	assert_string_equal(c->identity_agent, "/run/user/1000/agent.sock");
+	assert_string_equal(c->agent_path, "/run/user/1000/agent.sock");
 	assert_string_equal(c->bind_address, "10.0.0.1");
 	expect_strings(&c->identity_files, identity_files, 3);
 	expect_strings(&c->certificate_files, certificate_files, 1);
@@ -111,118 +125,118 @@ test_everything_that_ssh_9_2_says_is_read(void **state)
 	    NOT_HONOURED("dynamicforward 1080"), NOT_HONOURED("localforward 8080 [localhost]:80"),
 	    NOT_HONOURED("remoteforward 9090 [localhost]:90"), NOT_HONOURED("forwardagent yes"),
 	    NOT_HONOURED("rekeylimit 1073741824 3600"), NOT_HONOURED("localcommand echo hi")};
-	struct sshconf c = parse_recorded("openssh-9.2-all");
+	struct target *c = parse_recorded("openssh-9.2-all");
 	(void)state;
 
-	check_all(&c);
-	assert_string_equal(c.ciphers, "aes256-ctr,aes128-cbc");
-	assert_false(c.kbdint_auth);
-	expect_strings(&c.unsupported, unsupported, NP_COUNT(unsupported));
-	sshconf_finish(&c);
+	check_all(c);
+	assert_string_equal(c->ciphers, "aes256-ctr,aes128-cbc");
+	assert_false(c->kbdint_auth);
+	expect_strings(&c->notices, unsupported, NP_COUNT(unsupported));
+	target_unref(c);
 }
 
 static void
 test_older_keywords_of_ssh_8_4_are_understood(void **state)
 {
-	struct sshconf c = parse_recorded("openssh-8.4-all");
+	struct target *c = parse_recorded("openssh-8.4-all");
 	(void)state;
 
-	check_all(&c);
-	assert_string_equal(c.kex, "curve25519-sha256@libssh.org,curve25519-sha256");
-	assert_true(c.kbdint_auth); /* by ChallengeResponseAuthentication, as that version does */
-	sshconf_finish(&c);
+	check_all(c);
+	assert_string_equal(c->kex, "curve25519-sha256@libssh.org,curve25519-sha256");
+	assert_true(c->kbdint_auth); /* by ChallengeResponseAuthentication, as that version does */
+	target_unref(c);
 }
 
 static void
 test_a_proxy_command_and_environment_are_read(void **state)
 {
 	static const char *const set_env[] = {"FOO=bar", "BAZ=a b"};
-	struct sshconf c = parse_recorded("openssh-9.2-proxycommand");
+	struct target *c = parse_recorded("openssh-9.2-proxycommand");
 	(void)state;
 
-	assert_string_equal(c.hostname, "r2");
-	assert_string_equal(c.proxy_command, "nc -x proxy:1080 %h %p");
-	assert_null(c.proxy_jump);
-	assert_string_equal(c.identity_agent, "none");
-	assert_int_equal(c.strict, STRICT_OFF);
-	assert_int_equal(c.user_known_hosts.n, 0);
-	assert_int_equal(c.connect_timeout, 0);
-	assert_int_equal(c.address_family, AF_UNSPEC);
-	expect_strings(&c.set_env, set_env, 2);
-	assert_true(c.pubkey_auth && c.password_auth && c.kbdint_auth);
-	assert_false(c.batch_mode || c.compression || c.identities_only);
-	assert_int_equal(c.identity_files.n, 7);
-	assert_int_equal(c.unsupported.n, 0);
-	sshconf_finish(&c);
+	assert_string_equal(c->host, "r2");
+	assert_string_equal(c->proxy_command, "nc -x proxy:1080 %h %p");
+	assert_null(c->proxy_jump);
+	assert_string_equal(c->agent_path, "none");
+	assert_int_equal(c->strict, STRICT_OFF);
+	assert_int_equal(c->user_known_hosts.n, 0);
+	assert_int_equal(c->connect_timeout, 0);
+	assert_int_equal(c->address_family, AF_UNSPEC);
+	expect_strings(&c->set_env, set_env, 2);
+	assert_true(c->pubkey_auth && c->password_auth && c->kbdint_auth);
+	assert_false(c->batch_mode || c->compression || c->identities_only);
+	assert_int_equal(c->identity_files.n, 7);
+	assert_int_equal(c->notices.n, 0);
+	target_unref(c);
 }
 
 static void
 test_strict_checking_and_no_keys_of_ssh_9_9_are_understood(void **state)
 {
-	struct sshconf c = parse_recorded("openssh-9.9-strict");
+	struct target *c = parse_recorded("openssh-9.9-strict");
 	(void)state;
 
-	assert_int_equal(c.strict, STRICT_YES);
-	assert_string_equal(c.identity_agent, "SSH_AUTH_SOCK");
-	assert_int_equal(c.identity_files.n, 0);
-	assert_null(c.proxy_jump);
-	assert_false(c.compression); /* said as UNKNOWN by an ssh without zlib */
-	assert_int_equal(c.unsupported.n, 0);
-	sshconf_finish(&c);
+	assert_int_equal(c->strict, STRICT_YES);
+	assert_string_equal(c->agent_path, "SSH_AUTH_SOCK");
+	assert_int_equal(c->identity_files.n, 0);
+	assert_null(c->proxy_jump);
+	assert_false(c->compression); /* said as UNKNOWN by an ssh without zlib */
+	assert_int_equal(c->notices.n, 0);
+	target_unref(c);
 }
 
 static void
 test_what_debian_says_by_itself(void **state)
 {
-	struct sshconf c = parse_recorded("openssh-9.2-debian");
+	struct target *c = parse_recorded("openssh-9.2-debian");
 	(void)state;
 
-	assert_string_equal(c.user, "bob");
-	assert_int_equal(c.port, 2222);
-	assert_int_equal(c.strict, STRICT_ASK);
-	assert_null(c.identity_agent);
-	assert_null(c.bind_address);
-	assert_int_equal(c.password_prompts, 3);
-	assert_int_equal(c.unsupported.n, 0); /* so that nobody gets a notice who configured nothing */
-	sshconf_finish(&c);
+	assert_string_equal(c->user, "bob");
+	assert_int_equal(c->port, 2222);
+	assert_int_equal(c->strict, STRICT_ASK);
+	assert_null(c->agent_path);
+	assert_null(c->bind_address);
+	assert_int_equal(c->password_prompts, 3);
+	assert_int_equal(c->notices.n, 0); /* so that nobody gets a notice who configured nothing */
+	target_unref(c);
 }
 
 static void
 test_single_values_are_understood(void **state)
 {
-	struct sshconf c;
+	struct target *c;
 	(void)state;
 
 	c = parse(HEAD);
-	assert_true(c.pubkey_auth && c.password_auth && c.kbdint_auth);
-	assert_int_equal(c.password_prompts, 3);
-	assert_int_equal(c.strict, STRICT_ASK);
-	sshconf_finish(&c);
+	assert_true(c->pubkey_auth && c->password_auth && c->kbdint_auth);
+	assert_int_equal(c->password_prompts, 3);
+	assert_int_equal(c->strict, STRICT_ASK);
+	target_unref(c);
 
 	c = parse("port 65535\r\nUSER none\r\nHostName none\r\n");
-	assert_string_equal(c.hostname, "none");
-	assert_string_equal(c.user, "none");
-	assert_int_equal(c.port, 65535);
-	sshconf_finish(&c);
+	assert_string_equal(c->host, "none");
+	assert_string_equal(c->user, "none");
+	assert_int_equal(c->port, 65535);
+	target_unref(c);
 
 	c = parse(HEAD "pubkeyauthentication unbound\nstricthostkeychecking off\naddressfamily inet\n");
-	assert_true(c.pubkey_auth);
-	assert_int_equal(c.strict, STRICT_OFF);
-	assert_int_equal(c.address_family, AF_INET);
-	sshconf_finish(&c);
+	assert_true(c->pubkey_auth);
+	assert_int_equal(c->strict, STRICT_OFF);
+	assert_int_equal(c->address_family, AF_INET);
+	target_unref(c);
 
 	c = parse(HEAD "stricthostkeychecking yes\nlocalcommand x\npermitlocalcommand no\n");
-	assert_int_equal(c.strict, STRICT_YES);
-	assert_int_equal(c.unsupported.n, 0);
-	sshconf_finish(&c);
+	assert_int_equal(c->strict, STRICT_YES);
+	assert_int_equal(c->notices.n, 0);
+	target_unref(c);
 
 	c = parse(HEAD "userknownhostsfile /a/my hosts /b\nglobalknownhostsfile  known other\n");
-	assert_int_equal(c.user_known_hosts.n, 2);
-	assert_string_equal(c.user_known_hosts.v[0], "/a/my hosts");
-	assert_string_equal(c.user_known_hosts.v[1], "/b");
-	assert_int_equal(c.global_known_hosts.n, 2);
-	assert_string_equal(c.global_known_hosts.v[0], "known");
-	sshconf_finish(&c);
+	assert_int_equal(c->user_known_hosts.n, 2);
+	assert_string_equal(c->user_known_hosts.v[0], "/a/my hosts");
+	assert_string_equal(c->user_known_hosts.v[1], "/b");
+	assert_int_equal(c->global_known_hosts.n, 2);
+	assert_string_equal(c->global_known_hosts.v[0], "known");
+	target_unref(c);
 }
 
 static void
@@ -245,9 +259,8 @@ test_output_without_a_target_is_refused(void **state)
 
 	for (size_t i = 0; i < NP_COUNT(table); i++) {
 		struct np_error err = {0};
-		struct sshconf c;
 
-		assert_int_equal(sshconf_parse(table[i].text, &c, &err), -1);
+		assert_null(try_parse(table[i].text, &err));
 		assert_non_null(strstr(err.text, table[i].missing));
 	}
 }
@@ -260,11 +273,9 @@ test_every_beginning_of_an_output_is_survived(void **state)
 
 	for (size_t size = strlen(text); size > 0; size--) {
 		struct np_error err = {0};
-		struct sshconf c;
 
 		text[size] = '\0';
-		if (sshconf_parse(text, &c, &err) == 0)
-			sshconf_finish(&c);
+		target_unref(try_parse(text, &err));
 	}
 	free(text);
 }

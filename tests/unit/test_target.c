@@ -40,15 +40,11 @@ try_make(const char *yaml, const char *ssh_text, struct np_error *err)
 {
 	struct device_conf *device = make_device(yaml);
 	struct strings files = {0};
-	struct sshconf ssh;
 	struct target *t;
 
-	if (sshconf_parse(ssh_text, &ssh, err) < 0)
-		fail_msg("%s", err->text);
 	strings_add(&files, "/etc/ssh/ssh_config");
-	t = target_make(device, &ssh, &files, err);
+	t = target_make(device, ssh_text, &files, err);
 	strings_finish(&files);
-	sshconf_finish(&ssh);
 	device_conf_free(device);
 	return t;
 }

@@ -4,7 +4,7 @@
  * Not here: running ssh (the resolver does), expanding tokens (sshconf_expand.c), what a device entry overrides
  * (target.c).
  */
-#include "sshconf/sshconf.h"
+#include "target/sshconf.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "base/text.h"
+#include "target/target.h"
 #include "base/xalloc.h"
 
 /* --- keywords that we honour --- */
@@ -28,7 +29,7 @@ enum kind {
 	KIND_STRICT
 };
 
-#define AT(member) offsetof(struct sshconf, member)
+#define AT(member) offsetof(struct target, member)
 
 static const struct keyword {
 	const char *name;
@@ -45,10 +46,10 @@ static const struct keyword {
     {"globalknownhostsfile", KIND_FILES, AT(global_known_hosts)},
     {"hashknownhosts", KIND_BOOL, AT(hash_known_hosts)},
     {"hostkeyalgorithms", KIND_STRING, AT(host_key_algorithms)},
-    {"hostkeyalias", KIND_TEXT, AT(host_key_alias)},
-    {"hostname", KIND_TEXT, AT(hostname)},
+    {"hostkeyalias", KIND_TEXT, AT(known_as)},
+    {"hostname", KIND_TEXT, AT(host)},
     {"identitiesonly", KIND_BOOL, AT(identities_only)},
-    {"identityagent", KIND_TEXT, AT(identity_agent)},
+    {"identityagent", KIND_TEXT, AT(agent_path)},
     {"identityfile", KIND_APPEND, AT(identity_files)},
     {"kbdinteractiveauthentication", KIND_BOOL, AT(kbdint_auth)},
     {"kexalgorithms", KIND_STRING, AT(kex)},
@@ -107,13 +108,6 @@ static bool
 says_none(const char *value)
 {
 	return strcasecmp(value, "none") == 0;
-}
-
-static void
-set_string(char **field, const char *value)
-{
-	free(*field);
-	*field = xstrdup_null(value);
 }
 
 static int
@@ -176,16 +170,16 @@ set_int(int *field, const char *name, const char *value, struct np_error *err)
 }
 
 static int
-set_keyword(struct sshconf *c, const struct keyword *k, const char *value, struct np_error *err)
+set_keyword(struct target *t, const struct keyword *k, const char *value, struct np_error *err)
 {
-	void *field = (char *)c + k->offset;
+	void *field = (char *)t + k->offset;
 
 	switch (k->kind) {
 	case KIND_STRING:
-		set_string(field, says_none(value) ? NULL : value);
+		xreplace(field, says_none(value) ? NULL : value);
 		break;
 	case KIND_TEXT:
-		set_string(field, value);
+		xreplace(field, value);
 		break;
 	case KIND_BOOL:
 		*(bool *)field = !says_no(value);
@@ -211,16 +205,16 @@ set_keyword(struct sshconf *c, const struct keyword *k, const char *value, struc
 }
 
 static void
-add_unsupported(struct sshconf *c, const char *line)
+add_unsupported(struct target *t, const char *line)
 {
 	char shown[256];
 
 	strings_addf(
-	    &c->unsupported, "ssh's configuration: `%s` is not honoured", text_vis_into(shown, sizeof(shown), line));
+	    &t->notices, "ssh's configuration: `%s` is not honoured", text_vis_into(shown, sizeof(shown), line));
 }
 
 static void
-note_unsupported(struct sshconf *c, const char *name, const char *value, const char *line)
+note_unsupported(struct target *t, const char *name, const char *value, const char *line)
 {
 	for (size_t i = 0; i < NP_COUNT(unsupported); i++) {
 		const struct unsupported *u = &unsupported[i];
@@ -231,7 +225,7 @@ note_unsupported(struct sshconf *c, const char *name, const char *value, const c
 			if (strcasecmp(u->harmless[j], value) == 0)
 				return;
 		}
-		add_unsupported(c, line);
+		add_unsupported(t, line);
 		return;
 	}
 }
@@ -249,23 +243,23 @@ note_pairs(struct pairs *pairs, const char *name, const char *value, const char 
 	if (strcasecmp(name, "permitlocalcommand") == 0)
 		pairs->local_permitted = !says_no(value);
 	else if (strcasecmp(name, "localcommand") == 0 && !says_none(value))
-		set_string(&pairs->local_command, line);
+		xreplace(&pairs->local_command, line);
 	else if (strcasecmp(name, "challengeresponseauthentication") == 0)
 		pairs->challenge_response = !says_no(value);
 }
 
 static void
-finish_pairs(struct pairs *pairs, struct sshconf *c)
+finish_pairs(struct pairs *pairs, struct target *t)
 {
 	if (pairs->local_permitted && pairs->local_command != NULL)
-		add_unsupported(c, pairs->local_command);
+		add_unsupported(t, pairs->local_command);
 	if (pairs->challenge_response)
-		c->kbdint_auth = true;
+		t->kbdint_auth = true;
 	free(pairs->local_command);
 }
 
 static int
-parse_line(struct sshconf *c, struct pairs *pairs, char *line, struct np_error *err)
+parse_line(struct target *t, struct pairs *pairs, char *line, struct np_error *err)
 {
 	char *whole = xstrdup(line);
 	char *value = line + strcspn(line, " ");
@@ -274,11 +268,11 @@ parse_line(struct sshconf *c, struct pairs *pairs, char *line, struct np_error *
 	if (*value == ' ')
 		*value++ = '\0';
 	if (*value != '\0') {
-		note_unsupported(c, line, value, whole);
+		note_unsupported(t, line, value, whole);
 		note_pairs(pairs, line, value, whole);
 		for (size_t i = 0; i < NP_COUNT(keywords); i++) {
 			if (strcasecmp(keywords[i].name, line) == 0)
-				r = set_keyword(c, &keywords[i], value, err);
+				r = set_keyword(t, &keywords[i], value, err);
 		}
 	}
 	free(whole);
@@ -286,17 +280,17 @@ parse_line(struct sshconf *c, struct pairs *pairs, char *line, struct np_error *
 }
 
 static int
-check_complete(const struct sshconf *c, struct np_error *err)
+check_complete(const struct target *t, struct np_error *err)
 {
-	const char *missing = c->hostname == NULL ? "hostname" : c->user == NULL ? "user" : "port";
+	const char *missing = t->host == NULL ? "hostname" : t->user == NULL ? "user" : "port";
 
-	if (c->hostname != NULL && c->user != NULL && c->port >= 1 && c->port <= 65535)
+	if (t->host != NULL && t->user != NULL && t->port >= 1 && t->port <= 65535)
 		return 0;
 	return error_set(err, REASON_INVALID_PARAMS, "ssh -G named no usable `%s`: is ssh on PATH OpenSSH's?", missing);
 }
 
 int
-sshconf_parse(const char *text, struct sshconf *c, struct np_error *err)
+sshconf_parse(const char *text, struct target *t, struct np_error *err)
 {
 	struct pairs pairs = {0};
 	char *copy = xstrdup(text);
@@ -304,37 +298,19 @@ sshconf_parse(const char *text, struct sshconf *c, struct np_error *err)
 	int r = 0;
 
 	/* ssh's own defaults, for versions that do not say them */
-	*c = (struct sshconf){.pubkey_auth = true, .password_auth = true, .kbdint_auth = true, .password_prompts = 3};
-	c->address_family = AF_UNSPEC;
-	c->strict = STRICT_ASK;
+	t->pubkey_auth = t->password_auth = t->kbdint_auth = true;
+	t->password_prompts = 3;
+	t->address_family = AF_UNSPEC;
+	t->strict = STRICT_ASK;
 	while (r == 0 && rest != NULL && *rest != '\0') {
 		char *line = strsep(&rest, "\n");
 
 		line[strcspn(line, "\r")] = '\0';
-		r = parse_line(c, &pairs, line, err);
+		r = parse_line(t, &pairs, line, err);
 	}
-	finish_pairs(&pairs, c);
+	finish_pairs(&pairs, t);
 	free(copy);
-	if (r == 0)
-		r = check_complete(c, err);
-	if (r < 0)
-		sshconf_finish(c);
-	return r;
-}
-
-void
-sshconf_finish(struct sshconf *c)
-{
-	for (size_t i = 0; i < NP_COUNT(keywords); i++) {
-		enum kind kind = keywords[i].kind;
-		void *field = (char *)c + keywords[i].offset;
-
-		if (kind == KIND_STRING || kind == KIND_TEXT)
-			set_string(field, NULL);
-		else if (kind == KIND_APPEND || kind == KIND_FILES)
-			strings_finish(field);
-	}
-	strings_finish(&c->unsupported);
+	return r == 0 ? check_complete(t, err) : r;
 }
 
 void

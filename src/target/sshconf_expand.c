@@ -1,7 +1,7 @@
 /*
  * The % tokens of ssh_config(5), "~/" and ${NAME}.  Reads the environment, the password file and the host's name.
  */
-#include "sshconf/sshconf.h"
+#include "target/sshconf.h"
 
 #include <pwd.h>
 #include <stdio.h>

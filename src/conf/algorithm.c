@@ -1,7 +1,7 @@
 /*
  * Algorithm names: tables of what libssh 0.10 has, and lists made of them.
  */
-#include "sshconf/algorithm.h"
+#include "conf/algorithm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
