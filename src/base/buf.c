@@ -161,6 +161,17 @@ buf_append_u32(struct buf *b, uint32_t v)
 	return buf_append(b, bytes, sizeof(bytes));
 }
 
+char *
+buf_take(struct buf *b)
+{
+	char *text = xmalloc(b->len + 1);
+
+	memcpy(text, buf_head(b), b->len);
+	text[b->len] = '\0';
+	buf_wipe(b);
+	return text;
+}
+
 void
 buf_consume(struct buf *b, size_t n)
 {

@@ -50,6 +50,9 @@ int buf_append_u32(struct buf *b, uint32_t v) NP_MUST_CHECK;
 uint8_t *buf_reserve(struct buf *b, size_t n) NP_MUST_CHECK;
 void buf_commit(struct buf *b, size_t n);
 
+/* What it holds as a text that the caller frees; the buffer is wiped and empty then. */
+char *buf_take(struct buf *b) NP_MALLOC;
+
 /* Drops n <= len bytes from the front.  An emptied buffer that had grown large gives its memory back. */
 void buf_consume(struct buf *b, size_t n);
 

@@ -92,6 +92,15 @@ fail:
 	return -1;
 }
 
+/* A file that has just been opened takes the place of the present one. */
+static void
+log_switch(int fd, size_t size)
+{
+	close(log_state.fd);
+	log_state.fd = fd;
+	log_state.size = size;
+}
+
 int
 log_open_file(const char *path, size_t max_bytes, struct np_error *err)
 {
@@ -123,11 +132,8 @@ log_reopen(void)
 		return;
 	}
 	fd = log_open(log_state.path, &size, &err);
-	if (fd >= 0) {
-		close(log_state.fd);
-		log_state.fd = fd;
-		log_state.size = size;
-	}
+	if (fd >= 0)
+		log_switch(fd, size);
 	pthread_mutex_unlock(&log_state.lock);
 	if (fd < 0)
 		log_error("log", "%s; the former file is kept", err.text);
@@ -157,13 +163,10 @@ log_rotate(void)
 	if (rename(log_state.path, old) == 0)
 		fd = log_open(log_state.path, &size, NULL);
 	free(old);
-	if (fd >= 0) {
-		close(log_state.fd);
-		log_state.fd = fd;
-		log_state.size = size;
-	} else if (ftruncate(log_state.fd, 0) == 0) {
+	if (fd >= 0)
+		log_switch(fd, size);
+	else if (ftruncate(log_state.fd, 0) == 0)
 		log_state.size = 0;
-	}
 }
 
 /* "2024-05-01T10:20:30.123+02:00" */

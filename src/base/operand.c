@@ -210,6 +210,17 @@ operand_parse(const char *text, struct operand *op, struct np_error *err)
 	return r;
 }
 
+int
+operand_check(const char *text, struct np_error *err)
+{
+	struct operand op;
+
+	if (operand_parse(text, &op, err) < 0)
+		return -1;
+	operand_finish(&op);
+	return 0;
+}
+
 /* "[ADDRESS]" or "[ADDRESS]:PORT". */
 static bool
 is_bracketed(const char *host)

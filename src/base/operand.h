@@ -22,6 +22,8 @@ struct operand {
  */
 int operand_parse(const char *text, struct operand *op, struct np_error *err) NP_MUST_CHECK;
 void operand_finish(struct operand *op);
+/* Whether it could be split. */
+int operand_check(const char *text, struct np_error *err) NP_MUST_CHECK;
 /* Whether text stands for several devices: it begins with '@', or holds a comma, `*`, `?` or a bracket that is not the
  * one around an address. */
 bool operand_is_list(const char *text);

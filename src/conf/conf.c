@@ -314,21 +314,6 @@ config_from_files(const struct docfile *files, size_t count, struct np_error *er
 	return config;
 }
 
-struct config *
-config_parse(const char *text, size_t size, const char *name, struct np_error *err)
-{
-	struct docfile file = {.exists = true, .is_private = true, .size = size};
-	struct config *config;
-
-	file.path = xstrdup(name);
-	file.text = xmalloc(size + 1); /* not xstrndup(): a NUL byte inside is to be seen and refused */
-	memcpy(file.text, text, size);
-	file.text[size] = '\0';
-	config = config_from_files(&file, 1, err);
-	docfile_finish(&file);
-	return config;
-}
-
 /* --- files --- */
 
 /* The user's file; named by hand, it must exist. */

@@ -119,8 +119,6 @@ struct config {
  * refused.
  */
 struct config *config_load(const char *only_file, struct np_error *err) NP_MUST_CHECK;
-/* The same from text in memory; name stands for the file name in messages.  For tests and fuzzing. */
-struct config *config_parse(const char *text, size_t size, const char *name, struct np_error *err) NP_MUST_CHECK;
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config);
 

@@ -127,12 +127,10 @@ check_jump(const struct schema_row *row NP_UNUSED, const char *text, struct np_e
 		return 0;
 	copy = rest = xstrdup(text);
 	for (char *hop; r == 0 && (hop = strsep(&rest, ",")) != NULL;) {
-		struct operand op;
-
 		if (++hops > JUMPS_MAX)
 			r = error_set(err, REASON_INVALID_PARAMS, "more than %d hops", JUMPS_MAX);
-		else if ((r = operand_parse(hop, &op, err)) == 0)
-			operand_finish(&op);
+		else
+			r = operand_check(hop, err);
 	}
 	free(copy);
 	return r;
@@ -258,8 +256,6 @@ static int
 complete_name(
     struct device_conf *device, const struct yamldoc *doc, const struct yamldoc_node *node, struct np_error *err)
 {
-	struct operand op;
-
 	if (device->name == NULL && device->host == NULL)
 		return yamldoc_error(doc, node, err, "`host` is missing");
 	if (device->name == NULL)
@@ -270,11 +266,10 @@ complete_name(
 	}
 	if (device->host != NULL)
 		return 0;
-	if (operand_parse(device->name, &op, err) < 0) {
+	if (operand_check(device->name, err) < 0) {
 		error_prefix(err, "`%s` has no `host` and cannot be one itself", TEXT_SHOWN(device->name));
 		return yamldoc_error_at(doc, node, err);
 	}
-	operand_finish(&op);
 	return 0;
 }
 

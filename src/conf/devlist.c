@@ -135,13 +135,10 @@ add_numbered(const char *prefix, const char *rest, struct devlist *list, struct 
 	int result;
 
 	if (bracket == NULL) {
-		struct operand op;
 		name = xasprintf("%s%s", prefix, rest);
-		result = operand_parse(name, &op, err);
-		if (result == 0) {
-			operand_finish(&op);
+		result = operand_check(name, err);
+		if (result == 0)
 			result = add_name(list, name, err);
-		}
 		free(name);
 		return result;
 	}
@@ -164,18 +161,13 @@ add_numbered(const char *prefix, const char *rest, struct devlist *list, struct 
 static int
 add_item(const struct config *config, const char *item, struct devlist *list, struct np_error *err)
 {
-	struct operand op;
-
 	if (*item == '\0')
 		return error_set(err, REASON_INVALID_PARAMS, "a name in the list of devices is empty");
 	if (item[0] == '@')
 		return add_matching(config, item, list, err);
 	if (!operand_is_list(item)) {
-		if (config_device(config, item) == NULL) {
-			if (operand_parse(item, &op, err) == -1)
-				return -1;
-			operand_finish(&op);
-		}
+		if (config_device(config, item) == NULL && operand_check(item, err) == -1)
+			return -1;
 		return add_name(list, item, err);
 	}
 	if (!holds_numbers(item)) {

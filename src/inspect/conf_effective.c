@@ -16,13 +16,10 @@
 int
 conf_parts_init(struct conf_parts *parts, struct config *config, const char *name, struct np_error *err)
 {
-	struct operand op;
-
 	*parts = (struct conf_parts){.device = config_device(config, name)};
 	if (parts->device == NULL) {
-		if (operand_parse(name, &op, err) == -1)
+		if (operand_check(name, err) == -1)
 			return -1;
-		operand_finish(&op);
 		parts->adhoc = device_conf_adhoc(config, name);
 		parts->device = parts->adhoc;
 	}

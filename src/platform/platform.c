@@ -202,68 +202,58 @@ char *
 platform_expand(const char *text, const char *key, const char *value)
 {
 	char *placeholder = xasprintf("{%s}", key);
-	size_t skip = strlen(placeholder);
 	struct buf out;
 	const char *found;
-	char *result;
 	int r = 0;
 
 	buf_init(&out, SIZE_MAX / 2);
 	while ((found = strstr(text, placeholder)) != NULL) {
 		r |= buf_append(&out, text, (size_t)(found - text));
 		r |= buf_append_str(&out, value);
-		text = found + skip;
+		text = found + strlen(placeholder);
 	}
 	r |= buf_append_str(&out, text);
-	result = r == 0 ? xstrndup((const char *)buf_head(&out), out.len) : xstrdup("");
-	buf_free(&out);
 	free(placeholder);
-	return result;
+	if (r != 0)
+		buf_wipe(&out);
+	return buf_take(&out);
 }
 
-/* Replaces what one expression finds, from left to right. */
-static void
+/* Replaces what one expression finds, from left to right; -1: bytes were lost. */
+static int
 redact_by(const struct pattern *pattern, struct buf *line)
 {
+	const char *text = (const char *)buf_head(line);
+	struct pattern_span whole, part;
+	struct buf out;
 	size_t at = 0;
+	int r = 0;
 
-	while (at <= line->len) {
-		struct pattern_span whole, part;
-		struct buf out;
-		const char *text = (const char *)buf_head(line);
-		int r = 0;
-
-		if (pattern_find(pattern, text + at, line->len - at, &whole, &part) != PATTERN_YES || whole.size == 0)
-			return;
+	buf_init(&out, line->max);
+	while (r == 0 && at <= line->len &&
+	       pattern_find(pattern, text + at, line->len - at, &whole, &part) == PATTERN_YES && whole.size > 0) {
 		if (part.size == 0)
 			part = whole;
-		buf_init(&out, line->max);
-		r |= buf_append(&out, text, at + part.start);
+		r |= buf_append(&out, text + at, part.start);
 		r |= buf_append_str(&out, MASKED);
-		r |= buf_append(&out, text + at + part.start + part.size, line->len - at - part.start - part.size);
-		at += part.start + strlen(MASKED);
-		buf_wipe(line);
-		*line = out;
-		if (r != 0)
-			return;
+		at += part.start + part.size;
 	}
+	r |= buf_append(&out, text + at, line->len - at);
+	buf_wipe(line);
+	*line = out;
+	return r;
 }
 
 char *
 platform_redact(const struct platform *p, const char *line, size_t size, size_t *out_size)
 {
 	struct buf work;
-	char *result;
+	int r;
 
 	buf_init(&work, size * 10 + 1024);
-	if (buf_append(&work, line, size) == 0) {
-		for (size_t i = 0; i < p->redact.count; i++)
-			redact_by(p->redact.items[i], &work);
-	}
+	r = buf_append(&work, line, size);
+	for (size_t i = 0; r == 0 && i < p->redact.count; i++)
+		r = redact_by(p->redact.items[i], &work);
 	*out_size = work.len;
-	result = xmalloc(work.len + 1);
-	memcpy(result, buf_head(&work), work.len);
-	result[work.len] = '\0';
-	buf_wipe(&work);
-	return result;
+	return buf_take(&work);
 }

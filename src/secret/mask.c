@@ -456,7 +456,6 @@ char *
 mask_command(const char *text)
 {
 	struct masker m = {.at = text};
-	char *result;
 
 	buf_init(&m.out, SIZE_MAX / 2);
 	while (*m.at != '\0') {
@@ -470,7 +469,5 @@ mask_command(const char *text)
 		if (*m.at != '\0')
 			take_word(&m);
 	}
-	result = xstrndup(m.out.len > 0 ? (const char *)buf_head(&m.out) : "", m.out.len);
-	buf_wipe(&m.out);
-	return result;
+	return buf_take(&m.out);
 }

@@ -254,18 +254,12 @@ char *
 redact_bytes(const struct redact *r, const void *bytes, size_t size, bool cut, size_t *left)
 {
 	struct buf out;
-	char *copy;
 
 	buf_init(&out, SIZE_MAX / 2);
-	if (mask_all(r, cut, &out, bytes, size) == 0 && buf_append(&out, "", 1) == 0) {
-		*left = out.len - 1;
-		copy = xmemdup(buf_head(&out), out.len);
-	} else {
-		*left = 0;
-		copy = xstrdup("");
-	}
-	buf_wipe(&out);
-	return copy;
+	if (mask_all(r, cut, &out, bytes, size) != 0)
+		buf_wipe(&out);
+	*left = out.len;
+	return buf_take(&out);
 }
 
 char *

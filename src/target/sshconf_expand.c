@@ -143,13 +143,11 @@ char *
 sshconf_expand(const char *text, const struct sshconf_tokens *t, bool tilde, struct np_error *err)
 {
 	struct buf out;
-	char *result = NULL;
 
 	buf_init(&out, EXPANDED_MAX);
-	if (expand_into(&out, text, t, tilde, err) < 0)
-		error_prefix(err, "`%s`", TEXT_SHOWN(text));
-	else
-		result = xstrndup(out.len > 0 ? (const char *)buf_head(&out) : "", out.len);
+	if (expand_into(&out, text, t, tilde, err) == 0)
+		return buf_take(&out);
+	error_prefix(err, "`%s`", TEXT_SHOWN(text));
 	buf_free(&out);
-	return result;
+	return NULL;
 }

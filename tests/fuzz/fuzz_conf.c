@@ -3,6 +3,7 @@
  * command line or as the output of ssh -G, reading ends in something whole or in an error that can be shown.
  */
 #include "fuzz.h"
+#include "kit/confkit.h"
 
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* See dialkit.h. */
 #include "kit/dialkit.h"
+#include "kit/confkit.h"
 #include "kit/slow.h"
 
 #include <dirent.h>

@@ -1,5 +1,6 @@
 /* See fakelink.h. */
 #include "kit/fakelink.h"
+#include "kit/confkit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* See fakerequest.h. */
 #include "kit/fakerequest.h"
+#include "kit/confkit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

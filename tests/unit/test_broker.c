@@ -20,6 +20,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/log.h"
+#include "kit/confkit.h"
 #include "broker/broker.h"
 #include "kit/drive.h"
 #include "kit/fakeconnector.h"

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "conf/conf.h"
+#include "kit/confkit.h"
 #include "conf/conf_impl.h"
 #include "base/xalloc.h"
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "kit/confkit.h"
 #include "inspect/conf_effective.h"
 #include "inspect/conf_lint.h"
 #include "conf/conf_show.h"

@@ -20,6 +20,7 @@
 #include <ev.h>
 
 #include "base/clock.h"
+#include "kit/confkit.h"
 #include "login/connector.h"
 #include "kit/dialkit.h"
 #include "kit/drive.h"

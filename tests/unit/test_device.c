@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "broker/device/device_impl.h"
+#include "kit/confkit.h"
 #include "broker/device/forward.h"
 #include "kit/fakelink.h"
 #include "kit/platdir.h"

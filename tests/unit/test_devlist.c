@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "kit/confkit.h"
 #include "base/clock.h"
 #include "conf/devlist.h"
 #include "base/glob.h"

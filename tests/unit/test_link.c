@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "broker/client/holder.h"
+#include "kit/confkit.h"
 #include "broker/link/link.h"
 #include "kit/fakelink.h"
 #include "kit/platdir.h"

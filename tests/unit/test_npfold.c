@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
+#include "kit/confkit.h"
 #include "conf/devlist.h"
 #include "lib/npfold.h"
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "kit/confkit.h"
 #include "kit/dialkit.h"
 #include "kit/slow.h"
 #include "login/resolve.h"

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "target/target.h"
+#include "kit/confkit.h"
 #include "base/xalloc.h"
 
 #define SSH                                                                                                            \
