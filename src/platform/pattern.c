@@ -34,6 +34,16 @@ struct pattern {
 	uint8_t first[32]; /* a bit for each */
 };
 
+/* What is put around an expression. */
+static const struct {
+	const char *head, *foot;
+} anchors[] = {
+    [PATTERN_ANYWHERE] = {"(?:", ")"},
+    [PATTERN_START] = {"\\A(?:", ")"},
+    [PATTERN_END] = {"(?:", ")[ \\t]*\\z"},
+    [PATTERN_WHOLE] = {"\\A(?:", ") ?\\z"},
+};
+
 static int
 compile(struct pattern *p, const char *wrapped, size_t before, struct np_error *err)
 {
@@ -55,33 +65,6 @@ compile(struct pattern *p, const char *wrapped, size_t before, struct np_error *
 		offset = strlen(p->text);
 	return error_set(err, REASON_INVALID_PARAMS, "regular expression `%s`: %s at character %zu", p->text,
 	    (const char *)why, offset + 1);
-}
-
-static char *
-wrap(const char *text, enum pattern_anchor anchor, size_t *before)
-{
-	const char *head = "", *foot = "";
-
-	switch (anchor) {
-	case PATTERN_ANYWHERE:
-		head = "(?:";
-		foot = ")";
-		break;
-	case PATTERN_START:
-		head = "\\A(?:";
-		foot = ")";
-		break;
-	case PATTERN_END:
-		head = "(?:";
-		foot = ")[ \\t]*\\z";
-		break;
-	case PATTERN_WHOLE:
-		head = "\\A(?:";
-		foot = ") ?\\z";
-		break;
-	}
-	*before = strlen(head);
-	return xasprintf("%s%s%s", head, text, foot);
 }
 
 static void
@@ -127,8 +110,8 @@ check_alone(struct pattern *p, const char *text, struct np_error *err)
 struct pattern *
 pattern_create(const char *text, enum pattern_anchor anchor, struct np_error *err)
 {
+	const char *head = anchors[anchor].head;
 	struct pattern *p;
-	size_t before;
 	char *wrapped;
 	int r;
 
@@ -139,10 +122,10 @@ pattern_create(const char *text, enum pattern_anchor anchor, struct np_error *er
 	p = xcalloc(1, sizeof(*p));
 	p->text = xstrdup(text);
 	p->anchor = anchor;
-	wrapped = wrap(text, anchor, &before);
+	wrapped = xasprintf("%s%s%s", head, text, anchors[anchor].foot);
 	r = check_alone(p, text, err);
 	if (r == 0)
-		r = compile(p, wrapped, before, err);
+		r = compile(p, wrapped, strlen(head), err);
 	free(wrapped);
 	if (r < 0) {
 		pattern_destroy(p);
@@ -254,18 +237,13 @@ out:
 	return p;
 }
 
-int
-pattern_list_add(struct pattern_list *list, const char *text, struct np_error *err)
+void
+pattern_list_add(struct pattern_list *list, struct pattern *pattern)
 {
-	struct pattern *p = pattern_create(text, list->anchor, err);
-
-	if (p == NULL)
-		return -1;
 	list->items = xreallocarray(list->items, list->count + 1, sizeof(struct pattern *));
-	list->items[list->count++] = p;
+	list->items[list->count++] = pattern;
 	pattern_destroy(list->joined);
 	list->joined = NULL;
-	return 0;
 }
 
 void

@@ -57,7 +57,8 @@ struct pattern_list {
 	struct pattern *joined; /* all of them in one, where that is possible */
 };
 
-int pattern_list_add(struct pattern_list *list, const char *text, struct np_error *err) NP_MUST_CHECK;
+/* It belongs to the list from now on, and has its anchor. */
+void pattern_list_add(struct pattern_list *list, struct pattern *pattern);
 /* After the last one was added: makes matching cost about as much as one of them. */
 void pattern_list_seal(struct pattern_list *list);
 void pattern_list_finish(struct pattern_list *list);

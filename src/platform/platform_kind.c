@@ -10,15 +10,81 @@
 #include "platform/platform_impl.h"
 
 #define MODES_MAX 256
+#define TORTURE_SIZE 1500
 
 /* --- expressions --- */
 
-/* Why an expression is refused, with the key and the place. */
-static int
-error_pattern(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
+/* The unit again and again.  By copies: a division for every byte would cost more than the matching. */
+static void
+repeat_unit(char *text, size_t size, const char *unit)
 {
-	error_prefix(r->err, "`%s`", row->name);
-	return schema_error_at(r, node);
+	size_t have = strlen(unit);
+
+	memcpy(text, unit, have);
+	for (; have < size; have *= 2)
+		memcpy(text + have, text, have < size - have ? have : size - have);
+}
+
+static bool
+is_costly(const struct pattern *pattern)
+{
+	static const char *const units[] = {
+	    "a", " ", "-", "#", "0", "a ", "a.", "a-", "(a)", "[a]", "a/", "1 ", "\t", "=", "a@", "*", "% "};
+	char *text = xmalloc(TORTURE_SIZE + 128);
+	bool costly = false;
+
+	/* With every character behind, too: else the search for one that must come ends most matches before they begin.
+	 */
+	for (size_t i = 0; i < NP_COUNT(units) && !costly; i++) {
+		repeat_unit(text, TORTURE_SIZE, units[i]);
+		for (size_t k = 0; k < 127; k++)
+			text[TORTURE_SIZE + k] = (char)(k + 1);
+		costly = pattern_find(pattern, text, TORTURE_SIZE + 1, NULL, NULL) == PATTERN_COSTLY ||
+			 pattern_find(pattern, text, TORTURE_SIZE + 127, NULL, NULL) == PATTERN_COSTLY;
+	}
+	free(text);
+	return costly;
+}
+
+/* Keys whose expressions may match nothing at all: blank lines before a prompt, parts that are missing, an empty end.
+ */
+static bool
+may_be_empty(const char *key)
+{
+	static const char *const keys[] = {"prompt_context", "mask", "end"};
+
+	for (size_t i = 0; i < NP_COUNT(keys); i++) {
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The expression at node, or NULL with err. */
+static struct pattern *
+make_pattern(const struct schema_reader *r, const struct schema_row *row, const struct node *node)
+{
+	struct pattern *pattern;
+
+	if (schema_check_text(r, row, node) < 0)
+		return NULL;
+	pattern = pattern_create(node->text, (enum pattern_anchor)row->detail, r->err);
+	if (pattern == NULL) {
+		error_prefix(r->err, "`%s`", row->name);
+		schema_error_at(r, node);
+		return NULL;
+	}
+	if (pattern_matches(pattern, "", 0) && !may_be_empty(row->name))
+		schema_error(r, node, "`%s`: the expression `%s` also matches an empty line: say what must be there",
+		    row->name, node->text);
+	else if (is_costly(pattern))
+		schema_error(r, node,
+		    "`%s`: the expression `%s` takes too long on long lines: avoid nested repetitions", row->name,
+		    node->text);
+	else
+		return pattern;
+	pattern_destroy(pattern);
+	return NULL;
 }
 
 static struct pattern **
@@ -37,11 +103,9 @@ free_pattern(const struct schema_row *row, void *base)
 static int
 read_pattern(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
-	if (schema_check_text(r, row, node) < 0)
-		return -1;
 	free_pattern(row, base);
-	*pattern_of(row, base) = pattern_create(node->text, (enum pattern_anchor)row->detail, r->err);
-	return *pattern_of(row, base) != NULL ? 0 : error_pattern(r, row, node);
+	*pattern_of(row, base) = make_pattern(r, row, node);
+	return *pattern_of(row, base) != NULL ? 0 : -1;
 }
 
 static cJSON *
@@ -65,9 +129,12 @@ patterns_of(const struct schema_row *row, void *base)
 static int
 add_pattern(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
-	if (schema_check_text(r, row, node) < 0)
+	struct pattern *pattern = make_pattern(r, row, node);
+
+	if (pattern == NULL)
 		return -1;
-	return pattern_list_add(patterns_of(row, base), node->text, r->err) == 0 ? 0 : error_pattern(r, row, node);
+	pattern_list_add(patterns_of(row, base), pattern);
+	return 0;
 }
 
 static void

@@ -1,6 +1,6 @@
 /*
  * What makes a platform definition usable beyond being well written: every name it refers to exists, every mode proves
- * itself by samples that no other mode takes for its own, no prompt matches ordinary text, no expression is costly.
+ * itself by samples that no other mode takes for its own, no prompt matches ordinary text.
  *
  * Errors refuse the file; warnings are kept in the platform for `npctl platform check`.
  */
@@ -10,8 +10,6 @@
 #include "platform/platform_impl.h"
 #include "base/text.h"
 #include "base/xalloc.h"
-
-#define TORTURE_SIZE 1500
 
 struct lint {
 	struct platform *p;
@@ -254,135 +252,6 @@ check_modes(const struct lint *l)
 	return 0;
 }
 
-/* --- costly expressions --- */
-
-/* The unit again and again.  By copies: a division for every byte would cost more than the matching. */
-static void
-repeat_unit(char *text, size_t size, const char *unit)
-{
-	size_t have = strlen(unit);
-
-	memcpy(text, unit, have);
-	for (; have < size; have *= 2)
-		memcpy(text + have, text, have < size - have ? have : size - have);
-}
-
-static bool
-is_costly(const struct pattern *pattern)
-{
-	static const char *const units[] = {
-	    "a", " ", "-", "#", "0", "a ", "a.", "a-", "(a)", "[a]", "a/", "1 ", "\t", "=", "a@", "*", "% "};
-	char *text = xmalloc(TORTURE_SIZE + 128);
-	bool costly = false;
-
-	/* With every character behind, too: else the search for one that must come ends most matches before they begin.
-	 */
-	for (size_t i = 0; i < NP_COUNT(units) && !costly; i++) {
-		repeat_unit(text, TORTURE_SIZE, units[i]);
-		for (size_t k = 0; k < 127; k++)
-			text[TORTURE_SIZE + k] = (char)(k + 1);
-		costly = pattern_find(pattern, text, TORTURE_SIZE + 1, NULL, NULL) == PATTERN_COSTLY ||
-			 pattern_find(pattern, text, TORTURE_SIZE + 127, NULL, NULL) == PATTERN_COSTLY;
-	}
-	free(text);
-	return costly;
-}
-
-/* Keys whose expressions may match nothing at all: blank lines before a prompt, parts that are missing, an empty end.
- */
-static bool
-may_be_empty(const char *key)
-{
-	static const char *const keys[] = {"prompt_context", "mask", "end"};
-
-	for (size_t i = 0; i < NP_COUNT(keys); i++) {
-		if (strcmp(key, keys[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int
-refuse_pattern(const struct lint *l, const struct yamldoc_node *node, const char *key, const struct pattern *pattern)
-{
-	if (pattern != NULL && pattern_matches(pattern, "", 0) && !may_be_empty(key))
-		return fail(l, node, "`%s`: the expression `%s` also matches an empty line: say what must be there",
-		    key, pattern_text(pattern));
-	if (pattern == NULL || !is_costly(pattern))
-		return 0;
-	return fail(l, node, "`%s`: the expression `%s` takes too long on long lines: avoid nested repetitions", key,
-	    pattern_text(pattern));
-}
-
-static int check_cost(
-    const struct lint *l, const struct schema_table *table, const void *base, const struct yamldoc_node *outer);
-
-static int
-check_modes_cost(const struct lint *l)
-{
-	for (size_t i = 0; i < l->p->modes_count; i++) {
-		if (check_cost(l, &platform_mode_table, l->p->modes[i], where_mode(l, l->p->modes[i])) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-check_list_cost(const struct lint *l, const struct yamldoc_node *node, const char *key, const struct pattern_list *list)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		if (refuse_pattern(l, node, key, list->items[i]) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-check_structs_cost(const struct lint *l, const struct schema_table *table, const char *items, size_t count,
-    const struct yamldoc_node *node)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (check_cost(l, table, items + i * table->size, node) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* All expressions that a row holds; node: where it stands. */
-static int
-check_row_cost(const struct lint *l, const struct schema_row *row, const void *base, const struct yamldoc_node *node)
-{
-	const void *field = (const char *)base + row->offset, *also = (const char *)base + row->also;
-
-	if (row->kind == &platform_modes_kind)
-		return check_modes_cost(l);
-	if (row->kind == &platform_pattern_kind)
-		return refuse_pattern(l, node, row->name, *(const struct pattern *const *)field);
-	if (row->kind == &platform_patterns_kind)
-		return check_list_cost(l, node, row->name, field);
-	if (row->type == SCHEMA_BLOCK)
-		return check_structs_cost(l, row->table, field, 1, node);
-	if (row->type == SCHEMA_ONE)
-		return check_structs_cost(
-		    l, row->table, *(const char *const *)field, *(void *const *)field != NULL, node);
-	if (row->type == SCHEMA_LIST)
-		return check_structs_cost(l, row->table, *(const char *const *)field, *(const size_t *)also, node);
-	return 0;
-}
-
-/* By the tables that read them, so that none is forgotten.  outer: where the struct stands, or NULL: each key's own. */
-static int
-check_cost(const struct lint *l, const struct schema_table *table, const void *base, const struct yamldoc_node *outer)
-{
-	for (size_t i = 0; i < table->count; i++) {
-		const struct schema_row *row = &table->rows[i];
-
-		if (check_row_cost(l, row, base, outer != NULL ? outer : where(l, row->name)) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* --- the rest --- */
 
 /* Ways lead from a mode to another one. */
@@ -504,7 +373,7 @@ platform_lint(struct platform *p, const struct yamldoc *doc, struct np_error *er
 	struct lint l = {p, doc, err};
 
 	if (check_name(&l) < 0 || resolve_modes(&l) < 0 || check_ways(&l) < 0 || check_modes(&l) < 0 ||
-	    check_config(&l) < 0 || check_rest(&l) < 0 || check_cost(&l, &platform_table, p, NULL) < 0)
+	    check_config(&l) < 0 || check_rest(&l) < 0)
 		return -1;
 	return 0;
 }

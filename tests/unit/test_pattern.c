@@ -147,7 +147,10 @@ test_a_list_answers_as_its_items_do(void **state)
 
 	assert_false(pattern_list_matches(&list, "x", 1));
 	for (int joined = 0; joined < 2; joined++) {
-		assert_int_equal(pattern_list_add(&list, joined == 0 ? "% ?Bad" : "ERROR:", &err), 0);
+		struct pattern *pattern = pattern_create(joined == 0 ? "% ?Bad" : "ERROR:", list.anchor, &err);
+
+		assert_non_null(pattern);
+		pattern_list_add(&list, pattern);
 		pattern_list_seal(&list);
 		assert_true(pattern_list_matches(&list, "%Bad", 4));
 		assert_false(pattern_list_matches(&list, "x %Bad", 6));
