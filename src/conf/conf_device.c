@@ -337,7 +337,7 @@ device_conf_copy(const struct device_conf *device)
 {
 	struct device_conf *copy = xmemdup(device, sizeof(*device));
 
-	schema_copy(&conf_device_table, copy, device);
+	schema_copy(&conf_device_table, copy);
 	copy->name = xstrdup_null(device->name);
 	copy->source = xstrdup_null(device->source);
 	copy->origins = (struct conf_origins){NULL, 0};

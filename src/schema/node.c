@@ -10,21 +10,14 @@
 void
 node_of_yaml(struct node *node, const struct yamldoc_node *yaml)
 {
-	node->kind = yaml->kind;
-	node->style = yaml->plain ? NODE_PLAIN : NODE_QUOTED;
-	node->text = yaml->text;
-	node->yaml = yaml;
-	node->json = NULL;
+	*node = (struct node){
+	    .kind = yaml->kind, .style = yaml->plain ? NODE_PLAIN : NODE_QUOTED, .text = yaml->text, .yaml = yaml};
 }
 
 void
 node_of_option(struct node *node, const char *text)
 {
-	node->kind = YAMLDOC_SCALAR;
-	node->style = NODE_OPTION;
-	node->text = text;
-	node->yaml = NULL;
-	node->json = NULL;
+	*node = (struct node){.kind = YAMLDOC_SCALAR, .style = NODE_OPTION, .text = text};
 }
 
 /* A whole number without an exponent; others as short as they can be without becoming another number. */

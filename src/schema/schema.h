@@ -148,10 +148,10 @@ int schema_each(const struct schema_reader *r, const struct schema_row *row, con
 /* --- whole structs --- */
 
 /*
- * After `*to = *from`: gives `to` texts of its own.  This and schema_equal() are for tables of values, lists of texts
+ * Gives what is a plain copy so far texts of its own.  This and schema_equal() are for tables of values, lists of texts
  * and blocks of such.
  */
-void schema_copy(const struct schema_table *table, void *to, const void *from);
+void schema_copy(const struct schema_table *table, void *copy);
 /* Equal in all rows without one of the flags in `but`. */
 bool schema_equal(const struct schema_table *table, const void *a, const void *b, unsigned but);
 /* Frees what the members own, wipes texts, and leaves nothing set. */

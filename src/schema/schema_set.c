@@ -81,25 +81,20 @@ schema_check_text(const struct schema_reader *r, const struct schema_row *row, c
 }
 
 static int
-set_text(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+set_text(const struct schema_reader *r NP_UNUSED, const struct schema_row *row, const struct node *node, void *base)
 {
-	char **field = member(row, base), *copy;
+	char **field = member(row, base);
 
-	if (schema_check_text(r, row, node) < 0)
-		return -1;
-	copy = xstrdup(node->text);
 	secret_free(*field);
-	*field = copy;
+	*field = xstrdup(node->text);
 	return 0;
 }
 
 static int
-set_hidden(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+set_hidden(const struct schema_reader *r NP_UNUSED, const struct schema_row *row, const struct node *node, void *base)
 {
 	struct secret **field = member(row, base);
 
-	if (schema_check_text(r, row, node) < 0)
-		return -1;
 	secret_unref(*field);
 	*field = secret_make(node->text);
 	return 0;
@@ -142,12 +137,8 @@ expand_path(const struct schema_row *row, const char *text)
 static int
 set_path(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
-	char **field = member(row, base);
-	char *path;
+	char **field = member(row, base), *path = expand_path(row, node->text);
 
-	if (schema_check_text(r, row, node) < 0)
-		return -1;
-	path = expand_path(row, node->text);
 	if (path == NULL)
 		return error_value(r, row, node,
 		    (row->flags & SCHEMA_PATH_LIST) != 0        ? "absolute paths or `~/...`, separated by colons"
@@ -324,26 +315,27 @@ set_kind(const struct schema_reader *r, const struct schema_row *row, const stru
 	return row->kind->read(r, row, node, base);
 }
 
-/* expected: what it must be, where it is no list and no mapping. */
+/* expected: what it must be, where it is no list and no mapping; text: which set() need not check. */
 static const struct {
 	int (*set)(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base);
 	const char *expected;
+	bool text;
 } types[] = {
-    [SCHEMA_TEXT] = {set_text, "text"},
-    [SCHEMA_HIDDEN] = {set_hidden, "text"},
-    [SCHEMA_PATH] = {set_path, "text"},
-    [SCHEMA_BOOL] = {set_bool, "true or false"},
-    [SCHEMA_TRISTATE] = {set_bool, "true or false"},
-    [SCHEMA_INT] = {set_number, "a whole number"},
-    [SCHEMA_SIZE] = {set_number, "a whole number"},
-    [SCHEMA_SECONDS] = {set_number, "a number of seconds"},
-    [SCHEMA_WORD] = {set_word, "text"},
-    [SCHEMA_TEXTS] = {set_texts, NULL},
-    [SCHEMA_BLOCK] = {set_struct, NULL},
-    [SCHEMA_ONE] = {set_struct, NULL},
-    [SCHEMA_LIST] = {set_struct, NULL},
-    [SCHEMA_KIND] = {set_kind, NULL},
-    [SCHEMA_APART] = {NULL, NULL},
+    [SCHEMA_TEXT] = {set_text, "text", true},
+    [SCHEMA_HIDDEN] = {set_hidden, "text", true},
+    [SCHEMA_PATH] = {set_path, "text", true},
+    [SCHEMA_BOOL] = {set_bool, "true or false", false},
+    [SCHEMA_TRISTATE] = {set_bool, "true or false", false},
+    [SCHEMA_INT] = {set_number, "a whole number", false},
+    [SCHEMA_SIZE] = {set_number, "a whole number", false},
+    [SCHEMA_SECONDS] = {set_number, "a number of seconds", false},
+    [SCHEMA_WORD] = {set_word, "text", false},
+    [SCHEMA_TEXTS] = {set_texts, NULL, false},
+    [SCHEMA_BLOCK] = {set_struct, NULL, false},
+    [SCHEMA_ONE] = {set_struct, NULL, false},
+    [SCHEMA_LIST] = {set_struct, NULL, false},
+    [SCHEMA_KIND] = {set_kind, NULL, false},
+    [SCHEMA_APART] = {NULL, NULL, false},
 };
 
 int
@@ -356,6 +348,8 @@ schema_set(const struct schema_reader *r, const struct schema_row *row, const st
 		return schema_error(r, node, "`%s` cannot be set this way", row->name);
 	if (expected != NULL && (node->kind != YAMLDOC_SCALAR || node_is_null(node)))
 		return schema_wrong_kind(r, row, node, expected);
+	if (types[row->type].text && schema_check_text(r, row, node) < 0)
+		return -1;
 	if (types[row->type].set(r, row, node, base) < 0)
 		return -1;
 	if (has_given)

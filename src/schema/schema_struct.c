@@ -9,69 +9,41 @@
 #include "base/xalloc.h"
 #include "schema/schema.h"
 
-static const void *
-at(const void *base, size_t offset)
-{
-	return (const char *)base + offset;
-}
-
 static bool
 holds_text(const struct schema_row *row)
 {
 	return row->type == SCHEMA_TEXT || row->type == SCHEMA_PATH;
 }
 
-static char **
-text_of(const struct schema_row *row, void *base)
-{
-	return (char **)(void *)((char *)base + row->offset);
-}
-
-static struct secret **
-secret_of(const struct schema_row *row, void *base)
-{
-	return (struct secret **)(void *)((char *)base + row->offset);
-}
-
 void
-schema_copy(const struct schema_table *table, void *to, const void *from)
+schema_copy(const struct schema_table *table, void *copy)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct schema_row *row = &table->rows[i];
+		void *field = (char *)copy + row->offset;
 
 		if (row->type == SCHEMA_HIDDEN) {
-			*secret_of(row, to) = secret_ref(*(struct secret *const *)at(from, row->offset));
+			secret_ref(*(struct secret **)field);
 		} else if (holds_text(row)) {
-			*text_of(row, to) = xstrdup_null(*(char *const *)at(from, row->offset));
+			*(char **)field = xstrdup_null(*(char **)field);
 		} else if (row->type == SCHEMA_TEXTS) {
-			struct strings *copy = (void *)((char *)to + row->offset);
+			struct strings own = {0};
 
-			*copy = (struct strings){0};
-			strings_add_all(copy, at(from, row->offset));
+			strings_add_all(&own, field);
+			*(struct strings *)field = own;
 		} else if (row->type == SCHEMA_BLOCK) {
-			schema_copy(row->table, (char *)to + row->offset, at(from, row->offset));
+			schema_copy(row->table, field);
 		}
 	}
 }
 
 static void
-free_text(const struct schema_row *row, void *base)
+free_structs(const struct schema_table *table, char **items, size_t count)
 {
-	secret_free(*text_of(row, base));
-	*text_of(row, base) = NULL;
-}
-
-static void
-free_list(const struct schema_row *row, void *base)
-{
-	char **items = text_of(row, base);
-	size_t *count = (size_t *)(void *)((char *)base + row->also);
-
-	for (size_t i = 0; i < *count; i++)
-		schema_free(row->table, *items + i * row->table->size);
+	for (size_t i = 0; i < count; i++)
+		schema_free(table, *items + i * table->size);
 	free(*items);
 	*items = NULL;
-	*count = 0;
 }
 
 void
@@ -79,42 +51,25 @@ schema_free_row(const struct schema_row *row, void *base)
 {
 	void *field = (char *)base + row->offset;
 
-	switch (row->type) {
-	case SCHEMA_TEXT:
-	case SCHEMA_PATH:
-		free_text(row, base);
-		break;
-	case SCHEMA_HIDDEN:
-		secret_unref(*secret_of(row, base));
-		*secret_of(row, base) = NULL;
-		break;
-	case SCHEMA_TEXTS:
+	if (holds_text(row)) {
+		secret_free(*(char **)field);
+		*(char **)field = NULL;
+	} else if (row->type == SCHEMA_HIDDEN) {
+		secret_unref(*(struct secret **)field);
+		*(struct secret **)field = NULL;
+	} else if (row->type == SCHEMA_TEXTS) {
 		strings_finish(field);
-		break;
-	case SCHEMA_LIST:
-		free_list(row, base);
-		break;
-	case SCHEMA_ONE:
-		if (*(void **)field != NULL)
-			schema_free(row->table, *(void **)field);
-		free(*(void **)field);
-		*(void **)field = NULL;
-		break;
-	case SCHEMA_BLOCK:
+	} else if (row->type == SCHEMA_LIST) {
+		size_t *count = (size_t *)(void *)((char *)base + row->also);
+
+		free_structs(row->table, field, *count);
+		*count = 0;
+	} else if (row->type == SCHEMA_ONE) {
+		free_structs(row->table, field, *(void **)field != NULL);
+	} else if (row->type == SCHEMA_BLOCK) {
 		schema_free(row->table, field);
-		break;
-	case SCHEMA_KIND:
-		if (row->kind->free != NULL)
-			row->kind->free(row, base);
-		break;
-	case SCHEMA_BOOL:
-	case SCHEMA_TRISTATE:
-	case SCHEMA_INT:
-	case SCHEMA_SIZE:
-	case SCHEMA_SECONDS:
-	case SCHEMA_WORD:
-	case SCHEMA_APART:
-		break;
+	} else if (row->type == SCHEMA_KIND && row->kind->free != NULL) {
+		row->kind->free(row, base);
 	}
 }
 
@@ -144,7 +99,7 @@ equal_row(const struct schema_row *row, const void *a, const void *b)
 	    [SCHEMA_SIZE] = sizeof(uint64_t),
 	    [SCHEMA_SECONDS] = sizeof(double),
 	    [SCHEMA_APART] = 0};
-	const void *x = at(a, row->offset), *y = at(b, row->offset);
+	const void *x = (const char *)a + row->offset, *y = (const char *)b + row->offset;
 
 	if (holds_text(row))
 		return text_equal(*(char *const *)x, *(char *const *)y);
@@ -162,8 +117,8 @@ schema_equal(const struct schema_table *table, const void *a, const void *b, uns
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct schema_row *row = &table->rows[i];
-		bool given_differs =
-		    row->also != 0 && *(const bool *)at(a, row->also) != *(const bool *)at(b, row->also);
+		bool given_differs = row->also != 0 && *(const bool *)((const char *)a + row->also) !=
+							   *(const bool *)((const char *)b + row->also);
 
 		if ((row->flags & but) == 0 && (given_differs || !equal_row(row, a, b)))
 			return false;

@@ -150,21 +150,20 @@ builder_line(const struct builder *b)
 #define fail(b, ...)                                                                                                   \
 	(error_set((b)->err, REASON_INVALID_PARAMS, __VA_ARGS__), error_at_line((b)->doc, builder_line(b), (b)->err))
 
+/* The same for who returns a node. */
+#define refuse(b, ...) (fail((b), __VA_ARGS__), (struct yamldoc_node *)NULL)
+
 static struct yamldoc_node *
 node_create(struct builder *b, enum yamldoc_kind kind, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	struct yamldoc_node *node;
 
-	if (anchor != NULL || tag != NULL) {
-		fail(b, "YAML %s%s`) are not supported: if text is meant, put it in quotes",
+	if (anchor != NULL || tag != NULL)
+		return refuse(b, "YAML %s%s`) are not supported: if text is meant, put it in quotes",
 		    anchor != NULL ? "anchors (`&" : "tags (`",
 		    TEXT_SHOWN((const char *)(anchor != NULL ? anchor : tag)));
-		return NULL;
-	}
-	if (b->nodes_left == 0) {
-		fail(b, "too many values");
-		return NULL;
-	}
+	if (b->nodes_left == 0)
+		return refuse(b, "too many values");
 	b->nodes_left--;
 	node = xcalloc(1, sizeof(*node));
 	node->kind = kind;
@@ -179,10 +178,8 @@ build_scalar(struct builder *b)
 	size_t length = b->event.data.scalar.length;
 	struct yamldoc_node *node;
 
-	if (memchr(value, '\0', length) != NULL) {
-		fail(b, "a NUL byte in text");
-		return NULL;
-	}
+	if (memchr(value, '\0', length) != NULL)
+		return refuse(b, "a NUL byte in text");
 	node = node_create(b, YAMLDOC_SCALAR, b->event.data.scalar.anchor, b->event.data.scalar.tag);
 	if (node == NULL)
 		return NULL;
@@ -199,11 +196,9 @@ build_key(struct builder *b)
 {
 	struct yamldoc_node *key;
 
-	if (b->event.type != YAML_SCALAR_EVENT) {
-		fail(b, "a key must be text, not %s",
+	if (b->event.type != YAML_SCALAR_EVENT)
+		return refuse(b, "a key must be text, not %s",
 		    b->event.type == YAML_ALIAS_EVENT ? "an alias" : "a list or a mapping");
-		return NULL;
-	}
 	key = build_scalar(b);
 	if (key != NULL && builder_next(b) < 0) {
 		node_destroy(key);
@@ -309,9 +304,8 @@ build_node(struct builder *b, int depth)
 			b, YAMLDOC_MAPPING, b->event.data.mapping_start.anchor, b->event.data.mapping_start.tag),
 		    depth);
 	case YAML_ALIAS_EVENT:
-		fail(b, "YAML aliases (`*%s`) are not supported: if text is meant, put it in quotes",
+		return refuse(b, "YAML aliases (`*%s`) are not supported: if text is meant, put it in quotes",
 		    TEXT_SHOWN((const char *)b->event.data.alias.anchor));
-		return NULL;
 	case YAML_NO_EVENT:
 	case YAML_STREAM_START_EVENT:
 	case YAML_STREAM_END_EVENT:
@@ -321,8 +315,7 @@ build_node(struct builder *b, int depth)
 	case YAML_MAPPING_END_EVENT:
 		break;
 	}
-	fail(b, "not valid YAML");
-	return NULL;
+	return refuse(b, "not valid YAML");
 }
 
 /* Stream start, at most one document, stream end. */

@@ -157,7 +157,7 @@ test_yaml_and_json_are_read_alike(void **state)
 	assert_true(yaml.flag_given && json.flag_given);
 	assert_true(schema_equal(&thing_table, &yaml, &json, 0));
 	copy = yaml;
-	schema_copy(&thing_table, &copy, &yaml);
+	schema_copy(&thing_table, &copy);
 	schema_free(&thing_table, &yaml);
 	assert_true(schema_equal(&thing_table, &copy, &json, 0));
 	assert_false(schema_equal(&thing_table, &copy, &yaml, 0));
