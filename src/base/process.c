@@ -30,37 +30,40 @@ process_memory_kb(void)
 	return (double)usage.ru_maxrss;
 }
 
+/* The first line of a file below /proc/PID; "" when it cannot be had. */
+static void
+read_fact(pid_t pid, const char *name, char *line, size_t size)
+{
+	char path[64];
+	FILE *f;
+
+	line[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, name);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return;
+	if (fgets(line, (int)size, f) == NULL)
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	fclose(f);
+}
+
 const char *
 process_name(pid_t pid, char *out, size_t size)
 {
-	char path[64], name[64] = "";
-	FILE *f;
+	char name[64];
 
-	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
-	f = fopen(path, "re");
-	if (f != NULL) {
-		if (fgets(name, sizeof(name), f) == NULL)
-			name[0] = '\0';
-		fclose(f);
-	}
-	name[strcspn(name, "\n")] = '\0';
+	read_fact(pid, "comm", name, sizeof(name));
 	return text_vis_into(out, size, name);
 }
 
 pid_t
 process_parent(pid_t pid)
 {
-	char path[64], text[256] = "", *end;
+	char text[256], *end;
 	long parent = 0;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return 0;
-	if (fgets(text, sizeof(text), f) == NULL)
-		text[0] = '\0';
-	fclose(f);
+	read_fact(pid, "stat", text, sizeof(text));
 	end = strrchr(text, ')'); /* behind the program's name, which may hold anything */
 	return end != NULL && sscanf(end, ") %*c %ld", &parent) == 1 ? (pid_t)parent : 0;
 }

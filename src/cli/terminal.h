@@ -77,7 +77,5 @@ void terminal_feed(struct terminal *t, const void *bytes, size_t size);
 const uint8_t *terminal_tail(const struct terminal *t, size_t *size);
 /* Whether the tail is the whole present line: the end of a very long line can be no prompt. */
 bool terminal_tail_is_whole(const struct terminal *t);
-/* Forgets the present line and what was begun of an escape sequence. */
-void terminal_clear(struct terminal *t);
 
 #endif

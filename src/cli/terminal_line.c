@@ -89,13 +89,6 @@ terminal_line_reset(struct terminal *t)
 }
 
 void
-terminal_clear(struct terminal *t)
-{
-	terminal_line_reset(t);
-	t->state = TERMINAL_TEXT;
-}
-
-void
 terminal_line_end(struct terminal *t)
 {
 	size_t size = visible_size(t);

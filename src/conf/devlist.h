@@ -4,6 +4,7 @@
 #ifndef NP_DEVLIST_H
 #define NP_DEVLIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -27,6 +28,9 @@ struct devlist {
 int devlist_expand(
     const struct config *config, const char *text, struct devlist *list, struct np_error *err) NP_MUST_CHECK;
 void devlist_finish(struct devlist *list);
+
+/* Whether a shell pattern matches the whole of name; its time is bounded by the product of both lengths. */
+bool glob_match(const char *pattern, const char *name);
 
 /*
  * The device that this name means as one of its users, or at all: host[:port]; NULL when it is a device's own name. The

@@ -12,7 +12,6 @@
 #include "kit/confkit.h"
 #include "base/clock.h"
 #include "conf/devlist.h"
-#include "base/glob.h"
 #include "base/operand.h"
 #include "kit/slow.h"
 
