@@ -1,7 +1,8 @@
 /*
  * A target: everything a dial needs to know about one device, resolved from its entry and from ssh's configuration.
  *
- * Immutable once made, counted; made in a connector thread, read by any.  Pure but for target_stamp_files().
+ * Immutable once made, counted; made in a connector thread, read by any.  Pure but for stamps of files and what expands
+ * their names.
  */
 #ifndef NP_TARGET_H
 #define NP_TARGET_H

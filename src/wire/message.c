@@ -257,29 +257,14 @@ message_finish(struct message *m)
 bool
 message_id_equal(const struct message_id *a, const struct message_id *b)
 {
-	if (a->kind != b->kind)
-		return false;
-	switch (a->kind) {
-	case MESSAGE_ID_NONE:
-	case MESSAGE_ID_NULL:
-		return true;
-	case MESSAGE_ID_NUMBER:
-		return a->number == b->number;
-	case MESSAGE_ID_STRING:
-		return strcmp(a->string, b->string) == 0;
-	}
-	return false;
+	/* What a kind does not use is zero. */
+	return a->kind == b->kind && a->number == b->number && strcmp(a->string, b->string) == 0;
 }
 
 struct message_id
 message_id_number(int64_t number)
 {
-	struct message_id id;
-
-	memset(&id, 0, sizeof(id));
-	id.kind = MESSAGE_ID_NUMBER;
-	id.number = number;
-	return id;
+	return (struct message_id){.kind = MESSAGE_ID_NUMBER, .number = number};
 }
 
 cJSON *
