@@ -59,7 +59,7 @@ static const struct row rows[] = {
 	"B>* 192.0.2.0/24 [20/0] via 198.51.100.1, eth0, weight 1, 01:02:03\r\n  *                    via "
 	"198.51.100.2, eth1, weight 1, 01:02:03\r\n",
 	false, false},
-    {"long lines", "linux", "ops@srv1:~$ ",
+    {"long lines", "frr", "r1# ",
 	"{\"key\": \"value\", \"list\": [1, 2, 3, 4, 5, 6, 7, 8], \"text\": \"some text that goes on for a while\"}, ",
 	false, false},
     {"UTF-8, colours", "vyos", "vyos@r1:~$ ",
