@@ -44,6 +44,20 @@ begins_with_word(const char *text, size_t size, const char *word)
 	return size >= n && strncasecmp(text, word, n) == 0 && (size == n || strchr(":!,.- ", text[n]) != NULL);
 }
 
+static bool
+says_any(const char *text, size_t size, const char *const *words, size_t count)
+{
+	char line[JUDGE_LOOK + 1];
+
+	memcpy(line, text, size);
+	line[size] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		if (strcasestr(line, words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* Texts that say of themselves that they only tell something. */
 static bool
 calls_itself_remark(const char *text, size_t size)
@@ -74,15 +88,8 @@ sounds_like_refusal(const char *text, size_t size)
 	    "already defined", "already configured", "in use", "being used", "must ", "should be", "expects ",
 	    "expected", "mismatch", "maximum number", "aborted", "insufficient", "permission", "privilege",
 	    "may need to"};
-	char line[JUDGE_LOOK + 1];
 
-	memcpy(line, text, size);
-	line[size] = '\0';
-	for (size_t i = 0; i < NP_COUNT(words); i++) {
-		if (strcasestr(line, words[i]) != NULL)
-			return true;
-	}
-	return false;
+	return says_any(text, size, words, NP_COUNT(words));
 }
 
 /* For now: another one holds the lock, or the device has something else to do. */
@@ -90,15 +97,8 @@ static bool
 sounds_busy(const char *text, size_t size)
 {
 	static const char *const words[] = {"locked", "busy", "try again", "in progress", "temporarily", "retry later"};
-	char line[JUDGE_LOOK + 1];
 
-	memcpy(line, text, size);
-	line[size] = '\0';
-	for (size_t i = 0; i < NP_COUNT(words); i++) {
-		if (strcasestr(line, words[i]) != NULL)
-			return true;
-	}
-	return false;
+	return says_any(text, size, words, NP_COUNT(words));
 }
 
 /* --- the verdict --- */
@@ -144,15 +144,9 @@ announces_text(const char *text, size_t size)
 {
 	static const char *const words[] = {"end with", "end the input", "end your input", "on a line by itself",
 	    "on its own line", "on a separate line", "on a new line", "enter text", "to end input", "to finish input"};
-	char line[JUDGE_LOOK + 1];
+	static const char *const commands[] = {"configuration commands"};
 
-	memcpy(line, text, size);
-	line[size] = '\0';
-	for (size_t i = 0; i < NP_COUNT(words); i++) {
-		if (strcasestr(line, words[i]) != NULL)
-			return strcasestr(line, "configuration commands") == NULL;
-	}
-	return false;
+	return says_any(text, size, words, NP_COUNT(words)) && !says_any(text, size, commands, 1);
 }
 
 static void

@@ -138,6 +138,16 @@ static const struct answer answers[] = {
     {"cisco_iosxr", "Tue Nov 24 10:00:00.123 UTC", CLI_REMARK, "the time of the command"},
     {"huawei_vrp", "Info: The DHCP server is enabled.", CLI_REMARK, WARNS},
     {"cisco_nxos", "Please wait...", CLI_REMARK, "it only takes its time"},
+    {"cisco_ios", "% Applying VLAN changes may take few minutes.  Please wait...", CLI_REMARK,
+	"it only takes its time"},
+    {"cisco_ios", "% Login disabled on line 2, until 'password' is set", CLI_REMARK, WARNS},
+    {"cisco_ios", "Interface GigabitEthernet0/1 set to default configuration", CLI_REMARK, "what was asked for"},
+    {"cisco_ios", "% Interface GigabitEthernet1 IPv4 disabled and address(es) removed due to enabling VRF MGMT",
+	CLI_REMARK, WARNS},
+    {"cisco_ios", "Creating a port-channel interface Port-channel 1", CLI_REMARK, "what was missing was made"},
+    {"cisco_ios", "% Please define a hostname other than Router.", CLI_REFUSED, STANDS},
+    {"fortinet_fortios", "new entry '1' added", CLI_REMARK, "what was missing was made"},
+    {"huawei_smartax", "  Number of ONTs that can be added: 1, success: 1", CLI_REMARK, "what was asked for"},
     {"linux", "", CLI_TAKEN, "silence is taken"},
 };
 
