@@ -80,6 +80,11 @@ struct cli_verdict {
 	char text[256];  /* the device's words, harmless for terminals */
 };
 
+struct cli_sentinel {
+	char text[CLI_PROOF_MAX];
+	char says[CLI_PROOF_MAX]; /* what it prints, up to the status; "": nothing */
+};
+
 enum cli_proof { CLI_PROOF_NONE, CLI_PROOF_SENT, CLI_PROOF_REPEATED, CLI_PROOF_PROVEN };
 
 /* One line sent and what comes back. */
@@ -129,11 +134,12 @@ struct cli_job {
 	bool proof_passed;  /* the prompt came behind its echo, and log messages behind that */
 	bool proof_doubted; /* output came behind its echo: another one is wanted */
 	unsigned proof_doubts;
-	unsigned proof_asked, proof_said;
+	unsigned proof_asked, proof_said; /* how often */
+	char proof_nonce[16];
 	bool proof_again; /* it took too long to be believed at once */
 	struct buf aside; /* what stood around its echo: output, should more of that come */
 	double proof_at;  /* PROVEN since */
-	char proof_text[CLI_PROOF_MAX], proof_says[CLI_PROOF_MAX];
+	struct cli_sentinel sentinel;
 	int status;               /* that it said */
 	char suspect[PROMPT_MAX]; /* what stood there, a prompt of no mode perhaps: if it comes again it is one */
 	size_t suspect_size;
@@ -251,7 +257,7 @@ struct cli {
 	bool sync_sent, sync_echoed;
 	uint64_t sync_rx; /* bytes received when it was sent */
 	bool sync_gentle; /* nothing runs that we know of: ask before interrupting */
-	char sync_text[CLI_PROOF_MAX], sync_says[CLI_PROOF_MAX];
+	struct cli_sentinel sync_sentinel;
 
 	/* CONFIG */
 	enum cli_config_phase phase;
@@ -344,8 +350,8 @@ size_t cli_prompt_before(const struct cli *cli, const char *line, size_t size, c
 
 /* --- cli_proof.c --- */
 
-/* The sentinel to type, which the caller frees, and what it says before the status; "": nothing. */
-char *cli_sentinel(struct cli *cli, char says[CLI_PROOF_MAX]) NP_MALLOC;
+/* A sentinel that no output can hold. */
+void cli_sentinel_make(struct cli *cli, struct cli_sentinel *out);
 /* Whether the line ends in what the sentinel says; before: bytes in front of it; status: that it says. */
 bool cli_is_said(const char *says, const char *line, size_t size, size_t *before, int *status);
 /* Whether the prompt at the tail is that behind the sentinel; false also when it took too long to be that. */

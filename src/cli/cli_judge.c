@@ -193,7 +193,8 @@ cli_judge_line(struct cli *cli, const char *text, size_t size)
 	}
 	if (job->ok != NULL && !job->ok_seen)
 		job->ok_seen = pattern_matches(job->ok, text, look);
-	if (pattern_list_matches(&p->errors, text, look) && !pattern_list_matches(&p->ignore, text, look))
+	if (pattern_list_matches(&p->errors, text, look) && !pattern_list_matches(&p->ignore, text, look) &&
+	    (cli->op != CLI_OP_RUN || !cli->asked.ignore_errors))
 		refuse(cli, true, sounds_busy(text, look), text, size);
 	else if (job->judged_as != CLI_JUDGE_OUTPUT && !pattern_list_matches(&p->async, text, look))
 		judge_words(cli, text, size, look);

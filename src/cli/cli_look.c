@@ -353,11 +353,9 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 		return;
 	}
 	/* Read by whom printed it, or still to be read by the shell: another one tells. */
-	if (job->proof < CLI_PROOF_PROVEN && (job->proof_doubted || job->proof_says[0] != '\0') &&
+	if (job->proof < CLI_PROOF_PROVEN && (job->proof_doubted || job->sentinel.says[0] != '\0') &&
 	    quiet_for(cli, CLI_QUIET_ECHO + cli->rtt)) {
-		if (job->proof_said > 0)
-			cli_job_accept(cli, view, &match, 0); /* one of them was eaten */
-		else if (++job->proof_doubts < CLI_DOUBTS_MAX)
+		if (++job->proof_doubts < CLI_DOUBTS_MAX)
 			cli_job_prove(cli, false);
 		return;
 	}

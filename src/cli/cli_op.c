@@ -24,7 +24,7 @@ fill_result(struct cli *cli, struct cli_result *result)
 	result->duration = cli->now - cli->op_began;
 	result->echo_absent = job->echo_absent;
 	cli_show(cli, cli->prompt.shown, cli->prompt.shown_size, result->prompt, sizeof(result->prompt));
-	if (cli->op != CLI_OP_CONFIG && !cli->asked.ignore_errors) {
+	if (cli->op != CLI_OP_CONFIG) {
 		result->device_error = job->verdict.outcome == CLI_REFUSED;
 		result->status = job->status;
 		memcpy(result->error_line, job->verdict.text, sizeof(result->error_line));

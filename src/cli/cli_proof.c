@@ -23,39 +23,44 @@
 
 #include "cli/cli_impl.h"
 
+#define NONCE_NUMBER 10 /* the last character of np-01234567 */
+#define NUMBERS 26u
+#define STATUS_DIGITS 3
 #define PROMPT_TIME 0.1 /* seconds, and four round trips, from a repeated comment to the prompt */
 
-char *
-cli_sentinel(struct cli *cli, char says[CLI_PROOF_MAX])
+/* Asked again it has another number: which of them a line holds is known. */
+static void
+make_sentinel(const struct platform *p, const char *nonce, struct cli_sentinel *out)
 {
-	const struct platform *p = cli->platform;
+	char *text = platform_expand(p->sentinel, "nonce", nonce);
+	char *says = platform_expand(p->sentinel_says != NULL ? p->sentinel_says : "", "nonce", nonce);
+
+	snprintf(out->text, sizeof(out->text), "%s", text);
+	snprintf(out->says, sizeof(out->says), "%.*s", (int)strcspn(says, "{"), says);
+	free(text);
+	free(says);
+}
+
+void
+cli_sentinel_make(struct cli *cli, struct cli_sentinel *out)
+{
 	char nonce[16];
-	char *text;
 
 	cli_nonce(cli, nonce);
-	says[0] = '\0';
-	if (p->sentinel_says != NULL) {
-		text = platform_expand(p->sentinel_says, "nonce", nonce);
-		snprintf(says, CLI_PROOF_MAX, "%.*s", (int)strcspn(text, "{"), text);
-		free(text);
-	}
-	return platform_expand(p->sentinel, "nonce", nonce);
+	make_sentinel(cli->platform, nonce, out);
 }
 
 bool
 cli_job_prove(struct cli *cli, bool bare)
 {
 	struct cli_job *job = &cli->job;
-	char *text;
 
 	if (cli->platform->sentinel == NULL)
 		return false;
-	/* What says something is asked the same again: it may have been eaten, or wait to be read. */
-	if (job->proof_asked == 0 || job->proof_says[0] == '\0') {
-		text = cli_sentinel(cli, job->proof_says);
-		snprintf(job->proof_text, sizeof(job->proof_text), "%s", text);
-		free(text);
-	}
+	if (job->proof_asked == 0)
+		cli_nonce(cli, job->proof_nonce);
+	job->proof_nonce[NONCE_NUMBER] = (char)('a' + job->proof_asked % NUMBERS);
+	make_sentinel(cli->platform, job->proof_nonce, &job->sentinel);
 	job->proof_asked++;
 	job->proof = CLI_PROOF_SENT;
 	job->proof_bare = bare;
@@ -63,7 +68,7 @@ cli_job_prove(struct cli *cli, bool bare)
 	job->proof_passed = job->proof_doubted = false;
 	job->typed_at = cli->now;
 	cli->changes++;
-	cli_type(cli, job->proof_text, strlen(job->proof_text));
+	cli_type(cli, job->sentinel.text, strlen(job->sentinel.text));
 	return true;
 }
 
@@ -74,12 +79,15 @@ cli_is_said(const char *says, const char *line, size_t size, size_t *before, int
 
 	while (size > 0 && line[size - 1] == ' ')
 		size--;
-	while (digits < size && digits < 9 && line[size - 1 - digits] >= '0' && line[size - 1 - digits] <= '9')
+	while (digits < size && line[size - 1 - digits] >= '0' && line[size - 1 - digits] <= '9')
 		digits++;
-	if (n == 0 || digits == 0 || size < digits + n || memcmp(line + size - digits - n, says, n) != 0)
+	if (n == 0 || digits == 0 || digits > STATUS_DIGITS || size < digits + n ||
+	    memcmp(line + size - digits - n, says, n) != 0)
 		return false;
 	*before = size - digits - n;
-	*status = atoi(line + size - digits);
+	*status = 0;
+	for (size_t i = size - digits; i < size; i++)
+		*status = *status * 10 + (line[i] - '0');
 	return true;
 }
 
@@ -98,17 +106,16 @@ prompt_at(const struct cli *cli, const char *line, size_t size)
 
 /* Whether the line ends with the sentinel, as typed or as line editors paint it; before: bytes in front of it. */
 static bool
-ends_with_sentinel(const struct cli *cli, const char *line, size_t size, size_t *before)
+ends_with_sentinel(const struct cli *cli, const struct cli_sentinel *s, const char *line, size_t size, size_t *before)
 {
-	const struct cli_job *job = &cli->job;
-	size_t typed = strlen(job->proof_text);
+	size_t typed = strlen(s->text);
 	struct echo echo;
 
-	if (size >= typed && memcmp(line + size - typed, job->proof_text, typed) == 0) {
+	if (size >= typed && memcmp(line + size - typed, s->text, typed) == 0) {
 		*before = size - typed;
 		return true;
 	}
-	echo_init(&echo, job->proof_text, typed);
+	echo_init(&echo, s->text, typed);
 	*before = prompt_prefix(&cli->prompt, line, size);
 	return echo_is_repeated(&echo, line + *before, size - *before);
 }
@@ -178,7 +185,7 @@ static void
 repeated(struct cli *cli, const char *line, size_t size, size_t before)
 {
 	struct cli_job *job = &cli->job;
-	bool says = job->proof_says[0] != '\0';
+	bool says = job->sentinel.says[0] != '\0';
 	size_t text;
 
 	if (job->proof == CLI_PROOF_REPEATED && before > 0)
@@ -196,29 +203,70 @@ repeated(struct cli *cli, const char *line, size_t size, size_t before)
 	job->proof_at = cli->now;
 }
 
-/* The shell has read the sentinel: what was set aside was its prompt. */
+/*
+ * The shell has read the sentinel: what was set aside was its prompt.  It is alone on its line, or behind the prompt,
+ * where nothing repeats what is typed.  Behind anything else it is what the shell tells of its commands (set -x).
+ */
 static void
-said(struct cli *cli, const char *line, size_t size, size_t before, int status)
+said(struct cli *cli, const char *line, size_t before, bool last, int status)
 {
 	struct cli_job *job = &cli->job;
+	size_t text = prompt_at(cli, line, before);
 
-	part_before(cli, line, size, before);
+	if (before > 0 && text == before)
+		return;
+	if (text > 0) {
+		cli_held_flush(cli);
+		cli_context_flush(cli);
+		cli_output_line(cli, line, text, false);
+	}
 	buf_wipe(&job->aside);
 	cli_context_clear(cli);
 	if (job->proof_said++ == 0)
 		job->status = status;
-	job->proof = job->proof_said < job->proof_asked ? CLI_PROOF_SENT : CLI_PROOF_PROVEN;
+	job->proof = last ? CLI_PROOF_PROVEN : CLI_PROOF_SENT;
 	job->proof_at = cli->now;
+}
+
+/* One of those that were asked before the last one: they are read in their order. */
+static bool
+is_of_earlier(struct cli *cli, const char *line, size_t size)
+{
+	struct cli_job *job = &cli->job;
+	unsigned count = job->proof_asked < NUMBERS ? job->proof_asked : NUMBERS;
+	struct cli_sentinel earlier;
+	char nonce[sizeof(job->proof_nonce)];
+	size_t before;
+	int status;
+
+	memcpy(nonce, job->proof_nonce, sizeof(nonce));
+	if (count < 2 || memmem(line, size, nonce, NONCE_NUMBER) == NULL)
+		return false;
+	for (unsigned i = 0; i < count; i++) {
+		nonce[NONCE_NUMBER] = (char)('a' + i);
+		if (nonce[NONCE_NUMBER] == job->proof_nonce[NONCE_NUMBER])
+			continue;
+		make_sentinel(cli->platform, nonce, &earlier);
+		if (cli_is_said(earlier.says, line, size, &before, &status)) {
+			said(cli, line, before, false, status);
+			return true;
+		}
+		if (ends_with_sentinel(cli, &earlier, line, size, &before)) {
+			part_before(cli, line, size, before);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* What may be the prompt of no mode stands before the sentinel: if it comes again behind it, it is one. */
 static bool
 is_suspect_repeated(const struct cli_job *job, const char *line, size_t size)
 {
-	size_t typed = strlen(job->proof_text), before = job->suspect_size;
+	size_t typed = strlen(job->sentinel.text), before = job->suspect_size;
 
-	return before > 0 && job->proof == CLI_PROOF_SENT && size == before + typed &&
-	       memcmp(line, job->suspect, before) == 0 && memcmp(line + before, job->proof_text, typed) == 0;
+	return before > 0 && job->proof == CLI_PROOF_SENT && job->sentinel.says[0] == '\0' && size == before + typed &&
+	       memcmp(line, job->suspect, before) == 0 && memcmp(line + before, job->sentinel.text, typed) == 0;
 }
 
 bool
@@ -236,11 +284,13 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 		cli_context_clear(cli);
 		return true;
 	}
-	if (cli_is_said(job->proof_says, line, size, &before, &status)) {
-		said(cli, line, size, before, status);
+	if (cli_is_said(job->sentinel.says, line, size, &before, &status)) {
+		said(cli, line, before, true, status);
 		return true;
 	}
-	if (ends_with_sentinel(cli, line, size, &before)) {
+	if (is_of_earlier(cli, line, size))
+		return true;
+	if (ends_with_sentinel(cli, &job->sentinel, line, size, &before)) {
 		repeated(cli, line, size, before);
 		return true;
 	}
@@ -254,7 +304,7 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 		cli_context_take(cli, line, size, false);
 		return true;
 	}
-	if (job->proof == CLI_PROOF_PROVEN && job->proof_says[0] != '\0')
+	if (job->proof == CLI_PROOF_PROVEN && job->sentinel.says[0] != '\0')
 		return false; /* of something in the background */
 	doubt(cli);
 	return false;
@@ -267,7 +317,7 @@ cli_proof_holds(struct cli *cli)
 
 	if (job->proof != CLI_PROOF_PROVEN)
 		return false;
-	if (job->proof_says[0] != '\0' || job->proof_bare || job->proof_passed || job->proof_again ||
+	if (job->sentinel.says[0] != '\0' || job->proof_bare || job->proof_passed || job->proof_again ||
 	    cli->now - job->proof_at <= PROMPT_TIME + 4 * cli->rtt)
 		return true;
 	/* A slow device, or a command that printed its prompt and goes on: two comments in a row tell. */

@@ -16,15 +16,12 @@
 static void
 send_sentinel(struct cli *cli)
 {
-	char *text = cli_sentinel(cli, cli->sync_says);
-
-	snprintf(cli->sync_text, sizeof(cli->sync_text), "%s", text);
-	free(text);
+	cli_sentinel_make(cli, &cli->sync_sentinel);
 	cli->sync_sent = true;
 	cli->sync_echoed = false;
 	cli->sync_rx = cli->stats.bytes_in;
 	cli_context_clear(cli);
-	cli_type(cli, cli->sync_text, strlen(cli->sync_text));
+	cli_type(cli, cli->sync_sentinel.text, strlen(cli->sync_sentinel.text));
 }
 
 /* A pager takes an interrupt for a key like any other. */
@@ -77,14 +74,14 @@ cli_resync_begin(struct cli *cli, bool gentle)
 void
 cli_resync_line(struct cli *cli, const char *line, size_t size)
 {
-	size_t typed = strlen(cli->sync_text), before;
-	bool repeated = size >= typed && memcmp(line + size - typed, cli->sync_text, typed) == 0,
-	     says = cli->sync_says[0] != '\0';
+	size_t typed = strlen(cli->sync_sentinel.text), before;
+	bool repeated = size >= typed && memcmp(line + size - typed, cli->sync_sentinel.text, typed) == 0,
+	     says = cli->sync_sentinel.says[0] != '\0';
 	int status;
 
 	if (!cli->sync_sent)
 		return;
-	if (says ? cli_is_said(cli->sync_says, line, size, &before, &status) : repeated) {
+	if (says ? cli_is_said(cli->sync_sentinel.says, line, size, &before, &status) : repeated) {
 		cli->sync_echoed = true;
 		cli_context_clear(cli);
 		return;

@@ -22,6 +22,17 @@ run npexec sh1 'echo out; exit_with() { return "$1"; }; exit_with 7'
 is "$status $out" "7 out" "a shell's command line knows the exit status, without --prove too"
 run npexec sh1 false
 is "$status" 1 "also that of false"
+run npexec --ignore-errors sh1 false
+is "$status" 1 "which is no word of a device"
+run npexec sh1 'PS1="9foo7\$ "; (exit 3)'
+is "$status" 3 "also with digits in a prompt that is new"
+run npexec sh1 'set -x; (exit 4)'
+is "$status" 4 "also where the shell shows what it runs"
+is "$out" "+ exit 4" "which shows nothing of the proof"
+run npexec sh1 'set +x; echo plain'
+is "$(echo "$out" | tail -n 1)" plain "and ends"
+is "$(npexec -n sh1 'printf %s "${PS1@P}"; sleep 1.5' | sed 's/np-[0-9a-f]*[#$]/NONCE/')" 'NONCE ' \
+	"a prompt and nothing else is output"
 
 # Random pauses, four clients at once on one shell: each gets all of its own output, and nothing else.
 seed=$$
