@@ -194,7 +194,7 @@ like "$(cat "$T/drip.out")" 'did not end within 5 s .ten times prompt_timeout' "
 			printf '%s\n' '!data-size 65536' "{\"jsonrpc\":\"2.0\",\"method\":\"stdin\",\"params\":{\"id\":$i}}"
 		done
 	done
-	echo '!wait "error"'
+	printf '%s\n' '!wait "error"' '!close'
 } >"$T/five"
 run nprpc -t 30 <"$T/five"
 is "$(printf '%s\n' "$out" | grep '"error"' | jq -r '[.id, .error.data.reason] | tostring')" '[5,"queue_full"]' \
