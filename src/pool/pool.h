@@ -87,7 +87,7 @@ struct pool_waiter {
 	uint64_t turn;     /* in which it is served */
 	double since;      /* when it was queued */
 	double deadline;   /* queue_timeout; 0 = none.  Does not run while a prompt is open (the broker moves it) */
-	bool fresh;        /* wants a session of its own */
+	bool fresh;        /* wants a session of its own: of another kind than those who share one */
 	bool noticed;      /* POOL_NOTICE was given */
 	bool doomed;       /* the attempt that it waited for failed: answered with last_error */
 	bool slotless; /* wants a forwarded connection, which takes no session channel: no limit of channels counts */
@@ -108,8 +108,8 @@ struct pool {
 	const struct conn_args *args; /* the owner keeps them alive; replaced on reload */
 	struct pool_shells shells;
 	struct pool_entries entries;
-	struct pool_waiters waiters; /* by their turns, those of one turn as they came */
-	uint64_t turn;               /* the latest that was served */
+	struct pool_waiters waiters; /* each kind (fresh or not) by its turns, those of one turn as they came */
+	uint64_t turns[2];           /* of each kind: the latest that was served */
 	int entries_count;
 	int waiters_count;
 	int held_count; /* of entries: they may have to be given back when others want room */
@@ -190,7 +190,7 @@ struct pool_action pool_next(struct pool *p, const struct pool_room *room, doubl
 
 /*
  * Parties take turns: the second waiter of one comes after the first ones of all others, so that who asks for a hundred
- * things at once holds up nobody who asks for one.
+ * things at once holds up nobody who asks for one.  Those who want a session of their own have turns of their own.
  *
  *   queue  A1 A2 A3 A4     B comes:  A1 B1 A2 A3 A4     A1 is served, C comes:  B1 A2 C2 A3 A4
  */

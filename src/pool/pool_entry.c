@@ -107,13 +107,13 @@ waiter_has_hope(const struct pool *p, const struct pool_waiter *w)
 struct pool_waiter *
 pool_first_private(const struct pool *p)
 {
+	struct pool_walk walk = pool_walk_begin(p);
 	struct pool_waiter *w;
 
-	TAILQ_FOREACH (w, &p->waiters, link) {
-		if (pool_waiter_is_private(p, w))
-			return w;
-	}
-	return NULL;
+	do
+		w = pool_walk_next(&walk);
+	while (w != NULL && !pool_waiter_is_private(p, w));
+	return w;
 }
 
 /* ---- age and idleness ---- */

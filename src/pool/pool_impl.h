@@ -80,6 +80,16 @@ struct pool_waiter *pool_first_private(const struct pool *p);
 /* It waits no longer: it is served. */
 void pool_take_turn(struct pool_waiter *w);
 
+/* The waiters of both kinds as they are to be served.  Nobody may be taken off or queued while it lasts. */
+struct pool_walk {
+	struct pool_waiter *next[2]; /* of each kind: who shares, who wants one of his own */
+	uint64_t first[2];           /* the turn of the first one of the kind */
+};
+
+struct pool_walk pool_walk_begin(const struct pool *p);
+/* NULL: there are no more. */
+struct pool_waiter *pool_walk_next(struct pool_walk *walk);
+
 /* The rules.  True: the action is filled in. */
 bool look_at_probe(struct look *l, struct pool_entry *e);
 bool look_at_keepalive(struct look *l, struct pool_entry *e);

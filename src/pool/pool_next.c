@@ -130,10 +130,11 @@ waiter_refuse(struct look *l, struct pool_waiter *w, int ahead)
 static bool
 look_at_waiters(struct look *l)
 {
+	struct pool_walk walk = pool_walk_begin(l->p);
 	struct pool_waiter *w;
 	int ahead = 0;
 
-	TAILQ_FOREACH (w, &l->p->waiters, link) {
+	while ((w = pool_walk_next(&walk)) != NULL) {
 		if (waiter_refuse(l, w, ahead++))
 			return true;
 	}
@@ -145,10 +146,11 @@ look_at_waiters(struct look *l)
 static bool
 look_at_notices(struct look *l)
 {
+	struct pool_walk walk = pool_walk_begin(l->p);
 	struct pool_waiter *w;
 	int ahead = 0;
 
-	TAILQ_FOREACH (w, &l->p->waiters, link) {
+	while ((w = pool_walk_next(&walk)) != NULL) {
 		if (!w->noticed && look_due(l, w->since + POOL_NOTICE_AFTER)) {
 			w->noticed = true;
 			l->action->verb = POOL_NOTICE;

@@ -243,9 +243,10 @@ serve_queue(struct look *l)
 {
 	struct coming c = count_coming(l);
 	struct first_need need = {0};
-	struct pool_waiter *w, *next;
+	struct pool_walk walk = pool_walk_begin(l->p);
+	struct pool_waiter *w;
 
-	TAILQ_FOREACH_SAFE (w, &l->p->waiters, link, next) {
+	while ((w = pool_walk_next(&walk)) != NULL) {
 		if (!pool_waiter_is_private(l->p, w)) {
 			if (serve_shared(l, w, &c, &need))
 				return true;

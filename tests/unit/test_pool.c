@@ -276,6 +276,53 @@ test_who_is_served_before_his_turn_moves_nobody_back(void **state)
 	assert_served(s, running, (struct sim_request *[]){many[0], one, many[1]}, 3);
 }
 
+/* Somebody's session of his own is long in coming: who comes meanwhile, one after the other, is served in turns. */
+static void
+test_newcomers_are_not_before_everybody_while_another_kind_waits(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *running = take_the_only_channel(s), *a[2], *b[5];
+
+	s->max_connections = 2;
+	s->party = 50;
+	assert_int_equal(sim_request(s, 0, true)->state, SIM_WAITING);
+	a[0] = of_party(s, 1);
+	a[1] = of_party(s, 1);
+	b[0] = of_party(s, 1000);
+	sim_finish(s, running);
+	assert_int_equal(a[0]->state, SIM_RUNNING);
+	b[1] = of_party(s, 1001);
+	assert_served(s, a[0], (struct sim_request *[]){b[0], a[1], b[1]}, 3);
+}
+
+/* And the other way round: those who want their own take turns while those who share one wait. */
+static void
+test_who_wants_his_own_is_not_behind_for_what_others_share(void **state)
+{
+	struct sim *s = *state;
+	struct sim_request *running = take_the_only_channel(s), *many[30], *one, *before;
+
+	s->max_connections = 2;
+	for (int i = 0; i < 30; i++) {
+		s->party = 1;
+		many[i] = sim_request(s, 0, true);
+	}
+	for (uint64_t i = 0; i < 100; i++) {
+		before = running;
+		running = of_party(s, 1000 + i);
+		sim_finish(s, before);
+		assert_int_equal(running->state, SIM_RUNNING);
+	}
+	s->party = 2;
+	one = sim_request(s, 0, true);
+	sim_connected(s, sim_dialling(s));
+	assert_int_equal(many[0]->state, SIM_RUNNING);
+	sim_finish(s, many[0]);
+	sim_connected(s, sim_dialling(s));
+	assert_int_equal(one->state, SIM_RUNNING);
+	assert_int_equal(many[1]->state, SIM_WAITING);
+}
+
 static void
 test_session_used_last_is_preferred(void **state)
 {
@@ -791,6 +838,8 @@ main(void)
 	    T(test_who_asks_again_and_again_waits_for_the_turn_of_others),
 	    T(test_who_returns_keeps_his_turn),
 	    T(test_who_is_served_before_his_turn_moves_nobody_back),
+	    T(test_newcomers_are_not_before_everybody_while_another_kind_waits),
+	    T(test_who_wants_his_own_is_not_behind_for_what_others_share),
 	    T(test_session_used_last_is_preferred),
 	    T(test_slot_of_a_closing_channel_is_not_given_away),
 	    T(test_waiter_that_left_is_not_served),

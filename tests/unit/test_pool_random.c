@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -74,9 +75,12 @@ check_connect(struct sim *s, const struct pool_action *a)
 	MUST(a->waiter == NULL || a->private_use == is_private(s, a->waiter));
 }
 
+/* Who wants a session of his own has turns of his own. */
 static bool
 is_before(const struct pool_waiter *a, const struct pool_waiter *b)
 {
+	if (a->fresh != b->fresh)
+		return false;
 	return a->turn < b->turn || (a->turn == b->turn && a->since < b->since);
 }
 
@@ -97,8 +101,7 @@ check_assign(struct sim *s, const struct pool_action *a)
 	/* Nobody of the same kind has an earlier turn, nor came before in his own party. */
 	TAILQ_FOREACH (w, &s->pool.waiters, link) {
 		MUST(is_private(s, w) != e->private_use || !is_before(w, a->waiter));
-		MUST(
-		    is_private(s, w) != e->private_use || w->party != a->waiter->party || w->since >= a->waiter->since);
+		MUST(w->fresh != a->waiter->fresh || w->party != a->waiter->party || w->since >= a->waiter->since);
 	}
 }
 
@@ -139,17 +142,17 @@ static void
 check_rest(struct sim *s)
 {
 	const struct pool *p = &s->pool;
-	const struct pool_waiter *w, *before = NULL;
+	const struct pool_waiter *w, *before[2] = {0};
 	struct pool_entry *e;
 	int entries = 0, waiters = 0;
 	bool private_waits = false, shared_waits = false;
 	int shared = 0;
 
 	TAILQ_FOREACH (w, &p->waiters, link) {
-		MUST(before == NULL || !is_before(w, before));
+		MUST(before[w->fresh] == NULL || !is_before(w, before[w->fresh]));
 		MUST(!w->doomed);
 		MUST(w->deadline == 0 || w->deadline > s->now);
-		before = w;
+		before[w->fresh] = w;
 		waiters++;
 		private_waits |= is_private(s, w);
 		shared_waits |= !is_private(s, w);
@@ -484,11 +487,94 @@ test_random_worlds_break_no_promise(void **state)
 		run_seed(seed);
 }
 
+/* ---- who waits is not passed by for ever ---- */
+
+#define CROWD 12
+#define CROWD_STEPS 1500
+
+/* Of the same kind, while each request waited. */
+static int passed_by[SIM_MOST];
+
+/* CROWD at a time wait, so a turn has no more of them, and nobody waits for a later one than that. */
+static void
+check_patience(struct sim *s, const struct pool_action *a)
+{
+	if (a->verb != POOL_ASSIGN)
+		return;
+	for (int i = 0; i < SIM_MOST; i++) {
+		if (s->requests[i].state == SIM_WAITING && s->requests[i].waiter.fresh == a->waiter->fresh)
+			MUST(++passed_by[i] <= CROWD * CROWD);
+	}
+}
+
+static void
+come_to_the_crowd(struct sim *s, uint64_t party, bool fresh)
+{
+	struct sim_request *r;
+
+	s->party = party;
+	r = sim_request(s, 0, fresh);
+	passed_by[r - s->requests] = 0;
+}
+
+/* In each step a party of its own, as each npexec is; a few have several requests, a few want their own session. */
+static void
+crowd_comes(struct sim *s)
+{
+	uint64_t party = below(3);
+	int of_party = 0, fresh = 0;
+
+	for (int i = 0; i < SIM_MOST; i++) {
+		if (s->requests[i].state != SIM_WAITING)
+			continue;
+		fresh += s->requests[i].waiter.fresh;
+		of_party += s->requests[i].waiter.party == party;
+	}
+	if (of_party < 3)
+		come_to_the_crowd(s, party, fresh < 2 && chance(20));
+	if (sim_count_requests(s, SIM_WAITING) < CROWD)
+		come_to_the_crowd(s, 1000 + (uint64_t)draw.step, fresh == 0 && chance(20));
+}
+
+static void
+test_nobody_is_passed_by_for_ever(void **state)
+{
+	(void)state;
+	for (draw.seed = 1; draw.seed <= 20; draw.seed++) {
+		struct sim *s = sim_new();
+
+		draw.random = draw.seed * 2654435761u;
+		memset(passed_by, 0, sizeof(passed_by));
+		s->args.connection_timeout = 0;
+		s->args.max_channels = s->pool.max_channels = 1;
+		s->max_connections = 2;
+		sim_warm(s);
+		s->check = check_patience;
+		for (draw.step = 0; draw.step < CROWD_STEPS; draw.step++) {
+			crowd_comes(s);
+			sim_advance(s, 0.1);
+			if (some_request(s, SIM_RUNNING) != NULL)
+				sim_finish(s, some_request(s, SIM_RUNNING));
+			if (sim_dialling(s) != NULL && chance(1) && chance(20)) /* it takes its time */
+				sim_connected(s, sim_dialling(s));
+			recycle(s);
+		}
+		s->check = NULL;
+		check_nobody_is_forgotten(s);
+		for (int i = 0; i < SIM_MOST; i++) {
+			if (s->requests[i].state == SIM_RUNNING)
+				sim_finish(s, &s->requests[i]);
+		}
+		sim_free(s);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_random_worlds_break_no_promise),
+	    cmocka_unit_test(test_nobody_is_passed_by_for_ever),
 	};
 
 	return cmocka_run_group_tests_name("pool_random", tests, NULL, NULL);
