@@ -53,6 +53,12 @@ log_set_level(enum log_level level)
 	atomic_store(&log_state.level, (int)level);
 }
 
+bool
+log_wants(enum log_level level)
+{
+	return (int)level <= atomic_load(&log_state.level);
+}
+
 void
 log_set_sink(log_sink_fn *fn, void *arg)
 {
@@ -267,7 +273,7 @@ log_at(enum log_level level, const char *token, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	if ((int)level > atomic_load(&log_state.level))
+	if (!log_wants(level))
 		return;
 	n = snprintf(raw, sizeof(raw), "%s: ", token);
 	if (n < 0 || (size_t)n >= sizeof(raw))

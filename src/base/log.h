@@ -23,6 +23,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 typedef void log_sink_fn(enum log_level level, const char *line, void *arg);
 
 void log_set_level(enum log_level level);
+/* Whether lines of this level are written. */
+bool log_wants(enum log_level level);
 /* For tests; fn NULL restores stderr. */
 void log_set_sink(log_sink_fn *fn, void *arg);
 /*

@@ -36,6 +36,12 @@
 #define CLI_COMMAND_MAX 2000           /* bytes of one line that is sent */
 #define CLI_OUTPUT_HIGH (256u * 1024u) /* cli_feed() takes nothing more while so much waits in cli_output() */
 
+/*
+ *   LOGIN <-> LEARN -> ENABLE -> PREPARE -> IDLE <-> RUNNING <-> QUESTION
+ *                                            ^ \      ^ |
+ *                                            |  v     | v
+ *                                            +--- RESYNC         any -> LOGOUT -> CLOSED, any -> CLOSED
+ */
 enum cli_state {
 	CLI_LOGIN,    /* banners and login dialogue, until something looks like a prompt */
 	CLI_LEARN,    /* that prompt must come again after an empty line */

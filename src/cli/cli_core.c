@@ -9,6 +9,7 @@
 
 #include "cli/cli_impl.h"
 #include "base/log.h"
+#include "base/state.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
@@ -34,15 +35,33 @@ cli_emit(struct cli *cli, const struct cli_event *event)
 	TAILQ_INSERT_TAIL(&cli->events, item, link);
 }
 
+#define ENDS (STATE_TO(CLI_LOGOUT) | STATE_TO(CLI_CLOSED)) /* at any time */
+
+static const unsigned moves[] = {
+    [CLI_LOGIN] = STATE_TO(CLI_LEARN) | ENDS,
+    [CLI_LEARN] = STATE_TO(CLI_LOGIN) | STATE_TO(CLI_ENABLE) | ENDS,
+    [CLI_ENABLE] = STATE_TO(CLI_PREPARE) | ENDS,
+    [CLI_PREPARE] = STATE_TO(CLI_IDLE) | ENDS,
+    [CLI_IDLE] = STATE_TO(CLI_RUNNING) | STATE_TO(CLI_RESYNC) | ENDS,
+    [CLI_RUNNING] = STATE_TO(CLI_IDLE) | STATE_TO(CLI_QUESTION) | STATE_TO(CLI_RESYNC) | ENDS,
+    [CLI_QUESTION] = STATE_TO(CLI_RUNNING) | ENDS,
+    [CLI_RESYNC] = STATE_TO(CLI_IDLE) | STATE_TO(CLI_RUNNING) | ENDS,
+    [CLI_LOGOUT] = STATE_TO(CLI_CLOSED),
+    [CLI_CLOSED] = 0,
+};
+
+static const struct state_machine machine = {"cli", state_names, moves};
+
 void
 cli_set_state(struct cli *cli, enum cli_state state)
 {
 	struct cli_event ready = {.kind = CLI_EVENT_READY};
+	const struct platform_mode *mode = cli->prompt.mode;
 
-	if (cli->state == state || cli->state == CLI_CLOSED)
+	/* What is still under way when the shell is gone may find its end late. */
+	if (cli->state == CLI_CLOSED || !state_may_move(&machine, cli->state, state, "%s%s%s", cli->name,
+					    mode != NULL ? ", mode " : "", mode != NULL ? mode->name : ""))
 		return;
-	log_debug("cli", "%s: %s -> %s%s%s", cli->name, cli_state_name(cli->state), cli_state_name(state),
-	    cli->prompt.mode != NULL ? ", mode " : "", cli->prompt.mode != NULL ? cli->prompt.mode->name : "");
 	cli->state = state;
 	cli->changes++;
 	if (state != CLI_IDLE)

@@ -283,7 +283,8 @@ void cli_think(struct cli *cli);
 
 /* --- cli_core.c --- */
 
-/* The only way into a state: logs it, and says READY when nothing waits for IDLE.  Nothing leads out of CLOSED. */
+/* The only way into a state: checks and logs it, and says READY when nothing waits for IDLE.  Nothing leads out of
+ * CLOSED. */
 void cli_set_state(struct cli *cli, enum cli_state state);
 void cli_emit(struct cli *cli, const struct cli_event *event);
 /* Sends text and the platform's newline. */

@@ -14,6 +14,7 @@
 
 #include "login/connector_job.h"
 #include "base/log.h"
+#include "base/state.h"
 #include "base/xalloc.h"
 
 /* How long a cancelled thread may take before it is given up. */
@@ -45,6 +46,25 @@ static struct lane *
 lane_of(struct connector *c, const struct job *job)
 {
 	return &c->lanes[job->attempt.kind == CONNECT_DIAL ? LANE_LOGIN : LANE_LOOKUP];
+}
+
+static void
+job_move(struct job *job, enum job_state state)
+{
+	static const char *const names[] = {
+	    [JOB_WAITING] = "waiting",
+	    [JOB_RUNNING] = "running",
+	    [JOB_ENDING] = "ending",
+	};
+	static const unsigned moves[] = {
+	    [JOB_WAITING] = STATE_TO(JOB_RUNNING),
+	    [JOB_RUNNING] = STATE_TO(JOB_ENDING),
+	    [JOB_ENDING] = 0,
+	};
+	static const struct state_machine machine = {"connector", names, moves};
+
+	if (state_may_move(&machine, job->state, state, "job %llu", (unsigned long long)job->id))
+		job->state = state;
 }
 
 static struct job *
@@ -121,7 +141,7 @@ start_lane(struct connector *c, struct lane *lane)
 		}
 		lane->waiting--;
 		lane->running++;
-		job->state = JOB_RUNNING;
+		job_move(job, JOB_RUNNING);
 		set_timer(job, TIMER_LIMIT, job->attempt.timeout);
 	}
 }
@@ -336,7 +356,7 @@ connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const 
 		post_failure(job);
 		return;
 	}
-	job->state = JOB_ENDING;
+	job_move(job, JOB_ENDING);
 	set_timer(job, TIMER_GRACE, GRACE);
 }
 

@@ -18,6 +18,7 @@
 #include "login/connector.h"
 #include "base/queue.h"
 
+/* The loop's; moved by job_move(). */
 enum job_state { JOB_WAITING, JOB_RUNNING, JOB_ENDING };
 enum timer_use { TIMER_LIMIT, TIMER_PROMPT, TIMER_GRACE };
 enum message_kind { MESSAGE_DONE, MESSAGE_PROMPT, MESSAGE_NOTICE, MESSAGE_STEP, MESSAGE_GONE };

@@ -5,27 +5,30 @@
 #include <stdio.h>
 
 #include "pool/pool_impl.h"
-#include "base/log.h"
+#include "base/state.h"
 
 #define POOL_HOLD 5.0 /* seconds that a lease may rest at the prompt while others want it */
-
-#define TO(state) (1u << (state))
 
 void
 pool_move(struct pool_entry *e, enum pool_entry_state state)
 {
-	static const unsigned next[] = {
-	    [POOL_CONNECTING] = TO(POOL_READY) | TO(POOL_DRAINING) | TO(POOL_CLOSING),
-	    [POOL_READY] = TO(POOL_PROBING) | TO(POOL_DRAINING) | TO(POOL_CLOSING),
-	    [POOL_PROBING] = TO(POOL_READY) | TO(POOL_DRAINING) | TO(POOL_CLOSING),
-	    [POOL_DRAINING] = TO(POOL_CLOSING),
-	    [POOL_CLOSING] = TO(POOL_DRAINING),
+	static const char *const names[] = {
+	    [POOL_CONNECTING] = "connecting",
+	    [POOL_READY] = "ready",
+	    [POOL_PROBING] = "probing",
+	    [POOL_DRAINING] = "draining",
+	    [POOL_CLOSING] = "closing",
 	};
+	static const unsigned moves[] = {
+	    [POOL_CONNECTING] = STATE_TO(POOL_READY) | STATE_TO(POOL_DRAINING) | STATE_TO(POOL_CLOSING),
+	    [POOL_READY] = STATE_TO(POOL_PROBING) | STATE_TO(POOL_DRAINING) | STATE_TO(POOL_CLOSING),
+	    [POOL_PROBING] = STATE_TO(POOL_READY) | STATE_TO(POOL_DRAINING) | STATE_TO(POOL_CLOSING),
+	    [POOL_DRAINING] = STATE_TO(POOL_CLOSING),
+	    [POOL_CLOSING] = STATE_TO(POOL_DRAINING),
+	};
+	static const struct state_machine machine = {"pool", names, moves};
 
-	if (state != e->state && (next[e->state] & TO(state)) == 0)
-		log_error("pool", "session #%llu: cannot go from %s to state %d", (unsigned long long)e->id,
-		    pool_entry_state_word(e), (int)state);
-	else
+	if (state_may_move(&machine, e->state, state, "session #%llu", (unsigned long long)e->id))
 		e->state = state;
 }
 

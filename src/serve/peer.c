@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/state.h"
 #include "base/xalloc.h"
 
 #define PEER_FRAMES_PER_TURN 32 /* then the others have their turn */
@@ -28,6 +29,7 @@
 #define PEER_ROOM_LEAST 4096u /* a stream that may add less waits: no trickle of tiny frames */
 #define PEER_FLUSH_PATIENCE 5.0
 
+/* Moved by peer_move(). */
 enum peer_state { PEER_OPEN, PEER_FLUSHING, PEER_CLOSING };
 
 struct peer {
@@ -50,6 +52,25 @@ struct peer {
 	ev_timer patience; /* FLUSHING: ends when no output leaves */
 	ev_prepare turn;   /* fed, never started */
 };
+
+static void
+peer_move(struct peer *p, enum peer_state state)
+{
+	static const char *const names[] = {
+	    [PEER_OPEN] = "open",
+	    [PEER_FLUSHING] = "flushing",
+	    [PEER_CLOSING] = "closing",
+	};
+	static const unsigned moves[] = {
+	    [PEER_OPEN] = STATE_TO(PEER_FLUSHING) | STATE_TO(PEER_CLOSING),
+	    [PEER_FLUSHING] = STATE_TO(PEER_CLOSING),
+	    [PEER_CLOSING] = 0,
+	};
+	static const struct state_machine machine = {"peer", names, moves};
+
+	if (state_may_move(&machine, p->state, state, "client %llu", (unsigned long long)p->id))
+		p->state = state;
+}
 
 static void
 peer_feed_turn(struct peer *p)
@@ -288,7 +309,6 @@ peer_create(struct ev_loop *loop, uint64_t id, int fd, pid_t pid, const struct p
 	p->pid = pid;
 	p->events = events;
 	p->arg = arg;
-	p->state = PEER_OPEN;
 	p->read_size = PEER_READ_FIRST;
 	buf_init(&p->in, FRAME_SIZE_MAX + PEER_READ_MOST);
 	buf_init(&p->out, PEER_OUT_MAX);
@@ -339,7 +359,7 @@ peer_close(struct peer *p)
 {
 	if (p->state == PEER_CLOSING)
 		return;
-	p->state = PEER_CLOSING;
+	peer_move(p, PEER_CLOSING);
 	peer_update_events(p);
 	peer_feed_turn(p);
 }
@@ -349,7 +369,7 @@ peer_close_after_flush(struct peer *p)
 {
 	if (p->state != PEER_OPEN)
 		return;
-	p->state = PEER_FLUSHING;
+	peer_move(p, PEER_FLUSHING);
 	p->room_denied = false;
 	peer_update_events(p);
 	ev_timer_again(p->loop, &p->patience);

@@ -12,11 +12,38 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/state.h"
 #include "ssh/sshconn_impl.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 
 #define DELIVER_CHUNK (64u * 1024u)
+
+void
+sshchan_move(struct sshchan *ch, enum chan_state state)
+{
+	static const char *const names[] = {
+	    [CHAN_OPENING] = "opening",
+	    [CHAN_READY] = "ready",
+	    [CHAN_STARTING] = "starting",
+	    [CHAN_RUNNING] = "running",
+	    [CHAN_CLOSING] = "closing",
+	    [CHAN_GONE] = "gone",
+	};
+	static const unsigned moves[] = {
+	    [CHAN_OPENING] = STATE_TO(CHAN_READY) | STATE_TO(CHAN_STARTING) | STATE_TO(CHAN_RUNNING) |
+			     STATE_TO(CHAN_CLOSING) | STATE_TO(CHAN_GONE),
+	    [CHAN_READY] = STATE_TO(CHAN_STARTING) | STATE_TO(CHAN_CLOSING) | STATE_TO(CHAN_GONE),
+	    [CHAN_STARTING] = STATE_TO(CHAN_RUNNING) | STATE_TO(CHAN_CLOSING) | STATE_TO(CHAN_GONE),
+	    [CHAN_RUNNING] = STATE_TO(CHAN_CLOSING) | STATE_TO(CHAN_GONE),
+	    [CHAN_CLOSING] = STATE_TO(CHAN_GONE),
+	    [CHAN_GONE] = 0,
+	};
+	static const struct state_machine machine = {"session", names, moves};
+
+	if (state_may_move(&machine, ch->state, state, "%s: channel", ch->conn->base.name))
+		ch->state = state;
+}
 
 struct sshchan *
 sshchan_create(struct sshconn *s)
@@ -25,7 +52,6 @@ sshchan_create(struct sshconn *s)
 
 	chan_init(&ch->base, &s->base, CHAN_SLACK);
 	ch->conn = s;
-	ch->state = CHAN_OPENING;
 	TAILQ_INSERT_TAIL(&s->chans, ch, link);
 	return ch;
 }
@@ -76,7 +102,7 @@ take_spare(struct sshconn *s)
 	s->spare = NULL;
 	ch->is_spare = false;
 	if (ch->state == CHAN_READY)
-		ch->state = CHAN_STARTING;
+		sshchan_move(ch, CHAN_STARTING);
 	return &ch->base;
 }
 
@@ -92,7 +118,7 @@ sshchan_open(struct session *base, const struct chan_spec *spec)
 		return take_spare(s);
 	ch = sshchan_create(s);
 	if (!possible) {
-		ch->state = CHAN_GONE;
+		sshchan_move(ch, CHAN_GONE);
 		chan_end_set(&ch->base, err.reason, "%s", err.text);
 	}
 	return &ch->base;
@@ -172,7 +198,7 @@ sshchan_make(struct sshchan *ch)
 	ch->ssh = ssh_channel_new(s->ssh);
 	if (ch->ssh == NULL) {
 		chan_end_set(&ch->base, REASON_INTERNAL, "%s: libssh makes no channel", s->base.name);
-		ch->state = CHAN_GONE;
+		sshchan_move(ch, CHAN_GONE);
 		return false;
 	}
 	memset(&ch->callbacks, 0, sizeof ch->callbacks);
@@ -202,7 +228,7 @@ void
 sshchan_gone(struct sshchan *ch)
 {
 	sshchan_drop(ch);
-	ch->state = CHAN_GONE;
+	sshchan_move(ch, CHAN_GONE);
 	ch->base.freed = true;
 	ch->conn->slots_changed = true;
 }
@@ -246,7 +272,7 @@ sshchan_service(struct sshchan *ch)
 		    "session", "%s: the server closed a spare channel; no more of them here", ch->conn->base.name);
 		ch->conn->spares = false;
 		ch->conn->spare = NULL;
-		ch->state = CHAN_CLOSING;
+		sshchan_move(ch, CHAN_CLOSING);
 		return true;
 	case CHAN_STARTING:
 	case CHAN_RUNNING:
@@ -280,7 +306,7 @@ sshchan_lost(struct sshchan *ch)
 	bool complete = ended_in_time(ch);
 
 	ch->ssh = NULL; /* libssh freed it with the session, and what it held */
-	ch->state = CHAN_GONE;
+	sshchan_move(ch, CHAN_GONE);
 	ch->base.held[0] = ch->base.held[1] = 0;
 	if (complete) {
 		ch->base.runs = true; /* if only to tell the user before the end */

@@ -179,7 +179,7 @@ sshchan_finish(struct sshchan *ch)
 	else
 		chan_end_set(&ch->base, REASON_OUTCOME_UNKNOWN,
 		    "%s: the server closed the channel and did not say how the command ended", name);
-	ch->state = CHAN_CLOSING;
+	sshchan_move(ch, CHAN_CLOSING);
 }
 
 /* ---- channels that hold too much, see CHAN_HELD_PAUSE ---- */
@@ -212,7 +212,7 @@ overflow(struct sshchan *ch)
 	    ch->conn->base.name, ch->conn->held_max / 1024 / 1024);
 	ch->base.held[0] = ch->base.held[1] = 0;
 	(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
-	ch->state = CHAN_CLOSING;
+	sshchan_move(ch, CHAN_CLOSING);
 	sshconn_wake(ch->conn);
 }
 
@@ -247,7 +247,7 @@ sshchan_service_running(struct sshchan *ch)
 	if (ch->base.abandoned) {
 		if (ch->base.spec.kind != CHANNEL_FORWARD)
 			(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
-		ch->state = CHAN_CLOSING;
+		sshchan_move(ch, CHAN_CLOSING);
 		return true;
 	}
 	moved = resume(ch);

@@ -35,15 +35,15 @@ open_confirmed(struct sshchan *ch)
 	ch->opened = true;
 	sshconn_note_open(s);
 	if (ch->base.abandoned) {
-		ch->state = CHAN_CLOSING;
+		sshchan_move(ch, CHAN_CLOSING);
 	} else if (ch->is_spare) {
-		ch->state = CHAN_READY;
+		sshchan_move(ch, CHAN_READY);
 	} else if (ch->base.spec.kind == CHANNEL_FORWARD) {
 		ch->base.end.sent = true;
 		ch->base.runs = true;
-		ch->state = CHAN_RUNNING;
+		sshchan_move(ch, CHAN_RUNNING);
 	} else {
-		ch->state = CHAN_STARTING;
+		sshchan_move(ch, CHAN_STARTING);
 	}
 }
 
@@ -131,7 +131,7 @@ static void
 request_refused(struct sshchan *ch, const char *what)
 {
 	chan_end_set(&ch->base, REASON_EXEC_REFUSED, "%s: the server refused %s", ch->conn->base.name, what);
-	ch->state = CHAN_CLOSING;
+	sshchan_move(ch, CHAN_CLOSING);
 }
 
 static void
@@ -139,7 +139,7 @@ command_answered(struct sshchan *ch, int rc)
 {
 	if (rc == SSH_OK) {
 		ch->base.runs = true;
-		ch->state = CHAN_RUNNING;
+		sshchan_move(ch, CHAN_RUNNING);
 	} else if (ch->base.spec.kind == CHANNEL_SUBSYSTEM) {
 		char what[128] = "the subsystem ";
 
@@ -177,7 +177,7 @@ sshchan_service_starting(struct sshchan *ch)
 
 	/* The command once sent, its answer is awaited even when nobody wants it: only then can a signal end it. */
 	if (ch->base.abandoned && !ch->base.end.sent) {
-		ch->state = CHAN_CLOSING;
+		sshchan_move(ch, CHAN_CLOSING);
 		return true;
 	}
 	switch (ch->step) {

@@ -201,7 +201,7 @@ pump_reaping(struct sshconn *s)
 	}
 	if (!sshconn_proxy_reaped(s))
 		return false;
-	s->state = SESSION_GONE;
+	sshconn_move(s, SESSION_GONE);
 	s->base.events.closed(&s->base, &s->why, s->base.arg);
 	sshconn_free(s);
 	return true;

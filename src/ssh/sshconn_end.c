@@ -69,7 +69,7 @@ sshconn_take_down(struct sshconn *s)
 	s->spare = NULL;
 	TAILQ_FOREACH (ch, &s->chans, link)
 		sshchan_lost(ch);
-	s->state = SESSION_REAPING;
+	sshconn_move(s, SESSION_REAPING);
 	if (s->proxy_pid > 0) {
 		proxy_signal(s, SIGHUP);
 		s->proxy_deadline = clock_now() + PROXY_PATIENCE;

@@ -25,6 +25,7 @@
 #include "ssh/sshdialled.h"
 #include "transport/provider.h"
 
+/* LIVE -> ENDING -> REAPING -> GONE; moved by sshconn_move(). */
 enum session_state {
 	SESSION_LIVE,    /* connected */
 	SESSION_ENDING,  /* lost, or asked to close: the pump takes it down */
@@ -32,6 +33,16 @@ enum session_state {
 	SESSION_GONE     /* closed() is being called */
 };
 
+/*
+ *             +------> RUNNING (a forward: open is all)
+ *             |           ^ |
+ *   OPENING --+-> STARTING  +-> CLOSING -> GONE
+ *             |      ^
+ *             +-> READY (a spare)
+ *
+ *   any -> CLOSING when it is given up, or the server closes it; any -> GONE with the connection, or when it cannot be
+ *   opened.  Moved by sshchan_move().
+ */
 enum chan_state {
 	CHAN_OPENING,  /* the open was sent, or will be in the next turn */
 	CHAN_READY,    /* spare: open, nothing asked for yet */
@@ -152,6 +163,7 @@ sshconn_of(const struct session *base)
 }
 
 /* sshconn_state.c */
+void sshconn_move(struct sshconn *s, enum session_state state);
 void sshconn_wake(struct sshconn *s);
 /* Not lost as far as libssh knows. */
 bool sshconn_alive(const struct sshconn *s);
@@ -196,6 +208,7 @@ void sshconn_probe_note(struct sshconn *s);
 void sshconn_probe_deliver(struct sshconn *s);
 
 /* sshchan.c */
+void sshchan_move(struct sshchan *ch, enum chan_state state);
 /* A channel that nobody uses yet, in state OPENING, at the end of the list. */
 struct sshchan *sshchan_create(struct sshconn *s);
 /* The spare, or a new one, or one that has ended because it cannot be. */

@@ -7,12 +7,34 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/state.h"
 #include "base/text.h"
 #include "ssh/sshconn_impl.h"
 
 /* A slot that the server is about to free may be refused; see sshconn_refusal_is_race(). */
 #define OPEN_TRIES 8
 #define OPEN_RACE_SECONDS 1.0
+
+void
+sshconn_move(struct sshconn *s, enum session_state state)
+{
+	static const char *const names[] = {
+	    [SESSION_LIVE] = "live",
+	    [SESSION_ENDING] = "ending",
+	    [SESSION_REAPING] = "reaping",
+	    [SESSION_GONE] = "gone",
+	};
+	static const unsigned moves[] = {
+	    [SESSION_LIVE] = STATE_TO(SESSION_ENDING),
+	    [SESSION_ENDING] = STATE_TO(SESSION_REAPING),
+	    [SESSION_REAPING] = STATE_TO(SESSION_GONE),
+	    [SESSION_GONE] = 0,
+	};
+	static const struct state_machine machine = {"session", names, moves};
+
+	if (state_may_move(&machine, s->state, state, "%s: connection", s->base.name))
+		s->state = state;
+}
 
 void
 sshconn_wake(struct sshconn *s)
@@ -31,7 +53,7 @@ sshconn_end(struct sshconn *s, enum np_reason reason, const char *text)
 {
 	if (s->state != SESSION_LIVE)
 		return;
-	s->state = SESSION_ENDING;
+	sshconn_move(s, SESSION_ENDING);
 	s->unsent = reason == REASON_NONE ? REASON_CONNECT_FAILED : reason;
 	error_set(&s->why, reason, "%s", text);
 	sshconn_wake(s);

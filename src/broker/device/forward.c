@@ -8,11 +8,15 @@
 #include "broker/device/device_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/state.h"
 #include "base/xalloc.h"
 #include "broker/device/forward.h"
 #include "transport/relay.h"
 #include "wire/json.h"
 
+/*
+ *   WAITING -> OPEN -> CLOSING (its relay ends)        WAITING -> CLOSING: given up before it was there
+ */
 enum forward_state { FORWARD_WAITING, FORWARD_OPEN, FORWARD_CLOSING };
 
 /* Owned by the broker's list. */
@@ -30,12 +34,20 @@ struct forward {
 static const char *const state_names[] = {
     [FORWARD_WAITING] = "waiting", [FORWARD_OPEN] = "open", [FORWARD_CLOSING] = "closing"};
 
+static const unsigned moves[] = {
+    [FORWARD_WAITING] = STATE_TO(FORWARD_OPEN) | STATE_TO(FORWARD_CLOSING),
+    [FORWARD_OPEN] = STATE_TO(FORWARD_CLOSING),
+    [FORWARD_CLOSING] = 0,
+};
+
+static const struct state_machine machine = {"request", state_names, moves};
+
 static void
 forward_move(struct forward *f, enum forward_state state)
 {
-	log_debug("request", "%s: request %llu: way to the next: %s -> %s", f->waiter.dev->conf->name,
-	    (unsigned long long)f->waiter.pool.id, state_names[f->state], state_names[state]);
-	f->state = state;
+	if (state_may_move(&machine, f->state, state, "%s: request %llu: way to the next", f->waiter.dev->conf->name,
+		(unsigned long long)f->waiter.pool.id))
+		f->state = state;
 }
 
 static struct device *

@@ -9,6 +9,7 @@
 #include "broker/link/link_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/state.h"
 #include "base/xalloc.h"
 
 static const char *const state_names[] = {
@@ -20,20 +21,24 @@ static const char *const state_names[] = {
     [LINK_READY] = "ready",
 };
 
-/* States only follow in their order; some are left out. */
+/* They only follow in their order; some are left out. */
+static const unsigned moves[] = {
+    [LINK_BORN] = STATE_TO(LINK_WAY) | STATE_TO(LINK_DIALLING),
+    [LINK_WAY] = STATE_TO(LINK_DIALLING),
+    [LINK_DIALLING] = STATE_TO(LINK_ADOPTED),
+    [LINK_ADOPTED] = STATE_TO(LINK_LOGIN) | STATE_TO(LINK_READY),
+    [LINK_LOGIN] = STATE_TO(LINK_READY),
+    [LINK_READY] = 0,
+};
+
+static const struct state_machine machine = {"session", state_names, moves};
+
 static void
 link_move(struct link *link, enum link_state state)
 {
-	const char *name = link->home->conf->name;
-
-	if (state <= link->state) {
-		log_error("session", "%s#%llu: cannot go from %s to %s", name, (unsigned long long)link->is.id,
-		    state_names[link->state], state_names[state]);
-		return;
-	}
-	log_debug("session", "%s#%llu: %s -> %s", name, (unsigned long long)link->is.id, state_names[link->state],
-	    state_names[state]);
-	link->state = state;
+	if (state_may_move(
+		&machine, link->state, state, "%s#%llu", link->home->conf->name, (unsigned long long)link->is.id))
+		link->state = state;
 }
 
 /* ---- the end ---- */

@@ -14,6 +14,7 @@
 #include "broker/link/link_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/state.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "wire/json.h"
@@ -25,14 +26,21 @@ static const char *const use_names[] = {
     [SHELL_RESETTING] = "resetting",
 };
 
+static const unsigned moves[] = {
+    [SHELL_LOGIN] = STATE_TO(SHELL_FREE),
+    [SHELL_FREE] = STATE_TO(SHELL_LEASED),
+    [SHELL_LEASED] = STATE_TO(SHELL_RESETTING) | STATE_TO(SHELL_FREE),
+    [SHELL_RESETTING] = STATE_TO(SHELL_FREE),
+};
+
+static const struct state_machine machine = {"shell", use_names, moves};
+
 void
 link_shell_set_use(struct link *link, enum link_use use)
 {
-	if (link->sh.use == use)
-		return;
-	log_debug("shell", "%s#%llu: %s -> %s", link->home->conf->name, (unsigned long long)link->is.id,
-	    use_names[link->sh.use], use_names[use]);
-	link->sh.use = use;
+	if (state_may_move(
+		&machine, link->sh.use, use, "%s#%llu", link->home->conf->name, (unsigned long long)link->is.id))
+		link->sh.use = use;
 }
 
 /* Types an empty line.  False: the shell is busy, nothing was sent. */

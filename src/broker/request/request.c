@@ -7,7 +7,7 @@
 #include "broker/request/request_impl.h"
 #include "wire/json.h"
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/state.h"
 #include "base/xalloc.h"
 
 static const char *const state_names[] = {
@@ -71,16 +71,17 @@ request_give_up(struct request *r, enum np_reason reason, const char *text)
 
 /* ---- states ---- */
 
-#define TO(state) (1u << (state))
-
 static const unsigned moves[] = {
-    [REQUEST_MADE] = TO(REQUEST_GATHERING) | TO(REQUEST_QUEUED) | TO(REQUEST_RUNNING) | TO(REQUEST_ENDED),
-    [REQUEST_GATHERING] = TO(REQUEST_QUEUED) | TO(REQUEST_ENDED),
-    [REQUEST_QUEUED] = TO(REQUEST_RUNNING) | TO(REQUEST_FLUSHING) | TO(REQUEST_ENDED),
-    [REQUEST_RUNNING] = TO(REQUEST_QUEUED) | TO(REQUEST_FLUSHING) | TO(REQUEST_ENDED),
-    [REQUEST_FLUSHING] = TO(REQUEST_QUEUED) | TO(REQUEST_RUNNING) | TO(REQUEST_ENDED),
+    [REQUEST_MADE] =
+	STATE_TO(REQUEST_GATHERING) | STATE_TO(REQUEST_QUEUED) | STATE_TO(REQUEST_RUNNING) | STATE_TO(REQUEST_ENDED),
+    [REQUEST_GATHERING] = STATE_TO(REQUEST_QUEUED) | STATE_TO(REQUEST_ENDED),
+    [REQUEST_QUEUED] = STATE_TO(REQUEST_RUNNING) | STATE_TO(REQUEST_FLUSHING) | STATE_TO(REQUEST_ENDED),
+    [REQUEST_RUNNING] = STATE_TO(REQUEST_QUEUED) | STATE_TO(REQUEST_FLUSHING) | STATE_TO(REQUEST_ENDED),
+    [REQUEST_FLUSHING] = STATE_TO(REQUEST_QUEUED) | STATE_TO(REQUEST_RUNNING) | STATE_TO(REQUEST_ENDED),
     [REQUEST_ENDED] = 0,
 };
+
+static const struct state_machine machine = {"request", state_names, moves};
 
 static int
 waits(enum request_state state)
@@ -88,19 +89,12 @@ waits(enum request_state state)
 	return state == REQUEST_QUEUED || state == REQUEST_GATHERING;
 }
 
-/* A move that is not in the table is a fault of ours: it is said, and not made. */
 void
 request_move(struct request *r, enum request_state state)
 {
-	if (r->state == state)
+	if (!state_may_move(
+		&machine, r->state, state, "%s: request %llu", request_device(r), (unsigned long long)r->uid))
 		return;
-	if ((moves[r->state] & TO(state)) == 0) {
-		log_error("request", "%s: request %llu cannot go from %s to %s", request_device(r),
-		    (unsigned long long)r->uid, state_names[r->state], state_names[state]);
-		return;
-	}
-	log_debug("request", "%s: request %llu: %s -> %s", request_device(r), (unsigned long long)r->uid,
-	    state_names[r->state], state_names[state]);
 	r->broker->requests_queued += waits(state) - waits(r->state);
 	if (r->answer.client != NULL)
 		client_note_waiting(r->answer.client, waits(state) - waits(r->state));
