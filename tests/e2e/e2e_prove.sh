@@ -3,7 +3,10 @@
 # pause behind it, end no command, and no output reaches another request.
 . "$(dirname "$0")/../kit/lib.sh"
 
-start_sshd dev
+# A shell without the start-up files of who runs this, which may take any time.
+printf '#!/bin/sh\nHOME=%s exec bash\n' "$T/home" >"$T/login"
+chmod 755 "$T/login"
+start_sshd dev "ForceCommand $T/login"
 start_broker "
 devices:
   sh1: {host: dev, device_type: linux, driver: cli, connection_args: {max_connections: 1}}
