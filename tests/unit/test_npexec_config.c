@@ -86,6 +86,10 @@ test_lines_are_sent_and_the_effect_is_said(void **state NP_UNUSED)
 		"npexec: r1: 1 of 2 lines taken, 0 refused, 1 not run; neither committed nor discarded: look at the "
 		"device\n",
 		255},
+	    {"", COUNTS(2, 0, 1, 1) ",\"remarks\":0,\"unclear\":1,\"aborted\":true" REJECTED,
+		"npexec: r1: config_rejected: line 2: bad\n"
+		"npexec: r1: 0 of 2 lines taken, 0 refused, 1 unclear, 1 not run; discarded: nothing was changed\n",
+		1},
 	    {"",
 		COUNTS(2, 0, 0, 2) ",\"error\":{\"code\":-32000,\"message\":\"slow\",\"data\":{\"reason\":\"idle_"
 				   "timeout\"}}",
@@ -126,6 +130,21 @@ test_refused_lines_are_shown_with_the_words_of_the_device(void **state NP_UNUSED
 
 	expect_text(c.err, "npexec: r1: line 2: ' ip adress 192.0.2.1': % Invalid input \\033[1mdetected\n"
 			   "npexec: r1: 2 of 4 lines taken, 1 refused, 1 not run; live, not saved\n");
+	assert_int_equal(fake_wait(&c), 1);
+}
+
+static void
+test_remarks_and_unclear_lines_are_shown_as_such(void **state NP_UNUSED)
+{
+	run("-c -e a -e b r1");
+	fake_expect(&f, "config");
+	expect_lines(1, "a\nb\n");
+	note("result", 1, "\"index\":0,\"status\":\"ok\",\"outcome\":\"remark\",\"text\":\"Warning: x\"");
+	note("result", 1, "\"index\":1,\"status\":\"failed\",\"outcome\":\"unclear\",\"text\":\"hm\"");
+	answer(1, COUNTS(2, 1, 1, 0) ",\"remarks\":1,\"unclear\":1,\"live\":true" REJECTED);
+
+	expect_text(c.err, "npexec: r1: line 1: 'a': remark: Warning: x\nnpexec: r1: line 2: 'b': unclear: hm\n"
+			   "npexec: r1: 1 of 2 lines taken, 0 refused, 1 unclear, 0 not run; live, not saved\n");
 	assert_int_equal(fake_wait(&c), 1);
 }
 
@@ -315,6 +334,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    WITH(test_lines_are_sent_and_the_effect_is_said),
 	    WITH(test_refused_lines_are_shown_with_the_words_of_the_device),
+	    WITH(test_remarks_and_unclear_lines_are_shown_as_such),
 	    WITH(test_results_may_name_any_line),
 	    WITH(test_failures_before_the_first_line_are_errors),
 	    WITH(test_output_of_the_device_is_ours),
