@@ -255,6 +255,16 @@ end_in_text(struct cli *cli)
 
 /* --- prompts that no mode knows --- */
 
+/* Derived from the known prompt, in a configuration mode: what lines print there is short, and seldom so. */
+static bool
+is_submode(const struct cli *cli, const struct platform_view *view)
+{
+	const struct platform_mode *mode = cli->prompt.mode;
+
+	return mode->config && (cli->op == CLI_OP_CONFIG || mode != cli->platform->base_mode) &&
+	       prompt_kin(&cli->prompt, view) == PROMPT_DERIVED;
+}
+
 /*
  * A prompt it is, and of no mode.  In a configuration mode it is a sub-mode seen for the first time, when it is derived
  * from the known one; anywhere else nobody knows what a command would do there.
@@ -266,7 +276,7 @@ end_at_unknown(struct cli *cli, struct platform_view *view)
 	struct np_error err = {0};
 	char shown[128];
 
-	if (cli->prompt.mode->config && prompt_kin(&cli->prompt, view) == PROMPT_DERIVED) {
+	if (is_submode(cli, view)) {
 		cli_job_accept(cli, view, &match, 0);
 		return;
 	}
@@ -281,11 +291,13 @@ static bool
 look_at_kin(struct cli *cli, struct platform_view *view)
 {
 	struct cli_job *job = &cli->job;
+	bool submode;
 
 	if (cli->prompt.mode == NULL || prompt_kin(&cli->prompt, view) == PROMPT_STRANGER)
 		return false;
-	if (cli->platform->sentinel == NULL) {
-		if (quiet_for(cli, CLI_QUIET_STALL))
+	submode = is_submode(cli, view) && !job->prove;
+	if (submode || cli->platform->sentinel == NULL) {
+		if (quiet_for(cli, submode ? CLI_QUIET_SILENT + cli->rtt : CLI_QUIET_STALL))
 			end_at_unknown(cli, view);
 	} else if (quiet_for(cli, CLI_QUIET_ECHO)) {
 		job->suspect_size = view->size;
