@@ -14,11 +14,11 @@
 #define BANNER_MAX 4096u
 #define LOGIN_TIMEOUT 30.0
 #define RTT_MAX 2.0
-#define DRIBBLE_SIZE 4u /* bytes at once, at most */
-#define DRIBBLE_LARGE 64u
-#define DRIBBLES_MAX 1000
-#define DRIBBLE_MIN 0.0004
-#define DRIBBLE_MAX 0.05
+#define SLOW_PIECE 16u   /* bytes at once, at most */
+#define LARGE_PIECE 64u  /* no slow line has so many */
+#define SLOW_BYTE 0.0004 /* seconds for each byte, at least */
+#define SLOW_GAP 0.05    /* between two pieces, at most */
+#define SLOW_BYTES_MAX 1000u
 
 enum cli_state
 cli_state(const struct cli *cli)
@@ -243,8 +243,8 @@ note_rtt(struct cli *cli, double sample)
 }
 
 /*
- * Lines from a console at 9600 baud come byte by byte, and a pause there is none of the device's: how long they are is
- * measured, where many pieces follow each other.
+ * Lines from a console at 9600 baud come piece by piece, and a pause there is none of the device's: how long they are
+ * is measured, where so much of them came slowly.
  */
 static void
 note_gap(struct cli *cli, size_t n, double now)
@@ -253,10 +253,14 @@ note_gap(struct cli *cli, size_t n, double now)
 	size_t tail;
 
 	terminal_tail(&cli->terminal, &tail);
-	if (n > DRIBBLE_SIZE) {
-		cli->dribbles = n > DRIBBLE_LARGE ? 0 : cli->dribbles / 2;
-	} else if (tail > 0 && gap >= DRIBBLE_MIN && gap <= DRIBBLE_MAX) {
-		cli->dribbles += cli->dribbles < DRIBBLES_MAX;
+	if (n > LARGE_PIECE)
+		cli->slow_bytes = 0;
+	else if (cli->typed_at >= cli->last_rx)
+		return; /* the answer to something: the device's own time, and the network's */
+	else if (n > SLOW_PIECE || (n > 1 && gap < SLOW_BYTE * (double)n))
+		cli->slow_bytes /= 2;
+	else if (tail > 0 && gap >= SLOW_BYTE && gap <= SLOW_GAP) {
+		cli->slow_bytes += cli->slow_bytes < SLOW_BYTES_MAX ? n : 0;
 		cli->gap = gap > cli->gap ? gap : cli->gap * 0.999;
 	}
 }

@@ -110,6 +110,7 @@ void
 cli_type_keys(struct cli *cli, const char *keys)
 {
 	cli->drained = false;
+	cli->typed_at = cli->now;
 	if (buf_append_str(&cli->send, keys) < 0)
 		cli_die(cli, REASON_INTERNAL, "what is to be sent is not taken");
 }
@@ -118,6 +119,7 @@ void
 cli_type_part(struct cli *cli, const char *text, size_t size)
 {
 	cli->drained = false;
+	cli->typed_at = cli->now;
 	if (buf_append(&cli->send, text, size) < 0)
 		cli_die(cli, REASON_INTERNAL, "what is to be sent is not taken");
 }

@@ -207,10 +207,11 @@ struct cli {
 	TAILQ_HEAD(, cli_event_item) events;
 	double now;           /* of the call in progress */
 	double last_rx;       /* last byte */
+	double typed_at;      /* last byte sent */
 	double heard;         /* the last one that belongs to no log message, and to no blank line */
 	double heard_line;    /* likewise, as the present line began */
-	double gap;           /* longest silence inside lines that came by a few bytes at a time; or 0 */
-	int dribbles;         /* how many such pieces followed each other */
+	double gap;           /* longest silence inside lines that come slowly */
+	size_t slow_bytes;    /* how much came so */
 	char last_words[160]; /* of the login: the last line that said something */
 	bool drained;         /* since the last byte */
 	double rtt;           /* smoothed, from sending to the first byte */

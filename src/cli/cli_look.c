@@ -11,8 +11,9 @@
 #include "cli/cli_impl.h"
 #include "base/log.h"
 
-#define DRIBBLES 40 /* pieces of lines that follow each other: such a line is slow */
-#define GAPS 5.0    /* silences as they were inside of it that mean something */
+#define SLOW_BYTES 40u /* so much came slowly: the line is slow */
+#define GAPS 8.0       /* silences as they were inside of it that mean something */
+#define GAPS_MIN 0.05
 #define TYPED_END 4 /* characters at the end of what was typed that its echo must show */
 
 /* Whether silence has lasted so long; else sees to it that somebody looks again. */
@@ -130,6 +131,18 @@ look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_m
 
 /* --- prompts, from the surest down --- */
 
+/* Where lines come piece by piece, a prompt may be the beginning of one: a few silences as they were inside of lines.
+ */
+static double
+gap_of_lines(const struct cli *cli)
+{
+	double gaps = GAPS * cli->gap;
+
+	if (cli->slow_bytes < SLOW_BYTES)
+		return 0;
+	return gaps > GAPS_MIN ? gaps : GAPS_MIN;
+}
+
 static void
 look_at_literal(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
 {
@@ -137,7 +150,7 @@ look_at_literal(struct cli *cli, struct platform_view *view, const struct prompt
 
 	if (job->prove && cli_job_prove(cli, false))
 		return;
-	if (cli->dribbles >= DRIBBLES && !quiet_for(cli, GAPS * cli->gap))
+	if (gap_of_lines(cli) > 0 && !quiet_for(cli, gap_of_lines(cli)))
 		return;
 	/* It may be the one that is painted before the output and erased: no silence tells how long that takes. */
 	if ((cli->platform->repaint || job->echo_bare) && job->kind == CLI_JOB_COMMAND && !job->said &&
@@ -166,6 +179,8 @@ look_at_host(struct cli *cli, struct platform_view *view, const struct prompt_ma
 		need = CLI_QUIET_JOINED;
 	else if (cli->job.expects_mode)
 		need = lacks_blank(p, view) ? CLI_QUIET_MODE : 0;
+	if (need < gap_of_lines(cli))
+		need = gap_of_lines(cli);
 	if (need > 0 && !quiet_for(cli, need))
 		return;
 	if (cli->job.prove && cli_job_prove(cli, false))
