@@ -53,14 +53,36 @@ find_row(const struct npoption *rows, int option)
 	return i;
 }
 
-static int
-unknown(char **argv, int option, struct np_error *err)
+/* What a long option that getopt_long(3) refused may mean: one that takes no argument, or the beginning of several. */
+static void
+guess_long(const struct npoption *rows, const char *word, char *what, size_t size)
 {
-	char name[3] = {'-', (char)optopt, '\0'}, what[64] = "an argument is missing";
+	size_t typed = strcspn(word, "="), n = 0;
+	int found = 0;
+
+	for (int i = 0; rows[i].name != NULL && n < size; i++) {
+		if (typed < 3 || strncmp(rows[i].name, word, typed) != 0)
+			continue;
+		if (rows[i].name[typed] == '\0' || optopt != 0) { /* it is the one, by its name or by its beginning */
+			snprintf(what, size, "%s takes no argument", rows[i].name);
+			return;
+		}
+		n += (size_t)snprintf(what + n, size - n, "%s%s", found++ == 0 ? "ambiguous: " : " or ", rows[i].name);
+	}
+}
+
+static int
+unknown(char **argv, const struct npoption *rows, int option, struct np_error *err)
+{
+	char name[3] = {'-', (char)optopt, '\0'}, what[256] = "an argument is missing";
 
 	if (option == '?')
 		snprintf(what, sizeof(what), "no such option; %s --help lists them", program_invocation_short_name);
-	return npoption_usage(err, optopt > 0 && optopt < LONG ? name : argv[optind - 1], what);
+	if (optopt > 0 && optopt < LONG)
+		return npoption_usage(err, name, what);
+	if (option == '?')
+		guess_long(rows, argv[optind - 1], what, sizeof(what));
+	return npoption_usage(err, argv[optind - 1], what);
 }
 
 static int
@@ -93,7 +115,7 @@ npoption_parse(
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (option == '?' || option == ':') {
-			unknown(argv, option, err);
+			unknown(argv, rows, option, err);
 			return NPOPTION_USAGE;
 		}
 		size_t i = find_row(rows, option);

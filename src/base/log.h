@@ -3,7 +3,7 @@
  *
  * Levels: error = somebody must act; warning = degraded, retried; info = session up or down, request done; debug =
  * state moves and frame types, never payload and never a secret.  Thread-safe.  The log is one of the two places with
- * state of its own (DESIGN: "no global variables besides log and tables").
+ * state of its own (HACKING.md).
  */
 #ifndef NP_LOG_H
 #define NP_LOG_H

@@ -4,7 +4,11 @@
  * Owns every list in struct broker.  Nothing is freed inside a call that somebody else's object made: requests that
  * have ended are collected and freed at the end of the turn.
  */
+#include "config.h"
+
+#ifdef HAVE_MALLOC_TRIM
 #include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +20,7 @@
 #include "base/xalloc.h"
 
 #define TICK_SECONDS 5.0
+#define TRIM_SECONDS 10.0 /* it takes time in which nobody is served: not for each of many transfers */
 
 /* ---- clients ---- */
 
@@ -83,11 +88,10 @@ broker_seat(struct broker *b, struct client *client, bool looks_or_steers, struc
 		return -1;
 	}
 	client_set_place(client, PLACE_OPERATOR);
-	if ((other = clients_surplus(b->clients, PLACE_OPERATOR, 1, client)) != NULL) {
+	if ((other = clients_yielding(b->clients, BROKER_AWAITING_MAX, client)) != NULL) {
 		error_set(err, REASON_QUEUE_FULL,
 		    "%d clients are connected (max_clients), and the connection kept for an operator was taken by "
-		    "another "
-		    "one",
+		    "another one",
 		    b->config->max_clients);
 		turn_away(b, other, err);
 	}
@@ -100,6 +104,19 @@ broker_seat(struct broker *b, struct client *client, bool looks_or_steers, struc
 static void
 on_reload_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w NP_UNUSED, int revents NP_UNUSED)
 {
+}
+
+/* Gives back what large transfers have left; once more only when there have been others meanwhile. */
+static void
+on_trim_clock(struct ev_loop *loop, ev_timer *w, int revents NP_UNUSED)
+{
+	struct broker *b = w->data;
+
+	ev_timer_stop(loop, w);
+	b->trim_due = false;
+#ifdef HAVE_MALLOC_TRIM
+	malloc_trim(0);
+#endif
 }
 
 static bool
@@ -146,9 +163,8 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 	struct broker *b = w->data;
 
 	requests_free(b);
-	if (b->trim_due)
-		malloc_trim(0);
-	b->trim_due = false;
+	if (b->trim_due && !ev_is_active(&b->trim))
+		ev_timer_again(b->loop, &b->trim);
 	if (!TAILQ_EMPTY(&b->syncs))
 		broker_syncs_answer(b);
 	broker_reloads_due(b);
@@ -286,6 +302,8 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	b->tick.data = b;
 	ev_timer_again(loop, &b->tick);
 	ev_init(&b->drain, NULL);
+	ev_timer_init(&b->trim, on_trim_clock, 0, TRIM_SECONDS);
+	b->trim.data = b;
 	ev_prepare_init(&b->turn, on_turn);
 	b->turn.data = b;
 	ev_prepare_start(loop, &b->turn);
@@ -357,6 +375,7 @@ broker_destroy(struct broker *b)
 	steer_rules_finish(&b->rules);
 	ev_timer_stop(b->loop, &b->reload_clock);
 	ev_timer_stop(b->loop, &b->tick);
+	ev_timer_stop(b->loop, &b->trim);
 	ev_prepare_stop(b->loop, &b->turn);
 	listener_destroy(b->listener);
 	clients_destroy(b->clients);

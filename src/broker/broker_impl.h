@@ -32,6 +32,8 @@
 	16 /* above max_clients, who have not said yet what they want: as many as come in one turn                     \
 	    */
 
+#define BROKER_AWAITING_MAX 4 /* operators above max_clients who await an answer, beside the one who asks */
+
 struct broker {
 	struct ev_loop *loop;
 	struct config *config;
@@ -51,7 +53,7 @@ struct broker {
 	struct steer_rules rules;
 	struct steer_waits waits;
 	bool idle_due;  /* sessions have ended: nothing may be left to do */
-	bool trim_due;  /* large transfers have ended, whose buffers leave holes behind */
+	bool trim_due;  /* large transfers have ended, whose buffers leave holes behind: by the clock trim */
 	bool waits_due; /* something has ended that somebody may wait for */
 	int requests_count;
 	int requests_queued; /* kept by request_move(): those of clients that wait, also for their own lines */
@@ -63,6 +65,7 @@ struct broker {
 	bool at_once; /* stopping, and nothing is waited for */
 	bool finished;
 	ev_timer tick;
+	ev_timer trim;
 	ev_timer drain;
 	ev_prepare turn;
 };

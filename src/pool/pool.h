@@ -2,7 +2,7 @@
  * Pool policy: which waiter gets which session, when to connect, probe, drain and close.  Pure: time is an argument,
  * and the only effects are on the structs below; the broker asks pool_next() and executes what it answers.
  *
- * A pool holds the sessions of one pool key (DESIGN.md section 6).  It knows sessions as pool_entry, which the broker's
+ * A pool holds the sessions of one pool key.  It knows sessions as pool_entry, which the broker's
  * session object embeds, and requests as pool_waiter, which its request object embeds.
  *
  *   CONNECTING -> READY <-> PROBING     any of these -> DRAINING -> CLOSING, or CLOSING at once
@@ -266,7 +266,7 @@ void pool_doubt(struct pool *p);
 
 /* An idle, shareable session that could be closed to make room, or NULL; the least recently used. */
 struct pool_entry *pool_idle_entry(const struct pool *p);
-/* One word of DESIGN.md section 2 for people: idle, connecting, connected, executing, keepalive, failed, disconnected.
+/* One word for people: idle, connecting, connected, executing, keepalive, failed, disconnected.
  */
 const char *pool_state_word(const struct pool *p);
 const char *pool_entry_state_word(const struct pool_entry *e);

@@ -212,7 +212,8 @@ for i in 1 2; do
 	wait_until "grep -q hello $T/held$i"
 done
 ok "max_clients 5: with five clients a sixth may look" wait_until '[ "$(status .broker.peers)" = 6 ]'
-# Nobody can hold the place that is kept for an operator: who sits there idle, pings or watches gives way.
+# Nobody can hold the place that is kept for an operator: who sits there idle or has his answer gives way; who awaits one
+# stays, and does not stand in the way either.
 for who in idle ping watch; do
 	{
 		[ $who = idle ] || echo '{"jsonrpc":"2.0","id":1,"method":"'$who'"}'
@@ -226,9 +227,7 @@ for who in idle ping watch; do
 	esac
 	ok "$who: the operator gets in all the same" npctl ping
 done
-for who in ping watch; do
-	ok "$who: who had the place is told" wait_until "grep -q 'taken by another' $T/held.$who"
-done
+ok "ping: who had the place is told" wait_until "grep -q 'taken by another' $T/held.ping"
 for i in $(seq 20); do
 	echo '!eof' | nprpc -t 60 >"$T/guest$i" &
 	pids="$pids $!"
@@ -240,6 +239,19 @@ ok "the operator is let in" npctl ping
 run npexec dev true
 is "$status" 255 "it exits 255"
 like "$err" 'max_clients' "which names the limit"
+run npctl metrics
+is "$status" 0 "a monitor looks"
+is "$(grep -c 'taken by another' "$T/held.watch")" 0 "who watches stays"
+for i in 1 2 3 4; do
+	{
+		echo '{"jsonrpc":"2.0","id":1,"method":"watch"}'
+		echo '!eof'
+	} | nprpc -t 60 >"$T/watch$i" &
+	pids="$pids $!"
+	wait_until "grep -q watching $T/watch$i"
+done
+ok "more than four who await answers: the operator gets in" npctl ping
+ok "and the first of them is told" wait_until "grep -q 'taken by another' $T/held.watch"
 # shellcheck disable=SC2086
 kill -KILL $pids
 

@@ -355,10 +355,32 @@ test_guests_and_operators_make_room_for_those_after_them(void **state)
 
 	client_set_place(w->client[1], PLACE_OPERATOR);
 	client_set_place(w->client[2], PLACE_OPERATOR);
-	assert_ptr_equal(clients_surplus(w->clients, PLACE_OPERATOR, 1, w->client[1]), w->client[2]);
-	assert_ptr_equal(clients_surplus(w->clients, PLACE_OPERATOR, 1, w->client[2]), w->client[1]);
+	assert_ptr_equal(clients_yielding(w->clients, 4, w->client[1]), w->client[2]);
+	assert_ptr_equal(clients_yielding(w->clients, 4, w->client[2]), w->client[1]);
 	client_refuse(w->client[1], &err);
-	assert_null(clients_surplus(w->clients, PLACE_OPERATOR, 1, w->client[2]));
+	assert_null(clients_yielding(w->clients, 0, w->client[2]));
+}
+
+/* Who looks for a moment throws nobody out who awaits an answer, until these are too many. */
+static void
+test_an_operator_who_awaits_an_answer_stays(void **state)
+{
+	struct world *w = *state;
+	struct message_id id = {.kind = MESSAGE_ID_NUMBER, .number = 'b'};
+	struct fake f[2] = {0};
+
+	come(w, 1);
+	come(w, 2);
+	for (int i = 0; i < 3; i++)
+		client_set_place(w->client[i], PLACE_OPERATOR);
+	fake_begin(w, &f[0], 'a', 1);
+	assert_ptr_equal(clients_yielding(w->clients, 1, w->client[2]), w->client[1]);
+	f[1] = (struct fake){.world = w, .name = 'b'};
+	answer_begin(&f[1].answer, w->client[1], &id, &ops[1]);
+	assert_null(clients_yielding(w->clients, 2, w->client[2]));
+	assert_ptr_equal(clients_yielding(w->clients, 1, w->client[2]), w->client[0]);
+	for (int i = 0; i < 2; i++)
+		answer_end(&f[i].answer);
 }
 
 static void
@@ -406,6 +428,7 @@ main(void)
 	    T(test_answers_take_turns_when_the_client_has_read),
 	    T(test_who_was_refused_takes_nobodys_place),
 	    T(test_guests_and_operators_make_room_for_those_after_them),
+	    T(test_an_operator_who_awaits_an_answer_stays),
 	    T(test_clients_are_listed_in_the_order_of_their_coming),
 	    T(test_frames_are_told),
 	};

@@ -332,6 +332,7 @@ test_mistakes_are_named(void **state NP_UNUSED)
 	    {"ping --now", "--now does not go with it"},
 	    {"ping -x", "-x: no such option"},
 	    {"ping --nope", "--nope: no such option"},
+	    {"ping --json=1", "--json=1: --json takes no argument"},
 	    {"ping -S", "-S: an argument is missing"},
 	    {"open \xff", "not UTF-8"},
 	    {"config", "config: say what to do with it: check, show"},

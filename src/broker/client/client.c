@@ -284,6 +284,23 @@ clients_surplus(const struct clients *all, enum client_place place, int most, co
 }
 
 struct client *
+clients_yielding(const struct clients *all, int most, const struct client *but)
+{
+	struct client *client, *first = NULL;
+	int n = 0;
+
+	TAILQ_FOREACH (client, &all->list, link) {
+		if (client == but || !sits(client, PLACE_OPERATOR))
+			continue;
+		if (TAILQ_EMPTY(&client->answers))
+			return client;
+		if (n++ == 0)
+			first = client;
+	}
+	return n > most ? first : NULL;
+}
+
+struct client *
 clients_next(const struct clients *all, const struct client *after)
 {
 	return after != NULL ? TAILQ_NEXT(after, link) : TAILQ_FIRST(&all->list);

@@ -28,7 +28,7 @@ struct holder;
  * shows what he asks for.
  *
  *   comes --> OWN                                 there is a place
- *        \--> GUEST --> OPERATOR                  looks or steers: the one before goes
+ *        \--> GUEST --> OPERATOR                  looks or steers: the one before goes, unless he awaits an answer
  *             |    \--> OWN                       asks for anything, and a place has become free
  *             +--> refused                        asks for anything else; or is the first of too many guests
  */
@@ -53,6 +53,11 @@ int clients_count(const struct clients *all);
 bool clients_have_place(const struct clients *all, int max);
 /* The one of more than `most` in such a place that has to make room: the first to come, never `but`.  Or NULL. */
 struct client *clients_surplus(const struct clients *all, enum client_place place, int most, const struct client *but);
+/*
+ * The operator who has to make room for `but`, or NULL: one who awaits no answer at once; one who does (a watch, or a
+ * drain that is waited for) only when more than `most` do, the first of them to come.
+ */
+struct client *clients_yielding(const struct clients *all, int most, const struct client *but);
 /* The one after, in the order of their coming; NULL: the first, and after the last. */
 struct client *clients_next(const struct clients *all, const struct client *after);
 struct client *clients_by_id(const struct clients *all, uint64_t id); /* or NULL */

@@ -49,7 +49,7 @@ struct link_shell {
 	bool provisional;              /* by the definition that fits most: of no use once the right one is known */
 	bool detecting;                /* link_detect.c: */
 	size_t asked;                  /* definitions whose commands were tried */
-	struct buf seen;               /* the answer to the last one; what a trial of the platform looks at */
+	struct buf seen;               /* the answer to the last one; by which the platform is recognised */
 };
 
 /* One SSH session.  Owned by its device's pool; freed by link_free() behind its last event. */

@@ -1,6 +1,6 @@
 /*
  * The verb `status`: what the broker holds, all at once or page by page.  What a device, a session, a client and a
- * request show is report_status_json.c's.
+ * request show is theirs to tell.
  *
  * Everything stands in one row: devices as configured, hosts that are merely in use, clients, requests, each by a
  * number that only grows.  A page ends where a frame would become too large, and says after which of them the next one
