@@ -190,14 +190,17 @@ held_bytes(const struct sshchan *ch)
 	return ch->base.abandoned || ch->state == CHAN_CLOSING ? 0 : ch->base.held[0] + ch->base.held[1];
 }
 
-/* Nobody else would be harmed if the session was not read: what others have still to read is here. */
+/*
+ * Nobody else would be harmed if the session was not read: what others have still to read is here, and one that was
+ * refused and has not been told yet waits for nothing.
+ */
 static bool
 is_alone(const struct sshchan *ch)
 {
 	const struct sshchan *other;
 
 	TAILQ_FOREACH (other, &ch->conn->chans, link) {
-		if (other != ch && other->base.has_user && !other->base.freed)
+		if (other != ch && other->base.has_user && other->state != CHAN_GONE)
 			return false;
 	}
 	return true;
