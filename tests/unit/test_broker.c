@@ -342,6 +342,32 @@ test_a_jump_host_carries_the_session_behind_it(void **state)
 	assert_int_equal(result(f, 1, "exit_status")->valueint, 0);
 }
 
+/* Each number there is, and one after the other: whatever waits for it is still looked at when it has been told. */
+static void
+test_a_session_that_waits_for_its_way_is_killed(void **state)
+{
+	struct fixture *f = *state;
+	char json[128];
+	int killed = 0;
+
+	exec(f, 1, "\"device\":\"r9\",\"command\":\"true\"");
+	resolve(f, "proxyjump gate\n");
+	resolve(f, ""); /* gate */
+	(void)next_job(f, CONNECT_DIAL);
+	for (int number = 1; number < 8; number++) {
+		const cJSON *what;
+
+		(void)snprintf(json, sizeof(json),
+		    "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"kill\",\"params\":{\"id\":%d}}", number);
+		send_json(f, json);
+		what = cJSON_GetObjectItem(cJSON_GetObjectItem(answer(f, 2), "result"), "killed");
+		killed += what != NULL && strcmp(what->valuestring, "session") == 0;
+		cJSON_Delete(f->answers[2]);
+		f->answers[2] = NULL;
+	}
+	assert_int_equal(killed, 2); /* r9's, and gate's */
+}
+
 static bool
 is_given_up(void *arg)
 {
@@ -382,6 +408,7 @@ main(void)
 	    TEST(test_a_sent_command_is_lost_with_its_session_an_unsent_one_moves),
 	    TEST(test_a_failed_dial_is_the_answer),
 	    TEST(test_a_jump_host_carries_the_session_behind_it),
+	    TEST(test_a_session_that_waits_for_its_way_is_killed),
 	    TEST(test_a_client_that_leaves_takes_its_command_along),
 	    TEST(test_who_waits_for_a_dial_waits_no_longer_than_he_said),
 	};

@@ -82,13 +82,9 @@ on_needs_way(struct link *link NP_UNUSED)
 }
 
 static void
-on_gives_way_up(struct link *link, const char *why)
+on_gives_way_up(struct link *link NP_UNUSED)
 {
-	struct np_error err;
-
 	tell("no-way");
-	error_set(&err, REASON_CANCELLED, "%s", why);
-	link_failed(link, &err);
 }
 
 static void
@@ -393,7 +389,12 @@ test_end_before_the_way_gives_it_up(void **state NP_UNUSED)
 {
 	make("r1", "bastion", NULL);
 	link_end(world->link, REASON_CANCELLED, "enough");
-	check_told("way no-way failed:cancelled gone");
+	check_told("way no-way");
+	link_end(world->link, REASON_NONE, "enough again"); /* it is still there, and ends once */
+	assert_true(link_facts(world->link)->closing);
+	ev_run(world->loop, EVRUN_NOWAIT);
+	check_told("failed:cancelled gone");
+	assert_string_equal(world->err.text, "enough");
 }
 
 static void

@@ -22,9 +22,9 @@ on_needs_way(struct link *link)
 }
 
 static void
-on_gives_way_up(struct link *link, const char *why)
+on_gives_way_up(struct link *link)
 {
-	forward_give_up(link_facts(link)->way, why);
+	forward_end(link_facts(link)->way);
 }
 
 /* ---- the login ---- */

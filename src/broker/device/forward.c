@@ -138,15 +138,6 @@ forward_end(struct waiter *way)
 		close_relay(f);
 }
 
-void
-forward_give_up(struct waiter *way, const char *why)
-{
-	struct np_error err;
-
-	error_set(&err, REASON_CANCELLED, "%s", why);
-	fail(of_waiter(way), &err);
-}
-
 /* The pair is closed, so that a dial over it ends: what it will say is less than what we know. */
 static void
 tell_dial(struct forward *f, const struct np_error *err)

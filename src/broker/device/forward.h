@@ -22,8 +22,6 @@ struct waiter;
 void forward_begin(struct device *dev, struct link *link);
 /* The link has gone, or needs it no longer. */
 void forward_end(struct waiter *way);
-/* The link gives up before the way is open: it fails for that reason. */
-void forward_give_up(struct waiter *way, const char *why);
 /* A person wants it to end: whoever is behind it fails, or dies. */
 void forward_kill(struct forward *f);
 

@@ -63,6 +63,7 @@ link_free(struct link *link)
 	link_leases_leave(link);
 	link_shell_finish(link);
 	link->home->events->gone(link);
+	ev_clear_pending(link->home->loop, &link->given_up);
 	job_forget(link->home->jobs, &link->dial);
 	target_unref(link->is.target);
 	login_files_finish(&link->tried);
@@ -113,6 +114,25 @@ link_close(struct link *link)
 		link->home->events->closing(link);
 }
 
+/* Who gives up a session that waits for its way may go on to look at it: it fails in a turn of its own. */
+static void
+on_given_up(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
+{
+	struct link *link = w->data;
+
+	fail(link, link->blamed, 0);
+}
+
+static void
+give_up(struct link *link, const char *why)
+{
+	if (ev_is_pending(&link->given_up))
+		return;
+	link_blame(link, REASON_CANCELLED, "%s", why);
+	link->home->events->gives_way_up(link);
+	ev_feed_event(link->home->loop, &link->given_up, EV_PREPARE);
+}
+
 void
 link_end(struct link *link, enum np_reason reason, const char *why)
 {
@@ -123,7 +143,7 @@ link_end(struct link *link, enum np_reason reason, const char *why)
 	case LINK_BORN:
 		break;
 	case LINK_WAY:
-		link->home->events->gives_way_up(link, why);
+		give_up(link, why);
 		break;
 	case LINK_DIALLING:
 		job_cancel(link->home->jobs, &link->dial, given, why);
@@ -341,6 +361,8 @@ link_create(struct link_home *home, const struct link_wishes *wishes)
 	link->is.id = wishes->id;
 	link->dial.events = &dial_callbacks;
 	TAILQ_INIT(&link->leases);
+	ev_prepare_init(&link->given_up, on_given_up);
+	link->given_up.data = link;
 	link->is.target = target_ref(wishes->target);
 	link->is.agent_socket = xstrdup_null(wishes->agent_socket);
 	link->sh.records = wishes->records;

@@ -51,8 +51,8 @@ void login_files_finish(struct login_files *files);
 struct link_events {
 	/* It needs a way through target->proxy_jump: link_dial_over() or link_failed(). */
 	void (*needs_way)(struct link *link);
-	/* It needs the way no longer, before that was open: fails it. */
-	void (*gives_way_up)(struct link *link, const char *why);
+	/* It needs the way no longer, before that was open: neither link_dial_over() nor link_failed() follows. */
+	void (*gives_way_up)(struct link *link);
 	/* The dial asks a person, or has something to say to one. */
 	void (*prompt)(struct link *link, const struct connect_prompt *prompt);
 	void (*notice)(struct link *link, const char *text);
@@ -109,7 +109,8 @@ struct link *link_create(struct link_home *home, const struct link_wishes *wishe
 /* Begins to make it; it may have failed and be gone when this returns. */
 void link_begin(struct link *link);
 /*
- * Closes a session, or gives up the attempt to make one; what follows comes by events.  One that still logs in on its
+ * Closes a session, or gives up the attempt to make one; what follows comes by events, in a later turn: link is still
+ * there when this returns.  One that still logs in on its
  * command line remains an attempt until it has ended.
  */
 void link_end(struct link *link, enum np_reason reason, const char *why);
