@@ -315,9 +315,10 @@ device_try(struct device *dev, struct target *target NP_UNUSED, struct witness *
 struct link *
 witness_leave(struct witness *t)
 {
-	if (world->dev.witness == t)
-		world->dev.witness = NULL;
-	return NULL;
+	if (world->dev.witness != t)
+		return NULL;
+	world->dev.witness = NULL;
+	return &world->link;
 }
 
 struct device *
@@ -409,8 +410,9 @@ link_count_command(struct link *link)
 }
 
 void
-link_end(struct link *link NP_UNUSED, enum np_reason reason NP_UNUSED, const char *why NP_UNUSED)
+link_end(struct link *link, enum np_reason reason NP_UNUSED, const char *why NP_UNUSED)
 {
+	link->ends++;
 }
 
 /* ---- its command line ---- */
@@ -620,6 +622,8 @@ fake_ask(struct fake_around *f, int id, const char *verb, const char *params, st
 	    {"config", PARAMS_CONFIG, &request_config},
 	    {"open", PARAMS_OPEN, &request_open},
 	    {"test", PARAMS_TEST, &request_test},
+	    {"platform_test", PARAMS_PLATFORM_TEST, &request_platform_test},
+	    {"record", PARAMS_RECORD, &request_record},
 	};
 	const struct message_id as = {.kind = MESSAGE_ID_NUMBER, .number = id};
 	struct exec_params parsed;
@@ -682,6 +686,14 @@ fake_assign(struct fake_around *f)
 	f->dev.waiter = NULL;
 	w->ops->assigned(w, &f->link);
 	fake_turn(f);
+}
+
+void
+fake_resolved(struct fake_around *f)
+{
+	struct connect_result result = {.id = 1, .ok = true, .target = f->link.is.target};
+
+	assert_true(jobs_done(&f->b.jobs, &result));
 }
 
 void

@@ -48,7 +48,7 @@ struct link {
 	struct link_facts is;
 	struct pool_entry entry;
 	struct lease *lease; /* the last one, or NULL */
-	int leases, released, commands;
+	int leases, released, commands, ends;
 	const struct holder *holder; /* of the last release */
 	/* Its command line. */
 	bool dead, paused, asks, cancelled;
@@ -89,6 +89,8 @@ void fake_client_leaves(struct fake_around *f);
 
 /* Who waits has the lease. */
 void fake_assign(struct fake_around *f);
+/* Where the device of a test is has been found out. */
+void fake_resolved(struct fake_around *f);
 void fake_fail(struct fake_around *f, enum np_reason reason, const char *text);
 /* The command line: says something; ends what is under way. */
 void fake_print(struct fake_around *f, const char *text);

@@ -815,6 +815,193 @@ test_lines_that_went_well_wait_as_one_for_a_slow_client(void **state)
 	is_over(f, "queued started command:ok ended:ok");
 }
 
+static void
+test_clock_of_the_gathering_ends_with_it(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r =
+	    ask(f, "config", "{\"device\":\"r1\",\"first_byte_timeout\":1,\"idle_timeout\":1,\"timeout\":1}");
+	struct np_error err;
+
+	assert_int_equal(request_stdin(r, "ntp server\n", 11, &err), 0);
+	assert_true(ev_is_active(&r->clock));
+	request_eof(r);
+	assert_false(ev_is_active(&r->clock));
+	fake_assign(f);
+	assert_false(ev_is_active(&r->clock)); /* the driver has limits of its own, for a line each */
+	fake_now += 1000;
+	ev_feed_event(f->b.loop, &r->clock, EV_TIMER);
+	fake_turn(f);
+	assert_false(f->link.cancelled);
+	assert_int_equal(r->state, REQUEST_RUNNING);
+	fake_result(f, REASON_NONE, NULL);
+	is_over(f, "queued started command:ok ended:ok");
+}
+
+/* ---- everything that may be said to a request, at any time ---- */
+
+static void
+say_stdin(struct fake_around *f NP_UNUSED, struct request *r)
+{
+	struct np_error err;
+
+	if (r->stdin_granted > 0)
+		assert_int_equal(request_stdin(r, "x\n", 2, &err), 0);
+}
+
+static void
+say_eof(struct fake_around *f NP_UNUSED, struct request *r)
+{
+	request_eof(r);
+}
+
+static void
+say_signal(struct fake_around *f NP_UNUSED, struct request *r)
+{
+	request_signal(r, "TERM");
+}
+
+static void
+say_interrupt(struct fake_around *f NP_UNUSED, struct request *r)
+{
+	request_signal(r, "INT");
+}
+
+static void
+say_size(struct fake_around *f NP_UNUSED, struct request *r)
+{
+	request_resize(r, 100, 50);
+}
+
+static void
+say_credit(struct fake_around *f NP_UNUSED, struct request *r)
+{
+	request_credit(r, 1000);
+}
+
+static void
+say_answer(struct fake_around *f NP_UNUSED, struct request *r)
+{
+	request_answer_prompt(r, 1, NULL);
+	r->waiter.ops->answered(&r->waiter, NULL);
+}
+
+static void
+say_cancel(struct fake_around *f, struct request *r NP_UNUSED)
+{
+	fake_client_cancels(f, 1);
+}
+
+static void
+say_kill(struct fake_around *f NP_UNUSED, struct request *r)
+{
+	request_kill(r);
+}
+
+static void
+say_read(struct fake_around *f, struct request *r NP_UNUSED)
+{
+	fake_client_reads(f, f->client.room);
+}
+
+static void
+say_give_up(struct fake_around *f NP_UNUSED, struct request *r)
+{
+	request_give_up(r, REASON_IDLE_TIMEOUT, "too long");
+}
+
+static void (*const sayings[])(struct fake_around *f, struct request *r) = {say_stdin, say_eof, say_signal,
+    say_interrupt, say_size, say_credit, say_answer, say_cancel, say_kill, say_read, say_give_up};
+
+static const struct {
+	const char *verb, *params;
+} kinds[] = {
+    {"exec", "{\"device\":\"r1\",\"command\":\"a\"}"},
+    {"exec", "{\"device\":\"r1\",\"commands\":[\"a\",\"b\"],\"window\":1,\"hold\":true}"},
+    {"config", "{\"device\":\"r1\"}"},
+    {"open", "{\"device\":\"r1\"}"},
+    {"test", "{\"device\":\"r1\"}"},
+    {"platform_test", "{\"device\":\"r1\"}"},
+    {"record", "{\"device\":\"r1\"}"},
+};
+
+/* As far as it comes in so many steps: is made, waits, runs, has ended but for its reader. */
+static void
+advance(struct fake_around *f, struct request *r, int steps)
+{
+	struct np_error err;
+
+	if (steps >= 1 && r->state == REQUEST_GATHERING) {
+		assert_int_equal(request_stdin(r, "x\n", 2, &err), 0);
+		request_eof(r);
+	}
+	if (steps >= 1 && r->kind == &request_test)
+		fake_resolved(f);
+	if (steps >= 2 && f->dev.waiter != NULL)
+		fake_assign(f);
+	if (steps < 3 || TAILQ_EMPTY(&f->b.requests) || f->link.lease == NULL)
+		return;
+	f->client.room = 0;
+	if (f->dev.platform == NULL) {
+		fake_start(chan(f));
+		say(f, 0, "abc");
+		end(f, 0);
+	} else {
+		fake_print(f, "abc\n");
+		fake_result(f, REASON_NONE, NULL);
+	}
+}
+
+/* Whatever is said: the request goes on, or ends and leaves nothing; and what is said after its end is said in vain. */
+static void
+test_anything_may_be_said_to_any_request_at_any_time(void **state)
+{
+	struct fake_around *f = *state;
+
+	for (size_t kind = 0; kind < NP_COUNT(kinds); kind++) {
+		if (f->dev.platform == NULL && kind != 0 && kind != 1 && kind != 3 && kind != 4)
+			continue; /* it needs a command line */
+		for (size_t i = 0; i < NP_COUNT(sayings) * 4; i++) {
+			struct request *r = ask(f, kinds[kind].verb, kinds[kind].params);
+
+			advance(f, r, (int)(i % 4));
+			for (int twice = 0; twice < 2 && !TAILQ_EMPTY(&f->b.requests); twice++)
+				sayings[i / 4](f, r);
+			f->link.op = CLI_OP_NONE;
+			fake_client_leaves(f);
+			if (f->link.lease != NULL) { /* the command line says when it has ended */
+				f->link.op = CLI_OP_RUN;
+				fake_result(f, REASON_CANCELLED, NULL);
+			}
+			assert_true(TAILQ_EMPTY(&f->b.requests));
+			assert_null(f->link.lease);
+			assert_null(f->dev.waiter);
+			assert_null(f->dev.witness);
+			requests_free(&f->b);
+			f->transport.count = 0;
+			f->link.op = CLI_OP_NONE;
+			buf_consume(&f->link.output, f->link.output.len);
+			f->client.told[0] = f->events[0] = '\0';
+			f->client.room = 100000;
+		}
+	}
+}
+
+static void
+test_interrupted_test_ends_with_what_it_made(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r = ask(f, "test", "{\"device\":\"r1\"}");
+
+	fake_resolved(f);
+	assert_ptr_equal(f->dev.witness, &r->test.session);
+	request_signal(r, "INT");
+	assert_null(f->dev.witness);
+	assert_int_equal(f->link.ends, 1);
+	is_told(f, "=error cancelled");
+	is_over(f, "queued ended:cancelled");
+}
+
 /* ---- the rest ---- */
 
 static void
@@ -893,6 +1080,11 @@ main(void)
 	    ON_SHELL(test_configuration_is_gathered_before_it_asks_for_a_shell),
 	    ON_SHELL(test_configuration_ends_before_the_device_sees_it),
 	    ON_SHELL(test_lines_that_went_well_wait_as_one_for_a_slow_client),
+	    ON_SHELL(test_clock_of_the_gathering_ends_with_it),
+	    ON_CHANNEL(test_anything_may_be_said_to_any_request_at_any_time),
+	    ON_SHELL(test_anything_may_be_said_to_any_request_at_any_time),
+	    ON_CHANNEL(test_interrupted_test_ends_with_what_it_made),
+	    ON_SHELL(test_interrupted_test_ends_with_what_it_made),
 	    ON_CHANNEL(test_open_lets_go_of_what_it_opened),
 	    ON_CHANNEL(test_move_that_there_is_not_is_not_made),
 	};

@@ -65,7 +65,7 @@ request_drive(const struct request *r)
 void
 request_give_up(struct request *r, enum np_reason reason, const char *text)
 {
-	if (r->abort.reason == REASON_NONE && r->state == REQUEST_RUNNING)
+	if (r->abort.reason == REASON_NONE && r->state == REQUEST_RUNNING && r->kind->works)
 		request_drive(r)->give_up(r, reason, text);
 }
 
@@ -100,6 +100,7 @@ request_move(struct request *r, enum request_state state)
 		client_note_waiting(r->answer.client, waits(state) - waits(r->state));
 	if ((state == REQUEST_GATHERING) != (r->state == REQUEST_GATHERING))
 		device_gather(&r->waiter, state == REQUEST_GATHERING);
+	ev_timer_stop(r->broker->loop, &r->clock); /* limits are those of a state */
 	r->state = state;
 	r->stalled = false;
 }

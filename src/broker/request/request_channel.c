@@ -130,7 +130,6 @@ on_done(struct chan *ch, const struct chan_end *end, void *arg)
 	r->chan = NULL;
 	if (request_try_again(r, &end->err, end->sent))
 		return;
-	ev_timer_stop(r->broker->loop, &r->clock);
 	r->end = *end;
 	request_command_done(r);
 }
@@ -247,6 +246,7 @@ channel_resize(struct request *r)
 }
 
 const struct drive drive_channel = {
+    .timed = true,
     .start = channel_start,
     .pump = channel_pump,
     .cancel = channel_cancel,

@@ -11,11 +11,12 @@ void
 request_ended(struct request *r)
 {
 	struct broker *b = r->broker;
+	struct link *watched;
 
 	if (r->state == REQUEST_ENDED)
 		return;
+	watched = witness_leave(&r->test.session);
 	request_move(r, REQUEST_ENDED);
-	ev_timer_stop(b->loop, &r->clock);
 	job_forget(&b->jobs, &r->test.job);
 	device_unwait(&r->waiter);
 	question_drop(&r->waiter);
@@ -29,6 +30,8 @@ request_ended(struct request *r)
 	TAILQ_REMOVE(&b->requests, r, link);
 	b->requests_count--;
 	TAILQ_INSERT_TAIL(&b->ended, r, link);
+	if (watched != NULL) /* is being made for nobody now */
+		link_end(watched, REASON_CANCELLED, "the test was cancelled");
 }
 
 void

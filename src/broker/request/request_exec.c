@@ -14,7 +14,6 @@
 static void
 go_back(struct request *r)
 {
-	ev_timer_stop(r->broker->loop, &r->clock);
 	request_release_lease(r);
 	r->ran_on.id = 0;
 	r->started = 0;

@@ -2,6 +2,8 @@
  * What its neighbours tell a request: its device, who waits for a lease of it; its client, what is said while it is
  * under way: cancel, standard input and its end, signals, the terminal's size, credit.
  */
+#include <string.h>
+
 #include "broker/request/request_impl.h"
 #include "base/log.h"
 
@@ -161,42 +163,60 @@ request_of_answer(struct answer *a)
 	return a != NULL && a->ops->kind == ANSWER_REQUEST ? of_answer(a) : NULL;
 }
 
+/* What runs its commands; NULL: it has none, and what is said to a command is said in vain. */
+static const struct drive *
+driven(const struct request *r)
+{
+	return r->kind->works ? request_drive(r) : NULL;
+}
+
 int
 request_stdin(struct request *r, const void *data, size_t size, struct np_error *err)
 {
+	const struct drive *drive = driven(r);
+
 	if (size > r->stdin_granted)
 		return error_set(err, REASON_INVALID_REQUEST,
 		    "%zu bytes of stdin were sent with a credit of %zu: wait for `credit`", size, r->stdin_granted);
 	r->stdin_granted -= size;
 	if (r->kind->input != NULL)
 		return r->kind->input(r, data, size, err);
-	return request_drive(r)->write != NULL ? request_drive(r)->write(r, data, size, err) : 0;
+	return drive != NULL && drive->write != NULL ? drive->write(r, data, size, err) : 0;
 }
 
 void
 request_eof(struct request *r)
 {
+	const struct drive *drive = driven(r);
+
 	r->stdin_ended = true;
 	if (r->kind->eof != NULL)
 		r->kind->eof(r);
-	else if (request_drive(r)->eof != NULL)
-		request_drive(r)->eof(r);
+	else if (drive != NULL && drive->eof != NULL)
+		drive->eof(r);
 }
 
 void
 request_signal(struct request *r, const char *name)
 {
-	request_drive(r)->signal(r, name);
+	const struct drive *drive = driven(r);
+
+	if (drive != NULL)
+		drive->signal(r, name);
+	else if (strcmp(name, "INT") == 0)
+		cancel(r, true); /* the person at the terminal wants it to end */
 }
 
 /* 0 is what a terminal says that does not know: it stays as it was (RFC 4254, section 6.2). */
 void
 request_resize(struct request *r, int cols, int rows)
 {
+	const struct drive *drive = driven(r);
+
 	r->params.cols = cols > 0 ? cols : r->params.cols;
 	r->params.rows = rows > 0 ? rows : r->params.rows;
-	if ((cols > 0 || rows > 0) && request_drive(r)->resize != NULL)
-		request_drive(r)->resize(r);
+	if ((cols > 0 || rows > 0) && drive != NULL && drive->resize != NULL)
+		drive->resize(r);
 }
 
 void

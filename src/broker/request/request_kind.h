@@ -71,6 +71,7 @@ struct request_kind {
 struct drive {
 	bool stops_on_error;              /* unless the request says */
 	bool keeps;                       /* a lease may go from one request of a client to the next */
+	bool timed;                       /* by request_limits.c: what runs the command has no clock of its own */
 	void (*start)(struct request *r); /* the next command */
 	void (*pump)(struct request *r);  /* output that the client may take now */
 	void (*cancel)(struct request *r);

@@ -60,8 +60,8 @@ earlier(struct limit *best, enum np_reason reason, double from, double seconds)
 static struct limit
 next_limit(const struct request *r)
 {
-	const struct cli_limits limits = limits_of(r);
 	struct limit best = {REASON_NONE, 0, 0};
+	struct cli_limits limits;
 
 	if (r->state == REQUEST_GATHERING) {
 		double patience = device_settings(r->dev)->args.prompt_timeout;
@@ -69,6 +69,9 @@ next_limit(const struct request *r)
 		earlier(&best, REASON_COMMAND_TIMEOUT, r->received, patience * GATHERING_TIMES);
 		return best;
 	}
+	if (r->state != REQUEST_RUNNING || !request_drive(r)->timed)
+		return best;
+	limits = limits_of(r);
 	earlier(&best, REASON_COMMAND_TIMEOUT, r->started, limits.total);
 	if (!r->got_output)
 		earlier(&best, REASON_FIRST_BYTE_TIMEOUT, r->started, limits.first_byte);
@@ -110,7 +113,7 @@ on_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 	struct limit limit = next_limit(r);
 	double left = limit.at - clock_now();
 
-	if (limit.at == 0 || (r->state != REQUEST_RUNNING && r->state != REQUEST_GATHERING))
+	if (limit.at == 0)
 		return;
 	if (left <= 0) {
 		limit_reached(r, &limit);

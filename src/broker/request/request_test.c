@@ -140,12 +140,8 @@ static const struct witness_events witness_callbacks = {
 static void
 test_cancelled(struct request *r)
 {
-	struct link *link = witness_leave(&r->test.session);
-
 	job_cancel(&r->broker->jobs, &r->test.job, REASON_CANCELLED, "the test was cancelled");
 	request_respond(r, NULL);
-	if (link != NULL)
-		link_end(link, REASON_CANCELLED, "the test was cancelled");
 }
 
 /* ---- the beginning ---- */
