@@ -309,6 +309,32 @@ pool_drain(struct pool_entry *e, const char *why)
 	e->drain_why = why;
 }
 
+static bool
+pool_is_dialling(const struct pool *p)
+{
+	const struct pool_entry *e;
+
+	TAILQ_FOREACH (e, &p->entries, link) {
+		if (e->ready_since == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+pool_may_try(const struct pool *p, bool asked, double now, struct np_error *err)
+{
+	if (p->block == POOL_AUTH && !asked)
+		return error_set(err, REASON_AUTH_BACKOFF,
+		    "no login is tried since one failed %.0f s ago: %.360s; npctl test --login tries one all the same",
+		    now - p->failed_at, p->last_error.text);
+	if ((!p->proven || p->failures > 0) && pool_is_dialling(p))
+		return error_set(err, REASON_BACKOFF,
+		    "another login is under way, and until one has succeeded they are made one at a time: try again "
+		    "when it has ended");
+	return 0;
+}
+
 void
 pool_drain_all(struct pool *p, const char *why)
 {

@@ -258,6 +258,11 @@ void pool_rest(struct pool *p, bool whoever_waits);
 void pool_closing(struct pool_entry *e);
 /* The session is gone. */
 void pool_entry_remove(struct pool_entry *e);
+/*
+ * Whether a trial may log in now without risking a lockout: 0, or -1 with err.  asked: it may although the last login
+ * was refused.
+ */
+int pool_may_try(const struct pool *p, bool asked, double now, struct np_error *err) NP_MUST_CHECK;
 /* Credentials or configuration changed, npctl open, an answered prompt: failures are forgotten, `proven` too when
  * credentials changed. */
 void pool_unblock(struct pool *p, bool credentials_changed);

@@ -80,6 +80,23 @@ is "$(sed '/"count":1/,$d' "$T/rpc" | grep -B1 '^#data [0-9]* \\^@\|^#data [0-9]
 like "$(sed '/"count":1/q' "$T/rpc")" '^#data 7 second' "the other goes on"
 is "$(grep -v second "$T/rpc" | sum)" 100000 "with new credit the rest comes"
 
+# ---- much without credit ----
+
+{
+	for i in $(seq 1 12); do
+		echo "{\"jsonrpc\":\"2.0\",\"id\":$i,\"method\":\"exec\",\"params\":{\"device\":\"dev\",\"window\":1,\"command\":\"head -c 1000000 /dev/zero\"}}"
+	done
+	wait_until '[ "$(status "[.requests[] | select(.session == null and .state == \"running\")] | length")" -ge 9 ]' >&2
+	echo '{"jsonrpc":"2.0","id":50,"method":"exec","params":{"device":"dev","command":"echo all the same"}}'
+	echo '!wait "count":1'
+	echo '{"jsonrpc":"2.0","id":51,"method":"exec","params":{"device":"dev","window":1,"queue_timeout":0.5,"command":"echo x"}}'
+	echo '!wait queue_timeout'
+	echo '!close'
+} | nprpc -t 60 >"$T/rpc"
+like "$(cat "$T/rpc")" '^#data 13 all the same' "what waits for credit holds up nothing that does not"
+is "$(grep -v '^#' "$T/rpc" | jq -r 'select(.id == 51) | .error.data.reason // .result.error.data.reason // "none"')" queue_timeout \
+	"nor for longer than was said what does"
+
 # ---- a client that is stopped ----
 
 npexec dev "cat $T/big" >"$T/got" </dev/null &

@@ -197,10 +197,10 @@ client_note_waiting(struct client *client, int more)
 	return client->waiting += more;
 }
 
-size_t
-client_note_unread(struct client *client, ptrdiff_t bytes)
+struct backlog *
+client_backlog(struct client *client, bool windowed)
 {
-	return client->unread += (size_t)bytes;
+	return &client->backlogs[windowed];
 }
 
 size_t
@@ -271,9 +271,10 @@ device_unwait(struct waiter *w)
 }
 
 void
-device_gather(struct waiter *w, bool gathers)
+device_postpone(struct waiter *w, bool postponed)
 {
-	w->dev->gathering += gathers ? 1 : -1;
+	w->dev->postponed += postponed - w->postponed;
+	w->postponed = postponed;
 }
 
 struct link *
@@ -562,8 +563,10 @@ fake_around_init(struct fake_around *f, const char *yaml, const char *device, st
 	TAILQ_INIT(&f->client.answers);
 	TAILQ_INIT(&f->client.holder.list);
 	f->client.room = SIZE_MAX / 2;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		buf_init(&f->client.out[i], 64u * 1024u * 1024u);
+		TAILQ_INIT(&f->client.backlogs[i].stalled);
+	}
 	f->dev.conf = config_device(f->b.config, device);
 	assert_non_null(f->dev.conf);
 	f->dev.platform = platform;
@@ -591,7 +594,10 @@ fake_around_finish(struct fake_around *f)
 	assert_int_equal(f->b.requests_queued, 0);
 	assert_int_equal(f->dev.users, 0);
 	assert_int_equal(f->link.leases, f->link.released);
-	assert_int_equal(f->client.unread, 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(f->client.backlogs[i].bytes, 0);
+		assert_true(TAILQ_EMPTY(&f->client.backlogs[i].stalled));
+	}
 	jobs_finish(&f->b.jobs);
 	fake_finish(&f->transport);
 	for (int i = 0; i < 2; i++)

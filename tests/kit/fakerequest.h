@@ -22,7 +22,7 @@ struct client {
 	size_t room; /* for streams; the test makes more */
 	int waiting;
 	size_t lines;
-	size_t unread;
+	struct backlog backlogs[2];
 	struct answer_list answers;
 	struct holder holder;
 	struct buf out[2]; /* streams */
@@ -36,7 +36,7 @@ struct device {
 	struct device *shells;     /* of which channels run nothing, or NULL */
 	struct pool pool;
 	struct waiter *waiter; /* who waits, or NULL */
-	int waits, waits_again, served, gathering, users;
+	int waits, waits_again, served, postponed, users;
 	struct link *kept;
 	bool awaited;
 	struct witness *witness; /* device_try() */

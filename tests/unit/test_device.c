@@ -364,10 +364,14 @@ test_what_the_operator_disabled_lets_nobody_in(void **state)
 
 	assert_int_equal(device_admit(dev, &err), 0);
 	wait_for(w, dev, &w->ann);
+	device_enter(dev, &w->bob.waiter);
+	device_postpone(&w->bob.waiter, true); /* his client has to read first */
 	w->rules.all.door = DOOR_SHUT;
 	device_steer(dev);
 	turn(w);
 	check_told(&w->ann, "failed:disabled");
+	check_told(&w->bob, "failed:disabled");
+	device_postpone(&w->bob.waiter, false);
 	assert_int_equal(device_admit(dev, &err), -1);
 	assert_int_equal(err.reason, REASON_DISABLED);
 }

@@ -553,6 +553,24 @@ test_trial_that_fails_blocks_only_when_the_login_was_refused(void **state)
 	assert_int_equal(s->pool.block, POOL_OPEN);
 }
 
+static void
+test_trial_logs_in_where_that_risks_no_lockout(void **state)
+{
+	struct sim *s = *state;
+	struct sim_session *e;
+	struct np_error err;
+
+	assert_int_equal(pool_may_try(&s->pool, false, s->now, &err), 0);
+	e = sim_trial(s);
+	assert_int_equal(pool_may_try(&s->pool, true, s->now, &err), -1); /* one at a time */
+	assert_int_equal(err.reason, REASON_BACKOFF);
+	sim_connect_fails(s, e, REASON_AUTH_FAILED, "wrong password");
+	assert_int_equal(pool_may_try(&s->pool, false, s->now, &err), -1);
+	assert_int_equal(err.reason, REASON_AUTH_BACKOFF);
+	assert_non_null(strstr(err.text, "wrong password"));
+	assert_int_equal(pool_may_try(&s->pool, true, s->now, &err), 0); /* he knows what he asks for */
+}
+
 /* ---- reload ---- */
 
 static void
@@ -869,6 +887,7 @@ main(void)
 	    T(test_paused_jump_host_lets_no_forward_time_out),
 	    T(test_trial_is_nobodys_session),
 	    T(test_trial_is_the_one_attempt_until_a_login_succeeded),
+	    T(test_trial_logs_in_where_that_risks_no_lockout),
 	    T(test_trial_that_fails_blocks_only_when_the_login_was_refused),
 	    T(test_reload_changes_limits_of_sessions_that_exist),
 	    T(test_reload_keeps_what_was_learned_about_channels),

@@ -136,7 +136,7 @@ is_over(struct fake_around *f, const char *events)
 	assert_true(TAILQ_EMPTY(&f->b.requests));
 	assert_null(f->link.lease);
 	assert_null(f->dev.waiter);
-	assert_int_equal(f->dev.gathering, 0);
+	assert_int_equal(f->dev.postponed, 0);
 	assert_int_equal(f->client.waiting, 0);
 	assert_string_equal(f->events, events);
 }
@@ -321,7 +321,7 @@ test_lease_ends_with_its_command_though_nobody_reads(void **state)
 	end(f, 0);
 	assert_int_equal(r->state, REQUEST_FLUSHING);
 	assert_null(f->link.lease);
-	assert_in_range(f->client.unread, 6, 64 * 1024);
+	assert_in_range(f->client.backlogs[0].bytes, 6, 64 * 1024);
 	fake_client_reads(f, 100);
 	is_out(f, 0, "abc");
 	is_out(f, 1, "def");
@@ -336,7 +336,7 @@ leave_unread(struct fake_around *f, size_t more)
 	f->client.room = 0;
 	say(f, 0, "abc");
 	end(f, 0);
-	f->client.unread += more; /* as by many such */
+	f->client.backlogs[0].bytes += more; /* as by many such */
 	f->events[0] = '\0';
 }
 
@@ -351,7 +351,7 @@ test_deaf_client_gets_nothing_more_begun(void **state)
 	assert_int_equal(r->state, REQUEST_QUEUED);
 	assert_null(f->dev.waiter);
 	fake_client_reads(f, 100);
-	f->client.unread -= REQUEST_UNREAD_MAX;
+	f->client.backlogs[0].bytes -= REQUEST_UNREAD_MAX;
 	fake_assign(f); /* it waits now */
 	fake_start(chan(f));
 	f->client.told[0] = f->events[0] = '\0';
@@ -367,15 +367,120 @@ test_deaf_client_gives_back_what_it_is_given(void **state)
 
 	leave_unread(f, 0);
 	r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"two\"}");
-	f->client.unread += REQUEST_UNREAD_MAX;
+	f->client.backlogs[0].bytes += REQUEST_UNREAD_MAX;
 	fake_assign(f);
 	assert_int_equal(r->state, REQUEST_QUEUED);
 	assert_null(f->link.lease);
 	assert_string_equal(f->events, "queued");
 	fake_client_reads(f, 100);
-	f->client.unread -= REQUEST_UNREAD_MAX;
+	f->client.backlogs[0].bytes -= REQUEST_UNREAD_MAX;
 	assert_ptr_equal(f->dev.waiter, &r->waiter);
 	fake_client_cancels(f, 1);
+}
+
+static void
+test_what_is_held_up_by_its_reader_waits_no_longer_than_it_said(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r;
+
+	leave_unread(f, REQUEST_UNREAD_MAX);
+	r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"two\",\"queue_timeout\":10}");
+	assert_int_equal(f->dev.postponed, 1);
+	fire(f, r, 2);
+	is_told(f, "are unread"); /* a notice */
+	fire(f, r, 8);
+	is_told(f, "=error queue_timeout not begun within queue_timeout: 8");
+	assert_int_equal(f->dev.postponed, 0);
+	assert_string_equal(f->events, "queued ended:queue_timeout");
+	f->client.backlogs[0].bytes -= REQUEST_UNREAD_MAX;
+	fake_client_reads(f, 100);
+}
+
+static void
+test_time_that_was_spent_unread_counts(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r;
+
+	leave_unread(f, REQUEST_UNREAD_MAX);
+	r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"two\"}");
+	assert_true(r->stall.limit == f->dev.conf->args.queue_timeout);
+	fake_now += 20;
+	fake_client_reads(f, 100);
+	f->client.backlogs[0].bytes -= REQUEST_UNREAD_MAX;
+	assert_ptr_equal(f->dev.waiter, &r->waiter);
+	assert_float_equal(r->waiter.queue_timeout, f->dev.conf->args.queue_timeout - 20, 0.01);
+	assert_false(ev_is_active(&r->clock));
+	fake_client_cancels(f, 1);
+}
+
+static void
+test_what_waits_for_credit_holds_up_its_kind_alone(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r;
+
+	f->client.backlogs[1].bytes = REQUEST_UNREAD_MAX + 1;
+	(void)running(f, "{\"device\":\"r1\",\"command\":\"ls\"}");
+	end(f, 0);
+	is_over(f, "queued started command:ok ended:ok");
+	r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"ls\",\"window\":5}");
+	assert_true(r->stall.is);
+	assert_true(r->stall.limit == 0); /* the client knows what it waits for */
+	fake_client_cancels(f, 1);
+	r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"ls\",\"window\":5,\"queue_timeout\":7}");
+	assert_true(r->stall.limit == 7);
+	fire(f, r, 7);
+	is_told(f, "=error queue_timeout not begun within queue_timeout: 8388609 bytes of output of commands of this "
+		   "client that have ended wait for its credit");
+	f->client.backlogs[1].bytes = 0;
+}
+
+static void
+test_deaf_client_keeps_the_session_made_for_it(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r;
+
+	leave_unread(f, 0);
+	f->link.entry.private_use = true;
+	r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"two\",\"fresh\":true}");
+	f->client.backlogs[0].bytes += REQUEST_UNREAD_MAX;
+	fake_assign(f);
+	assert_true(r->stall.is);
+	assert_non_null(f->link.lease);
+	fake_client_reads(f, 100);
+	f->client.backlogs[0].bytes -= REQUEST_UNREAD_MAX;
+	assert_int_equal(r->state, REQUEST_RUNNING); /* at once, on that session */
+	assert_null(f->dev.waiter);
+	fake_start(chan(f));
+	f->client.told[0] = '\0';
+	end(f, 0);
+	is_told(f, "=result");
+}
+
+static void
+test_deaf_client_keeps_no_shell_that_it_did_not_have(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"a\",\"hold\":true}");
+
+	f->client.backlogs[0].bytes = REQUEST_UNREAD_MAX + 1;
+	fake_assign(f);
+	assert_true(r->stall.is);
+	assert_null(f->link.lease);
+	assert_null(f->link.holder);
+	fake_client_cancels(f, 1);
+	f->client.backlogs[0].bytes = 0;
+	r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"a\",\"hold\":true}");
+	f->dev.kept = &f->link; /* by its request before */
+	f->client.backlogs[0].bytes = REQUEST_UNREAD_MAX + 1;
+	fake_assign(f);
+	assert_true(r->stall.is);
+	assert_ptr_equal(f->link.holder, &f->client.holder);
+	fake_client_cancels(f, 1);
+	f->client.backlogs[0].bytes = 0;
 }
 
 static void
@@ -386,7 +491,7 @@ test_deaf_client_that_leaves_takes_what_stalled_along(void **state)
 	leave_unread(f, REQUEST_UNREAD_MAX);
 	(void)ask(f, "exec", "{\"device\":\"r1\",\"command\":\"two\"}");
 	fake_client_leaves(f);
-	f->client.unread -= REQUEST_UNREAD_MAX;
+	f->client.backlogs[0].bytes -= REQUEST_UNREAD_MAX;
 	assert_true(TAILQ_EMPTY(&f->b.requests));
 	assert_null(f->dev.waiter);
 }
@@ -401,15 +506,15 @@ test_stalled_batch_that_fails_is_not_begun_again(void **state)
 	f->client.room = 0;
 	end(f, 0);
 	fake_client_reads(f, 1000); /* now it waits for its channel */
-	f->client.unread += REQUEST_UNREAD_MAX + 1;
+	f->client.backlogs[0].bytes += REQUEST_UNREAD_MAX + 1;
 	fake_assign(f);
-	assert_true(r->stalled);
+	assert_true(r->stall.is);
 	f->client.room = 0;
 	error_set(&err, REASON_SHUTTING_DOWN, "ends");
 	requests_fail_waiting(&f->b, &err);
 	assert_int_equal(r->state, REQUEST_FLUSHING);
-	assert_false(r->stalled);
-	f->client.unread -= REQUEST_UNREAD_MAX + 1;
+	assert_false(r->stall.is);
+	f->client.backlogs[0].bytes -= REQUEST_UNREAD_MAX + 1;
 	fake_client_reads(f, 1000);
 	is_over(f, "queued started command:ok command:shutting_down command:not_run ended:shutting_down");
 }
@@ -762,11 +867,11 @@ test_configuration_is_gathered_before_it_asks_for_a_shell(void **state)
 	struct np_error err;
 
 	assert_int_equal(r->state, REQUEST_GATHERING);
-	assert_int_equal(f->dev.gathering, 1);
+	assert_int_equal(f->dev.postponed, 1);
 	assert_null(f->dev.waiter);
 	assert_int_equal(request_stdin(r, "ntp server\n", 11, &err), 0);
 	request_eof(r);
-	assert_int_equal(f->dev.gathering, 0);
+	assert_int_equal(f->dev.postponed, 0);
 	fake_assign(f);
 	assert_int_equal(f->link.op, CLI_OP_CONFIG);
 	assert_string_equal(f->link.text, "ntp server\n");
@@ -1035,7 +1140,7 @@ test_move_that_there_is_not_is_not_made(void **state)
 	log_set_sink(NULL, NULL);
 	assert_non_null(strstr(logged, "cannot go from queued to gathering"));
 	assert_int_equal(r->state, REQUEST_QUEUED);
-	assert_int_equal(f->dev.gathering, 0);
+	assert_int_equal(f->dev.postponed, 0);
 	assert_int_equal(f->b.requests_queued, 1);
 }
 
@@ -1058,6 +1163,11 @@ main(void)
 	    ON_CHANNEL(test_lease_ends_with_its_command_though_nobody_reads),
 	    ON_CHANNEL(test_deaf_client_gets_nothing_more_begun),
 	    ON_CHANNEL(test_deaf_client_gives_back_what_it_is_given),
+	    ON_CHANNEL(test_what_is_held_up_by_its_reader_waits_no_longer_than_it_said),
+	    ON_CHANNEL(test_time_that_was_spent_unread_counts),
+	    ON_CHANNEL(test_what_waits_for_credit_holds_up_its_kind_alone),
+	    ON_CHANNEL(test_deaf_client_keeps_the_session_made_for_it),
+	    ON_SHELL(test_deaf_client_keeps_no_shell_that_it_did_not_have),
 	    ON_CHANNEL(test_deaf_client_that_leaves_takes_what_stalled_along),
 	    ON_CHANNEL(test_stalled_batch_that_fails_is_not_begun_again),
 	    ON_CHANNEL(test_batch_of_a_slow_reader_waits_for_its_channel_without_limit),

@@ -42,8 +42,9 @@ struct answer_ops {
 };
 
 struct answer {
-	TAILQ_ENTRY(answer) link; /* the client's */
-	struct client *client;    /* NULL: nobody waits, or not any more */
+	TAILQ_ENTRY(answer) link;  /* the client's */
+	TAILQ_ENTRY(answer) stall; /* backlog.stalled */
+	struct client *client;     /* NULL: nobody waits, or not any more */
 	struct message_id id;
 	const struct answer_ops *ops;
 };

@@ -230,6 +230,8 @@ clients_accept(struct clients *all, uint64_t id, int fd, uid_t uid, pid_t pid)
 	client->since = clock_now();
 	TAILQ_INIT(&client->answers);
 	TAILQ_INIT(&client->holds.list);
+	TAILQ_INIT(&client->backlogs[0].stalled);
+	TAILQ_INIT(&client->backlogs[1].stalled);
 	client->who.peer = id;
 	client->who.pid = pid;
 	client->who.uid = uid;
@@ -439,10 +441,10 @@ client_note_waiting(struct client *client, int more)
 	return client->waiting += more;
 }
 
-size_t
-client_note_unread(struct client *client, ptrdiff_t bytes)
+struct backlog *
+client_backlog(struct client *client, bool windowed)
 {
-	return client->unread += (size_t)bytes;
+	return &client->backlogs[windowed];
 }
 
 size_t

@@ -14,6 +14,7 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "broker/client/answer.h"
 #include "report/event.h"
 #include "wire/frame.h"
 #include "wire/message.h"
@@ -110,10 +111,15 @@ void client_close(struct client *client);
 /* So many more of its requests wait.  Returns how many do. */
 int client_note_waiting(struct client *client, int more);
 /*
- * Output of commands that have ended waits for it: so many bytes more, or (negative) less.  Returns all that waits.
+ * Output of commands that have ended which the client has not taken: of streams that it gets as it reads; or (windowed)
+ * of those that wait for its credit, which says nothing about its reading.  Kept by those whose answers they are.
  */
-size_t client_note_unread(struct client *client, ptrdiff_t bytes);
-/* The same of the configuration lines that it has sent. */
+struct backlog {
+	size_t bytes;
+	struct answer_list stalled; /* not begun before that is less */
+};
+struct backlog *client_backlog(struct client *client, bool windowed);
+/* Configuration lines that it has sent wait: so many bytes more, or (negative) less.  Returns all that wait. */
 size_t client_note_lines(struct client *client, ptrdiff_t bytes);
 /* What it keeps between two of its requests. */
 struct holder *client_holder(struct client *client);

@@ -25,10 +25,10 @@ struct client {
 	double since;
 	struct event_who who;
 	enum client_place place;
-	bool refused;  /* one too many: told so, and closed */
-	int waiting;   /* of its requests, for a session or for their own lines */
-	size_t unread; /* bytes of ended commands that wait for it, see client_note_unread() */
-	size_t lines;  /* bytes of its configurations */
+	bool refused;               /* one too many: told so, and closed */
+	int waiting;                /* of its requests, for a session or for their own lines */
+	struct backlog backlogs[2]; /* [windowed] */
+	size_t lines;               /* bytes of its configurations */
 	struct holder holds;
 };
 

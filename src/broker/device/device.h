@@ -99,6 +99,8 @@ int device_check_params(const struct device *dev, const struct exec_params *para
 void device_kick(struct device *dev);
 /* Makes a session that nobody gets; it may have failed when this returns. */
 void device_try(struct device *dev, struct target *target, struct witness *t);
+/* Whose session it is. */
+struct device *device_of_link(const struct link *link);
 /* Nobody gets it any more, nor those that it carries as a jump host: they would hold it. */
 void device_drain_link(struct link *link, const char *why);
 /* The session of the device whose shell is kept by holder, or NULL. */

@@ -155,16 +155,16 @@ device_unwait(struct waiter *w)
 }
 
 void
-device_gather(struct waiter *w, bool gathers)
+device_postpone(struct waiter *w, bool postponed)
 {
-	w->dev->gathering += gathers - w->gathers;
-	w->gathers = gathers;
+	w->dev->postponed += postponed - w->postponed;
+	w->postponed = postponed;
 }
 
 bool
 device_is_awaited(const struct device *dev)
 {
-	return dev->policy.waiters_count > 0 || dev->gathering > 0;
+	return dev->policy.waiters_count > 0 || dev->postponed > 0;
 }
 
 void
@@ -177,7 +177,7 @@ device_fail_held(struct device *dev, const struct np_error *err)
 		w->ops->failed(w, err);
 	}
 	TAILQ_FOREACH_SAFE (w, &dev->users, user, next) {
-		if (w->gathers)
+		if (w->postponed)
 			w->ops->failed(w, err);
 	}
 }

@@ -82,6 +82,12 @@ device_target_of(struct devices *all, const char *operand)
 	return NULL;
 }
 
+struct device *
+device_of_link(const struct link *link)
+{
+	return NP_CONTAINER(link_home(link), struct device, home);
+}
+
 void
 device_rest(struct device *dev)
 {

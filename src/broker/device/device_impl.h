@@ -61,7 +61,7 @@ struct device {
 	struct job resolve;
 	struct job agent;
 	struct waiter_list users; /* whoever has to do with it */
-	int gathering;            /* of them: device_gather() */
+	int postponed;            /* of them: device_postpone() */
 	struct waiter_list held;  /* wait for the agent's key list before they may wait for a session */
 	uint64_t agent_hashes[BROKER_AGENT_HASHES]; /* key lists that did not open the door */
 	int agent_hashes_count;

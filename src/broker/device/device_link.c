@@ -7,18 +7,12 @@
 #include "base/log.h"
 #include "broker/device/forward.h"
 
-static struct device *
-device_of(const struct link *link)
-{
-	return NP_CONTAINER(link_home(link), struct device, home);
-}
-
 /* ---- the way through a jump host ---- */
 
 static void
 on_needs_way(struct link *link)
 {
-	forward_begin(device_of(link), link);
+	forward_begin(device_of_link(link), link);
 }
 
 static void
@@ -32,19 +26,19 @@ on_gives_way_up(struct link *link)
 static void
 on_prompt(struct link *link, const struct connect_prompt *prompt)
 {
-	question_of_login(device_of(link), link, prompt);
+	question_of_login(device_of_link(link), link, prompt);
 }
 
 static void
 on_notice(struct link *link, const char *text)
 {
-	notice_of_login(device_of(link), link, text);
+	notice_of_login(device_of_link(link), link, text);
 }
 
 static void
 on_dialled(struct link *link, uint64_t job)
 {
-	questions_drop_job(device_of(link)->all, job);
+	questions_drop_job(device_of_link(link)->all, job);
 }
 
 /* What was dialled is not where the device is now. */
@@ -59,7 +53,7 @@ is_outdated(const struct device *dev, struct link *link)
 static void
 on_ready(struct link *link)
 {
-	struct device *dev = device_of(link);
+	struct device *dev = device_of_link(link);
 
 	dev->agent_hashes_count = 0;
 	dev->prompted = false;
@@ -75,7 +69,7 @@ on_ready(struct link *link)
 static void
 on_failed(struct link *link, const struct np_error *err, uint64_t agent_hash)
 {
-	struct device *dev = device_of(link);
+	struct device *dev = device_of_link(link);
 	bool trial = link_entry(link)->trial;
 
 	/* What a trial does not find out about the credentials must not hide when they were last found wrong. */
@@ -101,13 +95,13 @@ on_closing(struct link *link)
 static void
 on_closed(struct link *link, const struct np_error *why)
 {
-	device_report_down(device_of(link), link, why);
+	device_report_down(device_of_link(link), link, why);
 }
 
 static void
 on_gone(struct link *link)
 {
-	struct device *dev = device_of(link);
+	struct device *dev = device_of_link(link);
 	struct devices *all = dev->all;
 	struct session_stats stats = link_stats(link);
 
@@ -126,7 +120,7 @@ on_gone(struct link *link)
 static void
 on_alive(struct link *link, double rtt)
 {
-	struct device *dev = device_of(link);
+	struct device *dev = device_of_link(link);
 
 	pool_alive(link_entry(link), clock_now());
 	if (rtt >= 0)
@@ -137,7 +131,7 @@ on_alive(struct link *link, double rtt)
 static void
 on_slots(struct link *link, int max)
 {
-	struct device *dev = device_of(link);
+	struct device *dev = device_of_link(link);
 
 	/* Not compared with the entry's own number: that may have been brought up to date meanwhile. */
 	if (max < dev->policy.max_channels)
@@ -148,7 +142,7 @@ on_slots(struct link *link, int max)
 static void
 on_freed(struct link *link, bool carried)
 {
-	struct device *dev = device_of(link);
+	struct device *dev = device_of_link(link);
 
 	link_refresh(link);
 	pool_release(link_entry(link), carried, clock_now());
@@ -161,7 +155,7 @@ static void
 on_held(struct link *link, const struct holder *holder)
 {
 	pool_hold(link_entry(link), holder, clock_now());
-	device_kick(device_of(link)); /* the holder's next request may wait already */
+	device_kick(device_of_link(link)); /* the holder's next request may wait already */
 }
 
 static void
@@ -177,7 +171,7 @@ device_take_back(struct link *link)
 				    "its first mode again";
 	const struct pool_entry *e = link_entry(link);
 
-	log_info("shell", "%s#%llu: its lease was held for %.0f s: taken back", device_of(link)->conf->name,
+	log_info("shell", "%s#%llu: its lease was held for %.0f s: taken back", device_of_link(link)->conf->name,
 	    (unsigned long long)link_facts(link)->id, clock_now() - e->held_since);
 	link_take_back(link, e->state == POOL_DRAINING ? link_hold_died : taken);
 }
@@ -192,7 +186,7 @@ device_kept(const struct device *dev, const struct holder *holder)
 static void
 on_recognised(struct link *link, const struct platform *found)
 {
-	struct device *dev = device_of(link);
+	struct device *dev = device_of_link(link);
 	struct devices *all = dev->all;
 	struct platform *platform =
 	    platforms_find(all->world.platforms, found != NULL ? found->name : PLATFORM_AUTODETECT);
@@ -283,6 +277,6 @@ void
 device_drain_link(struct link *link, const char *why)
 {
 	pool_drain(link_entry(link), why);
-	device_kick(device_of(link));
+	device_kick(device_of_link(link));
 	link_tell_drain(link, why);
 }

@@ -50,12 +50,6 @@ forward_move(struct forward *f, enum forward_state state)
 		f->state = state;
 }
 
-static struct device *
-device_of(const struct link *link)
-{
-	return NP_CONTAINER(link_home(link), struct device, home);
-}
-
 static struct forward *
 of_waiter(struct waiter *w)
 {
@@ -258,7 +252,7 @@ is_awaited_by(const struct device *dev, const struct device *behind, int depth)
 		return true;
 	TAILQ_FOREACH (w, &dev->users, user) {
 		const struct forward *f = w->ops == &waiter_callbacks ? of_waiter(w) : NULL;
-		if (f != NULL && f->link != NULL && is_awaited_by(device_of(f->link), behind, depth + 1))
+		if (f != NULL && f->link != NULL && is_awaited_by(device_of_link(f->link), behind, depth + 1))
 			return true;
 	}
 	return false;
@@ -396,7 +390,7 @@ forwards_follow_drains(struct devices *all)
 
 	TAILQ_FOREACH (f, &all->forwards, entry) {
 		if (f->waiter.dev->policy.draining && f->link != NULL && link_entry(f->link)->pool != NULL &&
-		    device_of(f->link)->policy.waiters_count == 0)
+		    device_of_link(f->link)->policy.waiters_count == 0)
 			device_drain_link(f->link, "its jump host is drained by the operator");
 	}
 }

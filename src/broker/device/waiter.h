@@ -62,8 +62,8 @@ struct waiter {
 	double queue_timeout;     /* negative: the device's */
 
 	/* Of the device: */
-	bool gathers; /* it is not complete yet: it counts as one who waits, and is in no queue */
-	bool held;    /* waits for the agent's key list first */
+	bool postponed; /* counts as one who waits, and is in no queue */
+	bool held;      /* waits for the agent's key list first */
 	TAILQ_ENTRY(waiter) held_link;
 	double queue_left; /* of the queue limit while a question is open; 0 = no limit */
 	bool clock_stopped;
@@ -93,11 +93,11 @@ void device_wait(struct device *dev, struct waiter *w);
 void device_wait_again(struct device *dev, struct waiter *w, bool anew);
 /* It waits no longer, if it did. */
 void device_unwait(struct waiter *w);
-/* Its request is still being told by its client, or no longer. */
-void device_gather(struct waiter *w, bool gathers);
-/* Whether anybody waits for it, or will as soon as all is said. */
+/* Its client has to say or to read something first, or no longer. */
+void device_postpone(struct waiter *w, bool postponed);
+/* Whether anybody waits for it, or will as soon as its client has done what it has to. */
 bool device_is_awaited(const struct device *dev);
-/* Who is not in the queue yet, as it waits for the agent's key list or gathers, is answered with err. */
+/* Who is not in the queue yet, as it waits for the agent's key list or is postponed, is answered with err. */
 void device_fail_held(struct device *dev, const struct np_error *err);
 
 #endif

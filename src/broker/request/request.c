@@ -99,10 +99,10 @@ request_move(struct request *r, enum request_state state)
 	if (r->answer.client != NULL)
 		client_note_waiting(r->answer.client, waits(state) - waits(r->state));
 	if ((state == REQUEST_GATHERING) != (r->state == REQUEST_GATHERING))
-		device_gather(&r->waiter, state == REQUEST_GATHERING);
+		device_postpone(&r->waiter, state == REQUEST_GATHERING);
+	request_stall_over(r);
 	ev_timer_stop(r->broker->loop, &r->clock); /* limits are those of a state */
 	r->state = state;
-	r->stalled = false;
 }
 
 /* ---- life ---- */
@@ -147,7 +147,8 @@ void
 request_detach_client(struct request *r)
 {
 	if (r->answer.client != NULL) {
-		client_note_unread(r->answer.client, -(ptrdiff_t)r->unread);
+		request_stall_over(r);
+		request_backlog(r)->bytes -= r->unread;
 		client_note_lines(r->answer.client, -(ptrdiff_t)r->cli.text.len);
 	}
 	r->unread = 0;

@@ -184,41 +184,25 @@ resume(struct request *r)
 	return false;
 }
 
-/*
- * A client with so much unread gets nothing more begun before it has read: it holds no lease meanwhile, and its memory
- * is bounded by what runs already.
- */
 static void
 wait_for_lease(struct request *r)
 {
 	struct waiter *w = &r->waiter;
 
-	r->stalled = request_client_is_deaf(r);
-	if (!r->stalled && (w->holder == NULL || !request_drive(r)->keeps || !resume(r)))
+	if (request_must_stall(r))
+		request_stall(r);
+	else if (w->holder == NULL || !request_drive(r)->keeps || !resume(r))
 		device_wait(r->dev, w);
-}
-
-/* It has read: what waited for that goes on. */
-static void
-unstall(struct client *client, struct broker *b)
-{
-	struct request *r, *next;
-
-	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
-		if (r->stalled && r->answer.client == client)
-			wait_for_lease(r);
-	}
 }
 
 void
 request_pump(struct request *r)
 {
-	struct client *client = r->answer.client;
-	bool deaf = request_client_is_deaf(r);
+	struct backlog *full = request_must_stall(r) ? request_backlog(r) : NULL;
 
 	pump(r);
-	if (deaf && client_note_unread(client, 0) <= REQUEST_UNREAD_MAX)
-		unstall(client, r->broker);
+	if (full != NULL)
+		requests_go_on(full);
 }
 
 void
@@ -250,16 +234,12 @@ begin_mode(struct request *r)
 	r->cli.moved = false;
 }
 
-/* The pool gives a lease. */
-void
-request_assigned(struct request *r, struct link *link)
+/* It has a lease, and begins. */
+static void
+begin_lease(struct request *r)
 {
-	link_lease(link, &r->lease);
-	if (request_client_is_deaf(r)) {
-		request_release_lease(r);
-		r->stalled = true;
-		return;
-	}
+	struct link *link = r->lease.link;
+
 	r->assigned = clock_now();
 	r->ran_on.id = link_facts(link)->id;
 	r->ran_on.reused = link_entry(link)->ready_since <= r->received; /* it was warm before the request came */
@@ -270,4 +250,33 @@ request_assigned(struct request *r, struct link *link)
 		r->kind->assigned(r);
 	else
 		request_drive(r)->start(r);
+}
+
+/*
+ * The pool gives a lease.  One that cannot be used now goes back as it came: to the client that kept its shell, or to
+ * all.  A session that was made for this request alone waits: it would be made anew.
+ */
+void
+request_assigned(struct request *r, struct link *link)
+{
+	struct holder *holder = r->waiter.holder;
+	bool kept = holder != NULL && device_kept(r->dev, holder) == link;
+
+	link_lease(link, &r->lease);
+	if (!request_must_stall(r)) {
+		begin_lease(r);
+		return;
+	}
+	if (!link_entry(link)->private_use)
+		link_release(&r->lease, kept ? holder : NULL);
+	request_stall(r);
+}
+
+void
+request_go_on(struct request *r)
+{
+	if (r->lease.link != NULL)
+		begin_lease(r);
+	else
+		wait_for_lease(r);
 }

@@ -82,8 +82,13 @@ struct request {
 	struct buf tails[2]; /* left over when the channel ended before the client had read */
 	struct buf captured[2];
 	struct chan_end end; /* of the command, while flushing */
-	size_t unread;       /* that its client must have read before it is over: client_note_unread() */
-	bool stalled;        /* waits until its client has read, in no queue */
+	size_t unread;       /* that its client must have read before it is over: part of request_backlog() */
+	struct {
+		bool is;      /* it waits until its client has read, in no queue; moved by request_stall() */
+		bool told;    /* the client knows */
+		double since; /* clock_now() */
+		double limit; /* seconds, or 0 */
+	} stall;
 	uint64_t window_left;
 	uint64_t bytes_in, bytes_out; /* from and to the client */
 
@@ -142,6 +147,8 @@ void request_add_command(struct request *r, const char *text);
 
 void request_submit(struct request *r);
 void request_assigned(struct request *r, struct link *link);
+/* Its client has read enough. */
+void request_go_on(struct request *r);
 void request_begin_command(struct request *r);
 void request_command_done(struct request *r);
 bool request_try_again(struct request *r, const struct np_error *why, bool sent);
@@ -157,8 +164,21 @@ void request_keep_tail(struct request *r, int which, const void *p, size_t n);
 bool request_pump_tails(struct request *r);
 /* What waits for its client has become more, or less. */
 void request_note_unread(struct request *r);
-bool request_client_is_deaf(const struct request *r);
 void request_grant_stdin(struct request *r, size_t n);
+
+/* ---- request_stall.c ---- */
+
+/* That it adds to, and that holds it up; it has a client. */
+struct backlog *request_backlog(const struct request *r);
+/* Its client has so much unread that nothing more of this kind is begun. */
+bool request_must_stall(const struct request *r);
+void request_stall(struct request *r);
+/* It waits as others do, or not at all; if it stalled. */
+void request_stall_over(struct request *r);
+/* The client has been told, or it is over: which of the two is due. */
+void request_stall_clock(struct request *r, enum np_reason reason);
+/* Those go on that may. */
+void requests_go_on(struct backlog *b);
 
 /* ---- request_end.c ---- */
 

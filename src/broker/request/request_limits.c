@@ -1,6 +1,7 @@
 /*
- * The time limits of a running command: all of it, its first byte, its silence; and of a client that has not said yet
- * all that it wants.  One timer a request, moved only when it fires: activity costs a store, not a system call.
+ * The time limits of a running command: all of it, its first byte, its silence; of a client that has not said yet all
+ * that it wants; and of one that has to read first.  One timer a request, moved only when it fires: activity costs a
+ * store, not a system call.
  */
 #include <stdio.h>
 
@@ -8,6 +9,8 @@
 #include "base/clock.h"
 
 #define GATHERING_TIMES 10 /* a line now and then does not keep a place in the queue for ever */
+
+#define STALL_NOTICE 2.0 /* a person should know why nothing happens */
 
 #define SHELL_DEFAULT 60.0 /* of the first byte, and of silence */
 
@@ -69,6 +72,11 @@ next_limit(const struct request *r)
 		earlier(&best, REASON_COMMAND_TIMEOUT, r->received, patience * GATHERING_TIMES);
 		return best;
 	}
+	if (r->stall.is) {
+		earlier(&best, REASON_NONE, r->stall.since, r->stall.told ? 0 : STALL_NOTICE);
+		earlier(&best, REASON_QUEUE_TIMEOUT, r->stall.since, r->stall.limit);
+		return best;
+	}
 	if (r->state != REQUEST_RUNNING || !request_drive(r)->timed)
 		return best;
 	limits = limits_of(r);
@@ -95,6 +103,10 @@ limit_reached(struct request *r, const struct limit *limit)
 			  "sent to the device",
 		    limit->seconds);
 		request_fail(r, &err);
+		return;
+	}
+	if (r->stall.is) {
+		request_stall_clock(r, limit->reason);
 		return;
 	}
 	if (limit->reason == REASON_COMMAND_TIMEOUT)

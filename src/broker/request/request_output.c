@@ -38,14 +38,8 @@ request_note_unread(struct request *r)
 		return;
 	if (r->state == REQUEST_FLUSHING)
 		unread += r->captured[0].len + r->captured[1].len + sizeof(*r);
-	client_note_unread(r->answer.client, (ptrdiff_t)unread - (ptrdiff_t)r->unread);
+	request_backlog(r)->bytes += unread - r->unread;
 	r->unread = unread;
-}
-
-bool
-request_client_is_deaf(const struct request *r)
-{
-	return r->answer.client != NULL && client_note_unread(r->answer.client, 0) > REQUEST_UNREAD_MAX;
 }
 
 void

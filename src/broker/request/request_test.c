@@ -146,34 +146,6 @@ test_cancelled(struct request *r)
 
 /* ---- the beginning ---- */
 
-static bool
-is_dialling(const struct device *dev)
-{
-	const struct pool_entry *e;
-
-	TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
-		if (e->ready_since == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Whether this test may log in; if not, r->test.barred says why. */
-static void
-judge_login(struct request *r)
-{
-	const struct pool *p = device_pool(r->dev);
-
-	if (p->block == POOL_AUTH && !r->params.login)
-		error_set(&r->test.barred, REASON_AUTH_BACKOFF,
-		    "no login is tried since one failed %.0f s ago: %.360s; npctl test --login tries one all the same",
-		    clock_now() - p->failed_at, p->last_error.text);
-	else if ((!p->proven || p->failures > 0) && is_dialling(r->dev))
-		error_set(&r->test.barred, REASON_BACKOFF,
-		    "another login is under way, and until one has succeeded they are made one at a time: try again "
-		    "when it has ended");
-}
-
 static void
 tell_target(struct request *r, const struct target *t)
 {
@@ -194,6 +166,7 @@ try(struct request *r, struct target *target)
 {
 	struct pool_room room = device_room(r->dev);
 	struct np_error err;
+	bool barred;
 
 	tell_target(r, target);
 	if (room.device <= 0 || room.global <= 0) {
@@ -204,10 +177,10 @@ try(struct request *r, struct target *target)
 		request_fail(r, &err);
 		return;
 	}
-	judge_login(r);
+	barred = pool_may_try(device_pool(r->dev), r->params.login, clock_now(), &r->test.barred) == -1;
 	r->test.session = (struct witness){.events = &witness_callbacks,
 	    .waiter = &r->waiter,
-	    .no_login = r->test.barred.reason != REASON_NONE,
+	    .no_login = barred,
 	    .agent_socket = r->params.agent_socket};
 	device_try(r->dev, target, &r->test.session);
 }

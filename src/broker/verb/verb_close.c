@@ -78,13 +78,14 @@ close_session(const struct call *c, struct np_error *err)
 {
 	uint64_t id = c->params.number;
 	struct link *link = find_session(c->broker, id);
-	struct pool *pool = link != NULL ? link_entry(link)->pool : NULL;
+	struct device *dev;
 
 	if (link == NULL)
 		return error_set(err, REASON_INVALID_PARAMS, "no session #%llu", (unsigned long long)id);
-	report_steered(c->broker->events, c->client, close_word(c), link_home(link)->conf->name, id, 0, NULL);
-	if (pool != NULL && pool->entries_count == 1)
-		pool_rest(pool, false);
+	dev = device_of_link(link);
+	report_steered(c->broker->events, c->client, close_word(c), device_settings(dev)->name, id, 0, NULL);
+	if (device_pool(dev)->entries_count == 1)
+		device_rest(dev);
 	close_one(link, c->params.now);
 	client_result(c->client, c->id, closed(1));
 	return 0;
@@ -159,9 +160,10 @@ kill_id(struct broker *b, struct client *by, uint64_t id)
 	char label[48];
 
 	if (link != NULL) {
-		report_steered(b->events, by, "kill", link_home(link)->conf->name, id, 0, NULL);
+		const char *device = device_settings(device_of_link(link))->name;
+		report_steered(b->events, by, "kill", device, id, 0, NULL);
 		link_end(link, REASON_NONE, "killed by the operator (npctl kill)");
-		return killed("session", id, link_home(link)->conf->name);
+		return killed("session", id, device);
 	}
 	if (r != NULL) {
 		cJSON *result = killed("request", id, request_device(r));
