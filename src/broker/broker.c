@@ -110,10 +110,7 @@ on_reload_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w NP_UNUSED, int reven
 static void
 on_trim_clock(struct ev_loop *loop, ev_timer *w, int revents NP_UNUSED)
 {
-	struct broker *b = w->data;
-
 	ev_timer_stop(loop, w);
-	b->trim_due = false;
 #ifdef HAVE_MALLOC_TRIM
 	malloc_trim(0);
 #endif
@@ -162,8 +159,7 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 {
 	struct broker *b = w->data;
 
-	requests_free(b);
-	if (b->trim_due && !ev_is_active(&b->trim))
+	if (requests_free(b) && !ev_is_active(&b->trim))
 		ev_timer_again(b->loop, &b->trim);
 	if (!TAILQ_EMPTY(&b->syncs))
 		broker_syncs_answer(b);
@@ -193,7 +189,7 @@ report_status(struct broker *b)
 	if (b->options.status == NULL)
 		return;
 	snprintf(text, sizeof(text), "%d sessions, %d clients, %d requests%s", devices_counts(b->devices)->sessions,
-	    clients_count(b->clients), b->requests_count + devices_counts(b->devices)->ways,
+	    clients_count(b->clients), b->requests.count + devices_counts(b->devices)->ways,
 	    b->stopping ? ", draining" : "");
 	b->options.status(text, b->options.arg);
 }
@@ -273,8 +269,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	b->options.agent_socket = xstrdup_null(options->agent_socket);
 	b->started = clock_now();
 	b->platforms = broker_platforms_load(config);
-	TAILQ_INIT(&b->requests);
-	TAILQ_INIT(&b->ended);
+	requests_init(&b->requests);
 	TAILQ_INIT(&b->syncs);
 	TAILQ_INIT(&b->reloads);
 	ev_init(&b->reload_clock, on_reload_clock);
@@ -303,7 +298,6 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	ev_timer_again(loop, &b->tick);
 	ev_init(&b->drain, NULL);
 	ev_timer_init(&b->trim, on_trim_clock, 0, TRIM_SECONDS);
-	b->trim.data = b;
 	ev_prepare_init(&b->turn, on_turn);
 	b->turn.data = b;
 	ev_prepare_start(loop, &b->turn);

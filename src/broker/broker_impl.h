@@ -45,20 +45,15 @@ struct broker {
 	struct reports *events;
 	struct devices *devices;
 	struct clients *clients;
-	struct request_list requests;
-	struct request_list ended; /* freed at the end of the turn */
+	struct requests requests;
 	struct later_list syncs, reloads;
 	double reload_after;   /* not before, for clients: see verb_reload.c */
 	ev_timer reload_clock; /* wakes the loop then */
 	struct steer_rules rules;
 	struct steer_waits waits;
-	bool idle_due;  /* sessions have ended: nothing may be left to do */
-	bool trim_due;  /* large transfers have ended, whose buffers leave holes behind: by the clock trim */
-	bool waits_due; /* something has ended that somebody may wait for */
-	int requests_count;
-	int requests_queued; /* kept by request_move(): those of clients that wait, also for their own lines */
-	size_t lines_bytes;  /* of configurations that are being told, wait or run */
-	uint64_t next_id;    /* sessions, requests, peers: one row of numbers, so that no two things share one */
+	bool idle_due;    /* sessions have ended: nothing may be left to do */
+	bool waits_due;   /* something has ended that somebody may wait for */
+	uint64_t next_id; /* sessions, requests, peers: one row of numbers, so that no two things share one */
 	double started;
 	double idle_since; /* 0: not idle */
 	bool stopping;

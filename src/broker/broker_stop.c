@@ -63,7 +63,7 @@ on_drain_over(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED
 	struct broker *b = w->data;
 
 	log_warning("broker", "%d requests did not end within drain_timeout (%.0f s): ending without them",
-	    b->requests_count + devices_counts(b->devices)->ways, b->config->drain_timeout);
+	    b->requests.count + devices_counts(b->devices)->ways, b->config->drain_timeout);
 	finish(b);
 }
 

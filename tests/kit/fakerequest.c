@@ -558,8 +558,7 @@ fake_around_init(struct fake_around *f, const char *yaml, const char *device, st
 	f->b.config = config_parse(yaml, strlen(yaml), "test", &err);
 	if (f->b.config == NULL)
 		fail_msg("%s", err.text);
-	TAILQ_INIT(&f->b.requests);
-	TAILQ_INIT(&f->b.ended);
+	requests_init(&f->b.requests);
 	TAILQ_INIT(&f->client.answers);
 	TAILQ_INIT(&f->client.holder.list);
 	f->client.room = SIZE_MAX / 2;
@@ -589,9 +588,9 @@ fake_around_finish(struct fake_around *f)
 		session_close(f->link.is.session, REASON_NONE, "the test is over");
 	fake_turn(f);
 	requests_free(&f->b);
-	assert_true(TAILQ_EMPTY(&f->b.requests));
-	assert_int_equal(f->b.requests_count, 0);
-	assert_int_equal(f->b.requests_queued, 0);
+	assert_true(TAILQ_EMPTY(&f->b.requests.list));
+	assert_int_equal(f->b.requests.count, 0);
+	assert_int_equal(f->b.requests.queued, 0);
 	assert_int_equal(f->dev.users, 0);
 	assert_int_equal(f->link.leases, f->link.released);
 	for (int i = 0; i < 2; i++) {

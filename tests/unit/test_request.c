@@ -55,7 +55,7 @@ ask(struct fake_around *f, const char *verb, const char *params)
 
 	if (fake_ask(f, 1, verb, params, &err) == -1)
 		fail_msg("%s", err.text);
-	return TAILQ_LAST(&f->b.requests, request_list);
+	return TAILQ_LAST(&f->b.requests.list, request_list);
 }
 
 /* The channel of the command that was started last. */
@@ -133,7 +133,7 @@ static void
 is_over(struct fake_around *f, const char *events)
 {
 	assert_int_equal(times_told(f, "=result") + times_told(f, "=error"), 1);
-	assert_true(TAILQ_EMPTY(&f->b.requests));
+	assert_true(TAILQ_EMPTY(&f->b.requests.list));
 	assert_null(f->link.lease);
 	assert_null(f->dev.waiter);
 	assert_int_equal(f->dev.postponed, 0);
@@ -182,7 +182,7 @@ test_command_that_was_not_sent_goes_back_to_the_queue(void **state)
 	}
 	assert_int_equal(f->dev.waits_again, BROKER_REQUEUES_MAX);
 	is_told(f, "channel_refused");
-	assert_true(TAILQ_EMPTY(&f->b.requests));
+	assert_true(TAILQ_EMPTY(&f->b.requests.list));
 }
 
 static void
@@ -492,7 +492,7 @@ test_deaf_client_that_leaves_takes_what_stalled_along(void **state)
 	(void)ask(f, "exec", "{\"device\":\"r1\",\"command\":\"two\"}");
 	fake_client_leaves(f);
 	f->client.backlogs[0].bytes -= REQUEST_UNREAD_MAX;
-	assert_true(TAILQ_EMPTY(&f->b.requests));
+	assert_true(TAILQ_EMPTY(&f->b.requests.list));
 	assert_null(f->dev.waiter);
 }
 
@@ -642,10 +642,10 @@ test_client_leaves_in_each_state(void **state)
 		f->client.told[0] = '\0';
 		fake_client_leaves(f);
 		assert_string_equal(f->client.told, "");
-		assert_true(TAILQ_EMPTY(&f->b.requests));
+		assert_true(TAILQ_EMPTY(&f->b.requests.list));
 		assert_null(f->link.lease);
 		assert_null(f->dev.waiter);
-		assert_int_equal(f->b.requests_queued, 0);
+		assert_int_equal(f->b.requests.queued, 0);
 		f->client.room = 1000;
 		f->client.waiting = 0;
 		requests_free(&f->b);
@@ -669,7 +669,7 @@ test_broker_that_stops_answers_who_waits_alone(void **state)
 	assert_int_equal(fake_ask(f, 2, "exec", "{\"device\":\"r1\",\"command\":\"ls\"}", &err), -1);
 	assert_int_equal(err.reason, REASON_SHUTTING_DOWN);
 	end(f, 0);
-	assert_true(TAILQ_EMPTY(&f->b.requests));
+	assert_true(TAILQ_EMPTY(&f->b.requests.list));
 }
 
 static void
@@ -797,7 +797,7 @@ static void
 answer_secret(struct fake_around *f, const char *text)
 {
 	struct secret *value = text != NULL ? secret_make(text) : NULL;
-	struct waiter *w = &TAILQ_FIRST(&f->b.requests)->waiter;
+	struct waiter *w = &TAILQ_FIRST(&f->b.requests.list)->waiter;
 
 	w->ops->answered(w, value);
 	secret_unref(value);
@@ -1044,7 +1044,7 @@ advance(struct fake_around *f, struct request *r, int steps)
 		fake_resolved(f);
 	if (steps >= 2 && f->dev.waiter != NULL)
 		fake_assign(f);
-	if (steps < 3 || TAILQ_EMPTY(&f->b.requests) || f->link.lease == NULL)
+	if (steps < 3 || TAILQ_EMPTY(&f->b.requests.list) || f->link.lease == NULL)
 		return;
 	f->client.room = 0;
 	if (f->dev.platform == NULL) {
@@ -1070,7 +1070,7 @@ test_anything_may_be_said_to_any_request_at_any_time(void **state)
 			struct request *r = ask(f, kinds[kind].verb, kinds[kind].params);
 
 			advance(f, r, (int)(i % 4));
-			for (int twice = 0; twice < 2 && !TAILQ_EMPTY(&f->b.requests); twice++)
+			for (int twice = 0; twice < 2 && !TAILQ_EMPTY(&f->b.requests.list); twice++)
 				sayings[i / 4](f, r);
 			f->link.op = CLI_OP_NONE;
 			fake_client_leaves(f);
@@ -1078,7 +1078,7 @@ test_anything_may_be_said_to_any_request_at_any_time(void **state)
 				f->link.op = CLI_OP_RUN;
 				fake_result(f, REASON_CANCELLED, NULL);
 			}
-			assert_true(TAILQ_EMPTY(&f->b.requests));
+			assert_true(TAILQ_EMPTY(&f->b.requests.list));
 			assert_null(f->link.lease);
 			assert_null(f->dev.waiter);
 			assert_null(f->dev.witness);
@@ -1141,7 +1141,7 @@ test_move_that_there_is_not_is_not_made(void **state)
 	assert_non_null(strstr(logged, "cannot go from queued to gathering"));
 	assert_int_equal(r->state, REQUEST_QUEUED);
 	assert_int_equal(f->dev.postponed, 0);
-	assert_int_equal(f->b.requests_queued, 1);
+	assert_int_equal(f->b.requests.queued, 1);
 }
 
 #define ON_CHANNEL(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

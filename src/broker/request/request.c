@@ -95,7 +95,7 @@ request_move(struct request *r, enum request_state state)
 	if (!state_may_move(
 		&machine, r->state, state, "%s: request %llu", request_device(r), (unsigned long long)r->uid))
 		return;
-	r->broker->requests_queued += waits(state) - waits(r->state);
+	r->broker->requests.queued += waits(state) - waits(r->state);
 	if (r->answer.client != NULL)
 		client_note_waiting(r->answer.client, waits(state) - waits(r->state));
 	if ((state == REQUEST_GATHERING) != (r->state == REQUEST_GATHERING))
@@ -137,8 +137,8 @@ request_create(struct broker *b, const struct request_kind *kind, struct client 
 	}
 	buf_init(&r->cli.text, 0);
 	request_enter(r, dev);
-	TAILQ_INSERT_TAIL(&b->requests, r, link);
-	b->requests_count++;
+	TAILQ_INSERT_TAIL(&b->requests.list, r, link);
+	b->requests.count++;
 	request_report_made(r);
 	return r;
 }
@@ -173,19 +173,27 @@ request_free(struct request *r)
 		buf_free(&r->captured[i]);
 	}
 	exec_params_finish(&r->params);
-	r->broker->lines_bytes -= r->cli.text.len;
+	r->broker->requests.lines_bytes -= r->cli.text.len;
 	buf_wipe(&r->cli.text); /* configuration may hold secrets */
 	redact_unref(r->known);
-	r->broker->trim_due |= r->bytes_in + r->bytes_out >= REQUEST_LARGE;
+	r->broker->requests.trim_due |= r->bytes_in + r->bytes_out >= REQUEST_LARGE;
 	free(r);
 }
 
 /* ---- all of them ---- */
 
+void
+requests_init(struct requests *all)
+{
+	*all = (struct requests){0};
+	TAILQ_INIT(&all->list);
+	TAILQ_INIT(&all->ended);
+}
+
 struct request *
 request_next(const struct broker *b, const struct request *after)
 {
-	return after != NULL ? TAILQ_NEXT(after, link) : TAILQ_FIRST(&b->requests);
+	return after != NULL ? TAILQ_NEXT(after, link) : TAILQ_FIRST(&b->requests.list);
 }
 
 struct request *
@@ -193,7 +201,7 @@ request_by_id(const struct broker *b, uint64_t id)
 {
 	struct request *r;
 
-	TAILQ_FOREACH (r, &b->requests, link) {
+	TAILQ_FOREACH (r, &b->requests.list, link) {
 		if (r->uid == id)
 			return r;
 	}
@@ -206,20 +214,24 @@ requests_working(const struct broker *b)
 	const struct request *r;
 	int count = 0;
 
-	TAILQ_FOREACH (r, &b->requests, link)
+	TAILQ_FOREACH (r, &b->requests.list, link)
 		count += r->kind->works;
 	return count;
 }
 
-void
+bool
 requests_free(struct broker *b)
 {
 	struct request *r;
+	bool trim;
 
-	while ((r = TAILQ_FIRST(&b->ended)) != NULL) {
-		TAILQ_REMOVE(&b->ended, r, link);
+	while ((r = TAILQ_FIRST(&b->requests.ended)) != NULL) {
+		TAILQ_REMOVE(&b->requests.ended, r, link);
 		request_free(r);
 	}
+	trim = b->requests.trim_due;
+	b->requests.trim_due = false;
+	return trim;
 }
 
 cJSON *

@@ -40,6 +40,17 @@ void request_open_anew(struct broker *b, struct device *dev, const char *agent_s
 
 /* ---- all of them ---- */
 
+/* Embedded in the broker; written by src/broker/request alone. */
+struct requests {
+	struct request_list list;
+	struct request_list ended; /* freed at the end of the turn */
+	int count;                 /* of list */
+	int queued;                /* kept by request_move(): those of clients that wait, also for their own lines */
+	size_t lines_bytes;        /* of configurations that are being told, wait or run */
+	bool trim_due;             /* large transfers have ended, whose buffers leave holes behind */
+};
+
+void requests_init(struct requests *all);
 /* The one after; NULL: the first, and after the last. */
 struct request *request_next(const struct broker *b, const struct request *after);
 struct request *request_by_id(const struct broker *b, uint64_t id); /* or NULL */
@@ -49,8 +60,8 @@ int requests_working(const struct broker *b);
 void requests_fail_waiting(struct broker *b, const struct np_error *err);
 /* Every request of the client is answered, so that it knows why: its connection is killed. */
 void requests_kill(struct broker *b, struct client *client);
-/* At the end of a turn: those that have ended. */
-void requests_free(struct broker *b);
+/* At the end of a turn: those that have ended.  True: they leave holes behind that are worth a malloc_trim(). */
+bool requests_free(struct broker *b);
 
 /* ---- one ---- */
 

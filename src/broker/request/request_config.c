@@ -17,14 +17,14 @@ keep_lines(struct request *r, const void *data, size_t size, struct np_error *er
 		return error_set(err, REASON_QUEUE_FULL,
 		    "%u MiB of configuration lines of this client wait: send further ones when some are through",
 		    CONFIG_CLIENT_MAX >> 20);
-	if (r->broker->lines_bytes + size > CONFIG_SUM_MAX)
+	if (r->broker->requests.lines_bytes + size > CONFIG_SUM_MAX)
 		return error_set(err, REASON_QUEUE_FULL,
 		    "%u MiB of configuration lines wait for their devices: try again later", CONFIG_SUM_MAX >> 20);
 	if (buf_append(&r->cli.text, data, size) == -1)
 		return error_set(err, REASON_INVALID_PARAMS,
 		    "more than 16 MiB of configuration lines: nothing was sent to the device");
 	client_note_lines(r->answer.client, (ptrdiff_t)size);
-	r->broker->lines_bytes += size;
+	r->broker->requests.lines_bytes += size;
 	return 0;
 }
 

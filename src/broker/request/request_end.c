@@ -27,9 +27,9 @@ request_ended(struct request *r)
 	questions_reassign(b->devices, r->uid);
 	device_enter(NULL, &r->waiter);
 	broker_note_end(b);
-	TAILQ_REMOVE(&b->requests, r, link);
-	b->requests_count--;
-	TAILQ_INSERT_TAIL(&b->ended, r, link);
+	TAILQ_REMOVE(&b->requests.list, r, link);
+	b->requests.count--;
+	TAILQ_INSERT_TAIL(&b->requests.ended, r, link);
 	if (watched != NULL) /* is being made for nobody now */
 		link_end(watched, REASON_CANCELLED, "the test was cancelled");
 }
@@ -128,7 +128,7 @@ requests_fail_waiting(struct broker *b, const struct np_error *err)
 {
 	struct request *r, *next;
 
-	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
+	TAILQ_FOREACH_SAFE (r, &b->requests.list, link, next) {
 		if (r->state == REQUEST_QUEUED || r->state == REQUEST_GATHERING)
 			request_fail(r, err);
 	}

@@ -44,7 +44,7 @@ struct request_cli {
 };
 
 struct request {
-	TAILQ_ENTRY(request) link; /* broker.requests, or broker.ended */
+	TAILQ_ENTRY(request) link; /* requests.list, or requests.ended */
 	struct broker *broker;
 	uint64_t uid;
 	const struct request_kind *kind;

@@ -117,7 +117,7 @@ requests_kill(struct broker *b, struct client *client)
 	struct np_error err;
 
 	error_set(&err, REASON_CANCELLED, "the connection was killed by the operator (npctl kill)");
-	TAILQ_FOREACH_SAFE (r, &b->requests, link, next) {
+	TAILQ_FOREACH_SAFE (r, &b->requests.list, link, next) {
 		if (r->answer.client != client)
 			continue;
 		client_error(client, &r->answer.id, &err, request_device(r));

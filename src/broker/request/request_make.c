@@ -20,10 +20,10 @@ refuse_queue(const struct broker *b, struct client *client, const struct device 
 
 	if (limit > 0 && client_note_waiting(client, 0) > 0)
 		limit -= limit > QUEUE_SHARE ? limit / QUEUE_SHARE : 1;
-	if (b->config->max_queue == 0 || !device_is_awaited(dev) || b->requests_queued < limit)
+	if (b->config->max_queue == 0 || !device_is_awaited(dev) || b->requests.queued < limit)
 		return 0;
 	return error_set(
-	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->requests_queued);
+	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->requests.queued);
 }
 
 int

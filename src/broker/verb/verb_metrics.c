@@ -195,8 +195,8 @@ put_requests(struct openmetrics *o, struct broker *b)
 	const struct broker_metrics *m = b->events->metrics;
 	openmetrics_family(
 	    o, "netpulse_requests_in_flight", OPENMETRICS_GAUGE, NULL, "Requests that are not answered.");
-	openmetrics_labelled(o, "state", "queued", b->requests_queued);
-	openmetrics_labelled(o, "state", "running", b->requests_count - b->requests_queued);
+	openmetrics_labelled(o, "state", "queued", b->requests.queued);
+	openmetrics_labelled(o, "state", "running", b->requests.count - b->requests.queued);
 	openmetrics_family(o, "netpulse_requests", OPENMETRICS_COUNTER, NULL, "Requests that were answered, by kind.");
 	for (int kind = 0; kind < METRICS_KINDS; kind++)
 		openmetrics_labelled(o, "kind", metrics_kind_names[kind], (double)m->requests[kind]);

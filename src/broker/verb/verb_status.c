@@ -38,7 +38,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "event_id", (double)reports_last(b->events));
 	cJSON_AddNumberToObject(o, "peers", clients_count(b->clients));
 	cJSON_AddNumberToObject(o, "sessions", devices_counts(b->devices)->sessions);
-	cJSON_AddNumberToObject(o, "requests", b->requests_count + devices_counts(b->devices)->ways);
+	cJSON_AddNumberToObject(o, "requests", b->requests.count + devices_counts(b->devices)->ways);
 	cJSON_AddNumberToObject(o, "connecting", running + waiting);
 	cJSON_AddNumberToObject(o, "logins", (double)devices_counts(b->devices)->logins);
 	cJSON_AddNumberToObject(o, "failures", (double)devices_counts(b->devices)->failures);
