@@ -89,6 +89,33 @@ waits(enum request_state state)
 	return state == REQUEST_QUEUED || state == REQUEST_GATHERING;
 }
 
+struct backlog *
+request_backlog(const struct request *r)
+{
+	return client_backlog(r->answer.client, r->params.window > 0);
+}
+
+bool
+request_must_stall(const struct request *r)
+{
+	return r->answer.client != NULL && request_backlog(r)->bytes > REQUEST_UNREAD_MAX;
+}
+
+void
+request_stall_over(struct request *r)
+{
+	double left = r->stall.since + r->stall.limit - clock_now();
+
+	if (!r->stall.is)
+		return;
+	r->stall.is = false;
+	TAILQ_REMOVE(&request_backlog(r)->stalled, &r->answer, stall);
+	device_postpone(&r->waiter, false);
+	ev_timer_stop(r->broker->loop, &r->clock);
+	if (r->stall.limit > 0)
+		r->waiter.queue_timeout = left > 0.001 ? left : 0.001;
+}
+
 void
 request_move(struct request *r, enum request_state state)
 {

@@ -84,7 +84,8 @@ struct request {
 	struct chan_end end; /* of the command, while flushing */
 	size_t unread;       /* that its client must have read before it is over: part of request_backlog() */
 	struct {
-		bool is;      /* it waits until its client has read, in no queue; moved by request_stall() */
+		bool is; /* it waits until its client has read, in no queue; request_stall(), until request_stall_over()
+			  */
 		bool told;    /* the client knows */
 		double since; /* clock_now() */
 		double limit; /* seconds, or 0 */
@@ -114,6 +115,12 @@ struct request {
 struct request *request_create(struct broker *b, const struct request_kind *kind, struct client *client,
     const struct message_id *id, struct device *dev);
 void request_move(struct request *r, enum request_state state);
+/* That it adds to, and that holds it up; it has a client. */
+struct backlog *request_backlog(const struct request *r);
+/* Its client has so much unread that nothing more of this kind is begun. */
+bool request_must_stall(const struct request *r);
+/* It waits as others do, or not at all; if it stalled. */
+void request_stall_over(struct request *r);
 void request_enter(struct request *r, struct device *dev);
 void request_detach_client(struct request *r);
 void request_release_lease(struct request *r);
@@ -168,15 +175,7 @@ void request_grant_stdin(struct request *r, size_t n);
 
 /* ---- request_stall.c ---- */
 
-/* That it adds to, and that holds it up; it has a client. */
-struct backlog *request_backlog(const struct request *r);
-/* Its client has so much unread that nothing more of this kind is begun. */
-bool request_must_stall(const struct request *r);
 void request_stall(struct request *r);
-/* It waits as others do, or not at all; if it stalled. */
-void request_stall_over(struct request *r);
-/* The client has been told, or it is over: which of the two is due. */
-void request_stall_clock(struct request *r, enum np_reason reason);
 /* Those go on that may. */
 void requests_go_on(struct backlog *b);
 

@@ -88,6 +88,25 @@ next_limit(const struct request *r)
 	return best;
 }
 
+/* Its client is told why nothing happens, or it has waited long enough. */
+static void
+stalls_on(struct request *r, enum np_reason reason)
+{
+	struct np_error err;
+	char what[96];
+
+	snprintf(what, sizeof(what), "%zu bytes of output of commands of this client that have ended %s",
+	    request_backlog(r)->bytes, r->params.window > 0 ? "wait for its credit" : "are unread");
+	if (reason == REASON_QUEUE_TIMEOUT) {
+		error_set(&err, reason, "not begun within queue_timeout: %s", what);
+		request_fail(r, &err);
+		return;
+	}
+	r->stall.told = true;
+	request_notice(r, what);
+	request_start_limits(r);
+}
+
 static void
 limit_reached(struct request *r, const struct limit *limit)
 {
@@ -106,7 +125,7 @@ limit_reached(struct request *r, const struct limit *limit)
 		return;
 	}
 	if (r->stall.is) {
-		request_stall_clock(r, limit->reason);
+		stalls_on(r, limit->reason);
 		return;
 	}
 	if (limit->reason == REASON_COMMAND_TIMEOUT)
