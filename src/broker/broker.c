@@ -77,9 +77,11 @@ on_accept(int fd, uid_t uid, pid_t pid, void *arg)
 int
 broker_seat(struct broker *b, struct client *client, bool looks_or_steers, struct np_error *err)
 {
+	int max = b->config->max_clients;
 	struct client *other;
 
-	if (clients_have_place(b->clients, b->config->max_clients)) {
+	/* Nobody is refused for one who has left and whose end has not been read yet: both may come in one turn. */
+	if (clients_have_place(b->clients, max) || (!looks_or_steers && clients_have_left_place(b->clients, max))) {
 		client_set_place(client, PLACE_OWN);
 		return 0;
 	}

@@ -11,6 +11,7 @@
 #include "serve/peer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -380,6 +381,17 @@ bool
 peer_is_closing(const struct peer *p)
 {
 	return p->state != PEER_OPEN;
+}
+
+bool
+peer_has_left(const struct peer *p)
+{
+	struct pollfd end = {.fd = p->fd};
+
+#ifdef POLLRDHUP
+	end.events = POLLRDHUP;
+#endif
+	return poll(&end, 1, 0) == 1 && end.revents != 0;
 }
 
 bool

@@ -52,6 +52,8 @@ void peer_close_after_flush(struct peer *p);
 bool peer_is_closing(const struct peer *p);
 /* Closing, and what was said to it has not left yet. */
 bool peer_is_flushing(const struct peer *p);
+/* The other end has gone, although what it said before may still be unread here.  A system call. */
+bool peer_has_left(const struct peer *p);
 uint64_t peer_bytes_in(const struct peer *p);
 uint64_t peer_bytes_out(const struct peer *p);
 size_t peer_out_pending(const struct peer *p);

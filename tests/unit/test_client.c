@@ -336,6 +336,21 @@ test_who_was_refused_takes_nobodys_place(void **state)
 	assert_true(clients_have_place(w->clients, 3));
 }
 
+/* What he said last is still unread, and so is his end: he is in nobody's way. */
+static void
+test_who_has_left_takes_nobodys_place(void **state)
+{
+	struct world *w = *state;
+
+	come(w, 1);
+	assert_false(clients_have_left_place(w->clients, 2));
+	assert_int_equal(write(w->fd[1], "\0", 1), 1);
+	close(w->fd[1]);
+	w->fd[1] = -1;
+	assert_false(clients_have_place(w->clients, 2));
+	assert_true(clients_have_left_place(w->clients, 2));
+}
+
 /* Whoever sits on the place that is kept free, it is another's as soon as that one comes. */
 static void
 test_guests_and_operators_make_room_for_those_after_them(void **state)
@@ -427,6 +442,7 @@ main(void)
 	    T(test_so_many_bounded_answers_and_no_more),
 	    T(test_answers_take_turns_when_the_client_has_read),
 	    T(test_who_was_refused_takes_nobodys_place),
+	    T(test_who_has_left_takes_nobodys_place),
 	    T(test_guests_and_operators_make_room_for_those_after_them),
 	    T(test_an_operator_who_awaits_an_answer_stays),
 	    T(test_clients_are_listed_in_the_order_of_their_coming),

@@ -269,6 +269,17 @@ clients_have_place(const struct clients *all, int max)
 	return n < max;
 }
 
+bool
+clients_have_left_place(const struct clients *all, int max)
+{
+	const struct client *client;
+	int n = 0;
+
+	TAILQ_FOREACH (client, &all->list, link)
+		n += sits(client, PLACE_OWN) && !peer_has_left(client->peer);
+	return n < max;
+}
+
 struct client *
 clients_surplus(const struct clients *all, enum client_place place, int most, const struct client *but)
 {

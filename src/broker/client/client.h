@@ -52,6 +52,8 @@ struct client *clients_accept(struct clients *all, uint64_t id, int fd, uid_t ui
 int clients_count(const struct clients *all);
 /* Whether less than `max` have a place of their own: who leaves, or was refused, takes no other's. */
 bool clients_have_place(const struct clients *all, int max);
+/* The same, and who has gone counts no longer, although what he said last is still to be read.  Asks for each. */
+bool clients_have_left_place(const struct clients *all, int max);
 /* The one of more than `most` in such a place that has to make room: the first to come, never `but`.  Or NULL. */
 struct client *clients_surplus(const struct clients *all, enum client_place place, int most, const struct client *but);
 /*
