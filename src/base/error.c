@@ -38,7 +38,7 @@ reason_parse(const char *name)
  */
 static int NP_PRINTF(2, 0) error_write(struct np_error *err, const char *fmt, va_list ap, const char *tail)
 {
-	char text[2 * sizeof(err->text) + 256];
+	char text[2 * sizeof(struct np_error) + 256];
 	int saved = errno;
 	size_t n;
 

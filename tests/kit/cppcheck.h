@@ -13,5 +13,7 @@
 #define TAILQ_NEXT(var, field) ((var)->field.tqe_next)
 #define TAILQ_EMPTY(head) ((head)->tqh_first == NULL)
 #define TAILQ_FOREACH(var, head, field) for ((var) = (head)->tqh_first; (var) != NULL; (var) = (var)->field.tqe_next)
+#define TAILQ_FOREACH_REVERSE(var, head, headname, field)                                                              \
+	for ((var) = *(head)->tqh_last; (var) != NULL; (var) = *(var)->field.tqe_prev)
 #define cJSON_ArrayForEach(item, array)                                                                                \
 	for ((item) = (array) != NULL ? (array)->child : NULL; (item) != NULL; (item) = (item)->next)

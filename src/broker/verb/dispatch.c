@@ -74,7 +74,7 @@ static int
 notify(struct client *client, enum note_kind kind, const struct message *m, const struct frame *frame,
     struct np_error *err)
 {
-	struct note_params p = {NULL};
+	struct note_params p = {0};
 	struct message_id id;
 	struct answer *a;
 	int rc;
