@@ -407,8 +407,8 @@ phase_done(struct cli *cli)
 		set_phase(cli, CLI_CONFIG_LEAVE);
 		break;
 	case CLI_CONFIG_SAVE_INSIDE:
-		if (cli->asked.save && cli->platform->config.save_inside)
-			cli->tally.saved = !cli->config_failed;
+		if (steps_of(cli)->count > 0 && !cli->config_failed)
+			cli->tally.saved = true;
 		set_phase(cli, CLI_CONFIG_LEAVE);
 		break;
 	case CLI_CONFIG_LEAVE:
