@@ -156,7 +156,18 @@ doubt(struct cli *cli)
 	job->proof_doubted = true;
 }
 
-/* What stands before the sentinel, or before what it says: text without a newline, which is output, and the prompt. */
+/* The first bytes of a line that ends with a sentinel, or with what it says, are output without a newline. */
+static void
+pass_text(struct cli *cli, const char *line, size_t text)
+{
+	if (text == 0)
+		return;
+	cli_held_flush(cli);
+	cli_context_flush(cli);
+	cli_output_line(cli, line, text, false);
+}
+
+/* What stands before the sentinel: text without a newline, which is output, and the prompt. */
 static size_t
 part_before(struct cli *cli, const char *line, size_t size, size_t before)
 {
@@ -164,11 +175,8 @@ part_before(struct cli *cli, const char *line, size_t size, size_t before)
 
 	if (text == before && cli_prompt_before(cli, line, size, line + before, size - before) == before)
 		text = 0;
-	if (text > 0 && cli->job.echo_seen) {
-		cli_held_flush(cli);
-		cli_context_flush(cli);
-		cli_output_line(cli, line, text, false);
-	}
+	if (cli->job.echo_seen)
+		pass_text(cli, line, text);
 	return text;
 }
 
@@ -215,11 +223,7 @@ said(struct cli *cli, const char *line, size_t before, bool last, int status)
 
 	if (before > 0 && text == before)
 		return;
-	if (text > 0) {
-		cli_held_flush(cli);
-		cli_context_flush(cli);
-		cli_output_line(cli, line, text, false);
-	}
+	pass_text(cli, line, text);
 	buf_wipe(&job->aside);
 	cli_context_clear(cli);
 	if (job->proof_said++ == 0)

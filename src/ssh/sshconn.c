@@ -160,6 +160,7 @@ read_some(struct sshconn *s)
 static void
 pump_live(struct sshconn *s)
 {
+	uint64_t received = s->socket_count.in_bytes;
 	bool more = true;
 
 	for (int i = 0; i < PUMP_ROUNDS && more && s->state == SESSION_LIVE; i++) {
@@ -178,7 +179,8 @@ pump_live(struct sshconn *s)
 		sshconn_lost(s);
 	if (s->state != SESSION_LIVE)
 		return;
-	net_quickack(s->fd);
+	if (s->socket_count.in_bytes != received)
+		net_quickack(s->fd);
 	sshconn_probe_note(s);
 	check_stalled(s);
 	if (more)
