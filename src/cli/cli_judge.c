@@ -13,8 +13,8 @@
  *   anything else            unclear
  *
  * A step that commits, confirms, saves or throws away is judged likewise.  It is done when the platform's `ok` was
- * seen, or, without one, when nothing but remarks came.  No `ok`, or something unclear, leaves it open what the device
- * did.
+ * seen and nothing but remarks came behind it, or, without one, when nothing but remarks came.  No `ok`, or something
+ * unclear, leaves it open what the device did.
  */
 #include <stdio.h>
 #include <string.h>
@@ -110,6 +110,9 @@ note(struct cli *cli, enum cli_outcome outcome, const char *text, size_t size)
 	struct cli_verdict *v = &cli->job.verdict;
 	size_t used = 0;
 
+	/* It worked, and then it did not: the device's last word holds. */
+	if (outcome > CLI_REMARK)
+		cli->job.ok_seen = false;
 	if (outcome < v->outcome || (outcome == CLI_REFUSED && v->outcome == CLI_REFUSED))
 		return;
 	if (outcome == v->outcome)
@@ -177,6 +180,14 @@ judge_words(struct cli *cli, const char *text, size_t size, size_t look)
 	}
 }
 
+/* Words that any vendor may use prove less than the platform's own. */
+static void
+forget_words(struct cli_verdict *v)
+{
+	if (v->outcome > CLI_REMARK && !v->known)
+		v->outcome = CLI_REMARK;
+}
+
 void
 cli_judge_line(struct cli *cli, const char *text, size_t size)
 {
@@ -191,23 +202,25 @@ cli_judge_line(struct cli *cli, const char *text, size_t size)
 		job->verdict.in_remark = false;
 		return;
 	}
-	if (job->ok != NULL && !job->ok_seen)
-		job->ok_seen = pattern_matches(job->ok, text, look);
+	if (pattern_list_matches(&p->async, text, look))
+		return;
 	if (pattern_list_matches(&p->errors, text, look) && !pattern_list_matches(&p->ignore, text, look) &&
 	    (cli->op != CLI_OP_RUN || !cli->asked.ignore_errors))
 		refuse(cli, true, sounds_busy(text, look), text, size);
-	else if (job->judged_as != CLI_JUDGE_OUTPUT && !pattern_list_matches(&p->async, text, look))
+	else if (job->judged_as != CLI_JUDGE_OUTPUT)
 		judge_words(cli, text, size, look);
+	if (job->ok != NULL && pattern_matches(job->ok, text, look)) {
+		forget_words(&job->verdict);
+		job->ok_seen = true;
+	}
 }
 
 /* What was said before a question was its preface: what it comes to is said behind the answer. */
 void
 cli_judge_answered(struct cli_job *job)
 {
-	struct cli_verdict *v = &job->verdict;
-
-	if (v->outcome > CLI_REMARK && !v->known)
-		v->outcome = CLI_REMARK;
+	forget_words(&job->verdict);
+	job->ok_seen = false;
 }
 
 bool
@@ -222,10 +235,7 @@ cli_judge_step(const struct cli_job *job)
 {
 	const struct cli_verdict *v = &job->verdict;
 
-	if (job->declined)
-		return CLI_REFUSED;
-	/* Words that any vendor may use prove less than the platform's own. */
-	if (v->outcome == CLI_REFUSED && (v->known || !job->ok_seen))
+	if (job->declined || v->outcome == CLI_REFUSED)
 		return CLI_REFUSED;
 	if (job->ok != NULL)
 		return job->ok_seen ? CLI_TAKEN : CLI_UNCLEAR;

@@ -275,6 +275,11 @@ test_a_step_is_done_only_on_proof(void **state)
 	assert_int_equal(judge_step(cli, NULL, "it is locked by another user"), CLI_REFUSED);
 	/* Words that only sound so prove less than the platform's own. */
 	assert_int_equal(judge_step(cli, "done", "0 failed, done"), CLI_TAKEN);
+	/* An answered question begins anew: what was said before it is no proof. */
+	assert_int_equal(judge_step(cli, "\\[OK\\]", "[OK]"), CLI_TAKEN);
+	cli->job.ok_seen = true;
+	cli_judge_answered(&cli->job);
+	assert_false(cli->job.ok_seen);
 	cli->job.declined = true;
 	assert_int_equal(judge_step(cli, "\\[OK\\]", "[OK]"), CLI_REFUSED);
 	cli_destroy(cli);
