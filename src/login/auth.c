@@ -214,8 +214,12 @@ choose_hint(const struct auth *a)
 		return "the password was accepted, and a second factor is asked for: run it on a terminal to be asked, "
 		       "or "
 		       "set otp_command for the device";
+	if (a->password_used && a->second_used)
+		return "either the configured password was refused or the code of otp_command";
 	if (a->password_used)
 		return "correct the configured password";
+	if (a->second_used)
+		return "the code of otp_command was refused";
 	if (wants_secret && a->nobody)
 		return "run it on a terminal to be asked, or set password_command for the device";
 	if (wants_secret)

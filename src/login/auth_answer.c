@@ -6,6 +6,7 @@
 #include "login/auth_impl.h"
 #include "base/buf.h"
 #include "login/dial.h"
+#include "login/question.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "platform/pattern.h"
@@ -163,29 +164,27 @@ platform_answer(const struct auth *a, const char *prompt)
 	return answer;
 }
 
-/* A question for a second factor: not the first hidden one, which is for the password. */
-static bool
-asks_second(const struct auth *a, const char *prompt)
+/* The configured password: where it is asked for, or where one hidden question stands alone and says nothing known. */
+static struct secret *
+password_answer(struct auth *a, struct secret *password, enum question_kind kind, bool may_guess)
 {
-	static const char *const words[] = {"one-time", "otp", "code", "token", "factor", "verification"};
-	size_t i;
-
-	for (i = 0; i < NP_COUNT(words); i++) {
-		if (strcasestr(prompt, words[i]) != NULL)
-			return true;
-	}
-	return a->password_used && strcasestr(prompt, "password") == NULL;
+	if (password == NULL || a->password_used ||
+	    !(kind == QUESTION_PASSWORD || (kind == QUESTION_UNKNOWN && may_guess)))
+		return NULL;
+	a->password_used = true;
+	return secret_ref(password);
 }
 
-/* From otp_command, once; NULL where there is none. */
+/* From otp_command, once, likewise; what says nothing comes behind the password. */
 static struct secret *
-second_factor(struct auth *a, const char *prompt)
+second_factor(struct auth *a, enum question_kind kind, bool may_guess)
 {
 	const char *command = a->target->device->otp_command;
+	bool wanted = kind == QUESTION_CODE || (kind == QUESTION_UNKNOWN && may_guess && a->password_used);
 	struct secret *answer = NULL;
 	struct np_error err;
 
-	if (command == NULL || a->second_used || !asks_second(a, prompt))
+	if (command == NULL || a->second_used || !wanted)
 		return NULL;
 	a->second_used = true;
 	if (credential_run("otp_command", command, a->hooks, &answer, &err) == -1)
@@ -194,36 +193,80 @@ second_factor(struct auth *a, const char *prompt)
 	return answer;
 }
 
-/* Answers one round of n prompts.  False when one of them got no answer. */
-static bool
+/* Nobody has answered: what the error says. */
+static enum auth_outcome
+unanswered(struct auth *a, const char *prompt, enum question_kind kind)
+{
+	char shown[80];
+
+	text_vis_into(shown, sizeof(shown), question_line(prompt));
+	/* A cancel or the limit has ended it: no verdict. */
+	if (a->hooks->left(a->err, a->hooks->arg) < 0)
+		return AUTH_OUTCOME_DENIED;
+	if (kind == QUESTION_RENEWAL)
+		return auth_give_up(a,
+		    "the server wants a new password or PIN (`%s`) before it lets anybody in: change it there (ssh "
+		    "asks for it), then give the new one here",
+		    shown);
+	if (kind == QUESTION_CODE && !a->password_accepted && !a->second_used)
+		a->hint = "a code is asked for: run it on a terminal to be asked, or set otp_command for the device";
+	if (kind == QUESTION_OTHER)
+		a->hint = "run it on a terminal to answer that, or have `login` of its platform file do so";
+	if (a->note[0] == '\0')
+		snprintf(a->note, sizeof(a->note), "nobody answered `%s`", shown);
+	return AUTH_OUTCOME_DENIED;
+}
+
+/* Answers one round of n prompts, or says why not. */
+static enum auth_outcome
 answer_round(struct auth *a, struct secret *password, int n)
 {
 	int i, rc;
 	const char *prompt;
+	enum question_kind kind;
 	struct secret *answer;
 	char echo;
 
 	for (i = 0; i < n; i++) {
 		prompt = ssh_userauth_kbdint_getprompt(a->made->ssh, (unsigned)i, &echo);
-		if (password != NULL && n == 1 && echo == 0 && !a->password_used) {
-			a->password_used = true;
-			answer = secret_ref(password);
-		} else {
-			answer = platform_answer(a, prompt);
-			if (answer == NULL)
-				answer = second_factor(a, prompt);
-			if (answer == NULL)
-				answer = ask_kbdint(a, prompt, echo != 0);
-		}
+		kind = question_kind(prompt);
+		answer = platform_answer(a, prompt);
+		if (answer == NULL && echo == 0)
+			answer = password_answer(a, password, kind, n == 1);
 		if (answer == NULL)
-			return false;
+			answer = second_factor(a, kind, n == 1 && echo == 0);
+		if (answer == NULL)
+			answer = ask_kbdint(a, prompt, echo != 0);
+		if (answer == NULL)
+			return unanswered(a, prompt, kind);
 		rc = ssh_userauth_kbdint_setanswer(a->made->ssh, (unsigned)i, secret_text(answer));
 		secret_unref(answer);
 		if (rc != 0)
-			return false;
+			return AUTH_OUTCOME_DENIED;
 		a->has_secret = true;
 	}
-	return true;
+	return AUTH_OUTCOME_DONE;
+}
+
+/*
+ * Who asks on has not refused what it was given; but a round without a question may be the words of a refusal, and who
+ * asks for the password again has not taken it.
+ */
+static void
+judge_round(struct auth *a, int n)
+{
+	char *text;
+
+	if (n > 0) {
+		if (a->password_used &&
+		    question_kind(ssh_userauth_kbdint_getprompt(a->made->ssh, 0, NULL)) != QUESTION_PASSWORD)
+			a->password_accepted = true;
+		return;
+	}
+	text = question_text(a, "");
+	if (text[0] != '\0')
+		a->hooks->notice(text, a->hooks->arg);
+	free(text);
 }
 
 static enum auth_outcome
@@ -251,6 +294,7 @@ questions_dropped(struct auth *a)
 static enum auth_outcome
 converse(struct auth *a, struct secret *password, bool *answered)
 {
+	enum auth_outcome outcome;
 	int round, rc, n;
 
 	for (round = 0; round < ROUNDS_MAX; round++) {
@@ -259,17 +303,17 @@ converse(struct auth *a, struct secret *password, bool *answered)
 			return questions_dropped(a);
 		if (rc != SSH_AUTH_INFO)
 			return auth_outcome(a, rc);
-		/* Who asks on has not refused what it was given. */
-		a->password_accepted = a->password_accepted || a->password_used;
 		a->secret_sent = false;
 		n = ssh_userauth_kbdint_getnprompts(a->made->ssh);
 		if (n > PROMPTS_MAX)
 			return too_many_questions(a, (unsigned)n);
 		if (n > 0)
 			*answered = true;
-		if (!answer_round(a, password, n)) {
+		judge_round(a, n);
+		outcome = answer_round(a, password, n);
+		if (outcome != AUTH_OUTCOME_DONE) {
 			*answered = false;
-			return AUTH_OUTCOME_DENIED;
+			return outcome;
 		}
 	}
 	return auth_give_up(a, "the server went on asking after %d rounds of questions", ROUNDS_MAX);

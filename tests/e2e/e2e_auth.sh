@@ -7,6 +7,9 @@ start_sshd dev 'MaxAuthTries 3'
 start_simdev pw --user admin --password 'p w"d'
 start_simdev slow --user admin --password 'p w"d' --auth-delay 2
 start_simdev kb --user admin --kbdint 'p w"d'
+start_simdev codefirst --user admin --round 'Verification code: =123456' --round 'Password: =p w"d'
+start_simdev renew --user admin --round 'Password: =p w"d' --round 'New password: =p w"d'
+start_simdev confirm --user admin --round '+Do you accept the terms? (yes/no): =yes' --round 'Password: =p w"d'
 make_key "$T/ca"
 make_key "$T/agentkey"
 make_key "$T/certkey"
@@ -29,6 +32,9 @@ for name in literal file command bad lazy; do
 done
 add_host late "$port_slow" 'User admin' "UserKnownHostsFile $T/kh-late" 'StrictHostKeyChecking accept-new'
 add_host question "$port_kb" 'User admin'
+add_host codefirst "$port_codefirst" 'User admin'
+add_host renew "$port_renew" 'User admin'
+add_host confirm "$port_confirm" 'User admin'
 
 # Six keys that open nothing, then the one that does: more than MaxAuthTries.
 eval "$(ssh-agent -a "$T/agent" 2>/dev/null)" >/dev/null
@@ -51,6 +57,9 @@ devices:
   late: {username: admin, password_file: $T/late}
   lazy: {username: admin, password_command: 'exit 3'}
   question: {username: admin, password: 'p w\"d'}
+  codefirst: {username: admin, password: 'p w\"d', otp_command: 'echo 123456'}
+  renew: {username: admin, password: 'p w\"d', otp_command: 'echo 123456'}
+  confirm: {username: admin, password: 'p w\"d', otp_command: 'echo 123456'}
   unlocked: {key_file: $T/locked, passphrase_command: 'echo hidden'}
 "
 
@@ -60,6 +69,16 @@ is "$(npexec literal 'echo hi')" hi "password"
 is "$(npexec file 'echo hi')" hi "password_file: its first line"
 is "$(npexec command 'echo hi')" hi "password_command: its first line"
 is "$(npexec question 'echo hi')" hi "a password for keyboard-interactive with one hidden prompt"
+is "$(npexec codefirst 'echo hi')" hi "a code asked for before the password: each gets its own"
+run npexec confirm true
+like "$err" ' auth_failed: .*nobody answered .Do you accept the terms\? .yes/no.: .; run it on a terminal to answer' \
+	"a yes or no gets neither, and is named"
+is "$(events confirm '^round')" 0 "nor anything else"
+run ptyrun -e 'yes/no' -s 'yes\r' npexec -o timeout=9 confirm 'echo "<in>"'
+like "$out" '<in>' "a person answers it, the configured password follows"
+run npexec renew true
+like "$err" ' auth_failed: .*wants a new password or PIN .`New password: `' "a new password is not chosen by the broker"
+is "$(events renew '^round 2')" 0 "nor is the old one or a code sent for it"
 run npexec bad true
 is "$status" 255 "a wrong password: exit status 255"
 like "$err" '^npexec: bad: auth_failed: ' "reason auth_failed"

@@ -79,6 +79,8 @@ verdict(struct serving *s, bool good)
 		return SSH_AUTH_DENIED;
 	}
 	s->step++;
+	if (s->step < l->steps_count && step_now(s)->goes_on)
+		return SSH_AUTH_INFO;
 	if (s->step < l->steps_count) {
 		ssh_set_auth_methods(s->session, step_now(s)->methods);
 		return SSH_AUTH_PARTIAL;
@@ -170,7 +172,9 @@ judge_answers(struct serving *s, ssh_message m)
 		good = answer != NULL && strcmp(answer, step->prompts[i].answer) == 0;
 	}
 	rc = verdict(s, good);
-	if (rc == SSH_AUTH_DENIED)
+	if (rc == SSH_AUTH_INFO)
+		ask(s, m);
+	else if (rc == SSH_AUTH_DENIED)
 		ssh_message_reply_default(m);
 	else
 		ssh_message_auth_reply_success(m, rc == SSH_AUTH_PARTIAL);
@@ -190,7 +194,8 @@ on_message(ssh_session session NP_UNUSED, ssh_message m, void *arg)
 		return 0;
 	}
 	if (ssh_message_type(m) != SSH_REQUEST_AUTH || ssh_message_subtype(m) != SSH_AUTH_METHOD_INTERACTIVE ||
-	    s->done || (step_now(s)->prompts_count == 0 && s->login->flood == 0 && !s->login->endless))
+	    s->done ||
+	    (step_now(s)->prompts_count == 0 && !step_now(s)->goes_on && s->login->flood == 0 && !s->login->endless))
 		return 1;
 	if (s->login->flood > 0)
 		ask_flood(s, m);

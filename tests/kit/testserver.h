@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #define TESTSERVER_PROMPTS 4
-#define TESTSERVER_STEPS 3
+#define TESTSERVER_STEPS 4
 
 /* One round of keyboard-interactive: all prompts at once. */
 struct testserver_prompt {
@@ -25,6 +25,7 @@ struct testserver_step {
 	const char *name, *instruction;
 	struct testserver_prompt prompts[TESTSERVER_PROMPTS];
 	int prompts_count;
+	bool goes_on; /* in the conversation of the step before, which is no partial success then */
 };
 
 struct testserver_login {

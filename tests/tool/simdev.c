@@ -38,6 +38,7 @@ enum {
 	OPT_USER,
 	OPT_PASSWORD,
 	OPT_KBDINT,
+	OPT_ROUND,
 	OPT_ANY_KEY,
 	OPT_OPEN_DOOR,
 	OPT_AUTH_DELAY,
@@ -94,6 +95,7 @@ static const struct usage usages[] = {
     VALUE("user", OPT_USER, "NAME", "the only one that may log in"),
     VALUE("password", OPT_PASSWORD, "TEXT", "logs in"),
     VALUE("kbdint", OPT_KBDINT, "TEXT", "keyboard-interactive: an answer; may be repeated"),
+    VALUE("round", OPT_ROUND, "[+]QUESTION=ANSWER", "keyboard-interactive, round by round; +: what is typed is shown"),
     FLAG("any-key", OPT_ANY_KEY, "any public key logs in"),
     FLAG("open-door", OPT_OPEN_DOOR, "method none logs in"),
     VALUE("auth-delay", OPT_AUTH_DELAY, "SECONDS", "before each answer to a login attempt"),
@@ -215,6 +217,8 @@ set_device(struct sim_options *o, struct args *a, int opt, const char *value)
 		o->password = value;
 	else if (opt == OPT_KBDINT && o->kbdint_count < 8)
 		o->kbdint[o->kbdint_count++] = value;
+	else if (opt == OPT_ROUND && o->rounds_count < 8)
+		o->rounds[o->rounds_count++] = value;
 	else if (opt == OPT_AUTH_DELAY)
 		o->auth_delay = strtod(value, NULL);
 	else if (opt == OPT_MAX_CHANNELS)
@@ -259,7 +263,7 @@ set_option(struct sim_options *o, struct args *a, int opt, const char *value)
 static void
 apply_settings(struct sim_options *o, const struct sim_settings *s)
 {
-	bool chosen = o->password != NULL || o->any_key || o->open_door || o->kbdint_count > 0;
+	bool chosen = o->password != NULL || o->any_key || o->open_door || o->kbdint_count > 0 || o->rounds_count > 0;
 	if (o->user == NULL && s->user[0] != '\0')
 		o->user = s->user;
 	if (o->banner == NULL && s->ident[0] != '\0')

@@ -25,6 +25,9 @@ struct sim_options {
 	const char *password;  /* NULL: no password login */
 	const char *kbdint[8]; /* keyboard-interactive: the expected answers, one prompt each */
 	int kbdint_count;
+	const char
+	    *rounds[8]; /* likewise, each in a round of its own: "QUESTION=ANSWER", with a + in front it is shown */
+	int rounds_count;
 	bool any_key;       /* any public key logs in */
 	bool open_door;     /* method none logs in */
 	double auth_delay;  /* seconds before each answer to a login attempt */

@@ -57,6 +57,34 @@ login_key(ssh_session session, const char *user, struct ssh_key_struct *key, cha
 }
 
 static void
+round_ask(struct sim_conn *c, ssh_message message)
+{
+	const char *say = c->options->rounds[c->round];
+	char echo = *say == '+';
+	const char *end = strrchr(say, '=');
+	char *question = end != NULL ? strndup(say + echo, (size_t)(end - say - echo)) : strdup(say);
+	const char *prompts[1] = {question};
+
+	ssh_message_auth_interactive_request(message, "", "", 1, prompts, &echo);
+	free(question);
+}
+
+/* Whether the answer is right and was the last one; *next: it is right, and another question follows. */
+static bool
+round_judge(struct sim_conn *c, bool *next)
+{
+	const char *wanted = strrchr(c->options->rounds[c->round], '=');
+	const char *answer =
+	    ssh_userauth_kbdint_getnanswers(c->session) == 1 ? ssh_userauth_kbdint_getanswer(c->session, 0) : NULL;
+	bool right = answer != NULL && wanted != NULL && strcmp(answer, wanted + 1) == 0;
+
+	sim_event(c->options, "round %d %s", c->round + 1, right ? "right" : "wrong");
+	*next = right && c->round + 1 < c->options->rounds_count;
+	c->round = *next ? c->round + 1 : 0;
+	return right && !*next;
+}
+
+static void
 kbdint_ask(struct sim_conn *c, ssh_message message)
 {
 	const char *prompts[8];
@@ -70,6 +98,11 @@ kbdint_ask(struct sim_conn *c, ssh_message message)
 	const char *user = ssh_message_auth_user(message);
 	free(c->kbdint_user);
 	c->kbdint_user = user != NULL ? strdup(user) : NULL;
+	if (c->options->rounds_count > 0) {
+		c->round = 0;
+		round_ask(c, message);
+		return;
+	}
 	if (c->options->kbdint_count == 1)
 		prompts[0] = "Password: ";
 	ssh_message_auth_interactive_request(
@@ -79,7 +112,13 @@ kbdint_ask(struct sim_conn *c, ssh_message message)
 static void
 kbdint_judge(struct sim_conn *c, ssh_message message)
 {
-	bool right = ssh_userauth_kbdint_getnanswers(c->session) == c->options->kbdint_count;
+	bool right = ssh_userauth_kbdint_getnanswers(c->session) == c->options->kbdint_count, next = false;
+	if (c->options->rounds_count > 0)
+		right = round_judge(c, &next);
+	if (next) {
+		round_ask(c, message);
+		return;
+	}
 	for (int i = 0; right && i < c->options->kbdint_count; i++) {
 		const char *answer = ssh_userauth_kbdint_getanswer(c->session, (unsigned)i);
 		right = answer != NULL && strcmp(answer, c->options->kbdint[i]) == 0;
@@ -97,7 +136,8 @@ on_message(ssh_session session, ssh_message message, void *arg)
 	struct sim_conn *c = arg;
 	(void)session;
 	if (ssh_message_type(message) != SSH_REQUEST_AUTH ||
-	    ssh_message_subtype(message) != SSH_AUTH_METHOD_INTERACTIVE || c->options->kbdint_count == 0)
+	    ssh_message_subtype(message) != SSH_AUTH_METHOD_INTERACTIVE ||
+	    c->options->kbdint_count + c->options->rounds_count == 0)
 		return 1;
 	if (ssh_message_auth_kbdint_is_response(message))
 		kbdint_judge(c, message);
@@ -114,7 +154,8 @@ sim_auth_prepare(struct sim_conn *c, struct ssh_server_callbacks_struct *server)
 	server->auth_password_function = login_password;
 	server->auth_pubkey_function = login_key;
 	ssh_set_message_callback(c->session, on_message, c);
-	ssh_set_auth_methods(c->session,
-	    (o->password != NULL ? SSH_AUTH_METHOD_PASSWORD : 0) | (o->any_key ? SSH_AUTH_METHOD_PUBLICKEY : 0) |
-		(o->kbdint_count > 0 ? SSH_AUTH_METHOD_INTERACTIVE : 0) | (o->open_door ? SSH_AUTH_METHOD_NONE : 0));
+	ssh_set_auth_methods(c->session, (o->password != NULL ? SSH_AUTH_METHOD_PASSWORD : 0) |
+					     (o->any_key ? SSH_AUTH_METHOD_PUBLICKEY : 0) |
+					     (o->kbdint_count + o->rounds_count > 0 ? SSH_AUTH_METHOD_INTERACTIVE : 0) |
+					     (o->open_door ? SSH_AUTH_METHOD_NONE : 0));
 }

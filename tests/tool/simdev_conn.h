@@ -18,6 +18,7 @@ struct sim_conn {
 	const char *peer;
 	char *user;        /* who logged in */
 	char *kbdint_user; /* said when it began; the answers carry none */
+	int round;         /* the one that was asked last */
 	struct sim_channel *channels[SIM_CHANNELS_MAX];
 	struct ssh_channel_callbacks_struct callbacks[SIM_CHANNELS_MAX];
 	int channels_count, channels_total, execs;

@@ -16,6 +16,7 @@
 #include "kit/slow.h"
 #include "kit/testserver.h"
 #include "kit/testsshd.h"
+#include "login/question.h"
 #include "base/xalloc.h"
 
 #define PASSWORD SSH_AUTH_METHOD_PASSWORD
@@ -470,6 +471,166 @@ test_the_platforms_answers_are_given_to_questions_of_the_login(void **state)
 	assert_logged_in(f, "keyboard-interactive (configured), keyboard-interactive (configured)");
 }
 
+/* Prompts of sshd with PAM modules, RADIUS, TACACS+, RSA, Duo, Google, Okta, PAN-OS, S/Key. */
+static void
+test_a_prompt_is_known_by_its_words(void **state)
+{
+	static const struct {
+		const char *prompt;
+		enum question_kind kind;
+	} cases[] = {
+	    {"Password: ", QUESTION_PASSWORD},
+	    {"password:", QUESTION_PASSWORD},
+	    {"(admin@r1) Password for admin@r1: ", QUESTION_PASSWORD},
+	    {"\r\nUser Access Verification\r\n\r\nPassword: ", QUESTION_PASSWORD},
+	    {"Warning: your password will expire in 3 days.\nPassword: ", QUESTION_PASSWORD},
+	    {"Use the code of your token below.\nPassword: ", QUESTION_PASSWORD},
+	    {"Passwort: ", QUESTION_PASSWORD},
+	    {"LDAP Password: ", QUESTION_PASSWORD},
+	    {"Enter password for\n: ", QUESTION_PASSWORD},
+	    {"Password for code@core1: ", QUESTION_PASSWORD},
+	    {"Verification code: ", QUESTION_CODE},
+	    {"Enter PASSCODE: ", QUESTION_CODE},
+	    {"PIN accepted. Wait for the tokencode to change,\nthen enter the new PASSCODE\nEnter PASSCODE: ",
+		QUESTION_CODE},
+	    {"Enter Next TokenCode: ", QUESTION_CODE},
+	    {"Enter PIN + tokencode: ", QUESTION_CODE},
+	    {"One-time password (OATH) for `admin': ", QUESTION_CODE},
+	    {"One Time Password: ", QUESTION_CODE},
+	    {"OTP Password: ", QUESTION_CODE},
+	    {"TOTP: ", QUESTION_CODE},
+	    {"Enter your Microsoft verification code", QUESTION_CODE},
+	    {"Two-factor authentication: ", QUESTION_CODE},
+	    {"Second factor: ", QUESTION_CODE},
+	    {"Enter a passcode or select one of the following options:\n\n 1. Duo Push to XXX-XXX-7242\n\n"
+	     "Passcode or option (1-2): ",
+		QUESTION_CODE},
+	    {"Token number: ", QUESTION_CODE},
+	    {"MFA token:", QUESTION_CODE},
+	    {"New password: ", QUESTION_RENEWAL},
+	    {"Enter new UNIX password: ", QUESTION_RENEWAL},
+	    {"Retype new UNIX password: ", QUESTION_RENEWAL},
+	    {"(current) UNIX password: ", QUESTION_RENEWAL},
+	    {"Current Password: ", QUESTION_RENEWAL},
+	    {"Enter old password: ", QUESTION_RENEWAL},
+	    {"Confirm password: ", QUESTION_RENEWAL},
+	    {"Password again: ", QUESTION_RENEWAL},
+	    {"You are required to change your password immediately.\nNew password: ", QUESTION_RENEWAL},
+	    {"Your password has expired. Change it now? (y/n) ", QUESTION_RENEWAL},
+	    {"Enter a new PIN, 4 - 8 alphanumeric characters: ", QUESTION_RENEWAL},
+	    {"Re-enter new PIN to confirm: ", QUESTION_RENEWAL},
+	    {"Are you ready to have the system generate your PIN? (y/n) [n] ", QUESTION_RENEWAL},
+	    {"aB3x is your new PIN. Remember it and then hit <Enter>", QUESTION_RENEWAL},
+	    {"Do you accept and acknowledge the statement above ? (yes/no) : ", QUESTION_OTHER},
+	    {"Continue? [Y/n]: ", QUESTION_OTHER},
+	    {"Press <Enter> to go on", QUESTION_OTHER},
+	    {"Password & verification code: ", QUESTION_OTHER},
+	    {"Password+OTP: ", QUESTION_OTHER},
+	    {"Enter PIN: ", QUESTION_OTHER},
+	    {"Response: ", QUESTION_UNKNOWN},
+	    {"\xe5\xaf\x86\xe7\xa0\x81: ", QUESTION_UNKNOWN},
+	    {"Mot de passe : ", QUESTION_UNKNOWN},
+	    {": ", QUESTION_UNKNOWN},
+	    {"", QUESTION_UNKNOWN},
+	    {"\n\n", QUESTION_UNKNOWN},
+	    {"Typing decodes nothing: ", QUESTION_UNKNOWN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NP_COUNT(cases); i++)
+		if (question_kind(cases[i].prompt) != cases[i].kind)
+			fail_msg("`%s` is %d", cases[i].prompt, (int)question_kind(cases[i].prompt));
+}
+
+#define BOTH "\"password\": \"secret\", \"otp_command\": \"echo 123456\""
+
+/* A login of up to four questions, one a round, in one conversation or (first) with a partial success behind it. */
+static void
+test_each_question_gets_what_it_asks_for(void **state)
+{
+	static const struct {
+		bool partial;
+		const char *device;
+		struct testserver_prompt asks[4];
+		const char *fails; /* NULL: logs in */
+		int answered;      /* conversations that come about, when it fails */
+	} cases[] = {
+	    {false, BOTH, {{"Password: ", false, "secret"}, {"Verification code: ", false, "123456"}}, NULL, 0},
+	    {false, BOTH, {{"Verification code: ", false, "123456"}, {"Password: ", false, "secret"}}, NULL, 0},
+	    {true, BOTH, {{"Enter PASSCODE: ", false, "123456"}, {"Password: ", false, "secret"}}, NULL, 0},
+	    {false, BOTH, {{"Kennwort: ", false, "secret"}, {"Antwort: ", false, "123456"}}, NULL, 0},
+	    {false, BOTH, {{"Password: ", false, "secret"}, {"Passcode or option (1-2): ", true, "123456"}}, NULL, 0},
+	    {false, BOTH, {{"User Access Verification\nPassword: ", false, "secret"}}, NULL, 0},
+	    {false, BOTH,
+		{{"Do you accept? (yes/no) ", false, "yes"}, {"Password: ", false, "secret"},
+		    {"Code: ", false, "123456"}},
+		NULL, 0},
+	    {false, "\"otp_command\": \"echo 123456\"", {{"Enter PASSCODE: ", false, "123456"}}, NULL, 0},
+	    {false, BOTH, {{"Password: ", false, "secret"}, {"Sure? [y/N] ", false, ""}},
+		"nobody answered `Sure? [y/N]", 2},
+	    {false, BOTH, {{"Ready? (y/n) ", false, "y"}, {"Password: ", false, "secret"}}, "run it on a terminal to",
+		1},
+	    {false, BOTH, {{"Password: ", false, "secret"}, {"Name it: ", true, ""}}, "nobody answered `Name it: `", 2},
+	    {false, BOTH, {{"Password: ", false, "secret"}, {"New password: ", false, ""}},
+		"the server wants a new password or PIN (`New password: `)", 2},
+	    {false, BOTH, {{"Password: ", false, "secret"}, {"Enter new PIN: ", false, ""}},
+		"the server wants a new password or PIN (`Enter new PIN: `)", 2},
+	    {false, BOTH, {{"(current) UNIX password: ", false, "secret"}}, "the server wants a new password", 1},
+	    {false, BOTH, {{"Password: ", false, "secret"}, {"Code: ", false, "1"}}, "the second factor was not", 2},
+	    {false, BOTH, {{"Code: ", false, "1"}, {"Password: ", false, "secret"}}, "code of otp_command was refused",
+		1},
+	    {false, BOTH, {{"Code: ", false, "123456"}, {"Password: ", false, "x"}}, "either the configured password",
+		2},
+	    {false, BOTH, {{"Password: ", false, "secret"}, {"Password: ", false, ""}}, "correct the configured", 2},
+	    {false, "\"password\": \"secret\"", {{"Code: ", false, ""}}, "a code is asked for: run it on a terminal",
+		1},
+	    {false, "\"password\": \"secret\"", {{"Password: ", false, "secret"}, {"Code: ", false, ""}},
+		"the password was accepted, and a second factor is asked for", 2},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		struct testserver_login login = {0};
+
+		for (; login.steps_count < 4 && cases[i].asks[login.steps_count].text != NULL; login.steps_count++)
+			login.steps[login.steps_count] = (struct testserver_step){.methods = KBDINT,
+			    .prompts = {cases[i].asks[login.steps_count]},
+			    .prompts_count = 1,
+			    .goes_on = login.steps_count > 0 && !cases[i].partial};
+		strings_add(&f->answers, "(?i)do you accept.{0,120}");
+		strings_add(&f->answers, "yes");
+		start_server(f, &login);
+		log_in(f, testserver_port(f->server), cases[i].device, "");
+		if (cases[i].fails != NULL) {
+			assert_failed(f, REASON_AUTH_FAILED, cases[i].fails);
+			assert_null(strstr(f->err.text, "secret"));
+			assert_int_equal(received(f).conversations, cases[i].answered);
+		} else if (f->rc != 0 || f->kit.asked > 0) {
+			fail_msg("%s: asked %d: %s", cases[i].asks[0].text, f->kit.asked, f->err.text);
+		}
+		kit_hang_up(&f->out);
+		testserver_stop(f->server);
+		f->server = NULL;
+		f->kit.asked = 0;
+	}
+}
+
+/* sshd sends what PAM says so: a refusal in words, or that a password expires soon. */
+static void
+test_words_without_a_question_are_told_and_no_proof(void **state)
+{
+	struct fixture *f = *state;
+	struct testserver_login login = {.steps_count = 3,
+	    .steps = {{.methods = KBDINT, .prompts = {{"Password: ", false, "secret"}}, .prompts_count = 1},
+		{.goes_on = true, .instruction = "The account is locked due to 3 failed logins."},
+		{.goes_on = true, .prompts = {{"Password: ", false, "secret"}}, .prompts_count = 1}}};
+
+	start_server(f, &login);
+	log_in(f, testserver_port(f->server), "\"password\": \"secret\"", "");
+	assert_non_null(strstr(f->kit.notices, "The account is locked due to 3 failed logins."));
+	assert_failed(f, REASON_AUTH_FAILED, "correct the configured password");
+}
+
 static void
 test_two_keys_when_the_server_wants_two(void **state)
 {
@@ -885,6 +1046,9 @@ main(void)
 	    T(test_a_command_prints_the_second_factor),
 	    T(test_a_password_that_was_accepted_is_not_blamed),
 	    T(test_the_platforms_answers_are_given_to_questions_of_the_login),
+	    T(test_a_prompt_is_known_by_its_words),
+	    T(test_each_question_gets_what_it_asks_for),
+	    T(test_words_without_a_question_are_told_and_no_proof),
 	    T(test_two_keys_when_the_server_wants_two),
 	    T(test_login_text_of_the_server_is_shown_harmless),
 	    T(test_server_that_hangs_up_after_refusals_is_auth_failed),
