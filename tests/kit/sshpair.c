@@ -379,3 +379,71 @@ record_text(struct record *r, int stream)
 	text[n] = '\0';
 	return text;
 }
+
+void
+record_run(struct sshpair *t, struct record *r, const char *command)
+{
+	memset(r, 0, sizeof *r);
+	record_exec(r, t->session, command);
+	sshpair_until(t, record_done, r);
+}
+
+void
+record_expect(struct sshpair *t, const char *command, int status)
+{
+	struct record r;
+
+	record_run(t, &r, command);
+	assert_int_equal(r.end.err.reason, REASON_NONE);
+	assert_true(r.end.has_status);
+	assert_int_equal(r.end.status, status);
+	record_free(&r);
+}
+
+bool
+sshpair_no_slot_used(void *pair)
+{
+	return session_stats(((struct sshpair *)pair)->session).slots_used == 0;
+}
+
+bool
+record_any_output(void *record)
+{
+	return ((struct record *)record)->received > 0;
+}
+
+static bool
+has_text(void *arg)
+{
+	struct record *r = arg;
+	const char *want = r->then_arg;
+
+	return strstr(record_text(r, 0), want) != NULL;
+}
+
+void
+record_wait_text(struct sshpair *t, struct record *r, const char *text)
+{
+	r->then_arg = (void *)(uintptr_t)text;
+	sshpair_until(t, has_text, r);
+}
+
+void
+record_check_stream(struct record *r, size_t size)
+{
+	const uint8_t *p = buf_head(&r->out[0]);
+
+	assert_int_equal(r->out[0].len, size);
+	for (size_t i = 0; i < size; i++) {
+		if (p[i] != sshpair_byte(i))
+			fail_msg("byte %zu of %zu is wrong", i, size);
+	}
+}
+
+bool
+record_buffer_full(void *arg)
+{
+	struct record *r = arg;
+
+	return chan_output(r->chan, 0)->len >= CHANNEL_BUFFER_MAX;
+}

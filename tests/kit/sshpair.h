@@ -99,6 +99,21 @@ void record_free(struct record *r);
 /* The text of a stream, NUL-terminated; lives until the next call. */
 const char *record_text(struct record *r, int stream);
 
+/* Runs a command to its end and leaves what it said in *r. */
+void record_run(struct sshpair *t, struct record *r, const char *command);
+/* Runs a command that must end with that status. */
+void record_expect(struct sshpair *t, const char *command, int status);
+/* Whether no channel of the pair's session occupies a slot. */
+bool sshpair_no_slot_used(void *pair);
+/* Whether anything was received. */
+bool record_any_output(void *record);
+/* Whether as much is unread as a channel keeps. */
+bool record_buffer_full(void *record);
+/* Runs the loop until standard output contains the text. */
+void record_wait_text(struct sshpair *t, struct record *r, const char *text);
+/* Asserts that standard output is that many bytes of sshpair_byte(). */
+void record_check_stream(struct record *r, size_t size);
+
 /* A stream of bytes that repeats after a long, odd period. */
 unsigned char sshpair_byte(size_t at);
 
