@@ -47,6 +47,7 @@
 #define CLI_QUIET_DOUBT 10.0 /* text that may be a question, or the beginning of slow output */
 #define CLI_QUIET_TYPED 0.5  /* the echo of a part of a long line does not come as it was typed */
 #define CLI_QUIET_NUDGE 2.0  /* no prompt at login: an empty line may help */
+#define CLI_QUIET_MUTE 5.0   /* nothing at all has come yet */
 #define CLI_STEP_IDLE 30.0   /* limits of the driver's own lines */
 #define CLI_STEP_TOTAL 60.0
 #define CLI_LINE_TOTAL 300.0  /* and of a line of configuration that has none */
@@ -251,6 +252,7 @@ struct cli {
 	double login_deadline;
 	int nudges, learns;
 	bool asked_in_band; /* a question of the login was answered */
+	bool name_given;    /* the last one was for a name */
 
 	/* RESYNC */
 	int sync_attempts;

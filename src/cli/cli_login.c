@@ -2,6 +2,8 @@
  * From the first byte to IDLE: the login dialogue, learning the prompt, the way to the mode where commands run, the
  * preparation.
  */
+#include <math.h>
+
 #include "cli/cli_impl.h"
 
 #define LEARNS_MAX 6
@@ -31,6 +33,7 @@ login_reply(struct cli *cli)
 		return true;
 	}
 	cli->asked_in_band = cli->asked_in_band || asked;
+	cli->name_given = q->reply == PLATFORM_USERNAME;
 	cli_note_asked(cli);
 	if (++cli->job.questions_asked > CLI_QUESTIONS_MAX)
 		cli_die(cli, REASON_PROMPT_NOT_FOUND, "the login asked more than %d questions", CLI_QUESTIONS_MAX);
@@ -84,10 +87,25 @@ give_up(struct cli *cli, const struct platform_view *view, double need)
 		    cli->platform->name);
 }
 
+/*
+ * How long silence must last before an empty line is typed.  It must not become the answer to a question that comes
+ * late: behind a name its password is asked for, and who was asked once may be asked again.
+ */
+static double
+nudge_after(const struct cli *cli)
+{
+	if (cli->name_given)
+		return INFINITY;
+	if (cli->asked_in_band)
+		return CLI_QUIET_DOUBT;
+	return cli->stats.bytes_in == 0 ? CLI_QUIET_MUTE : CLI_QUIET_NUDGE;
+}
+
 void
 cli_login_tick(struct cli *cli)
 {
 	struct platform_view view = cli_view(cli), unasked = cli_unasked(cli);
+	double nudge = nudge_after(cli);
 	char tail[128];
 
 	if (cli->now >= cli->login_deadline) {
@@ -109,15 +127,15 @@ cli_login_tick(struct cli *cli)
 		give_up(cli, &unasked, CLI_QUIET_STALL);
 	if (cli->nudges >= NUDGES_MAX || cli_question_stands(cli))
 		return;
-	if (cli_quiet(cli) < CLI_QUIET_NUDGE) {
-		cli_wake_in(cli, CLI_QUIET_NUDGE - cli_quiet(cli));
+	if (cli_quiet(cli) < nudge) {
+		cli_wake_in(cli, nudge - cli_quiet(cli));
 		return;
 	}
 	/* A text without a newline stands before the prompt, or it waits for a key. */
 	cli->nudges++;
 	cli->last_rx = cli->now;
 	cli_type(cli, "", 0);
-	cli_wake_in(cli, CLI_QUIET_NUDGE);
+	cli_wake_in(cli, nudge);
 }
 
 /* --- the stations --- */

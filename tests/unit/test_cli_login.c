@@ -158,12 +158,12 @@ static const struct clidev_script scripts[] = {
 						   "< \\r\\nNo more lines available\n.\n"
 						   "closed\n"
 						   "! dead channel_refused\n"},
-    {"case 57: AAA takes eight seconds", "platform cisco_ios\n"
-					 "begin\n"
-					 "+ 8\n"
-					 "> \\n\\n\\n\n"
-					 "< \\r\\nR1#\\r\\nR1#\\r\\nR1#\\r\\nR1#\n.\n+ 0.1\n"
-					 "> \\n\n< \\r\\nR1#\n.\n" PREPARE("R1#")},
+    {"case 57: AAA takes sixteen seconds", "platform cisco_ios\n"
+					   "begin\n"
+					   "+ 16\n"
+					   "> \\n\\n\\n\n"
+					   "< \\r\\nR1#\\r\\nR1#\\r\\nR1#\\r\\nR1#\n.\n+ 0.1\n"
+					   "> \\n\n< \\r\\nR1#\n.\n" PREPARE("R1#")},
     {"nothing that looks like a prompt: the last line is told", "platform cisco_ios\n"
 								"begin\n"
 								"< C:\\\\>\n.\n"
