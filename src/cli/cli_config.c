@@ -37,7 +37,7 @@ cli_config_begin(struct cli *cli, struct np_error *err)
 	cli->commit_unknown = false;
 	cli->leaving = false;
 	cli->config_line = cli->config_at = 0;
-	cli->config_taken = cli->config_next = 0;
+	cli->config_next = 0;
 	cli_nonce(cli, cli->config_tag);
 	set_phase(cli, CLI_CONFIG_ENTER);
 	if (cli->prompt.mode != cli->platform->base_mode) {
@@ -138,26 +138,15 @@ lines_taken(const struct cli *cli)
 	return cli->tally.lines[CLI_TAKEN] + cli->tally.lines[CLI_REMARK];
 }
 
+/* The lines from here to there are not run. */
 static void
-report_typed(struct cli *cli, enum cli_outcome outcome, const char *text)
-{
-	size_t first = cli->config_line, taken = cli->config_taken;
-
-	if (taken == 0)
-		return;
-	cli->config_line += taken;
-	cli->config_at = cli->config_next;
-	cli->config_taken = 0;
-	report_lines(cli, first, first + taken - 1, taken, outcome, text);
-}
-
-static void
-report_rest(struct cli *cli)
+report_not_run(struct cli *cli, size_t end)
 {
 	size_t first = 0, last = 0, count = 0;
 	struct line line;
 
-	for (; line_at(&cli->asked, cli->config_at, &line); cli->config_line++, cli->config_at = line.next) {
+	for (; cli->config_at < end && line_at(&cli->asked, cli->config_at, &line);
+	     cli->config_line++, cli->config_at = line.next) {
 		if (is_empty(&line))
 			continue;
 		last = cli->config_line;
@@ -168,15 +157,45 @@ report_rest(struct cli *cli)
 		report_lines(cli, first, last, count, CLI_NOT_RUN, "");
 }
 
-/* Whether a double quote is left open behind this line; open: whether one was before it. */
-static bool
-leaves_quote_open(const struct line *line, bool open)
+static void
+report_rest(struct cli *cli)
+{
+	report_not_run(cli, SIZE_MAX);
+}
+
+/* The lines in flight.  Of a text of several those that the device did not wait for were never typed. */
+static void
+report_typed(struct cli *cli, enum cli_outcome outcome, const char *text)
+{
+	const struct cli_job *job = &cli->job;
+	size_t first = cli->config_line, count = 1;
+	struct line line;
+
+	if (cli->config_at >= cli->config_next)
+		return;
+	for (size_t i = 0; i < job->line_at; i++)
+		count += job->text[i] == '\n' ? 1 : 0;
+	for (; cli->config_line < first + count && line_at(&cli->asked, cli->config_at, &line); cli->config_line++)
+		cli->config_at = line.next;
+	report_lines(cli, first, first + count - 1, count, outcome, text);
+	report_not_run(cli, cli->config_next);
+}
+
+/* The quote that is left open behind this line, or 0; open: that before it.  What is quoted by the one is no quote. */
+static char
+quote_left_open(enum platform_quotes quotes, const struct line *line, char open)
 {
 	for (size_t i = 0; i < line->size; i++) {
-		if (line->text[i] == '\\')
+		char c = line->text[i];
+
+		if (c == '\\' && open != '\'')
 			i++;
-		else if (line->text[i] == '"')
-			open = !open;
+		else if (open != 0)
+			open = c == open ? 0 : open;
+		else if (c == '#' && (i == 0 || line->text[i - 1] == ' ')) /* a comment */
+			break;
+		else if (c == '"' || (c == '\'' && quotes == PLATFORM_QUOTES_BOTH))
+			open = c;
 	}
 	return open;
 }
@@ -184,7 +203,7 @@ leaves_quote_open(const struct line *line, bool open)
 /* What ends a text of several lines. */
 struct block {
 	bool begun;
-	bool quoted; /* the line that closes the quote */
+	char quote; /* one that was left open ends it */
 	const struct pattern *end;
 	struct pattern_span word; /* of the first line: in the last one; empty, and no `end': EOF */
 };
@@ -203,15 +222,19 @@ block_of(const struct cli *cli, const struct line *line)
 		block.end = c->blocks[i].end;
 		return block;
 	}
-	block.begun = block.quoted = c->quotes == PLATFORM_QUOTES_DOUBLE && leaves_quote_open(line, false);
+	if (c->quotes != PLATFORM_QUOTES_NONE)
+		block.quote = quote_left_open(c->quotes, line, 0);
+	block.begun = block.quote != 0;
 	return block;
 }
 
 static bool
-ends_block(const struct block *block, const struct line *first, const struct line *line)
+ends_block(const struct cli *cli, struct block *block, const struct line *first, const struct line *line)
 {
-	if (block->quoted)
-		return !leaves_quote_open(line, true);
+	if (block->quote != 0) {
+		block->quote = quote_left_open(cli->platform->config.quotes, line, block->quote);
+		return block->quote == 0;
+	}
 	if (block->end != NULL)
 		return pattern_matches(block->end, line->text, line->size);
 	if (block->word.size > 0)
@@ -229,14 +252,15 @@ take_lines(struct cli *cli)
 
 	if (!line_at(&cli->asked, cli->config_at, &first))
 		return;
-	cli->config_taken = 1;
 	cli->config_next = first.next;
 	block = block_of(cli, &first);
 	for (ended = !block.begun; !ended && line_at(&cli->asked, cli->config_next, &line);) {
-		cli->config_taken++;
 		cli->config_next = line.next;
-		ended = ends_block(&block, &first, &line);
+		ended = ends_block(cli, &block, &first, &line);
 	}
+	/* A quote that nothing closes: the device tells whether it is one. */
+	if (!ended && block.quote != 0)
+		cli->config_next = first.next;
 }
 
 static void

@@ -266,8 +266,8 @@ struct cli {
 	enum cli_config_phase phase;
 	struct cli_result tally; /* its err: the first failure */
 	bool config_cancelled;
-	size_t config_line, config_at;    /* the next one: its index, and where it begins */
-	size_t config_taken, config_next; /* lines in flight, and where the one behind them begins */
+	size_t config_line, config_at; /* the next one, or the first in flight: its index, and where it begins */
+	size_t config_next;            /* where the one behind those in flight begins */
 	bool abort_failed;
 	bool commit_unknown; /* nothing tells whether it happened */
 	bool leaving;        /* LEAVE goes on mode by mode */

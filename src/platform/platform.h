@@ -58,7 +58,7 @@ struct platform_questions {
 enum platform_says { PLATFORM_SAYS_SOMETHING, PLATFORM_SAYS_NOTHING };
 
 /* Which quotes may be left open by a line of configuration, to be closed by a later one. */
-enum platform_quotes { PLATFORM_QUOTES_NONE, PLATFORM_QUOTES_DOUBLE };
+enum platform_quotes { PLATFORM_QUOTES_NONE, PLATFORM_QUOTES_DOUBLE, PLATFORM_QUOTES_BOTH };
 
 /* One line that the driver sends by itself, and what may follow. */
 struct platform_step {

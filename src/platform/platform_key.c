@@ -105,7 +105,8 @@ static const struct schema_row mode_keys[] = {
 
 const struct schema_table platform_mode_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in a mode", mode_keys)};
 
-static const struct schema_word quotings[] = {{"double", PLATFORM_QUOTES_DOUBLE}, {NULL, 0}};
+static const struct schema_word quotings[] = {
+    {"double", PLATFORM_QUOTES_DOUBLE}, {"both", PLATFORM_QUOTES_BOTH}, {NULL, 0}};
 
 static const struct schema_row block_keys[] = {
     {"match", PATTERN(PATTERN_START), .offset = FIELD(platform_block, match)},
