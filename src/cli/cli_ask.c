@@ -69,7 +69,7 @@ reply_hidden(struct cli *cli, const struct platform_question *q, const char *tai
 	bool *used = secret ? &cli->secret_used : &cli->password_used;
 	enum np_reason reason = secret ? REASON_PRIVILEGE_FAILED : REASON_AUTH_FAILED;
 
-	if (cli->platform->passwords.count > 0 && !pattern_list_matches(&cli->platform->passwords, tail, size))
+	if (!pattern_list_matches(&cli->platform->passwords, tail, size))
 		return error_set(
 		    err, REASON_INTERNAL, "%s: a secret is only sent at one of `passwords`", cli->platform->file);
 	if (value == NULL)

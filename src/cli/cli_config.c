@@ -460,7 +460,7 @@ step_failed(struct cli *cli, enum cli_outcome outcome, const struct np_error *er
 	enum np_reason reason = REASON_CONFIG_REJECTED;
 	const char *words = err != NULL ? err->text : v->text;
 
-	if (outcome == CLI_UNCLEAR && words[0] != '\0' && cli_judge_is_claim(cli))
+	if (outcome == CLI_UNCLEAR && cli_judge_is_claim(cli))
 		reason = REASON_OUTCOME_UNKNOWN;
 	if (words[0] == '\0')
 		words = "the device did not say that it worked";

@@ -134,17 +134,20 @@ cli_job_start(struct cli *cli, const struct cli_job_spec *spec)
 void
 cli_job_step(struct cli *cli, const struct platform_step *step)
 {
-	char minutes[16], cols[16];
-	char *a, *b, *c;
+	int time = cli->asked.confirm_minutes;
+	char minutes[16], clock[16], cols[16];
+	char *a, *b, *c, *d;
 	struct cli_job_spec spec = {.kind = CLI_JOB_STEP, .step = step, .expects_mode = true};
 
-	snprintf(minutes, sizeof(minutes), "%d", cli->asked.confirm_minutes);
+	snprintf(minutes, sizeof(minutes), "%d", time);
+	snprintf(clock, sizeof(clock), "%02d:%02d", time / 60, time % 60);
 	snprintf(cols, sizeof(cols), "%d", cli->platform->cols);
 	a = platform_expand(step->send, "nonce", cli->op == CLI_OP_CONFIG ? cli->config_tag : cli->tag);
 	b = platform_expand(a, "minutes", minutes);
-	c = platform_expand(b, "cols", cols);
-	spec.text = c;
-	spec.size = strlen(c);
+	c = platform_expand(b, "hh:mm", clock);
+	d = platform_expand(c, "cols", cols);
+	spec.text = d;
+	spec.size = strlen(d);
 	if (cli->op == CLI_OP_CONFIG && cli->phase == CLI_CONFIG_CHECK)
 		spec.kind = CLI_JOB_COMMAND; /* a dry run shows what the check says */
 	if (cli_judge_is_claim(cli))
@@ -153,6 +156,7 @@ cli_job_step(struct cli *cli, const struct platform_step *step)
 	free(a);
 	free(b);
 	free(c);
+	free(d);
 }
 
 void

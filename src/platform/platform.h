@@ -62,7 +62,7 @@ enum platform_quotes { PLATFORM_QUOTES_NONE, PLATFORM_QUOTES_DOUBLE, PLATFORM_QU
 
 /* One line that the driver sends by itself, and what may follow. */
 struct platform_step {
-	char *send;         /* may hold {nonce}, {minutes}, {cols}: platform_expand() */
+	char *send;         /* may hold {nonce}, {minutes}, {hh:mm}, {cols}: platform_expand() */
 	bool optional;      /* an error of the device changes nothing */
 	struct pattern *ok; /* when given, some line of the answer must match (PATTERN_ANYWHERE) */
 	enum platform_says says;

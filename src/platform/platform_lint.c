@@ -314,6 +314,8 @@ check_config(const struct lint *l)
 		    l, "config", "`commit`, `confirmed` and `check` are for a candidate: say `candidate: true`");
 	if (c->save_inside && c->save.count == 0)
 		return fail_key(l, "config", "`save_inside` without `save`");
+	if (c->candidate)
+		check_proof(l, "abort", &c->abort);
 	check_proof(l, "commit", &c->commit);
 	check_proof(l, "confirmed", &c->confirmed);
 	check_proof(l, "save", &c->save);
@@ -334,6 +336,21 @@ says_well(const struct platform *p)
 	differs = p->sentinel != NULL && strstr(p->sentinel, start) == NULL;
 	free(start);
 	return differs;
+}
+
+/* A secret goes to whatever one of them matches: not to what asks for something else. */
+static int
+check_passwords(const struct lint *l)
+{
+	static const char *const lines[] = {"login: ", "Username: ", "Are you sure? [y/n]: ", "Proceed? [confirm]",
+	    "Destination filename [startup-config]? ", "--More--", "Press any key to continue", "R1# ", "r1> "};
+
+	for (size_t i = 0; i < NP_COUNT(lines); i++) {
+		if (pattern_list_matches(&l->p->passwords, lines[i], strlen(lines[i])))
+			return fail_key(l, "passwords",
+			    "`passwords` also matches `%s`, which asks for no secret: make it stricter", lines[i]);
+	}
+	return 0;
 }
 
 static int
@@ -358,6 +375,10 @@ check_rest(const struct lint *l)
 		return fail_key(l, "keepalive_cli", "`keepalive_cli` must be below `idle`, or the device closes first");
 	if (p->errors.count == 0)
 		warn(l, l->doc->root, "no `errors`: rejected commands will look successful");
+	if (p->passwords.count == 0)
+		warn(l, l->doc->root,
+		    "no `passwords`: passwords and secrets are never typed, and questions for them are not known as "
+		    "such");
 	if (p->logout.count == 0)
 		warn(l, l->doc->root,
 		    "no `logout`: shells are closed without a word, which some devices keep as a used line");
@@ -373,7 +394,7 @@ platform_lint(struct platform *p, const struct yamldoc *doc, struct np_error *er
 	struct lint l = {p, doc, err};
 
 	if (check_name(&l) < 0 || resolve_modes(&l) < 0 || check_ways(&l) < 0 || check_modes(&l) < 0 ||
-	    check_config(&l) < 0 || check_rest(&l) < 0)
+	    check_config(&l) < 0 || check_passwords(&l) < 0 || check_rest(&l) < 0)
 		return -1;
 	return 0;
 }

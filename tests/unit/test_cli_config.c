@@ -210,8 +210,9 @@ static const struct clidev_script scripts[] = {
 	"| set a\n"
 	"config\n" JUNOS_ENTER STEP("set a", EDIT) "! line 0 ok\n" STEP("commit",
 	    EDIT) "> rollback 0\\n\n"
-		  "< rollback 0\\r\\nload complete\\r\\n\\r\\n" EDIT "\n.\n" JUNOS_LEAVE "! result config_rejected\n"
-		  "! says the device did not say that it worked\n"
+		  "< rollback 0\\r\\nload complete\\r\\n\\r\\n" EDIT "\n.\n" JUNOS_LEAVE "! result outcome_unknown\n"
+		  "! says the commit is not proven: the device did not say that it worked\n"
+		  "! tally 1 ok 0 failed 0 not_run\n"
 		  "! ready\n"},
     {"case 60: the lock is held by another user",
 	JUNOS "| set a\n"

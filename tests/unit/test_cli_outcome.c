@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <setjmp.h>
@@ -286,6 +287,36 @@ test_a_step_is_done_only_on_proof(void **state)
 	platforms_destroy(set);
 }
 
+static void
+test_a_secret_goes_only_to_a_prompt_that_is_known_for_it(void **state)
+{
+	static const char text[] = "name: t\nbase_mode: a\nmodes:\n  a: {prompt: '(?<host>\\w+)#', samples: ['R#']}\n"
+				   "login: {match: '[a-zA-Z]{1,20}[:?] ?', reply: secret}\n",
+			  also[] = "passwords: 'assword: ?'\n";
+	char known[sizeof(text) + sizeof(also)];
+	const char *const files[] = {text, known};
+	(void)state;
+
+	snprintf(known, sizeof(known), "%s%s", text, also);
+	for (size_t i = 0; i < NP_COUNT(files); i++) {
+		struct np_error err;
+		struct platform *p = platform_parse(files[i], strlen(files[i]), "t.yaml", NULL, NULL, &err);
+		struct cli_options options = {.platform = p, .name = "dev", .seed = 1};
+		struct cli *cli;
+
+		assert_non_null(p);
+		options.secret = secret_make("quiet");
+		cli = cli_create(&options, 1000);
+		assert_int_equal(cli_reply(cli, &p->login.items[0], "Proceed? ", 9, &err), -1);
+		assert_int_equal(cli->send.len, 0);
+		assert_int_equal(cli_reply(cli, &p->login.items[0], "Password: ", 10, &err), i == 0 ? -1 : 0);
+		assert_int_equal(cli->send.len, i == 0 ? 0 : 6);
+		cli_destroy(cli);
+		secret_unref(options.secret);
+		platform_unref(p);
+	}
+}
+
 int
 main(void)
 {
@@ -294,6 +325,7 @@ main(void)
 	    cmocka_unit_test(test_output_of_commands_is_judged_by_the_narrow_list),
 	    cmocka_unit_test(test_the_worst_line_decides_and_what_is_indented_goes_on),
 	    cmocka_unit_test(test_a_step_is_done_only_on_proof),
+	    cmocka_unit_test(test_a_secret_goes_only_to_a_prompt_that_is_known_for_it),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

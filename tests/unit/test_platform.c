@@ -217,6 +217,9 @@ test_case_64_a_malformed_file_is_refused_with_its_line_and_what_to_do(void **sta
 	    {MINIMAL "sentinel: '# {nonce}'\nsentinel_says: 'x{nonce}'\n", "end in {status}"},
 	    {MINIMAL "newline: ''\n", "`newline` must be"},
 	    {MINIMAL "prompt_lines: 2\n", "needs `prompt_context`"},
+	    {MINIMAL "passwords: ['assword:', ': ?']\n",
+		"dir/t.yaml:5: `passwords` also matches `login: `, which asks for no secret"},
+	    {MINIMAL "passwords: '[]] ?'\n", "`passwords` also matches `Proceed? [confirm]`"},
 	    {MINIMAL "idle: 10\nkeepalive_cli: 10\n", "dir/t.yaml:6: `keepalive_cli` must be below `idle`"},
 	    {MINIMAL "config: {}\n", "no mode says `config: true`"},
 	    {MINIMAL "pager: {match: x}\n", "needs `match` and exactly one of"},
@@ -272,7 +275,8 @@ test_a_minimal_file_gets_defaults_and_warnings(void **state)
 	assert_true(p->keepalive_ssh);
 	assert_int_equal(p->origin, PLATFORM_DOCUMENTED);
 	assert_ptr_equal(p->base_mode, p->modes[0]);
-	assert_int_equal(p->warnings.n, 4);
+	assert_int_equal(p->warnings.n, 5);
+	assert_non_null(strstr(p->warnings.v[2], "no `passwords`"));
 	assert_non_null(strstr(p->warnings.v[0], "dir/t.yaml:1: no `config`"));
 	assert_ptr_equal(platform_ref(p), p);
 	platform_unref(p);
@@ -287,10 +291,12 @@ test_what_commits_or_saves_without_a_proof_is_warned_of(void **state)
 		const char *text;
 		const char *says; /* NULL: nothing */
 	} cases[] = {
-	    {CONFIG "save: s}\n", "dir/t.yaml:5: `save` has no `ok`"},
-	    {CONFIG "save: {send: s, ok: done}}\n", NULL},
-	    {CONFIG "candidate: true, commit: [c, {send: d, says: nothing}], abort: a}\n", NULL},
+	    {CONFIG "save: s}\n", "dir/t.yaml:5: `save` has no `ok`"}, {CONFIG "save: {send: s, ok: done}}\n", NULL},
+	    {CONFIG "candidate: true, commit: [c, {send: d, says: nothing}], abort: {send: a, says: nothing}}\n", NULL},
 	    {CONFIG "candidate: true, commit: c, abort: a}\n", "dir/t.yaml:5: `commit` has no `ok`"},
+	    {CONFIG "candidate: true, commit: {send: c, says: nothing}, abort: a}\n",
+		"dir/t.yaml:5: `abort` has no `ok`"},
+	    {CONFIG "abort: a}\n", NULL}, /* it ends a sub-mode there */
 	};
 	(void)state;
 
