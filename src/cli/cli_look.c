@@ -301,23 +301,34 @@ end_at_unknown(struct cli *cli, struct platform_view *view)
 	cli_job_end(cli, &err);
 }
 
+/* It may be the prompt of no mode: when it stood so long the sentinel is typed there, and it comes again if it is one.
+ */
+static void
+suspect(struct cli *cli, const struct platform_view *view, double seconds)
+{
+	struct cli_job *job = &cli->job;
+
+	if (!quiet_for(cli, seconds))
+		return;
+	job->suspect_size = view->size;
+	memcpy(job->suspect, view->tail, view->size);
+	cli_job_prove(cli, false);
+}
+
 /* It looks like this device's prompt, and nothing more comes: the sentinel tells, or a long silence. */
 static bool
 look_at_kin(struct cli *cli, struct platform_view *view)
 {
-	struct cli_job *job = &cli->job;
 	bool submode;
 
 	if (cli->prompt.mode == NULL || prompt_kin(&cli->prompt, view) == PROMPT_STRANGER)
 		return false;
-	submode = is_submode(cli, view) && !job->prove;
+	submode = is_submode(cli, view) && !cli->job.prove;
 	if (submode || cli->platform->sentinel == NULL) {
 		if (quiet_for(cli, submode ? CLI_QUIET_SILENT + cli->rtt : CLI_QUIET_STALL))
 			end_at_unknown(cli, view);
-	} else if (quiet_for(cli, CLI_QUIET_ECHO)) {
-		job->suspect_size = view->size;
-		memcpy(job->suspect, view->tail, view->size);
-		cli_job_prove(cli, false);
+	} else {
+		suspect(cli, view, CLI_QUIET_ECHO);
 	}
 	return true;
 }
@@ -350,10 +361,15 @@ look_at_no_prompt(struct cli *cli, struct platform_view *view)
 			cli_job_accept(cli, view, &match, before);
 		return;
 	}
-	if (look_at_kin(cli, view) || cli_ask(cli) || !ends_like_prompt(cli, view))
+	if (look_at_kin(cli, view) || cli_ask(cli))
 		return;
-	if (quiet_for(cli, CLI_QUIET_STALL))
-		cli_job_prove(cli, true);
+	if (ends_like_prompt(cli, view)) {
+		if (quiet_for(cli, CLI_QUIET_STALL))
+			cli_job_prove(cli, true);
+	} else if (cli->platform->sentinel != NULL && cli_looks_like_prompt(view) &&
+		   !pattern_list_matches(&cli->platform->false_prompts, view->tail, view->size)) {
+		suspect(cli, view, CLI_QUIET_DOUBT); /* of a shell behind this one, where the device has gone */
+	}
 }
 
 /* The sentinel is on its way or was seen. */
