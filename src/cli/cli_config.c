@@ -484,10 +484,12 @@ step_done(struct cli *cli, const struct np_error *err)
 	const struct platform_step *step =
 	    cli->step > 0 && cli->step <= steps->count ? &steps->items[cli->step - 1] : NULL;
 	enum cli_outcome outcome = cli_judge_step(&cli->job);
+	/* Of words that may be a refusal, the mode that was reached tells whether they were one. */
+	bool entered = cli->phase == CLI_CONFIG_ENTER && cli->prompt.mode->config && !cli->job.verdict.error;
 
 	if (err != NULL)
 		step_failed(cli, CLI_UNCLEAR, err);
-	else if (outcome != CLI_TAKEN && step != NULL && !step->optional &&
+	else if (outcome != CLI_TAKEN && step != NULL && !step->optional && !entered &&
 		 (cli_judge_is_claim(cli) || cli->job.ok != NULL || outcome == CLI_REFUSED))
 		step_failed(cli, outcome, NULL);
 }

@@ -75,6 +75,7 @@ enum cli_judging {
 struct cli_verdict {
 	enum cli_outcome outcome;
 	bool known;      /* refused in words that the platform knows */
+	bool error;      /* in words of its `errors` */
 	bool busy;       /* refused for now */
 	bool wants_text; /* it announced a text of several lines */
 	bool in_remark;  /* the last line was a remark: what is indented below belongs to it */

@@ -13,8 +13,9 @@
  *   anything else            unclear
  *
  * A step that commits, confirms, saves or throws away is judged likewise.  It is done when the platform's `ok` was
- * seen and nothing but remarks came behind it, or, without one, when nothing but remarks came.  No `ok`, or something
- * unclear, leaves it open what the device did.
+ * seen, nothing was refused before it and nothing but remarks came behind it, or, without one, when nothing but remarks
+ * came.  No `ok`, or something unclear, leaves it open what the device did.  Words of any vendor do not make a refusal
+ * of the line that is `ok` itself ("0 failed, done"), nor of what an `ok` follows and only sounds busy ("in progress").
  */
 #include <stdio.h>
 #include <string.h>
@@ -141,6 +142,13 @@ refuse(struct cli *cli, bool known, bool busy, const char *text, size_t size)
 	note(cli, CLI_REFUSED, text, size);
 }
 
+static void
+refuse_error(struct cli *cli, const char *text, size_t size, size_t look)
+{
+	refuse(cli, true, sounds_busy(text, look), text, size);
+	cli->job.verdict.error = true;
+}
+
 /* "Enter TEXT message.  End with the character '^'.": what follows is no answer but the device's silence. */
 static bool
 announces_text(const char *text, size_t size)
@@ -153,7 +161,7 @@ announces_text(const char *text, size_t size)
 }
 
 static void
-judge_words(struct cli *cli, const char *text, size_t size, size_t look)
+judge_words(struct cli *cli, const char *text, size_t size, size_t look, bool is_ok)
 {
 	const struct platform *p = cli->platform;
 	struct cli_verdict *v = &cli->job.verdict;
@@ -170,7 +178,7 @@ judge_words(struct cli *cli, const char *text, size_t size, size_t look)
 		refuse(cli, true, true, text, size);
 	} else if (pattern_list_matches(&p->config.refusals, text, look)) {
 		refuse(cli, true, sounds_busy(text, look), text, size);
-	} else if (goes_on || calls_itself_remark(text, look)) {
+	} else if (is_ok || goes_on || calls_itself_remark(text, look)) {
 		v->in_remark = true;
 		note(cli, CLI_REMARK, text, size);
 	} else if (sounds_like_refusal(text, look) || sounds_busy(text, look)) {
@@ -180,46 +188,49 @@ judge_words(struct cli *cli, const char *text, size_t size, size_t look)
 	}
 }
 
-/* Words that any vendor may use prove less than the platform's own. */
-static void
-forget_words(struct cli_verdict *v)
-{
-	if (v->outcome > CLI_REMARK && !v->known)
-		v->outcome = CLI_REMARK;
-}
-
 void
 cli_judge_line(struct cli *cli, const char *text, size_t size)
 {
 	const struct platform *p = cli->platform;
 	struct cli_job *job = &cli->job;
+	struct cli_verdict *v = &job->verdict;
 	size_t look = size < JUDGE_LOOK ? size : JUDGE_LOOK;
+	bool is_ok;
 
 	/* Nor is the question itself an answer, with what was typed behind it. */
 	if (job->asked_size > 0 && size >= job->asked_size && memcmp(text, job->asked_tail, job->asked_size) == 0)
 		return;
 	if (prompt_trim(text, look) == 0) {
-		job->verdict.in_remark = false;
+		v->in_remark = false;
 		return;
 	}
 	if (pattern_list_matches(&p->async, text, look))
 		return;
+	is_ok = job->ok != NULL && pattern_matches(job->ok, text, look);
 	if (pattern_list_matches(&p->errors, text, look) && !pattern_list_matches(&p->ignore, text, look) &&
 	    (cli->op != CLI_OP_RUN || !cli->asked.ignore_errors))
-		refuse(cli, true, sounds_busy(text, look), text, size);
+		refuse_error(cli, text, size, look);
 	else if (job->judged_as != CLI_JUDGE_OUTPUT)
-		judge_words(cli, text, size, look);
-	if (job->ok != NULL && pattern_matches(job->ok, text, look)) {
-		forget_words(&job->verdict);
-		job->ok_seen = true;
-	}
+		judge_words(cli, text, size, look, is_ok);
+	if (!is_ok)
+		return;
+	/* What nobody knows, and what only sounds busy ("in progress"), was no more than chatter then. */
+	if (v->outcome == CLI_UNCLEAR || (v->outcome == CLI_REFUSED && v->busy && !v->known))
+		v->outcome = CLI_REMARK;
+	job->ok_seen = true;
 }
 
-/* What was said before a question was its preface: what it comes to is said behind the answer. */
+/*
+ * What was said before a question was its preface, "% Removing ... will destroy all ..." as well: what it comes to is
+ * said behind the answer.  Only an error stays one.
+ */
 void
 cli_judge_answered(struct cli_job *job)
 {
-	forget_words(&job->verdict);
+	struct cli_verdict *v = &job->verdict;
+
+	if (v->outcome > CLI_REMARK && !v->error)
+		v->outcome = CLI_REMARK;
 	job->ok_seen = false;
 }
 
