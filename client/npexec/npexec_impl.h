@@ -67,7 +67,6 @@ struct npexec {
 
 	/* Standard input; only with one device. */
 	bool stdin_open;  /* still to be forwarded */
-	bool eof_due;     /* nothing is forwarded: its end is sent as soon as the command runs */
 	struct buf input; /* read, not yet sent; NPEXEC_LINES: lines not yet run */
 	bool lines_end;   /* NPEXEC_LINES: the end was read */
 	bool interrupted; /* by the first Ctrl-C */
@@ -102,6 +101,8 @@ void npexec_end(struct npexec *x, int status);
 /* The jobs for these names (an array that is now x's), or, with NULL, for the device operand. */
 void npexec_jobs_create(struct npexec *x, cJSON *names);
 void npexec_jobs_finish(struct npexec *x);
+/* Whether the bytes of our standard input are for the remote command; else it gets an empty one. */
+bool npexec_forwards_stdin(const struct npexec *x);
 /* Begins what the options say for this device; not NPEXEC_LINES, where each line is sent by itself. */
 int npexec_job_begin(struct npexec *x, struct npexec_job *job, struct np_error *err) NP_MUST_CHECK;
 /* Sends a job's request for a command (NULL: as the mode says). */
@@ -119,8 +120,6 @@ void npexec_signals(struct npexec *x);
 /* npexec_input.c */
 bool npexec_input_wanted(const struct npexec *x);
 void npexec_input_read(struct npexec *x);
-/* Tells the broker that the command's input has ended. */
-void npexec_input_end(struct npexec *x);
 /* Sends what credit allows; starts the next line's command. */
 void npexec_input_push(struct npexec *x);
 

@@ -37,12 +37,10 @@ npexec_input_wanted(const struct npexec *x)
 	return x->jobs->credit > 0 && x->input.len == 0 && npclient_pending(&x->client) == 0;
 }
 
-void
-npexec_input_end(struct npexec *x)
+static void
+end_input(struct npexec *x)
 {
-	x->eof_due = false;
-	if (!is_lines(x))
-		x->stdin_open = false;
+	x->stdin_open = false;
 	npclient_notify(&x->client, x->jobs->id, "eof", NULL);
 }
 
@@ -97,7 +95,7 @@ read_keys(struct npexec *x)
 	if (n > 0)
 		take_keys(x, keys, (size_t)n);
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		npexec_input_end(x);
+		end_input(x);
 }
 
 /* ---- bytes ---- */
@@ -109,7 +107,7 @@ input_ended(struct npexec *x)
 	if (is_lines(x))
 		x->lines_end = true;
 	else
-		npexec_input_end(x);
+		end_input(x);
 }
 
 static void

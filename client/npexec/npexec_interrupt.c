@@ -13,8 +13,10 @@ leave(struct npexec *x, int status)
 	npexec_end(x, status);
 }
 
-/* The first Ctrl-C is for the remote command; before there is one, and for the second, it is for us.  Several commands
- * at once, and configurations, are cancelled. */
+/*
+ * The first Ctrl-C is for the remote command; before there is one, and for the second, it is for us.  Where nothing
+ * tells us that it has begun, the broker knows.  Several commands at once, and configurations, are cancelled.
+ */
 static void
 on_interrupt(struct npexec *x)
 {
@@ -27,7 +29,7 @@ on_interrupt(struct npexec *x)
 		return;
 	}
 	x->interrupted = true;
-	if (asked || x->o->several || x->o->mode == NPEXEC_CONFIG || !x->jobs->started) {
+	if (asked || x->o->several || x->o->mode == NPEXEC_CONFIG || (npexec_forwards_stdin(x) && !x->jobs->started)) {
 		npprompt_decline(&x->prompt, &x->client);
 		npexec_cancel_all(x);
 		return;

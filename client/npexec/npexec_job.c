@@ -46,28 +46,22 @@ npexec_jobs_finish(struct npexec *x)
 
 /* ---- requests ---- */
 
-/* Whether the bytes of our standard input are for the remote command; else it gets an empty one. */
-static bool
-forwards_stdin(const struct npexec *x)
+bool
+npexec_forwards_stdin(const struct npexec *x)
 {
 	return !x->o->several && !x->o->no_stdin && (x->o->mode == NPEXEC_COMMAND || x->o->mode == NPEXEC_SHELL);
 }
 
-/*
- * An input that is empty from the start.  With one device its end is sent when the command starts, so that we see it
- * start; with several that is not worth a message.
- */
+/* The end of an empty input goes with the request: nobody has to ask for it when the command runs. */
 static void
 open_input(struct npexec *x, const struct npexec_job *job)
 {
 	if (x->o->mode == NPEXEC_LIST || x->o->mode == NPEXEC_CONFIG)
 		return;
-	if (x->o->several)
-		npclient_notify(&x->client, job->id, "eof", NULL);
-	else if (forwards_stdin(x))
+	if (npexec_forwards_stdin(x))
 		x->stdin_open = true;
 	else
-		x->eof_due = true;
+		npclient_notify(&x->client, job->id, "eof", NULL);
 }
 
 int

@@ -30,8 +30,6 @@ on_credit(struct npexec *x, struct npexec_job *job, const cJSON *params)
 	note_started(x, job);
 	if (bytes > 0 && bytes <= MESSAGE_INT_MAX)
 		job->credit += (uint64_t)bytes;
-	if (x->eof_due)
-		npexec_input_end(x);
 }
 
 static void

@@ -10,12 +10,13 @@
 void
 npexec_world_look(struct npexec_world *world)
 {
-	struct stat st = {.st_mode = 0};
+	struct stat st = {.st_mode = 0}, null;
 	mode_t type;
 
 	fstat(STDIN_FILENO, &st);
 	type = st.st_mode & S_IFMT;
-	world->stdin_is_tty = type == S_IFCHR && isatty(STDIN_FILENO) == 1;
+	world->stdin_is_null = type == S_IFCHR && stat("/dev/null", &null) == 0 && st.st_rdev == null.st_rdev;
+	world->stdin_is_tty = type == S_IFCHR && !world->stdin_is_null && isatty(STDIN_FILENO) == 1;
 	world->stdin_has_data = type == S_IFREG || type == S_IFIFO || type == S_IFSOCK;
 }
 
@@ -80,5 +81,6 @@ npexec_mode_decide(struct npexec_options *o, const struct npexec_world *world, s
 	if (decide_mode(o, world, err) == -1 || check_several(o, world, err) == -1)
 		return -1;
 	decide_pty(o, world);
+	o->no_stdin |= world->stdin_is_null;
 	return 0;
 }

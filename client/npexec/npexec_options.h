@@ -62,6 +62,7 @@ struct npexec_options {
 struct npexec_world {
 	bool stdin_is_tty;
 	bool stdin_has_data; /* it is a pipe, a file or a socket */
+	bool stdin_is_null;  /* /dev/null: empty for ever */
 };
 void npexec_world_look(struct npexec_world *world);
 

@@ -83,9 +83,8 @@ test_n_gives_an_empty_input(void **state NP_UNUSED)
 {
 	run("-n r1 cat");
 	fake_expect(&f, "exec");
-	assert_false(fake_has_message(&f, 50)); /* the command does not run yet */
+	fake_expect(&f, "eof"); /* with the request */
 	note("credit", 1, "\"bytes\":100");
-	fake_expect(&f, "eof");
 	assert_false(fake_has_message(&f, 50));
 	finish(1, OK);
 
@@ -341,6 +340,7 @@ test_lines_stop_when_the_connection_fails(void **state NP_UNUSED)
 	run("r1");
 	fake_write(c.in, "one\ntwo\n");
 	fake_expect(&f, "exec");
+	fake_expect(&f, "eof");
 	fail_request(1, "auth_failed", "no");
 
 	fake_expect_end(&f);
@@ -419,6 +419,21 @@ test_interrupt_before_the_start_cancels(void **state NP_UNUSED)
 	fake_expect(&f, "exec");
 	kill(c.pid, SIGINT);
 	fake_expect(&f, "cancel");
+	fail_request(1, "cancelled", "cancelled by the client");
+
+	expect_text(c.err, "");
+	assert_int_equal(fake_wait(&c), 130);
+}
+
+/* Nothing tells whether it runs: what has not begun the broker ends. */
+static void
+test_interrupt_is_for_a_command_without_input_from_the_start(void **state NP_UNUSED)
+{
+	run("-n r1 x");
+	fake_expect(&f, "exec");
+	fake_expect(&f, "eof");
+	kill(c.pid, SIGINT);
+	assert_string_equal(member(fake_expect(&f, "signal"), "name"), "INT");
 	fail_request(1, "cancelled", "cancelled by the client");
 
 	expect_text(c.err, "");
@@ -690,6 +705,7 @@ main(void)
 	    WITH(test_json_output_beyond_its_limit_cancels),
 	    WITH(test_json_output_beyond_its_limit_fails_also_when_the_cancel_is_late),
 	    WITH(test_interrupt_before_the_start_cancels),
+	    WITH(test_interrupt_is_for_a_command_without_input_from_the_start),
 	    WITH(test_first_interrupt_is_for_the_command_second_for_us),
 	    WITH(test_command_that_dies_of_the_interrupt_gives_130),
 	    WITH(test_term_leaves_at_once),

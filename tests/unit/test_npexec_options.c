@@ -18,7 +18,7 @@
 
 static struct npexec_options o;
 static struct np_error err;
-static bool stdin_has_data;
+static bool stdin_has_data, stdin_is_null;
 
 /* Splits at blanks; '^' stands for one inside a word. */
 static enum npoption_parsed
@@ -27,7 +27,8 @@ parse_on(const char *line, bool stdin_is_tty)
 	static char copy[512];
 	char *argv[ARGS_MAX], *save = NULL;
 	int argc = 0;
-	struct npexec_world world = {.stdin_is_tty = stdin_is_tty, .stdin_has_data = stdin_has_data};
+	struct npexec_world world = {
+	    .stdin_is_tty = stdin_is_tty, .stdin_has_data = stdin_has_data, .stdin_is_null = stdin_is_null};
 
 	snprintf(copy, sizeof(copy), "npexec %s", line);
 	for (char *word = strtok_r(copy, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
@@ -281,6 +282,19 @@ test_input_for_several_is_refused(void **state NP_UNUSED)
 }
 
 static void
+test_null_device_is_an_empty_input(void **state NP_UNUSED)
+{
+	stdin_is_null = true;
+	assert_int_equal(parse("r1 x"), NPOPTION_PARSED);
+	assert_true(o.no_stdin);
+	npexec_options_finish(&o);
+	assert_int_equal(parse("r1"), NPOPTION_PARSED); /* holds no commands, which is no mistake */
+	assert_int_equal(o.mode, NPEXEC_LINES);
+	npexec_options_finish(&o);
+	stdin_is_null = false;
+}
+
+static void
 test_pty_that_cannot_be_is_noted(void **state NP_UNUSED)
 {
 	assert_int_equal(parse("-t r1 x"), NPOPTION_PARSED);
@@ -462,6 +476,7 @@ main(void)
 	    cmocka_unit_test(test_mode_follows_from_command_and_terminal),
 	    cmocka_unit_test(test_operand_says_whether_there_are_several),
 	    cmocka_unit_test(test_input_for_several_is_refused),
+	    cmocka_unit_test(test_null_device_is_an_empty_input),
 	    cmocka_unit_test(test_pty_that_cannot_be_is_noted),
 	    cmocka_unit_test(test_terminal_is_described_for_a_pty),
 	    cmocka_unit_test(test_command_that_is_not_utf8_travels_as_base64),

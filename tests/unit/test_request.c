@@ -1093,6 +1093,19 @@ test_anything_may_be_said_to_any_request_at_any_time(void **state)
 }
 
 static void
+test_interrupt_before_the_command_ends_the_request(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"x\"}");
+
+	request_signal(r, "TERM");
+	is_told(f, "");
+	request_signal(r, "INT");
+	is_told(f, "=error cancelled");
+	is_over(f, "queued ended:cancelled");
+}
+
+static void
 test_interrupted_test_ends_with_what_it_made(void **state)
 {
 	struct fake_around *f = *state;
@@ -1193,6 +1206,7 @@ main(void)
 	    ON_SHELL(test_clock_of_the_gathering_ends_with_it),
 	    ON_CHANNEL(test_anything_may_be_said_to_any_request_at_any_time),
 	    ON_SHELL(test_anything_may_be_said_to_any_request_at_any_time),
+	    ON_CHANNEL(test_interrupt_before_the_command_ends_the_request),
 	    ON_CHANNEL(test_interrupted_test_ends_with_what_it_made),
 	    ON_SHELL(test_interrupted_test_ends_with_what_it_made),
 	    ON_CHANNEL(test_open_lets_go_of_what_it_opened),

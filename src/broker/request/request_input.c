@@ -201,7 +201,7 @@ request_signal(struct request *r, const char *name)
 {
 	const struct drive *drive = driven(r);
 
-	if (drive != NULL)
+	if (drive != NULL && (r->state == REQUEST_RUNNING || r->state == REQUEST_FLUSHING))
 		drive->signal(r, name);
 	else if (strcmp(name, "INT") == 0)
 		cancel(r, true); /* the person at the terminal wants it to end */
