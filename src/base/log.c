@@ -34,6 +34,9 @@ static struct {
 	char *path;       /* of the file; NULL without one */
 	size_t size;      /* bytes in it */
 	size_t max;       /* at this size a new one begins */
+	time_t second;    /* of the last line, */
+	char date[32];    /* how it is written, */
+	char zone[8];     /* and how far from UTC */
 	unsigned dropped; /* lines that could not be written since the last that could */
 } log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_LEVEL_INFO, .fd = -1};
 
@@ -181,13 +184,16 @@ log_time(char *out, size_t size)
 {
 	struct timespec now;
 	struct tm tm;
-	char date[32], zone[8];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	localtime_r(&now.tv_sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	strftime(zone, sizeof(zone), "%z", &tm);
-	snprintf(out, size, "%s.%03d%.3s:%s", date, (int)(now.tv_nsec / 1000000), zone, zone + 3);
+	if (now.tv_sec != log_state.second) {
+		log_state.second = now.tv_sec;
+		localtime_r(&now.tv_sec, &tm);
+		strftime(log_state.date, sizeof(log_state.date), "%Y-%m-%dT%H:%M:%S", &tm);
+		strftime(log_state.zone, sizeof(log_state.zone), "%z", &tm);
+	}
+	snprintf(out, size, "%s.%03d%.3s:%s", log_state.date, (int)(now.tv_nsec / 1000000), log_state.zone,
+	    log_state.zone + 3);
 }
 
 /* Whether stderr is the stream that systemd connected to the journal: $JOURNAL_STREAM is its "device:inode". */
@@ -244,7 +250,7 @@ static void
 log_line(enum log_level level, const char *text)
 {
 	char line[LOG_LINE_MAX + 80];
-	char when[48];
+	char when[64];
 	int n;
 
 	if (log_state.sink != NULL) {

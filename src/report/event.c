@@ -83,14 +83,14 @@ static void
 add_ms(cJSON *o, const char *name, double seconds)
 {
 	if (seconds >= 0)
-		cJSON_AddNumberToObject(o, name, json_tenths(seconds * 1000));
+		json_add_rounded(o, name, seconds * 1000, 10);
 }
 
 static void
 add_seconds(cJSON *o, const char *name, double seconds)
 {
 	if (seconds >= 0)
-		cJSON_AddNumberToObject(o, name, json_tenths(seconds));
+		json_add_rounded(o, name, seconds, 10);
 }
 
 static void

@@ -323,6 +323,7 @@ peer_create(struct ev_loop *loop, uint64_t id, int fd, pid_t pid, const struct p
 	ev_set_priority(&p->turn, EV_MINPRI);
 	p->reader.data = p->writer.data = p->again.data = p->patience.data = p->turn.data = p;
 	ev_io_start(loop, &p->reader);
+	ev_feed_event(loop, &p->reader, EV_READ); /* most have said what they want before we have let them in */
 	return p;
 }
 

@@ -256,6 +256,19 @@ service_closing(struct sshchan *ch)
 	return moved;
 }
 
+/* Opens or starts it.  While the answer to what it has asked is awaited, only a packet can bring anything new. */
+static bool
+service_asking(struct sshchan *ch)
+{
+	uint64_t packets = ch->conn->raw_count.in_packets;
+
+	if (ch->asked && ch->asked_at == packets && !ch->base.abandoned)
+		return false;
+	ch->asked = !(ch->state == CHAN_OPENING ? sshchan_service_opening(ch) : sshchan_service_starting(ch));
+	ch->asked_at = packets;
+	return !ch->asked;
+}
+
 bool
 sshchan_service(struct sshchan *ch)
 {
@@ -263,7 +276,7 @@ sshchan_service(struct sshchan *ch)
 		ch->leaving_since = clock_now();
 	switch (ch->state) {
 	case CHAN_OPENING:
-		return sshchan_service_opening(ch);
+		return service_asking(ch);
 	case CHAN_READY:
 		if (!ch->got_close)
 			return false;
@@ -282,7 +295,7 @@ sshchan_service(struct sshchan *ch)
 				sshchan_finish(ch);
 			return true;
 		}
-		return ch->state == CHAN_STARTING ? sshchan_service_starting(ch) : sshchan_service_running(ch);
+		return ch->state == CHAN_STARTING ? service_asking(ch) : sshchan_service_running(ch);
 	case CHAN_CLOSING:
 		return service_closing(ch);
 	case CHAN_GONE:

@@ -179,6 +179,7 @@ sshchan_finish(struct sshchan *ch)
 	else
 		chan_end_set(&ch->base, REASON_OUTCOME_UNKNOWN,
 		    "%s: the server closed the channel and did not say how the command ended", name);
+	ch->conn->has_ended = ch->conn->slots_changed = true;
 	sshchan_move(ch, CHAN_CLOSING);
 }
 

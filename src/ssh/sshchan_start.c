@@ -180,32 +180,20 @@ sshchan_service_starting(struct sshchan *ch)
 		sshchan_move(ch, CHAN_CLOSING);
 		return true;
 	}
-	switch (ch->step) {
-	case STEP_PTY:
-		if (ch->base.spec.pty) {
-			rc = ssh_channel_request_pty_size(
-			    ch->ssh, ch->base.spec.term, ch->base.spec.cols, ch->base.spec.rows);
-			if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
-				return false;
-			if (rc != SSH_OK) {
-				request_refused(ch, "a terminal");
-				return true;
-			}
-		}
-		ch->step = STEP_ENV;
-		return true;
-	case STEP_ENV:
-		if (ch->base.spec.env[ch->env_next] == NULL) {
-			ch->step = STEP_COMMAND;
-			return true;
-		}
-		rc = request_env(ch);
+	if (ch->step == STEP_PTY && ch->base.spec.pty) {
+		rc = ssh_channel_request_pty_size(ch->ssh, ch->base.spec.term, ch->base.spec.cols, ch->base.spec.rows);
 		if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
 			return false;
-		ch->env_next++; /* refused ones are left out, as ssh does */
-		return true;
-	case STEP_COMMAND:
-		return service_command(ch);
+		if (rc != SSH_OK) {
+			request_refused(ch, "a terminal");
+			return true;
+		}
 	}
-	return false;
+	for (ch->step = STEP_ENV; ch->base.spec.env[ch->env_next] != NULL; ch->env_next++) {
+		rc = request_env(ch); /* refused ones are left out, as ssh does */
+		if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
+			return false;
+	}
+	ch->step = STEP_COMMAND;
+	return service_command(ch);
 }

@@ -34,6 +34,7 @@ static void
 sshconn_free(struct sshconn *s)
 {
 	ev_idle_stop(s->loop, &s->wake);
+	ev_clear_pending(s->loop, &s->turn);
 	ev_timer_stop(s->loop, &s->timer);
 	session_clear(&s->base);
 	free(s);
@@ -157,15 +158,29 @@ read_some(struct sshconn *s)
 	return ssh_event_dopoll(s->event, 0);
 }
 
+/* What was read is acknowledged with what was sent afterwards, or by itself. */
+static void
+acknowledge(struct sshconn *s)
+{
+	if (s->unacked && s->socket_count.out_bytes == s->sent_before)
+		net_quickack(s->fd);
+	s->unacked = false;
+}
+
 static void
 pump_live(struct sshconn *s)
 {
-	uint64_t received = s->socket_count.in_bytes;
 	bool more = true;
 
-	for (int i = 0; i < PUMP_ROUNDS && more && s->state == SESSION_LIVE; i++) {
+	s->has_ended = false;
+	for (int i = 0; i < PUMP_ROUNDS && more && !s->has_ended && s->state == SESSION_LIVE; i++) {
+		uint64_t received = s->socket_count.in_bytes;
 		int rc = read_some(s);
 
+		if (s->socket_count.in_bytes != received) {
+			s->unacked = true;
+			s->sent_before = s->socket_count.out_bytes;
+		}
 		if (rc == SSH_ERROR || !sshconn_alive(s)) {
 			sshconn_probe_note(s);
 			sshconn_lost(s);
@@ -179,12 +194,12 @@ pump_live(struct sshconn *s)
 		sshconn_lost(s);
 	if (s->state != SESSION_LIVE)
 		return;
-	if (s->socket_count.in_bytes != received)
-		net_quickack(s->fd);
 	sshconn_probe_note(s);
 	check_stalled(s);
 	if (more)
 		sshconn_wake(s);
+	else
+		acknowledge(s);
 	deliver_channels(s, false);
 	deliver_rest(s);
 	if (s->state == SESSION_LIVE)
@@ -257,12 +272,15 @@ static void
 sshconn_pump(struct sshconn *s)
 {
 	ev_idle_stop(s->loop, &s->wake);
+	ev_clear_pending(s->loop, &s->turn);
+	s->pumping = true;
 	if (s->state == SESSION_LIVE)
 		pump_live(s);
 	if (s->state == SESSION_ENDING)
 		sshconn_take_down(s);
 	if (s->state == SESSION_REAPING && pump_reaping(s))
 		return;
+	s->pumping = false;
 	sshconn_watch(s);
 }
 
@@ -274,6 +292,12 @@ on_io(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 
 static void
 on_wake(struct ev_loop *loop NP_UNUSED, ev_idle *w, int revents NP_UNUSED)
+{
+	sshconn_pump(w->data);
+}
+
+static void
+on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 {
 	sshconn_pump(w->data);
 }
@@ -333,8 +357,10 @@ init_watchers(struct sshconn *s)
 	ev_init(&s->io, on_io);
 	ev_idle_init(&s->wake, on_wake);
 	ev_set_priority(&s->wake, EV_MAXPRI); /* due in every turn, also when descriptors of others are busy */
+	ev_prepare_init(&s->turn, on_turn);
+	ev_set_priority(&s->turn, -1); /* after what is read of clients, before what they are sent leaves */
 	ev_init(&s->timer, on_timer);
-	s->io.data = s->wake.data = s->timer.data = s;
+	s->io.data = s->wake.data = s->turn.data = s->timer.data = s;
 }
 
 /* ---- what users of the session reach ---- */

@@ -87,6 +87,8 @@ struct sshchan {
 	uint64_t bytes_in;
 	bool got_close;
 
+	bool asked;           /* the server: its answer is awaited */
+	uint64_t asked_at;    /* packets of the connection when that was last looked for */
 	bool opened;          /* the server confirmed it */
 	int tries;            /* refusals that were taken for a slot just being freed */
 	double open_sent;     /* clock_now(), for the round trip */
@@ -106,8 +108,10 @@ struct sshconn {
 	ssh_event event;
 	int fd; /* dup of libssh's descriptor: libssh closes its own inside any call, and libev aborts on a stale one */
 	ev_io io;
-	int watched;    /* its events */
-	ev_idle wake;   /* active: a pump is due in the coming turn */
+	int watched;     /* its events */
+	ev_prepare turn; /* fed, never started: users have wishes, the pump is due at the end of this turn */
+	ev_idle wake;    /* active: a pump is due in the coming turn */
+	bool pumping;
 	ev_timer timer; /* closes that are not confirmed; the proxy's end */
 	pid_t proxy_pid;
 	double proxy_deadline; /* when it gets KILL, or is given up */
@@ -119,6 +123,9 @@ struct sshconn {
 
 	struct ssh_counter_struct socket_count; /* bytes on the wire */
 	struct ssh_counter_struct raw_count;    /* packets */
+	uint64_t sent_before;                   /* bytes on the wire when something was read last */
+	bool unacked;                           /* that has not been acknowledged since, as far as we know */
+	bool has_ended;                         /* a channel has: its user is told before anything else is done */
 	uint64_t packets_seen;
 	double last_rx;
 	uint64_t stalled_raw, stalled_wire; /* counts when output began to wait for the socket */

@@ -39,7 +39,10 @@ sshconn_move(struct sshconn *s, enum session_state state)
 void
 sshconn_wake(struct sshconn *s)
 {
-	ev_idle_start(s->loop, &s->wake);
+	if (s->pumping) /* others have their turn first */
+		ev_idle_start(s->loop, &s->wake);
+	else
+		ev_feed_event(s->loop, &s->turn, EV_CUSTOM);
 }
 
 bool
@@ -88,11 +91,16 @@ sshconn_lost(struct sshconn *s)
 
 /* ---- slots ---- */
 
-/* Whether the server counts a channel against its limit, as far as we know. */
+/*
+ * Whether the server counts a channel against its limit, as far as we know: our side of one that it has closed is
+ * closed before anything else is opened.
+ */
 static bool
 counts(const struct sshchan *ch)
 {
-	return ch->state != CHAN_GONE && ch->base.spec.kind != CHANNEL_FORWARD;
+	bool over = ch->state == CHAN_GONE || (ch->state == CHAN_CLOSING && ch->got_close);
+
+	return !over && ch->base.spec.kind != CHANNEL_FORWARD;
 }
 
 int

@@ -3,19 +3,25 @@
  */
 #include "wire/json.h"
 
-/* To a multiple of 1/per_unit, for numbers that people read. */
-double
-json_round(double x, double per_unit)
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Text of our own: cJSON prints a fraction three times to find out how many digits it needs. */
+void
+json_add_rounded(cJSON *object, const char *name, double x, int per_unit)
 {
 	long long scaled = (long long)(x * per_unit + (x < 0 ? -0.5 : 0.5));
+	char text[40];
+	int digits = 0, n;
 
-	return (double)scaled / per_unit;
-}
-
-double
-json_tenths(double x)
-{
-	return json_round(x, 10);
+	for (int unit = per_unit; unit > 1; unit /= 10)
+		digits++;
+	n = snprintf(text, sizeof(text), "%s%lld.%0*lld", scaled < 0 ? "-" : "", llabs(scaled) / per_unit, digits,
+	    llabs(scaled) % per_unit);
+	while (text[n - 1] == '0')
+		n--;
+	text[text[n - 1] == '.' ? n - 1 : n] = '\0';
+	cJSON_AddRawToObject(object, name, text);
 }
 
 cJSON *

@@ -11,10 +11,8 @@
 #include "base/compiler.h"
 #include "base/strings.h"
 
-/* x to a multiple of 1/per_unit, for numbers that people read. */
-double json_round(double x, double per_unit);
-/* The same, to tenths. */
-double json_tenths(double x);
+/* Adds x to a multiple of 1/per_unit, a power of ten, for numbers that people read; quicker than cJSON. */
+void json_add_rounded(cJSON *object, const char *name, double x, int per_unit);
 /* A list of strings; the caller owns it. */
 cJSON *json_strings(const struct strings *s) NP_MUST_CHECK;
 /* A string, or null for NULL. */

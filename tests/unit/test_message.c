@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "wire/json.h"
 #include "wire/message.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -550,11 +551,47 @@ test_printed_json_is_harmless_on_a_terminal(void **state)
 	cJSON_Delete(json);
 }
 
+static void
+test_rounded_numbers_are_written_as_people_do(void **state NP_UNUSED)
+{
+	static const struct {
+		double x;
+		int per_unit;
+		const char *text;
+	} cases[] = {
+	    {0, 10, "0"},
+	    {0.04, 10, "0"},
+	    {0.05, 10, "0.1"},
+	    {2.96, 10, "3"},
+	    {10, 10, "10"},
+	    {12.34, 10, "12.3"},
+	    {-0.06, 10, "-0.1"},
+	    {-3, 10, "-3"},
+	    {1.005001, 100, "1.01"},
+	    {1.1, 100, "1.1"},
+	    {100, 1, "100"},
+	    {4294967296.0, 1, "4294967296"},
+	};
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		cJSON *object = cJSON_CreateObject();
+		char want[40], *text;
+
+		json_add_rounded(object, "x", cases[i].x, cases[i].per_unit);
+		text = cJSON_PrintUnformatted(object);
+		snprintf(want, sizeof(want), "{\"x\":%s}", cases[i].text);
+		assert_string_equal(text, want);
+		cJSON_free(text);
+		cJSON_Delete(object);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_kind_is_recognised),
+	    cmocka_unit_test(test_rounded_numbers_are_written_as_people_do),
 	    cmocka_unit_test(test_members_are_found),
 	    cmocka_unit_test(test_bad_messages_are_refused_with_a_reason),
 	    cmocka_unit_test(test_no_beginning_of_a_message_is_a_message),

@@ -15,7 +15,7 @@ client_json(const struct client *client, double now)
 	cJSON_AddNumberToObject(o, "pid", (double)client->who.pid);
 	cJSON_AddNumberToObject(o, "uid", (double)client->who.uid);
 	cJSON_AddStringToObject(o, "program", process_name(client->who.pid, program, sizeof(program)));
-	cJSON_AddNumberToObject(o, "age", json_tenths(now - client->since));
+	json_add_rounded(o, "age", now - client->since, 10);
 	cJSON_AddNumberToObject(o, "requests", client->counts[ANSWER_REQUEST]);
 	cJSON_AddNumberToObject(o, "bytes_in", (double)peer_bytes_in(client->peer));
 	cJSON_AddNumberToObject(o, "bytes_out", (double)peer_bytes_out(client->peer));

@@ -18,9 +18,9 @@ add_last_error(cJSON *o, const struct pool *p, bool brief, double now)
 	cJSON_AddStringToObject(e, "reason", reason_name(p->last_error.reason));
 	if (!brief)
 		cJSON_AddStringToObject(e, "message", p->last_error.text);
-	cJSON_AddNumberToObject(e, "age", json_tenths(now - p->failed_at));
+	json_add_rounded(e, "age", now - p->failed_at, 10);
 	if (p->block == POOL_BACKOFF)
-		cJSON_AddNumberToObject(e, "retry_in", p->retry_at > now ? json_tenths(p->retry_at - now) : 0);
+		json_add_rounded(e, "retry_in", p->retry_at > now ? p->retry_at - now : 0, 10);
 	else
 		cJSON_AddNullToObject(e, "retry_in");
 	cJSON_AddBoolToObject(e, "blocked", p->block == POOL_AUTH);
@@ -77,7 +77,7 @@ add_number_or_null(cJSON *o, const char *name, double value, double scale)
 	if (value < 0)
 		cJSON_AddNullToObject(o, name);
 	else
-		cJSON_AddNumberToObject(o, name, json_round(value * scale, 100));
+		json_add_rounded(o, name, value * scale, 100);
 }
 
 static void

@@ -372,8 +372,8 @@ forward_json(const struct forward *f, double now)
 	cJSON_AddStringToObject(o, "device", f->waiter.dev->conf->name);
 	cJSON_AddStringToObject(o, "kind", "forward");
 	cJSON_AddStringToObject(o, "state", queued ? "queued" : "running");
-	cJSON_AddNumberToObject(o, "age", json_round(now - f->begun, 10));
-	cJSON_AddNumberToObject(o, "queue_ms", json_round(((queued ? now : f->assigned) - f->begun) * 1000, 10));
+	json_add_rounded(o, "age", now - f->begun, 10);
+	json_add_rounded(o, "queue_ms", ((queued ? now : f->assigned) - f->begun) * 1000, 10);
 	if (f->lease.link != NULL)
 		cJSON_AddNumberToObject(o, "session", (double)link_facts(f->lease.link)->id);
 	else

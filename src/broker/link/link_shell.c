@@ -313,13 +313,13 @@ link_json(const struct link *link, double now)
 
 	cJSON_AddNumberToObject(o, "id", (double)link->is.id);
 	cJSON_AddStringToObject(o, "state", pool_entry_state_word(&link->entry));
-	cJSON_AddNumberToObject(o, "age", json_tenths(now - link->entry.created));
+	json_add_rounded(o, "age", now - link->entry.created, 10);
 	if (link->is.session == NULL)
 		return o;
 	stats = session_stats(link->is.session);
-	cJSON_AddNumberToObject(o, "last_used", link->entry.leases > 0 ? 0 : json_tenths(now - link->entry.last_used));
+	json_add_rounded(o, "last_used", link->entry.leases > 0 ? 0 : now - link->entry.last_used, 10);
 	if (stats.rtt >= 0)
-		cJSON_AddNumberToObject(o, "rtt_ms", json_round(stats.rtt * 1000, 100));
+		json_add_rounded(o, "rtt_ms", stats.rtt * 1000, 100);
 	else
 		cJSON_AddNullToObject(o, "rtt_ms");
 	cJSON_AddNumberToObject(o, "channels_used", stats.slots_used);

@@ -194,11 +194,9 @@ request_release_lease(struct request *r)
 static void
 request_free(struct request *r)
 {
-	for (int i = 0; i < 2; i++) {
-		free(r->heads[i]);
+	request_drop_output(r);
+	for (int i = 0; i < 2; i++)
 		buf_free(&r->tails[i]);
-		buf_free(&r->captured[i]);
-	}
 	exec_params_finish(&r->params);
 	r->broker->requests.lines_bytes -= r->cli.text.len;
 	buf_wipe(&r->cli.text); /* configuration may hold secrets */
@@ -275,8 +273,8 @@ request_json(const struct request *r, double now)
 	cJSON_AddStringToObject(o, "device", request_device(r));
 	cJSON_AddStringToObject(o, "kind", r->kind->name);
 	cJSON_AddStringToObject(o, "state", queued ? "queued" : "running");
-	cJSON_AddNumberToObject(o, "age", json_tenths(now - r->received));
-	cJSON_AddNumberToObject(o, "queue_ms", json_tenths(((queued ? now : r->assigned) - r->received) * 1000));
+	json_add_rounded(o, "age", now - r->received, 10);
+	json_add_rounded(o, "queue_ms", ((queued ? now : r->assigned) - r->received) * 1000, 10);
 	cJSON_AddNumberToObject(o, "index", (double)r->index);
 	cJSON_AddNumberToObject(o, "count", (double)r->params.commands_count);
 	if (r->lease.link != NULL)

@@ -95,8 +95,7 @@ fail_rest(struct request *r, const struct np_error *err)
 	request_move(r, REQUEST_FLUSHING);
 	r->abort = *err;
 	memset(&r->end, 0, sizeof(r->end));
-	buf_free(&r->captured[0]);
-	buf_free(&r->captured[1]);
+	request_drop_output(r);
 	request_note_unread(r);
 	r->cli.prompt[0] = r->cli.mode[0] = r->cli.device_error[0] = '\0';
 	r->failed++;

@@ -55,10 +55,8 @@ request_begin_command(struct request *r)
 	r->got_output = false;
 	memset(&r->end, 0, sizeof(r->end));
 	error_clear(&r->abort);
-	buf_free(&r->captured[0]);
-	buf_free(&r->captured[1]);
+	request_drop_output(r);
 	request_note_unread(r);
-	request_make_heads(r);
 }
 
 static bool

@@ -78,7 +78,7 @@ struct request {
 	size_t stdin_granted;  /* bytes the client may still send */
 	size_t stdin_owed;     /* bytes that have left and are not granted anew yet */
 	bool stdin_ended;
-	char *heads[2];      /* JSON of the stdout and stderr notifications of this command */
+	char *heads[2];      /* JSON of the stdout and stderr notifications of this command, once there are any */
 	struct buf tails[2]; /* left over when the channel ended before the client had read */
 	struct buf captured[2];
 	struct chan_end end; /* of the command, while flushing */
@@ -164,7 +164,8 @@ void request_pump(struct request *r);
 
 /* ---- request_output.c ---- */
 
-void request_make_heads(struct request *r);
+/* Lets go what was made of the output of a command: captures, and how it was announced. */
+void request_drop_output(struct request *r);
 size_t request_stream(struct request *r, int which, const uint8_t *p, size_t n);
 void request_keep_tail(struct request *r, int which, const void *p, size_t n);
 /* What is left of a command whose source has gone; false: the client does not take it all now. */

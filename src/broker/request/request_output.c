@@ -2,27 +2,30 @@
  * What a request says to its client: streams as far as the client reads them, what is left when their source has gone,
  * and credit for standard input.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "broker/request/request_impl.h"
 #include "base/log.h"
-#include "base/xalloc.h"
 
 /* A stream frame smaller than this is not worth sending while the client's socket is nearly full. */
 #define STREAM_MIN 4096u
 
 /* The stream notifications of a command differ in their data alone. */
-void
-request_make_heads(struct request *r)
+static const char *
+head(struct request *r, int which)
 {
-	static const char *const methods[] = {"stdout", "stderr"};
+	if (r->heads[which] == NULL)
+		r->heads[which] = message_make_notification(which == 0 ? "stdout" : "stderr", request_note_command(r));
+	return r->heads[which];
+}
 
+void
+request_drop_output(struct request *r)
+{
 	for (int i = 0; i < 2; i++) {
-		char *json = message_make_notification(methods[i], request_note_command(r));
-		free(r->heads[i]);
-		r->heads[i] = xstrdup(json);
-		cJSON_free(json);
+		cJSON_free(r->heads[i]);
+		r->heads[i] = NULL;
+		buf_free(&r->captured[i]);
 	}
 }
 
@@ -81,7 +84,7 @@ request_stream(struct request *r, int which, const uint8_t *p, size_t n)
 		n = FRAME_DATA_MAX;
 	if (n == 0)
 		return 0;
-	client_stream(r->answer.client, r->heads[which], p, n);
+	client_stream(r->answer.client, head(r, which), p, n);
 	if (r->params.window > 0)
 		r->window_left -= n;
 	r->bytes_out += n;

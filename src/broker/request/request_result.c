@@ -16,7 +16,7 @@
 static void
 add_ms(cJSON *o, const char *name, double seconds)
 {
-	cJSON_AddNumberToObject(o, name, json_round(seconds * 1000, 10));
+	json_add_rounded(o, name, seconds * 1000, 10);
 }
 
 /*
@@ -62,7 +62,7 @@ request_add_session(cJSON *o, const struct request *r)
 		return;
 	double connect = r->ran_on.reused ? 0 : r->ran_on.connect_seconds;
 	double queued = r->assigned - r->received - connect;
-	cJSON_AddNumberToObject(o, "session", (double)r->ran_on.id);
+	json_add_rounded(o, "session", (double)r->ran_on.id, 1);
 	cJSON_AddBoolToObject(o, "reused", r->ran_on.reused);
 	add_ms(o, "queue_ms", queued > 0 ? queued : 0);
 	add_ms(o, "connect_ms", connect);
@@ -89,7 +89,7 @@ add_result_fields(cJSON *o, const struct request *r)
 	const struct np_error *err = request_command_error(r);
 
 	if (err == NULL && r->end.has_status)
-		cJSON_AddNumberToObject(o, "exit_status", r->end.status);
+		json_add_rounded(o, "exit_status", r->end.status, 1);
 	else
 		cJSON_AddNullToObject(o, "exit_status");
 	if (r->end.signal[0] != '\0')
@@ -135,8 +135,8 @@ request_send_response(struct request *r)
 	if (r->kind->describe != NULL) {
 		r->kind->describe(result, r);
 	} else {
-		cJSON_AddNumberToObject(result, "count", r->params.batch ? (double)r->params.commands_count : 1);
-		cJSON_AddNumberToObject(result, "failed", (double)r->failed);
+		json_add_rounded(result, "count", r->params.batch ? (double)r->params.commands_count : 1, 1);
+		json_add_rounded(result, "failed", (double)r->failed, 1);
 	}
 	if (!r->params.batch)
 		add_result_fields(result, r);

@@ -35,7 +35,7 @@ tell(struct request *r, const struct connect_step *step)
 		return;
 	cJSON_AddStringToObject(params, "step", step->name);
 	cJSON_AddStringToObject(params, "outcome", outcome_words[step->outcome]);
-	cJSON_AddNumberToObject(params, "ms", json_round(step->seconds * 1000, 10));
+	json_add_rounded(params, "ms", step->seconds * 1000, 10);
 	cJSON_AddStringToObject(params, "text", step->text);
 	client_notify(r->answer.client, "step", params);
 }
@@ -105,7 +105,7 @@ on_passed(struct witness *t, const struct link *link)
 	cJSON *result = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(result, "device", request_device(r));
-	cJSON_AddNumberToObject(result, "ms", json_round((clock_now() - r->received) * 1000, 10));
+	json_add_rounded(result, "ms", (clock_now() - r->received) * 1000, 10);
 	cJSON_AddStringToObject(result, "auth", link_facts(link)->auth);
 	request_respond(r, result);
 }

@@ -31,7 +31,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	connector_counts(b->connector, &running, &waiting);
 	cJSON_AddStringToObject(o, "version", NETPULSE_VERSION);
 	cJSON_AddNumberToObject(o, "pid", (double)getpid());
-	cJSON_AddNumberToObject(o, "uptime", json_tenths(now - b->started));
+	json_add_rounded(o, "uptime", now - b->started, 10);
 	cJSON_AddStringToObject(o, "socket", b->options.socket_path != NULL ? b->options.socket_path : "");
 	cJSON_AddItemToObject(o, "config", json_strings(&b->config->files));
 	cJSON_AddStringToObject(o, "state", b->stopping ? "draining" : "serving");
