@@ -74,12 +74,13 @@ enum cli_judging {
 /* What the answer comes to so far. */
 struct cli_verdict {
 	enum cli_outcome outcome;
-	bool known;      /* refused in words that the platform knows */
-	bool error;      /* in words of its `errors` */
-	bool busy;       /* refused for now */
-	bool wants_text; /* it announced a text of several lines */
-	bool in_remark;  /* the last line was a remark: what is indented below belongs to it */
-	char text[256];  /* the device's words, harmless for terminals */
+	bool known;       /* refused in words that the platform knows */
+	bool error;       /* in words of its `errors` */
+	bool busy;        /* refused for now */
+	bool wants_text;  /* it announced a text of several lines */
+	bool in_remark;   /* the last line was a remark: what is indented below belongs to it */
+	bool in_sentence; /* and ended in the midst of one */
+	char text[256];   /* the device's words, harmless for terminals */
 };
 
 struct cli_sentinel {

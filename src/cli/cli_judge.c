@@ -10,6 +10,7 @@
  *   config's `remarks`       remark, and what is indented below one goes on with it
  *   config's `refusals`      refused;  `busy`: for now
  *   "Warning: ..." and such  remark;   "... not allowed", "invalid ..." and such: refused.  Any vendor's words
+ *   the rest of a sentence   remark, as its beginning;   "... successfully" and such: remark, but prove no step
  *   anything else            unclear
  *
  * A step that commits, confirms, saves or throws away is judged likewise.  It is done when the platform's `ok` was
@@ -63,8 +64,9 @@ says_any(const char *text, size_t size, const char *const *words, size_t count)
 static bool
 calls_itself_remark(const char *text, size_t size)
 {
-	static const char *const words[] = {"warning", "warn", "info", "information", "note", "notice", "attention",
-	    "caution", "reminder", "please wait", "this may take", "this will take", "building configuration"};
+	static const char *const words[] = {"warning", "warn", "info", "information", "note", "notes", "notice",
+	    "attention", "caution", "use with caution", "reminder", "please wait", "please note", "this may take",
+	    "this will take", "it will take", "this operation may take", "building configuration"};
 	size_t at = skip_marks(text, size);
 
 	for (size_t i = 0; i < NP_COUNT(words); i++) {
@@ -72,6 +74,43 @@ calls_itself_remark(const char *text, size_t size)
 			return true;
 	}
 	return false;
+}
+
+/* A line that begins so refuses, also where it belongs to a remark. */
+static bool
+begins_as_refusal(const char *text, size_t size)
+{
+	static const char *const words[] = {
+	    "error", "invalid", "failed", "failure", "incomplete", "ambiguous", "illegal", "denied", "unable"};
+	size_t at = skip_marks(text, size);
+
+	for (size_t i = 0; i < NP_COUNT(words); i++) {
+		if (begins_with_word(text + at, size - at, words[i]))
+			return true;
+	}
+	return memchr(text, '%', at) != NULL;
+}
+
+/* Taken, and not before something else happens. */
+static bool
+is_for_later(const char *text, size_t size)
+{
+	static const char *const words[] = {"take effect", "takes effect", "be in effect", "next reload", "next reboot",
+	    "next boot", "after reload", "after reboot", "after a reload", "after a reboot", "after the reload"};
+
+	return says_any(text, size, words, NP_COUNT(words)) && !begins_as_refusal(text, size);
+}
+
+/* What devices say of what they did. */
+static bool
+sounds_done(const char *text, size_t size)
+{
+	static const char *const words[] = {"successful", "deprecated", "has been created", "have been created",
+	    "has been added", "have been added", "has been enabled", "has been updated", "has been modified"},
+				 *const not [] = {"not ", "n't ", "ignor", "discard", "skip", "cancel", "revert",
+				     "roll back", "rolled back", "only "};
+
+	return says_any(text, size, words, NP_COUNT(words)) && !says_any(text, size, not, NP_COUNT(not ));
 }
 
 /* What devices say when they do not do as they were told: the verbs and adjectives are few, over all vendors. */
@@ -88,7 +127,7 @@ sounds_like_refusal(const char *text, size_t size)
 	    "too long", "too large", "too small", "out of range", "already exist", "already in use", "already running",
 	    "already defined", "already configured", "in use", "being used", "must ", "should be", "expects ",
 	    "expected", "mismatch", "maximum number", "aborted", "insufficient", "permission", "privilege",
-	    "may need to"};
+	    "may need to", "unsuccessful"};
 
 	return says_any(text, size, words, NP_COUNT(words));
 }
@@ -161,31 +200,40 @@ announces_text(const char *text, size_t size)
 }
 
 static void
+remark(struct cli *cli, const char *text, size_t size, size_t look)
+{
+	struct cli_verdict *v = &cli->job.verdict;
+	size_t end = prompt_trim(text, look);
+
+	v->in_remark = true;
+	v->in_sentence = end > 0 && strchr(".!?:;", text[end - 1]) == NULL;
+	note(cli, CLI_REMARK, text, size);
+}
+
+static void
 judge_words(struct cli *cli, const char *text, size_t size, size_t look, bool is_ok)
 {
 	const struct platform *p = cli->platform;
 	struct cli_verdict *v = &cli->job.verdict;
-	bool goes_on = v->in_remark && (text[0] == ' ' || text[0] == '\t');
+	bool indented = v->in_remark && (text[0] == ' ' || text[0] == '\t') && !begins_as_refusal(text, look);
+	bool goes_on = v->in_remark && v->in_sentence && text[0] >= 'a' && text[0] <= 'z';
 
 	v->wants_text = v->wants_text || announces_text(text, look);
-	v->in_remark = true;
-	if (pattern_list_matches(&p->ignore, text, look) || pattern_list_matches(&p->config.remarks, text, look)) {
-		note(cli, CLI_REMARK, text, size);
-		return;
-	}
 	v->in_remark = false;
-	if (pattern_list_matches(&p->config.busy, text, look)) {
+	if (pattern_list_matches(&p->ignore, text, look) || pattern_list_matches(&p->config.remarks, text, look))
+		remark(cli, text, size, look);
+	else if (pattern_list_matches(&p->config.busy, text, look))
 		refuse(cli, true, true, text, size);
-	} else if (pattern_list_matches(&p->config.refusals, text, look)) {
+	else if (pattern_list_matches(&p->config.refusals, text, look))
 		refuse(cli, true, sounds_busy(text, look), text, size);
-	} else if (is_ok || goes_on || calls_itself_remark(text, look)) {
-		v->in_remark = true;
-		note(cli, CLI_REMARK, text, size);
-	} else if (sounds_like_refusal(text, look) || sounds_busy(text, look)) {
+	else if (is_ok || indented || calls_itself_remark(text, look) || is_for_later(text, look))
+		remark(cli, text, size, look);
+	else if (sounds_like_refusal(text, look) || sounds_busy(text, look))
 		refuse(cli, false, sounds_busy(text, look), text, size);
-	} else {
+	else if (goes_on || (sounds_done(text, look) && !cli_judge_is_claim(cli)))
+		remark(cli, text, size, look);
+	else
 		note(cli, CLI_UNCLEAR, text, size);
-	}
 }
 
 void
