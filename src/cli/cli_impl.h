@@ -120,21 +120,24 @@ struct cli_job {
 	bool said;        /* some of it was not blank */
 	struct echo echo;
 	bool echo_seen, echo_absent;
-	bool echo_bare;       /* no prompt stood before it: that may yet be painted */
-	bool answered_once;   /* a question was answered: lines may follow without echo */
-	bool received;        /* any byte since sending */
-	bool literal;         /* it ended at the very prompt that was known */
-	bool mid_line;        /* the beginning of this line was passed on */
-	uint64_t lines_since; /* finished lines since sending */
-	struct buf held;      /* lines that may turn out to be nothing: before the echo, or in split_size's way */
-	size_t split_size;    /* the first line held is so much of the prompt: a log message may have cut it in two */
-	bool split_logged;    /* log messages are held behind it */
+	bool echo_bare;          /* no prompt stood before it: that may yet be painted */
+	bool answered_once;      /* a question was answered: lines may follow without echo */
+	bool received;           /* any byte since sending */
+	bool literal;            /* it ended at the very prompt that was known */
+	bool mid_line;           /* the beginning of this line was passed on */
+	uint64_t lines_since;    /* finished lines since sending */
+	struct buf held;         /* lines that may turn out to be nothing: before the echo, or in split_size's way */
+	size_t split_size;       /* the first line held is so much of a prompt: a log message may have cut it in two */
+	bool split_logged;       /* log messages are held behind it */
+	char joined[PROMPT_MAX]; /* both parts of it */
+	bool split_joined;       /* they are a prompt: what is held is no output */
 	double
 	    passed_quiet; /* a line began with the prompt, so the next may be hidden: so long a silence tells; or 0 */
 	double passed_at; /* when the first such line came, with nothing but log messages since */
 	enum cli_proof proof;
 	uint64_t proof_rx;  /* bytes received when it was sent */
 	bool proof_passed;  /* the prompt came behind its echo, and log messages behind that */
+	size_t proof_cut;   /* so much of it was repeated when a log message came between */
 	bool proof_doubted; /* output came behind its echo: another one is wanted */
 	unsigned proof_doubts;
 	unsigned proof_asked, proof_said; /* how often */
@@ -351,6 +354,8 @@ void cli_held_flush(struct cli *cli);
 void cli_output_lines(struct cli *cli, struct buf *lines);
 /* One of the platform's log messages. */
 bool cli_is_log(const struct cli *cli, const char *line, size_t size);
+/* A prompt, of another mode perhaps, that a log message cut in two: its beginning is held, view becomes all of it. */
+struct prompt_match cli_join_split(struct cli *cli, struct platform_view *view);
 /* How much of the line is a prompt in front of something else: the known one, or any before the text that was typed. */
 size_t cli_prompt_before(const struct cli *cli, const char *line, size_t size, const char *typed, size_t typed_size);
 

@@ -234,7 +234,7 @@ cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_
 		note_cut_echo(cli);
 	}
 	/* Lines that were held are output, unless they are the beginning of this prompt, or it and log messages. */
-	if (view->tail != cli->prompt.shown && !(job->split_logged && holds_prompt(cli, view)))
+	if (view->tail != cli->prompt.shown && !job->split_joined && !(job->split_logged && holds_prompt(cli, view)))
 		cli_held_flush(cli);
 	if (before > 0) {
 		cli_context_flush(cli);

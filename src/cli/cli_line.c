@@ -116,7 +116,7 @@ void
 cli_held_flush(struct cli *cli)
 {
 	cli->job.split_size = 0;
-	cli->job.split_logged = false;
+	cli->job.split_logged = cli->job.split_joined = false;
 	cli_output_lines(cli, &cli->job.held);
 }
 
@@ -124,6 +124,29 @@ bool
 cli_is_log(const struct cli *cli, const char *line, size_t size)
 {
 	return pattern_list_matches(&cli->platform->async, line, size);
+}
+
+/* The bytes with which all prompts of this host begin, where another mode is no surprise; 0 where it is. */
+static size_t
+lead_size(const struct cli *cli)
+{
+	const struct prompt *p = &cli->prompt;
+	const char *host = p->host_size > 0 ? memmem(p->shown, p->shown_size, p->host, p->host_size) : NULL;
+
+	return cli->job.expects_mode && host != NULL ? (size_t)(host - p->shown) + p->host_size : 0;
+}
+
+/* The beginning of the prompt, or of another mode's. */
+static bool
+may_be_cut(const struct cli *cli, const char *line, size_t size)
+{
+	const struct prompt *p = &cli->prompt;
+	size_t lead = lead_size(cli);
+
+	if (size < p->shown_size && memcmp(line, p->shown, size) == 0)
+		return true;
+	return lead > 0 && size > lead && size < PROMPT_MAX && memcmp(line, p->shown, lead) == 0 &&
+	       memchr(line, ' ', size) == NULL;
 }
 
 /*
@@ -134,11 +157,10 @@ static size_t
 mode_prompt(const struct cli *cli, const char *line, size_t size)
 {
 	const struct prompt *p = &cli->prompt;
-	const char *host = p->host_size > 0 ? memmem(p->shown, p->shown_size, p->host, p->host_size) : NULL;
-	size_t lead = host != NULL ? (size_t)(host - p->shown) + p->host_size : 0;
+	size_t lead = lead_size(cli);
 	struct platform_view view = {.tail = line};
 
-	if (!cli->job.expects_mode || lead == 0 || size <= lead || memcmp(line, p->shown, lead) != 0)
+	if (lead == 0 || size <= lead || memcmp(line, p->shown, lead) != 0)
 		return 0;
 	for (view.size = lead + 1; view.size <= size && view.size <= PROMPT_MAX; view.size++) {
 		const char *rest = line + view.size;
@@ -149,6 +171,39 @@ mode_prompt(const struct cli *cli, const char *line, size_t size)
 			return view.size;
 	}
 	return 0;
+}
+
+/* A line was the prompt: the next one may be hidden, and so long a silence tells. */
+static void
+pass_prompt(struct cli *cli, double quiet)
+{
+	if (cli->job.passed_quiet == 0)
+		cli->job.passed_at = cli->now;
+	cli->job.passed_quiet = quiet;
+}
+
+struct prompt_match
+cli_join_split(struct cli *cli, struct platform_view *view)
+{
+	struct cli_job *job = &cli->job;
+	struct platform_view joined = *view;
+	struct prompt_match match = {PROMPT_NONE, NULL};
+	const char *line = (const char *)buf_head(&job->held);
+	const char *end = job->split_logged ? memchr(line, '\n', job->held.len) : NULL;
+	size_t first = end != NULL ? (size_t)(end - line) : 0;
+
+	if (first == 0 || view->size == 0 || first + view->size > PROMPT_MAX)
+		return match;
+	memcpy(job->joined, line, first);
+	memcpy(job->joined + first, view->tail, view->size);
+	joined.tail = job->joined;
+	joined.size += first;
+	match = prompt_test(&cli->prompt, &joined, terminal_tail_is_whole(&cli->terminal), true);
+	if (match.tier < PROMPT_HOST)
+		return (struct prompt_match){PROMPT_NONE, NULL};
+	job->split_joined = true;
+	*view = joined;
+	return match;
 }
 
 /*
@@ -166,10 +221,14 @@ split_take(struct cli *cli, const char *line, size_t size)
 	bool whole = known || (mode > 0 && prompt_trim(line + mode, size - mode) == 0);
 
 	if (job->split_size > 0) {
+		struct platform_view view = {.tail = line, .size = size};
 		bool log = cli_is_log(cli, line, size), again = whole && job->split_size >= p->shown_size;
+		bool rest = !job->split_joined && cli_join_split(cli, &view).tier != PROMPT_NONE;
 
-		if ((log || again || prompt_trim(line, size) == 0) && hold(cli, line, size, true) == 0) {
+		if ((log || again || rest || prompt_trim(line, size) == 0) && hold(cli, line, size, true) == 0) {
 			job->split_logged = job->split_logged || log;
+			if (rest)
+				pass_prompt(cli, CLI_QUIET_SILENT);
 			return true;
 		}
 		cli_context_flush(cli);
@@ -177,7 +236,7 @@ split_take(struct cli *cli, const char *line, size_t size)
 	}
 	if (cli->platform->async.count == 0 || prompt_trim(line, size) == 0)
 		return false;
-	if (!whole && (size >= p->shown_size || memcmp(line, p->shown, size) != 0))
+	if (!whole && !may_be_cut(cli, line, size))
 		return false;
 	if (hold(cli, line, size, true) < 0)
 		return false;
@@ -337,9 +396,7 @@ is_paint(struct cli *cli, const char *line, size_t size)
 	log = !blank && cli_is_log(cli, rest, size);
 	if (log)
 		cli->stats.async++;
-	if (job->passed_quiet == 0)
-		job->passed_at = cli->now;
-	job->passed_quiet = blank || log ? CLI_QUIET_SILENT : CLI_QUIET_STALL;
+	pass_prompt(cli, blank || log ? CLI_QUIET_SILENT : CLI_QUIET_STALL);
 	return log;
 }
 

@@ -391,13 +391,20 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 		return;
 	}
 	if (match.tier == PROMPT_NONE) {
-		if (view->size > 0)
-			cli_ask(cli);
+		/* What a log message left of a prompt, or cut of the sentinel. */
+		if (view->size > 0 && !cli_ask(cli) && ends_like_prompt(cli, view) &&
+		    job->proof_doubts < CLI_DOUBTS_MAX &&
+		    quiet_for(cli, CLI_QUIET_STALL * job->proof_asked + cli->rtt)) {
+			job->proof_doubts++;
+			cli_job_prove(cli, true);
+		}
 		return;
 	}
-	/* Read by whom printed it, or still to be read by the shell: another one tells. */
-	if (job->proof < CLI_PROOF_PROVEN && (job->proof_doubted || job->sentinel.says[0] != '\0') &&
-	    quiet_for(cli, CLI_QUIET_ECHO + cli->rtt)) {
+	/* Read by whom printed it, still to be read by the shell, or cut by a log message: another one tells. */
+	if (job->proof < CLI_PROOF_PROVEN &&
+	    quiet_for(cli, (job->proof_doubted || job->sentinel.says[0] != '\0' ? CLI_QUIET_ECHO
+										: CLI_QUIET_STALL * job->proof_asked) +
+			       cli->rtt)) {
 		if (++job->proof_doubts < CLI_DOUBTS_MAX)
 			cli_job_prove(cli, false);
 		return;
@@ -410,24 +417,8 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 
 /* --- all of it --- */
 
-/* A log message cut the prompt in two: "R", the message, "1#". */
-static bool
-join_split(const struct cli *cli, struct platform_view *view)
-{
-	const struct prompt *p = &cli->prompt;
-	const struct cli_job *job = &cli->job;
-	size_t rest = job->split_size < p->shown_size ? p->shown_size - job->split_size : 0;
-
-	if (job->split_size == 0 || rest == 0 || !job->split_logged || view->size != rest ||
-	    memcmp(view->tail, p->shown + job->split_size, rest) != 0)
-		return false;
-	view->tail = p->shown;
-	view->size = p->shown_size;
-	return true;
-}
-
 static struct prompt_match
-judge(const struct cli *cli, struct platform_view *view)
+judge(struct cli *cli, struct platform_view *view)
 {
 	const struct cli_job *job = &cli->job;
 	struct prompt_match match;
@@ -437,8 +428,9 @@ judge(const struct cli *cli, struct platform_view *view)
 		view->tail += job->pager_size;
 		view->size -= job->pager_size;
 	}
-	if (join_split(cli, view))
-		return (struct prompt_match){PROMPT_LITERAL, cli->prompt.mode};
+	match = cli_join_split(cli, view);
+	if (match.tier != PROMPT_NONE)
+		return match;
 	match = prompt_test(&cli->prompt, view, terminal_tail_is_whole(&cli->terminal), true);
 	/* "textR1#" may look like another host's prompt; where prompts are as short as "# " every other one ends so. */
 	if (match.tier == PROMPT_SHAPE && job->echo_seen && !(cli->platform->bare && job->expects_host) &&

@@ -26,6 +26,7 @@
 #define NONCE_NUMBER 10 /* the last character of np-01234567 */
 #define NUMBERS 26u
 #define STATUS_DIGITS 3
+#define CUT_MIN 2u      /* characters of it that are told from output */
 #define PROMPT_TIME 0.1 /* seconds, and four round trips, from a repeated comment to the prompt */
 
 /* Asked again it has another number: which of them a line holds is known. */
@@ -66,6 +67,7 @@ cli_job_prove(struct cli *cli, bool bare)
 	job->proof_bare = bare;
 	job->proof_rx = cli->stats.bytes_in;
 	job->proof_passed = job->proof_doubted = false;
+	job->proof_cut = 0;
 	job->typed_at = cli->now;
 	cli->changes++;
 	cli_type(cli, job->sentinel.text, strlen(job->sentinel.text));
@@ -273,6 +275,28 @@ is_suspect_repeated(const struct cli_job *job, const char *line, size_t size)
 	       memcmp(line, job->suspect, before) == 0 && memcmp(line + before, job->sentinel.text, typed) == 0;
 }
 
+/* A log message cut it in two behind the prompt: "R1#! np-0123", the message, "4567".  True: the line is a part. */
+static bool
+is_cut(struct cli *cli, const char *line, size_t size)
+{
+	struct cli_job *job = &cli->job;
+	const char *typed = job->sentinel.text;
+	size_t before = prompt_prefix(&cli->prompt, line, size), n = strlen(typed), cut = size - before;
+
+	if (job->proof != CLI_PROOF_SENT || job->sentinel.says[0] != '\0')
+		return false;
+	if (job->proof_cut > 0 && size == n - job->proof_cut && memcmp(line, typed + job->proof_cut, size) == 0) {
+		job->proof = CLI_PROOF_PROVEN;
+		job->proof_at = cli->now;
+		return true;
+	}
+	if (before == 0 || cut < CUT_MIN || cut >= n || memcmp(line + before, typed, cut) != 0)
+		return job->proof_cut > 0 && cli_is_log(cli, line, size);
+	cli_output_lines(cli, &job->aside);
+	job->proof_cut = cut;
+	return true;
+}
+
 bool
 cli_proof_line(struct cli *cli, const char *line, size_t size)
 {
@@ -298,8 +322,13 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 		repeated(cli, line, size, before);
 		return true;
 	}
+	if (is_cut(cli, line, size)) {
+		set_aside(cli, line, size);
+		return true;
+	}
 	if (job->proof == CLI_PROOF_SENT) {
-		cli_output_lines(cli, &job->aside); /* of one that was doubted */
+		cli_output_lines(cli, &job->aside); /* of one that was doubted, or cut of nothing */
+		job->proof_cut = 0;
 		return false;
 	}
 	if (job->proof == CLI_PROOF_PROVEN && cli_is_comment_answer(cli, line, size)) {
