@@ -22,6 +22,7 @@ src/base         : : pthread=log
 src/wire         : : cjson
 src/secret       : :
 src/schema       : src/secret src/wire : yaml=yamldoc cjson=node,schema_show
+src/account      : src/secret : libcrypto=account_id
 src/conf         : src/schema : cjson=conf_show
 src/platform     : src/schema src/wire : pcre2=pattern cjson=platform_kind,platform_show
 src/params       : src/schema src/platform src/secret src/cli : cjson

@@ -1,0 +1,394 @@
+/*
+ * Accounts and the places where they were tried: found, made, forgotten, shown.  What they allow is account_gate.c's to
+ * say.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "account/account_impl.h"
+#include "base/state.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+
+#define ACCOUNTS_MAX 8192    /* that are remembered; a refused secret is not forgotten to make room */
+#define FORGET_SECONDS 900.0 /* without a refusal, unused */
+#define PLACE_SECONDS 60.0   /* a place that refused nothing says nothing any more */
+#define WORDS_MAX 240
+
+/* ---- states ---- */
+
+static const char *const state_names[] = {
+    [ACCOUNT_UNPROVEN] = "unproven",
+    [ACCOUNT_PROVEN] = "proven",
+    [ACCOUNT_REFUSED] = "refused",
+};
+
+static const unsigned moves[] = {
+    [ACCOUNT_UNPROVEN] = STATE_TO(ACCOUNT_PROVEN) | STATE_TO(ACCOUNT_REFUSED),
+    [ACCOUNT_PROVEN] = STATE_TO(ACCOUNT_REFUSED),
+    [ACCOUNT_REFUSED] = STATE_TO(ACCOUNT_PROVEN) | STATE_TO(ACCOUNT_UNPROVEN),
+};
+
+static const struct state_machine machine = {"account", state_names, moves};
+
+void
+account_move(struct account *a, enum account_state state)
+{
+	if (state_may_move(&machine, a->state, state, "%s, account %llu", a->user, (unsigned long long)a->number))
+		a->state = state;
+}
+
+const char *
+account_state_word(enum account_state state)
+{
+	return state_names[state];
+}
+
+/* ---- claims ---- */
+
+struct account_claim
+account_claim_copy(const struct account_claim *c)
+{
+	struct account_claim copy = *c;
+
+	copy.user = xstrdup(c->user);
+	copy.place = xstrdup(c->place);
+	copy.secret = secret_ref(c->secret);
+	copy.keys = c->count > 0 ? xmemdup(c->keys, c->count * sizeof(c->keys[0])) : NULL;
+	copy.barred = c->count > 0 ? xcalloc(c->count, sizeof(copy.barred[0])) : NULL;
+	return copy;
+}
+
+void
+account_claim_finish(struct account_claim *c)
+{
+	free(c->user);
+	free(c->place);
+	secret_unref(c->secret);
+	free(c->keys);
+	free(c->barred);
+	*c = (struct account_claim){.user = NULL};
+}
+
+/* ---- places ---- */
+
+static uint64_t
+place_hash(uint64_t account, const char *name)
+{
+	return hash_string(name) ^ account * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static struct account_place *
+find_place(const struct accounts *all, const struct account *a, const char *name)
+{
+	struct hash_entry *e = hashtab_find(&all->places, place_hash(a->number, name));
+
+	for (; e != NULL; e = hashtab_next(e)) {
+		struct account_place *p = NP_CONTAINER(e, struct account_place, entry);
+		if (p->of == a && strcmp(p->name, name) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+static struct account_place *
+make_place(struct accounts *all, struct account *a, const char *name)
+{
+	struct account_place *p = xcalloc(1, sizeof(*p));
+
+	p->of = a;
+	p->name = xstrdup(name);
+	hashtab_put(&all->places, &p->entry, place_hash(a->number, name));
+	TAILQ_INSERT_TAIL(&a->places, p, link);
+	return p;
+}
+
+static void
+free_place(struct accounts *all, struct account_place *p)
+{
+	hashtab_remove(&all->places, &p->entry);
+	TAILQ_REMOVE(&p->of->places, p, link);
+	free(p->name);
+	free(p->words);
+	free(p);
+}
+
+void
+account_place_bar(struct account_place *p, const char *words, double now)
+{
+	struct account *a = p->of;
+
+	a->barred_places += p->refused_at == 0;
+	p->refused_at = now;
+	free(p->words);
+	p->words = text_vis(words, strnlen(words, WORDS_MAX), false);
+	TAILQ_REMOVE(&a->places, p, link);
+	TAILQ_INSERT_HEAD(&a->places, p, link);
+}
+
+void
+account_place_clear(struct account_place *p)
+{
+	struct account *a = p->of;
+
+	if (p->refused_at == 0)
+		return;
+	a->barred_places--;
+	p->refused_at = 0;
+	TAILQ_REMOVE(&a->places, p, link);
+	TAILQ_INSERT_TAIL(&a->places, p, link);
+}
+
+void
+account_places_clear(struct account *a)
+{
+	while (a->barred_places > 0)
+		account_place_clear(TAILQ_FIRST(&a->places));
+}
+
+/* ---- keys ---- */
+
+bool
+account_key_is_barred(const struct account *a, uint64_t key)
+{
+	for (size_t i = 0; i < a->keys_count; i++)
+		if (a->keys[i] == key)
+			return true;
+	return false;
+}
+
+void
+account_key_bar(struct account *a, uint64_t key)
+{
+	if (account_key_is_barred(a, key))
+		return;
+	a->keys = xreallocarray(a->keys, a->keys_count + 1, sizeof(a->keys[0]));
+	a->keys[a->keys_count++] = key;
+}
+
+void
+account_keys_clear(struct account *a)
+{
+	free(a->keys);
+	a->keys = NULL;
+	a->keys_count = 0;
+}
+
+/* ---- accounts ---- */
+
+bool
+account_is_barred(const struct account *a)
+{
+	return a->state == ACCOUNT_REFUSED || a->barred_places > 0;
+}
+
+static bool
+is_used(const struct account *a)
+{
+	return a->flying > 0 || a->waiting_count > 0;
+}
+
+static void
+free_account(struct accounts *all, struct account *a)
+{
+	struct account_place *p;
+
+	while ((p = TAILQ_FIRST(&a->places)) != NULL)
+		free_place(all, p);
+	hashtab_remove(&all->table, &a->entry);
+	TAILQ_REMOVE(&all->list, a, link);
+	all->count--;
+	free(a->user);
+	free(a->scope);
+	free(a->proven_at);
+	free(a->keys);
+	free(a);
+}
+
+/* The one that was used longest ago and bars nobody. */
+static bool
+make_room(struct accounts *all)
+{
+	struct account *a;
+
+	if (all->count < ACCOUNTS_MAX)
+		return true;
+	TAILQ_FOREACH (a, &all->list, link) {
+		if (!is_used(a) && !account_is_barred(a)) {
+			free_account(all, a);
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint64_t
+number_of(const uint8_t id[ACCOUNT_ID_SIZE])
+{
+	uint64_t number;
+
+	memcpy(&number, id, sizeof(number));
+	return number;
+}
+
+static struct account *
+find(const struct accounts *all, const uint8_t id[ACCOUNT_ID_SIZE])
+{
+	struct hash_entry *e = hashtab_find(&all->table, number_of(id));
+
+	for (; e != NULL; e = hashtab_next(e)) {
+		struct account *a = NP_CONTAINER(e, struct account, entry);
+		if (memcmp(a->id, id, ACCOUNT_ID_SIZE) == 0)
+			return a;
+	}
+	return NULL;
+}
+
+static struct account *
+make(struct accounts *all, const struct account_claim *c, const uint8_t id[ACCOUNT_ID_SIZE])
+{
+	struct account *a = xcalloc(1, sizeof(*a));
+
+	memcpy(a->id, id, ACCOUNT_ID_SIZE);
+	a->number = ++all->last_number;
+	a->kind = c->kind;
+	a->user = xstrdup(c->user);
+	a->scope = c->kind == ACCOUNT_KEYS || c->by_place ? xstrdup(c->place) : NULL;
+	TAILQ_INIT(&a->places);
+	TAILQ_INIT(&a->waiting);
+	hashtab_put(&all->table, &a->entry, number_of(id));
+	TAILQ_INSERT_TAIL(&all->list, a, link);
+	all->count++;
+	return a;
+}
+
+bool
+account_find(struct accounts *all, struct account_ticket *t, double now)
+{
+	const struct account_claim *c = &t->claim;
+	uint8_t id[ACCOUNT_ID_SIZE];
+	struct account *a;
+
+	if (account_identify(all->key, c, id) == -1) {
+		error_set(&t->why, REASON_INTERNAL, "libcrypto makes no hash of the secret of %s", c->user);
+		return false;
+	}
+	a = find(all, id);
+	if (a == NULL && !make_room(all)) {
+		error_set(&t->why, REASON_AUTH_BACKOFF,
+		    "%d accounts were refused already, and no further one is tried: npctl accounts lists them, and "
+		    "npctl accounts retry USER allows those of one user again",
+		    all->count);
+		return false;
+	}
+	if (a == NULL)
+		a = make(all, c, id);
+	a->used = now;
+	TAILQ_REMOVE(&all->list, a, link);
+	TAILQ_INSERT_TAIL(&all->list, a, link);
+	t->of = a;
+	t->account = a->number;
+	t->place = find_place(all, a, c->place);
+	if (t->place == NULL)
+		t->place = make_place(all, a, c->place);
+	return true;
+}
+
+const struct account *
+accounts_find(const struct accounts *all, uint64_t number)
+{
+	const struct account *a;
+
+	TAILQ_FOREACH (a, &all->list, link)
+		if (a->number == number)
+			return a;
+	return NULL;
+}
+
+bool
+accounts_bar(const struct accounts *all, uint64_t account, const char *place)
+{
+	const struct account *a = accounts_find(all, account);
+	const struct account_place *p = a != NULL ? find_place(all, a, place) : NULL;
+
+	return a != NULL && (a->state == ACCOUNT_REFUSED || (p != NULL && p->refused_at > 0));
+}
+
+void
+accounts_tick(struct accounts *all, double now)
+{
+	struct account_place *p, *next_place;
+	struct account *a, *next;
+
+	TAILQ_FOREACH_SAFE (a, &all->list, link, next) {
+		if (is_used(a))
+			continue;
+		TAILQ_FOREACH_SAFE (p, &a->places, link, next_place) {
+			if (p->refused_at == 0 && now - p->used > PLACE_SECONDS)
+				free_place(all, p);
+		}
+		if (!account_is_barred(a) && a->keys_count == 0 && now - a->used > FORGET_SECONDS)
+			free_account(all, a);
+	}
+}
+
+struct accounts *
+accounts_create(double wall)
+{
+	struct accounts *all = xcalloc(1, sizeof(*all));
+
+	all->wall = wall;
+	TAILQ_INIT(&all->list);
+	if (account_key_make(all->key) == 0)
+		return all;
+	free(all);
+	return NULL;
+}
+
+void
+accounts_destroy(struct accounts *all)
+{
+	struct account *a;
+
+	if (all == NULL)
+		return;
+	while ((a = TAILQ_FIRST(&all->list)) != NULL)
+		free_account(all, a);
+	hashtab_finish(&all->table);
+	hashtab_finish(&all->places);
+	secret_wipe(all->key, sizeof(all->key));
+	free(all);
+}
+
+/* ---- shown ---- */
+
+const struct account *
+accounts_next(const struct accounts *all, const struct account *after)
+{
+	return after == NULL ? TAILQ_FIRST(&all->list) : TAILQ_NEXT(after, link);
+}
+
+void
+account_facts(const struct account *a, struct account_facts *facts)
+{
+	const struct account_place *p;
+
+	*facts = (struct account_facts){.number = a->number,
+	    .user = a->user,
+	    .scope = a->scope,
+	    .kind = a->kind,
+	    .state = a->state,
+	    .barred = account_is_barred(a),
+	    .proven_at = a->proven_at,
+	    .proven_since = a->proven_since,
+	    .flying = a->flying,
+	    .waiting = a->waiting_count,
+	    .refused_keys = (int)a->keys_count,
+	    .refused_places = a->barred_places};
+	TAILQ_FOREACH (p, &a->places, link) {
+		if (p->refused_at == 0 || facts->refusals_count == ACCOUNT_REFUSALS_SHOWN)
+			break;
+		facts->refusals[facts->refusals_count++] =
+		    (struct account_refusal){.place = p->name, .words = p->words, .at = p->refused_at};
+	}
+}

@@ -1,0 +1,322 @@
+/*
+ * What may be offered now, and what follows from the answers of servers; see account.h.
+ *
+ * How many attempts may be under way is what has succeeded in a row: a password that is changed while it is in use, or
+ * that was good once only, is refused no more often than it can be without asking in between.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "account/account_impl.h"
+#include "base/xalloc.h"
+
+#define REFUSALS_MAX 2   /* in a row: the place's fault, then the account's */
+#define PROOF_LASTS 60.0 /* seconds: an older success allows one attempt at a time, as none does */
+#define FLYING_MAX 64
+
+/* ---- words ---- */
+
+static void
+add_refusal(char *text, size_t size, const struct account_place *p, const char *before, double wall)
+{
+	size_t used = strlen(text);
+	time_t at = (time_t)(p->refused_at + wall);
+	char when[32] = "";
+	struct tm tm;
+
+	if (localtime_r(&at, &tm) != NULL)
+		(void)strftime(when, sizeof(when), "%H:%M:%S", &tm);
+	(void)snprintf(text + used, size - used, "%s%.80s refused it at %s (%.*s)", before, p->name, when,
+	    *before == '\0' ? 200 : 40, p->words);
+}
+
+/* Which account, since when, by which device's words, and what lifts it. */
+static void
+describe(const struct accounts *all, struct account_ticket *t, enum np_reason reason)
+{
+	const struct account *a = t->of;
+	const struct account_place *place = a->state == ACCOUNT_REFUSED ? TAILQ_FIRST(&a->places) : t->place;
+	char text[480] = "", others[48] = "";
+
+	if (a->kind == ACCOUNT_KEYS) {
+		error_set(&t->why, reason, "all keys that could be shown were refused there before");
+		return;
+	}
+	add_refusal(text, sizeof(text), place, "", all->wall);
+	if (a->state == ACCOUNT_REFUSED && a->barred_places > 1)
+		add_refusal(text, sizeof(text), TAILQ_NEXT(place, link), " and ", all->wall);
+	if (a->waiting_count > 0)
+		(void)snprintf(others, sizeof(others), "; %d more wait for it", a->waiting_count);
+	error_set(&t->why, reason,
+	    "the password of %.64s is barred%s: %s%s; lifted by another one, npctl open and npctl accounts retry",
+	    a->user, a->state == ACCOUNT_REFUSED ? "" : " there", text, others);
+}
+
+/* ---- who may ---- */
+
+static int
+limit(enum account_state state, int row, double proved, double now)
+{
+	if (state != ACCOUNT_PROVEN || row < 1 || now > proved + PROOF_LASTS)
+		return 1;
+	return row < FLYING_MAX ? row : FLYING_MAX;
+}
+
+/* Or one success more would open the gate as wide as it once was. */
+static void
+forget_old_proof(struct account_ticket *t, double now)
+{
+	if (now > t->of->proven_since + PROOF_LASTS)
+		t->of->row = 0;
+	if (now > t->place->used + PROOF_LASTS)
+		t->place->row = 0;
+}
+
+static bool
+is_barred(const struct account_ticket *t)
+{
+	const struct account_claim *c = &t->claim;
+	size_t barred = 0;
+
+	if (c->insists)
+		return false;
+	if (t->of->kind == ACCOUNT_SECRET)
+		return t->of->state == ACCOUNT_REFUSED || t->place->refused_at > 0;
+	for (size_t i = 0; i < c->count; i++)
+		barred += account_key_is_barred(t->of, c->keys[i]);
+	return barred > 0 && barred == c->count;
+}
+
+static enum account_answer
+judge(const struct account_ticket *t, double now)
+{
+	const struct account *a = t->of;
+	const struct account_place *p = t->place;
+
+	if (is_barred(t))
+		return ACCOUNT_BARRED;
+	if (a->flying >= limit(a->state, a->row, a->proven_since, now) ||
+	    p->flying >= limit(a->state, p->row, p->used, now))
+		return ACCOUNT_WAIT;
+	return ACCOUNT_GO;
+}
+
+static void
+note_barred_keys(struct account_ticket *t)
+{
+	for (size_t i = 0; i < t->claim.count; i++)
+		t->claim.barred[i] = !t->claim.insists && account_key_is_barred(t->of, t->claim.keys[i]);
+}
+
+static void
+launch(struct account_ticket *t, double now)
+{
+	t->since = now;
+	note_barred_keys(t);
+	t->flies = true;
+	t->of->flying++;
+	t->place->flying++;
+}
+
+static void
+forget_ticket(struct account_ticket *t)
+{
+	t->of = NULL;
+	t->place = NULL;
+}
+
+enum account_answer
+accounts_ask(struct accounts *all, struct account_ticket *t, double now)
+{
+	enum account_answer answer;
+
+	error_clear(&t->why);
+	if (!account_find(all, t, now))
+		return ACCOUNT_BARRED;
+	forget_old_proof(t, now);
+	answer = judge(t, now);
+	switch (answer) {
+	case ACCOUNT_GO:
+		launch(t, now);
+		break;
+	case ACCOUNT_WAIT:
+		TAILQ_INSERT_TAIL(&t->of->waiting, t, link);
+		t->of->waiting_count++;
+		break;
+	case ACCOUNT_BARRED:
+		note_barred_keys(t);
+		describe(all, t, REASON_AUTH_BACKOFF);
+		forget_ticket(t);
+		break;
+	}
+	return answer;
+}
+
+static void
+stop_waiting(struct account_ticket *t)
+{
+	TAILQ_REMOVE(&t->of->waiting, t, link);
+	t->of->waiting_count--;
+}
+
+/* closed: just now; whoever insisted did so before that was known. */
+static void
+answer_waiting(const struct accounts *all, struct account *a, bool closed, double now)
+{
+	struct account_ticket *t, *next;
+	enum account_answer answer;
+
+	TAILQ_FOREACH_SAFE (t, &a->waiting, link, next) {
+		answer = closed ? ACCOUNT_BARRED : judge(t, now);
+		if (answer == ACCOUNT_WAIT)
+			continue;
+		stop_waiting(t);
+		if (answer == ACCOUNT_GO) {
+			launch(t, now);
+		} else {
+			note_barred_keys(t);
+			describe(all, t, REASON_AUTH_FAILED);
+			forget_ticket(t);
+		}
+		t->answered(t, answer);
+	}
+}
+
+void
+accounts_leave(struct accounts *all NP_UNUSED, struct account_ticket *t)
+{
+	if (t->of == NULL || t->flies)
+		return;
+	stop_waiting(t);
+	forget_ticket(t);
+}
+
+/* ---- what servers say ---- */
+
+static void
+accept(const struct account_ticket *t, double now)
+{
+	struct account *a = t->of;
+	struct account_place *p = t->place;
+
+	/* Who insisted on what nobody was to try has shown that it was not the secret. */
+	if (a->state == ACCOUNT_REFUSED && t->claim.insists)
+		account_places_clear(a);
+	account_place_clear(p);
+	if (t->claim.insists)
+		account_keys_clear(a);
+	a->refusals = 0;
+	a->given_up = 0;
+	a->row++;
+	p->row++;
+	a->proven_since = now;
+	xreplace(&a->proven_at, p->name);
+	account_move(a, ACCOUNT_PROVEN);
+}
+
+/* True: the gate is closed. */
+static bool
+refuse(const struct account_ticket *t, const char *words, double now)
+{
+	struct account *a = t->of;
+
+	a->row = t->place->row = 0;
+	if (a->kind == ACCOUNT_KEYS)
+		return false;
+	account_place_bar(t->place, words != NULL ? words : "refused", now);
+	if (++a->refusals >= REFUSALS_MAX)
+		account_move(a, ACCOUNT_REFUSED);
+	return a->state == ACCOUNT_REFUSED;
+}
+
+/*
+ * A reload, or whoever closes a session that logs in, must not bar a password that is good.  That happens to all that
+ * are under way at once, and a second time only when none of them has succeeded since.
+ */
+static bool
+forgive(const struct account_ticket *t, double now)
+{
+	struct account *a = t->of;
+
+	if (a->state != ACCOUNT_PROVEN || (a->given_up > 0 && t->since > a->given_up))
+		return false;
+	if (a->given_up == 0)
+		a->given_up = now;
+	a->row = t->place->row = 0;
+	return true;
+}
+
+void
+accounts_settle(struct accounts *all, struct account_ticket *t, enum account_verdict verdict, const bool *denied,
+    const char *words, double now)
+{
+	struct account *a = t->of;
+	bool closed = false;
+
+	if (!t->flies)
+		return;
+	t->flies = false;
+	a->flying--;
+	t->place->flying--;
+	a->used = t->place->used = now;
+	switch (verdict) {
+	case ACCOUNT_ACCEPTED:
+		accept(t, now);
+		break;
+	case ACCOUNT_UNJUDGED:
+		closed = a->kind == ACCOUNT_SECRET && refuse(t, words, now);
+		break;
+	case ACCOUNT_GIVEN_UP:
+		closed = a->kind == ACCOUNT_SECRET && !forgive(t, now) && refuse(t, words, now);
+		break;
+	case ACCOUNT_DENIED:
+		closed = refuse(t, words, now);
+		break;
+	case ACCOUNT_UNUSED:
+		break;
+	}
+	for (size_t i = 0; denied != NULL && i < t->claim.count; i++)
+		if (denied[i])
+			account_key_bar(a, t->claim.keys[i]);
+	forget_ticket(t);
+	answer_waiting(all, a, closed, now);
+}
+
+/* ---- what lifts a block ---- */
+
+static void
+lift(struct account *a)
+{
+	account_places_clear(a);
+	account_keys_clear(a);
+	a->refusals = 0;
+	if (a->state == ACCOUNT_REFUSED)
+		account_move(a, ACCOUNT_UNPROVEN);
+}
+
+int
+accounts_retry(struct accounts *all, const char *user)
+{
+	struct account *a;
+	int count = 0;
+
+	TAILQ_FOREACH (a, &all->list, link) {
+		if (strcmp(a->user, user) != 0 || (!account_is_barred(a) && a->keys_count == 0))
+			continue;
+		lift(a);
+		count++;
+	}
+	return count;
+}
+
+void
+accounts_retry_keys(struct accounts *all, const char *user, const char *place)
+{
+	struct account *a;
+
+	TAILQ_FOREACH (a, &all->list, link) {
+		if (a->kind == ACCOUNT_KEYS && strcmp(a->user, user) == 0 && strcmp(a->scope, place) == 0)
+			lift(a);
+	}
+}

@@ -1,0 +1,79 @@
+/* What the parts of the accounts share (account.c, account_gate.c, account_id.c); nobody else includes this. */
+#ifndef NP_ACCOUNT_IMPL_H
+#define NP_ACCOUNT_IMPL_H
+
+#include "account/account.h"
+#include "base/hashtab.h"
+
+#define ACCOUNT_ID_SIZE 32
+
+/* Where an account was tried. */
+struct account_place {
+	TAILQ_ENTRY(account_place) link;
+	struct hash_entry entry; /* accounts.places */
+	struct account *of;
+	char *name;
+	char *words;       /* of its refusal */
+	double refused_at; /* 0: it does not bar */
+	double used;
+	int flying;
+	int row; /* successes since the last refusal */
+};
+
+TAILQ_HEAD(account_places, account_place);
+TAILQ_HEAD(account_tickets, account_ticket);
+
+struct account {
+	TAILQ_ENTRY(account) link;
+	struct hash_entry entry; /* accounts.table */
+	uint8_t id[ACCOUNT_ID_SIZE];
+	uint64_t number;
+	enum account_kind kind;
+	char *user, *scope, *proven_at;
+	enum account_state state;
+	int refusals; /* in a row */
+	int row;      /* successes in a row */
+	int flying;
+	int waiting_count;
+	double used, proven_since;
+	double given_up; /* since the last success: the first time that an answer was not waited for; 0: none */
+	struct account_places places; /* those that bar first, as they came */
+	int barred_places;
+	struct account_tickets waiting;
+	uint64_t *keys; /* refused ones */
+	size_t keys_count;
+};
+
+struct accounts {
+	TAILQ_HEAD(, account) list; /* the one used last at the end */
+	struct hashtab table, places;
+	int count;
+	uint64_t last_number;
+	double wall;
+	uint8_t key[ACCOUNT_ID_SIZE];
+};
+
+/* ---- account_id.c ---- */
+
+/* Random bytes; -1 when there are none. */
+int account_key_make(uint8_t key[ACCOUNT_ID_SIZE]) NP_MUST_CHECK;
+/* Which account a claim is about; -1 when libcrypto fails. */
+int account_identify(
+    const uint8_t key[ACCOUNT_ID_SIZE], const struct account_claim *claim, uint8_t id[ACCOUNT_ID_SIZE]) NP_MUST_CHECK;
+
+/* ---- account.c ---- */
+
+/* The account of a claim and its place there, made where they are not known; false: why says what is in the way. */
+bool account_find(struct accounts *all, struct account_ticket *t, double now) NP_MUST_CHECK;
+void account_move(struct account *a, enum account_state state);
+bool account_key_is_barred(const struct account *a, uint64_t key);
+void account_key_bar(struct account *a, uint64_t key);
+void account_keys_clear(struct account *a);
+void account_place_bar(struct account_place *p, const char *words, double now);
+void account_place_clear(struct account_place *p);
+/* No place bars any more. */
+void account_places_clear(struct account *a);
+/* Whether it, or one of its places, bars anybody. */
+bool account_is_barred(const struct account *a);
+
+#endif

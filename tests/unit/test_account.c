@@ -1,0 +1,670 @@
+/*
+ * The gate before log-ins in invented time: whatever servers think of a secret or a key, and whoever logs in however
+ * often, what they see of it is counted here as they count it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "account/account.h"
+#include "base/compiler.h"
+#include "base/xalloc.h"
+
+#define PLACES 20
+#define DIALS_MAX 400
+#define HOUR 3600.0
+
+/* ---- a world of servers and logins ---- */
+
+enum method { PASSWORD, KEY, KBDINT, FACTOR, METHODS };
+enum server { ACCEPTS, REFUSES, SILENT, RESETS, CHANGES, WRONG_FOR_ONE, ACCEPTS_ONCE, SERVERS };
+enum drive { FAN_OUT, PERSISTENT, OVERRIDES, RELOAD, DRIVES };
+
+static const char *const method_names[] = {"password", "key", "keyboard-interactive", "second factor"};
+static const char *const server_names[] = {
+    "accepts", "refuses", "silent", "resets", "changes", "wrong for one", "accepts once"};
+static const char *const drive_names[] = {"fan-out", "persistent", "overrides", "reload"};
+
+/* One login: waits at the gate, is with its server until `until`, and has ended. */
+struct dial {
+	struct account_ticket ticket;
+	struct world *world;
+	int place;
+	bool asked, waits, flies, ended, in;
+	enum np_reason reason; /* why it did not get as far as a server */
+	double until;
+};
+
+struct world {
+	struct accounts *all;
+	double now;
+	enum method method;
+	enum server server;
+	struct dial dials[DIALS_MAX];
+	size_t count;
+	int attempts[PLACES], refused, accepted, flying, most_flying;
+	bool changed;   /* on the devices: what was right is wrong */
+	char words[64]; /* the secret */
+};
+
+static void
+fly(struct dial *d)
+{
+	struct world *w = d->world;
+	bool quick = w->server != SILENT;
+
+	d->waits = false;
+	d->flies = true;
+	d->until = w->now + (quick ? 0.1 : 30.0);
+	w->attempts[d->place]++;
+	if (++w->flying > w->most_flying)
+		w->most_flying = w->flying;
+}
+
+static void
+end(struct dial *d)
+{
+	d->waits = d->flies = false;
+	d->ended = true;
+	account_claim_finish(&d->ticket.claim);
+}
+
+static void
+on_answered(struct account_ticket *t, enum account_answer answer)
+{
+	struct dial *d = NP_CONTAINER(t, struct dial, ticket);
+
+	assert_true(d->waits);
+	if (answer == ACCOUNT_GO) {
+		fly(d);
+		return;
+	}
+	d->reason = t->why.reason;
+	end(d);
+}
+
+static struct dial *
+dial(struct world *w, int place, bool insists)
+{
+	struct dial *d = &w->dials[w->count++];
+	char name[32];
+
+	assert_true(w->count < DIALS_MAX);
+	*d = (struct dial){.world = w, .place = place, .asked = true};
+	(void)snprintf(name, sizeof(name), "192.0.2.%d:22", place + 1);
+	d->ticket.claim = (struct account_claim){.kind = w->method == KEY ? ACCOUNT_KEYS : ACCOUNT_SECRET,
+	    .user = xstrdup("admin"),
+	    .place = xstrdup(name),
+	    .insists = insists};
+	if (w->method == KEY) {
+		d->ticket.claim.count = 1;
+		d->ticket.claim.keys = xcalloc(1, sizeof(uint64_t));
+		d->ticket.claim.keys[0] = 4711;
+		d->ticket.claim.barred = xcalloc(1, sizeof(bool));
+	} else {
+		d->ticket.claim.secret = secret_make(w->words);
+	}
+	d->ticket.answered = on_answered;
+	switch (accounts_ask(w->all, &d->ticket, w->now)) {
+	case ACCOUNT_GO:
+		fly(d);
+		break;
+	case ACCOUNT_WAIT:
+		d->waits = true;
+		break;
+	case ACCOUNT_BARRED:
+		d->reason = d->ticket.why.reason;
+		end(d);
+		break;
+	}
+	return d;
+}
+
+static enum account_verdict
+judge(struct world *w, const struct dial *d)
+{
+	switch (w->server) {
+	case ACCEPTS:
+		return ACCOUNT_ACCEPTED;
+	case REFUSES:
+		return ACCOUNT_DENIED;
+	case SILENT:
+	case RESETS:
+		return ACCOUNT_UNJUDGED;
+	case CHANGES:
+		return w->changed ? ACCOUNT_DENIED : ACCOUNT_ACCEPTED;
+	case WRONG_FOR_ONE:
+		return d->place == 0 ? ACCOUNT_DENIED : ACCOUNT_ACCEPTED;
+	case ACCEPTS_ONCE:
+		return w->accepted == 0 ? ACCOUNT_ACCEPTED : ACCOUNT_DENIED;
+	case SERVERS:
+		break;
+	}
+	fail();
+	return ACCOUNT_UNUSED;
+}
+
+static void
+land(struct world *w, struct dial *d)
+{
+	enum account_verdict verdict = judge(w, d);
+	const bool denied[] = {verdict == ACCOUNT_DENIED};
+
+	w->flying--;
+	w->accepted += verdict == ACCOUNT_ACCEPTED;
+	w->refused += verdict != ACCOUNT_ACCEPTED;
+	d->in = verdict == ACCOUNT_ACCEPTED;
+	d->reason = d->in ? REASON_NONE : REASON_AUTH_FAILED;
+	accounts_settle(w->all, &d->ticket, verdict, w->method == KEY ? denied : NULL, "permission denied", w->now);
+	end(d);
+}
+
+/* Time goes on, event by event. */
+static void
+run(struct world *w, double until)
+{
+	for (;;) {
+		struct dial *next = NULL;
+
+		for (size_t i = 0; i < w->count; i++) {
+			struct dial *d = &w->dials[i];
+			if (d->flies && (next == NULL || d->until < next->until))
+				next = d;
+		}
+		if (next == NULL || next->until > until)
+			break;
+		w->now = next->until;
+		land(w, next);
+		/* What ended makes room for what comes later. */
+		if (w->count > DIALS_MAX / 2 && w->flying == 0) {
+			size_t waiting = 0;
+			for (size_t i = 0; i < w->count; i++)
+				waiting += w->dials[i].waits;
+			if (waiting == 0)
+				w->count = 0;
+		}
+	}
+	w->now = until;
+	accounts_tick(w->all, w->now);
+}
+
+static void
+begin(struct world *w, enum method method, enum server server)
+{
+	*w = (struct world){.now = 1000, .method = method, .server = server};
+	w->all = accounts_create(0);
+	assert_non_null(w->all);
+	(void)snprintf(w->words, sizeof(w->words), "secret");
+}
+
+static void
+finish(struct world *w)
+{
+	for (size_t i = 0; i < w->count; i++) {
+		struct dial *d = &w->dials[i];
+		if (d->waits)
+			accounts_leave(w->all, &d->ticket);
+		if (d->flies)
+			accounts_settle(w->all, &d->ticket, ACCOUNT_UNUSED, NULL, NULL, w->now);
+		account_claim_finish(&d->ticket.claim);
+	}
+	accounts_destroy(w->all);
+}
+
+static int
+attempts(const struct world *w)
+{
+	int sum = 0;
+
+	for (int i = 0; i < PLACES; i++)
+		sum += w->attempts[i];
+	return sum;
+}
+
+static void
+fan_out(struct world *w)
+{
+	for (int i = 0; i < PLACES; i++)
+		dial(w, i, false);
+}
+
+/* Each way in which logins come about, as far as nobody insists; a pool of its own for each is the worst case. */
+static void
+drive(struct world *w, enum drive how)
+{
+	fan_out(w);
+	run(w, w->now + 100);
+	switch (how) {
+	case FAN_OUT:
+		break;
+	case PERSISTENT: /* no client at all: each session is made again as soon as that may be */
+		for (int i = 0; i < 5; i++) {
+			for (int place = 0; place < PLACES; place += 4)
+				dial(w, place, false);
+			run(w, w->now + 15);
+		}
+		break;
+	case OVERRIDES:
+		for (int i = 0; i < 5; i++)
+			fan_out(w);
+		run(w, w->now + 100);
+		break;
+	case RELOAD: /* all pools begin anew */
+		fan_out(w);
+		run(w, w->now + 1);
+		break;
+	case DRIVES:
+		fail();
+	}
+	w->changed = true;
+	run(w, w->now + 200);
+	fan_out(w);
+	run(w, w->now + 200);
+}
+
+static int
+logins(enum drive how)
+{
+	static const int more[] = {[FAN_OUT] = 0, [PERSISTENT] = 25, [OVERRIDES] = 5 * PLACES, [RELOAD] = PLACES};
+
+	return 2 * PLACES + more[how];
+}
+
+static void
+check(const struct world *w, enum drive how)
+{
+	bool key = w->method == KEY;
+
+	switch (w->server) {
+	case ACCEPTS:
+		assert_int_equal(attempts(w), logins(how));
+		assert_int_equal(w->accepted, attempts(w));
+		break;
+	case REFUSES:
+		assert_int_equal(attempts(w), key ? PLACES : 2);
+		for (int i = 0; i < PLACES; i++)
+			assert_true(w->attempts[i] <= 1);
+		break;
+	case SILENT:
+	case RESETS:
+		if (key) /* nothing is known of it: one at a time, for ever */
+			assert_true(w->most_flying <= PLACES);
+		else
+			assert_int_equal(attempts(w), 2);
+		break;
+	case CHANGES:
+		assert_int_equal(w->accepted, logins(how) - PLACES);
+		assert_int_equal(w->refused, key ? PLACES : 2);
+		break;
+	case WRONG_FOR_ONE:
+		assert_int_equal(w->attempts[0], 1);
+		assert_int_equal(w->refused, 1);
+		for (int i = 1; i < PLACES; i++)
+			assert_true(w->attempts[i] >= 2);
+		break;
+	case ACCEPTS_ONCE:
+		assert_true(attempts(w) <= (key ? PLACES + 1 : 3));
+		break;
+	case SERVERS:
+		fail();
+	}
+	assert_int_equal(w->flying, 0);
+}
+
+static void
+test_matrix_of_what_servers_see(void **state NP_UNUSED)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+
+	for (int m = 0; m < METHODS; m++) {
+		for (int s = 0; s < SERVERS; s++) {
+			for (int d = 0; d < DRIVES; d++) {
+				begin(w, (enum method)m, (enum server)s);
+				drive(w, (enum drive)d);
+				print_message("%s, %s, %s: %d attempts, %d refused\n", method_names[m], server_names[s],
+				    drive_names[d], attempts(w), w->refused);
+				check(w, (enum drive)d);
+				finish(w);
+			}
+		}
+	}
+	free(w);
+}
+
+/* ---- single rules ---- */
+
+static int
+setup(void **state)
+{
+	*state = xcalloc(1, sizeof(struct world));
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	finish(*state);
+	free(*state);
+	return 0;
+}
+
+static const struct account *
+only(const struct world *w, struct account_facts *facts)
+{
+	const struct account *a = accounts_next(w->all, NULL);
+
+	assert_non_null(a);
+	assert_null(accounts_next(w->all, a));
+	account_facts(a, facts);
+	return a;
+}
+
+static void
+test_gate_opens_step_by_step_and_never_wider_than_what_succeeded(void **state)
+{
+	static const int wide[] = {1, 1, 2, 4, 8};
+	struct world *w = *state;
+
+	begin(w, PASSWORD, ACCEPTS);
+	for (int i = 0; i < 5; i++)
+		fan_out(w);
+	for (size_t i = 0; i < NP_COUNT(wide); i++) {
+		assert_int_equal(w->flying, wide[i]);
+		run(w, w->now + 0.11);
+	}
+	run(w, w->now + HOUR);
+	assert_int_equal(w->accepted, 5 * PLACES);
+	/* An old proof lets in one, as none does. */
+	fan_out(w);
+	assert_int_equal(w->flying, 1);
+}
+
+static void
+test_one_place_is_opened_step_by_step_too(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, PASSWORD, ACCEPTS);
+	for (int i = 0; i < 3; i++)
+		fan_out(w);
+	run(w, w->now + 10);
+	for (int i = 0; i < 9; i++)
+		dial(w, 7, false);
+	assert_int_equal(w->flying, 3); /* as often as this place has accepted it */
+}
+
+static void
+test_who_waits_at_the_failure_has_failed_who_comes_later_is_barred(void **state)
+{
+	struct world *w = *state;
+	struct dial *first, *second, *third, *late;
+	struct account_facts facts;
+
+	begin(w, PASSWORD, REFUSES);
+	first = dial(w, 0, false);
+	second = dial(w, 1, false);
+	third = dial(w, 2, false);
+	assert_true(first->flies && second->waits && third->waits);
+	only(w, &facts);
+	assert_int_equal(facts.waiting, 2);
+	run(w, w->now + 10);
+	late = dial(w, 3, false);
+
+	assert_int_equal(attempts(w), 2);
+	assert_int_equal(third->reason, REASON_AUTH_FAILED);
+	assert_int_equal(late->reason, REASON_AUTH_BACKOFF);
+	assert_non_null(strstr(late->ticket.why.text, "the password of admin is barred"));
+	assert_non_null(strstr(late->ticket.why.text, "192.0.2.2:22 refused it at "));
+	assert_non_null(strstr(late->ticket.why.text, "(permission denied)"));
+	assert_non_null(strstr(late->ticket.why.text, "192.0.2.1:22"));
+	assert_non_null(strstr(late->ticket.why.text, "npctl accounts retry"));
+	only(w, &facts);
+	assert_int_equal(facts.state, ACCOUNT_REFUSED);
+	assert_int_equal(facts.refused_places, 2);
+}
+
+static void
+test_another_secret_or_user_is_another_account(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, PASSWORD, REFUSES);
+	fan_out(w);
+	run(w, w->now + 10);
+	assert_int_equal(attempts(w), 2);
+	(void)snprintf(w->words, sizeof(w->words), "changed");
+	w->server = ACCEPTS;
+	fan_out(w);
+	run(w, w->now + 10);
+	assert_int_equal(w->accepted, PLACES);
+}
+
+static void
+test_what_a_person_insists_on_is_tried_and_opens_the_gate(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, PASSWORD, REFUSES);
+	fan_out(w);
+	run(w, w->now + 10);
+	dial(w, 5, true);
+	run(w, w->now + 10);
+	assert_int_equal(attempts(w), 3);
+	assert_int_equal(dial(w, 6, false)->reason, REASON_AUTH_BACKOFF);
+	w->server = ACCEPTS; /* mended on the servers */
+	dial(w, 5, true);
+	run(w, w->now + 10);
+	fan_out(w);
+	run(w, w->now + 10);
+	assert_int_equal(w->accepted, 1 + PLACES);
+}
+
+static void
+test_wishes_of_many_people_at_once_are_one(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, PASSWORD, REFUSES);
+	for (int i = 0; i < PLACES; i++)
+		dial(w, i, true);
+	run(w, w->now + 10);
+	assert_int_equal(attempts(w), 2);
+	for (int i = 0; i < PLACES; i++)
+		dial(w, i, true);
+	run(w, w->now + 10);
+	assert_int_equal(attempts(w), 3);
+}
+
+static void
+test_retry_forgets_what_bars_that_user(void **state)
+{
+	struct world *w = *state;
+	struct account_facts facts;
+
+	begin(w, PASSWORD, REFUSES);
+	fan_out(w);
+	run(w, w->now + HOUR);
+	only(w, &facts);
+	assert_true(accounts_bar(w->all, facts.number, "192.0.2.9:22"));
+	assert_int_equal(accounts_retry(w->all, "somebody"), 0);
+	assert_int_equal(accounts_retry(w->all, "admin"), 1);
+	assert_false(accounts_bar(w->all, facts.number, "192.0.2.1:22"));
+	fan_out(w);
+	run(w, w->now + 10);
+	assert_int_equal(attempts(w), 4);
+	assert_int_equal(w->attempts[0], 2);
+}
+
+static void
+test_scope_of_the_device_keeps_equal_words_apart(void **state)
+{
+	struct world *w = *state;
+	struct account_ticket t = {.answered = on_answered};
+
+	begin(w, PASSWORD, REFUSES);
+	fan_out(w);
+	run(w, w->now + 10);
+	t.claim = (struct account_claim){.user = xstrdup("admin"),
+	    .place = xstrdup("192.0.2.9:22"),
+	    .by_place = true,
+	    .secret = secret_make(w->words)};
+	assert_int_equal(accounts_ask(w->all, &t, w->now), ACCOUNT_GO);
+	accounts_settle(w->all, &t, ACCOUNT_ACCEPTED, NULL, NULL, w->now);
+	account_claim_finish(&t.claim);
+}
+
+static void
+test_key_that_one_host_lacks_says_nothing_about_others_or_other_keys(void **state)
+{
+	struct world *w = *state;
+	struct account_ticket t = {.answered = on_answered};
+	const bool denied[] = {true, true, false};
+
+	begin(w, KEY, REFUSES);
+	dial(w, 0, false);
+	run(w, w->now + 1);
+	assert_int_equal(dial(w, 0, false)->reason, REASON_AUTH_BACKOFF);
+	assert_true(dial(w, 1, false)->flies);
+	t.claim = (struct account_claim){
+	    .kind = ACCOUNT_KEYS, .user = xstrdup("admin"), .place = xstrdup("192.0.2.1:22"), .count = 3};
+	t.claim.keys = xmemdup((const uint64_t[]){4711, 1, 2}, 3 * sizeof(uint64_t));
+	t.claim.barred = xcalloc(3, sizeof(bool));
+	assert_int_equal(accounts_ask(w->all, &t, w->now), ACCOUNT_GO);
+	assert_true(t.claim.barred[0] && !t.claim.barred[1] && !t.claim.barred[2]);
+	accounts_settle(w->all, &t, ACCOUNT_UNJUDGED, denied, NULL, w->now);
+	assert_int_equal(accounts_ask(w->all, &t, w->now), ACCOUNT_GO);
+	assert_true(t.claim.barred[1] && !t.claim.barred[2]);
+	accounts_settle(w->all, &t, ACCOUNT_UNUSED, NULL, NULL, w->now);
+	accounts_retry_keys(w->all, "admin", "192.0.2.1:22");
+	assert_int_equal(accounts_ask(w->all, &t, w->now), ACCOUNT_GO);
+	assert_false(t.claim.barred[0]);
+	accounts_settle(w->all, &t, ACCOUNT_UNUSED, NULL, NULL, w->now);
+	account_claim_finish(&t.claim);
+}
+
+static void
+test_who_leaves_waits_no_longer_and_holds_nobody_up(void **state)
+{
+	struct world *w = *state;
+	struct dial *second, *third;
+
+	begin(w, PASSWORD, ACCEPTS);
+	dial(w, 0, false);
+	second = dial(w, 1, false);
+	third = dial(w, 2, false);
+	accounts_leave(w->all, &second->ticket);
+	end(second);
+	run(w, w->now + 1);
+	assert_true(third->in);
+	assert_int_equal(attempts(w), 2);
+}
+
+static void
+test_what_was_not_offered_is_no_refusal(void **state)
+{
+	struct world *w = *state;
+	struct account_facts facts;
+	struct dial *d;
+
+	begin(w, PASSWORD, REFUSES);
+	for (int i = 0; i < 5; i++) {
+		d = dial(w, i, false);
+		assert_true(d->flies);
+		accounts_settle(w->all, &d->ticket, ACCOUNT_UNUSED, NULL, NULL, w->now);
+		w->flying--;
+		end(d);
+	}
+	only(w, &facts);
+	assert_false(facts.barred);
+	/* Nothing is left of it that is worth remembering. */
+	run(w, w->now + HOUR);
+	assert_null(accounts_next(w->all, NULL));
+}
+
+static void
+give_up(struct world *w, struct dial *d)
+{
+	accounts_settle(w->all, &d->ticket, ACCOUNT_GIVEN_UP, NULL, "closed", w->now);
+	w->flying--;
+	end(d);
+}
+
+static void
+test_giving_up_bars_what_is_unproven_and_spares_what_is_proven_once(void **state)
+{
+	struct world *w = *state;
+	struct dial *d[3];
+	struct account_facts facts;
+
+	begin(w, PASSWORD, ACCEPTS);
+	fan_out(w);
+	run(w, w->now + 10);
+	for (int i = 0; i < 3; i++)
+		d[i] = dial(w, i, false);
+	w->now += 1;
+	for (int i = 0; i < 3; i++)
+		give_up(w, d[i]);
+	only(w, &facts);
+	assert_false(facts.barred);
+	w->now += 1; /* again, and nobody has heard a yes since */
+	give_up(w, dial(w, 4, false));
+	assert_int_equal(dial(w, 4, false)->reason, REASON_AUTH_BACKOFF);
+	fan_out(w);
+	run(w, w->now + 10);
+	only(w, &facts);
+	assert_int_equal(facts.refused_places, 1);
+
+	(void)snprintf(w->words, sizeof(w->words), "unproven");
+	give_up(w, dial(w, 0, false));
+	assert_int_equal(dial(w, 0, false)->reason, REASON_AUTH_BACKOFF);
+}
+
+static void
+test_refused_accounts_are_remembered_and_bounded(void **state)
+{
+	struct world *w = *state;
+	int barred = 0;
+
+	begin(w, PASSWORD, REFUSES);
+	for (int i = 0; i < 9000; i++) {
+		(void)snprintf(w->words, sizeof(w->words), "secret %d", i);
+		w->count = 0;
+		dial(w, 0, false);
+		run(w, w->now + 1);
+		barred += w->dials[0].reason == REASON_AUTH_BACKOFF;
+	}
+	assert_int_equal(attempts(w), 8192);
+	assert_int_equal(barred, 9000 - 8192);
+	assert_non_null(strstr(w->dials[0].ticket.why.text, "npctl accounts retry USER"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_matrix_of_what_servers_see),
+	    TEST(test_gate_opens_step_by_step_and_never_wider_than_what_succeeded),
+	    TEST(test_one_place_is_opened_step_by_step_too),
+	    TEST(test_who_waits_at_the_failure_has_failed_who_comes_later_is_barred),
+	    TEST(test_another_secret_or_user_is_another_account),
+	    TEST(test_what_a_person_insists_on_is_tried_and_opens_the_gate),
+	    TEST(test_wishes_of_many_people_at_once_are_one),
+	    TEST(test_retry_forgets_what_bars_that_user),
+	    TEST(test_scope_of_the_device_keeps_equal_words_apart),
+	    TEST(test_key_that_one_host_lacks_says_nothing_about_others_or_other_keys),
+	    TEST(test_who_leaves_waits_no_longer_and_holds_nobody_up),
+	    TEST(test_what_was_not_offered_is_no_refusal),
+	    TEST(test_giving_up_bars_what_is_unproven_and_spares_what_is_proven_once),
+	    TEST(test_refused_accounts_are_remembered_and_bounded),
+	};
+
+	return cmocka_run_group_tests_name("account", tests, NULL, NULL);
+}
