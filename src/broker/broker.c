@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "broker/broker_impl.h"
@@ -202,6 +203,7 @@ on_tick(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 	struct broker *b = w->data;
 
 	devices_tick(b->devices);
+	accounts_tick(b->accounts, clock_now());
 	check_idle_exit(b);
 	check_listener(b);
 	report_status(b);
@@ -281,12 +283,14 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	b->clients = clients_create(loop, &client_callbacks, b);
 	audit_configure(b->events, config->audit_log);
 	report_started(b->events);
-	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, &connector_callbacks, b);
+	b->accounts = xchecked(accounts_create((double)time(NULL) - b->started));
+	b->connector = connector_create(loop, BROKER_CONNECTORS_MAX, b->accounts, &connector_callbacks, b);
 	jobs_init(&b->jobs, b->connector);
 	b->devices = devices_create(&(struct devices_world){.loop = loop,
 	    .config = config,
 	    .platforms = b->platforms,
 	    .jobs = &b->jobs,
+	    .accounts = b->accounts,
 	    .events = b->events,
 	    .rules = &b->rules,
 	    .agent_socket = b->options.agent_socket,
@@ -367,6 +371,7 @@ broker_destroy(struct broker *b)
 	connector_destroy(b->connector);
 	devices_destroy(b->devices);
 	jobs_finish(&b->jobs);
+	accounts_destroy(b->accounts);
 	broker_waits_finish(b);
 	steer_rules_finish(&b->rules);
 	ev_timer_stop(b->loop, &b->reload_clock);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "account/account.h"
 #include "base/error.h"
 #include "base/queue.h"
 #include "conf/conf.h"
@@ -40,6 +41,7 @@ struct broker {
 	struct platforms *platforms;
 	struct broker_options options;
 	struct listener *listener;
+	struct accounts *accounts;
 	struct connector *connector;
 	struct jobs jobs; /* of devices and sessions */
 	struct reports *events;

@@ -54,6 +54,9 @@ struct conn_args {
 	bool max_connections_given; /* said for this very device: may exceed the platform's limit of VTY lines */
 };
 
+/* Whether equal words are the same account on all devices, or another one on each. */
+enum credential_scope { SCOPE_ACCOUNT, SCOPE_DEVICE };
+
 enum device_driver { DRIVER_DEFAULT, DRIVER_EXEC, DRIVER_CLI };
 
 /* One device entry, from the file or from inside a request.  Strings are NULL where not given. */
@@ -66,6 +69,7 @@ struct device_conf {
 	char *password_command;
 	char *password_file;
 	char *credential; /* name below $CREDENTIALS_DIRECTORY */
+	enum credential_scope credential_scope;
 	char *key_file;
 	char *certificate_file;
 	int use_agent; /* -1 not given, 0, 1 */

@@ -17,7 +17,8 @@
 #define NAME_MAX_BYTES 128
 #define JUMPS_MAX 16
 
-_Static_assert(sizeof(enum device_driver) == sizeof(int) && sizeof(enum keepalive_mode) == sizeof(int),
+_Static_assert(sizeof(enum device_driver) == sizeof(int) && sizeof(enum keepalive_mode) == sizeof(int) &&
+		   sizeof(enum credential_scope) == sizeof(int),
     "SCHEMA_WORD keys are set as int");
 
 /* --- the keys --- */
@@ -25,6 +26,7 @@ _Static_assert(sizeof(enum device_driver) == sizeof(int) && sizeof(enum keepaliv
 static const struct schema_word keepalive_words[] = {
     {"ssh", KEEPALIVE_SSH}, {"cli", KEEPALIVE_CLI}, {"both", KEEPALIVE_BOTH}, {"none", KEEPALIVE_NONE}, {NULL, 0}};
 
+static const struct schema_word scope_words[] = {{"account", SCOPE_ACCOUNT}, {"device", SCOPE_DEVICE}, {NULL, 0}};
 static const struct schema_word driver_words[] = {{"exec", DRIVER_EXEC}, {"cli", DRIVER_CLI}, {NULL, 0}};
 
 #define ARG(member) .offset = offsetof(struct conn_args, member)
@@ -145,6 +147,7 @@ static const struct schema_row device_keys[] = {
     {"ciphers", SCHEMA_TEXT, DEV(ciphers), ALGORITHMS(CIPHER)},
     {"connection_args", SCHEMA_BLOCK, DEV(args), .flags = SCHEMA_SAME_SESSIONS, .table = &conf_args_table},
     {"credential", SCHEMA_TEXT, DEV(credential), .group = CONF_PASSWORDS, .check = check_credential},
+    {"credential_scope", SCHEMA_WORD, DEV(credential_scope), .words = scope_words},
     {"device_type", SCHEMA_TEXT, DEV(device_type), .check = check_type},
     {"driver", SCHEMA_WORD, DEV(driver), .words = driver_words},
     {"groups", SCHEMA_TEXTS, DEV(groups), .flags = SCHEMA_SAME_SESSIONS, .check = check_group},

@@ -155,17 +155,6 @@ agent_receive(int fd, struct buf *message, double deadline, int cancel_fd, struc
 	return 0;
 }
 
-/* FNV-1a, 64 bits: tells lists apart, resists nobody. */
-static uint64_t
-hash_bytes(const uint8_t *p, size_t n)
-{
-	uint64_t h = 14695981039346656037u;
-
-	for (; n > 0; n--)
-		h = (h ^ *p++) * 1099511628211u;
-	return h != 0 ? h : 1;
-}
-
 static bool
 parse_list(struct keyblob left, struct agent_keys *keys)
 {
@@ -202,7 +191,7 @@ agent_list(int fd, double deadline, int cancel_fd, struct agent_keys *keys, stru
 	if (rc == 0)
 		rc = agent_receive(fd, &reply, deadline, cancel_fd, err);
 	if (rc == 0) {
-		keys->hash = hash_bytes(buf_head(&reply), reply.len);
+		keys->hash = keyblob_hash(&(struct keyblob){buf_head(&reply), reply.len});
 		if (!parse_list((struct keyblob){buf_head(&reply), reply.len}, keys))
 			rc = error_set(err, REASON_CONNECT_FAILED, "the agent's list of keys makes no sense");
 	}

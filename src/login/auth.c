@@ -90,9 +90,13 @@ auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key
 	double left;
 	int rc;
 
+	if (a->has_secret && auth_claim_secret(a) == -1)
+		return SSH_AUTH_AGAIN;
 	if (a->has_secret && !still_there(a))
 		return SSH_AUTH_ERROR;
-	a->secret_sent = a->has_secret;
+	if (a->has_secret)
+		auth_secret_sent(a);
+	a->shown |= a->has_secret || step == STEP_AGENT || step == STEP_TRY_KEY || step == STEP_SIGN;
 	a->has_secret = false;
 	snprintf(a->before, sizeof(a->before), "%s", ssh_get_error(a->made->ssh));
 	for (;;) {
@@ -171,6 +175,7 @@ auth_ask(struct auth *a, enum prompt_kind kind, const char *text, bool echo)
 {
 	struct secret *answer = NULL;
 
+	auth_settle_denied(a);
 	if (!a->target->batch_mode)
 		answer = a->hooks->ask(kind, text, echo, a->hooks->arg);
 	if (answer == NULL)
@@ -227,20 +232,42 @@ choose_hint(const struct auth *a)
 	return "load a key into the agent with ssh-add, or set key_file, and have its public half on the device";
 }
 
+/*
+ * The time is over, it was cancelled, or the gate before accounts is closed: err says which.  A server that has a
+ * secret and says nothing has refused it, for all that anybody knows: what asks a directory that is down counts it
+ * later.
+ */
+static enum auth_outcome
+fail_ended(struct auth *a)
+{
+	struct np_error *err = a->err;
+
+	if (err->reason == REASON_CONNECT_TIMEOUT && a->offer.word == WORD_SENT)
+		error_set(err, REASON_AUTH_FAILED,
+		    "%s@%s: no verdict within %.0f s on what was offered (%s), which counts as refused: %.200s",
+		    a->target->user, a->target->host, clock_now() - a->offer.sent_at,
+		    a->trying[0] != '\0' ? a->trying : "a secret", err->text);
+	else if (err->reason != REASON_AUTH_FAILED && err->reason != REASON_AUTH_BACKOFF)
+		error_prefix(err, "%s: logging in as %s", a->target->host, a->target->user);
+	return AUTH_OUTCOME_FAILED;
+}
+
 static enum auth_outcome
 fail_denied(struct auth *a)
 {
-	char offered[128];
+	bool untried = a->keys.barred_count > 0 && !a->shown;
+	char offered[128], barred[96] = "";
 
 	/* A question that a cancel or the limit ended looks like one that nobody answered. */
-	if (a->hooks->left(a->err, a->hooks->arg) < 0) {
-		error_prefix(a->err, "logging in as %s", a->target->user);
-		return AUTH_OUTCOME_FAILED;
-	}
+	if (a->hooks->left(a->err, a->hooks->arg) < 0)
+		return fail_ended(a);
 	methods_text(a->methods, offered, sizeof(offered));
-	error_set(a->err, REASON_AUTH_FAILED, "%s@%s: login refused; tried %s; the server offers %s%s%s; %s",
-	    a->target->user, a->target->host, a->tried, offered, a->note[0] != '\0' ? "; " : "", a->note,
-	    choose_hint(a));
+	if (a->keys.barred_count > 0)
+		snprintf(barred, sizeof(barred), "; not %zu key%s that it has refused before (npctl open tries again)",
+		    a->keys.barred_count, a->keys.barred_count == 1 ? "" : "s");
+	error_set(a->err, untried ? REASON_AUTH_BACKOFF : REASON_AUTH_FAILED,
+	    "%s@%s: login refused; tried %s%s; the server offers %s%s%s; %s", a->target->user, a->target->host,
+	    a->tried, barred, offered, a->note[0] != '\0' ? "; " : "", a->note, choose_hint(a));
 	return AUTH_OUTCOME_FAILED;
 }
 
@@ -271,16 +298,14 @@ fail_lost(struct auth *a)
 	int code = disconnect_parse(raw, text, sizeof(text));
 	bool refused;
 
-	if (a->hooks->left(a->err, a->hooks->arg) < 0) {
-		error_prefix(a->err, "logging in as %s", a->target->user);
-		return AUTH_OUTCOME_FAILED;
-	}
+	if (a->hooks->left(a->err, a->hooks->arg) < 0)
+		return fail_ended(a);
 	if (code == 0 && handshake_is_mere_end(raw))
 		last_words(a, text, sizeof(text));
 	else if (code == 0)
 		text_vis_into(text, sizeof(text), raw);
 	refused = code == DISCONNECT_PROTOCOL_ERROR || code == DISCONNECT_NO_MORE_AUTH_METHODS || a->denials > 0 ||
-		  a->secret_sent;
+		  a->offer.word == WORD_SENT;
 	if (strstr(text, "Too many authentication failures") != NULL) {
 		refused = true;
 		a->hint = "the agent holds more keys than the server lets you try: set IdentityFile and "
@@ -314,24 +339,24 @@ auth_outcome(struct auth *a, int rc)
 {
 	switch (rc) {
 	case SSH_AUTH_SUCCESS:
-		a->secret_sent = false;
 		return AUTH_OUTCOME_DONE;
 	case SSH_AUTH_PARTIAL:
 		a->password_accepted = a->password_accepted || a->password_used;
-		a->secret_sent = false;
+		if (a->offer.word == WORD_SENT)
+			a->offer.word = WORD_PART;
 		a->methods = ssh_userauth_list(a->made->ssh, NULL);
 		return AUTH_OUTCOME_PARTIAL;
 	case SSH_AUTH_DENIED:
 		/* libssh 0.11 says so of a DISCONNECT too, which is all that 0.10 calls an error. */
 		if (!ssh_is_connected(a->made->ssh) && ssh_version(SSH_VERSION_INT(0, 11, 0)) != NULL)
 			return fail_lost(a);
-		a->secret_sent = false;
+		if (a->offer.word == WORD_SENT)
+			a->offer.word = WORD_DENIED;
 		a->denials++;
 		a->methods = ssh_userauth_list(a->made->ssh, NULL);
 		return AUTH_OUTCOME_DENIED;
 	case SSH_AUTH_AGAIN:
-		error_prefix(a->err, "%s: logging in as %s", a->target->host, a->target->user);
-		return AUTH_OUTCOME_FAILED;
+		return fail_ended(a);
 	default:
 		/* An error that leaves the connection alive (a key that cannot sign) is a refusal of that one try. */
 		if (ssh_is_connected(a->made->ssh))
@@ -425,8 +450,11 @@ auth_run(const struct attempt *attempt, struct sshdialled *made, const struct di
 	enum auth_outcome outcome;
 
 	ssh_set_blocking(made->ssh, 0);
+	ssh_set_counters(made->ssh, NULL, &a.traffic);
 	outcome = run_stages(&a);
+	ssh_set_counters(made->ssh, NULL, NULL);
 	ssh_set_blocking(made->ssh, 1);
+	auth_settle(&a, outcome);
 	if (outcome != AUTH_OUTCOME_DONE && err->reason == REASON_AUTH_FAILED)
 		tell_refused(&a);
 	if (outcome == AUTH_OUTCOME_DONE)

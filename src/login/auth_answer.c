@@ -43,13 +43,14 @@ password_unanswered(struct auth *a)
 }
 
 static enum auth_outcome
-send_password(struct auth *a, const struct secret *password, const char *how)
+send_password(struct auth *a, struct secret *password, bool typed)
 {
+	const char *how = typed ? "typed" : "configured";
 	enum auth_outcome outcome;
 	int rc;
 
 	auth_note_tried(a, "password (%s)", how);
-	a->has_secret = true;
+	auth_offers(a, password, typed);
 	rc = auth_step(a, STEP_PASSWORD, secret_text(password), NULL);
 	if (rc == SSH_AUTH_ERROR && ssh_is_connected(a->made->ssh))
 		return password_unanswered(a);
@@ -76,7 +77,7 @@ auth_configured_password(struct auth *a)
 		return AUTH_OUTCOME_FAILED;
 	if (by_password) {
 		a->password_used = true;
-		outcome = send_password(a, password, "configured");
+		outcome = send_password(a, password, false);
 	} else {
 		outcome = auth_kbdint(a, password);
 	}
@@ -100,7 +101,7 @@ auth_typed_password(struct auth *a)
 		free(text);
 		if (password == NULL)
 			break;
-		outcome = send_password(a, password, "typed");
+		outcome = send_password(a, password, true);
 		secret_unref(password);
 		if ((a->methods & SSH_AUTH_METHOD_PASSWORD) == 0)
 			break;
@@ -141,6 +142,8 @@ ask_kbdint(struct auth *a, const char *prompt, bool echo)
 
 	text = xasprintf("(%s@%s) %s", a->target->user, a->target->host, question);
 	answer = auth_ask(a, PROMPT_KEYBOARD_INTERACTIVE, text, echo);
+	if (answer != NULL)
+		auth_offers(a, answer, true);
 	free(text);
 	free(question);
 	return answer;
@@ -172,6 +175,7 @@ password_answer(struct auth *a, struct secret *password, enum question_kind kind
 	    !(kind == QUESTION_PASSWORD || (kind == QUESTION_UNKNOWN && may_guess)))
 		return NULL;
 	a->password_used = true;
+	auth_offers(a, password, false);
 	return secret_ref(password);
 }
 
@@ -189,6 +193,8 @@ second_factor(struct auth *a, enum question_kind kind, bool may_guess)
 	a->second_used = true;
 	if (credential_run("otp_command", command, a->hooks, &answer, &err) == -1)
 		auth_note_problem(a, err.text);
+	else
+		auth_offers_factor(a, command);
 	auth_watch(a);
 	return answer;
 }
@@ -303,7 +309,6 @@ converse(struct auth *a, struct secret *password, bool *answered)
 			return questions_dropped(a);
 		if (rc != SSH_AUTH_INFO)
 			return auth_outcome(a, rc);
-		a->secret_sent = false;
 		n = ssh_userauth_kbdint_getnprompts(a->made->ssh);
 		if (n > PROMPTS_MAX)
 			return too_many_questions(a, (unsigned)n);
@@ -312,6 +317,7 @@ converse(struct auth *a, struct secret *password, bool *answered)
 		judge_round(a, n);
 		outcome = answer_round(a, password, n);
 		if (outcome != AUTH_OUTCOME_DONE) {
+			auth_offers_nothing(a);
 			*answered = false;
 			return outcome;
 		}

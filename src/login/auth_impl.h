@@ -16,6 +16,31 @@ enum auth_outcome {
 	AUTH_OUTCOME_FAILED   /* the end: err is set */
 };
 
+/* What the server has said of the secrets that were offered. */
+enum auth_word {
+	WORD_NONE, /* it has none */
+	WORD_SENT, /* nothing yet, or further questions: no verdict */
+	WORD_PART, /* right, and it wants more */
+	WORD_DENIED
+};
+
+/* The secrets of a login, as the gate knows them. */
+struct auth_offer {
+	struct secret *next; /* what the next step carries first */
+	bool typed;          /* something in it was, by a person */
+	bool held;           /* the gate has let it through */
+	enum auth_word word;
+	double sent_at;
+};
+
+/* The keys that may be shown. */
+struct auth_keys {
+	struct account_claim claim;
+	bool *denied;
+	size_t barred_count; /* in all of the login */
+	bool held;
+};
+
 struct auth {
 	const struct attempt *attempt;
 	const struct target *target;
@@ -30,15 +55,18 @@ struct auth {
 	const char *hint;      /* static text, or NULL */
 	char note[160];        /* why a key was not used, for the error's text */
 	int denials;
-	char before[128];       /* libssh's error text when the step began: it is never taken back */
-	bool has_secret;        /* the next step carries a password or answer */
-	bool secret_sent;       /* one is with the server, its verdict is not with us */
+	char before[128]; /* libssh's error text when the step began: it is never taken back */
+	bool has_secret;  /* the next step carries a password or answer */
+	struct auth_offer offer;
+	struct auth_keys keys;
+	bool shown;             /* the server has seen a key or a secret */
 	bool nobody;            /* a question found nobody to answer it */
 	bool password_used;     /* the configured password was offered */
 	bool password_accepted; /* and the server asked on */
 	bool second_used;       /* otp_command was run */
 	bool keys_loaded;
 	struct identities ids;
+	struct ssh_counter_struct traffic;
 	struct keyblob used[8]; /* keys that the server has accepted in part */
 	size_t used_count;
 };
@@ -68,6 +96,27 @@ void auth_watch(struct auth *a);
 struct secret *auth_ask(struct auth *a, enum prompt_kind kind, const char *text, bool echo);
 
 enum auth_outcome auth_pubkey(struct auth *a);
+
+/* ---- the gate before accounts (auth_account.c) ---- */
+
+/* The next step carries this secret, or what stands for it; typed: by a person, who wants it tried. */
+void auth_offers(struct auth *a, struct secret *secret, bool typed);
+/* It does not after all. */
+void auth_offers_nothing(struct auth *a);
+void auth_offers_factor(struct auth *a, const char *command);
+/* Whether it may: 0, or -1 with err.  It was sent. */
+int auth_claim_secret(struct auth *a) NP_MUST_CHECK;
+void auth_secret_sent(struct auth *a);
+/* What was refused is settled: a person is asked for another one, who may take his time. */
+void auth_settle_denied(struct auth *a);
+/* Whether keys may be shown now: 0, and which ones not says auth_key_is_barred(); or -1 with err. */
+int auth_claim_keys(struct auth *a, const struct keyblob *blobs, size_t count) NP_MUST_CHECK;
+bool auth_key_is_barred(const struct auth *a, const struct keyblob *blob);
+void auth_key_denied(struct auth *a, const struct keyblob *blob);
+void auth_settle_keys(struct auth *a, enum auth_outcome outcome);
+/* The login is over. */
+void auth_settle(struct auth *a, enum auth_outcome outcome);
+
 /* The configured password, by the one method that fits. */
 enum auth_outcome auth_configured_password(struct auth *a);
 enum auth_outcome auth_typed_password(struct auth *a);

@@ -56,7 +56,7 @@ offers_add(struct auth *a, struct offers *o, const struct keyblob *shown, const 
 {
 	ssh_key key;
 
-	if (o->n == o->room || offers_have(o, shown) || was_used(a, shown))
+	if (o->n == o->room || offers_have(o, shown) || was_used(a, shown) || auth_key_is_barred(a, shown))
 		return;
 	key = identity_public(shown);
 	if (key == NULL)
@@ -115,16 +115,36 @@ offers_make(struct auth *a, const struct agent_keys *keys, struct offers *o)
 		offers_add(a, o, &keys->v[i], &keys->v[i]);
 }
 
+/* How many of the keys that were shown the server has refused: libssh does not say, but each refusal was a packet. */
+static size_t
+count_denied(const struct auth *a, const struct agent_proxy *proxy, enum auth_outcome outcome, uint64_t packets)
+{
+	size_t shown = proxy->count - proxy->from;
+
+	if (proxy->signer >= 0)
+		return (size_t)proxy->signer - proxy->from;
+	if (outcome == AUTH_OUTCOME_DENIED)
+		return shown;
+	packets = a->traffic.in_packets - packets;
+	packets -= packets > 0; /* the last one said that it was the end */
+	return packets < shown ? (size_t)packets : shown;
+}
+
 /* One walk of libssh's through what the proxy shows. */
 static enum auth_outcome
 walk(struct auth *a, struct agent_proxy *proxy)
 {
+	uint64_t packets = a->traffic.in_packets;
 	enum auth_outcome outcome;
 	char fingerprint[FINGERPRINT_SIZE];
+	size_t denied;
 
 	proxy->signer = -1;
 	proxy->refused = false;
 	outcome = auth_outcome(a, auth_step(a, STEP_AGENT, NULL, NULL));
+	denied = count_denied(a, proxy, outcome, packets);
+	for (size_t i = 0; i < denied; i++)
+		auth_key_denied(a, proxy->offers[proxy->from + i].shown);
 	if ((outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL) && proxy->signer >= 0) {
 		const struct keyblob *shown = proxy->offers[proxy->signer].shown;
 
@@ -269,6 +289,15 @@ is_encrypted(const char *path)
 	return encrypted;
 }
 
+/* What the server says of a key, known by its public half where that is known. */
+static enum auth_outcome
+key_outcome(struct auth *a, const struct keyblob *pub, int rc)
+{
+	if (rc == SSH_AUTH_DENIED && ssh_is_connected(a->made->ssh))
+		auth_key_denied(a, pub);
+	return auth_outcome(a, rc);
+}
+
 /* Whether the server would accept the public half: asked before a passphrase is. */
 static enum auth_outcome
 ask_server(struct auth *a, const struct keyblob *pub)
@@ -278,7 +307,7 @@ ask_server(struct auth *a, const struct keyblob *pub)
 
 	if (key == NULL)
 		return AUTH_OUTCOME_DENIED;
-	outcome = auth_outcome(a, auth_step(a, STEP_TRY_KEY, NULL, key));
+	outcome = key_outcome(a, pub, auth_step(a, STEP_TRY_KEY, NULL, key));
 	ssh_key_free(key);
 	return outcome;
 }
@@ -294,7 +323,7 @@ sign(struct auth *a, const char *path, const char *name, const struct keyblob *s
 		return outcome;
 	key = cert ? identity_with_certificate(private_key, shown) : private_key;
 	if (key != NULL)
-		outcome = auth_outcome(a, auth_step(a, STEP_SIGN, NULL, key));
+		outcome = key_outcome(a, shown, auth_step(a, STEP_SIGN, NULL, key));
 	if (outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL) {
 		auth_note_success(a, "publickey (%s)", name);
 		note_used(a, shown);
@@ -332,7 +361,7 @@ try_file_certificates(struct auth *a, const struct agent_keys *keys)
 
 		id = identities_find(&a->ids, &cert->plain);
 		if (id == NULL || id->missing || id->public_only || was_used(a, &cert->blob) ||
-		    agent_find(keys, &cert->plain) != NULL)
+		    auth_key_is_barred(a, &cert->blob) || agent_find(keys, &cert->plain) != NULL)
 			continue;
 		outcome = try_file(a, id->path, cert->path, &cert->blob, true);
 	}
@@ -351,11 +380,33 @@ try_files(struct auth *a, const struct agent_keys *keys)
 			error_set(a->err, REASON_CREDENTIAL_FAILED, "key_file: %s does not exist", id->path);
 			return AUTH_OUTCOME_FAILED;
 		}
-		if (id->missing || id->public_only || agent_find(keys, &id->pub) != NULL || was_used(a, &id->pub))
+		if (id->missing || id->public_only || agent_find(keys, &id->pub) != NULL || was_used(a, &id->pub) ||
+		    auth_key_is_barred(a, &id->pub))
 			continue;
 		outcome = try_file(a, id->path, id->path, &id->pub, false);
 	}
 	return outcome;
+}
+
+/* Asks for all that may be shown, whatever the order: the gate knows what this server has refused. */
+static int
+claim(struct auth *a, const struct agent_keys *keys)
+{
+	const struct identities *ids = &a->ids;
+	struct keyblob *all = xcalloc(ids->certs_count + ids->keys_count + keys->n + 1, sizeof(all[0]));
+	size_t n = 0;
+	int rc;
+
+	for (size_t i = 0; i < ids->certs_count; i++)
+		all[n++] = ids->certs[i].blob;
+	for (size_t i = 0; i < ids->keys_count; i++)
+		if (ids->keys[i].pub.data != NULL && !ids->keys[i].missing)
+			all[n++] = ids->keys[i].pub;
+	for (size_t i = 0; i < keys->n; i++)
+		all[n++] = keys->v[i];
+	rc = auth_claim_keys(a, all, n);
+	free(all);
+	return rc;
 }
 
 enum auth_outcome
@@ -369,11 +420,12 @@ auth_pubkey(struct auth *a)
 		identities_load(a->target, &a->ids);
 	a->keys_loaded = true;
 	fd = open_agent(a, &keys);
-	outcome = try_file_certificates(a, &keys);
+	outcome = claim(a, &keys) == 0 ? try_file_certificates(a, &keys) : AUTH_OUTCOME_FAILED;
 	if (outcome == AUTH_OUTCOME_DENIED && fd != -1)
 		outcome = try_agent(a, &keys, fd);
 	if (outcome == AUTH_OUTCOME_DENIED)
 		outcome = try_files(a, &keys);
+	auth_settle_keys(a, outcome);
 	if (fd != -1)
 		close(fd);
 	agent_keys_finish(&keys);

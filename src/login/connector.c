@@ -2,6 +2,7 @@
  * Connectors, the loop's half: jobs in the order of their lane, their limits, their ends; see connector.h.
  *
  *   WAITING -> RUNNING -> (gone)          RUNNING -> ENDING -> (gone, or its thread abandoned)
+ *             RUNNING <-> PARKED (at the gate before accounts: connector_gate.c)
  */
 #include "login/connector.h"
 
@@ -23,6 +24,8 @@
 #define ABANDONED_FREE 64
 /* ssh -G takes milliseconds, but seconds where it waits for a name server, and so does an agent that hangs. */
 #define LOOKUPS_MAX 64
+/* Dials that wait at the gate beside those that run; further ones keep their place. */
+#define PARKED_MAX 256
 
 /* Log-ins wait for devices that may not answer; what is done before that does not wait behind them. */
 enum lane_use { LANE_LOGIN, LANE_LOOKUP, LANES };
@@ -37,8 +40,10 @@ struct connector {
 	void *arg;
 	struct mailbox *mailbox;
 	struct lane lanes[LANES];
-	struct jobs jobs; /* waiting, running or ending, in the order in which they came */
+	struct jobs jobs;          /* waiting, running or ending, in the order in which they came */
+	struct accounts *accounts; /* or NULL: dials offer what they have */
 	int abandoned_count;
+	int parked_count; /* that gave up their place */
 	uint64_t next_id;
 };
 
@@ -54,11 +59,13 @@ job_move(struct job *job, enum job_state state)
 	static const char *const names[] = {
 	    [JOB_WAITING] = "waiting",
 	    [JOB_RUNNING] = "running",
+	    [JOB_PARKED] = "parked",
 	    [JOB_ENDING] = "ending",
 	};
 	static const unsigned moves[] = {
 	    [JOB_WAITING] = STATE_TO(JOB_RUNNING),
-	    [JOB_RUNNING] = STATE_TO(JOB_ENDING),
+	    [JOB_RUNNING] = STATE_TO(JOB_PARKED) | STATE_TO(JOB_ENDING),
+	    [JOB_PARKED] = STATE_TO(JOB_RUNNING),
 	    [JOB_ENDING] = 0,
 	};
 	static const struct state_machine machine = {"connector", names, moves};
@@ -159,6 +166,7 @@ remove_job(struct connector *c, struct job *job)
 {
 	struct lane *lane = lane_of(c, job);
 
+	gate_ended(c->accounts, job);
 	ev_timer_stop(c->loop, &job->timer);
 	if (job->state == JOB_WAITING)
 		lane->waiting--;
@@ -188,8 +196,48 @@ deliver_done(struct connector *c, struct job *job, struct message *m)
 	override_result(job, &m->result);
 	if (has_thread)
 		pthread_join(job->thread, NULL); /* it posted this as its last act */
+	gate_ended(c->accounts, job);
+	m->result.account = gate_bars(c->accounts, job);
 	remove_job(c, job);
 	c->events.done(&m->result, c->arg);
+	start_jobs(c);
+}
+
+static void
+stop_limit(struct job *job)
+{
+	struct ev_loop *loop = job->connector->loop;
+
+	job->limit_left = 0;
+	if (ev_is_active(&job->timer)) {
+		job->limit_left = ev_timer_remaining(loop, &job->timer);
+		if (job->limit_left < 0.001)
+			job->limit_left = 0.001; /* 0 would mean that there is none */
+	}
+	ev_timer_stop(loop, &job->timer);
+}
+
+void
+connector_park(struct job *job, bool parked)
+{
+	struct connector *c = job->connector;
+	struct lane *lane = lane_of(c, job);
+
+	if (parked == (job->state == JOB_PARKED))
+		return;
+	if (parked) {
+		stop_limit(job);
+		job_move(job, JOB_PARKED);
+		job->gives_place = c->parked_count < PARKED_MAX;
+	} else {
+		job_move(job, JOB_RUNNING);
+		set_timer(job, TIMER_LIMIT, job->limit_left);
+	}
+	if (job->gives_place) {
+		c->parked_count += parked ? 1 : -1;
+		lane->running += parked ? -1 : 1;
+	}
+	job->gives_place &= parked;
 	start_jobs(c);
 }
 
@@ -199,12 +247,7 @@ deliver_prompt(struct connector *c, struct job *job, struct message *m)
 	if (job->state != JOB_RUNNING)
 		return;
 	/* The limit stands still while a person thinks. */
-	job->limit_left = 0;
-	if (ev_is_active(&job->timer)) {
-		job->limit_left = ev_timer_remaining(c->loop, &job->timer);
-		if (job->limit_left < 0.001)
-			job->limit_left = 0.001; /* 0 would mean that there is none */
-	}
+	stop_limit(job);
 	job->prompt_id = m->prompt.prompt_id;
 	set_timer(job, TIMER_PROMPT, job->attempt.prompt_timeout);
 	c->events.prompt(&m->prompt, c->arg);
@@ -224,6 +267,10 @@ deliver(struct connector *c, struct message *m)
 		deliver_done(c, job, m);
 	} else if (m->kind == MESSAGE_PROMPT) {
 		deliver_prompt(c, job, m);
+	} else if (m->kind == MESSAGE_OFFER) {
+		gate_asked(c->accounts, job, &m->claim);
+	} else if (m->kind == MESSAGE_JUDGED) {
+		gate_judged(c->accounts, job, &m->verdict);
 	} else if (m->kind == MESSAGE_NOTICE) {
 		c->events.notice(job->id, m->text, c->arg);
 	} else if (c->events.step != NULL) {
@@ -299,7 +346,8 @@ timer_fired(struct ev_loop *loop NP_UNUSED, struct ev_timer *w, int revents NP_U
 }
 
 struct connector *
-connector_create(struct ev_loop *loop, int max_logins, const struct connector_events *events, void *arg)
+connector_create(
+    struct ev_loop *loop, int max_logins, struct accounts *accounts, const struct connector_events *events, void *arg)
 {
 	struct connector *c = xcalloc(1, sizeof(*c));
 	struct mailbox *box = mailbox_create(loop);
@@ -308,6 +356,7 @@ connector_create(struct ev_loop *loop, int max_logins, const struct connector_ev
 	box->async.data = c;
 	ev_async_start(loop, &box->async);
 	c->loop = loop;
+	c->accounts = accounts;
 	c->events = *events;
 	c->arg = arg;
 	c->mailbox = box;
@@ -323,6 +372,7 @@ connector_submit(struct connector *c, const struct attempt *attempt)
 	struct job *job = job_create(c->mailbox, ++c->next_id, attempt);
 
 	job->connector = c;
+	job->gated = c->accounts != NULL;
 	ev_init(&job->timer, timer_fired);
 	job->timer.data = job;
 	TAILQ_INSERT_TAIL(&c->jobs, job, link);
@@ -356,6 +406,7 @@ connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const 
 		post_failure(job);
 		return;
 	}
+	gate_left(c->accounts, job);
 	job_move(job, JOB_ENDING);
 	set_timer(job, TIMER_GRACE, GRACE);
 }

@@ -58,6 +58,7 @@ struct attempt {
 	bool for_shell; /* CONNECT_DIAL: fetch what the login of an interactive shell may need, too */
 	bool steps;     /* CONNECT_DIAL: tell each step */
 	bool no_login;  /* CONNECT_DIAL: end before the login, with REASON_CANCELLED */
+	bool insists;   /* CONNECT_DIAL: what servers have refused is tried all the same */
 };
 
 /* A copy of all but the ready_fd, which moves there. */
@@ -85,6 +86,7 @@ struct connect_result {
 	struct file_stamps read;  /* CONNECT_RESOLVE, when !ok: the files whose change may mend it */
 	struct dialled *dialled;  /* CONNECT_DIAL: to be adopted */
 	uint64_t agent_keys_hash; /* of the key list seen at a failed login or by CONNECT_AGENT_KEYS; 0: no agent */
+	uint64_t account;         /* CONNECT_DIAL: the one whose secret it had last in hand; 0: none */
 	double duration;          /* seconds, prompts excepted */
 };
 
@@ -109,14 +111,16 @@ struct connector_events {
 	void (*step)(uint64_t job_id, const struct connect_step *step, void *arg);
 };
 
+struct accounts;
 struct connector;
 
 /*
- * max_logins bounds the dials that run at once; further ones wait in order.  Other jobs have threads of their own: they
- * do not wait behind devices that do not answer.
+ * accounts, which outlive it, are asked before anything is offered to a server; NULL: nobody is.  max_logins bounds the
+ * dials that run at once; further ones wait in order.  Other jobs have threads of their own: they do not wait behind
+ * devices that do not answer.
  */
-struct connector *connector_create(
-    struct ev_loop *loop, int max_logins, const struct connector_events *events, void *arg) NP_MALLOC;
+struct connector *connector_create(struct ev_loop *loop, int max_logins, struct accounts *accounts,
+    const struct connector_events *events, void *arg) NP_MALLOC;
 /* Cancels everything, waits at most a second for threads, abandons the rest. */
 void connector_destroy(struct connector *c);
 

@@ -46,6 +46,8 @@ message_free(struct message *m)
 {
 	if (m->kind == MESSAGE_DONE)
 		result_finish(&m->result);
+	account_claim_finish(&m->claim);
+	verdict_finish(&m->verdict);
 	free(m->text);
 	free(m);
 }
@@ -147,6 +149,8 @@ job_free(struct job *job)
 	if (job->watch_fd != -1)
 		close(job->watch_fd);
 	secret_unref(job->answer);
+	account_claim_finish(&job->ticket.claim);
+	free(job->barred);
 	pthread_cond_destroy(&job->answer_came);
 	free(job);
 }
@@ -318,6 +322,10 @@ run_job(struct job *job, struct connect_result *r)
 
 	if (job->attempt.steps)
 		hooks.step = hook_step;
+	if (job->gated) {
+		hooks.offer = hook_offer;
+		hooks.judged = hook_judged;
+	}
 	switch (job->attempt.kind) {
 	case CONNECT_RESOLVE:
 		r->target =

@@ -14,14 +14,30 @@
 
 #include <ev.h>
 
+#include "account/account.h"
 #include "base/compiler.h"
 #include "login/connector.h"
 #include "base/queue.h"
 
 /* The loop's; moved by job_move(). */
-enum job_state { JOB_WAITING, JOB_RUNNING, JOB_ENDING };
+enum job_state { JOB_WAITING, JOB_RUNNING, JOB_PARKED, JOB_ENDING };
 enum timer_use { TIMER_LIMIT, TIMER_PROMPT, TIMER_GRACE };
-enum message_kind { MESSAGE_DONE, MESSAGE_PROMPT, MESSAGE_NOTICE, MESSAGE_STEP, MESSAGE_GONE };
+enum message_kind {
+	MESSAGE_DONE,
+	MESSAGE_PROMPT,
+	MESSAGE_NOTICE,
+	MESSAGE_STEP,
+	MESSAGE_OFFER,
+	MESSAGE_JUDGED,
+	MESSAGE_GONE
+};
+
+/* What a server thought of what was offered; see accounts_settle(). */
+struct job_verdict {
+	enum account_verdict verdict;
+	bool *denied;
+	char *words;
+};
 
 struct message {
 	TAILQ_ENTRY(message) link;
@@ -29,6 +45,8 @@ struct message {
 	struct connect_result result; /* id always; the rest with MESSAGE_DONE */
 	struct connect_prompt prompt; /* MESSAGE_PROMPT, its text in text */
 	struct connect_step step;     /* MESSAGE_STEP, likewise */
+	struct account_claim claim;   /* MESSAGE_OFFER */
+	struct job_verdict verdict;   /* MESSAGE_JUDGED */
 	char *text;
 };
 
@@ -53,13 +71,16 @@ struct job {
 	enum job_state state;
 	struct ev_timer timer;
 	enum timer_use timer_use;
-	double limit_left;  /* while a prompt stops the clock */
+	double limit_left; /* while a prompt, or the gate, stops the clock */
+	bool gives_place;  /* parked, and none of those that dial */
+	struct account_ticket ticket;
 	uint64_t prompt_id; /* that prompt */
 	pthread_t thread;
 
 	uint64_t id;            /* constant from here on; the thread reads it */
 	struct attempt attempt; /* a copy; its ready_fd is the thread's once it runs */
 	struct mailbox *mailbox;
+	bool gated; /* asks before it offers a secret or a key */
 
 	int refs; /* the mailbox's lock guards these */
 	bool cancelled;
@@ -71,6 +92,9 @@ struct job {
 	uint64_t asking; /* open prompt, or 0 */
 	bool answered;
 	struct secret *answer;
+	bool offer_answered, allowed;
+	bool *barred; /* what came with that answer, and why it may not */
+	struct np_error why;
 	pthread_cond_t answer_came;
 
 	double started; /* the thread's */
@@ -99,5 +123,25 @@ void job_error_late(const struct job *job, struct np_error *err);
 void job_release(struct job *job);
 /* Starts the job's thread, which takes a reference of its own; an errno when that cannot be. */
 int job_start(struct job *job) NP_MUST_CHECK;
+
+/* ---- the gate (connector_gate.c) ---- */
+
+/* A dial's thread asks, which takes the claim over; it was told; it waits no longer; it has ended. */
+void gate_asked(struct accounts *accounts, struct job *job, struct account_claim *claim);
+void gate_judged(struct accounts *accounts, struct job *job, const struct job_verdict *v);
+void gate_left(struct accounts *accounts, struct job *job);
+/* The account that stands in the way of the next login with that secret there; 0: none. */
+uint64_t gate_bars(const struct accounts *accounts, const struct job *job);
+void gate_ended(struct accounts *accounts, struct job *job);
+/* Its time stands still and others dial in its place; or no longer. */
+void connector_park(struct job *job, bool parked);
+
+/* ---- its other half (connector_offer.c) ---- */
+
+/* For struct dial_hooks. */
+int hook_offer(struct account_claim *claim, struct np_error *err, void *arg);
+void hook_judged(enum account_verdict verdict, const bool *denied, size_t count, const char *words, void *arg);
+
+void verdict_finish(struct job_verdict *v);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "account/account.h"
 #include "base/compiler.h"
 #include "base/error.h"
 #include "login/connector.h"
@@ -32,6 +33,13 @@ struct dial_hooks {
 	 * that fails has STEP_FAILED, or STEP_SKIPPED with no_login.
 	 */
 	void (*step)(const char *name, enum step_outcome outcome, const char *text, void *arg);
+	/*
+	 * May this be offered now (NULL: always)?  Waits for it; that time does not count.  0, with claim->barred
+	 * filled in, and judged() must follow; or -1 with err: auth_backoff, auth_failed, or what left() says.
+	 */
+	int (*offer)(struct account_claim *claim, struct np_error *err, void *arg);
+	/* What became of it; see accounts_settle(). */
+	void (*judged)(enum account_verdict verdict, const bool *denied, size_t count, const char *words, void *arg);
 	void *arg;
 };
 

@@ -76,6 +76,17 @@ keyblob_get_string(struct keyblob *left, struct keyblob *string)
 	return true;
 }
 
+/* FNV-1a, 64 bits. */
+uint64_t
+keyblob_hash(const struct keyblob *b)
+{
+	uint64_t h = 14695981039346656037u;
+
+	for (size_t i = 0; i < b->size; i++)
+		h = (h ^ b->data[i]) * 1099511628211u;
+	return h != 0 ? h : 1;
+}
+
 bool
 keyblob_type(const struct keyblob *b, char *type, size_t size)
 {

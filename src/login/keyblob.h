@@ -21,6 +21,8 @@ struct keyblob {
 struct keyblob keyblob_copy(const void *data, size_t size);
 void keyblob_finish(struct keyblob *b);
 bool keyblob_equal(const struct keyblob *a, const struct keyblob *b);
+/* Never 0.  Tells blobs apart, resists nobody. */
+uint64_t keyblob_hash(const struct keyblob *b);
 
 /* The type's name ("ssh-ed25519") into type; false when the bytes do not begin with one. */
 bool keyblob_type(const struct keyblob *b, char *type, size_t size) NP_MUST_CHECK;

@@ -97,7 +97,8 @@ enum ask_verb {
 	ASK_CONFIG_SHOW = 1 << 10,
 	ASK_PLATFORMS = 1 << 11,
 	ASK_WATCH = 1 << 12,
-	ASK_METRICS = 1 << 13
+	ASK_METRICS = 1 << 13,
+	ASK_ACCOUNTS = 1 << 14
 };
 
 struct ask_label {
@@ -116,7 +117,7 @@ struct ask_params {
 	bool brief;
 	char *page;
 	int limit;
-	char *name; /* `name` or `pattern` */
+	char *name; /* `name`, `pattern` or `retry` */
 	struct ask_label *labels;
 	size_t labels_count;
 	bool each_device; /* `devices` of metrics */

@@ -94,6 +94,7 @@ static const struct schema_row ask_rows[] = {
     {"limit", SCHEMA_INT, AT(limit), .min = 1, .max = ASK_PAGE_MAX, .where = ASK_STATUS},
     {"pattern", SCHEMA_TEXT, AT(name), .flags = SCHEMA_REQUIRED, .where = ASK_DEVICES},
     {"name", SCHEMA_TEXT, AT(name), .where = ASK_PLATFORMS},
+    {"retry", SCHEMA_TEXT, AT(name), .where = ASK_ACCOUNTS},
     {"labels", SCHEMA_KIND, .kind = &labels_kind, .where = ASK_METRICS},
     {"devices", SCHEMA_BOOL, AT(each_device), .where = ASK_METRICS},
 };

@@ -98,8 +98,10 @@ pool_note_failure(struct pool *p, const struct np_error *err, double started, do
 		p->failures++;
 		p->retry_at = now + pool_backoff(p);
 	}
-	/* A wrong secret for the privileged mode locks accounts as a wrong password does. */
-	if (err->reason == REASON_AUTH_FAILED || err->reason == REASON_PRIVILEGE_FAILED) {
+	/* A wrong secret for the privileged mode locks accounts as a wrong password does.  auth_backoff: the account.
+	 */
+	if (err->reason == REASON_AUTH_FAILED || err->reason == REASON_PRIVILEGE_FAILED ||
+	    err->reason == REASON_AUTH_BACKOFF) {
 		p->block = POOL_AUTH;
 		p->proven = false;
 	} else if (p->block != POOL_AUTH) {

@@ -78,10 +78,13 @@ waiter_blocked(struct look *l, struct pool_waiter *w)
 	if (p->block == POOL_OPEN || waiter_may_hope(p, w))
 		return false;
 	if (p->block == POOL_AUTH) {
-		error_set(why, REASON_AUTH_BACKOFF,
-		    "no login is tried since one failed %.0f s ago: %.360s; lifted by a change of the configuration, "
-		    "of a key, password or credential file or of the agent's keys, and by npctl open",
-		    l->now - p->failed_at, p->last_error.text);
+		/* An account that is barred has said what lifts that. */
+		error_set(why, REASON_AUTH_BACKOFF, "no login is tried since one failed %.0f s ago: %.*s%s",
+		    l->now - p->failed_at, p->last_error.reason == REASON_AUTH_BACKOFF ? 560 : 360, p->last_error.text,
+		    p->last_error.reason == REASON_AUTH_BACKOFF
+			? ""
+			: "; lifted by another password, key or user, other keys in the agent, npctl open and npctl "
+			  "accounts retry");
 		return look_fail(l, w);
 	}
 	if (wait <= 0)

@@ -348,3 +348,11 @@ target_same_login(const struct target *a, const struct target *b)
 		same = *(const bool *)((const char *)a + flags[i]) == *(const bool *)((const char *)b + flags[i]);
 	return same && device_conf_same_login(a->device, b->device);
 }
+
+char *
+target_place(const struct target *t)
+{
+	const char *way = t->proxy_jump != NULL ? t->proxy_jump : t->proxy_command;
+
+	return xasprintf("%s:%d%s%s", t->host, t->port, way != NULL ? " via " : "", way != NULL ? way : "");
+}

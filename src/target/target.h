@@ -89,6 +89,9 @@ void target_unref(struct target *target);
 /* Whether sessions of both would be the same: everything but stamps, notices and connection_args. */
 bool target_same_login(const struct target *a, const struct target *b);
 
+/* Where it is and by which way, "HOST:PORT via JUMP": what has the same is the same device.  Caller frees. */
+char *target_place(const struct target *t) NP_MALLOC;
+
 /* stat(2)s one path; one that is there keeps its stamp. */
 void file_stamps_add(struct file_stamps *set, const char *path);
 /* Empties it. */

@@ -91,8 +91,8 @@ is "$(events pw ' bad ')" 2 "npctl open makes one"
 run npexec lazy true
 like "$err" '^npexec: lazy: credential_failed: .*password_command' "a password_command that fails: credential_failed"
 
-# A password given later, in its file.
-printf 'wrong\n' >"$T/password"
+# A password given later, in its file.  Each wrong one is another: what an account was refused with is offered no more.
+printf 'wrong too\n' >"$T/password"
 npctl close file >/dev/null
 run npexec file true
 like "$err" 'auth_failed' "a wrong password_file"
@@ -101,7 +101,7 @@ run npexec file true
 is "$status" 0 "once the file has changed, it is tried again"
 
 # Mended while the login with the wrong one is still under way.
-printf 'wrong\n' >"$T/late"
+printf 'wrong and late\n' >"$T/late"
 npexec late true 2>"$T/late.err" </dev/null &
 late=$!
 ok "a slow login offers a wrong password" wait_until "grep -q '^asked password' $T/slow/events"
@@ -113,7 +113,7 @@ run npexec late true
 is "$status" 0 "what was mended meanwhile is tried at the next request"
 
 # A host key that the failed login itself has written down is no reason to try the password again.
-printf 'wrong\n' >"$T/late"
+printf 'wrong and new\n' >"$T/late"
 rm "$T/kh-late"
 npctl close late >/dev/null
 run npexec late true
@@ -171,7 +171,7 @@ done
 is $auth_failed 8 "eight wrong passwords"
 before=$(events pw ' bad ')
 run npexec -l nobody9 -o password_file="$T/password" many true
-like "$err" ' auth_backoff: .*8 devices.*npctl reload' "the ninth is not tried"
+like "$err" ' auth_backoff: .*8 devices.*npctl accounts retry' "the ninth is not tried"
 run npexec -l nobody1 -o password_file="$T/password" many true
 like "$err" ' auth_backoff: .*login refused' "and none of the others is forgotten"
 is "$(events pw ' bad ')" "$before" "so no attempt is made"
@@ -179,7 +179,13 @@ run npexec literal true
 is "$status" 0 "a device of the configuration is none of them"
 npctl reload >/dev/null
 run npexec -l nobody9 -o password_file="$T/password" many true
-like "$err" ' auth_failed: ' "npctl reload lifts that"
+like "$err" ' auth_backoff: .*8 devices' "npctl reload, with nothing changed, lifts nothing"
+for i in 1 2 3 4 5 6 7 8; do
+	npctl accounts retry nobody$i >/dev/null
+done
+run npexec -l nobody9 -o password_file="$T/password" many true
+like "$err" ' auth_failed: ' "npctl accounts retry lifts that"
+npctl accounts retry nobody9 >/dev/null
 for i in 1 2 3 4 5 6 7 8 9; do
 	npexec -o timeout=$i -o password_file="$T/password" many true || break
 done

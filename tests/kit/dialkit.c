@@ -66,6 +66,41 @@ kit_step(const char *name, enum step_outcome outcome, const char *text, void *ar
 	free(line);
 }
 
+static int
+kit_offer(struct account_claim *claim, struct np_error *err, void *arg)
+{
+	struct kit *kit = arg;
+	bool keys = claim->kind == ACCOUNT_KEYS;
+	char *line =
+	    xasprintf("offer %s%s", keys ? "keys" : secret_text(claim->secret), claim->insists ? " insists" : "");
+
+	append(kit->gate, sizeof(kit->gate), line);
+	free(line);
+	for (size_t i = 0; i < claim->count; i++)
+		claim->barred[i] = i < kit->barred_keys;
+	if (keys)
+		kit->offered_keys = claim->count;
+	if (keys ? kit->barred_keys < claim->count : kit->barred == REASON_NONE)
+		return 0;
+	return error_set(err, kit->barred, "barred by the test");
+}
+
+static void
+kit_judged(enum account_verdict verdict, const bool *denied, size_t count, const char *words NP_UNUSED, void *arg)
+{
+	static const char *const names[] = {"accepted", "denied", "unjudged", "given up", "unused"};
+	struct kit *kit = arg;
+	size_t n = 0;
+	char *line;
+
+	for (size_t i = 0; denied != NULL && i < count; i++)
+		n += denied[i];
+	line = denied != NULL ? xasprintf("keys %s, %zu denied", names[verdict], n)
+			      : xasprintf("judged %s", names[verdict]);
+	append(kit->gate, sizeof(kit->gate), line);
+	free(line);
+}
+
 static void
 kit_watch_fd(int fd, int how, void *arg)
 {
@@ -120,6 +155,8 @@ kit_begin(struct kit *kit)
 	    .watch_fd = kit_watch_fd,
 	    .left = kit_left,
 	    .step = kit_step,
+	    .offer = kit_offer,
+	    .judged = kit_judged,
 	    .arg = kit};
 }
 

@@ -29,6 +29,12 @@ struct kit {
 	char notices[8192];
 	char steps[8192]; /* "NAME OUTCOME TEXT" each, followed by '\n' */
 
+	/* The gate before accounts: "offer KIND COUNT insists" and "judged VERDICT DENIED", each followed by '\n'. */
+	char gate[2048];
+	enum np_reason barred; /* what it answers; REASON_NONE: go */
+	size_t barred_keys;    /* so many of the first ones were refused before */
+	size_t offered_keys;
+
 	double deadline; /* of clock_now(); INFINITY at first */
 	pthread_mutex_t lock;
 	bool cancelled;

@@ -74,7 +74,8 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 /* ---- what the broker calls ---- */
 
 struct connector *
-connector_create(struct ev_loop *loop, int max_logins NP_UNUSED, const struct connector_events *events, void *arg)
+connector_create(struct ev_loop *loop, int max_logins NP_UNUSED, struct accounts *accounts NP_UNUSED,
+    const struct connector_events *events, void *arg)
 {
 	struct connector *c = xcalloc(1, sizeof(*c));
 

@@ -42,6 +42,8 @@ enum {
 	OPT_ANY_KEY,
 	OPT_OPEN_DOOR,
 	OPT_AUTH_DELAY,
+	OPT_ACCEPTS,
+	OPT_HANG_UP,
 	OPT_SILENT,
 	OPT_DRIP,
 	OPT_DROP,
@@ -99,6 +101,8 @@ static const struct usage usages[] = {
     FLAG("any-key", OPT_ANY_KEY, "any public key logs in"),
     FLAG("open-door", OPT_OPEN_DOOR, "method none logs in"),
     VALUE("auth-delay", OPT_AUTH_DELAY, "SECONDS", "before each answer to a login attempt"),
+    VALUE("accepts", OPT_ACCEPTS, "N", "so many right logins, then none"),
+    FLAG("hang-up", OPT_HANG_UP, "closes the connection instead of judging a password"),
     FLAG("silent", OPT_SILENT, "accepts TCP, says nothing"),
     FLAG("drip", OPT_DRIP, "sends its identification a byte at a time, without end"),
     FLAG("drop", OPT_DROP, "closes in the handshake"),
@@ -196,6 +200,7 @@ set_switch(struct sim_options *o, struct args *a, int opt)
 	a->check |= opt == OPT_CHECK;
 	o->any_key |= opt == OPT_ANY_KEY;
 	o->open_door |= opt == OPT_OPEN_DOOR;
+	o->hang_up |= opt == OPT_HANG_UP;
 	o->silent |= opt == OPT_SILENT;
 	o->drip |= opt == OPT_DRIP;
 	o->drop |= opt == OPT_DROP;
@@ -221,6 +226,8 @@ set_device(struct sim_options *o, struct args *a, int opt, const char *value)
 		o->rounds[o->rounds_count++] = value;
 	else if (opt == OPT_AUTH_DELAY)
 		o->auth_delay = strtod(value, NULL);
+	else if (opt == OPT_ACCEPTS)
+		o->accepts = atoi(value);
 	else if (opt == OPT_MAX_CHANNELS)
 		o->max_channels = atoi(value);
 	else if (opt == OPT_BANNER)

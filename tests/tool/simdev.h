@@ -31,6 +31,8 @@ struct sim_options {
 	bool any_key;       /* any public key logs in */
 	bool open_door;     /* method none logs in */
 	double auth_delay;  /* seconds before each answer to a login attempt */
+	int accepts;        /* so many right logins, then none; 0: all */
+	bool hang_up;       /* closes the connection instead of judging a secret */
 	bool silent;        /* accepts TCP, says nothing */
 	bool drip;          /* sends its identification string a byte at a time, without end */
 	bool drop;          /* closes in the handshake, after the identification string */

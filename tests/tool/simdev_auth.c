@@ -1,7 +1,9 @@
 /* The login at simdev: by none, password, public key, keyboard-interactive. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "tool/simdev_conn.h"
 
@@ -11,12 +13,22 @@ user_may(struct sim_conn *c, const char *user)
 	return c->options->user == NULL || strcmp(user, c->options->user) == 0;
 }
 
+/* Right ones after so many are wrong: one login per user, a code that was used. */
+static bool
+is_one_of_the_first(const struct sim_conn *c)
+{
+	static atomic_int accepted;
+	return c->options->accepts == 0 || atomic_fetch_add(&accepted, 1) < c->options->accepts;
+}
+
 static int
 login_decide(struct sim_conn *c, const char *method, const char *user, bool right)
 {
 	sim_event(c->options, "asked %s %s", method, user);
 	sim_sleep(c->options->auth_delay);
-	right = right && user_may(c, user);
+	right = right && user_may(c, user) && is_one_of_the_first(c);
+	if (c->options->hang_up)
+		shutdown(ssh_get_fd(c->session), SHUT_RDWR);
 	sim_event(c->options, "auth %s %s %s %s", method, user, right ? "ok" : "bad", c->peer);
 	if (right) {
 		free(c->user);

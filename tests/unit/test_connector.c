@@ -123,7 +123,7 @@ create(struct fixture *f, int max_logins)
 {
 	static const struct connector_events events = {.done = on_done, .prompt = on_prompt, .notice = on_notice};
 
-	f->connector = connector_create(f->loop, max_logins, &events, f);
+	f->connector = connector_create(f->loop, max_logins, NULL, &events, f);
 }
 
 static int

@@ -19,6 +19,8 @@
 #include "target/target.h"
 #include "broker/device/waiter.h"
 
+struct account;
+struct accounts;
 struct device;
 struct devices;
 struct ev_loop;
@@ -38,6 +40,7 @@ struct devices_world {
 	const struct config *config; /* in force, until devices_reload() */
 	struct platforms *platforms; /* likewise */
 	struct jobs *jobs;           /* connectors */
+	struct accounts *accounts;
 	struct reports *events;
 	const struct steer_rules *rules;
 	const char *agent_socket; /* the daemon's, or NULL */
@@ -116,6 +119,11 @@ int device_admit(const struct device *dev, struct np_error *err) NP_MUST_CHECK;
 void device_rest(struct device *dev);
 /* Log-ins are allowed again, whatever failed. */
 void device_unblock(struct device *dev, bool credentials_changed);
+/* A person wants it: one attempt more, whatever servers think of the account. */
+void device_insist(struct device *dev);
+/* What bars this user is forgotten; how many accounts did. */
+int devices_retry(struct devices *all, const char *user);
+cJSON *account_json(const struct account *a, double now);
 /* The credentials may have changed: one log-in shows whether they still open the door. */
 void device_doubt(struct device *dev);
 

@@ -50,6 +50,7 @@ void
 device_unblock(struct device *dev, bool credentials_changed)
 {
 	pool_unblock(&dev->policy, credentials_changed);
+	dev->account = 0;
 	dev->agent_hashes_count = 0;
 	dev->prompted = false;
 	login_files_finish(&dev->tried);
@@ -82,6 +83,9 @@ device_freshen(struct device *dev)
 		log_info("pool", "%s: credential or configuration files changed: log-ins are allowed again",
 		    dev->conf->name);
 		device_unblock(dev, true);
+	} else if (dev->policy.block == POOL_AUTH && device_account_is_free(dev)) {
+		log_info("pool", "%s: its account bars it no longer", dev->conf->name);
+		device_unblock(dev, false);
 	}
 	if (t != NULL && dev->policy.resolved && file_stamps_changed(&t->config_files))
 		unresolve(dev, "ssh's configuration changed");
@@ -225,7 +229,7 @@ on_agent_keys(struct job *j, struct connect_result *result)
 	if (result->ok && result->agent_keys_hash != 0 && !agent_hash_tried(dev, result->agent_keys_hash)) {
 		log_info(
 		    "pool", "%s: the agent holds other keys than before: log-ins are allowed again", dev->conf->name);
-		pool_unblock(&dev->policy, true);
+		device_agent_changed(dev);
 	}
 	while ((w = TAILQ_FIRST(&dev->held)) != NULL) {
 		leave_held(w);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "account/account.h"
 #include "base/queue.h"
 #include "conf/conf.h"
 #include "params/params.h"
@@ -66,6 +67,8 @@ struct device {
 	uint64_t agent_hashes[BROKER_AGENT_HASHES]; /* key lists that did not open the door */
 	int agent_hashes_count;
 	struct login_files tried;  /* of the failed attempt that began last: their change lifts what blocks */
+	uint64_t account;          /* that bars it, where it was one that blocked it; 0: none */
+	bool insists;              /* the next attempt is a person's wish */
 	bool asking;               /* a person is being asked something that the waiters wait for */
 	bool prompted;             /* the last failed login had questions: a person may try again */
 	bool adhoc;                /* the configuration names no such device */
@@ -156,6 +159,17 @@ extern const struct job_events device_agent_events;
 /* What the warm path checks: have the files changed that decided where and how we connect? */
 void device_freshen(struct device *dev);
 void device_failed(struct device *dev, struct login_files *tried, uint64_t agent_hash);
+
+/* ---- device_account.c ---- */
+
+/* A login of it has failed, with that account or 0. */
+void device_note_account(struct device *dev, uint64_t account, const struct np_error *err);
+/* It was an account that barred it, and that does so no longer. */
+bool device_account_is_free(const struct device *dev);
+/* The agent holds other keys than those that were refused. */
+void device_agent_changed(struct device *dev);
+/* What bars it, where an account does. */
+void device_json_account(cJSON *o, const struct device *dev, double now);
 
 /* ---- device_known.c ---- */
 

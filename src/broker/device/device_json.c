@@ -126,6 +126,7 @@ device_json(struct device *dev, bool brief, double now)
 	cJSON_AddBoolToObject(o, "persistent", dev->policy.persistent_wanted);
 	steer_json_add(o, dev->all->world.rules, dev->conf->name, dev->device_name);
 	add_last_error(o, &dev->policy, brief, now);
+	device_json_account(o, dev, now);
 	return o;
 }
 

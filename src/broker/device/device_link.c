@@ -73,8 +73,10 @@ on_failed(struct link *link, const struct np_error *err, uint64_t agent_hash)
 	bool trial = link_entry(link)->trial;
 
 	/* What a trial does not find out about the credentials must not hide when they were last found wrong. */
-	if (!trial || err->reason == REASON_AUTH_FAILED)
+	if (!trial || err->reason == REASON_AUTH_FAILED) {
 		device_failed(dev, link_tried(link), agent_hash);
+		device_note_account(dev, link_facts(link)->account, err);
+	}
 	pool_connect_failed(&dev->policy, link_entry(link), err, clock_now());
 	if (err->reason != REASON_CANCELLED && err->reason != REASON_SHUTTING_DOWN) { /* those are nobody's failure */
 		dev->failures++;
@@ -251,9 +253,11 @@ device_connect(struct device *dev, const struct pool_action *action)
 	    .target = dev->target,
 	    .agent_socket = choose_agent(dev, action->waiter),
 	    .records = w != NULL && w->records,
-	    .sees_login = w != NULL && w->sees_login};
+	    .sees_login = w != NULL && w->sees_login,
+	    .insists = dev->insists};
 	struct link *link = make(dev, &wishes);
 
+	dev->insists = false;
 	pool_connect_started(&dev->policy, link_entry(link), wishes.id, clock_now());
 	link_begin(link);
 }
@@ -264,7 +268,8 @@ device_try(struct device *dev, struct target *target, struct witness *t)
 	const struct link_wishes wishes = {.id = devices_next_id(dev->all),
 	    .target = target,
 	    .agent_socket = t->agent_socket != NULL ? t->agent_socket : dev->all->world.agent_socket,
-	    .witness = t};
+	    .witness = t,
+	    .insists = t->insists};
 	struct link *link = make(dev, &wishes);
 
 	pool_trial_started(&dev->policy, link_entry(link), wishes.id, clock_now());

@@ -181,7 +181,7 @@ make_room(struct devices *all, struct np_error *err)
 	if (m.oldest == NULL)
 		return error_set(err, REASON_AUTH_BACKOFF,
 		    "%d devices that the configuration does not name have refused a log-in, and no further one is "
-		    "tried: mend the credentials and run npctl reload",
+		    "tried: mend the credentials and run npctl accounts retry USER",
 		    m.blocked);
 	device_free(m.oldest);
 	return 0;

@@ -42,7 +42,8 @@ adopt_plan(struct device *dev, const struct device_plan *plan, bool moved, int *
 		pool_drain_all(&dev->policy, "its configuration changed");
 	if (!same || moved)
 		resolve_again(dev); /* sessions drain when the answer differs */
-	if (!same || dev->policy.block != POOL_OPEN)
+	/* Where nothing has changed, nothing is known about a refused login that was not known before. */
+	if (!same || dev->policy.block == POOL_BACKOFF)
 		device_unblock(dev, !same);
 	device_kick(dev);
 }

@@ -232,6 +232,7 @@ start_dial(struct link *link, int ready_fd)
 	    .for_shell = platform != NULL,
 	    .steps = link->is.witness != NULL,
 	    .no_login = link->is.witness != NULL && link->is.witness->no_login,
+	    .insists = link->insists,
 	    .prompt_timeout = link->home->conf->args.prompt_timeout};
 
 	link_move(link, LINK_DIALLING);
@@ -293,6 +294,7 @@ on_dialled(struct job *j, struct connect_result *result)
 	free(link->is.agent_socket);
 	link->is.agent_socket = NULL;
 	if (!result->ok) {
+		link->is.account = result->account;
 		fail(link, link->blamed != NULL ? link->blamed : &result->err, result->agent_keys_hash);
 		return;
 	}
@@ -367,6 +369,7 @@ link_create(struct link_home *home, const struct link_wishes *wishes)
 	link->is.agent_socket = xstrdup_null(wishes->agent_socket);
 	link->sh.records = wishes->records;
 	link->sh.sees_login = wishes->sees_login;
+	link->insists = wishes->insists;
 	link->is.witness = wishes->witness;
 	if (link->is.witness != NULL)
 		link->is.witness->link = link;

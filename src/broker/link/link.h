@@ -103,6 +103,7 @@ struct link_wishes {
 	const char *agent_socket; /* copied */
 	bool records, sees_login; /* as those of a waiter */
 	struct witness *witness;  /* watches, or NULL */
+	bool insists;             /* a person wants it, whatever servers have refused before */
 };
 
 struct link *link_create(struct link_home *home, const struct link_wishes *wishes) NP_MALLOC;
@@ -143,6 +144,7 @@ struct link_facts {
 	struct waiter *way;      /* for the jump host's session that carries it, or NULL: its device's */
 	double connect_seconds;  /* that it took to make it */
 	uint64_t commands;       /* run on it so far */
+	uint64_t account;        /* that its login was refused with; 0: none */
 	bool needed_person;      /* its login did */
 	bool closing;            /* it was told to end, and does */
 };
@@ -188,7 +190,7 @@ struct witness {
 	const struct witness_events *events;
 	struct waiter *waiter; /* who can be told and asked */
 	struct link *link;     /* NULL: not begun, over, or nobody watches any more */
-	bool no_login;
+	bool no_login, insists;
 	const char *agent_socket; /* NULL: the daemon's */
 };
 

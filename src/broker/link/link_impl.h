@@ -63,6 +63,7 @@ struct link {
 	struct login_files tried;
 	struct np_error *blamed; /* link_blame(); NULL: how it ends says why */
 	ev_prepare given_up;     /* fed, never started: nothing else would end it */
+	bool insists;
 	struct lease_list leases;
 	struct link_shell sh;
 	char *end_why; /* of a session whose shell says goodbye first */

@@ -181,6 +181,7 @@ try(struct request *r, struct target *target)
 	r->test.session = (struct witness){.events = &witness_callbacks,
 	    .waiter = &r->waiter,
 	    .no_login = barred,
+	    .insists = r->params.login,
 	    .agent_socket = r->params.agent_socket};
 	device_try(r->dev, target, &r->test.session);
 }

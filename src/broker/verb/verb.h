@@ -90,8 +90,9 @@ int broker_conf_parts(struct conf_parts *parts, const struct broker *b, struct c
 int verb_config_show(const struct call *c, struct np_error *err);
 int verb_platforms(const struct call *c, struct np_error *err);
 
-/* ---- verb_status.c, verb_metrics.c ---- */
+/* ---- verb_status.c, verb_metrics.c, verb_accounts.c ---- */
 
+int verb_accounts(const struct call *c, struct np_error *err);
 int verb_status(const struct call *c, struct np_error *err);
 int verb_metrics(const struct call *c, struct np_error *err);
 

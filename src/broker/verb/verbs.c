@@ -157,6 +157,7 @@ static const struct verb verbs[] = {
     {"config_show", ASK_CONFIG_SHOW, .run = verb_config_show},
     {"platforms", ASK_PLATFORMS, .run = verb_platforms},
     {"watch", ASK_WATCH, .run = verb_watch},
+    {"accounts", ASK_ACCOUNTS, .run = verb_accounts},
     {"metrics", ASK_METRICS, .run = verb_metrics},
 };
 

@@ -1,0 +1,125 @@
+/*
+ * Devices and the accounts (src/account) that their log-ins use: which one bars a device, what lifts that, how it is
+ * shown.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/device/device_impl.h"
+#include "base/log.h"
+#include "wire/json.h"
+
+void
+device_note_account(struct device *dev, uint64_t account, const struct np_error *err)
+{
+	if (err->reason == REASON_AUTH_FAILED || err->reason == REASON_AUTH_BACKOFF ||
+	    err->reason == REASON_PRIVILEGE_FAILED)
+		dev->account = account;
+}
+
+bool
+device_account_is_free(const struct device *dev)
+{
+	char *place;
+	bool barred;
+
+	if (dev->account == 0 || dev->target == NULL)
+		return false;
+	place = target_place(dev->target);
+	barred = accounts_bar(dev->all->world.accounts, dev->account, place);
+	free(place);
+	return !barred;
+}
+
+void
+device_agent_changed(struct device *dev)
+{
+	struct accounts *accounts = dev->all->world.accounts;
+	char *place;
+
+	pool_unblock(&dev->policy, true);
+	if (accounts == NULL || dev->target == NULL)
+		return;
+	place = target_place(dev->target);
+	accounts_retry_keys(accounts, dev->target->user, place);
+	free(place);
+}
+
+void
+device_insist(struct device *dev)
+{
+	dev->insists = true;
+	device_unblock(dev, false);
+}
+
+int
+devices_retry(struct devices *all, const char *user)
+{
+	int count = accounts_retry(all->world.accounts, user);
+	struct device *dev;
+
+	TAILQ_FOREACH (dev, &all->list, link) {
+		if (dev->policy.block != POOL_AUTH || dev->target == NULL || strcmp(dev->target->user, user) != 0)
+			continue;
+		log_info("pool", "%s: log-ins are allowed again by npctl accounts retry", dev->conf->name);
+		device_unblock(dev, false);
+	}
+	return count;
+}
+
+/* ---- shown ---- */
+
+static cJSON *
+refusals_json(const struct account_facts *f, double now)
+{
+	cJSON *list = cJSON_CreateArray(), *o;
+
+	for (size_t i = 0; i < f->refusals_count; i++) {
+		o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "place", f->refusals[i].place);
+		json_add_rounded(o, "age", now - f->refusals[i].at, 10);
+		cJSON_AddStringToObject(o, "text", f->refusals[i].words);
+		cJSON_AddItemToArray(list, o);
+	}
+	return list;
+}
+
+cJSON *
+account_json(const struct account *a, double now)
+{
+	struct account_facts f;
+	cJSON *o = cJSON_CreateObject();
+
+	account_facts(a, &f);
+	cJSON_AddStringToObject(o, "user", f.user);
+	cJSON_AddStringToObject(o, "kind", f.kind == ACCOUNT_KEYS ? "keys" : "password");
+	if (f.scope != NULL)
+		cJSON_AddStringToObject(o, "place", f.scope);
+	cJSON_AddStringToObject(o, "state", account_state_word(f.state));
+	cJSON_AddBoolToObject(o, "barred", f.barred);
+	if (f.proven_at != NULL) {
+		cJSON_AddStringToObject(o, "proven_at", f.proven_at);
+		json_add_rounded(o, "proven_age", now - f.proven_since, 10);
+	}
+	cJSON_AddNumberToObject(o, "under_way", f.flying);
+	cJSON_AddNumberToObject(o, "waiting", f.waiting);
+	if (f.kind == ACCOUNT_KEYS) {
+		cJSON_AddNumberToObject(o, "refused_keys", f.refused_keys);
+	} else {
+		cJSON_AddNumberToObject(o, "refused_at", f.refused_places);
+		cJSON_AddItemToObject(o, "refusals", refusals_json(&f, now));
+	}
+	return o;
+}
+
+void
+device_json_account(cJSON *o, const struct device *dev, double now)
+{
+	const struct account *a;
+
+	if (dev->account == 0 || dev->policy.block != POOL_AUTH || dev->all->world.accounts == NULL)
+		return;
+	a = accounts_find(dev->all->world.accounts, dev->account);
+	if (a != NULL)
+		cJSON_AddItemToObject(o, "account", account_json(a, now));
+}

@@ -1,0 +1,231 @@
+#!/bin/sh
+# Accounts: what one wrong secret can do, counted by the servers, whatever people and their scripts try.
+. "$(dirname "$0")/../kit/lib.sh"
+need jq ssh-agent ssh-add
+
+start_sshd dev 'PasswordAuthentication yes'
+start_sshd many 'MaxAuthTries 30'
+start_simdev fan --listen 127.0.9.1-127.0.9.20 --user admin --password right
+start_simdev once --user admin --password right --accepts 1
+start_simdev mute --user admin --password right --auth-delay 600
+start_simdev reset --user admin --password right --hang-up
+start_simdev kbmute --user admin --kbdint right --auth-delay 600
+start_simdev one --listen 127.0.10.1-127.0.10.3 --user admin --password "right one"
+start_simdev odd --user admin --password other
+
+identity=$T/nosuch
+add_host pw "$port_dev"
+add_host copy "$port_dev"
+add_host agent "$port_many" 'IdentitiesOnly no'
+add_host agent2 "$port_many" 'IdentitiesOnly no'
+identity=$T/useless
+add_host nokey "$port_dev"
+identity=$T/nosuch
+for _i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	add_host fan$_i "$port_fan" "HostName 127.0.9.$_i" 'User admin'
+done
+for _i in 1 2 3; do
+	add_host one$_i "$port_one" "HostName 127.0.10.$_i" 'User admin'
+done
+for _i in mute2 kbmute2 odd2; do
+	eval "_port=\$port_${_i%2}"
+	add_host $_i "$_port" 'User admin'
+done
+make_key "$T/useless"
+printf 'wrong\n' >"$T/wrong"
+cp "$T/wrong" "$T/wrong.copy"
+
+config=$(
+	echo 'devices:'
+	echo "  pw: {password_file: $T/wrong}"
+	echo "  copy: {password_file: $T/wrong.copy}"
+	for _i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		echo "  fan$_i: {username: admin, password_file: $T/fanwrong, groups: [fan]}"
+	done
+	echo "  once: {username: admin, password: right}"
+	echo "  mute: {username: admin, password: swallowed, connection_args: {connection_timeout: 2, persistent: true, retry_delay: 0.1, retry_max: 0.2}}"
+	echo "  kbmute: {username: admin, password: kbswallowed, connection_args: {connection_timeout: 2}}"
+	echo "  reset: {username: admin, password: cut off}"
+	echo "  odd: {username: admin, password: right one}"
+	for _i in 1 2 3; do
+		echo "  one$_i: {username: admin, password: right one}"
+	done
+)
+printf 'fan wrong\n' >"$T/fanwrong"
+start_broker "$config"
+
+# So many passwords did a server see.
+offered()
+{
+	events "$1" '^asked \(password\|kbdint\)'
+}
+
+refused()
+{
+	grep -c '^Failed password' "$T/dev/log"
+}
+
+# ---- overrides, copies, touched files, reloads ----
+
+run npexec pw true
+like "$err" '^npexec: pw: auth_failed: ' "a wrong password"
+is "$(refused)" 1 "is one attempt"
+for _i in 1 2 3 4 5; do
+	run npexec -o check_delay=$_i pw true
+	like "$err" ' auth_backoff: .*the password of .* is barred there: 127.0.0.1:[0-9]* refused it at ' \
+		"override $_i: it is said which account is barred, and by whom"
+done
+run npexec --fresh pw true
+like "$err" ' auth_backoff: ' "--fresh lifts nothing"
+run npexec copy true
+like "$err" ' auth_backoff: ' "nor does a copy of the file"
+touch "$T/wrong"
+run npexec pw true
+like "$err" ' auth_backoff: ' "or a touched one"
+npctl reload >/dev/null
+kill -HUP "$broker_pid"
+npctl sync >/dev/null
+run npexec pw true
+like "$err" ' auth_backoff: ' "or a reload"
+is "$(refused)" 1 "and the server has seen it once"
+
+npctl open pw >"$T/out" 2>&1
+is "$(refused)" 2 "npctl open tries it"
+npctl accounts retry "$me" >"$T/out"
+like "$(cat "$T/out")" "^$me: 1 account may be tried again" "npctl accounts retry says what it lifted"
+run npexec pw true
+is "$(refused)" 3 "and one attempt follows"
+printf 'changed\n' >"$T/wrong"
+run npexec pw true
+like "$err" ' auth_failed: ' "another password is tried"
+is "$(refused)" 4 "once"
+run npexec copy true
+is "$(refused)" 4 "the old one, in a copy, is not"
+
+# ---- a fan-out, many processes, a reload ----
+
+run npexec -n @fan true
+is "$status" 255 "a fan-out with one wrong password"
+like "$err" 'fan[0-9]*: auth_failed: ' "fails"
+at_most "$(offered fan)" 2 "after two attempts at most"
+_pids=
+for _p in $(seq 30); do
+	for _i in 1 2 3 4 5 6 7 8 9 10; do
+		npexec -n -o check_delay=$((_p % 5 + 1)) "fan$(((_p + 2 * _i) % 20 + 1))" true
+	done >/dev/null 2>&1 &
+	_pids="$_pids $!"
+done
+npctl reload >/dev/null
+npexec -n @fan true >/dev/null 2>&1
+for _pid in $_pids; do
+	wait_for "$_pid" 60
+done
+at_most "$(offered fan)" 2 "300 requests with five overrides, a reload and a fan-out more: as many"
+is "$(npctl accounts --json | jq '[.accounts[] | select(.user == "admin" and .state == "refused")] | length')" 1 \
+	"npctl accounts has it"
+like "$(npctl accounts)" '^admin +password +refused .*tried nowhere' "and says so to people"
+is "$(status '[.devices[] | select(.device == "fan3" and .account != null)][0].account.state')" refused \
+	"npctl status says which account bars a device"
+like "$(status '[.devices[] | select(.device == "fan3" and .account != null)][0].account.refusals[0].place')" \
+	'^127\.0\.9\.' "and who refused it"
+printf 'right\n' >"$T/fanwrong"
+run npexec -n @fan true
+is "$status" 0 "the right password opens all of them"
+is "$(events fan ' ok ')" 20 "with one login each"
+
+# ---- good once ----
+
+run npexec once true
+is "$status" 0 "a password that is good once"
+_pids=
+for _i in 1 2 3 4 5 6 7 8; do
+	npexec -n --fresh once true >/dev/null 2>&1 &
+	_pids="$_pids $!"
+done
+for _pid in $_pids; do
+	wait_for "$_pid"
+done
+at_most "$(offered once)" 3 "is offered three times at most"
+
+# ---- offered and not judged ----
+
+ok "a persistent device offers its password to a server that swallows it" wait_until "[ \$(offered mute) -ge 1 ]"
+ok "silence is a refusal" wait_until "status '.devices[] | select(.device == \"mute\") | .last_error.blocked' | grep true"
+run npexec mute true
+like "$err" ' auth_backoff: .*no verdict within [0-9]* s' "which says how long it was waited for"
+printf 'swallowed\n' >"$T/swallowed"
+run npexec -o password_file="$T/swallowed" mute2 true
+at_most "$(offered mute)" 1 "and it was offered once"
+run npexec kbmute true
+like "$err" ' auth_failed: .*no verdict within [0-9]* s' "keyboard-interactive as well"
+printf 'kbswallowed\n' >"$T/swallowed"
+run npexec -o password_file="$T/swallowed" kbmute2 true
+like "$err" ' auth_backoff: ' "counts"
+is "$(offered kbmute)" 1 "once"
+run npexec reset true
+like "$err" ' auth_failed: ' "a connection that is cut off while the password is judged"
+npctl reload >/dev/null
+run npexec -o check_delay=9 reset true
+like "$err" ' auth_backoff: ' "is a refusal"
+is "$(offered reset)" 1 "too"
+
+# ---- a login that is given up ----
+
+printf 'given up\n' >"$T/swallowed"
+npexec -n -o password_file="$T/swallowed" -o connection_timeout=60 mute2 true >/dev/null 2>&1 &
+_pid=$!
+ok "a password is with a server" wait_until "[ \$(offered mute) -ge 2 ]"
+npctl close --now mute2 >/dev/null
+wait_for $_pid
+run npexec -n -o password_file="$T/swallowed" -o check_delay=3 mute2 true
+like "$err" ' auth_backoff: ' "close --now in the middle of a login lifts nothing"
+is "$(offered mute)" 2 "that password was offered once"
+
+# ---- wrong for one device only ----
+
+run npexec -n one1,one2,odd true
+is "$(grep -c 'odd: auth_failed: ' "$T/err")" 1 "a password that one device does not know"
+is "$(wc -l <"$T/err" | tr -d ' ')" 1 "others take it"
+printf 'right one\n' >"$T/swallowed"
+run npexec -o password_file="$T/swallowed" odd2 true
+like "$err" ' auth_backoff: .*barred there' "that device is barred"
+run npexec -n --fresh one3,one1 true
+is "$status" 0 "the others are not"
+is "$(offered odd)" 1 "and has been offered it once"
+
+# ---- keys ----
+
+run npexec nokey true
+like "$err" ' auth_failed: ' "a key that one host does not know"
+is "$(grep -c 'Failed publickey' "$T/dev/log")" 1 "was shown to it"
+run npexec -o check_delay=9 nokey true
+like "$err" ' auth_backoff: .*npctl open' "is not shown to it again"
+is "$(grep -c 'Failed publickey' "$T/dev/log")" 1 "by nobody"
+cat "$T/useless.pub" >>"$T/many/authorized_keys"
+is "$(npexec -i "$T/useless" many 'echo hi')" hi "to others it is"
+cat "$T/useless.pub" >>"$T/dev/authorized_keys"
+ok "npctl open shows it again" npctl open nokey
+
+eval "$(ssh-agent -a "$T/agent" 2>/dev/null)" >/dev/null
+for _i in $(seq 20); do
+	make_key "$T/agent$_i"
+	ssh-add -q "$T/agent$_i" 2>/dev/null
+done
+run npexec agent true
+like "$err" ' auth_failed: .*20 agent keys' "an agent with twenty keys that open nothing"
+run npexec -o check_delay=9 agent true
+run npexec -o check_delay=8 agent2 true
+npctl reload >/dev/null
+run npexec agent2 true
+is "$(grep -c 'Failed publickey' "$T/many/log")" 20 "the server sees each of them once"
+cat "$T/agent7.pub" >>"$T/many/authorized_keys"
+ssh-add -q -d "$T/agent1" 2>/dev/null
+is "$(npexec agent 'echo hi')" hi "a changed agent shows its keys again"
+kill "$SSH_AGENT_PID"
+
+# ---- nothing of it is told ----
+
+unlike "$(npctl accounts --json; npctl accounts; npctl status --json; cat "$T/broker.log")" \
+	'fan wrong|swallowed"|cut off|given up"|right one' "no secret in accounts, status or log"
+ok "the broker ends well" stop_broker
+done_testing
