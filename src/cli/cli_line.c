@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 
+#define CUT_MAX 80 /* bytes of a prompt before a log message */
+
 /* --- context: lines that may belong to a prompt --- */
 
 void
@@ -126,27 +128,16 @@ cli_is_log(const struct cli *cli, const char *line, size_t size)
 	return pattern_list_matches(&cli->platform->async, line, size);
 }
 
-/* The bytes with which all prompts of this host begin, where another mode is no surprise; 0 where it is. */
-static size_t
-lead_size(const struct cli *cli)
-{
-	const struct prompt *p = &cli->prompt;
-	const char *host = p->host_size > 0 ? memmem(p->shown, p->shown_size, p->host, p->host_size) : NULL;
-
-	return cli->job.expects_mode && host != NULL ? (size_t)(host - p->shown) + p->host_size : 0;
-}
-
-/* The beginning of the prompt, or of another mode's. */
+/* The beginning of the prompt, or of another mode's where that is no surprise. */
 static bool
 may_be_cut(const struct cli *cli, const char *line, size_t size)
 {
 	const struct prompt *p = &cli->prompt;
-	size_t lead = lead_size(cli);
+	bool plain = cli->platform->prompt_lines == 1 && !cli->platform->repaint;
 
 	if (size < p->shown_size && memcmp(line, p->shown, size) == 0)
 		return true;
-	return lead > 0 && size > lead && size < PROMPT_MAX && memcmp(line, p->shown, lead) == 0 &&
-	       memchr(line, ' ', size) == NULL;
+	return plain && cli->job.expects_mode && size < CUT_MAX && memchr(line, ' ', size) == NULL;
 }
 
 /*
@@ -157,10 +148,11 @@ static size_t
 mode_prompt(const struct cli *cli, const char *line, size_t size)
 {
 	const struct prompt *p = &cli->prompt;
-	size_t lead = lead_size(cli);
+	const char *host = p->host_size > 0 ? memmem(p->shown, p->shown_size, p->host, p->host_size) : NULL;
+	size_t lead = host != NULL ? (size_t)(host - p->shown) + p->host_size : 0;
 	struct platform_view view = {.tail = line};
 
-	if (lead == 0 || size <= lead || memcmp(line, p->shown, lead) != 0)
+	if (!cli->job.expects_mode || lead == 0 || size <= lead || memcmp(line, p->shown, lead) != 0)
 		return 0;
 	for (view.size = lead + 1; view.size <= size && view.size <= PROMPT_MAX; view.size++) {
 		const char *rest = line + view.size;
