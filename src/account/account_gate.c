@@ -13,7 +13,7 @@
 
 #define REFUSALS_MAX 2   /* in a row: the place's fault, then the account's */
 #define PROOF_LASTS 60.0 /* seconds: an older success allows one attempt at a time, as none does */
-#define FLYING_MAX 64
+#define FLYING_MAX 256   /* as many as may have come as far as the gate */
 
 /* ---- words ---- */
 

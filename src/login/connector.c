@@ -24,8 +24,11 @@
 #define ABANDONED_FREE 64
 /* ssh -G takes milliseconds, but seconds where it waits for a name server, and so does an agent that hangs. */
 #define LOOKUPS_MAX 64
-/* Dials that wait at the gate beside those that run; further ones keep their place. */
-#define PARKED_MAX 256
+/*
+ * Dials that are at the gate, or behind it and not judged: they only wait, and do so beside those that run.  Further
+ * ones keep their place.
+ */
+#define GATES_MAX 256
 
 /* Log-ins wait for devices that may not answer; what is done before that does not wait behind them. */
 enum lane_use { LANE_LOGIN, LANE_LOOKUP, LANES };
@@ -43,7 +46,7 @@ struct connector {
 	struct jobs jobs;          /* waiting, running or ending, in the order in which they came */
 	struct accounts *accounts; /* or NULL: dials offer what they have */
 	int abandoned_count;
-	int parked_count; /* that gave up their place */
+	int gates_count; /* of jobs that gave up their place */
 	uint64_t next_id;
 };
 
@@ -220,24 +223,25 @@ stop_limit(struct job *job)
 void
 connector_park(struct job *job, bool parked)
 {
-	struct connector *c = job->connector;
-	struct lane *lane = lane_of(c, job);
-
 	if (parked == (job->state == JOB_PARKED))
 		return;
-	if (parked) {
+	if (parked)
 		stop_limit(job);
-		job_move(job, JOB_PARKED);
-		job->gives_place = c->parked_count < PARKED_MAX;
-	} else {
-		job_move(job, JOB_RUNNING);
+	job_move(job, parked ? JOB_PARKED : JOB_RUNNING);
+	if (!parked)
 		set_timer(job, TIMER_LIMIT, job->limit_left);
-	}
-	if (job->gives_place) {
-		c->parked_count += parked ? 1 : -1;
-		lane->running += parked ? -1 : 1;
-	}
-	job->gives_place &= parked;
+}
+
+void
+connector_give_place(struct job *job, bool gives)
+{
+	struct connector *c = job->connector;
+
+	if (gives == job->gives_place || (gives && c->gates_count == GATES_MAX))
+		return;
+	job->gives_place = gives;
+	c->gates_count += gives ? 1 : -1;
+	lane_of(c, job)->running += gives ? -1 : 1;
 	start_jobs(c);
 }
 
@@ -434,7 +438,7 @@ connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, struc
 void
 connector_counts(const struct connector *c, int *running, int *waiting)
 {
-	*running = c->lanes[LANE_LOGIN].running + c->lanes[LANE_LOOKUP].running;
+	*running = c->lanes[LANE_LOGIN].running + c->lanes[LANE_LOOKUP].running + c->gates_count;
 	*waiting = c->lanes[LANE_LOGIN].waiting + c->lanes[LANE_LOOKUP].waiting;
 }
 

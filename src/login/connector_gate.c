@@ -1,7 +1,7 @@
 /*
  * Between a dial and the accounts (src/account), the loop's half: a thread asks whether it may offer what it has in
- * hand (connector_offer.c); the accounts are asked, and it is told.  While it waits its time stands still, and it takes
- * none of the places for dials: others come as far as this meanwhile.
+ * hand (connector_offer.c); the accounts are asked, and it is told.  While it waits its time stands still.  Until it is
+ * judged it takes none of the places for dials: it only waits, and others come as far as this meanwhile.
  */
 #include "login/connector_job.h"
 #include "base/clock.h"
@@ -28,6 +28,7 @@ on_answered(struct account_ticket *t, enum account_answer answer)
 	struct job *job = NP_CONTAINER(t, struct job, ticket);
 
 	connector_park(job, false);
+	connector_give_place(job, answer == ACCOUNT_GO);
 	tell_thread(job, answer);
 }
 
@@ -43,6 +44,7 @@ gate_asked(struct accounts *accounts, struct job *job, struct account_claim *cla
 	if (job->cancelled)
 		return;
 	answer = accounts_ask(accounts, &job->ticket, clock_now());
+	connector_give_place(job, answer != ACCOUNT_BARRED);
 	if (answer == ACCOUNT_WAIT)
 		connector_park(job, true);
 	else
@@ -52,6 +54,7 @@ gate_asked(struct accounts *accounts, struct job *job, struct account_claim *cla
 void
 gate_judged(struct accounts *accounts, struct job *job, const struct job_verdict *v)
 {
+	connector_give_place(job, false);
 	accounts_settle(accounts, &job->ticket, v->verdict, v->denied, v->words, clock_now());
 }
 
@@ -61,6 +64,7 @@ gate_left(struct accounts *accounts, struct job *job)
 	if (accounts == NULL)
 		return;
 	connector_park(job, false);
+	connector_give_place(job, false);
 	accounts_leave(accounts, &job->ticket);
 }
 

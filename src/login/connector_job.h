@@ -72,7 +72,7 @@ struct job {
 	struct ev_timer timer;
 	enum timer_use timer_use;
 	double limit_left; /* while a prompt, or the gate, stops the clock */
-	bool gives_place;  /* parked, and none of those that dial */
+	bool gives_place;  /* it is at the gate, and none of those that dial */
 	struct account_ticket ticket;
 	uint64_t prompt_id; /* that prompt */
 	pthread_t thread;
@@ -133,8 +133,10 @@ void gate_left(struct accounts *accounts, struct job *job);
 /* The account that stands in the way of the next login with that secret there; 0: none. */
 uint64_t gate_bars(const struct accounts *accounts, const struct job *job);
 void gate_ended(struct accounts *accounts, struct job *job);
-/* Its time stands still and others dial in its place; or no longer. */
+/* Its time stands still, or no longer. */
 void connector_park(struct job *job, bool parked);
+/* Others dial in its place, or no longer. */
+void connector_give_place(struct job *job, bool gives);
 
 /* ---- its other half (connector_offer.c) ---- */
 

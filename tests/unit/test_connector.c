@@ -61,6 +61,9 @@ struct fixture {
 	int wanted; /* jobs that wait_for_all() waits for */
 	int most_running;
 	int fds;
+	struct accounts *accounts;    /* NULL: dials ask nobody */
+	struct account_ticket holder; /* somebody else who has offered the same password */
+	double until;
 };
 
 static void
@@ -123,7 +126,7 @@ create(struct fixture *f, int max_logins)
 {
 	static const struct connector_events events = {.done = on_done, .prompt = on_prompt, .notice = on_notice};
 
-	f->connector = connector_create(f->loop, max_logins, NULL, &events, f);
+	f->connector = connector_create(f->loop, max_logins, f->accounts, &events, f);
 }
 
 static int
@@ -144,6 +147,8 @@ teardown(void **state)
 	struct fixture *f = *state;
 
 	connector_destroy(f->connector);
+	account_claim_finish(&f->holder.claim);
+	accounts_destroy(f->accounts);
 	ev_loop_destroy(f->loop);
 	testserver_stop(f->server);
 	testsshd_stop(f->sshd);
@@ -358,6 +363,125 @@ test_limit_ends_a_silent_server(void **state)
 	assert_int_equal(f->ends[id].reason, REASON_CONNECT_TIMEOUT);
 	assert_non_null(strstr(f->ends[id].text, "in the SSH handshake: not done within 0.5 s (connection_timeout)"));
 	assert_true(clock_now() - began < slow(10));
+	target_unref(target);
+}
+
+/* ---- the gate before accounts ---- */
+
+static struct target *
+gated_target(struct fixture *f)
+{
+	struct testserver_login login = {
+	    .steps_count = 1, .steps = {{.methods = SSH_AUTH_METHOD_PASSWORD, .password = "secret"}}};
+
+	f->server = testserver_start_ssh(&login);
+	f->accounts = accounts_create(0);
+	assert_non_null(f->accounts);
+	f->holder.claim = (struct account_claim){
+	    .user = xstrdup("ops"), .place = xstrdup("elsewhere:22"), .secret = secret_make("secret")};
+	assert_int_equal(accounts_ask(f->accounts, &f->holder, clock_now()), ACCOUNT_GO);
+	return kit_target(&f->kit, testserver_port(f->server), "\"username\": \"ops\", \"password\": \"secret\"",
+	    "StrictHostKeyChecking accept-new\n");
+}
+
+static bool
+somebody_waits(void *arg)
+{
+	const struct fixture *f = arg;
+	struct account_facts facts;
+
+	account_facts(accounts_next(f->accounts, NULL), &facts);
+	return facts.waiting == 1;
+}
+
+static bool
+time_has_passed(void *arg)
+{
+	const struct fixture *f = arg;
+
+	return clock_now() > f->until;
+}
+
+static uint64_t
+submit_and_park(struct fixture *f, struct target *target, double timeout)
+{
+	uint64_t id;
+
+	create(f, 1);
+	id = submit_dial(f, target, timeout);
+	assert_true(drive_until(f->loop, somebody_waits, f));
+	return id;
+}
+
+static void
+test_dial_at_the_gate_takes_no_place_and_no_time(void **state)
+{
+	struct fixture *f = *state;
+	struct target *target = gated_target(f), *refused = kit_target(&f->kit, 1, "", "");
+	double limit = slow(2);
+	uint64_t id = submit_and_park(f, target, limit), other;
+
+	other = submit_dial(f, refused, slow(20));
+	wait_for(f, 1);
+	assert_int_equal(f->ends[other].reason, REASON_CONNECT_FAILED);
+	f->until = clock_now() + limit + 0.2;
+	assert_true(drive_until(f->loop, time_has_passed, f));
+	assert_int_equal(testserver_counts(f->server).passwords, 0);
+	accounts_settle(f->accounts, &f->holder, ACCOUNT_ACCEPTED, NULL, NULL, clock_now());
+	wait_for(f, 2);
+	assert_true(f->ends[id].ok);
+	assert_true(f->ends[id].duration < limit);
+	target_unref(target);
+	target_unref(refused);
+}
+
+static void
+test_dial_that_waits_when_the_gate_closes_offers_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct target *target = gated_target(f);
+	uint64_t id;
+
+	/* It was refused once already. */
+	accounts_settle(f->accounts, &f->holder, ACCOUNT_DENIED, NULL, "wrong", clock_now());
+	f->holder.claim.insists = true;
+	assert_int_equal(accounts_ask(f->accounts, &f->holder, clock_now()), ACCOUNT_GO);
+	id = submit_and_park(f, target, slow(20));
+	accounts_settle(f->accounts, &f->holder, ACCOUNT_DENIED, NULL, "wrong", clock_now());
+	wait_for(f, 1);
+	assert_int_equal(f->ends[id].reason, REASON_AUTH_FAILED);
+	assert_non_null(strstr(f->ends[id].text, "the password of ops is barred: elsewhere:22 refused it at "));
+	assert_int_equal(testserver_counts(f->server).passwords, 0);
+	target_unref(target);
+}
+
+static void
+test_cancel_ends_a_dial_at_the_gate(void **state)
+{
+	struct fixture *f = *state;
+	struct target *target = gated_target(f);
+	uint64_t id = submit_and_park(f, target, slow(20));
+
+	connector_cancel(f->connector, id, REASON_CANCELLED, "no longer wanted");
+	wait_for(f, 1);
+	assert_int_equal(f->ends[id].reason, REASON_CANCELLED);
+	assert_false(somebody_waits(f));
+	accounts_settle(f->accounts, &f->holder, ACCOUNT_UNUSED, NULL, NULL, clock_now());
+	assert_int_equal(testserver_counts(f->server).passwords, 0);
+	target_unref(target);
+}
+
+static void
+test_destroy_with_a_dial_at_the_gate(void **state)
+{
+	struct fixture *f = *state;
+	struct target *target = gated_target(f);
+
+	(void)submit_and_park(f, target, slow(20));
+	connector_destroy(f->connector);
+	f->connector = NULL;
+	assert_false(somebody_waits(f));
+	accounts_settle(f->accounts, &f->holder, ACCOUNT_UNUSED, NULL, NULL, clock_now());
 	target_unref(target);
 }
 
@@ -701,6 +825,10 @@ main(void)
 	    T(test_done_never_comes_from_inside_a_call),
 	    T(test_cancelled_waiting_job_is_never_started),
 	    T(test_limit_ends_a_silent_server),
+	    T(test_dial_at_the_gate_takes_no_place_and_no_time),
+	    T(test_dial_that_waits_when_the_gate_closes_offers_nothing),
+	    T(test_cancel_ends_a_dial_at_the_gate),
+	    T(test_destroy_with_a_dial_at_the_gate),
 	    T(test_prompt_is_answered),
 	    T(test_prompt_may_be_answered_from_inside_the_event),
 	    T(test_nobody_answers),
