@@ -305,13 +305,26 @@ accounts_find(const struct accounts *all, uint64_t number)
 	return NULL;
 }
 
-bool
-accounts_bar(const struct accounts *all, uint64_t account, const char *place)
+static bool
+bars(const struct accounts *all, const struct account *a, const char *place)
 {
-	const struct account *a = accounts_find(all, account);
 	const struct account_place *p = a != NULL ? find_place(all, a, place) : NULL;
 
 	return a != NULL && (a->state == ACCOUNT_REFUSED || (p != NULL && p->refused_at > 0));
+}
+
+bool
+accounts_bar(const struct accounts *all, uint64_t account, const char *place)
+{
+	return bars(all, accounts_find(all, account), place);
+}
+
+bool
+accounts_allow(const struct accounts *all, const struct account_claim *c)
+{
+	uint8_t id[ACCOUNT_ID_SIZE];
+
+	return account_identify(all->key, c, id) == 0 && !bars(all, find(all, id), c->place);
 }
 
 void

@@ -107,6 +107,8 @@ void accounts_leave(struct accounts *all, struct account_ticket *t);
 
 /* Forgets what no longer matters: every few seconds. */
 void accounts_tick(struct accounts *all, double now);
+/* Whether nothing is known that bars this claim. */
+bool accounts_allow(const struct accounts *all, const struct account_claim *c);
 /* Whether this account (a ticket's) may not be tried at that place. */
 bool accounts_bar(const struct accounts *all, uint64_t account, const char *place);
 /* What bars this user is forgotten; how many accounts did. */

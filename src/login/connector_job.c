@@ -28,6 +28,7 @@ result_finish(struct connect_result *r)
 {
 	dialled_discard(r->dialled);
 	target_unref(r->target);
+	secret_unref(r->password);
 	file_stamps_finish(&r->read);
 }
 
@@ -311,7 +312,9 @@ run_agent_keys(struct job *job, const struct dial_hooks *hooks, struct connect_r
 	r->agent_keys_hash = agent_keys_hash(
 	    job->attempt.target, job->attempt.agent_socket, left < AGENT_SECONDS ? left : AGENT_SECONDS, wake_fd);
 	wake_close(hooks, wake_fd);
-	r->ok = true;
+	/* One that fails has printed nothing new. */
+	r->ok = !job->attempt.for_password ||
+		credential_password(job->attempt.target->device, hooks, &r->password, &r->err) == 0;
 }
 
 static void

@@ -6,6 +6,7 @@ need jq ssh-agent ssh-add
 start_sshd dev 'PasswordAuthentication yes'
 start_sshd many 'MaxAuthTries 30'
 start_simdev fan --listen 127.0.9.1-127.0.9.20 --user admin --password right
+start_simdev printed --user admin --password right
 start_simdev once --user admin --password right --accepts 1
 start_simdev mute --user admin --password right --auth-delay 600
 start_simdev reset --user admin --password right --hang-up
@@ -38,6 +39,7 @@ cp "$T/wrong" "$T/wrong.copy"
 config=$(
 	echo 'devices:'
 	echo "  pw: {password_file: $T/wrong}"
+	echo "  printed: {username: admin, password_command: 'echo x >>$T/runs; cat $T/word'}"
 	echo "  copy: {password_file: $T/wrong.copy}"
 	for _i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		echo "  fan$_i: {username: admin, password_file: $T/fanwrong, groups: [fan]}"
@@ -101,6 +103,20 @@ like "$err" ' auth_failed: ' "another password is tried"
 is "$(refused)" 4 "once"
 run npexec copy true
 is "$(refused)" 4 "the old one, in a copy, is not"
+
+printf 'printed wrong\n' >"$T/word"
+run npexec printed true
+like "$err" ' auth_failed: ' "a password that a command prints"
+run npexec printed true
+like "$err" ' auth_backoff: ' "is not offered again"
+is "$(events printed ' bad ')" 1 "while it is the same"
+before=$(wc -l <"$T/runs" | tr -d ' ')
+for _i in 1 2 3 4 5; do
+	npexec printed true 2>/dev/null
+done
+at_most $(($(wc -l <"$T/runs" | tr -d ' ') - before)) 1 "nor is the command run for every request"
+printf 'right\n' >"$T/word"
+ok "one that it prints later is" wait_until "npexec -n printed true"
 
 # ---- a fan-out, many processes, a reload ----
 
@@ -226,6 +242,6 @@ kill "$SSH_AGENT_PID"
 # ---- nothing of it is told ----
 
 unlike "$(npctl accounts --json; npctl accounts; npctl status --json; cat "$T/broker.log")" \
-	'fan wrong|swallowed"|cut off|given up"|right one' "no secret in accounts, status or log"
+	'printed wrong|fan wrong|swallowed"|cut off|given up"|right one' "no secret in accounts, status or log"
 ok "the broker ends well" stop_broker
 done_testing

@@ -57,6 +57,7 @@ done(struct connector *c, struct fake_job *job, struct connect_result *r)
 	dialled_discard(r->dialled);
 	if (r->target != NULL)
 		target_unref(r->target);
+	secret_unref(r->password);
 	file_stamps_finish(&r->read);
 	attempt_finish(&gone.attempt);
 }

@@ -12,6 +12,8 @@
 #include "base/xalloc.h"
 
 #define AGENT_TIMEOUT 5.0
+#define COMMAND_TIMEOUT 30.0
+#define LOOK_SECONDS 5.0 /* between two runs of password_command that only see whether it prints another one */
 
 /* ---- what blocks log-ins, and what lifts it ---- */
 
@@ -51,6 +53,7 @@ device_unblock(struct device *dev, bool credentials_changed)
 {
 	pool_unblock(&dev->policy, credentials_changed);
 	dev->account = 0;
+	dev->looked_at = 0;
 	dev->agent_hashes_count = 0;
 	dev->prompted = false;
 	login_files_finish(&dev->tried);
@@ -186,16 +189,25 @@ device_fail_held(struct device *dev, const struct np_error *err)
 	}
 }
 
+/* Whether an account bars it whose password a command prints: which may be another one by now. */
 static bool
-may_ask_agent(const struct device *dev)
+may_run_command(const struct device *dev, double now)
 {
-	return dev->policy.block == POOL_AUTH && dev->target != NULL && dev->target->use_agent;
+	return dev->account != 0 && dev->target->device->password_command != NULL &&
+	       (dev->looked_at == 0 || now - dev->looked_at > LOOK_SECONDS);
+}
+
+static bool
+may_ask(const struct device *dev, double now)
+{
+	return dev->policy.block == POOL_AUTH && dev->target != NULL &&
+	       (dev->target->use_agent || may_run_command(dev, now));
 }
 
 /*
  * A request arrives.  After a failure that had questions (a password, an unknown host key) a person may try again by
- * answering; after a failed authentication a changed key list of the agent opens the door again: the agent is asked
- * first, in a thread, because it may take its time.
+ * answering; after a failed authentication a changed key list of the agent opens the door again, and so does another
+ * password: both are asked for first, in a thread, because that may take its time.
  */
 void
 device_wait(struct device *dev, struct waiter *w)
@@ -204,7 +216,7 @@ device_wait(struct device *dev, struct waiter *w)
 	device_freshen(dev);
 	if (dev->policy.block != POOL_OPEN && w->interactive && dev->prompted)
 		device_unblock(dev, false);
-	if (!may_ask_agent(dev)) {
+	if (!may_ask(dev, dev->last_used)) {
 		wait_now(dev, w);
 		return;
 	}
@@ -217,6 +229,11 @@ device_wait(struct device *dev, struct waiter *w)
 	    .agent_socket = w->agent_socket != NULL ? w->agent_socket : dev->all->world.agent_socket,
 	    .ready_fd = -1,
 	    .timeout = AGENT_TIMEOUT};
+	if (may_run_command(dev, dev->last_used)) {
+		attempt.for_password = true;
+		attempt.timeout += COMMAND_TIMEOUT;
+		dev->looked_at = dev->last_used;
+	}
 	job_submit(dev->all->world.jobs, &dev->agent, &attempt);
 }
 
@@ -226,10 +243,13 @@ on_agent_keys(struct job *j, struct connect_result *result)
 	struct device *dev = NP_CONTAINER(j, struct device, agent);
 	struct waiter *w;
 
-	if (result->ok && result->agent_keys_hash != 0 && !agent_hash_tried(dev, result->agent_keys_hash)) {
+	if (result->agent_keys_hash != 0 && !agent_hash_tried(dev, result->agent_keys_hash)) {
 		log_info(
 		    "pool", "%s: the agent holds other keys than before: log-ins are allowed again", dev->conf->name);
 		device_agent_changed(dev);
+	} else if (device_password_is_free(dev, result->password)) {
+		log_info("pool", "%s: its password is another one: log-ins are allowed again", dev->conf->name);
+		device_unblock(dev, false);
 	}
 	while ((w = TAILQ_FIRST(&dev->held)) != NULL) {
 		leave_held(w);

@@ -31,6 +31,22 @@ device_account_is_free(const struct device *dev)
 	return !barred;
 }
 
+bool
+device_password_is_free(const struct device *dev, struct secret *password)
+{
+	struct account_claim claim = {.kind = ACCOUNT_SECRET, .secret = password};
+	bool allowed;
+
+	if (password == NULL || dev->account == 0 || dev->target == NULL)
+		return false;
+	claim.user = dev->target->user;
+	claim.place = target_place(dev->target);
+	claim.by_place = dev->target->device->credential_scope == SCOPE_DEVICE;
+	allowed = accounts_allow(dev->all->world.accounts, &claim);
+	free(claim.place);
+	return allowed;
+}
+
 void
 device_agent_changed(struct device *dev)
 {

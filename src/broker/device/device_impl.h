@@ -68,6 +68,7 @@ struct device {
 	int agent_hashes_count;
 	struct login_files tried;  /* of the failed attempt that began last: their change lifts what blocks */
 	uint64_t account;          /* that bars it, where it was one that blocked it; 0: none */
+	double looked_at;          /* password_command was run to see whether it prints another one; 0: never */
 	bool insists;              /* the next attempt is a person's wish */
 	bool asking;               /* a person is being asked something that the waiters wait for */
 	bool prompted;             /* the last failed login had questions: a person may try again */
@@ -168,6 +169,8 @@ void device_note_account(struct device *dev, uint64_t account, const struct np_e
 bool device_account_is_free(const struct device *dev);
 /* The agent holds other keys than those that were refused. */
 void device_agent_changed(struct device *dev);
+/* password_command prints one that nothing bars. */
+bool device_password_is_free(const struct device *dev, struct secret *password);
 /* What bars it, where an account does. */
 void device_json_account(cJSON *o, const struct device *dev, double now);
 
