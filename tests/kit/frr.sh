@@ -15,7 +15,7 @@ frr_missing()
 		echo "needs root"
 	elif [ ! -x $frr_daemons/zebra ] || ! command -v vtysh >/dev/null; then
 		echo "frr is not installed"
-	elif ! unshare -n true 2>/dev/null; then
+	elif ! unshare -n -m --propagation private true 2>/dev/null; then
 		echo "network namespaces are not permitted here"
 	fi
 }

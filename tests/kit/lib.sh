@@ -428,7 +428,7 @@ start_dropbear()
 	shift
 	_dir=$T/$_server
 	_home=$(getent passwd "$me" | cut -d: -f6)
-	if [ "$uid" -ne 0 ] || ! command -v dropbear >/dev/null || ! unshare -m true 2>/dev/null || [ ! -d "$_home" ]; then
+	if [ "$uid" -ne 0 ] || ! command -v dropbear >/dev/null || ! unshare -m --propagation private true 2>/dev/null || [ ! -d "$_home" ]; then
 		return 1
 	fi
 	mkdir -p "$_dir/home/.ssh"
