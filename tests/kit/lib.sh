@@ -359,7 +359,7 @@ start_sshd()
 			PrintLastLog no
 			MaxStartups 1000:30:2000
 			LogLevel VERBOSE
-			SetEnv SHLVL=5
+			SetEnv SHLVL=5 HOME=$_dir
 		END
 	} >"$_dir/config"
 	_sshd=$(command -v sshd) || skip_all "sshd is not installed"

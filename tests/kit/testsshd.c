@@ -1,6 +1,7 @@
 /*
  * See testsshd.h.  Every process below a server has our directory in its environment (sshd's SetEnv, dropbear's HOME):
- * that is how strays are found at the end, also those whose session process was killed.
+ * that is how strays are found at the end, also those whose session process was killed.  HOME is elsewhere, as the
+ * start-up files of whoever runs the tests may do anything: wait for a lock for a minute, for example.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -252,8 +253,8 @@ write_sshd_config(const struct testsshd *t, const char *extra)
 	    "ListenAddress 127.0.0.1:%d\nHostKey %s\nPidFile %s/pid\nAuthorizedKeysFile %s/authorized_keys\n"
 	    "StrictModes no\nUsePAM no\nPrintMotd no\nPrintLastLog no\nPermitRootLogin yes\nUseDNS no\n"
 	    "MaxStartups 1000:30:2000\nLogLevel VERBOSE\nAcceptEnv NP_TEST_*\nSubsystem sftp internal-sftp\n"
-	    "SetEnv SHLVL=5 NP_TESTSSHD=%s\n",
-	    t->port, t->host_key, t->dir, t->dir, t->dir);
+	    "SetEnv SHLVL=5 HOME=%s NP_TESTSSHD=%s\n",
+	    t->port, t->host_key, t->dir, t->dir, t->dir, t->dir);
 	fprintf(f, "%s\n", match);
 	if (fclose(f) != 0)
 		fail_msg("write %s: %s", path, strerror(errno));
