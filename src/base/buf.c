@@ -49,6 +49,13 @@ buf_wipe(struct buf *b)
 	buf_free(b);
 }
 
+void
+buf_rest(struct buf *b)
+{
+	if (b->len == 0)
+		buf_wipe(b);
+}
+
 size_t
 buf_room(const struct buf *b)
 {

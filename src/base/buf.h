@@ -31,6 +31,9 @@ void buf_free(struct buf *b);
 /* The same, after overwriting all that the allocation ever held: for buffers that secrets pass through. */
 void buf_wipe(struct buf *b);
 
+/* Wipes it if it is empty: what it has kept is not needed for a while. */
+void buf_rest(struct buf *b);
+
 /* Bytes that can still be appended. */
 size_t buf_room(const struct buf *b);
 /* First unconsumed byte; valid until the next call that changes b. Never NULL-checked by callers when len is 0. */

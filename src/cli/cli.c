@@ -169,7 +169,7 @@ static void
 act(struct cli *cli)
 {
 	for (;;) {
-		if (cli->dying)
+		if (cli->dead != NULL)
 			cli_op_bury(cli);
 		else if (cli->job.ended)
 			cli_op_next(cli);
@@ -344,6 +344,14 @@ cli_closed(struct cli *cli, const char *why, double now)
 	cli->wake_at = 0;
 }
 
+void
+cli_rest(struct cli *cli)
+{
+	terminal_rest(&cli->terminal);
+	buf_rest(&cli->send);
+	buf_rest(&cli->output);
+}
+
 /* --- life --- */
 
 struct cli *
@@ -391,6 +399,13 @@ cli_destroy(struct cli *cli)
 		secret_wipe(&event, sizeof(event));
 	cli_job_clear(cli);
 	cli_pending_clear(cli);
+	cli_context_clear(cli);
+	cli_keep(&cli->rest, NULL, 0);
+	cli_keep(&cli->home_shown, NULL, 0);
+	cli_keep(&cli->home_context, NULL, 0);
+	cli_keep(&cli->walk_from, NULL, 0);
+	cli_forget(cli->tally, sizeof(*cli->tally));
+	free(cli->dead);
 	terminal_finish(&cli->terminal);
 	redact_unref(cli->known);
 	buf_wipe(&cli->send);

@@ -177,6 +177,8 @@ void cli_drained(struct cli *cli, double now);
 void cli_tick(struct cli *cli, double now);
 /* When cli_tick() has something to do; 0: never. */
 double cli_wake_at(const struct cli *cli);
+/* Nothing is expected for a while: gives back what it does not need at its prompt. */
+void cli_rest(struct cli *cli);
 /* The channel ended, for why (may be NULL). */
 void cli_closed(struct cli *cli, const char *why, double now);
 

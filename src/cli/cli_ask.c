@@ -9,6 +9,7 @@
 
 #include "cli/cli_impl.h"
 
+#define PAGER_MAX 128u     /* bytes of a pager that are looked for on the line behind it */
 #define QUIET_QUESTION 0.2 /* a known question: it may yet turn out to be the middle of a line */
 
 const struct platform_question *
@@ -29,8 +30,7 @@ cli_question_stands(const struct cli *cli)
 	const struct cli_job *job = &cli->job;
 	struct platform_view view = cli_view(cli);
 
-	return job->asked_size > 0 && job->asked_lines == cli->terminal.lines && view.size >= job->asked_size &&
-	       memcmp(view.tail, job->asked_tail, job->asked_size) == 0;
+	return job->asked_lines == cli->terminal.lines && cli_begins(view.tail, view.size, &job->asked);
 }
 
 struct platform_view
@@ -40,8 +40,8 @@ cli_unasked(const struct cli *cli)
 
 	if (!cli_question_stands(cli))
 		return view;
-	view.tail += cli->job.asked_size;
-	view.size -= cli->job.asked_size;
+	view.tail += cli->job.asked.size;
+	view.size -= cli->job.asked.size;
 	if (prompt_trim(view.tail, view.size) == 0)
 		view.size = 0;
 	return view;
@@ -53,8 +53,7 @@ cli_note_asked(struct cli *cli)
 	struct cli_job *job = &cli->job;
 	struct platform_view view = cli_view(cli);
 
-	job->asked_size = view.size < sizeof(job->asked_tail) ? prompt_trim(view.tail, view.size) : 0;
-	memcpy(job->asked_tail, view.tail, job->asked_size);
+	cli_keep(&job->asked, view.tail, view.size < PROMPT_MAX ? prompt_trim(view.tail, view.size) : 0);
 	job->asked_lines = cli->terminal.lines;
 	cli->changes++;
 }
@@ -130,8 +129,7 @@ turn_page(struct cli *cli, const struct platform_view *view)
 		return true;
 	}
 	whole = cli_view(cli);
-	job->pager_size = whole.size < sizeof(job->pager) ? whole.size : 0;
-	memcpy(job->pager, whole.tail, job->pager_size);
+	cli_keep(&job->pager, whole.tail, whole.size < PAGER_MAX ? whole.size : 0);
 	if (cli_reply(cli, q, view->tail, view->size, &err) < 0)
 		cli_job_end(cli, &err);
 	return true;

@@ -30,7 +30,9 @@ set_phase(struct cli *cli, enum cli_config_phase phase)
 enum cli_next
 cli_config_begin(struct cli *cli, struct np_error *err)
 {
-	memset(&cli->tally, 0, sizeof(cli->tally));
+	if (cli->tally == NULL)
+		cli->tally = xmalloc(sizeof(*cli->tally));
+	memset(cli->tally, 0, sizeof(*cli->tally));
 	cli->config_cancelled = false;
 	cli->config_failed = false;
 	cli->abort_failed = false;
@@ -41,7 +43,7 @@ cli_config_begin(struct cli *cli, struct np_error *err)
 	cli_nonce(cli, cli->config_tag);
 	set_phase(cli, CLI_CONFIG_ENTER);
 	if (cli->prompt.mode != cli->platform->base_mode) {
-		error_set(&cli->tally.err, REASON_PRIVILEGE_FAILED,
+		error_set(&cli->tally->err, REASON_PRIVILEGE_FAILED,
 		    "configuration begins in mode %s, and the shell is in %s: configure `secret`, or use --enable",
 		    cli->platform->base_mode->name, cli->prompt.mode->name);
 		cli->phase = CLI_CONFIG_DONE;
@@ -61,8 +63,8 @@ static void NP_PRINTF(3, 4) fail(struct cli *cli, enum np_reason reason, const c
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	cli->config_failed = true;
-	if (cli->tally.err.reason == REASON_NONE)
-		error_set(&cli->tally.err, reason, "%s", text);
+	if (cli->tally->err.reason == REASON_NONE)
+		error_set(&cli->tally->err, reason, "%s", text);
 }
 
 /* At a prompt of no mode that was not reached from a configuration mode: nobody knows where that is. */
@@ -129,13 +131,13 @@ report_lines(struct cli *cli, size_t first, size_t last, size_t count, enum cli_
 
 	snprintf(event.text, sizeof(event.text), "%s", text);
 	cli_emit(cli, &event);
-	cli->tally.lines[outcome] += count;
+	cli->tally->lines[outcome] += count;
 }
 
 static size_t
 lines_taken(const struct cli *cli)
 {
-	return cli->tally.lines[CLI_TAKEN] + cli->tally.lines[CLI_REMARK];
+	return cli->tally->lines[CLI_TAKEN] + cli->tally->lines[CLI_REMARK];
 }
 
 /* The lines from here to there are not run. */
@@ -351,11 +353,11 @@ line_done(struct cli *cli, const struct np_error *err)
 	report_typed(cli, v->outcome, v->text);
 	if (v->outcome < CLI_UNCLEAR)
 		return;
-	cli->tally.temporary |= v->busy;
+	cli->tally->temporary |= v->busy;
 	if (!cli->asked.keep_going)
 		fail(cli, REASON_CONFIG_REJECTED, "line %zu: %s%s", number, unclear, v->text);
-	else if (cli->tally.err.reason == REASON_NONE)
-		error_set(&cli->tally.err, REASON_CONFIG_REJECTED, "line %zu: %s%s", number, unclear, v->text);
+	else if (cli->tally->err.reason == REASON_NONE)
+		error_set(&cli->tally->err, REASON_CONFIG_REJECTED, "line %zu: %s%s", number, unclear, v->text);
 }
 
 /* --- the steps around them --- */
@@ -366,7 +368,7 @@ steps_of(const struct cli *cli)
 	static const struct platform_steps none;
 	const struct platform_config *c = &cli->platform->config;
 	bool at_base = cli->prompt.mode == cli->platform->base_mode && !is_lost(cli);
-	bool save = cli->asked.save && cli->tally.err.reason == REASON_NONE && !cli->asked.dry_run;
+	bool save = cli->asked.save && cli->tally->err.reason == REASON_NONE && !cli->asked.dry_run;
 
 	switch (cli->phase) {
 	case CLI_CONFIG_ENTER:
@@ -423,16 +425,16 @@ phase_done(struct cli *cli)
 			undo(cli);
 			break;
 		}
-		cli->tally.committed = true;
+		cli->tally->committed = true;
 		set_phase(cli, CLI_CONFIG_SAVE_INSIDE);
 		break;
 	case CLI_CONFIG_ABORT:
-		cli->tally.aborted = cli->platform->config.candidate && !cli->abort_failed && !cli->commit_unknown;
+		cli->tally->aborted = cli->platform->config.candidate && !cli->abort_failed && !cli->commit_unknown;
 		set_phase(cli, CLI_CONFIG_LEAVE);
 		break;
 	case CLI_CONFIG_SAVE_INSIDE:
 		if (steps_of(cli)->count > 0 && !cli->config_failed)
-			cli->tally.saved = true;
+			cli->tally->saved = true;
 		set_phase(cli, CLI_CONFIG_LEAVE);
 		break;
 	case CLI_CONFIG_LEAVE:
@@ -440,7 +442,7 @@ phase_done(struct cli *cli)
 		break;
 	case CLI_CONFIG_SAVE:
 		if (steps_of(cli)->count > 0)
-			cli->tally.saved = true;
+			cli->tally->saved = true;
 		cli->phase = CLI_CONFIG_DONE;
 		break;
 	case CLI_CONFIG_LINES:
@@ -467,7 +469,7 @@ step_failed(struct cli *cli, enum cli_outcome outcome, const struct np_error *er
 	fail(cli, err != NULL ? err->reason : reason, "%s %s: %s%s", what[cli->phase],
 	    reason == REASON_OUTCOME_UNKNOWN ? "is not proven" : "failed", words,
 	    busy ? " (for now: nothing is tried again by itself)" : "");
-	cli->tally.temporary |= busy;
+	cli->tally->temporary |= busy;
 	if (cli->phase == CLI_CONFIG_ABORT)
 		cli->abort_failed = true;
 	if (cli->phase == CLI_CONFIG_COMMIT)
@@ -500,19 +502,20 @@ static enum cli_next
 config_done(struct cli *cli, struct np_error *err)
 {
 	const struct platform_mode *base = cli->platform->base_mode;
-	size_t taken = lines_taken(cli), typed = taken + cli->tally.lines[CLI_UNCLEAR] + cli->tally.lines[CLI_REFUSED];
+	size_t taken = lines_taken(cli),
+	       typed = taken + cli->tally->lines[CLI_UNCLEAR] + cli->tally->lines[CLI_REFUSED];
 	bool live = !cli->platform->config.candidate && typed > 0;
 
-	cli->tally.live = live;
-	if (cli->tally.err.reason == REASON_CONFIG_REJECTED && live && taken > 0)
-		error_prefix(&cli->tally.err, "%zu lines are live, nothing was saved", taken);
+	cli->tally->live = live;
+	if (cli->tally->err.reason == REASON_CONFIG_REJECTED && live && taken > 0)
+		error_prefix(&cli->tally->err, "%zu lines are live, nothing was saved", taken);
 	if (is_lost(cli) || (cli->prompt.mode != base && !platform_mode_inside(base, cli->prompt.mode))) {
 		/* Still inside: closing the shell is what frees the device. */
 		fail(cli, REASON_CONFIG_REJECTED, "configuration mode could not be left");
-		cli_die(cli, cli->tally.err.reason, "%s", cli->tally.err.text);
+		cli_die(cli, cli->tally->err.reason, "%s", cli->tally->err.text);
 		return CLI_GOES_ON;
 	}
-	*err = cli->tally.err;
+	*err = cli->tally->err;
 	return CLI_ENDS;
 }
 
@@ -561,7 +564,7 @@ cli_config_lost(struct cli *cli, const char *why)
 {
 	report_typed(cli, CLI_UNCLEAR, why);
 	report_rest(cli);
-	cli->tally.live = !cli->platform->config.candidate && lines_taken(cli) > 0;
+	cli->tally->live = !cli->platform->config.candidate && lines_taken(cli) > 0;
 }
 
 enum cli_next

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli_impl.h"
@@ -74,7 +75,7 @@ cli_set_state(struct cli *cli, enum cli_state state)
 void
 cli_die(struct cli *cli, enum np_reason reason, const char *fmt, ...)
 {
-	char text[sizeof(cli->dead.text)];
+	char text[sizeof(cli->dead->text)];
 	va_list ap;
 
 	if (cli->state == CLI_CLOSED)
@@ -82,10 +83,35 @@ cli_die(struct cli *cli, enum np_reason reason, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	error_set(&cli->dead, reason, "%s", text);
+	cli->dead = xcalloc(1, sizeof(*cli->dead));
+	error_set(cli->dead, reason, "%s", text);
 	log_info("cli", "%s: closed: %s", cli->name, text);
-	cli->dying = true;
 	cli_set_state(cli, CLI_CLOSED);
+}
+
+/* --- what is remembered --- */
+
+void
+cli_forget(void *p, size_t size)
+{
+	if (p != NULL)
+		secret_wipe(p, size);
+	free(p);
+}
+
+void
+cli_keep(struct cli_kept *kept, const char *text, size_t size)
+{
+	char *copy = text != NULL ? xmemdup(text, size) : NULL;
+
+	cli_forget(kept->text, kept->size);
+	*kept = (struct cli_kept){copy, size};
+}
+
+bool
+cli_begins(const char *text, size_t size, const struct cli_kept *kept)
+{
+	return kept->size > 0 && size >= kept->size && memcmp(text, kept->text, kept->size) == 0;
 }
 
 /* --- sending --- */
@@ -142,8 +168,8 @@ cli_view(const struct cli *cli)
 	view.tail = (const char *)terminal_tail(&cli->terminal, &view.size);
 	view.context_count = n;
 	for (size_t i = 0; i < n; i++) {
-		view.context[i] = cli->context[n - 1 - i];
-		view.context_size[i] = cli->context_size[n - 1 - i];
+		view.context[i] = cli->context[n - 1 - i].text;
+		view.context_size[i] = cli->context[n - 1 - i].size;
 	}
 	return view;
 }
@@ -199,10 +225,9 @@ void
 cli_settle(struct cli *cli, const struct platform_view *view, const struct platform_mode *mode)
 {
 	size_t size;
-	const uint8_t *tail = terminal_tail(&cli->terminal, &size);
+	const char *tail = (const char *)terminal_tail(&cli->terminal, &size);
 
-	cli->rest_size = size <= sizeof(cli->rest) ? size : 0;
-	memcpy(cli->rest, tail, cli->rest_size);
+	cli_keep(&cli->rest, tail, size <= PROMPT_MAX ? size : 0);
 	prompt_learn(&cli->prompt, view, mode);
 }
 
@@ -210,12 +235,11 @@ bool
 cli_is_settled(const struct cli *cli)
 {
 	struct platform_view view = cli_view(cli);
-	size_t rest = cli->rest_size;
+	size_t rest = cli->rest.size;
 
 	if (view.size == 0)
 		return true;
-	if (rest > 0 && view.size >= rest && memcmp(view.tail, cli->rest, rest) == 0 &&
-	    prompt_trim(view.tail + rest, view.size - rest) == 0)
+	if (cli_begins(view.tail, view.size, &cli->rest) && prompt_trim(view.tail + rest, view.size - rest) == 0)
 		return true;
 	return prompt_test(&cli->prompt, &view, terminal_tail_is_whole(&cli->terminal), true).tier == PROMPT_LITERAL;
 }

@@ -90,11 +90,17 @@ struct cli_sentinel {
 
 enum cli_proof { CLI_PROOF_NONE, CLI_PROOF_SENT, CLI_PROOF_REPEATED, CLI_PROOF_PROVEN };
 
+/* A text that is remembered, a prompt mostly; as large as it is, for a shell at rest remembers for hours. */
+struct cli_kept {
+	char *text;
+	size_t size;
+};
+
 /* One line sent and what comes back. */
 struct cli_job {
 	bool active;
-	bool ended;          /* the mover has not heard of it yet */
-	struct np_error err; /* then: why it failed; reason REASON_NONE: it did not */
+	bool ended;           /* the mover has not heard of it yet */
+	struct np_error *err; /* why it failed; NULL: it did not */
 	enum cli_job_kind kind;
 	char *text; /* all of it; lines of a block are sent one by one */
 	size_t size;
@@ -146,19 +152,16 @@ struct cli_job {
 	struct buf aside; /* what stood around its echo: output, should more of that come */
 	double proof_at;  /* PROVEN since */
 	struct cli_sentinel sentinel;
-	int status;               /* that it said */
-	char suspect[PROMPT_MAX]; /* what stood there, a prompt of no mode perhaps: if it comes again it is one */
-	size_t suspect_size;
-	bool proof_bare; /* its echo may stand without a prompt: none was at the tail when it was sent */
+	int status;              /* that it said */
+	struct cli_kept suspect; /* what stood there, a prompt of no mode perhaps: if it comes again it is one */
+	bool proof_bare;         /* its echo may stand without a prompt: none was at the tail when it was sent */
 
 	int questions_asked;
 	unsigned pages;
-	char asked_tail[PROMPT_MAX]; /* the tail that was answered: not to be answered again while it stands */
-	size_t asked_size;
+	struct cli_kept asked; /* the tail that was answered: not to be answered again while it stands */
 	uint64_t asked_lines;
-	bool asked_hidden; /* of a person */
-	char pager[128];   /* text of a pager that may be left on the line */
-	size_t pager_size;
+	bool asked_hidden;     /* of a person */
+	struct cli_kept pager; /* text of a pager that may be left on the line */
 };
 
 /* What an operation comes to when it has begun or a line of it has ended. */
@@ -222,12 +225,10 @@ struct cli {
 	bool drained;         /* since the last byte */
 	double rtt;           /* smoothed, from sending to the first byte */
 	/* The tail as it was when a prompt was accepted: the prompt, but perhaps more than it, or only its end. */
-	char rest[PROMPT_MAX];
-	size_t rest_size;
+	struct cli_kept rest;
 	double wake_at;
 	/* Lines just before the tail that may belong to the prompt, oldest first. */
-	char context[PLATFORM_CONTEXT_MAX][PROMPT_MAX];
-	size_t context_size[PLATFORM_CONTEXT_MAX];
+	struct cli_kept context[PLATFORM_CONTEXT_MAX];
 	size_t context_count;
 	size_t prompt_blanks; /* blank lines that the device puts before its prompt by itself: an empty line told */
 	const struct platform_mode *prompt_blanks_mode; /* and in which mode */
@@ -239,19 +240,16 @@ struct cli {
 	struct cli_command asked; /* what it is; the text only of a configuration */
 	struct cli_pending pending;
 	const struct platform_mode *home; /* where the shell belongs */
-	char home_shown[PROMPT_MAX];      /* its prompt */
-	size_t home_shown_size;
-	char home_context[PROMPT_MAX]; /* and the line before it, of prompts that have several */
-	size_t home_context_size;
+	struct cli_kept home_shown;       /* its prompt */
+	struct cli_kept home_context;     /* and the line before it, of prompts that have several */
 	bool renamed;                     /* the name in the prompt was changed by a line of configuration */
 	const struct platform_mode *goal; /* of a walk between modes */
 	int walk_steps;
-	char walk_from[PROMPT_MAX]; /* the prompt before the last step: a step that leads nowhere ends it */
-	size_t walk_from_size;
-	size_t step;      /* index into the steps being run */
-	bool dirty;       /* IDLE, but something came that was not expected: prove before anything is sent */
-	unsigned changes; /* counts moves, so that timers are looked at again after one */
-	bool foreign;     /* the prompt of another host was accepted: never reused */
+	struct cli_kept walk_from; /* the prompt before the last step: a step that leads nowhere ends it */
+	size_t step;               /* index into the steps being run */
+	bool dirty;                /* IDLE, but something came that was not expected: prove before anything is sent */
+	unsigned changes;          /* counts moves, so that timers are looked at again after one */
+	bool foreign;              /* the prompt of another host was accepted: never reused */
 
 	/* LOGIN */
 	double login_deadline;
@@ -269,7 +267,7 @@ struct cli {
 
 	/* CONFIG */
 	enum cli_config_phase phase;
-	struct cli_result tally; /* its err: the first failure */
+	struct cli_result *tally; /* its err: the first failure */
 	bool config_cancelled;
 	size_t config_line, config_at; /* the next one, or the first in flight: its index, and where it begins */
 	size_t config_next;            /* where the one behind those in flight begins */
@@ -280,8 +278,7 @@ struct cli {
 	char config_tag[16];
 
 	double logout_deadline;
-	bool dying; /* the mover has not heard of it yet */
-	struct np_error dead;
+	struct np_error *dead; /* why it ends; the mover has not heard of it yet */
 };
 
 /* --- cli.c --- */
@@ -295,6 +292,12 @@ void cli_think(struct cli *cli);
  * CLOSED. */
 void cli_set_state(struct cli *cli, enum cli_state state);
 void cli_emit(struct cli *cli, const struct cli_event *event);
+/* Remembers this in its place; NULL: nothing. */
+void cli_keep(struct cli_kept *kept, const char *text, size_t size);
+/* Something is kept, and text begins with it. */
+bool cli_begins(const char *text, size_t size, const struct cli_kept *kept);
+/* Wiped. */
+void cli_forget(void *p, size_t size);
 /* Sends text and the platform's newline. */
 void cli_type(struct cli *cli, const char *text, size_t size);
 /* Without the newline. */

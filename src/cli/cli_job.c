@@ -21,6 +21,10 @@ cli_job_clear(struct cli *cli)
 	buf_wipe(&aside);
 	if (job->text != NULL)
 		secret_free(job->text);
+	cli_keep(&job->suspect, NULL, 0);
+	cli_keep(&job->asked, NULL, 0);
+	cli_keep(&job->pager, NULL, 0);
+	cli_forget(job->err, sizeof(*job->err));
 	secret_wipe(job, sizeof(*job));
 	job->held = held;
 	job->aside = aside;
@@ -189,12 +193,13 @@ cli_job_end(struct cli *cli, const struct np_error *err)
 {
 	struct cli_job *job = &cli->job;
 
-	if (err != NULL)
+	if (err != NULL) {
 		cli_job_abandon(cli);
+		free(job->err);
+		job->err = xmemdup(err, sizeof(*err));
+	}
 	job->active = false;
 	job->ended = true;
-	if (err != NULL)
-		job->err = *err;
 	cli->changes++;
 }
 

@@ -246,7 +246,7 @@ cli_judge_line(struct cli *cli, const char *text, size_t size)
 	bool is_ok;
 
 	/* Nor is the question itself an answer, with what was typed behind it. */
-	if (job->asked_size > 0 && size >= job->asked_size && memcmp(text, job->asked_tail, job->asked_size) == 0)
+	if (cli_begins(text, size, &job->asked))
 		return;
 	if (prompt_trim(text, look) == 0) {
 		v->in_remark = false;

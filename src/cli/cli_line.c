@@ -11,25 +11,27 @@
 
 /* --- context: lines that may belong to a prompt --- */
 
-void
-cli_context_clear(struct cli *cli)
-{
-	cli->context_count = 0;
-}
-
 static void
 context_shift(struct cli *cli)
 {
+	cli_keep(&cli->context[0], NULL, 0);
 	cli->context_count--;
-	memmove(cli->context[0], cli->context[1], cli->context_count * sizeof(cli->context[0]));
-	memmove(cli->context_size, cli->context_size + 1, cli->context_count * sizeof(cli->context_size[0]));
+	memmove(&cli->context[0], &cli->context[1], cli->context_count * sizeof(cli->context[0]));
+	cli->context[cli->context_count] = (struct cli_kept){NULL, 0};
+}
+
+void
+cli_context_clear(struct cli *cli)
+{
+	while (cli->context_count > 0)
+		context_shift(cli);
 }
 
 static void
 flush_first(struct cli *cli, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		cli_output_line(cli, cli->context[0], cli->context_size[0], true);
+		cli_output_line(cli, cli->context[0].text, cli->context[0].size, true);
 		context_shift(cli);
 	}
 }
@@ -49,11 +51,10 @@ cli_context_take(struct cli *cli, const char *text, size_t size, bool output)
 		return false;
 	if (cli->context_count == max) {
 		if (output)
-			cli_output_line(cli, cli->context[0], cli->context_size[0], true);
+			cli_output_line(cli, cli->context[0].text, cli->context[0].size, true);
 		context_shift(cli);
 	}
-	memcpy(cli->context[cli->context_count], text, size);
-	cli->context_size[cli->context_count++] = size;
+	cli_keep(&cli->context[cli->context_count++], text, size);
 	return true;
 }
 
@@ -66,7 +67,7 @@ cli_context_part(struct cli *cli, const struct platform_mode *mode)
 {
 	size_t blank = 0;
 
-	while (blank < cli->context_count && prompt_trim(cli->context[blank], cli->context_size[blank]) == 0)
+	while (blank < cli->context_count && prompt_trim(cli->context[blank].text, cli->context[blank].size) == 0)
 		blank++;
 	if (cli->job.kind == CLI_JOB_PROBE) {
 		cli->prompt_blanks = blank;
@@ -261,8 +262,8 @@ known_prompt(const struct cli *cli, const char *line, size_t size)
 {
 	size_t known = prompt_prefix(&cli->prompt, line, size);
 
-	if (known == 0 && cli->rest_size > 0 && size >= cli->rest_size && memcmp(line, cli->rest, cli->rest_size) == 0)
-		return cli->rest_size;
+	if (known == 0 && cli_begins(line, size, &cli->rest))
+		return cli->rest.size;
 	return known;
 }
 
@@ -300,14 +301,14 @@ strip_pager(struct cli_job *job, const char **text, size_t *size)
 {
 	bool alone;
 
-	if (job->pager_size == 0)
+	if (job->pager.size == 0)
 		return false;
-	alone = *size >= job->pager_size && memcmp(*text, job->pager, job->pager_size) == 0;
+	alone = cli_begins(*text, *size, &job->pager);
 	if (alone) {
-		*text += job->pager_size;
-		*size -= job->pager_size;
+		*text += job->pager.size;
+		*size -= job->pager.size;
 	}
-	job->pager_size = 0;
+	cli_keep(&job->pager, NULL, 0);
 	return alone && prompt_trim(*text, *size) == 0;
 }
 

@@ -310,8 +310,7 @@ suspect(struct cli *cli, const struct platform_view *view, double seconds)
 
 	if (!quiet_for(cli, seconds))
 		return;
-	job->suspect_size = view->size;
-	memcpy(job->suspect, view->tail, view->size);
+	cli_keep(&job->suspect, view->tail, view->size);
 	cli_job_prove(cli, false);
 }
 
@@ -336,8 +335,7 @@ look_at_kin(struct cli *cli, struct platform_view *view)
 static bool
 is_suspect(const struct cli_job *job, const struct platform_view *view)
 {
-	return job->suspect_size > 0 && view->size == job->suspect_size &&
-	       memcmp(view->tail, job->suspect, view->size) == 0;
+	return view->size == job->suspect.size && cli_begins(view->tail, view->size, &job->suspect);
 }
 
 static void
@@ -423,10 +421,9 @@ judge(struct cli *cli, struct platform_view *view)
 	const struct cli_job *job = &cli->job;
 	struct prompt_match match;
 
-	if (job->pager_size > 0 && view->size > job->pager_size &&
-	    memcmp(view->tail, job->pager, job->pager_size) == 0) {
-		view->tail += job->pager_size;
-		view->size -= job->pager_size;
+	if (view->size > job->pager.size && cli_begins(view->tail, view->size, &job->pager)) {
+		view->tail += job->pager.size;
+		view->size -= job->pager.size;
 	}
 	match = cli_join_split(cli, view);
 	if (match.tier != PROMPT_NONE)

@@ -2,6 +2,7 @@
  * Operations of the cli driver: a table of how each begins and what the end of a line means for it, and how they end.
  * Not here: the configuration transaction (cli_config.c).
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli_impl.h"
@@ -17,7 +18,7 @@ fill_result(struct cli *cli, struct cli_result *result)
 	const struct cli_job *job = &cli->job;
 
 	if (cli->op == CLI_OP_CONFIG)
-		*result = cli->tally;
+		*result = *cli->tally;
 	result->op = cli->op;
 	result->sent = cli->op_sent;
 	result->mode = cli->prompt.mode != NULL ? cli->prompt.mode->name : NULL;
@@ -75,16 +76,17 @@ cli_pending_drop(struct cli *cli, const struct np_error *err)
 void
 cli_op_bury(struct cli *cli)
 {
-	struct cli_event event = {.kind = CLI_EVENT_DEAD, .err = cli->dead};
+	struct cli_event event = {.kind = CLI_EVENT_DEAD, .err = *cli->dead};
 
-	cli->dying = false;
+	free(cli->dead);
+	cli->dead = NULL;
 	if (cli->op == CLI_OP_CONFIG)
-		cli_config_lost(cli, cli->dead.text);
+		cli_config_lost(cli, event.err.text);
 	if (cli->op != CLI_OP_NONE)
-		cli_op_end(cli, &cli->dead, false);
-	cli_pending_drop(cli, &cli->dead);
+		cli_op_end(cli, &event.err, false);
+	cli_pending_drop(cli, &event.err);
 	cli_job_clear(cli);
-	text_vis_into(event.text, sizeof(event.text), cli->dead.text);
+	text_vis_into(event.text, sizeof(event.text), event.err.text);
 	cli_emit(cli, &event);
 }
 
@@ -250,8 +252,10 @@ cli_op_start(struct cli *cli)
 void
 cli_op_next(struct cli *cli)
 {
-	struct np_error err = cli->job.err;
+	struct np_error err = {0};
 
+	if (cli->job.err != NULL)
+		err = *cli->job.err;
 	cli->job.ended = false;
 	if (cli->state < CLI_IDLE)
 		cli_login_ended(cli, err.reason != REASON_NONE ? &err : NULL);

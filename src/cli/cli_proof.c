@@ -187,7 +187,7 @@ set_context_aside(struct cli *cli)
 {
 	cli_context_part(cli, cli->prompt.mode);
 	for (size_t i = 0; i < cli->context_count; i++)
-		set_aside(cli, cli->context[i], cli->context_size[i]);
+		set_aside(cli, cli->context[i].text, cli->context[i].size);
 	cli_context_clear(cli);
 }
 
@@ -269,10 +269,10 @@ is_of_earlier(struct cli *cli, const char *line, size_t size)
 static bool
 is_suspect_repeated(const struct cli_job *job, const char *line, size_t size)
 {
-	size_t typed = strlen(job->sentinel.text), before = job->suspect_size;
+	size_t typed = strlen(job->sentinel.text), before = job->suspect.size;
 
-	return before > 0 && job->proof == CLI_PROOF_SENT && job->sentinel.says[0] == '\0' && size == before + typed &&
-	       memcmp(line, job->suspect, before) == 0 && memcmp(line + before, job->sentinel.text, typed) == 0;
+	return job->proof == CLI_PROOF_SENT && job->sentinel.says[0] == '\0' && size == before + typed &&
+	       cli_begins(line, size, &job->suspect) && memcmp(line + before, job->sentinel.text, typed) == 0;
 }
 
 /* A log message cut it in two behind the prompt: "R1#! np-0123", the message, "4567".  True: the line is a part. */

@@ -14,7 +14,7 @@ cli_walk_begin(struct cli *cli, const struct platform_mode *goal)
 {
 	cli->goal = goal;
 	cli->walk_steps = 0;
-	cli->walk_from_size = 0;
+	cli_keep(&cli->walk_from, NULL, 0);
 	cli->secret_used = false;
 }
 
@@ -40,15 +40,14 @@ cli_walk(struct cli *cli, struct np_error *err)
 
 	if (mode == cli->goal)
 		return 1;
-	if (cli->walk_from_size == p->shown_size && memcmp(cli->walk_from, p->shown, p->shown_size) == 0)
+	if (cli->walk_from.size == p->shown_size && cli_begins(p->shown, p->shown_size, &cli->walk_from))
 		return error_set(err, REASON_PRIVILEGE_FAILED, "the device stays in mode %s on the way to %s%s%s",
 		    mode->name, cli->goal->name, cli->job.verdict.text[0] != '\0' ? ": " : "", cli->job.verdict.text);
 	step = next_step(cli);
 	if (step == NULL || ++cli->walk_steps > WALK_MAX)
 		return error_set(err, REASON_PRIVILEGE_FAILED, "platform %s knows no way from mode %s to %s",
 		    cli->platform->name, mode->name, cli->goal->name);
-	memcpy(cli->walk_from, p->shown, p->shown_size);
-	cli->walk_from_size = p->shown_size;
+	cli_keep(&cli->walk_from, p->shown, p->shown_size);
 	cli_job_step(cli, step);
 	return 0;
 }
@@ -60,9 +59,11 @@ static size_t
 prompt_context(const struct cli *cli, const char **text)
 {
 	for (size_t i = cli->context_count; i > 0; i--) {
-		*text = cli->context[i - 1];
-		if (prompt_trim(*text, cli->context_size[i - 1]) > 0)
-			return cli->context_size[i - 1];
+		const struct cli_kept *line = &cli->context[i - 1];
+
+		*text = line->text;
+		if (prompt_trim(line->text, line->size) > 0)
+			return line->size;
 	}
 	*text = "";
 	return 0;
@@ -73,11 +74,10 @@ cli_home_learn(struct cli *cli)
 {
 	const struct prompt *p = &cli->prompt;
 	const char *context;
+	size_t size = prompt_context(cli, &context);
 
-	cli->home_context_size = prompt_context(cli, &context);
-	memcpy(cli->home_context, context, cli->home_context_size);
-	cli->home_shown_size = p->shown_size;
-	memcpy(cli->home_shown, p->shown, p->shown_size);
+	cli_keep(&cli->home_context, context, size);
+	cli_keep(&cli->home_shown, p->shown, p->shown_size);
 	cli->renamed = false;
 }
 
@@ -89,6 +89,7 @@ cli_is_home(const struct cli *cli)
 	const char *context;
 	size_t size = prompt_context(cli, &context);
 
-	return p->mode == cli->home && prompt_same(p, p->shown, p->shown_size, cli->home_shown, cli->home_shown_size) &&
-	       prompt_same(p, context, size, cli->home_context, cli->home_context_size);
+	return p->mode == cli->home &&
+	       prompt_same(p, p->shown, p->shown_size, cli->home_shown.text, cli->home_shown.size) &&
+	       prompt_same(p, context, size, cli->home_context.text, cli->home_context.size);
 }

@@ -4,7 +4,7 @@
  * A byte eater without decisions: escape sequences may be split anywhere between reads.  Backspace, carriage return,
  * erase and cursor moves edit the present line only; finished lines are handed out, the present one is kept as the
  * tail, where prompts are looked for.  Other bytes pass untouched: nothing is decoded, so UTF-8, Latin-1 and broken
- * text come out as they came in.  Memory is fixed, time linear in bytes.  Not thread-safe; the owner's thread only.
+ * text come out as they came in.  Memory is bounded, time linear in bytes.  Not thread-safe; the owner's thread only.
  */
 #ifndef NP_TERMINAL_H
 #define NP_TERMINAL_H
@@ -45,7 +45,8 @@ struct terminal {
 	struct buf answers; /* readable: bytes to send back: answers to the device's questions about the terminal */
 	uint64_t lines;     /* readable: lines finished so far */
 
-	uint8_t *text; /* the present line, TERMINAL_LINE_MAX bytes */
+	uint8_t *text; /* the present line */
+	size_t size;   /* of the allocation, up to TERMINAL_LINE_MAX */
 	size_t len;
 	size_t cursor; /* next byte is written here, <= len */
 	size_t gap;    /* columns that the cursor stands beyond len: become spaces when something is written */
@@ -73,6 +74,8 @@ void terminal_init(struct terminal *t, int cols, int rows, terminal_line_fn *lin
 /* Wipes what it held. */
 void terminal_finish(struct terminal *t);
 void terminal_feed(struct terminal *t, const void *bytes, size_t size);
+/* Nothing is expected for a while: a short line needs little memory. */
+void terminal_rest(struct terminal *t);
 /* The present line as far as it came, without blanks that were left by erasing; until the next call. */
 const uint8_t *terminal_tail(const struct terminal *t, size_t *size);
 /* Whether the tail is the whole present line: the end of a very long line can be no prompt. */

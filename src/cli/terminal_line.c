@@ -16,6 +16,34 @@
 #include "base/xalloc.h"
 
 #define ANSWERS_MAX 1024
+#define LINE_FIRST 256 /* bytes of a line that most stay below, prompts among them */
+
+/* A line of at most size bytes. */
+static void
+resize(struct terminal *t, size_t size)
+{
+	uint8_t *text = xmalloc(size);
+
+	if (t->text != NULL) {
+		memcpy(text, t->text, t->len);
+		secret_wipe(t->text, t->size);
+	}
+	free(t->text);
+	t->text = text;
+	t->size = size;
+}
+
+/* Makes room for n further bytes, which must fit TERMINAL_LINE_MAX. */
+static void
+reserve(struct terminal *t, size_t n)
+{
+	size_t size = t->size;
+
+	while (size < t->len + n)
+		size *= 2;
+	if (size > t->size)
+		resize(t, size);
+}
 
 void
 terminal_init(struct terminal *t, int cols, int rows, terminal_line_fn *line, void *arg)
@@ -25,7 +53,7 @@ terminal_init(struct terminal *t, int cols, int rows, terminal_line_fn *line, vo
 	t->arg = arg;
 	t->cols = cols > 0 ? cols : 80;
 	t->rows = rows > 0 ? rows : 24;
-	t->text = xmalloc(TERMINAL_LINE_MAX);
+	resize(t, LINE_FIRST);
 	buf_init(&t->answers, ANSWERS_MAX);
 }
 
@@ -33,10 +61,17 @@ void
 terminal_finish(struct terminal *t)
 {
 	if (t->text != NULL)
-		secret_wipe(t->text, TERMINAL_LINE_MAX);
+		secret_wipe(t->text, t->size);
 	free(t->text);
 	t->text = NULL;
 	buf_wipe(&t->answers);
+}
+
+void
+terminal_rest(struct terminal *t)
+{
+	if (t->size > LINE_FIRST && t->len <= LINE_FIRST)
+		resize(t, LINE_FIRST);
 }
 
 static bool
@@ -301,6 +336,7 @@ insert_blanks(struct terminal *t, size_t at, size_t n)
 {
 	if (n > TERMINAL_LINE_MAX - t->len)
 		n = TERMINAL_LINE_MAX - t->len;
+	reserve(t, n);
 	memmove(t->text + at + n, t->text + at, t->len - at);
 	memset(t->text + at, ' ', n);
 	t->len += n;
@@ -353,6 +389,7 @@ fill_gap(struct terminal *t)
 {
 	if (TERMINAL_LINE_MAX - t->len < t->gap)
 		line_hand_out_part(t);
+	reserve(t, t->gap);
 	memset(t->text + t->len, ' ', t->gap);
 	t->len += t->gap;
 	t->cursor = t->len;
@@ -398,6 +435,7 @@ terminal_write(struct terminal *t, const uint8_t *p, size_t n, bool ascii)
 		size_t room = TERMINAL_LINE_MAX - t->len;
 		size_t part = n < room ? n : room;
 
+		reserve(t, part);
 		memcpy(t->text + t->len, p, part);
 		t->len += part;
 		t->cursor = t->len;

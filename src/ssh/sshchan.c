@@ -82,7 +82,7 @@ check_start(const struct sshconn *s, const struct chan_spec *spec, struct np_err
 {
 	if (s->state != SESSION_LIVE)
 		return error_set(
-		    err, REASON_CONNECT_FAILED, "%s: the session is ending: %s", s->base.name, s->why.text);
+		    err, REASON_CONNECT_FAILED, "%s: the session is ending: %s", s->base.name, s->why->text);
 	if (spec->kind != CHANNEL_FORWARD && s->hoards)
 		return error_set(err, REASON_CHANNEL_REFUSED,
 		    "%s: no further command while one is read so slowly that its output gathers", s->base.name);
@@ -325,8 +325,8 @@ sshchan_lost(struct sshchan *ch)
 		ch->base.runs = true; /* if only to tell the user before the end */
 		chan_end_set(&ch->base, REASON_NONE, "ended");
 	} else if (ch->base.end.sent) /* what was said on a shell its user knows better */
-		chan_end_set(&ch->base, REASON_OUTCOME_UNKNOWN, "%s: %s%s", s->base.name, s->why.text,
+		chan_end_set(&ch->base, REASON_OUTCOME_UNKNOWN, "%s: %s%s", s->base.name, s->why->text,
 		    ch->base.spec.kind == CHANNEL_EXEC ? "; the command had been sent, its outcome is unknown" : "");
 	else
-		chan_end_set(&ch->base, s->unsent, "%s: %s; the command had not been sent", s->base.name, s->why.text);
+		chan_end_set(&ch->base, s->unsent, "%s: %s; the command had not been sent", s->base.name, s->why->text);
 }

@@ -37,6 +37,7 @@ sshconn_free(struct sshconn *s)
 	ev_clear_pending(s->loop, &s->turn);
 	ev_timer_stop(s->loop, &s->timer);
 	session_clear(&s->base);
+	free(s->why);
 	free(s);
 }
 
@@ -219,7 +220,7 @@ pump_reaping(struct sshconn *s)
 	if (!sshconn_proxy_reaped(s))
 		return false;
 	sshconn_move(s, SESSION_GONE);
-	s->base.events.closed(&s->base, &s->why, s->base.arg);
+	s->base.events.closed(&s->base, s->why, s->base.arg);
 	sshconn_free(s);
 	return true;
 }

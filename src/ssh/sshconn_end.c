@@ -28,7 +28,7 @@ note_last_words(struct sshconn *s)
 	if (words == NULL || words[0] == '\0')
 		return;
 	error_set(
-	    &s->why, s->why.reason, "the server closed the connection: %s", text_vis_into(vis, sizeof vis, words));
+	    s->why, s->why->reason, "the server closed the connection: %s", text_vis_into(vis, sizeof vis, words));
 }
 
 static void
@@ -65,7 +65,7 @@ sshconn_take_down(struct sshconn *s)
 	struct sshchan *ch;
 
 	release_ssh(s);
-	log_debug("session", "%s: ends: %s", s->base.name, s->why.text);
+	log_debug("session", "%s: ends: %s", s->base.name, s->why->text);
 	s->spare = NULL;
 	TAILQ_FOREACH (ch, &s->chans, link)
 		sshchan_lost(ch);

@@ -116,7 +116,7 @@ struct sshconn {
 	pid_t proxy_pid;
 	double proxy_deadline; /* when it gets KILL, or is given up */
 	bool proxy_killed;
-	struct np_error why;   /* of the end */
+	struct np_error *why;  /* of the end, from its beginning on */
 	enum np_reason unsent; /* what commands are told that had not been sent */
 	bool farewell;         /* SSH_MSG_DISCONNECT may be sent */
 	bool lost;             /* the connection went, nobody here closed it */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/state.h"
 #include "base/text.h"
+#include "base/xalloc.h"
 #include "ssh/sshconn_impl.h"
 
 /* A slot that the server is about to free may be refused; see sshconn_refusal_is_race(). */
@@ -58,7 +59,8 @@ sshconn_end(struct sshconn *s, enum np_reason reason, const char *text)
 		return;
 	sshconn_move(s, SESSION_ENDING);
 	s->unsent = reason == REASON_NONE ? REASON_CONNECT_FAILED : reason;
-	error_set(&s->why, reason, "%s", text);
+	s->why = xcalloc(1, sizeof *s->why);
+	error_set(s->why, reason, "%s", text);
 	sshconn_wake(s);
 }
 

@@ -122,6 +122,14 @@ chan_write_room(const struct chan *ch)
 }
 
 void
+chan_rest(struct chan *ch)
+{
+	buf_rest(&ch->output[0]);
+	buf_rest(&ch->output[1]);
+	buf_rest(&ch->input);
+}
+
+void
 chan_eof(struct chan *ch)
 {
 	ch->want_eof = true;

@@ -98,6 +98,8 @@ size_t chan_write_room(const struct chan *ch);
 void chan_eof(struct chan *ch);
 /* RFC 4254 section 6.9, name without "SIG".  Before the command runs it is remembered and sent then. */
 void chan_signal(struct chan *ch, const char *name);
+/* Nothing is expected for a while: gives back the memory of what is empty. */
+void chan_rest(struct chan *ch);
 /* RFC 4254 section 6.7. */
 void chan_resize(struct chan *ch, int cols, int rows);
 /*

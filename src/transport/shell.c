@@ -150,6 +150,11 @@ work(struct shell *sh)
 	} while (moved);
 	if (cli_state(sh->cli) == CLI_CLOSED && sh->chan != NULL && !sh->abandoned)
 		shell_abandon(sh);
+	if (cli_state(sh->cli) == CLI_IDLE) {
+		cli_rest(sh->cli);
+		if (sh->chan != NULL)
+			chan_rest(sh->chan);
+	}
 	set_clock(sh);
 }
 
