@@ -392,10 +392,16 @@ link_release(struct lease *l, struct holder *holder)
 	l->link = NULL;
 }
 
-const struct link_facts *
+struct link_facts
 link_facts(const struct link *link)
 {
-	return &link->is;
+	return link->is;
+}
+
+struct session *
+link_session(struct link *link)
+{
+	return link->session;
 }
 
 struct pool_entry *
@@ -541,14 +547,12 @@ link_has_secret(const struct link *link NP_UNUSED)
 static void
 on_closed(struct session *s NP_UNUSED, const struct np_error *why NP_UNUSED, void *arg)
 {
-	((struct fake_around *)arg)->link.is.session = NULL;
+	((struct fake_around *)arg)->link.session = NULL;
 }
 
 void
 fake_around_init(struct fake_around *f, const char *yaml, const char *device, struct platform *platform)
 {
-	static char auth[] = "publickey";
-	static struct target target;
 	static const struct session_events session_events = {.closed = on_closed};
 	struct np_error err;
 
@@ -571,11 +575,11 @@ fake_around_init(struct fake_around *f, const char *yaml, const char *device, st
 	f->dev.platform = platform;
 	fake_init(&f->transport);
 	f->link = (struct link){.dev = &f->dev,
-	    .is = {.id = 7, .connect_seconds = 0.5, .auth = auth, .target = &target},
+	    .is = {.id = 7, .connect_seconds = 0.5, .auth = "publickey", .target = &f->target},
 	    .entry = {.ready_since = fake_now}};
 	buf_init(&f->link.output, 64u * 1024u * 1024u);
 	if (platform == NULL)
-		f->link.is.session = fake_adopt(&f->transport, f->b.loop, 4, &session_events, f);
+		f->link.session = fake_adopt(&f->transport, f->b.loop, 4, &session_events, f);
 	else
 		f->link.mode = platform->base_mode;
 }
@@ -584,8 +588,8 @@ void
 fake_around_finish(struct fake_around *f)
 {
 	fake_client_leaves(f);
-	if (f->link.is.session != NULL)
-		session_close(f->link.is.session, REASON_NONE, "the test is over");
+	if (f->link.session != NULL)
+		session_close(f->link.session, REASON_NONE, "the test is over");
 	fake_turn(f);
 	requests_free(&f->b);
 	assert_true(TAILQ_EMPTY(&f->b.requests.list));
@@ -696,7 +700,7 @@ fake_assign(struct fake_around *f)
 void
 fake_resolved(struct fake_around *f)
 {
-	struct connect_result result = {.id = 1, .ok = true, .target = f->link.is.target};
+	struct connect_result result = {.id = 1, .ok = true, .target = &f->target};
 
 	assert_true(jobs_done(&f->b.jobs, &result));
 }

@@ -46,6 +46,7 @@ struct device {
 struct link {
 	struct device *dev;
 	struct link_facts is;
+	struct session *session;
 	struct pool_entry entry;
 	struct lease *lease; /* the last one, or NULL */
 	int leases, released, commands, ends;
@@ -67,6 +68,7 @@ struct fake_around {
 	struct client client;
 	struct device dev;
 	struct link link;
+	struct target target;
 	struct fake transport;
 	char events[512]; /* kinds of records, in their order: "queued started command:REASON ended:REASON" */
 };

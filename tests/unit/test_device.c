@@ -179,7 +179,7 @@ close_sessions(struct world *w)
 
 	TAILQ_FOREACH (dev, &w->all->list, link) {
 		while ((e = TAILQ_FIRST(&dev->policy.entries)) != NULL) {
-			struct session *s = link_facts(link_of_entry(e))->session;
+			struct session *s = link_session(link_of_entry(e));
 			if (s != NULL)
 				fake_session_closed((struct fake_session *)s, REASON_NONE, "the test is over");
 			else
@@ -468,7 +468,7 @@ test_jump_host_is_made_first_and_carries_the_dial(void **state)
 	resolved(w, "r2", "bastion");
 	assert_int_equal(w->jobs.kind, CONNECT_RESOLVE);
 	resolved(w, "bastion", NULL);
-	way = link_facts(link_of_entry(TAILQ_FIRST(&get(w, "r2")->policy.entries)))->way;
+	way = link_way(link_of_entry(TAILQ_FIRST(&get(w, "r2")->policy.entries)));
 	assert_true(waiter_waits(way));
 	assert_ptr_equal(way->dev, get(w, "bastion"));
 	dialled(w);

@@ -297,7 +297,7 @@ tear_down(void **state)
 {
 	struct world *w = *state;
 
-	if (w->link != NULL && link_facts(w->link)->session != NULL)
+	if (w->link != NULL && link_facts(w->link).connected)
 		fake_session_closed(fake_last, REASON_NONE, "the test is over");
 	else if (w->link != NULL)
 		link_failed(w->link, &(struct np_error){.reason = REASON_CANCELLED});
@@ -320,14 +320,14 @@ test_dial_makes_it_ready(void **state NP_UNUSED)
 	assert_int_equal(world->jobs.submitted, 1);
 	assert_string_equal(world->jobs.agent_socket, "/run/agent");
 	assert_int_equal(world->jobs.ready_fd, -1);
-	assert_string_equal(link_facts(world->link)->agent_socket, "/run/agent");
+	assert_string_equal(link_facts(world->link).agent_socket, "/run/agent");
 	fake_now += 3;
 	fake_dialled(&world->jobs);
 	check_told("dialled ready");
-	assert_null(link_facts(world->link)->agent_socket);
-	assert_string_equal(link_facts(world->link)->auth, "publickey");
-	assert_float_equal(link_facts(world->link)->connect_seconds, 3, 0.001);
-	assert_non_null(link_facts(world->link)->session);
+	assert_null(link_facts(world->link).agent_socket);
+	assert_string_equal(link_facts(world->link).auth, "publickey");
+	assert_float_equal(link_facts(world->link).connect_seconds, 3, 0.001);
+	assert_true(link_facts(world->link).connected);
 }
 
 static void
@@ -348,7 +348,7 @@ test_end_while_dialling_cancels_the_dial(void **state NP_UNUSED)
 	check_told("");
 	assert_int_equal(world->jobs.cancelled, 1);
 	assert_string_equal(world->jobs.why, "enough");
-	assert_true(link_facts(world->link)->closing);
+	assert_true(link_facts(world->link).closing);
 	fake_fail(&world->jobs, REASON_CANCELLED, "enough", 7);
 	check_told("dialled failed:cancelled gone");
 }
@@ -391,7 +391,7 @@ test_end_before_the_way_gives_it_up(void **state NP_UNUSED)
 	link_end(world->link, REASON_CANCELLED, "enough");
 	check_told("way no-way");
 	link_end(world->link, REASON_NONE, "enough again"); /* it is still there, and ends once */
-	assert_true(link_facts(world->link)->closing);
+	assert_true(link_facts(world->link).closing);
 	ev_run(world->loop, EVRUN_NOWAIT);
 	check_told("failed:cancelled gone");
 	assert_string_equal(world->err.text, "enough");
@@ -487,7 +487,7 @@ test_shell_runs_a_command_for_its_lease(void **state NP_UNUSED)
 	run(&world->lease, "show clock");
 	assert_int_equal(world->result.err.reason, REASON_NONE);
 	assert_string_equal(world->output, "out of show clock\n");
-	assert_int_equal(link_facts(world->link)->commands, 1);
+	assert_int_equal(link_facts(world->link).commands, 1);
 	assert_int_equal(world->home.commands, 1);
 	link_release(&world->lease, NULL);
 	until_told("freed");

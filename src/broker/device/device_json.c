@@ -52,9 +52,9 @@ sum_pool(struct device *dev, double now)
 		struct session_stats stats;
 		double idle;
 		sum.leases += e->leases;
-		if (link_facts(link)->session == NULL)
+		if (!link_facts(link).connected)
 			continue;
-		stats = session_stats(link_facts(link)->session);
+		stats = link_stats(link);
 		sum.sessions++;
 		sum.used += stats.slots_used;
 		sum.max += stats.slots_max;

@@ -18,7 +18,7 @@ on_needs_way(struct link *link)
 static void
 on_gives_way_up(struct link *link)
 {
-	forward_end(link_facts(link)->way);
+	forward_end(link_way(link));
 }
 
 /* ---- the login ---- */
@@ -45,7 +45,7 @@ on_dialled(struct link *link, uint64_t job)
 static bool
 is_outdated(const struct device *dev, struct link *link)
 {
-	const struct target *now = dev->target, *dialled = link_facts(link)->target;
+	const struct target *now = dev->target, *dialled = link_facts(link).target;
 
 	return !link_entry(link)->trial && now != dialled && !target_same_login(now, dialled);
 }
@@ -57,7 +57,7 @@ on_ready(struct link *link)
 
 	dev->agent_hashes_count = 0;
 	dev->prompted = false;
-	pool_connect_done(&dev->policy, link_entry(link), link_facts(link)->needed_person, clock_now());
+	pool_connect_done(&dev->policy, link_entry(link), link_facts(link).needed_person, clock_now());
 	if (is_outdated(dev, link))
 		pool_drain(link_entry(link), "its configuration changed while it connected");
 	dev->logins++;
@@ -75,7 +75,7 @@ on_failed(struct link *link, const struct np_error *err, uint64_t agent_hash)
 	/* What a trial does not find out about the credentials must not hide when they were last found wrong. */
 	if (!trial || err->reason == REASON_AUTH_FAILED) {
 		device_failed(dev, link_tried(link), agent_hash);
-		device_note_account(dev, link_facts(link)->account, err);
+		device_note_account(dev, link_facts(link).account, err);
 	}
 	pool_connect_failed(&dev->policy, link_entry(link), err, clock_now());
 	if (err->reason != REASON_CANCELLED && err->reason != REASON_SHUTTING_DOWN) { /* those are nobody's failure */
@@ -111,8 +111,8 @@ on_gone(struct link *link)
 	dev->bytes_out += stats.bytes_out;
 	if (link_entry(link)->pool != NULL)
 		pool_entry_remove(link_entry(link));
-	if (link_facts(link)->way != NULL)
-		forward_end(link_facts(link)->way);
+	if (link_way(link) != NULL)
+		forward_end(link_way(link));
 	all->counts.sessions--;
 	all->world.ended(all->world.arg);
 	device_kick(dev);
@@ -174,7 +174,7 @@ device_take_back(struct link *link)
 	const struct pool_entry *e = link_entry(link);
 
 	log_info("shell", "%s#%llu: its lease was held for %.0f s: taken back", device_of_link(link)->conf->name,
-	    (unsigned long long)link_facts(link)->id, clock_now() - e->held_since);
+	    (unsigned long long)link_facts(link).id, clock_now() - e->held_since);
 	link_take_back(link, e->state == POOL_DRAINING ? link_hold_died : taken);
 }
 

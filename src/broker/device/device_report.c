@@ -34,8 +34,8 @@ about(const struct device *dev, enum event_kind kind, const struct link *link)
 	event_init(&e, kind);
 	device_name_event(&e, dev);
 	if (link != NULL) {
-		const struct target *t = link_facts(link)->target;
-		e.session = link_facts(link)->id;
+		const struct target *t = link_facts(link).target;
+		e.session = link_facts(link).id;
 		e.user = t->user;
 		e.host = t->host;
 		e.port = t->port;
@@ -79,8 +79,8 @@ device_report_up(const struct device *dev, const struct link *link)
 {
 	struct event e = about(dev, EVENT_SESSION_UP, link);
 
-	e.auth = link_facts(link)->auth;
-	e.connect = link_facts(link)->connect_seconds;
+	e.auth = link_facts(link).auth;
+	e.connect = link_facts(link).connect_seconds;
 	report_emit(dev->all->world.events, &e);
 }
 
@@ -90,10 +90,10 @@ device_report_down(const struct device *dev, struct link *link, const struct np_
 	struct session_stats stats = link_stats(link);
 	struct event e = about(dev, EVENT_SESSION_DOWN, NULL);
 
-	e.session = link_facts(link)->id;
+	e.session = link_facts(link).id;
 	e.err = why;
 	e.age = clock_now() - link_entry(link)->created;
-	e.commands = (int64_t)link_facts(link)->commands;
+	e.commands = (int64_t)link_facts(link).commands;
 	e.bytes_in = (int64_t)stats.bytes_in;
 	e.bytes_out = (int64_t)stats.bytes_out;
 	report_emit(dev->all->world.events, &e);

@@ -185,7 +185,7 @@ static void
 on_assigned(struct waiter *w, struct link *jump)
 {
 	struct forward *f = of_waiter(w);
-	const struct target *target = link_facts(f->link)->target;
+	const struct target *target = link_facts(f->link).target;
 	struct np_error err;
 	int pair[2];
 
@@ -198,7 +198,7 @@ on_assigned(struct waiter *w, struct link *jump)
 	}
 	forward_move(f, FORWARD_OPEN);
 	f->relay = relay_create(
-	    f->all->world.loop, link_facts(jump)->session, target->host, target->port, pair[0], &relay_callbacks, f);
+	    f->all->world.loop, link_session(jump), target->host, target->port, pair[0], &relay_callbacks, f);
 	link_dial_over(f->link, pair[1], w->dev->conf->name);
 }
 
@@ -295,7 +295,7 @@ void
 forward_begin(struct device *dev, struct link *link)
 {
 	struct devices *all = dev->all;
-	const struct target *target = link_facts(link)->target;
+	const struct target *target = link_facts(link).target;
 	struct np_error err;
 	struct device *jump = find_jump(dev, target, &err);
 	struct forward *f;
@@ -315,11 +315,11 @@ forward_begin(struct device *dev, struct link *link)
 	f->waiter.pool.id = devices_next_id(all);
 	f->waiter.pool.party = f->waiter.pool.id;
 	f->waiter.pool.slotless = true;
-	f->waiter.agent_socket = link_facts(link)->agent_socket;
+	f->waiter.agent_socket = link_facts(link).agent_socket;
 	f->waiter.queue_timeout = target->connection_timeout;
 	f->link = link;
 	link_set_way(link, &f->waiter);
-	inherit_wishes(&f->waiter, dev, link_facts(link)->witness);
+	inherit_wishes(&f->waiter, dev, link_facts(link).witness);
 	TAILQ_INSERT_TAIL(&all->forwards, f, entry);
 	all->counts.ways++;
 	device_enter(jump, &f->waiter);
@@ -375,7 +375,7 @@ forward_json(const struct forward *f, double now)
 	json_add_rounded(o, "age", now - f->begun, 10);
 	json_add_rounded(o, "queue_ms", ((queued ? now : f->assigned) - f->begun) * 1000, 10);
 	if (f->lease.link != NULL)
-		cJSON_AddNumberToObject(o, "session", (double)link_facts(f->lease.link)->id);
+		cJSON_AddNumberToObject(o, "session", (double)link_facts(f->lease.link).id);
 	else
 		cJSON_AddNullToObject(o, "session");
 	for (size_t i = 0; i < NP_COUNT(zeros); i++)

@@ -13,9 +13,9 @@
 static struct waiter *
 trial_audience(const struct link *link)
 {
-	struct waiter *w = link_facts(link)->witness != NULL ? link_facts(link)->witness->waiter : NULL;
+	const struct witness *t = link_facts(link).witness;
 
-	return w != NULL ? w->ops->audience(w, 0) : NULL;
+	return t != NULL && t->waiter != NULL ? t->waiter->ops->audience(t->waiter, 0) : NULL;
 }
 
 /* Somebody at a terminal who waits for a session of this pool, or for one behind it. */
@@ -61,7 +61,7 @@ pool_asks(const struct device *dev, int depth)
 			return true;
 	}
 	TAILQ_FOREACH (e, &dev->policy.entries, link) {
-		const struct waiter *way = link_facts(link_of_entry(e))->way;
+		const struct waiter *way = link_facts(link_of_entry(e)).way;
 		if (way != NULL && waiter_waits(way) && depth < FORWARD_HOPS_MAX && pool_asks(way->dev, depth + 1))
 			return true;
 	}
@@ -294,7 +294,7 @@ questions_drop_job(struct devices *all, uint64_t job_id)
 void
 notice_of_login(struct device *dev, struct link *link, const char *text)
 {
-	struct witness *t = link != NULL ? link_facts(link)->witness : NULL;
+	const struct witness *t = link != NULL ? link_facts(link).witness : NULL;
 	struct pool_waiter *w;
 
 	log_info("session", "%s: %s", dev->conf->name, text);

@@ -133,23 +133,27 @@ bool link_say_goodbye(struct link *link, const char *why);
 struct link *link_of_entry(struct pool_entry *e);
 struct pool_entry *link_entry(struct link *link);
 struct link_home *link_home(const struct link *link);
-/* To be read only. */
+/* As they are now. */
 struct link_facts {
-	uint64_t id;             /* never repeats */
-	struct target *target;   /* what was dialled */
-	struct session *session; /* NULL while it is being made */
-	char *auth;              /* how it authenticated */
-	char *agent_socket;      /* that its login uses; NULL: none, or it is done */
-	struct witness *witness; /* watches how it comes about, or NULL */
-	struct waiter *way;      /* for the jump host's session that carries it, or NULL: its device's */
-	double connect_seconds;  /* that it took to make it */
-	uint64_t commands;       /* run on it so far */
-	uint64_t account;        /* that its login was refused with; 0: none */
-	bool needed_person;      /* its login did */
-	bool closing;            /* it was told to end, and does */
+	uint64_t id;                   /* never repeats */
+	const struct target *target;   /* what was dialled */
+	const char *auth;              /* how it authenticated */
+	const char *agent_socket;      /* that its login uses; NULL: none, or it is done */
+	const struct witness *witness; /* watches how it comes about, or NULL */
+	const struct waiter *way;      /* for the jump host's session that carries it, or NULL: its device's */
+	double connect_seconds;        /* that it took to make it */
+	uint64_t commands;             /* run on it so far */
+	uint64_t account;              /* that its login was refused with; 0: none */
+	bool connected;                /* it has been made */
+	bool needed_person;            /* its login did */
+	bool closing;                  /* it was told to end, and does */
 };
 
-const struct link_facts *link_facts(const struct link *link);
+struct link_facts link_facts(const struct link *link);
+/* To start channels on; NULL while it is being made. */
+struct session *link_session(struct link *link);
+/* Who waits for the jump host's session that carries it, as link_set_way() said. */
+struct waiter *link_way(struct link *link);
 /* The files that decide about the login, as they were before it. */
 struct login_files *link_tried(struct link *link);
 struct session_stats link_stats(const struct link *link);

@@ -19,10 +19,35 @@ link_entry(struct link *link)
 	return &link->entry;
 }
 
-const struct link_facts *
+struct link_facts
 link_facts(const struct link *link)
 {
-	return &link->is;
+	return (struct link_facts){
+	    .id = link->is.id,
+	    .target = link->is.target,
+	    .auth = link->is.auth,
+	    .agent_socket = link->is.agent_socket,
+	    .witness = link->is.witness,
+	    .way = link->is.way,
+	    .connect_seconds = link->is.connect_seconds,
+	    .commands = link->is.commands,
+	    .account = link->is.account,
+	    .connected = link->is.session != NULL,
+	    .needed_person = link->is.needed_person,
+	    .closing = link->is.closing,
+	};
+}
+
+struct session *
+link_session(struct link *link)
+{
+	return link->is.session;
+}
+
+struct waiter *
+link_way(struct link *link)
+{
+	return link->is.way;
 }
 
 struct link_home *

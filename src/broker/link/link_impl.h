@@ -55,7 +55,17 @@ struct link_shell {
 /* One SSH session.  Owned by its device's pool; freed by link_free() behind its last event. */
 struct link {
 	struct pool_entry entry;
-	struct link_facts is;
+	struct { /* as link_facts() tells, but ours to change */
+		uint64_t id;
+		struct target *target;
+		struct session *session; /* NULL while it is being made */
+		char *auth, *agent_socket;
+		struct witness *witness;
+		struct waiter *way;
+		double connect_seconds;
+		uint64_t commands, account;
+		bool needed_person, closing;
+	} is;
 	struct link_home *home;
 	enum link_state state;
 	struct job dial;

@@ -278,7 +278,7 @@ request_json(const struct request *r, double now)
 	cJSON_AddNumberToObject(o, "index", (double)r->index);
 	cJSON_AddNumberToObject(o, "count", (double)r->params.commands_count);
 	if (r->lease.link != NULL)
-		cJSON_AddNumberToObject(o, "session", (double)link_facts(r->lease.link)->id);
+		cJSON_AddNumberToObject(o, "session", (double)link_facts(r->lease.link).id);
 	else
 		cJSON_AddNullToObject(o, "session");
 	cJSON_AddNumberToObject(o, "bytes_in", (double)r->bytes_in);

@@ -152,7 +152,7 @@ static const struct chan_events chan_callbacks = {
 static const char *const *
 merged_env(struct request *r, char ***list)
 {
-	const struct target *target = link_facts(r->lease.link)->target;
+	const struct target *target = link_facts(r->lease.link).target;
 	size_t n = 0, count = target->set_env.n;
 
 	for (char **e = r->params.env; e != NULL && *e != NULL; e++)
@@ -185,7 +185,7 @@ channel_start(struct request *r)
 	    .env = merged_env(r, &env)};
 
 	request_begin_command(r);
-	r->chan = chan_start(link_facts(r->lease.link)->session, &spec, &chan_callbacks, r);
+	r->chan = chan_start(link_session(r->lease.link), &spec, &chan_callbacks, r);
 	free(env);
 	if (r->stdin_ended)
 		chan_eof(r->chan);

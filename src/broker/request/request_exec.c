@@ -239,9 +239,9 @@ begin_lease(struct request *r)
 	struct link *link = r->lease.link;
 
 	r->assigned = clock_now();
-	r->ran_on.id = link_facts(link)->id;
+	r->ran_on.id = link_facts(link).id;
 	r->ran_on.reused = link_entry(link)->ready_since <= r->received; /* it was warm before the request came */
-	r->ran_on.connect_seconds = link_facts(link)->connect_seconds;
+	r->ran_on.connect_seconds = link_facts(link).connect_seconds;
 	begin_mode(r);
 	request_report_started(r);
 	if (r->kind->assigned != NULL)

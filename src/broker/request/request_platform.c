@@ -61,7 +61,7 @@ say_login(struct request *r)
 	say(r, "platform", "%s (%s, %s), read from %s", p->name, p->title != NULL ? p->title : p->name,
 	    platform_origin_name(p->origin), p->file);
 	say(r, "login", "at a prompt of mode `%s' after %.0f ms", mode->name,
-	    link_facts(r->lease.link)->connect_seconds * 1000);
+	    link_facts(r->lease.link).connect_seconds * 1000);
 	if (link_has_secret(r->lease.link) && mode != p->base_mode)
 		say(r, "login", "a secret is configured, but mode `%s' was not reached", p->base_mode->name);
 	if (p->prepare.count > 0 && say_errors(r, "prepare") == 0)

@@ -106,7 +106,7 @@ on_passed(struct witness *t, const struct link *link)
 
 	cJSON_AddStringToObject(result, "device", request_device(r));
 	json_add_rounded(result, "ms", (clock_now() - r->received) * 1000, 10);
-	cJSON_AddStringToObject(result, "auth", link_facts(link)->auth);
+	cJSON_AddStringToObject(result, "auth", link_facts(link).auth);
 	request_respond(r, result);
 }
 

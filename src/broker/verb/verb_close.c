@@ -17,7 +17,7 @@ close_one(struct link *link, bool now)
 {
 	if (now)
 		link_end(link, REASON_NONE, "closed by npctl");
-	else if (link_facts(link)->session != NULL)
+	else if (link_facts(link).connected)
 		device_drain_link(link, "closed by npctl");
 	else
 		link_end(link, REASON_CANCELLED, "closed by npctl");

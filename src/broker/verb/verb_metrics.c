@@ -129,9 +129,9 @@ hold_pool(struct holdings *h, struct device *dev)
 		struct session_stats stats;
 
 		count_state(h->sessions, pool_entry_state_word(e));
-		if (link_facts(link)->session == NULL)
+		if (!link_facts(link).connected)
 			continue;
-		stats = session_stats(link_facts(link)->session);
+		stats = link_stats(link);
 		h->channels_used += stats.slots_used;
 		h->channels_max += stats.slots_max;
 		h->ssh_in += (double)stats.bytes_in;

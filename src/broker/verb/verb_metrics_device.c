@@ -32,9 +32,8 @@ sum_device(struct device *const *pools, size_t count)
 		sum.requests += (double)device_requests_done(pools[i]);
 		TAILQ_FOREACH (e, &p->entries, link) {
 			struct link *link = link_of_entry(e);
-			double rtt =
-			    link_facts(link)->session != NULL ? session_stats(link_facts(link)->session).rtt : -1;
-			sum.sessions += link_facts(link)->session != NULL;
+			double rtt = link_facts(link).connected ? link_stats(link).rtt : -1;
+			sum.sessions += link_facts(link).connected;
 			sum.up |= e->state == POOL_READY || e->state == POOL_PROBING;
 			sum.running += e->leases;
 			if (rtt >= 0 && (sum.rtt < 0 || rtt < sum.rtt))

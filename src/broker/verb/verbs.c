@@ -109,7 +109,7 @@ anything_closing(struct broker *b)
 			return true;
 		TAILQ_FOREACH (e, &device_pool(dev)->entries, link) {
 			struct link *link = link_of_entry(e);
-			if (link_facts(link)->closing)
+			if (link_facts(link).closing)
 				return true;
 		}
 	}
