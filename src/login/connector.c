@@ -200,7 +200,8 @@ deliver_done(struct connector *c, struct job *job, struct message *m)
 	if (has_thread)
 		pthread_join(job->thread, NULL); /* it posted this as its last act */
 	gate_ended(c->accounts, job);
-	m->result.account = gate_bars(c->accounts, job);
+	if (!m->result.ok)
+		m->result.account = gate_bars(c->accounts, job);
 	remove_job(c, job);
 	c->events.done(&m->result, c->arg);
 	start_jobs(c);
