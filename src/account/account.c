@@ -283,6 +283,7 @@ account_find(struct accounts *all, struct account_ticket *t, double now)
 	}
 	if (a == NULL)
 		a = make(all, c, id);
+	a->unattended |= !c->insists;
 	a->used = now;
 	TAILQ_REMOVE(&all->list, a, link);
 	TAILQ_INSERT_TAIL(&all->list, a, link);
@@ -325,6 +326,17 @@ accounts_allow(const struct accounts *all, const struct account_claim *c)
 	uint8_t id[ACCOUNT_ID_SIZE];
 
 	return account_identify(all->key, c, id) == 0 && !bars(all, find(all, id), c->place);
+}
+
+bool
+accounts_are_worth_keeping(const struct accounts *all)
+{
+	const struct account *a;
+
+	TAILQ_FOREACH (a, &all->list, link)
+		if (a->unattended && account_is_barred(a))
+			return true;
+	return false;
 }
 
 void

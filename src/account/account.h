@@ -111,6 +111,8 @@ void accounts_tick(struct accounts *all, double now);
 bool accounts_allow(const struct accounts *all, const struct account_claim *c);
 /* Whether this account (a ticket's) may not be tried at that place. */
 bool accounts_bar(const struct accounts *all, uint64_t account, const char *place);
+/* Whether one is refused that log-ins use without a person: who forgets it lets them fail again. */
+bool accounts_are_worth_keeping(const struct accounts *all);
 /* What bars this user is forgotten; how many accounts did. */
 int accounts_retry(struct accounts *all, const char *user);
 /* The keys that this user was refused at that place may be shown again. */

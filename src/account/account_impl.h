@@ -31,8 +31,9 @@ struct account {
 	enum account_kind kind;
 	char *user, *scope, *proven_at;
 	enum account_state state;
-	int refusals; /* in a row */
-	int row;      /* successes in a row */
+	bool unattended; /* somebody logs in with it who does not insist */
+	int refusals;    /* in a row */
+	int row;         /* successes in a row */
 	int flying;
 	int waiting_count;
 	double used, proven_since;

@@ -133,7 +133,9 @@ check_idle_exit(struct broker *b)
 {
 	double now = clock_now();
 
-	if (clients_count(b->clients) > 0 || devices_counts(b->devices)->sessions > 0 || has_persistent(b)) {
+	/* A job that comes once an hour must not find a broker that has forgotten what locks its account. */
+	if (clients_count(b->clients) > 0 || devices_counts(b->devices)->sessions > 0 || has_persistent(b) ||
+	    accounts_are_worth_keeping(b->accounts)) {
 		b->idle_since = 0;
 		return;
 	}

@@ -149,6 +149,16 @@ run npexec -n @fan true
 is "$status" 0 "the right password opens all of them"
 is "$(events fan ' ok ')" 20 "with one login each"
 
+# ---- equal words, other accounts ----
+
+printf 'scoped wrong\n' >"$T/scoped"
+before=$(offered fan)
+run npexec -n -o credential_scope=device -o password_file="$T/scoped" fan1,fan2,fan3,fan4 true
+is "$(grep -c ' auth_failed: ' "$T/err")" 4 "credential_scope device: each device is another account"
+is $(($(offered fan) - before)) 4 "that is tried once"
+run npexec -n -o credential_scope=device -o check_delay=9 -o password_file="$T/scoped" fan1,fan2,fan3,fan4 true
+is $(($(offered fan) - before)) 4 "and not again"
+
 # ---- good once ----
 
 run npexec once true
@@ -242,6 +252,27 @@ kill "$SSH_AGENT_PID"
 # ---- nothing of it is told ----
 
 unlike "$(npctl accounts --json; npctl accounts; npctl status --json; cat "$T/broker.log")" \
-	'printed wrong|fan wrong|swallowed"|cut off|given up"|right one' "no secret in accounts, status or log"
+	'printed wrong|scoped wrong|fan wrong|swallowed"|cut off|given up"|right one' "no secret in accounts, status or log"
 ok "the broker ends well" stop_broker
+
+# ---- a broker that nobody needs ----
+
+# Of two, one has been refused: the other shows when both would have ended.
+printf 'wrong at last\n' >"$T/fanwrong"
+start_broker "$(printf %s "$config" | sed "s/ persistent: true,//")" --idle-exit 1
+refused_pid=$broker_pid
+run npexec fan1 true
+like "$err" ' auth_failed: ' "a broker that is to end when it is idle has a login refused"
+NETPULSE_SOCKET=$T/run/s2
+start_broker 'devices: {}' --idle-exit 1
+ok "one without ends" wait_until "! alive $broker_pid"
+NETPULSE_SOCKET=$T/run/s
+ok "the other remembers" alive "$refused_pid"
+run npexec fan1 true
+like "$err" ' auth_backoff: ' "what was refused"
+npctl accounts retry admin >/dev/null
+ok "until that is lifted" wait_until "! alive $refused_pid"
+wait_for "$refused_pid"
+is $? 0 "it ends well"
+broker_pid=
 done_testing

@@ -588,6 +588,22 @@ test_what_was_not_offered_is_no_refusal(void **state)
 }
 
 static void
+test_what_only_people_were_refused_with_is_not_worth_keeping(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, PASSWORD, REFUSES);
+	assert_false(accounts_are_worth_keeping(w->all));
+	dial(w, 0, true);
+	run(w, w->now + HOUR);
+	assert_false(accounts_are_worth_keeping(w->all));
+	dial(w, 0, false);
+	assert_true(accounts_are_worth_keeping(w->all));
+	assert_int_equal(accounts_retry(w->all, "admin"), 1);
+	assert_false(accounts_are_worth_keeping(w->all));
+}
+
+static void
 give_up(struct world *w, struct dial *d)
 {
 	accounts_settle(w->all, &d->ticket, ACCOUNT_GIVEN_UP, NULL, "closed", w->now);
@@ -662,6 +678,7 @@ main(void)
 	    TEST(test_key_that_one_host_lacks_says_nothing_about_others_or_other_keys),
 	    TEST(test_who_leaves_waits_no_longer_and_holds_nobody_up),
 	    TEST(test_what_was_not_offered_is_no_refusal),
+	    TEST(test_what_only_people_were_refused_with_is_not_worth_keeping),
 	    TEST(test_giving_up_bars_what_is_unproven_and_spares_what_is_proven_once),
 	    TEST(test_refused_accounts_are_remembered_and_bounded),
 	};
