@@ -113,8 +113,10 @@ look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_m
 {
 	struct cli_job *job = &cli->job;
 	double need = CLI_QUIET_MODE;
+	/* IOS has a mode for the lines of a certificate. */
+	bool mode_of_text = match->tier == PROMPT_HOST && match->mode->config && job->verdict.outcome < CLI_UNCLEAR;
 
-	if (match->tier >= PROMPT_HOST) {
+	if (match->tier >= PROMPT_HOST && !mode_of_text) {
 		if (job->verdict.outcome != CLI_REFUSED)
 			snprintf(job->verdict.text, sizeof(job->verdict.text),
 			    "the device took only the first lines of a text of several");
@@ -123,7 +125,7 @@ look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_m
 		return;
 	}
 	/* The first line may yet be refused, and then the others would be commands. */
-	if (job->line_at == 0)
+	if (job->line_at == 0 && !mode_of_text)
 		need = job->output_at > 0 || view->size > 0 ? CLI_QUIET_JOINED : CLI_QUIET_STALL;
 	if (quiet_for(cli, need + 2 * cli->rtt))
 		cli_job_type_line(cli, job->line_at + job->line_size + 1);
