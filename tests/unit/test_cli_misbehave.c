@@ -38,6 +38,12 @@ static const struct kind kinds[] = {
     {"arista_eos", {"", "#"}, {"", "(config-s-np)#"}, "configure session", "end"},
     {"juniper_junos", {"ops@", "> "}, {"[edit]\r\nops@", "# "}, "configure exclusive", "exit configuration-mode"},
     {"vyos", {"vyos@", ":~$ "}, {"[edit]\r\nvyos@", "# "}, "configure", "exit discard"},
+    {"cisco_iosxr", {"RP/0/RP0/CPU0:", "#"}, {"RP/0/RP0/CPU0:", "(config)#"}, "configure terminal", "end"},
+    {"cisco_nxos", {"", "# "}, {"", "(config)# "}, "configure terminal", "end"},
+    {"huawei_vrp", {"<", ">"}, {"[", "]"}, "system-view", "return"},
+    {"huawei_vrpv8", {"<", ">"}, {"[~", "]"}, "system-view", "return"},
+    {"hpe_aruba_aoscx", {"", "# "}, {"", "(config)# "}, "configure terminal", "end"},
+    {"paloalto_panos", {"admin@", "> "}, {"[edit]\r\nadmin@", "# "}, "configure", "exit"},
 };
 
 struct dev {
@@ -84,7 +90,7 @@ obey(struct dev *d, const char *line)
 	d->committed = d->committed || commits;
 	if (strncmp(line, d->kind->enter, strlen(d->kind->enter)) == 0 && !shows_session)
 		d->in_config = true;
-	else if (strncmp(line, d->kind->leave, strlen(d->kind->leave)) == 0)
+	else if (strncmp(line, d->kind->leave, strlen(d->kind->leave)) == 0 || strcmp(line, "abort") == 0)
 		d->in_config = false;
 	else if (strcmp(line, "commit") == 0 && strcmp(d->kind->platform, "juniper_junos") == 0)
 		say(d, "commit complete\r\n");
@@ -177,7 +183,7 @@ take_bytes(struct dev *d)
 			d->typed_size = 0;
 			say(d, "\r\n");
 			prompt(d);
-		} else if (c == '\n') {
+		} else if (c == '\n' || c == '\r') {
 			take_line(d);
 		} else if (d->typed_size < sizeof(d->typed) - 1) {
 			d->typed[d->typed_size++] = c;
