@@ -87,8 +87,8 @@ csi_execute(struct terminal *t, uint8_t final)
 		csi_report(t, final);
 		return;
 	}
-	if (t->prefix != 0 || t->intermediate)
-		return;
+	if (t->prefix != 0 || t->intermediate || final == 'm')
+		return; /* a carriage return waits on: a colour may stand before the newline */
 	terminal_settle_cr(t);
 	t->continuation = 0;
 	switch (final) {
@@ -129,7 +129,7 @@ csi_execute(struct terminal *t, uint8_t final)
 	case 'u':
 		terminal_restore_cursor(t);
 		break;
-	default: /* colours, modes, scrolling */
+	default: /* modes, scrolling */
 		break;
 	}
 }

@@ -117,7 +117,7 @@ test_case_33_carriage_return_alone_ends_a_line_only_where_told(void **state)
 
 		seen_init(&s);
 		s.t.cr_ends_line = true;
-		feed(&s, "one\rtwo\r\nthree\r\n\rR1#", 21, piece);
+		feed(&s, "one\rtwo\r\033[0m\nthree\r\n\rR1#", 25, piece);
 		assert_int_equal(s.out.len, 14);
 		assert_memory_equal(buf_head(&s.out), "one\ntwo\nthree\n", 14);
 		assert_memory_equal(terminal_tail(&s.t, &n), "R1#", 3);
