@@ -57,12 +57,11 @@ too_many(const struct broker *b, struct np_error *err)
 	    b->config->max_clients);
 }
 
+/* It has come; there was a place for it before. */
 static void
-on_accept(int fd, uid_t uid, pid_t pid, void *arg)
+welcome(struct broker *b, struct client *client, bool has_place)
 {
-	struct broker *b = arg;
-	bool has_place = clients_have_place(b->clients, b->config->max_clients);
-	struct client *client = clients_accept(b->clients, broker_next_id(b), fd, uid, pid), *other;
+	struct client *other;
 	struct np_error err;
 
 	report_client(b->events);
@@ -73,6 +72,26 @@ on_accept(int fd, uid_t uid, pid_t pid, void *arg)
 		too_many(b, &err);
 		turn_away(b, other, &err);
 	}
+}
+
+static void
+on_accept(int fd, uid_t uid, pid_t pid, void *arg)
+{
+	struct broker *b = arg;
+	bool has_place = clients_have_place(b->clients, b->config->max_clients);
+
+	welcome(b, clients_accept(b->clients, broker_next_id(b), fd, uid, pid), has_place);
+}
+
+static struct client *
+on_door(uid_t uid, pid_t pid, const struct client_end *end, void *at, void *arg)
+{
+	struct broker *b = arg;
+	bool has_place = clients_have_place(b->clients, b->config->max_clients);
+	struct client *client = clients_admit(b->clients, broker_next_id(b), uid, pid, end, at);
+
+	welcome(b, client, has_place);
+	return client;
 }
 
 int
@@ -208,6 +227,8 @@ on_tick(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 	accounts_tick(b->accounts, clock_now());
 	check_idle_exit(b);
 	check_listener(b);
+	if (b->doors != NULL)
+		doors_tick(b->doors);
 	report_status(b);
 }
 
@@ -321,18 +342,29 @@ on_stranger(uid_t uid, pid_t pid, void *arg)
 
 static const struct listener_events listener_callbacks = {.accepted = on_accept, .refused = on_stranger};
 
+static const struct door_events door_callbacks = {.comes = on_door, .refused = on_stranger};
+
+static int
+listening(struct broker *b, struct listener *l)
+{
+	b->listener = l;
+	if (l == NULL)
+		return -1;
+	b->doors = doors_create(b->loop, listener_path(l), &door_callbacks, b);
+	doors_follow(b->doors, b->config);
+	return 0;
+}
+
 int
 broker_listen(struct broker *b, struct np_error *err)
 {
-	b->listener = listener_create(b->loop, b->options.socket_path, &listener_callbacks, b, err);
-	return b->listener != NULL ? 0 : -1;
+	return listening(b, listener_create(b->loop, b->options.socket_path, &listener_callbacks, b, err));
 }
 
 int
 broker_listen_fd(struct broker *b, int fd, struct np_error *err)
 {
-	b->listener = listener_adopt(b->loop, fd, &listener_callbacks, b, err);
-	return b->listener != NULL ? 0 : -1;
+	return listening(b, listener_adopt(b->loop, fd, &listener_callbacks, b, err));
 }
 
 const char *
@@ -381,6 +413,7 @@ broker_destroy(struct broker *b)
 	ev_timer_stop(b->loop, &b->trim);
 	ev_prepare_stop(b->loop, &b->turn);
 	listener_destroy(b->listener);
+	doors_destroy(b->doors);
 	clients_destroy(b->clients);
 	reports_destroy(b->events);
 	platforms_destroy(b->platforms);

@@ -21,6 +21,7 @@
 #include "broker/client/client.h"
 #include "base/hashtab.h"
 #include "broker/device/device.h"
+#include "broker/door/door.h"
 #include "broker/link/link.h"
 #include "broker/report/report.h"
 #include "broker/request/request.h"
@@ -42,6 +43,7 @@ struct broker {
 	struct broker_options options;
 	struct listener *listener;
 	struct accounts *accounts;
+	struct doors *doors; /* NULL: it does not listen */
 	struct connector *connector;
 	struct jobs jobs; /* of devices and sessions */
 	struct reports *events;

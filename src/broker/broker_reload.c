@@ -24,6 +24,8 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	b->platforms = platforms;
 	config_unref(b->config);
 	b->config = config;
+	if (b->doors != NULL && !b->stopping)
+		doors_follow(b->doors, config);
 	if (config->log_level_given && !b->options.fixed_log_level)
 		log_set_level(config->log_level);
 	audit_configure(b->events, config->audit_log);

@@ -74,6 +74,8 @@ broker_stop(struct broker *b, bool now)
 
 	if (b->finished)
 		return;
+	if (b->doors != NULL)
+		doors_close(b->doors); /* ssh goes by itself from now on */
 	if (!b->stopping)
 		b->options.stopping(b->options.arg);
 	report_stopping(b->events, b->stopping || now);

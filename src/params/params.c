@@ -41,6 +41,7 @@ static const struct schema_row rows[] = {
     {"command_base64", SCHEMA_KIND, .kind = &params_base64_kind, .where = PARAMS_EXEC},
     {"commands", SCHEMA_KIND, .kind = &params_commands_kind, .where = PARAMS_EXEC | PARAMS_RECORD},
     {"subsystem", SCHEMA_KIND, .kind = &params_subsystem_kind, .where = PARAMS_EXEC},
+    {"connect", SCHEMA_KIND, .kind = &params_connect_kind, .where = PARAMS_EXEC},
     {"on_error", SCHEMA_WORD, AT(on_error), .words = on_error_words, .where = PARAMS_EXEC},
     {"capture", SCHEMA_BOOL, AT(capture), .where = PARAMS_EXEC},
     {"no_stdin", SCHEMA_BOOL, AT(no_stdin), .where = PARAMS_EXEC},

@@ -35,7 +35,7 @@ struct device_ref {
 
 enum on_error { ON_ERROR_DEFAULT, ON_ERROR_CONTINUE, ON_ERROR_STOP };
 
-enum exec_kind { EXEC_COMMAND, EXEC_SHELL, EXEC_SUBSYSTEM };
+enum exec_kind { EXEC_COMMAND, EXEC_SHELL, EXEC_SUBSYSTEM, EXEC_FORWARD };
 
 struct command {
 	char *text; /* any bytes, with a NUL behind */
@@ -46,7 +46,7 @@ struct command {
 struct exec_params {
 	struct device_ref device;
 	enum exec_kind kind;
-	struct command *commands; /* one for EXEC_COMMAND and EXEC_SUBSYSTEM, several for a batch, none for a shell */
+	struct command *commands; /* one, HOST:PORT for EXEC_FORWARD, several for a batch, none for a shell */
 	size_t commands_count;
 	bool batch; /* `commands` was used: results carry an index */
 	bool capture;

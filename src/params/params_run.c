@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/operand.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "params/params_impl.h"
@@ -27,7 +28,7 @@ refuse_second(const struct schema_reader *r, const struct exec_params *p)
 	if (p->commands_count == 0)
 		return 0;
 	return error_set(r->err, REASON_INVALID_PARAMS,
-	    "only one of `command`, `commands`, `command_base64` and `subsystem` can be given");
+	    "only one of `command`, `commands`, `command_base64`, `subsystem` and `connect` can be given");
 }
 
 static int
@@ -43,6 +44,22 @@ static int
 read_subsystem(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
 	((struct exec_params *)base)->kind = EXEC_SUBSYSTEM;
+	return read_command(r, row, node, base);
+}
+
+static int
+read_connect(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
+{
+	struct operand op;
+	bool good;
+
+	if (schema_check_text(r, row, node) == -1 || operand_parse(node->text, &op, r->err) == -1)
+		return -1;
+	good = op.port > 0 && op.user == NULL;
+	operand_finish(&op);
+	if (!good)
+		return params_bad(r->err, row->name, "HOST:PORT");
+	((struct exec_params *)base)->kind = EXEC_FORWARD;
 	return read_command(r, row, node, base);
 }
 
@@ -95,6 +112,7 @@ free_commands(const struct schema_row *row NP_UNUSED, void *base)
 }
 
 const struct schema_kind params_command_kind = {"string", read_command, NULL, NULL};
+const struct schema_kind params_connect_kind = {"string", read_connect, NULL, NULL};
 const struct schema_kind params_subsystem_kind = {"string", read_subsystem, NULL, NULL};
 const struct schema_kind params_base64_kind = {"string", read_base64, NULL, NULL};
 const struct schema_kind params_commands_kind = {"array of 1 to 10000 strings", read_commands, NULL, free_commands};

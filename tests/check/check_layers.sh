@@ -32,12 +32,13 @@ src/pool         : src/conf :
 src/transport    : src/cli src/secret : ev
 src/ssh          : src/transport : libssh ev
 src/login        : src/account src/transport src/conf src/target src/secret src/ssh src/platform : libssh ev pthread libcrypto=knownhosts
-src/serve        : src/wire : ev cjson
+src/serve        : src/wire : ev cjson pthread=lentthread
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker : cjson
-src/broker       : src/account src/wire src/secret src/schema src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/serve src/report src/broker/client src/broker/device src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev
+src/broker       : src/account src/wire src/secret src/schema src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/serve src/report src/broker/client src/broker/device src/broker/door src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev
 src/broker/client  : src/wire src/report src/serve : cjson ev
 src/broker/device  : +src/broker/link src/account src/wire src/secret src/params src/report src/schema src/broker/client src/broker/link src/broker/report src/broker/steer : cjson ev
+src/broker/door    : src/wire src/conf src/report src/serve src/broker/client : cjson ev
 src/broker/link    : src/wire src/secret src/conf src/platform src/target src/cli src/pool src/login src/transport src/broker/client : cjson ev
 src/broker/report  : src/wire src/secret src/platform src/report src/broker/client : cjson ev
 src/broker/request : +src/broker/device src/broker src/wire src/cli src/conf src/login src/platform src/pool src/target src/transport src/broker/device : cjson ev

@@ -5,9 +5,9 @@ set -u
 srcdir=${srcdir:-.}
 builddir=${builddir:-.}
 
-echo "1..6"
+echo "1..7"
 n=0
-for target in cli conf frame message platform terminal; do
+for target in cli conf frame message mux platform terminal; do
 	n=$((n + 1))
 	if "$builddir/tests/fuzz/replay_$target" "$srcdir/tests/fuzz/corpus/$target"/*; then
 		echo "ok $n - corpus of $target"

@@ -171,6 +171,12 @@ client_room(struct client *client)
 	return client->room;
 }
 
+void
+client_begins(struct client *client, const struct message_id *id NP_UNUSED)
+{
+	client->begun++;
+}
+
 uint64_t
 client_id(const struct client *client NP_UNUSED)
 {

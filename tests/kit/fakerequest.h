@@ -20,6 +20,7 @@ extern double fake_now;
 
 struct client {
 	size_t room; /* for streams; the test makes more */
+	int begun;   /* told so often */
 	int waiting;
 	size_t lines;
 	struct backlog backlogs[2];

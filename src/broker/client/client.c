@@ -1,10 +1,10 @@
 /*
- * The clients of the socket; see client.h.
+ * The clients; see client.h.
  *
  *   accepted -> greeted -> (frames, answers) -> closing -> closed
  *                   \-> refused -----------------^
  *
- * A peer that is told to go goes in a later turn; only its closed() frees the client, after all its answers were told.
+ * An end that is told to go goes in a later turn; only client_gone() frees the client, after all its answers were told.
  */
 #include "broker/client/client_impl.h"
 
@@ -22,20 +22,27 @@
 void
 client_send(struct client *client, char *json, const void *data, size_t size)
 {
-	peer_send(client->peer, json, strlen(json), data, size);
+	client->end->send(client->at, json, strlen(json), data, size);
 	cJSON_free(json);
 }
 
 void
 client_stream(struct client *client, const char *head, const void *data, size_t size)
 {
-	peer_send(client->peer, head, strlen(head), data, size);
+	client->end->send(client->at, head, strlen(head), data, size);
 }
 
 size_t
 client_room(struct client *client)
 {
-	return peer_stream_room(client->peer);
+	return client->end->room(client->at);
+}
+
+void
+client_begins(struct client *client, const struct message_id *id)
+{
+	if (client->end->begins != NULL)
+		client->end->begins(client->at, id);
 }
 
 void
@@ -137,24 +144,21 @@ client_violated(struct client *client, const struct np_error *err)
 void
 client_close(struct client *client)
 {
-	peer_close_after_flush(client->peer);
+	client->end->close(client->at, false);
 }
 
-/* ---- what its peer tells ---- */
+/* ---- what its end tells ---- */
 
-static void
-on_frame(struct peer *peer NP_UNUSED, const struct frame *frame, void *arg)
+void
+client_said(struct client *client, const struct frame *frame)
 {
-	struct client *client = arg;
-
 	client->all->events->frame(client, frame, client->all->arg);
 }
 
 /* Whoever tells it something may go on, in turn, or one that floods would keep the others out. */
-static void
-on_drained(struct peer *peer NP_UNUSED, void *arg)
+void
+client_drained(struct client *client)
 {
-	struct client *client = arg;
 	struct answer *a;
 	int n = 0;
 
@@ -168,16 +172,9 @@ on_drained(struct peer *peer NP_UNUSED, void *arg)
 	}
 }
 
-static void
-on_violated(struct peer *peer NP_UNUSED, const struct np_error *err, void *arg)
+void
+client_gone(struct client *client)
 {
-	client_violated(arg, err);
-}
-
-static void
-on_closed(struct peer *peer NP_UNUSED, void *arg)
-{
-	struct client *client = arg;
 	struct answer *a;
 
 	log_debug("peer", "client %llu left with %d requests", (unsigned long long)client_id(client),
@@ -191,13 +188,6 @@ on_closed(struct peer *peer NP_UNUSED, void *arg)
 	client->all->count--;
 	free(client);
 }
-
-static const struct peer_events peer_callbacks = {
-    .frame = on_frame,
-    .drained = on_drained,
-    .violated = on_violated,
-    .closed = on_closed,
-};
 
 /* ---- all of them ---- */
 
@@ -222,7 +212,7 @@ clients_destroy(struct clients *all)
 }
 
 struct client *
-clients_accept(struct clients *all, uint64_t id, int fd, uid_t uid, pid_t pid)
+clients_admit(struct clients *all, uint64_t id, uid_t uid, pid_t pid, const struct client_end *end, void *at)
 {
 	struct client *client = xcalloc(1, sizeof(*client));
 
@@ -235,10 +225,13 @@ clients_accept(struct clients *all, uint64_t id, int fd, uid_t uid, pid_t pid)
 	client->who.peer = id;
 	client->who.pid = pid;
 	client->who.uid = uid;
-	client->peer = peer_create(all->loop, id, fd, pid, &peer_callbacks, client);
+	client->who.door = end->door;
+	client->end = end;
+	client->at = at;
 	TAILQ_INSERT_TAIL(&all->list, client, link);
 	all->count++;
-	log_debug("peer", "client %llu (pid %ld) connected", (unsigned long long)id, (long)pid);
+	log_debug("peer", "client %llu (pid %ld) connected%s%s", (unsigned long long)id, (long)pid,
+	    end->door != NULL ? ": " : "", end->door != NULL ? end->door : "");
 	return client;
 }
 
@@ -253,7 +246,7 @@ static bool
 sits(const struct client *client, enum client_place place)
 {
 	return client->place == place && !client->refused &&
-	       (!peer_is_closing(client->peer) || peer_is_flushing(client->peer));
+	       (!client->end->is_closing(client->at) || client->end->is_flushing(client->at));
 }
 
 bool
@@ -276,7 +269,7 @@ clients_have_left_place(const struct clients *all, int max)
 	int n = 0;
 
 	TAILQ_FOREACH (client, &all->list, link)
-		n += sits(client, PLACE_OWN) && !peer_has_left(client->peer);
+		n += sits(client, PLACE_OWN) && !client->end->has_left(client->at);
 	return n < max;
 }
 
@@ -337,7 +330,7 @@ clients_closing(const struct clients *all)
 	const struct client *client;
 
 	TAILQ_FOREACH (client, &all->list, link) {
-		if (peer_is_closing(client->peer))
+		if (client->end->is_closing(client->at))
 			return true;
 	}
 	return false;
@@ -350,7 +343,7 @@ clients_unread(const struct clients *all)
 
 	TAILQ_FOREACH (client, &all->list, link) {
 		bool watches = client->counts[ANSWER_WATCH] > 0 && client->counts[ANSWER_REQUEST] == 0;
-		if (peer_out_pending(client->peer) > 0 && !watches)
+		if (client_bytes(client).pending > 0 && !watches)
 			return true;
 	}
 	return false;
@@ -377,12 +370,8 @@ clients_close(struct clients *all, bool at_once)
 {
 	struct client *client;
 
-	TAILQ_FOREACH (client, &all->list, link) {
-		if (at_once)
-			peer_close(client->peer);
-		else
-			peer_close_after_flush(client->peer);
-	}
+	TAILQ_FOREACH (client, &all->list, link)
+		client->end->close(client->at, at_once);
 }
 
 void
@@ -392,8 +381,9 @@ clients_bytes(const struct clients *all, uint64_t *in, uint64_t *out)
 
 	*in = *out = 0;
 	TAILQ_FOREACH (client, &all->list, link) {
-		*in += peer_bytes_in(client->peer);
-		*out += peer_bytes_out(client->peer);
+		struct client_bytes bytes = client_bytes(client);
+		*in += bytes.in;
+		*out += bytes.out;
 	}
 }
 
@@ -434,16 +424,10 @@ client_answers(const struct client *client, int kind)
 	return client->counts[kind];
 }
 
-uint64_t
-client_bytes_in(const struct client *client)
+struct client_bytes
+client_bytes(const struct client *client)
 {
-	return peer_bytes_in(client->peer);
-}
-
-uint64_t
-client_bytes_out(const struct client *client)
-{
-	return peer_bytes_out(client->peer);
+	return client->end->bytes(client->at);
 }
 
 int

@@ -1,6 +1,6 @@
 /*
- * The clients of the socket: their connections, what is said to them, what they have in flight (answer.h).  What they
- * say is told by events: no client knows what its frames mean.  Main thread only.
+ * The clients: their connections, what is said to them, what they have in flight (answer.h).  What they say is told by
+ * events: no client knows what its frames mean.  Main thread only.
  */
 #ifndef NP_CLIENT_H
 #define NP_CLIENT_H
@@ -42,6 +42,33 @@ struct client_events {
 	void (*left)(struct client *client, void *arg);
 };
 
+/* ---- ends ---- */
+
+struct client_bytes {
+	uint64_t in, out;
+	size_t pending; /* said to it, and not left yet */
+};
+
+/*
+ * The other end of a client: a connection to the socket (client_peer.c), or what else speaks netpulse-protocol(7) for
+ * whoever comes by another door.  Its functions get what clients_admit() was given, and never free that.
+ */
+struct client_end {
+	const char *door; /* a word for the audit log; NULL: the socket */
+	/* A message, with data. */
+	void (*send)(void *at, const char *json, size_t json_size, const void *data, size_t size);
+	/* Bytes that a stream may add now; once there were none, client_drained() follows. */
+	size_t (*room)(void *at);
+	/* What has this id leaves for its device now, if it ever does.  NULL: it need not know. */
+	void (*begins)(void *at, const struct message_id *id);
+	/* client_gone() follows in a later turn: when it has read what was said to it, or at once. */
+	void (*close)(void *at, bool at_once);
+	bool (*is_closing)(const void *at);
+	bool (*is_flushing)(const void *at); /* closing, and what was said to it has not left yet */
+	bool (*has_left)(const void *at);    /* its process has gone; nobody may know yet.  A system call */
+	struct client_bytes (*bytes)(const void *at);
+};
+
 /* ---- all of them ---- */
 
 struct clients *clients_create(struct ev_loop *loop, const struct client_events *events, void *arg) NP_MALLOC;
@@ -49,6 +76,13 @@ struct clients *clients_create(struct ev_loop *loop, const struct client_events 
 void clients_destroy(struct clients *all);
 /* Takes a connection over.  id: never used before. */
 struct client *clients_accept(struct clients *all, uint64_t id, int fd, uid_t uid, pid_t pid);
+/* The same, of another door: whoever has that end says what comes of it by the three functions below. */
+struct client *clients_admit(
+    struct clients *all, uint64_t id, uid_t uid, pid_t pid, const struct client_end *end, void *at);
+void client_said(struct client *client, const struct frame *frame);
+void client_drained(struct client *client);
+/* All its answers are told; it is freed when this returns. */
+void client_gone(struct client *client);
 int clients_count(const struct clients *all);
 /* Whether less than `max` have a place of their own: who leaves, or was refused, takes no other's. */
 bool clients_have_place(const struct clients *all, int max);
@@ -85,8 +119,7 @@ const struct event_who *client_who(const struct client *client);
 void client_name_program(struct client *client);
 /* How many of a kind it has in flight. */
 int client_answers(const struct client *client, int kind);
-uint64_t client_bytes_in(const struct client *client);
-uint64_t client_bytes_out(const struct client *client);
+struct client_bytes client_bytes(const struct client *client);
 
 /* Sends; json is freed, as cJSON_free() does. */
 void client_send(struct client *client, char *json, const void *data, size_t size);
@@ -94,6 +127,8 @@ void client_send(struct client *client, char *json, const void *data, size_t siz
 void client_stream(struct client *client, const char *head, const void *data, size_t size);
 /* Bytes that a stream may add now; told once that there are none, its answers learn when there are. */
 size_t client_room(struct client *client);
+/* What has this id begins: before anything of it leaves for its device. */
+void client_begins(struct client *client, const struct message_id *id);
 void client_result(struct client *client, const struct message_id *id, cJSON *result);
 void client_error(struct client *client, const struct message_id *id, const struct np_error *err, const char *device);
 void client_notify(struct client *client, const char *method, cJSON *params);

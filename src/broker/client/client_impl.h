@@ -11,14 +11,14 @@
 #include "broker/client/answer.h"
 #include "broker/client/client.h"
 #include "report/event.h"
-#include "serve/peer.h"
 #include "broker/client/holder.h"
 
-/* The record of one connection.  Owned by its clients; freed when its peer has closed. */
+/* The record of one connection.  Owned by its clients; freed when its end has gone. */
 struct client {
 	TAILQ_ENTRY(client) link;
 	struct clients *all;
-	struct peer *peer;
+	const struct client_end *end; /* its other end */
+	void *at;
 	struct answer_list answers;
 	int counts[ANSWER_KINDS]; /* of them */
 	int bounded;

@@ -9,16 +9,19 @@ cJSON *
 client_json(const struct client *client, double now)
 {
 	cJSON *o = cJSON_CreateObject();
+	struct client_bytes bytes = client_bytes(client);
 	char program[128];
 
 	cJSON_AddNumberToObject(o, "id", (double)client->who.peer);
 	cJSON_AddNumberToObject(o, "pid", (double)client->who.pid);
 	cJSON_AddNumberToObject(o, "uid", (double)client->who.uid);
 	cJSON_AddStringToObject(o, "program", process_name(client->who.pid, program, sizeof(program)));
+	if (client->who.door != NULL)
+		cJSON_AddStringToObject(o, "door", client->who.door);
 	json_add_rounded(o, "age", now - client->since, 10);
 	cJSON_AddNumberToObject(o, "requests", client->counts[ANSWER_REQUEST]);
-	cJSON_AddNumberToObject(o, "bytes_in", (double)peer_bytes_in(client->peer));
-	cJSON_AddNumberToObject(o, "bytes_out", (double)peer_bytes_out(client->peer));
-	cJSON_AddNumberToObject(o, "pending", (double)peer_out_pending(client->peer));
+	cJSON_AddNumberToObject(o, "bytes_in", (double)bytes.in);
+	cJSON_AddNumberToObject(o, "bytes_out", (double)bytes.out);
+	cJSON_AddNumberToObject(o, "pending", (double)bytes.pending);
 	return o;
 }

@@ -80,8 +80,10 @@ report_client(struct reports *events)
 void
 report_client_left(struct reports *events, const struct client *client)
 {
-	events->metrics->client_in += client_bytes_in(client);
-	events->metrics->client_out += client_bytes_out(client);
+	struct client_bytes bytes = client_bytes(client);
+
+	events->metrics->client_in += bytes.in;
+	events->metrics->client_out += bytes.out;
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include "broker/request/request_impl.h"
 #include "base/clock.h"
+#include "base/operand.h"
 #include "base/xalloc.h"
 
 /* Credit for standard input is not worth a message of its own while less has left and more is to follow. */
@@ -114,6 +115,8 @@ static bool
 channel_may_repeat(struct request *r, const struct np_error *why, bool sent, bool *moved)
 {
 	*moved = false;
+	if (r->params.kind == EXEC_FORWARD && why->reason == REASON_CHANNEL_REFUSED)
+		return false; /* by the host behind it, and another session would say the same */
 	if (why->reason != REASON_EXEC_REFUSED)
 		return !sent;
 	*moved = fall_back_to_shell(r);
@@ -171,8 +174,10 @@ merged_env(struct request *r, char ***list)
 static void
 channel_start(struct request *r)
 {
-	static const enum chan_kind kinds[] = {
-	    [EXEC_COMMAND] = CHANNEL_EXEC, [EXEC_SHELL] = CHANNEL_SHELL, [EXEC_SUBSYSTEM] = CHANNEL_SUBSYSTEM};
+	static const enum chan_kind kinds[] = {[EXEC_COMMAND] = CHANNEL_EXEC,
+	    [EXEC_SHELL] = CHANNEL_SHELL,
+	    [EXEC_SUBSYSTEM] = CHANNEL_SUBSYSTEM,
+	    [EXEC_FORWARD] = CHANNEL_FORWARD};
 	const struct command *c = r->index < r->params.commands_count ? &r->params.commands[r->index] : NULL;
 	char **env;
 	struct chan_spec spec = {.kind = kinds[r->params.kind],
@@ -183,10 +188,17 @@ channel_start(struct request *r)
 	    .cols = r->params.cols,
 	    .rows = r->params.rows,
 	    .env = merged_env(r, &env)};
+	struct operand to = {0};
+	struct np_error err;
 
+	if (r->params.kind == EXEC_FORWARD && operand_parse(c->text, &to, &err) == 0) { /* as its params were read */
+		spec.forward_host = to.host;
+		spec.forward_port = to.port;
+	}
 	request_begin_command(r);
 	r->chan = chan_start(link_session(r->lease.link), &spec, &chan_callbacks, r);
 	free(env);
+	operand_finish(&to);
 	if (r->stdin_ended)
 		chan_eof(r->chan);
 	request_start_limits(r);

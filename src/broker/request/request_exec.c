@@ -51,6 +51,8 @@ void
 request_begin_command(struct request *r)
 {
 	request_move(r, REQUEST_RUNNING);
+	if (r->answer.client != NULL)
+		client_begins(r->answer.client, &r->answer.id);
 	r->started = r->last_activity = clock_now();
 	r->got_output = false;
 	memset(&r->end, 0, sizeof(r->end));
@@ -212,6 +214,7 @@ request_submit(struct request *r)
 	request_report_queued(r);
 	w->pool.party = r->answer.client != NULL ? client_id(r->answer.client) : r->uid;
 	w->pool.fresh = r->params.fresh;
+	w->pool.slotless = r->lease.carried = r->params.kind == EXEC_FORWARD;
 	w->interactive = r->params.interactive;
 	w->takes_held = !r->kind->opens;
 	w->records = r->kind->records;

@@ -10,7 +10,8 @@
 static const char *
 kind_word(const struct request *r)
 {
-	static const char *const words[] = {[EXEC_SHELL] = "shell", [EXEC_SUBSYSTEM] = "subsystem"};
+	static const char *const words[] = {
+	    [EXEC_SHELL] = "shell", [EXEC_SUBSYSTEM] = "subsystem", [EXEC_FORWARD] = "connect"};
 
 	return r->params.kind != EXEC_COMMAND ? words[r->params.kind] : r->kind->name;
 }

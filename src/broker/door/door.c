@@ -1,0 +1,404 @@
+/*
+ * The sockets of the mux door: which there are, made, looked after, removed.  Who comes is visit.c's.
+ *
+ * The folder is locked, so that whatever socket lies in it is one of ours or was left by somebody: the latter are
+ * removed at the start when nobody serves them.  What others have put in the place of ours stays theirs.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/hashtab.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/xalloc.h"
+#include "broker/door/door_impl.h"
+
+#define PATH_MAX_BYTES 103 /* what every system and ssh takes */
+#define BACKLOG 128
+#define ACCEPTS_PER_TURN 16
+
+struct door {
+	TAILQ_ENTRY(door) link;
+	struct hash_entry by_name;
+	struct doors *all;
+	char *device;
+	char *path;
+	int fd; /* -1: it cannot be made, which was said */
+	dev_t dev;
+	ino_t ino;
+	bool wanted; /* by the configuration */
+	ev_io io;
+};
+
+/* ---- who comes ---- */
+
+static void
+admit(struct door *d, int fd)
+{
+	struct np_error err;
+	uid_t uid;
+	pid_t pid;
+
+	if (paths_peer(fd, &uid, &pid, &err) == -1) {
+		close(fd);
+		return;
+	}
+	if (uid == geteuid() || uid == 0) {
+		visit_begin(d->all, d->device, fd, uid, pid);
+		return;
+	}
+	log_warning("door", "%s: connection of uid %lu (pid %ld) refused", d->device, (unsigned long)uid, (long)pid);
+	d->all->events->refused(uid, pid, d->all->arg);
+	close(fd);
+}
+
+static void
+on_connection(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
+{
+	struct door *d = w->data;
+
+	for (int i = 0; i < ACCEPTS_PER_TURN && d->fd >= 0; i++) {
+		int fd = accept4(d->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE) /* ssh waits until doors_tick() */
+				ev_io_stop(d->all->loop, &d->io);
+			return;
+		}
+		admit(d, fd);
+	}
+}
+
+/* ---- a name ---- */
+
+static struct sockaddr_un
+address_of(const char *path)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	return sun;
+}
+
+/* Only a refused connection proves that nobody serves a socket. */
+static bool
+is_stale(const char *path)
+{
+	struct sockaddr_un sun = address_of(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)(const void *)&sun, sizeof(sun)) == -1 &&
+		     errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return stale;
+}
+
+/* Whether a socket may be made at path; a stale one is removed. */
+static bool
+is_free(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == -1)
+		return errno == ENOENT;
+	return S_ISSOCK(st.st_mode) && is_stale(path) && unlink(path) == 0;
+}
+
+/*
+ * A socket that does not listen yet refuses, as a stale one does: for that moment it has a name that nobody asks for.
+ * -1 with errno.
+ */
+static int
+listen_at(struct door *d)
+{
+	char *temporary = xasprintf("%s/.new", d->all->folder);
+	struct sockaddr_un sun = address_of(temporary);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
+
+	unlink(temporary);
+	if (fd >= 0 &&
+	    (fchmod(fd, 0600) == -1 || bind(fd, (const struct sockaddr *)(const void *)&sun, sizeof(sun)) == -1 ||
+		chmod(temporary, 0600) == -1 || listen(fd, BACKLOG) == -1 || lstat(temporary, &st) == -1 ||
+		rename(temporary, d->path) == -1)) {
+		int error = errno;
+		unlink(temporary);
+		close(fd);
+		errno = error;
+		fd = -1;
+	}
+	if (fd >= 0) {
+		d->dev = st.st_dev;
+		d->ino = st.st_ino;
+	}
+	free(temporary);
+	return fd;
+}
+
+static void
+door_open(struct door *d)
+{
+	if (strlen(d->path) > PATH_MAX_BYTES) {
+		log_warning(
+		    "door", "%s: no socket for ssh: `%s` has more than %d bytes", d->device, d->path, PATH_MAX_BYTES);
+		return;
+	}
+	if (!is_free(d->path)) {
+		log_warning("door", "%s: no socket for ssh: something else is at %s", d->device, d->path);
+		return;
+	}
+	d->fd = listen_at(d);
+	if (d->fd == -1) {
+		log_warning("door", "%s: no socket for ssh: %s: %s", d->device, d->path, strerror(errno));
+		return;
+	}
+	ev_io_init(&d->io, on_connection, d->fd, EV_READ);
+	d->io.data = d;
+	ev_io_start(d->all->loop, &d->io);
+}
+
+/* 0: it is ours; else errno, EEXIST: another's. */
+static int
+look_at_name(const struct door *d)
+{
+	struct stat st;
+
+	if (lstat(d->path, &st) == -1)
+		return errno;
+	return st.st_dev == d->dev && st.st_ino == d->ino ? 0 : EEXIST;
+}
+
+static void
+door_close(struct door *d)
+{
+	if (d->fd == -1)
+		return;
+	if (look_at_name(d) == 0)
+		unlink(d->path);
+	ev_io_stop(d->all->loop, &d->io);
+	close(d->fd);
+	d->fd = -1;
+}
+
+static void
+door_free(struct door *d)
+{
+	door_close(d);
+	TAILQ_REMOVE(&d->all->list, d, link);
+	hashtab_remove(&d->all->by_name, &d->by_name);
+	d->all->count--;
+	free(d->device);
+	free(d->path);
+	free(d);
+}
+
+/* ---- which there are ---- */
+
+/* Its commands have channels for sure, and its name is one of a file. */
+static bool
+has_door(const struct device_conf *c)
+{
+	bool plain = c->device_type == NULL || strcmp(c->device_type, "linux") == 0;
+
+	return (c->driver == DRIVER_EXEC || (c->driver == DRIVER_DEFAULT && plain)) && strchr(c->name, '/') == NULL &&
+	       c->name[0] != '.';
+}
+
+static struct door *
+find(struct doors *all, const char *device)
+{
+	struct hash_entry *e;
+
+	for (e = hashtab_find(&all->by_name, hash_string(device)); e != NULL; e = hashtab_next(e)) {
+		if (strcmp(NP_CONTAINER(e, struct door, by_name)->device, device) == 0)
+			return NP_CONTAINER(e, struct door, by_name);
+	}
+	return NULL;
+}
+
+static struct door *
+door_create(struct doors *all, const char *device)
+{
+	struct door *d = xcalloc(1, sizeof(*d));
+
+	d->all = all;
+	d->device = xstrdup(device);
+	d->path = xasprintf("%s/%s", all->folder, device);
+	d->fd = -1;
+	TAILQ_INSERT_TAIL(&all->list, d, link);
+	hashtab_put(&all->by_name, &d->by_name, hash_string(device));
+	all->count++;
+	return d;
+}
+
+/* Sessions and clients need descriptors as well. */
+static int
+most_doors(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < INT_MAX ? (int)(limit.rlim_cur / 4)
+										     : INT_MAX;
+}
+
+void
+doors_follow(struct doors *all, const struct config *config)
+{
+	struct door *d, *next;
+	int most = most_doors();
+
+	if (all->lock == -1)
+		return;
+	TAILQ_FOREACH (d, &all->list, link)
+		d->wanted = false;
+	for (size_t i = 0; i < config->devices_count; i++) {
+		const struct device_conf *c = config->devices[i];
+		if (!has_door(c))
+			continue;
+		d = find(all, c->name);
+		if (d == NULL && all->count >= most) {
+			log_warning(
+			    "door", "no sockets for ssh behind the first %d: too few open files (ulimit -n)", most);
+			break;
+		}
+		if (d == NULL)
+			door_open(d = door_create(all, c->name));
+		d->wanted = true;
+	}
+	TAILQ_FOREACH_SAFE (d, &all->list, link, next) {
+		if (!d->wanted)
+			door_free(d);
+	}
+}
+
+/* Somebody has removed one: made again.  Where another stands in its place, that is left alone. */
+void
+doors_tick(struct doors *all)
+{
+	struct door *d;
+	struct stat st;
+
+	TAILQ_FOREACH (d, &all->list, link)
+		if (d->fd >= 0)
+			ev_io_start(all->loop, &d->io);
+	if (all->lock == -1 || stat(all->folder, &st) == -1 ||
+	    (st.st_mtim.tv_sec == all->changed.tv_sec && st.st_mtim.tv_nsec == all->changed.tv_nsec))
+		return;
+	all->changed = st.st_mtim;
+	TAILQ_FOREACH (d, &all->list, link) {
+		if (d->fd >= 0 && look_at_name(d) == ENOENT) {
+			log_warning("door", "%s was removed by others: made again", d->path);
+			door_close(d);
+			door_open(d);
+		}
+	}
+}
+
+/* ---- the folder ---- */
+
+/* What a broker that was killed has left. */
+static void
+sweep(struct doors *all)
+{
+	DIR *folder = opendir(all->folder);
+	struct dirent *entry;
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		char *path = xasprintf("%s/%s", all->folder, entry->d_name);
+		if (entry->d_name[0] != '.' && strlen(path) <= PATH_MAX_BYTES)
+			(void)is_free(path);
+		free(path);
+	}
+	if (folder != NULL)
+		closedir(folder);
+}
+
+static void
+take_folder(struct doors *all)
+{
+	char *inside = xasprintf("%s/.", all->folder);
+	struct np_error err;
+
+	if (paths_make_dir(inside, &err) == -1)
+		log_warning("door", "no sockets for ssh: %s", err.text);
+	else if ((all->lock = open(all->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) == -1)
+		log_warning("door", "no sockets for ssh: %s: %s", all->folder, strerror(errno));
+	else if (flock(all->lock, LOCK_EX | LOCK_NB) == -1) {
+		log_warning("door", "no sockets for ssh: another broker has %s", all->folder);
+		close(all->lock);
+		all->lock = -1;
+	}
+	free(inside);
+	if (all->lock != -1)
+		sweep(all);
+}
+
+/* Some ssh says that its terminal has another size: there is no telling which. */
+static void
+on_resized(struct ev_loop *loop NP_UNUSED, ev_signal *w, int revents NP_UNUSED)
+{
+	struct doors *all = w->data;
+	struct visit *v;
+
+	TAILQ_FOREACH (v, &all->visits, link)
+		session_resized(v);
+}
+
+struct doors *
+doors_create(struct ev_loop *loop, const char *socket_path, const struct door_events *events, void *arg)
+{
+	struct doors *all = xcalloc(1, sizeof(*all));
+	const char *slash = strrchr(socket_path, '/');
+
+	all->loop = loop;
+	all->events = events;
+	all->arg = arg;
+	all->lock = -1;
+	TAILQ_INIT(&all->list);
+	TAILQ_INIT(&all->visits);
+	all->folder =
+	    xasprintf("%.*s/mux", slash != NULL ? (int)(slash - socket_path) : 1, slash != NULL ? socket_path : ".");
+	ev_signal_init(&all->resized, on_resized, SIGWINCH);
+	all->resized.data = all;
+	ev_signal_start(loop, &all->resized);
+	if (socket_path[0] != '@')
+		take_folder(all);
+	return all;
+}
+
+void
+doors_close(struct doors *all)
+{
+	struct door *d;
+
+	while ((d = TAILQ_FIRST(&all->list)) != NULL)
+		door_free(d);
+	if (all->lock == -1)
+		return;
+	(void)rmdir(all->folder); /* where nobody else has left something */
+	close(all->lock);
+	all->lock = -1;
+}
+
+void
+doors_destroy(struct doors *all)
+{
+	if (all == NULL)
+		return;
+	doors_close(all);
+	ev_signal_stop(all->loop, &all->resized);
+	hashtab_finish(&all->by_name);
+	free(all->folder);
+	free(all);
+}

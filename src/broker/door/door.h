@@ -1,0 +1,37 @@
+/*
+ * The mux door: for each configured device whose commands have channels a socket `mux/NAME` beside the broker's, at
+ * which an unmodified ssh finds a ControlMaster (wire/mux.h).  Who comes by it is a client as any other: what it asks
+ * for is said in netpulse-protocol(7), and so is what it is answered.  Main thread only.
+ */
+#ifndef NP_DOOR_H
+#define NP_DOOR_H
+
+#include <sys/types.h>
+
+#include "base/compiler.h"
+#include "broker/client/client.h"
+#include "conf/conf.h"
+
+struct doors;
+struct ev_loop;
+
+struct door_events {
+	/* Somebody has come: lets it in by clients_admit(). */
+	struct client *(*comes)(uid_t uid, pid_t pid, const struct client_end *end, void *at, void *arg);
+	/* A process of another user was turned away. */
+	void (*refused)(uid_t uid, pid_t pid, void *arg);
+};
+
+/* Beside that socket; what stands in the way is logged, and concerns ssh alone.  Nobody is let in yet. */
+struct doors *doors_create(
+    struct ev_loop *loop, const char *socket_path, const struct door_events *events, void *arg) NP_MALLOC;
+/* There is one for each device of this configuration, and no other. */
+void doors_follow(struct doors *all, const struct config *config);
+/* Every few seconds: sockets that were removed by others are made again. */
+void doors_tick(struct doors *all);
+/* Nobody comes any more, the sockets are removed; who is there stays. */
+void doors_close(struct doors *all);
+/* The clients must be gone.  NULL is fine. */
+void doors_destroy(struct doors *all);
+
+#endif

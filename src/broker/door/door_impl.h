@@ -1,0 +1,147 @@
+/*
+ * What src/broker/door alone sees.
+ */
+#ifndef NP_DOOR_IMPL_H
+#define NP_DOOR_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <ev.h>
+
+#include "base/buf.h"
+#include "base/hashtab.h"
+#include "base/queue.h"
+#include "broker/door/door.h"
+#include "broker/door/escape.h"
+#include "serve/lent.h"
+#include "wire/mux.h"
+
+struct visit;
+
+struct doors {
+	struct ev_loop *loop;
+	const struct door_events *events;
+	void *arg;
+	char *folder;            /* .../mux */
+	int lock;                /* the folder, locked; -1: another broker has it, or there is none */
+	struct timespec changed; /* the folder, when it was looked at last */
+	TAILQ_HEAD(, door) list;
+	struct hashtab by_name;
+	int count;
+	TAILQ_HEAD(, visit) visits;
+	ev_signal resized; /* SIGWINCH: of some terminal */
+};
+
+/*
+ * One ssh at a door.
+ *
+ *   HELLO --> IDLE --> FILES --> ASKED --> OPEN --> ENDING --> GONE
+ *              ^ |       \         |
+ *              +-+        \--------+--> IDLE          refused: ssh goes by itself
+ *
+ *   HELLO    nothing was said yet                IDLE   it may ask
+ *   FILES    it has asked, its descriptors come  ASKED  the broker has been asked, nothing has left for the device
+ *   OPEN     ssh has been told that it runs      ENDING its output leaves, then its status
+ *
+ *   any --> GONE.  visit_move() is the only writer.
+ */
+enum visit_state { VISIT_HELLO, VISIT_IDLE, VISIT_FILES, VISIT_ASKED, VISIT_OPEN, VISIT_ENDING, VISIT_GONE };
+
+/* What it has asked for. */
+struct wish {
+	uint32_t id;   /* of ssh's request */
+	cJSON *params; /* of its exec; NULL: asked, or refused */
+	bool forward;  /* a connection from there: two descriptors, no status */
+	bool tty;
+	cJSON *again;        /* the same without the terminal, until that was tried */
+	const char *refusal; /* given once its descriptors are there; NULL: none */
+};
+
+/* What the broker is told next. */
+struct reply {
+	bool cancel;
+	cJSON *decline; /* an answer to its question */
+	bool again;     /* wish.again is asked for */
+};
+
+struct visit {
+	TAILQ_ENTRY(visit) link;
+	struct doors *all;
+	char *device;
+	struct client *client;
+	enum visit_state state;
+	int fd;
+	struct buf in, out;
+	int files[3];
+	int files_count;
+	struct wish wish;
+	int64_t request;                 /* the id of what the broker was asked for last */
+	struct lent *input, *streams[2]; /* NULL once they have ended */
+	int tty;                         /* for its size; -1: none */
+	int cols, rows;
+	struct escape escape;
+	bool denied; /* a stream was told that there is no room */
+	bool cancelled;
+	struct reply reply;
+	ev_prepare replies; /* fed, never started */
+	int status;
+	struct client_bytes bytes;
+	ev_io reader;
+	ev_prepare turn; /* fed, never started: the end comes in no call of others */
+};
+
+/* ---- visit.c ---- */
+
+/* Takes fd over. */
+void visit_begin(struct doors *all, const char *device, int fd, uid_t uid, pid_t pid);
+void visit_move(struct visit *v, enum visit_state state);
+/* Says what is in v->out; who does not take it in is sent away. */
+void visit_say(struct visit *v);
+/* ssh goes by itself, for what it has asked for will not be. */
+void visit_refuse(struct visit *v, const char *why);
+void visit_close_files(struct visit *v);
+/* It ends, with all that it has, in a later turn. */
+void visit_leave(struct visit *v);
+/* Asks the broker for something, under an id of its own; takes params over. */
+void visit_request(struct visit *v, const char *method, cJSON *params);
+/* Notifies it of something about its last request; params may be NULL, and are taken over. */
+void visit_note(struct visit *v, const char *method, cJSON *params, const void *data, size_t size);
+
+/* ---- visit_wish.c ---- */
+
+/* What ssh wants, of its message. */
+void session_wish(struct visit *v, const struct mux_message *m);
+/* The same for a server that gives no terminal; the caller's. */
+cJSON *session_without_terminal(const cJSON *params);
+
+/* ---- visit_session.c ---- */
+
+#define STREAM_MOST (1024u * 1024u) /* output that waits for whoever reads ssh's */
+
+/* Its descriptors are there: the broker is asked. */
+void session_begin(struct visit *v);
+/* From now on it is ours: ssh is told so, and its descriptors are used. */
+void session_open(struct visit *v);
+/* Its terminal may have another size. */
+void session_resized(struct visit *v);
+/* Output waits for whoever reads it: bytes. */
+size_t session_waiting(const struct visit *v);
+/* Output of the command: stdout (0) or stderr (1). */
+void session_stream(struct visit *v, int which, const void *data, size_t size);
+/* What the broker is told soon, for it is in the middle of something. */
+struct reply *session_reply(struct visit *v);
+/* Its answer follows, and says that it was cancelled. */
+void session_cancel(struct visit *v);
+/* With this status, once all output has left. */
+void session_end(struct visit *v, int status);
+/* It will not be, or not any more. */
+void session_forget(struct visit *v);
+void session_finish(struct visit *v);
+
+/* ---- visit_end.c ---- */
+
+extern const struct client_end visit_end;
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * The end of a client that is an ssh: what the broker says to it, and what ssh is told of that.
+ *
+ * At most once: ssh is told that its session is open (begins()) before anything leaves for the device.  Until then it
+ * may be refused and goes by itself, which is what it does by itself when we die; from then on whatever goes wrong is a
+ * line on its standard error and status 255.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/xalloc.h"
+#include "broker/door/door_impl.h"
+
+#define STREAM_LEAST (64u * 1024u)
+#define STATUS_FAILED 255
+
+/* ---- what goes wrong ---- */
+
+/* Whether ssh may try by itself: not where that would break a promise, or go round a limit or an operator. */
+static bool
+may_go_direct(enum np_reason reason)
+{
+	switch (reason) {
+	case REASON_AUTH_FAILED:
+	case REASON_AUTH_BACKOFF:
+	case REASON_QUEUE_TIMEOUT:
+	case REASON_QUEUE_FULL:
+	case REASON_DENIED:
+	case REASON_PAUSED:
+	case REASON_DISABLED:
+	case REASON_CANCELLED:
+	case REASON_OUTCOME_UNKNOWN:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static void
+say_why(struct visit *v, const struct np_error *err)
+{
+	char *line = xasprintf(
+	    "netpulsed: %s: %s: %s%s\n", v->device, reason_name(err->reason), err->text, v->wish.tty ? "\r" : "");
+
+	if (v->streams[1] != NULL)
+		lent_write(v->streams[1], line, strlen(line));
+	free(line);
+}
+
+/* Servers that give no terminal may run the command all the same, as ssh has it run then. */
+static void
+go_on_without_terminal(struct visit *v)
+{
+	static const char line[] = "PTY allocation request failed\r\n";
+
+	v->wish.tty = false;
+	escape_init(&v->escape, MUX_NO_ESCAPE);
+	mux_add_tty_alloc_fail(&v->out, (uint32_t)client_id(v->client));
+	visit_say(v);
+	if (v->streams[1] != NULL)
+		lent_write(v->streams[1], line, sizeof(line) - 1);
+	session_reply(v)->again = true;
+}
+
+static void
+fail(struct visit *v, const struct np_error *err)
+{
+	if (v->state == VISIT_OPEN && err->reason == REASON_EXEC_REFUSED && v->wish.again != NULL) {
+		go_on_without_terminal(v);
+		return;
+	}
+	if (v->state == VISIT_ASKED && (v->wish.forward || may_go_direct(err->reason))) {
+		visit_refuse(v, err->text);
+		return;
+	}
+	if (v->state == VISIT_ASKED)
+		session_open(v);
+	if (v->state != VISIT_OPEN)
+		return;
+	if (!v->cancelled)
+		say_why(v, err);
+	session_end(v, STATUS_FAILED);
+}
+
+/* ---- what the broker says ---- */
+
+static void
+take_credit(struct visit *v, double bytes)
+{
+	if (v->state == VISIT_ASKED && v->wish.forward) /* it is connected */
+		session_open(v);
+	if (v->input != NULL && bytes > 0)
+		lent_want(v->input, (size_t)bytes);
+}
+
+/* A person is needed, whom ssh can ask; or, where it runs already, nobody. */
+static void
+take_prompt(struct visit *v, const cJSON *params)
+{
+	cJSON *answer;
+
+	if (v->state == VISIT_ASKED) {
+		visit_refuse(v, "somebody has to be asked for the login");
+		session_cancel(v);
+		return;
+	}
+	answer = cJSON_CreateObject();
+	cJSON_AddItemToObject(
+	    answer, "prompt_id", cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(params, "prompt_id"), true));
+	cJSON_Delete(v->reply.decline);
+	session_reply(v)->decline = answer;
+}
+
+static void
+take_note(struct visit *v, const struct message *m, const void *data, size_t size)
+{
+	if (strcmp(m->method, "stdout") == 0)
+		session_stream(v, 0, data, size);
+	else if (strcmp(m->method, "stderr") == 0)
+		session_stream(v, 1, data, size);
+	else if (strcmp(m->method, "credit") == 0)
+		take_credit(v, cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(m->params, "bytes")));
+	else if (strcmp(m->method, "prompt") == 0)
+		take_prompt(v, m->params);
+}
+
+static void
+take_result(struct visit *v, const cJSON *result)
+{
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(result, "error");
+	const cJSON *status = cJSON_GetObjectItemCaseSensitive(result, "exit_status");
+	struct np_error err;
+
+	if (error != NULL) {
+		message_error_read(error, &err);
+		fail(v, &err);
+		return;
+	}
+	session_end(v, cJSON_IsNumber(status) ? status->valueint : STATUS_FAILED);
+}
+
+static void
+end_send(void *at, const char *json, size_t json_size, const void *data, size_t size)
+{
+	struct visit *v = at;
+	struct message_id id;
+	struct message m;
+	struct np_error err;
+
+	if ((v->state != VISIT_ASKED && v->state != VISIT_OPEN) || message_parse(json, json_size, &m, &err) == -1)
+		return;
+	id = message_id_number(v->request);
+	if (m.kind == MESSAGE_NOTIFICATION)
+		take_note(v, &m, data, size);
+	else if (!message_id_equal(&m.id, &id))
+		; /* what was asked for before */
+	else if (m.kind == MESSAGE_RESULT)
+		take_result(v, m.result);
+	else if (m.kind == MESSAGE_ERROR) {
+		message_error_read(m.error, &err);
+		fail(v, &err);
+	}
+	message_finish(&m);
+}
+
+static size_t
+end_room(void *at)
+{
+	struct visit *v = at;
+	size_t n = session_waiting(v), room = n < STREAM_MOST ? STREAM_MOST - n : 0;
+
+	v->denied |= room < STREAM_LEAST;
+	return room;
+}
+
+static void
+end_begins(void *at, const struct message_id *id NP_UNUSED)
+{
+	struct visit *v = at;
+
+	if (v->state == VISIT_ASKED && !v->wish.forward)
+		session_open(v);
+}
+
+static void
+end_close(void *at, bool at_once)
+{
+	struct visit *v = at;
+
+	if (at_once || v->state != VISIT_ENDING)
+		visit_leave(v);
+}
+
+static bool
+end_is_closing(const void *at)
+{
+	return ((const struct visit *)at)->state == VISIT_GONE;
+}
+
+static bool
+end_is_flushing(const void *at NP_UNUSED)
+{
+	return false;
+}
+
+static bool
+end_has_left(const void *at)
+{
+	char byte;
+
+	return recv(((const struct visit *)at)->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static struct client_bytes
+end_bytes(const void *at)
+{
+	const struct visit *v = at;
+	struct client_bytes bytes = v->bytes;
+
+	bytes.pending = session_waiting(v) + (v->state == VISIT_ENDING);
+	return bytes;
+}
+
+const struct client_end visit_end = {
+    .door = "mux",
+    .send = end_send,
+    .room = end_room,
+    .begins = end_begins,
+    .close = end_close,
+    .is_closing = end_is_closing,
+    .is_flushing = end_is_flushing,
+    .has_left = end_has_left,
+    .bytes = end_bytes,
+};

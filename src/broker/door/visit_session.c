@@ -1,0 +1,259 @@
+/*
+ * What an ssh at the mux door runs: its descriptors are the streams of a request, its terminal has a size, its
+ * connection ends when all output has left.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "broker/door/door_impl.h"
+
+static const char help[] = "\r\nSupported escape sequences:\r\n"
+			   " .   - end this session\r\n"
+			   " ?   - this message\r\n"
+			   " the escape character itself, typed twice, is sent\r\n";
+
+/* ---- the terminal ---- */
+
+/* Whether it has a size, and that has changed. */
+static bool
+look_at_size(struct visit *v, int fd)
+{
+	struct winsize size;
+
+	if (ioctl(fd, TIOCGWINSZ, &size) == -1 || size.ws_col == 0 || size.ws_row == 0 ||
+	    (size.ws_col == v->cols && size.ws_row == v->rows))
+		return false;
+	v->cols = size.ws_col;
+	v->rows = size.ws_row;
+	return true;
+}
+
+static cJSON *
+add_size(cJSON *params, const struct visit *v)
+{
+	cJSON_AddNumberToObject(params, "cols", v->cols);
+	cJSON_AddNumberToObject(params, "rows", v->rows);
+	return params;
+}
+
+void
+session_resized(struct visit *v)
+{
+	if (v->state == VISIT_OPEN && v->tty >= 0 && look_at_size(v, v->tty))
+		visit_note(v, "resize", add_size(cJSON_CreateObject(), v), NULL, 0);
+}
+
+/* ---- its end ---- */
+
+/* The status, once all output has left.  ssh ends when it sees the end of its connection. */
+static void
+done_when_read(struct visit *v)
+{
+	if (v->state != VISIT_ENDING || v->streams[0] != NULL || v->streams[1] != NULL)
+		return;
+	if (!v->wish.forward) {
+		mux_add_number(&v->out, MUX_EXIT, (uint32_t)client_id(v->client), (uint32_t)v->status);
+		visit_say(v);
+	}
+	visit_leave(v);
+}
+
+static void
+close_input(struct visit *v)
+{
+	lent_destroy(v->input);
+	v->input = NULL;
+	if (v->tty >= 0)
+		close(v->tty);
+	v->tty = -1;
+}
+
+void
+session_end(struct visit *v, int status)
+{
+	if (v->state != VISIT_OPEN)
+		return;
+	v->status = status;
+	visit_move(v, VISIT_ENDING);
+	close_input(v);
+	for (int i = 0; i < 2; i++)
+		if (v->streams[i] != NULL)
+			lent_finish(v->streams[i]);
+	done_when_read(v);
+}
+
+void
+session_forget(struct visit *v)
+{
+	cJSON_Delete(v->wish.params);
+	cJSON_Delete(v->wish.again);
+	v->wish.params = v->wish.again = NULL;
+}
+
+void
+session_finish(struct visit *v)
+{
+	close_input(v);
+	lent_destroy(v->streams[0]);
+	lent_destroy(v->streams[1]);
+	session_forget(v);
+	cJSON_Delete(v->reply.decline);
+	ev_clear_pending(v->all->loop, &v->replies);
+}
+
+/* ---- what we say because of what we were told: afterwards, for the broker is in the middle of something ---- */
+
+static void
+on_reply(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
+{
+	struct visit *v = w->data;
+	struct reply reply = v->reply;
+
+	v->reply = (struct reply){0};
+	if (reply.cancel)
+		visit_note(v, "cancel", NULL, NULL, 0);
+	if (reply.decline != NULL)
+		visit_note(v, "answer", reply.decline, NULL, 0);
+	if (reply.again) {
+		cJSON *params = v->wish.again;
+		v->wish.again = NULL;
+		visit_request(v, "exec", params);
+	}
+}
+
+struct reply *
+session_reply(struct visit *v)
+{
+	ev_feed_event(v->all->loop, &v->replies, EV_CUSTOM);
+	return &v->reply;
+}
+
+/* Its answer follows, and says that it was cancelled. */
+void
+session_cancel(struct visit *v)
+{
+	if (!v->cancelled)
+		session_reply(v)->cancel = true;
+	v->cancelled = true;
+}
+
+/* ---- streams ---- */
+
+size_t
+session_waiting(const struct visit *v)
+{
+	return (v->streams[0] != NULL ? lent_waiting(v->streams[0]) : 0) +
+	       (v->streams[1] != NULL ? lent_waiting(v->streams[1]) : 0);
+}
+
+static void
+note_room(struct visit *v)
+{
+	if (!v->denied || session_waiting(v) > STREAM_MOST / 2)
+		return;
+	v->denied = false;
+	client_drained(v->client);
+}
+
+static void
+on_input(struct lent *l NP_UNUSED, const void *p, size_t n, void *arg)
+{
+	struct visit *v = arg;
+	const char *in = p;
+	char *out = xmalloc(n + 1);
+
+	while (n > 0 && v->state == VISIT_OPEN && v->input != NULL) {
+		enum escape_wish wish;
+		size_t used, len = escape_filter(&v->escape, in, n, out, &used, &wish);
+		if (len > 0)
+			visit_note(v, "stdin", NULL, out, len);
+		if (wish == ESCAPE_END)
+			session_cancel(v);
+		if (wish == ESCAPE_HELP && v->streams[1] != NULL)
+			lent_write(v->streams[1], help, sizeof(help) - 1);
+		in += used;
+		n -= used;
+	}
+	free(out);
+}
+
+static void
+on_input_ended(struct lent *l, bool failed NP_UNUSED, void *arg)
+{
+	struct visit *v = arg;
+
+	lent_destroy(l);
+	v->input = NULL;
+	if (v->state == VISIT_OPEN)
+		visit_note(v, "eof", NULL, NULL, 0);
+}
+
+static void
+on_wrote(struct lent *l NP_UNUSED, void *arg)
+{
+	note_room(arg);
+}
+
+static void
+on_stream_ended(struct lent *l, bool failed NP_UNUSED, void *arg)
+{
+	struct visit *v = arg;
+	int which = l == v->streams[1];
+
+	lent_destroy(l);
+	v->streams[which] = NULL;
+	if (v->state == VISIT_OPEN)
+		note_room(v);
+	done_when_read(v);
+}
+
+static const struct lent_events input_events = {.data = on_input, .ended = on_input_ended};
+static const struct lent_events stream_events = {.wrote = on_wrote, .ended = on_stream_ended};
+
+/* The command's next byte to a pipe that nobody reads ends it, as the signal would that it got there. */
+void
+session_stream(struct visit *v, int which, const void *data, size_t size)
+{
+	v->bytes.out += size;
+	if (v->streams[which] != NULL)
+		lent_write(v->streams[which], data, size);
+	else if (which == 0)
+		session_cancel(v);
+}
+
+/* ---- it begins ---- */
+
+/* From now on it is ours: ssh is told so, and its descriptors are used. */
+void
+session_open(struct visit *v)
+{
+	struct ev_loop *loop = v->all->loop;
+
+	visit_move(v, VISIT_OPEN);
+	mux_add_number(&v->out, MUX_SESSION_OPENED, v->wish.id, (uint32_t)client_id(v->client));
+	visit_say(v);
+	if (v->wish.tty)
+		v->tty = fcntl(v->files[0], F_DUPFD_CLOEXEC, 3);
+	v->input = lent_reader(loop, v->files[0], &input_events, v);
+	for (int i = 1; i < v->files_count; i++)
+		v->streams[i - 1] = lent_writer(loop, v->files[i], &stream_events, v);
+	v->files_count = 0;
+}
+
+void
+session_begin(struct visit *v)
+{
+	cJSON *params = v->wish.params;
+
+	v->wish.params = NULL;
+	ev_prepare_init(&v->replies, on_reply);
+	v->replies.data = v;
+	v->wish.again = v->wish.tty ? session_without_terminal(params) : NULL;
+	if (v->wish.tty && look_at_size(v, v->files[0]))
+		add_size(params, v);
+	visit_request(v, "exec", params);
+}

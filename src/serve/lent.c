@@ -1,0 +1,306 @@
+/*
+ * Descriptors of others; see lent.h.
+ *
+ *   reader:  OPEN ------------------> ENDED      end of file, or an error, which means no more to it
+ *   writer:  OPEN --> FINISHING ----> ENDED      all has been written
+ *               \-------------------> ENDED      nobody reads any more
+ */
+#include "serve/lent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#ifdef __linux__
+#include <sys/sysmacros.h>
+#endif
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/state.h"
+#include "base/xalloc.h"
+#include "serve/lentthread.h"
+
+#define READ_MOST (64u * 1024u)
+#define KEEP (128u * 1024u)
+#define MAJOR_MEMORY 1  /* /dev/null, /dev/zero, /dev/full: they never block */
+#define MAJOR_OWN_TTY 5 /* /dev/tty, /dev/ptmx: another one for each who opens them */
+
+enum lent_state { LENT_OPEN, LENT_FINISHING, LENT_ENDED };
+
+struct lent {
+	struct ev_loop *loop;
+	int fd;
+	bool reads;
+	bool helped; /* fd is our end of a thread's socket pair */
+	bool failed;
+	enum lent_state state;
+	size_t wanted;
+	struct buf out;
+	const struct lent_events *events;
+	void *arg;
+	ev_io io;
+	ev_prepare turn; /* fed, never started: an end that came up inside a call is told afterwards */
+};
+
+static void
+lent_move(struct lent *l, enum lent_state state)
+{
+	static const char *const names[] = {
+	    [LENT_OPEN] = "open", [LENT_FINISHING] = "finishing", [LENT_ENDED] = "ended"};
+	static const unsigned moves[] = {
+	    [LENT_OPEN] = STATE_TO(LENT_FINISHING) | STATE_TO(LENT_ENDED),
+	    [LENT_FINISHING] = STATE_TO(LENT_ENDED),
+	    [LENT_ENDED] = 0,
+	};
+	static const struct state_machine machine = {"door", names, moves};
+
+	if (state_may_move(&machine, l->state, state, "descriptor %d", l->fd))
+		l->state = state;
+}
+
+/* ---- which way it is used ---- */
+
+/* What may be opened anew is the same file then, for whoever may open it. */
+static bool
+is_pipe_or_terminal(int fd, const struct stat *st)
+{
+	if (S_ISFIFO(st->st_mode))
+		return true;
+	return S_ISCHR(st->st_mode) && major(st->st_rdev) != MAJOR_OWN_TTY && isatty(fd);
+}
+
+static bool
+never_blocks(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ||
+	       (S_ISCHR(st->st_mode) && major(st->st_rdev) == MAJOR_MEMORY);
+}
+
+/* -1 with errno. */
+static int
+open_anew(int fd, bool reads, const struct stat *st)
+{
+	char path[48];
+	struct stat now;
+	int own;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, (reads ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (own >= 0 && fstat(own, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino)
+		return own;
+	if (own >= 0)
+		close(own);
+	return -1;
+}
+
+/* A descriptor in place of fd, or fd itself; -1: it can be used in no way. */
+static int
+use(struct lent *l, int fd)
+{
+	struct stat st;
+	int own;
+
+	if (fstat(fd, &st) == 0 && never_blocks(&st))
+		return fd;
+	own = is_pipe_or_terminal(fd, &st) ? open_anew(fd, l->reads, &st) : -1;
+	if (own >= 0) {
+		close(fd);
+		return own;
+	}
+	l->helped = true;
+	return lentthread_start(fd, l->reads);
+}
+
+/* ---- its life ---- */
+
+/* The one place that starts and stops the watcher. */
+static void
+update(struct lent *l)
+{
+	bool busy = l->reads ? l->wanted > 0 : l->out.len > 0 || (l->state == LENT_FINISHING && l->helped);
+
+	if (l->state != LENT_ENDED && busy)
+		ev_io_start(l->loop, &l->io);
+	else
+		ev_io_stop(l->loop, &l->io);
+}
+
+static void
+end(struct lent *l, bool failed)
+{
+	if (l->state == LENT_ENDED)
+		return;
+	lent_move(l, LENT_ENDED);
+	l->failed = failed;
+	buf_free(&l->out);
+	update(l);
+	ev_feed_event(l->loop, &l->turn, EV_CUSTOM);
+}
+
+static void
+on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
+{
+	struct lent *l = w->data;
+
+	l->events->ended(l, l->failed, l->arg);
+}
+
+static bool
+is_passing(int error)
+{
+	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+static void
+on_readable(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
+{
+	struct lent *l = w->data;
+	uint8_t data[READ_MOST];
+	ssize_t n = read(l->fd, data, l->wanted < sizeof(data) ? l->wanted : sizeof(data));
+
+	if (n < 0 && is_passing(errno))
+		return;
+	if (n <= 0) {
+		end(l, n < 0);
+		return;
+	}
+	l->wanted -= (size_t)n;
+	update(l);
+	l->events->data(l, data, (size_t)n, l->arg);
+}
+
+/* All has been written; where a thread does that, once it says so by closing its end. */
+static void
+finish_if_empty(struct lent *l)
+{
+	if (l->state != LENT_FINISHING || l->out.len > 0)
+		return;
+	if (!l->helped) {
+		end(l, false);
+		return;
+	}
+	shutdown(l->fd, SHUT_WR);
+	ev_io_stop(l->loop, &l->io);
+	ev_io_set(&l->io, l->fd, EV_READ);
+	update(l);
+}
+
+/* Bytes of p that were written now. */
+static size_t
+write_now(struct lent *l, const void *p, size_t n)
+{
+	ssize_t done = write(l->fd, p, n);
+
+	if (done >= 0)
+		return (size_t)done;
+	if (!is_passing(errno))
+		end(l, true);
+	return 0;
+}
+
+static void
+on_writable(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents)
+{
+	struct lent *l = w->data;
+	char end_mark;
+
+	if ((revents & EV_READ) != 0) { /* the thread has written all, or could not */
+		ssize_t n = read(l->fd, &end_mark, 1);
+		if (n >= 0 || !is_passing(errno))
+			end(l, n != 1);
+		return;
+	}
+	buf_consume(&l->out, write_now(l, buf_head(&l->out), l->out.len));
+	finish_if_empty(l);
+	update(l);
+	if (l->state != LENT_ENDED)
+		l->events->wrote(l, l->arg);
+}
+
+static struct lent *
+lent_create(struct ev_loop *loop, int fd, bool reads, const struct lent_events *events, void *arg)
+{
+	struct lent *l = xcalloc(1, sizeof(*l));
+
+	l->loop = loop;
+	l->reads = reads;
+	l->events = events;
+	l->arg = arg;
+	l->fd = use(l, fd);
+	buf_init(&l->out, SIZE_MAX / 2); /* its user asks lent_waiting() */
+	buf_keep(&l->out, KEEP);
+	ev_io_init(&l->io, reads ? on_readable : on_writable, l->fd, reads ? EV_READ : EV_WRITE);
+	ev_prepare_init(&l->turn, on_turn);
+	l->io.data = l->turn.data = l;
+	if (l->fd < 0)
+		end(l, true);
+	return l;
+}
+
+struct lent *
+lent_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg)
+{
+	return lent_create(loop, fd, true, events, arg);
+}
+
+struct lent *
+lent_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg)
+{
+	return lent_create(loop, fd, false, events, arg);
+}
+
+void
+lent_want(struct lent *l, size_t n)
+{
+	l->wanted += n;
+	update(l);
+}
+
+void
+lent_write(struct lent *l, const void *p, size_t n)
+{
+	size_t done = 0;
+
+	if (l->state != LENT_OPEN)
+		return;
+	if (l->out.len == 0)
+		done = write_now(l, p, n);
+	if (l->state != LENT_OPEN || done == n)
+		return;
+	if (buf_append(&l->out, (const uint8_t *)p + done, n - done) == -1)
+		end(l, true);
+	update(l);
+}
+
+size_t
+lent_waiting(const struct lent *l)
+{
+	return l->out.len;
+}
+
+void
+lent_finish(struct lent *l)
+{
+	if (l->state != LENT_OPEN)
+		return;
+	lent_move(l, LENT_FINISHING);
+	finish_if_empty(l);
+	update(l);
+}
+
+void
+lent_destroy(struct lent *l)
+{
+	if (l == NULL)
+		return;
+	ev_io_stop(l->loop, &l->io);
+	ev_clear_pending(l->loop, &l->turn);
+	buf_free(&l->out);
+	if (l->fd >= 0)
+		close(l->fd);
+	free(l);
+}

@@ -1,0 +1,48 @@
+/*
+ * A descriptor that somebody has lent us: the standard stream of another process, who uses it as well, or has it from
+ * somebody who does.  Nothing that others see of it is changed (O_NONBLOCK is the file's, not the descriptor's), and
+ * using it never blocks.  Main thread only.
+ *
+ *   a pipe, a terminal      opened anew through /proc/self/fd: a file of our own, which may be non-blocking
+ *   a file, /dev/null       used as it is, with the position that all its users share
+ *   a socket, all else      a thread reads or writes, we talk to it by a socket pair
+ */
+#ifndef NP_LENT_H
+#define NP_LENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <ev.h>
+
+#include "base/compiler.h"
+
+struct lent;
+
+/* None is called from inside a function of this header. */
+struct lent_events {
+	/* To be read: bytes, as many as are wanted at most. */
+	void (*data)(struct lent *l, const void *p, size_t n, void *arg);
+	/* To be written: some of what waited has left. */
+	void (*wrote)(struct lent *l, void *arg);
+	/*
+	 * The last event.  Read: nothing more comes.  Written: all has arrived after lent_finish(), or (failed) nobody
+	 * takes it any more, and what waited is lost.
+	 */
+	void (*ended)(struct lent *l, bool failed, void *arg);
+};
+
+/* Takes fd over. */
+struct lent *lent_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
+struct lent *lent_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
+/* So many bytes more are wanted; none is read that is not. */
+void lent_want(struct lent *l, size_t n);
+/* Takes all of it; what cannot be written at once waits. */
+void lent_write(struct lent *l, const void *p, size_t n);
+size_t lent_waiting(const struct lent *l);
+/* Nothing more will be written. */
+void lent_finish(struct lent *l);
+/* NULL is fine. */
+void lent_destroy(struct lent *l);
+
+#endif

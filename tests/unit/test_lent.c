@@ -1,0 +1,376 @@
+/* Descriptors of others, of every kind: all bytes arrive, nothing blocks, and nobody else sees a difference. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* posix_openpt() */
+#endif
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <ev.h>
+
+#include "base/buf.h"
+#include "base/xalloc.h"
+#include "kit/drive.h"
+#include "serve/lent.h"
+
+#define MUCH (3u * 1024u * 1024u)
+
+struct world {
+	struct ev_loop *loop;
+	struct lent *lent;
+	struct buf got;
+	bool ended, failed;
+	int wrote;
+	int theirs; /* the other end */
+	size_t wanted;
+};
+
+static void
+on_data(struct lent *l NP_UNUSED, const void *p, size_t n, void *arg)
+{
+	struct world *w = arg;
+
+	assert_int_equal(buf_append(&w->got, p, n), 0);
+}
+
+static void
+on_wrote(struct lent *l NP_UNUSED, void *arg)
+{
+	((struct world *)arg)->wrote++;
+}
+
+static void
+on_ended(struct lent *l NP_UNUSED, bool failed, void *arg)
+{
+	struct world *w = arg;
+
+	assert_false(w->ended);
+	w->ended = true;
+	w->failed = failed;
+}
+
+static const struct lent_events events = {.data = on_data, .wrote = on_wrote, .ended = on_ended};
+
+static int
+setup(void **state)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+
+	signal(SIGPIPE, SIG_IGN);
+	w->loop = ev_loop_new(EVFLAG_AUTO);
+	w->theirs = -1;
+	buf_init(&w->got, SIZE_MAX / 2);
+	*state = w;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+
+	lent_destroy(w->lent);
+	if (w->theirs >= 0)
+		close(w->theirs);
+	buf_free(&w->got);
+	ev_loop_destroy(w->loop);
+	free(w);
+	return 0;
+}
+
+static bool
+has_ended(void *arg)
+{
+	return ((struct world *)arg)->ended;
+}
+
+static bool
+has_wanted(void *arg)
+{
+	struct world *w = arg;
+
+	return w->got.len >= w->wanted;
+}
+
+/* Reads what is at the other end; true once the lent one has ended and nothing more is there. */
+static bool
+drained(void *arg)
+{
+	struct world *w = arg;
+	char chunk[65536];
+	ssize_t n = read(w->theirs, chunk, sizeof(chunk));
+
+	if (n > 0)
+		assert_int_equal(buf_append(&w->got, chunk, (size_t)n), 0);
+	return w->ended && n <= 0;
+}
+
+static uint8_t *
+pattern(size_t n)
+{
+	uint8_t *p = xmalloc(n);
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = (uint8_t)(i * 7 + i / 251);
+	return p;
+}
+
+/* How a kind of descriptor is made: ours to lend, theirs at the other end. */
+static void
+make_pipe(int *read_end, int *write_end)
+{
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	*read_end = fds[0];
+	*write_end = fds[1];
+}
+
+static void
+make_sockets(int *read_end, int *write_end)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	*read_end = fds[0];
+	*write_end = fds[1];
+}
+
+typedef void (*make)(int *, int *);
+static const make kinds[] = {make_pipe, make_sockets};
+
+static void
+set_nonblock(int fd)
+{
+	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+}
+
+/* ---- writing ---- */
+
+static void
+write_much(struct world *w, make kind)
+{
+	uint8_t *p = pattern(MUCH);
+	int ours, flags;
+
+	kind(&w->theirs, &ours);
+	set_nonblock(w->theirs);
+	int witness = dup(ours);
+	flags = fcntl(witness, F_GETFL);
+	w->lent = lent_writer(w->loop, ours, &events, w);
+	lent_write(w->lent, p, MUCH / 2);
+	lent_write(w->lent, p + MUCH / 2, MUCH - MUCH / 2);
+	assert_true(lent_waiting(w->lent) > 0); /* nobody reads: it has not blocked */
+	lent_finish(w->lent);
+	drive_turns(w->loop, 5);
+	assert_false(w->ended);
+	assert_true(drive_until(w->loop, drained, w));
+	assert_false(w->failed);
+	assert_int_equal(w->got.len, MUCH);
+	assert_memory_equal(buf_head(&w->got), p, MUCH);
+	assert_int_equal(fcntl(witness, F_GETFL), flags);
+	close(witness);
+	free(p);
+}
+
+static void
+test_all_that_was_written_arrives(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t i = 0; i < NP_COUNT(kinds); i++) {
+		write_much(w, kinds[i]);
+		lent_destroy(w->lent);
+		close(w->theirs);
+		w->lent = NULL;
+		w->ended = false;
+		buf_free(&w->got);
+	}
+}
+
+static void
+write_to_nobody(struct world *w, make kind)
+{
+	uint8_t *p = pattern(MUCH);
+	int ours;
+
+	kind(&w->theirs, &ours);
+	w->lent = lent_writer(w->loop, ours, &events, w);
+	lent_write(w->lent, p, MUCH);
+	close(w->theirs);
+	w->theirs = -1;
+	assert_true(drive_until(w->loop, has_ended, w));
+	assert_true(w->failed);
+	assert_int_equal(lent_waiting(w->lent), 0);
+	lent_write(w->lent, p, MUCH); /* dropped */
+	assert_int_equal(lent_waiting(w->lent), 0);
+	lent_destroy(w->lent);
+	w->lent = NULL;
+	w->ended = false;
+	free(p);
+}
+
+static void
+test_nobody_reads_any_more(void **state)
+{
+	write_to_nobody(*state, make_pipe);
+	write_to_nobody(*state, make_sockets);
+}
+
+static void
+test_a_pipe_without_reader_fails_later(void **state)
+{
+	struct world *w = *state;
+	int ours;
+
+	make_pipe(&w->theirs, &ours);
+	close(w->theirs);
+	w->theirs = -1;
+	w->lent = lent_writer(w->loop, ours, &events, w);
+	assert_false(w->ended);
+	lent_write(w->lent, "x", 1);
+	lent_finish(w->lent);
+	assert_true(drive_until(w->loop, has_ended, w));
+	assert_true(w->failed);
+}
+
+static void
+test_a_file_keeps_its_position_for_all(void **state)
+{
+	struct world *w = *state;
+	char name[] = "/tmp/np-lentXXXXXX", text[16] = "";
+	int fd = mkstemp(name);
+
+	assert_int_equal(write(fd, "one ", 4), 4);
+	w->lent = lent_writer(w->loop, dup(fd), &events, w);
+	lent_write(w->lent, "two ", 4);
+	assert_int_equal(lent_waiting(w->lent), 0);
+	lent_finish(w->lent);
+	assert_true(drive_until(w->loop, has_ended, w));
+	assert_int_equal(write(fd, "three", 5), 5);
+	assert_int_equal(pread(fd, text, sizeof(text) - 1, 0), 13);
+	assert_string_equal(text, "one two three");
+	close(fd);
+	unlink(name);
+}
+
+static void
+test_a_full_disk_fails(void **state)
+{
+	struct world *w = *state;
+
+	w->lent = lent_writer(w->loop, open("/dev/full", O_WRONLY), &events, w);
+	lent_write(w->lent, "x", 1);
+	assert_true(drive_until(w->loop, has_ended, w));
+	assert_true(w->failed);
+}
+
+/* ---- reading ---- */
+
+static void
+read_some(struct world *w, make kind)
+{
+	int ours, theirs;
+
+	kind(&ours, &theirs);
+	w->lent = lent_reader(w->loop, ours, &events, w);
+	assert_int_equal(write(theirs, "0123456789", 10), 10);
+	lent_want(w->lent, 4);
+	w->wanted = 4;
+	assert_true(drive_until(w->loop, has_wanted, w));
+	drive_turns(w->loop, 5);
+	assert_int_equal(w->got.len, 4); /* no more than was wanted */
+	lent_want(w->lent, 100);
+	close(theirs);
+	assert_true(drive_until(w->loop, has_ended, w));
+	assert_false(w->failed);
+	assert_memory_equal(buf_head(&w->got), "0123456789", 10);
+	lent_destroy(w->lent);
+	w->lent = NULL;
+	w->ended = false;
+	buf_free(&w->got);
+}
+
+static void
+test_reads_what_is_wanted_and_the_end(void **state)
+{
+	read_some(*state, make_pipe);
+	read_some(*state, make_sockets);
+}
+
+static void
+test_dev_null_ends_at_once(void **state)
+{
+	struct world *w = *state;
+
+	w->lent = lent_reader(w->loop, open("/dev/null", O_RDONLY), &events, w);
+	lent_want(w->lent, 1);
+	assert_true(drive_until(w->loop, has_ended, w));
+	assert_int_equal(w->got.len, 0);
+}
+
+static void
+test_a_terminal_keeps_its_flags(void **state)
+{
+	struct world *w = *state;
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave, flags;
+
+	assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	flags = fcntl(slave, F_GETFL);
+	w->lent = lent_reader(w->loop, dup(slave), &events, w);
+	lent_want(w->lent, 100);
+	drive_turns(w->loop, 5);
+	assert_int_equal(write(master, "line\n", 5), 5);
+	w->wanted = 5;
+	assert_true(drive_until(w->loop, has_wanted, w));
+	assert_memory_equal(buf_head(&w->got), "line\n", 5);
+	assert_int_equal(fcntl(slave, F_GETFL), flags);
+	close(slave);
+	close(master); /* hangs up */
+	assert_true(drive_until(w->loop, has_ended, w));
+}
+
+/* Let go while a thread waits in it: that ends by itself, for the sanitizers to see. */
+static void
+test_destroyed_under_way(void **state)
+{
+	struct world *w = *state;
+	uint8_t *p = pattern(MUCH);
+	int ours, theirs;
+
+	make_sockets(&ours, &theirs);
+	lent_destroy(lent_reader(w->loop, ours, &events, w));
+	close(theirs);
+	make_sockets(&w->theirs, &ours);
+	w->lent = lent_writer(w->loop, ours, &events, w);
+	lent_write(w->lent, p, MUCH);
+	free(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_all_that_was_written_arrives, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_nobody_reads_any_more, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_pipe_without_reader_fails_later, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_file_keeps_its_position_for_all, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_full_disk_fails, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_reads_what_is_wanted_and_the_end, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_dev_null_ends_at_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_terminal_keeps_its_flags, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_destroyed_under_way, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
