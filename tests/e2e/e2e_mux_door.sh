@@ -35,7 +35,7 @@ straight()
 
 # ---- the sockets ----
 
-is "$(ls "$T/run/mux" | tr '\n' ' ')" 'bare dev few gone locked shut ' "a socket for each device with channels"
+is "$(ls "$T/run/mux" | tr '\n' ' ')" 'bare cli dev few gone locked shut ' "a socket for each device"
 is "$(stat -c %a "$T/run/mux" "$door" | tr '\n' ' ')" '700 600 ' "for their owner alone"
 is "$(through dev -O check dev 2>&1 | tr -d '\r')" "Master running (pid=$broker_pid)" "the broker is a master"
 

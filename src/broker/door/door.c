@@ -38,6 +38,7 @@ struct door {
 	dev_t dev;
 	ino_t ino;
 	bool wanted; /* by the configuration */
+	bool shell;
 	ev_io io;
 };
 
@@ -55,7 +56,7 @@ admit(struct door *d, int fd)
 		return;
 	}
 	if (uid == geteuid() || uid == 0) {
-		visit_begin(d->all, d->device, fd, uid, pid);
+		visit_begin(d->all, d->device, d->shell, fd, uid, pid);
 		return;
 	}
 	log_warning("door", "%s: connection of uid %lu (pid %ld) refused", d->device, (unsigned long)uid, (long)pid);
@@ -205,14 +206,18 @@ door_free(struct door *d)
 
 /* ---- which there are ---- */
 
-/* Its commands have channels for sure, and its name is one of a file. */
+/* Its name is one of a file. */
 static bool
 has_door(const struct device_conf *c)
 {
-	bool plain = c->device_type == NULL || strcmp(c->device_type, "linux") == 0;
+	return strchr(c->name, '/') == NULL && c->name[0] != '.';
+}
 
-	return (c->driver == DRIVER_EXEC || (c->driver == DRIVER_DEFAULT && plain)) && strchr(c->name, '/') == NULL &&
-	       c->name[0] != '.';
+/* Its commands may run on a command line. */
+static bool
+has_shell(const struct device_conf *c)
+{
+	return c->driver != DRIVER_EXEC && c->device_type != NULL && strcmp(c->device_type, "linux") != 0;
 }
 
 static struct door *
@@ -275,6 +280,7 @@ doors_follow(struct doors *all, const struct config *config)
 		if (d == NULL)
 			door_open(d = door_create(all, c->name));
 		d->wanted = true;
+		d->shell = has_shell(c);
 	}
 	TAILQ_FOREACH_SAFE (d, &all->list, link, next) {
 		if (!d->wanted)

@@ -1,5 +1,5 @@
 /*
- * The mux door: for each configured device whose commands have channels a socket `mux/NAME` beside the broker's, at
+ * The mux door: for each configured device a socket `mux/NAME` beside the broker's, at
  * which an unmodified ssh finds a ControlMaster (wire/mux.h).  Who comes by it is a client as any other: what it asks
  * for is said in netpulse-protocol(7), and so is what it is answered.  Main thread only.
  */

@@ -70,6 +70,7 @@ struct visit {
 	TAILQ_ENTRY(visit) link;
 	struct doors *all;
 	char *device;
+	bool shell; /* which has no environment */
 	struct client *client;
 	enum visit_state state;
 	int fd;
@@ -94,8 +95,8 @@ struct visit {
 
 /* ---- visit.c ---- */
 
-/* Takes fd over. */
-void visit_begin(struct doors *all, const char *device, int fd, uid_t uid, pid_t pid);
+/* Takes fd over.  shell: commands of that device may run on a command line. */
+void visit_begin(struct doors *all, const char *device, bool shell, int fd, uid_t uid, pid_t pid);
 void visit_move(struct visit *v, enum visit_state state);
 /* Says what is in v->out; who does not take it in is sent away. */
 void visit_say(struct visit *v);

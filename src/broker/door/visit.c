@@ -317,12 +317,13 @@ on_readable(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 /* ---- coming ---- */
 
 void
-visit_begin(struct doors *all, const char *device, int fd, uid_t uid, pid_t pid)
+visit_begin(struct doors *all, const char *device, bool shell, int fd, uid_t uid, pid_t pid)
 {
 	struct visit *v = xcalloc(1, sizeof(*v));
 
 	v->all = all;
 	v->device = xstrdup(device);
+	v->shell = shell;
 	v->fd = fd;
 	v->tty = -1;
 	buf_init(&v->in, IN_MAX + READ_SIZE);

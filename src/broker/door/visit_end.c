@@ -5,10 +5,12 @@
  * may be refused and goes by itself, which is what it does by itself when we die; from then on whatever goes wrong is a
  * line on its standard error and status 255.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/text.h"
 #include "base/xalloc.h"
 #include "broker/door/door_impl.h"
 
@@ -38,10 +40,9 @@ may_go_direct(enum np_reason reason)
 }
 
 static void
-say_why(struct visit *v, const struct np_error *err)
+say_line(struct visit *v, const char *about, const char *text)
 {
-	char *line = xasprintf(
-	    "netpulsed: %s: %s: %s%s\n", v->device, reason_name(err->reason), err->text, v->wish.tty ? "\r" : "");
+	char *line = xasprintf("netpulsed: %s: %s%s%s\n", v->device, about, text, v->wish.tty ? "\r" : "");
 
 	if (v->streams[1] != NULL)
 		lent_write(v->streams[1], line, strlen(line));
@@ -78,8 +79,11 @@ fail(struct visit *v, const struct np_error *err)
 		session_open(v);
 	if (v->state != VISIT_OPEN)
 		return;
-	if (!v->cancelled)
-		say_why(v, err);
+	if (!v->cancelled) {
+		char about[64];
+		snprintf(about, sizeof(about), "%s: ", reason_name(err->reason));
+		say_line(v, about, err->text);
+	}
 	session_end(v, STATUS_FAILED);
 }
 
@@ -94,16 +98,22 @@ take_credit(struct visit *v, double bytes)
 		lent_want(v->input, (size_t)bytes);
 }
 
-/* A person is needed, whom ssh can ask; or, where it runs already, nobody. */
+/* A person is needed, whom ssh can ask; or, where it runs already, nobody: the question is said, and not answered. */
 static void
 take_prompt(struct visit *v, const cJSON *params)
 {
+	const cJSON *text = cJSON_GetObjectItemCaseSensitive(params, "text");
 	cJSON *answer;
 
 	if (v->state == VISIT_ASKED) {
 		visit_refuse(v, "somebody has to be asked for the login");
 		session_cancel(v);
 		return;
+	}
+	if (cJSON_IsString(text)) {
+		char *shown = text_vis(text->valuestring, strlen(text->valuestring), false);
+		say_line(v, "it asks: ", shown);
+		free(shown);
 	}
 	answer = cJSON_CreateObject();
 	cJSON_AddItemToObject(

@@ -159,14 +159,13 @@ note_room(struct visit *v)
 	client_drained(v->client);
 }
 
+/* What a person types: some of it is for us. */
 static void
-on_input(struct lent *l NP_UNUSED, const void *p, size_t n, void *arg)
+take_typed(struct visit *v, const char *in, size_t n)
 {
-	struct visit *v = arg;
-	const char *in = p;
 	char *out = xmalloc(n + 1);
 
-	while (n > 0 && v->state == VISIT_OPEN && v->input != NULL) {
+	while (n > 0) {
 		enum escape_wish wish;
 		size_t used, len = escape_filter(&v->escape, in, n, out, &used, &wish);
 		if (len > 0)
@@ -179,6 +178,19 @@ on_input(struct lent *l NP_UNUSED, const void *p, size_t n, void *arg)
 		n -= used;
 	}
 	free(out);
+}
+
+static void
+on_input(struct lent *l NP_UNUSED, const void *p, size_t n, void *arg)
+{
+	struct visit *v = arg;
+
+	if (v->state != VISIT_OPEN)
+		return;
+	if (v->escape.character >= 0)
+		take_typed(v, p, n);
+	else
+		visit_note(v, "stdin", NULL, p, n);
 }
 
 static void

@@ -69,8 +69,10 @@ add_command(cJSON *params, const struct mux_message *m, struct wish *wish)
 }
 
 static void
-wish_session(cJSON *params, const struct mux_message *m, struct wish *wish)
+wish_session(cJSON *params, const struct mux_message *m, struct visit *v)
 {
+	bool on_shell = v->shell && m->command.size > 0 && !m->subsystem;
+	struct wish *wish = &v->wish;
 	struct mux_message rest = *m;
 
 	if (m->agent)
@@ -84,7 +86,7 @@ wish_session(cJSON *params, const struct mux_message *m, struct wish *wish)
 			(void)add_text(params, "term", &m->term);
 	}
 	add_command(params, m, wish);
-	if (m->env.size > 0)
+	if (m->env.size > 0 && !on_shell) /* a command line has none */
 		add_env(params, &rest);
 }
 
@@ -114,7 +116,7 @@ session_wish(struct visit *v, const struct mux_message *m)
 	if (v->wish.forward)
 		wish_forward(params, m, &v->wish);
 	else
-		wish_session(params, m, &v->wish);
+		wish_session(params, m, v);
 	escape_init(&v->escape, m->tty ? m->escape : MUX_NO_ESCAPE);
 	v->wish.params = params;
 }
