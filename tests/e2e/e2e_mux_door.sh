@@ -163,6 +163,12 @@ same "$T/blob" "$T/by_sftp" "sftp"
 is "$(through dev -W "127.0.0.1:$port_bare" dev </dev/null 2>"$T/err" | head -c 7)" 'SSH-2.0' "-W: a connection from there"
 is "$(ssh -F "$T/ssh_config" -o "ProxyCommand=ssh -F $T/ssh_config -o ControlPath=$door -W %h:%p dev" bare 'echo behind')" behind \
 	"a jump host"
+exec 7<>"$T/pipe"
+echo 'this is no ssh' >&7
+$ssh_by_door -W "127.0.0.1:$port_bare" dev <&7 >"$T/out" 2>"$T/err" &
+ok "-W to somebody who hangs up: ends" wait_for $!
+like "$(cat "$T/out")" 'Invalid SSH' "with what he said"
+exec 7>&-
 run through dev -W 127.0.0.1:1 dev </dev/null
 ok "-W to where nobody listens: fails" [ "$status" -ne 0 ]
 is "$(logins dev)" 1 "still one login"

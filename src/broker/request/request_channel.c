@@ -30,6 +30,15 @@ channel_pump(struct request *r)
 	}
 }
 
+/* Of a connection the server tells that its far end has said all, and waits for us; of a command it tells its end. */
+static void
+pump(struct request *r)
+{
+	channel_pump(r);
+	if (r->params.kind == EXEC_FORWARD && r->chan != NULL && chan_output_ended(r->chan))
+		chan_eof(r->chan);
+}
+
 static void
 save_tails(struct request *r, struct chan *ch)
 {
@@ -73,7 +82,7 @@ on_output(struct chan *ch NP_UNUSED, void *arg)
 
 	r->got_output = true;
 	r->last_activity = clock_now();
-	channel_pump(r);
+	pump(r);
 }
 
 static void
@@ -260,7 +269,7 @@ channel_resize(struct request *r)
 const struct drive drive_channel = {
     .timed = true,
     .start = channel_start,
-    .pump = channel_pump,
+    .pump = pump,
     .cancel = channel_cancel,
     .give_up = channel_give_up,
     .write = channel_write,
