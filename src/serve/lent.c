@@ -35,6 +35,7 @@ struct lent {
 	struct ev_loop *loop;
 	int fd;
 	bool reads;
+	bool own;    /* fd is a connection of ours */
 	bool helped; /* fd is our end of a thread's socket pair */
 	bool failed;
 	enum lent_state state;
@@ -179,6 +180,8 @@ finish_if_empty(struct lent *l)
 {
 	if (l->state != LENT_FINISHING || l->out.len > 0)
 		return;
+	if (l->own)
+		shutdown(l->fd, SHUT_WR);
 	if (!l->helped) {
 		end(l, false);
 		return;
@@ -222,7 +225,7 @@ on_writable(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents)
 }
 
 static struct lent *
-lent_create(struct ev_loop *loop, int fd, bool reads, const struct lent_events *events, void *arg)
+lent_create(struct ev_loop *loop, int fd, bool own, bool reads, const struct lent_events *events, void *arg)
 {
 	struct lent *l = xcalloc(1, sizeof(*l));
 
@@ -230,7 +233,8 @@ lent_create(struct ev_loop *loop, int fd, bool reads, const struct lent_events *
 	l->reads = reads;
 	l->events = events;
 	l->arg = arg;
-	l->fd = use(l, fd);
+	l->own = own;
+	l->fd = own ? fd : use(l, fd);
 	buf_init(&l->out, SIZE_MAX / 2); /* its user asks lent_waiting() */
 	buf_keep(&l->out, KEEP);
 	ev_io_init(&l->io, reads ? on_readable : on_writable, l->fd, reads ? EV_READ : EV_WRITE);
@@ -244,13 +248,25 @@ lent_create(struct ev_loop *loop, int fd, bool reads, const struct lent_events *
 struct lent *
 lent_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg)
 {
-	return lent_create(loop, fd, true, events, arg);
+	return lent_create(loop, fd, false, true, events, arg);
 }
 
 struct lent *
 lent_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg)
 {
-	return lent_create(loop, fd, false, events, arg);
+	return lent_create(loop, fd, false, false, events, arg);
+}
+
+struct lent *
+lent_own_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg)
+{
+	return lent_create(loop, fd, true, true, events, arg);
+}
+
+struct lent *
+lent_own_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg)
+{
+	return lent_create(loop, fd, true, false, events, arg);
 }
 
 void

@@ -35,6 +35,9 @@ struct lent_events {
 /* Takes fd over. */
 struct lent *lent_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
 struct lent *lent_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
+/* The same with a non-blocking descriptor of our own, one direction of a connection: its end is told there. */
+struct lent *lent_own_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
+struct lent *lent_own_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
 /* So many bytes more are wanted; none is read that is not. */
 void lent_want(struct lent *l, size_t n);
 /* Takes all of it; what cannot be written at once waits. */

@@ -99,6 +99,12 @@ read_members(struct reader *r, struct mux_message *m)
 		(void)read_text(r); /* reserved */
 		m->host = read_text(r);
 		m->port = read_number(r);
+	} else if (m->type == MUX_OPEN_FORWARD || m->type == MUX_CLOSE_FORWARD) {
+		m->forward = read_number(r);
+		m->listen_host = read_text(r);
+		m->listen_port = read_number(r);
+		m->host = read_text(r);
+		m->port = read_number(r);
 	}
 }
 

@@ -36,6 +36,9 @@ enum mux_type {
 	MUX_TTY_ALLOC_FAIL = 0x80000008
 };
 
+enum mux_forward { MUX_FORWARD_LOCAL = 1, MUX_FORWARD_REMOTE = 2, MUX_FORWARD_DYNAMIC = 3 };
+#define MUX_PORT_PATH 0xfffffffeu /* the host is the path of a Unix socket */
+
 /* Some of the caller's bytes; not terminated, and a NUL may be among them. */
 struct mux_text {
 	const char *p;
@@ -53,13 +56,16 @@ struct mux_message {
 	struct mux_text env;  /* what is left for mux_next_env() */
 	struct mux_text host; /* to be connected to */
 	uint32_t port;
+	uint32_t forward; /* enum mux_forward */
+	struct mux_text listen_host;
+	uint32_t listen_port;
 	size_t total; /* bytes to consume once done with it */
 };
 
 /*
  * Looks at the first message of p[0..n) without consuming it.  Its size is judged as soon as that is there.  FRAME_BAD
  * sets err (reason parse_error): it is too large, or what its type has is not in it.  Nothing is known of the members
- * of a type that is not in enum mux_type, nor of forwards that are to be opened or closed.
+ * of a type that is not in enum mux_type.
  */
 enum frame_status mux_peek(const uint8_t *p, size_t n, struct mux_message *m, struct np_error *err);
 /* The next variable, NAME=VALUE as far as its client keeps to that; false: there is none left. */

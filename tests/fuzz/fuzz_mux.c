@@ -26,6 +26,7 @@ check_message(struct mux_message *m, const uint8_t *p, size_t n)
 	check_text(&m->term, p, m->total);
 	check_text(&m->command, p, m->total);
 	check_text(&m->host, p, m->total);
+	check_text(&m->listen_host, p, m->total);
 	while (mux_next_env(m, &env)) {
 		check_text(&env, p, m->total);
 		count++;

@@ -541,7 +541,7 @@ test_checks_and_ends(void **state)
 	say(w, MUX_TERMINATE, "\0\0\0\2", 4);
 	assert_int_equal(answer(w, &id, NULL), MUX_OK);
 	assert_string_equal(w->said, "close ,");
-	say(w, MUX_OPEN_FORWARD, "\0\0\0\3", 4);
+	say(w, 0x1000000f, "\0\0\0\3", 4);
 	assert_int_equal(answer(w, &id, NULL), MUX_FAILURE);
 	assert_int_equal(id, 3);
 }

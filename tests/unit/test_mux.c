@@ -20,6 +20,9 @@ static const uint8_t forward[] = {
     U32(29), 0x10, 0, 0, 8, U32(3), U32(0), U32(9), 'l', 'o', 'c', 'a', 'l', 'h', 'o', 's', 't', U32(22)};
 static const uint8_t hello[] = {U32(19), U32(1), U32(4), U32(1), 'x', U32(2), 'y', 'z'};
 
+static const uint8_t port[] = {
+    U32(35), 0x10, 0, 0, 6, U32(2), U32(1), U32(0), U32(80), U32(7), 'w', 'e', 'b', '.', 'e', 'x', '.', U32(81)};
+
 static bool
 is(const struct mux_text *text, const char *wanted)
 {
@@ -59,6 +62,10 @@ test_forward_and_hello_are_read(void **state)
 	assert_int_equal(mux_peek(hello, sizeof(hello), &m, NULL), FRAME_READY);
 	assert_int_equal(m.type, MUX_HELLO);
 	assert_int_equal(m.version, MUX_VERSION);
+	assert_int_equal(mux_peek(port, sizeof(port), &m, NULL), FRAME_READY);
+	assert_int_equal(m.forward, MUX_FORWARD_LOCAL);
+	assert_true(is(&m.listen_host, "") && is(&m.host, "web.ex."));
+	assert_int_equal(m.listen_port * 1000 + m.port, 80081);
 }
 
 static void
@@ -87,6 +94,7 @@ test_message_is_complete_at_its_last_byte_and_no_earlier(void **state)
 	check_splits(session, sizeof(session));
 	check_splits(forward, sizeof(forward));
 	check_splits(hello, sizeof(hello));
+	check_splits(port, sizeof(port));
 }
 
 static void

@@ -196,6 +196,7 @@ static void
 door_free(struct door *d)
 {
 	door_close(d);
+	forwardings_of_device(d->all, d->device);
 	TAILQ_REMOVE(&d->all->list, d, link);
 	hashtab_remove(&d->all->by_name, &d->by_name);
 	d->all->count--;
@@ -373,6 +374,7 @@ doors_create(struct ev_loop *loop, const char *socket_path, const struct door_ev
 	all->lock = -1;
 	TAILQ_INIT(&all->list);
 	TAILQ_INIT(&all->visits);
+	TAILQ_INIT(&all->forwardings);
 	all->folder =
 	    xasprintf("%.*s/mux", slash != NULL ? (int)(slash - socket_path) : 1, slash != NULL ? socket_path : ".");
 	ev_signal_init(&all->resized, on_resized, SIGWINCH);

@@ -17,7 +17,9 @@
 #include "broker/door/escape.h"
 #include "serve/lent.h"
 #include "wire/mux.h"
+#include "wire/socks.h"
 
+struct forwarding;
 struct visit;
 
 struct doors {
@@ -31,11 +33,13 @@ struct doors {
 	struct hashtab by_name;
 	int count;
 	TAILQ_HEAD(, visit) visits;
+	TAILQ_HEAD(, forwarding) forwardings;
+	int forwardings_count;
 	ev_signal resized; /* SIGWINCH: of some terminal */
 };
 
 /*
- * One ssh at a door.
+ * One ssh at a door; or a connection to a port that one has asked us to forward, which comes as ASKED.
  *
  *   HELLO --> IDLE --> FILES --> ASKED --> OPEN --> ENDING --> GONE
  *              ^ |       \         |
@@ -64,6 +68,7 @@ struct reply {
 	bool cancel;
 	cJSON *decline; /* an answer to its question */
 	bool again;     /* wish.again is asked for */
+	bool early;     /* what came behind a SOCKS request */
 };
 
 struct visit {
@@ -73,7 +78,10 @@ struct visit {
 	bool shell; /* which has no environment */
 	struct client *client;
 	enum visit_state state;
-	int fd;
+	int fd;     /* ssh's; -1: it is a connection */
+	int socket; /* the connection, until it is used; -1: none */
+	struct socks socks;
+	bool served; /* a session of it was opened */
 	struct buf in, out;
 	int files[3];
 	int files_count;
@@ -95,8 +103,11 @@ struct visit {
 
 /* ---- visit.c ---- */
 
-/* Takes fd over.  shell: commands of that device may run on a command line. */
+/* An ssh; takes fd over.  shell: commands of that device may run on a command line. */
 void visit_begin(struct doors *all, const char *device, bool shell, int fd, uid_t uid, pid_t pid);
+/* A connection to a forwarded port; takes fd over.  host NULL: it says by SOCKS where it wants to go. */
+void visit_forwarded(
+    struct doors *all, const char *device, int fd, uid_t uid, pid_t pid, const char *host, uint32_t port);
 void visit_move(struct visit *v, enum visit_state state);
 /* Says what is in v->out; who does not take it in is sent away. */
 void visit_say(struct visit *v);
@@ -114,6 +125,8 @@ void visit_note(struct visit *v, const char *method, cJSON *params, const void *
 
 /* What ssh wants, of its message. */
 void session_wish(struct visit *v, const struct mux_message *m);
+/* A connection to there. */
+void session_wish_connect(struct visit *v, const char *host, uint32_t port);
 /* The same for a server that gives no terminal; the caller's. */
 cJSON *session_without_terminal(const cJSON *params);
 
@@ -140,6 +153,15 @@ void session_end(struct visit *v, int status);
 /* It will not be, or not any more. */
 void session_forget(struct visit *v);
 void session_finish(struct visit *v);
+
+/* ---- door_forward.c ---- */
+
+/* What ssh asks for; NULL: done, else why not. */
+const char *forwarding_open(struct visit *v, const struct mux_message *m);
+const char *forwarding_close(struct visit *v, const struct mux_message *m);
+/* It goes by itself, or goes: its ports are closed; left: unless that was all it wanted, and it has no session. */
+void forwardings_of_visit(struct visit *v, bool left);
+void forwardings_of_device(struct doors *all, const char *device);
 
 /* ---- visit_end.c ---- */
 

@@ -32,7 +32,7 @@ visit_move(struct visit *v, enum visit_state state)
 	    [VISIT_GONE] = "gone",
 	};
 	static const unsigned moves[] = {
-	    [VISIT_HELLO] = STATE_TO(VISIT_IDLE) | STATE_TO(VISIT_GONE),
+	    [VISIT_HELLO] = STATE_TO(VISIT_IDLE) | STATE_TO(VISIT_ASKED) | STATE_TO(VISIT_GONE),
 	    [VISIT_IDLE] = STATE_TO(VISIT_FILES) | STATE_TO(VISIT_GONE),
 	    [VISIT_FILES] = STATE_TO(VISIT_IDLE) | STATE_TO(VISIT_ASKED) | STATE_TO(VISIT_GONE),
 	    [VISIT_ASKED] = STATE_TO(VISIT_IDLE) | STATE_TO(VISIT_OPEN) | STATE_TO(VISIT_GONE),
@@ -70,13 +70,17 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 {
 	struct visit *v = w->data;
 
+	forwardings_of_visit(v, true);
 	client_gone(v->client);
 	session_finish(v);
 	visit_close_files(v);
 	TAILQ_REMOVE(&v->all->visits, v, link);
 	buf_free(&v->in);
 	buf_free(&v->out);
-	close(v->fd);
+	if (v->fd >= 0)
+		close(v->fd);
+	if (v->socket >= 0)
+		close(v->socket);
 	free(v->device);
 	free(v);
 }
@@ -86,7 +90,8 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 void
 visit_say(struct visit *v)
 {
-	ssize_t n = send(v->fd, buf_head(&v->out), v->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n =
+	    v->fd == -1 ? (ssize_t)v->out.len : send(v->fd, buf_head(&v->out), v->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n != (ssize_t)v->out.len && v->state != VISIT_GONE) {
 		log_debug("door", "client %llu takes no answer in", (unsigned long long)client_id(v->client));
@@ -125,9 +130,25 @@ visit_note(struct visit *v, const char *method, cJSON *params, const void *data,
 
 /* ---- what it says ---- */
 
+/* A connection is closed, which is all that it understands. */
+static void
+refuse_connection(struct visit *v)
+{
+	uint8_t reply[SOCKS_REPLY_MAX];
+
+	if (v->socks.version != 0)
+		(void)!send(v->socket, reply, socks_reply(&v->socks, false, reply), MSG_DONTWAIT | MSG_NOSIGNAL);
+	visit_leave(v);
+}
+
 void
 visit_refuse(struct visit *v, const char *why)
 {
+	forwardings_of_visit(v, false); /* it listens itself, then */
+	if (v->fd == -1) {
+		refuse_connection(v);
+		return;
+	}
 	visit_close_files(v);
 	session_forget(v);
 	visit_move(v, VISIT_IDLE);
@@ -139,6 +160,17 @@ static void
 refuse(struct visit *v, uint32_t id, const char *why)
 {
 	mux_add_refusal(&v->out, MUX_FAILURE, id, why);
+	visit_say(v);
+}
+
+static void
+answer(struct visit *v, uint32_t id, const char *refusal)
+{
+	if (refusal != NULL) {
+		refuse(v, id, refusal);
+		return;
+	}
+	mux_add_ok(&v->out, id);
 	visit_say(v);
 }
 
@@ -169,6 +201,8 @@ end_sessions(struct visit *v, const struct mux_message *m)
 {
 	cJSON *params = cJSON_CreateObject();
 
+	if (m->type == MUX_TERMINATE)
+		forwardings_of_device(v->all, v->device);
 	cJSON_AddStringToObject(params, "device", v->device);
 	cJSON_AddBoolToObject(params, "now", m->type == MUX_TERMINATE);
 	mux_add_ok(&v->out, m->id);
@@ -207,8 +241,10 @@ take_message(struct visit *v, const struct mux_message *m)
 		take_request(v, m);
 		return;
 	case MUX_OPEN_FORWARD:
+		answer(v, m->id, forwarding_open(v, m));
+		return;
 	case MUX_CLOSE_FORWARD:
-		refuse(v, m->id, "the broker forwards no ports");
+		answer(v, m->id, forwarding_close(v, m));
 		return;
 	default:
 		refuse(v, m->id, "the broker does not know this request");
@@ -316,24 +352,86 @@ on_readable(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 
 /* ---- coming ---- */
 
-void
-visit_begin(struct doors *all, const char *device, bool shell, int fd, uid_t uid, pid_t pid)
+static struct visit *
+visit_create(struct doors *all, const char *device, uid_t uid, pid_t pid)
 {
 	struct visit *v = xcalloc(1, sizeof(*v));
 
 	v->all = all;
 	v->device = xstrdup(device);
-	v->shell = shell;
-	v->fd = fd;
-	v->tty = -1;
+	v->fd = v->socket = v->tty = -1;
 	buf_init(&v->in, IN_MAX + READ_SIZE);
 	buf_init(&v->out, OUT_MAX);
-	ev_io_init(&v->reader, on_readable, fd, EV_READ);
 	ev_prepare_init(&v->turn, on_turn);
+	ev_io_init(&v->reader, on_readable, -1, EV_READ);
 	v->reader.data = v->turn.data = v;
 	TAILQ_INSERT_TAIL(&all->visits, v, link);
 	v->client = all->events->comes(uid, pid, &visit_end, v, all->arg);
+	return v;
+}
+
+void
+visit_begin(struct doors *all, const char *device, bool shell, int fd, uid_t uid, pid_t pid)
+{
+	struct visit *v = visit_create(all, device, uid, pid);
+
+	v->shell = shell;
+	v->fd = fd;
+	ev_io_set(&v->reader, fd, EV_READ);
 	ev_io_start(all->loop, &v->reader);
 	mux_add_hello(&v->out);
 	visit_say(v);
+}
+
+/* ---- connections to forwarded ports ---- */
+
+static void
+ask_to_connect(struct visit *v, const char *host, uint32_t port)
+{
+	ev_io_stop(v->all->loop, &v->reader);
+	session_wish_connect(v, host, port);
+	visit_move(v, VISIT_ASKED);
+	session_begin(v);
+}
+
+static void
+on_socks(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
+{
+	struct visit *v = w->data;
+	uint8_t *at = buf_reserve(&v->in, SOCKS_REQUEST_MAX), reply[SOCKS_REPLY_MAX];
+	ssize_t n = at != NULL ? recv(v->socket, at, SOCKS_REQUEST_MAX, MSG_DONTWAIT) : 0;
+	enum socks_status status;
+	size_t used;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		visit_leave(v);
+		return;
+	}
+	buf_commit(&v->in, (size_t)n);
+	while ((status = socks_read(&v->socks, buf_head(&v->in), v->in.len, &used)) == SOCKS_GREET) {
+		buf_consume(&v->in, used);
+		(void)!send(v->socket, reply, socks_greeting(reply), MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	buf_consume(&v->in, used);
+	if (status == SOCKS_READY)
+		ask_to_connect(v, v->socks.host, (uint32_t)v->socks.port);
+	else if (status == SOCKS_BAD)
+		visit_leave(v);
+}
+
+void
+visit_forwarded(struct doors *all, const char *device, int fd, uid_t uid, pid_t pid, const char *host, uint32_t port)
+{
+	struct visit *v = visit_create(all, device, uid, pid);
+
+	v->socket = fd;
+	if (host != NULL) {
+		ask_to_connect(v, host, port);
+		return;
+	}
+	ev_set_cb(&v->reader, on_socks);
+	ev_io_set(&v->reader, fd, EV_READ);
+	ev_io_start(all->loop, &v->reader);
 }

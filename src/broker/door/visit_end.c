@@ -94,6 +94,10 @@ take_credit(struct visit *v, double bytes)
 {
 	if (v->state == VISIT_ASKED && v->wish.forward) /* it is connected */
 		session_open(v);
+	if (v->fd == -1 && v->in.len > 0 && bytes >= (double)v->in.len) {
+		session_reply(v)->early = true;
+		bytes -= (double)v->in.len;
+	}
 	if (v->input != NULL && bytes > 0)
 		lent_want(v->input, (size_t)bytes);
 }

@@ -114,6 +114,10 @@ on_reply(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 	struct reply reply = v->reply;
 
 	v->reply = (struct reply){0};
+	if (reply.early) {
+		visit_note(v, "stdin", NULL, buf_head(&v->in), v->in.len);
+		buf_consume(&v->in, v->in.len);
+	}
 	if (reply.cancel)
 		visit_note(v, "cancel", NULL, NULL, 0);
 	if (reply.decline != NULL)
@@ -239,6 +243,21 @@ session_stream(struct visit *v, int which, const void *data, size_t size)
 
 /* ---- it begins ---- */
 
+/* A connection of ours, and not lent: it is read here, and written there. */
+static void
+open_connection(struct visit *v)
+{
+	int fd = fcntl(v->socket, F_DUPFD_CLOEXEC, 3);
+	uint8_t reply[SOCKS_REPLY_MAX];
+
+	if (fd >= 0)
+		v->input = lent_own_reader(v->all->loop, fd, &input_events, v);
+	v->streams[0] = lent_own_writer(v->all->loop, v->socket, &stream_events, v);
+	v->socket = -1;
+	if (v->socks.version != 0)
+		lent_write(v->streams[0], reply, socks_reply(&v->socks, true, reply));
+}
+
 /* From now on it is ours: ssh is told so, and its descriptors are used. */
 void
 session_open(struct visit *v)
@@ -246,6 +265,11 @@ session_open(struct visit *v)
 	struct ev_loop *loop = v->all->loop;
 
 	visit_move(v, VISIT_OPEN);
+	v->served = true;
+	if (v->socket >= 0) {
+		open_connection(v);
+		return;
+	}
 	mux_add_number(&v->out, MUX_SESSION_OPENED, v->wish.id, (uint32_t)client_id(v->client));
 	visit_say(v);
 	if (v->wish.tty)

@@ -91,28 +91,49 @@ wish_session(cJSON *params, const struct mux_message *m, struct visit *v)
 }
 
 static void
-wish_forward(cJSON *params, const struct mux_message *m, struct wish *wish)
+add_connect(cJSON *params, const char *host, uint32_t port)
 {
-	struct mux_text host = m->host;
-	char *name = string_of(&host), *where;
+	char *where = xasprintf(strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
 
-	if (name == NULL) {
-		wish->refusal = "the name of the host is not UTF-8";
-		return;
-	}
-	where = xasprintf(strchr(name, ':') != NULL ? "[%s]:%u" : "%s:%u", name, (unsigned)m->port);
 	cJSON_AddStringToObject(params, "connect", where);
 	free(where);
+}
+
+static void
+wish_forward(cJSON *params, const struct mux_message *m, struct wish *wish)
+{
+	char *name = string_of(&m->host);
+
+	if (name != NULL)
+		add_connect(params, name, m->port);
+	else
+		wish->refusal = "the name of the host is not UTF-8";
 	free(name);
 }
 
-void
-session_wish(struct visit *v, const struct mux_message *m)
+static cJSON *
+begin_params(const struct visit *v)
 {
 	cJSON *params = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(params, "device", v->device);
 	cJSON_AddTrueToObject(params, "interactive"); /* who would be asked goes by itself */
+	return params;
+}
+
+void
+session_wish_connect(struct visit *v, const char *host, uint32_t port)
+{
+	v->wish = (struct wish){.forward = true, .params = begin_params(v)};
+	add_connect(v->wish.params, host, port);
+	escape_init(&v->escape, MUX_NO_ESCAPE);
+}
+
+void
+session_wish(struct visit *v, const struct mux_message *m)
+{
+	cJSON *params = begin_params(v);
+
 	if (v->wish.forward)
 		wish_forward(params, m, &v->wish);
 	else

@@ -45,6 +45,8 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "max_sessions", b->config->max_sessions);
 	cJSON_AddNumberToObject(o, "max_clients", b->config->max_clients);
 	cJSON_AddNumberToObject(o, "memory_kb", process_memory_kb());
+	if (b->doors != NULL)
+		cJSON_AddItemToObject(o, "ports", doors_ports(b->doors));
 }
 
 /* ---- pages ---- */
