@@ -1,5 +1,6 @@
 #!/bin/sh
 # The mux door: an unmodified ssh, and what runs over it, by the broker's session of a device.
+NP_TEST_SECONDS=300
 . "$(dirname "$0")/../kit/lib.sh"
 need jq ssh
 
@@ -70,10 +71,11 @@ flags()
 mkfifo "$T/pipe"
 exec 7<>"$T/pipe" 8>>"$T/appended"
 before=$(flags 7):$(flags 8)
-through dev dev 'sleep 0.3; echo here' <&7 >&8 2>&1 &
+through dev dev "echo >$T/runs; while [ ! -e $T/seen ]; do sleep 0.05; done; echo here" <&7 >&8 2>&1 &
 pid=$!
-wait_until "[ -n \"\$(npctl status --json | jq '.requests[]?')\" ]"
+wait_until "[ -s $T/runs ]"
 is "$(flags 7):$(flags 8)" "$before" "the files of others keep their flags"
+: >"$T/seen"
 wait_for "$pid"
 through dev dev 'echo and there' </dev/null >&8
 is "$(tr '\n' ' ' <"$T/appended")" 'here and there ' "a file that several append to"
