@@ -1,6 +1,6 @@
 #!/bin/sh
 # The mux door: an unmodified ssh, and what runs over it, by the broker's session of a device.
-NP_TEST_SECONDS=300
+NP_TEST_SECONDS=${NP_TEST_SECONDS:-300}
 . "$(dirname "$0")/../kit/lib.sh"
 need jq ssh
 
@@ -272,6 +272,23 @@ is "$(awk '$2 == 0 { print $1 }' "$T/statuses" | sort | comm -23 - "$(sort "$T/c
 ok "a socket is left" [ -S "$door" ]
 run through dev dev 'echo direct'
 is "$status:$out" 0:direct "ssh goes by itself then"
+
+# At each step, which the relay makes long enough to be seen.
+start_relay far dev --delay-ms 40
+for step in 'connected: mux' 'files -> asked' 'adopted' 'asked -> open' 'starting -> running' 'open -> ending'; do
+	: >"$T/broker.log"
+	: >"$T/counted"
+	start_broker 'devices: {far: {}}'
+	ssh -F "$T/ssh_config" -S "$T/run/mux/far" far "echo >>$T/counted; exit 3" </dev/null >/dev/null 2>&1 &
+	pid=$!
+	wait_until "grep -q -e '$step' $T/broker.log"
+	kill -KILL "$broker_pid"
+	wait "$broker_pid" 2>/dev/null
+	wait_for "$pid"
+	status=$?
+	[ "$status" -eq 255 ] || is "$status:$(wc -l <"$T/counted")" 3:1 "killed at \`$step': once, by itself"
+	at_most "$(wc -l <"$T/counted")" 1 "killed at \`$step': never twice"
+done
 touch "$T/run/mux/file"
 start_broker 'devices: {other: {}}'
 is "$(ls "$T/run/mux" | tr '\n' ' ')" 'file other ' "a new broker sweeps sockets alone"
