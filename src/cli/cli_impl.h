@@ -88,6 +88,8 @@ struct cli_sentinel {
 	char says[CLI_PROOF_MAX]; /* what it prints, up to the status; "": nothing */
 };
 
+enum cli_seen { CLI_SEEN_NOTHING, CLI_SEEN_TYPED, CLI_SEEN_SAID };
+
 enum cli_proof { CLI_PROOF_NONE, CLI_PROOF_SENT, CLI_PROOF_REPEATED, CLI_PROOF_PROVEN };
 
 /* A text that is remembered, a prompt mostly; as large as it is, for a shell at rest remembers for hours. */
@@ -366,8 +368,12 @@ size_t cli_prompt_before(const struct cli *cli, const char *line, size_t size, c
 
 /* A sentinel that no output can hold. */
 void cli_sentinel_make(struct cli *cli, struct cli_sentinel *out);
-/* Whether the line ends in what the sentinel says; before: bytes in front of it; status: that it says. */
-bool cli_is_said(const char *says, const char *line, size_t size, size_t *before, int *status);
+/*
+ * Whether the line ends in the sentinel as it was typed, or as line editors paint it, or in what it says.  before:
+ * bytes in front of that; status: what it says.
+ */
+enum cli_seen cli_sentinel_seen(
+    const struct cli *cli, const struct cli_sentinel *s, const char *line, size_t size, size_t *before, int *status);
 /* Whether the prompt at the tail is that behind the sentinel; false also when it took too long to be that. */
 bool cli_proof_holds(struct cli *cli);
 /* Sends the sentinel; false when the platform has none.  bare: its echo may stand without a prompt. */

@@ -74,8 +74,9 @@ cli_job_prove(struct cli *cli, bool bare)
 	return true;
 }
 
-bool
-cli_is_said(const char *says, const char *line, size_t size, size_t *before, int *status)
+/* Whether the line ends in what the sentinel says; before: bytes in front of it; status: that it says. */
+static bool
+is_said(const char *says, const char *line, size_t size, size_t *before, int *status)
 {
 	size_t n = strlen(says), digits = 0;
 
@@ -120,6 +121,15 @@ ends_with_sentinel(const struct cli *cli, const struct cli_sentinel *s, const ch
 	echo_init(&echo, s->text, typed);
 	*before = prompt_prefix(&cli->prompt, line, size);
 	return echo_is_repeated(&echo, line + *before, size - *before);
+}
+
+enum cli_seen
+cli_sentinel_seen(
+    const struct cli *cli, const struct cli_sentinel *s, const char *line, size_t size, size_t *before, int *status)
+{
+	if (is_said(s->says, line, size, before, status))
+		return CLI_SEEN_SAID;
+	return ends_with_sentinel(cli, s, line, size, before) ? CLI_SEEN_TYPED : CLI_SEEN_NOTHING;
 }
 
 /* Kept until it is known whether it is output. */
@@ -253,13 +263,15 @@ is_of_earlier(struct cli *cli, const char *line, size_t size)
 		if (nonce[NONCE_NUMBER] == job->proof_nonce[NONCE_NUMBER])
 			continue;
 		make_sentinel(cli->platform, nonce, &earlier);
-		if (cli_is_said(earlier.says, line, size, &before, &status)) {
+		switch (cli_sentinel_seen(cli, &earlier, line, size, &before, &status)) {
+		case CLI_SEEN_SAID:
 			said(cli, line, before, false, status);
 			return true;
-		}
-		if (ends_with_sentinel(cli, &earlier, line, size, &before)) {
+		case CLI_SEEN_TYPED:
 			part_before(cli, line, size, before);
 			return true;
+		case CLI_SEEN_NOTHING:
+			break;
 		}
 	}
 	return false;
@@ -312,16 +324,18 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 		cli_context_clear(cli);
 		return true;
 	}
-	if (cli_is_said(job->sentinel.says, line, size, &before, &status)) {
+	switch (cli_sentinel_seen(cli, &job->sentinel, line, size, &before, &status)) {
+	case CLI_SEEN_SAID:
 		said(cli, line, before, true, status);
 		return true;
+	case CLI_SEEN_TYPED:
+		repeated(cli, line, size, before);
+		return true;
+	case CLI_SEEN_NOTHING:
+		break;
 	}
 	if (is_of_earlier(cli, line, size))
 		return true;
-	if (ends_with_sentinel(cli, &job->sentinel, line, size, &before)) {
-		repeated(cli, line, size, before);
-		return true;
-	}
 	if (is_cut(cli, line, size)) {
 		set_aside(cli, line, size);
 		return true;

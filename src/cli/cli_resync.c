@@ -74,14 +74,14 @@ cli_resync_begin(struct cli *cli, bool gentle)
 void
 cli_resync_line(struct cli *cli, const char *line, size_t size)
 {
-	size_t typed = strlen(cli->sync_sentinel.text), before;
-	bool repeated = size >= typed && memcmp(line + size - typed, cli->sync_sentinel.text, typed) == 0,
-	     says = cli->sync_sentinel.says[0] != '\0';
+	const struct cli_sentinel *s = &cli->sync_sentinel;
+	bool says = s->says[0] != '\0';
+	size_t before;
 	int status;
 
 	if (!cli->sync_sent)
 		return;
-	if (says ? cli_is_said(cli->sync_sentinel.says, line, size, &before, &status) : repeated) {
+	if (cli_sentinel_seen(cli, s, line, size, &before, &status) == (says ? CLI_SEEN_SAID : CLI_SEEN_TYPED)) {
 		cli->sync_echoed = true;
 		cli_context_clear(cli);
 		return;
