@@ -135,32 +135,42 @@ cli_job_start(struct cli *cli, const struct cli_job_spec *spec)
 	cli_job_type_line(cli, 0);
 }
 
+/* What is typed for the step; the caller frees it. */
+static char *
+step_text(const struct cli *cli, const struct platform_step *step)
+{
+	static const char *const keys[] = {"minutes", "seconds", "hh:mm", "cols"};
+	int time = cli->asked.confirm_minutes;
+	char values[NP_COUNT(keys)][24];
+	char *text = platform_expand(step->send, "nonce", cli->op == CLI_OP_CONFIG ? cli->config_tag : cli->tag);
+
+	snprintf(values[0], sizeof(values[0]), "%d", time);
+	snprintf(values[1], sizeof(values[1]), "%d", time * 60);
+	snprintf(values[2], sizeof(values[2]), "%02d:%02d", time / 60, time % 60);
+	snprintf(values[3], sizeof(values[3]), "%d", cli->platform->cols);
+	for (size_t i = 0; i < NP_COUNT(keys); i++) {
+		char *next = platform_expand(text, keys[i], values[i]);
+
+		free(text);
+		text = next;
+	}
+	return text;
+}
+
 void
 cli_job_step(struct cli *cli, const struct platform_step *step)
 {
-	int time = cli->asked.confirm_minutes;
-	char minutes[16], clock[16], cols[16];
-	char *a, *b, *c, *d;
 	struct cli_job_spec spec = {.kind = CLI_JOB_STEP, .step = step, .expects_mode = true};
+	char *text = step_text(cli, step);
 
-	snprintf(minutes, sizeof(minutes), "%d", time);
-	snprintf(clock, sizeof(clock), "%02d:%02d", time / 60, time % 60);
-	snprintf(cols, sizeof(cols), "%d", cli->platform->cols);
-	a = platform_expand(step->send, "nonce", cli->op == CLI_OP_CONFIG ? cli->config_tag : cli->tag);
-	b = platform_expand(a, "minutes", minutes);
-	c = platform_expand(b, "hh:mm", clock);
-	d = platform_expand(c, "cols", cols);
-	spec.text = d;
-	spec.size = strlen(d);
+	spec.text = text;
+	spec.size = strlen(text);
 	if (cli->op == CLI_OP_CONFIG && cli->phase == CLI_CONFIG_CHECK)
 		spec.kind = CLI_JOB_COMMAND; /* a dry run shows what the check says */
 	if (cli_judge_is_claim(cli) || (cli->op == CLI_OP_CONFIG && cli->phase == CLI_CONFIG_ENTER))
 		spec.judged_as = CLI_JUDGE_ANSWER;
 	cli_job_start(cli, &spec);
-	free(a);
-	free(b);
-	free(c);
-	free(d);
+	free(text);
 }
 
 void

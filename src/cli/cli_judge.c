@@ -67,11 +67,13 @@ calls_itself_remark(const char *text, size_t size)
 	static const char *const words[] = {"warning", "warn", "info", "information", "note", "notes", "notice",
 	    "attention", "caution", "use with caution", "reminder", "please wait", "please note", "this may take",
 	    "this will take", "it will take", "this operation may take", "building configuration"};
+	static const char *const undone[] = {"configuration failed", "command rejected", "was rejected", "not applied",
+	    "not be applied", "not accepted", "not committed", "not saved"};
 	size_t at = skip_marks(text, size);
 
 	for (size_t i = 0; i < NP_COUNT(words); i++) {
 		if (begins_with_word(text + at, size - at, words[i]))
-			return true;
+			return !says_any(text, size, undone, NP_COUNT(undone));
 	}
 	return false;
 }

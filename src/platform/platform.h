@@ -62,7 +62,7 @@ enum platform_quotes { PLATFORM_QUOTES_NONE, PLATFORM_QUOTES_DOUBLE, PLATFORM_QU
 
 /* One line that the driver sends by itself, and what may follow. */
 struct platform_step {
-	char *send;         /* may hold {nonce}, {minutes}, {hh:mm}, {cols}: platform_expand() */
+	char *send;         /* may hold {nonce}, {cols}, {minutes}, {seconds}, {hh:mm}: platform_expand() */
 	bool optional;      /* an error of the device changes nothing */
 	struct pattern *ok; /* when given, some line of the answer must match (PATTERN_ANYWHERE) */
 	enum platform_says says;
@@ -101,7 +101,7 @@ struct platform_config {
 	bool candidate;              /* lines change nothing until commit: all or nothing */
 	struct platform_steps check;
 	struct platform_steps commit;
-	struct platform_steps confirmed; /* {minutes} */
+	struct platform_steps confirmed; /* {minutes}, {seconds} or {hh:mm} */
 	struct platform_steps abort;     /* throws the candidate away; for others, brings a sub-mode to an end */
 	struct platform_steps leave;
 	struct platform_steps save;
