@@ -106,7 +106,7 @@ test_every_answer_of_the_list_has_its_outcome(void **state)
 		fail_msg("cannot read %s", path);
 	while (getline(&row, &size, file) > 0) {
 		struct cli_options options = {.name = "dev", .seed = 1};
-		char *field[FIELDS];
+		char *field[FIELDS] = {NULL};
 		struct cli *cli;
 		const char *got;
 

@@ -154,6 +154,16 @@ static const struct clidev_script scripts[] = {
 	    "= Enter TEXT message.  End with the character '#'.\n"
 	    "> ip routing\\n\n< ip routing\\r\\nR1(config)#\n.\n! line 3 ok\n" IOS_LEAVE "! result ok\n"
 	    "! ready\n"},
+    {"keep going: what belongs to a text that was refused is not typed, the line behind it is",
+	IOS "| banner motd #\n| reload\n| #\n| ip routing\n"
+	    "config keep_going\n" IOS_ENTER "> banner motd #\\n\n"
+	    "< banner motd #\\r\\n% Invalid input detected\\r\\nR1(config)#\n.\n"
+	    "! line 0 failed % Invalid input detected\n"
+	    "! line 1 not_run\n! line 2 not_run\n"
+	    "= % Invalid input detected\n"
+	    "> ip routing\\n\n< ip routing\\r\\nR1(config)#\n.\n! line 3 ok\n" IOS_LEAVE "! result config_rejected\n"
+	    "! tally 1 ok 1 failed 2 not_run live\n"
+	    "! ready\n"},
     {"a line that asks without an answer ends it: interrupted, proven, left",
 	IOS "| crypto key generate\n| b\n"
 	    "config\n" IOS_ENTER "> crypto key generate\\n\n"
