@@ -378,6 +378,15 @@ start_sshd()
 	exit 1
 }
 
+# Whether the installed sshd knows a line of sshd_config.
+sshd_takes()
+{
+	make_key "$T/takes"
+	printf '%s\n' "$1" "HostKey $T/takes" >"$T/takes.config"
+	[ "$uid" -ne 0 ] || mkdir -p /run/sshd
+	"$(command -v sshd)" -t -f "$T/takes.config" >/dev/null 2>&1
+}
+
 # server_started NAME PORT PID HOSTKEY [LINE...]
 server_started()
 {
