@@ -1,4 +1,6 @@
 /* The mux door with clients as they are, a broker that says what the test wants, and an ssh that is written by hand. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -546,6 +548,119 @@ test_checks_and_ends(void **state)
 	assert_int_equal(id, 3);
 }
 
+/* A port that nobody has just now. */
+static int
+free_port(void)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (const struct sockaddr *)(const void *)&sin, sizeof(sin)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)&sin, &size), 0);
+	close(fd);
+	return ntohs(sin.sin_port);
+}
+
+static int
+connect_to_port(int port)
+{
+	struct sockaddr_in sin = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (connect(fd, (const struct sockaddr *)(const void *)&sin, sizeof(sin)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static uint32_t
+forward(struct world *w, uint32_t type, bool dynamic, int port)
+{
+	uint8_t body[29] = {0, 0, 0, 5, 0, 0, 0, dynamic ? 3 : 1, 0, 0, 0, 0, 0, 0, (uint8_t)(port >> 8), (uint8_t)port,
+	    0, 0, 0, 5, 'l', 'o', 'c', 'a', 'l', 0, 0, 0, 80};
+	uint32_t id, got;
+
+	say(w, type, (const char *)body, sizeof(body));
+	got = answer(w, &id, NULL);
+	assert_int_equal(id, 5);
+	return got;
+}
+
+/* One connection: what is asked for, and what passes. */
+static void
+pass_bytes(struct world *w, int fd, const char *early)
+{
+	char text[16] = "";
+
+	while (strstr(w->said, "exec") == NULL)
+		drive_turns(w->loop, 1);
+	notify(w, "credit");
+	send_stream(w, "stdout", "hi");
+	if (early == NULL) {
+		assert_int_equal(read(fd, text, sizeof(text)), 2);
+		assert_string_equal(text, "hi");
+	}
+	assert_int_equal(write(fd, "yo", 2), 2);
+	while (strstr(w->said, "stdin yo") == NULL)
+		drive_turns(w->loop, 1);
+	shutdown(fd, SHUT_WR);
+	assert_true(drive_until(w->loop, was_said, w));
+	exits(w, 0);
+	drive_turns(w->loop, 5);
+}
+
+static void
+test_connections_to_forwarded_ports_are_clients(void **state)
+{
+	struct world *w = *state;
+	int port = free_port(), fd;
+
+	w->begins = false;
+	greet(w);
+	assert_int_equal(forward(w, MUX_OPEN_FORWARD, false, port), MUX_OK);
+	assert_int_equal(forward(w, MUX_OPEN_FORWARD, false, port), MUX_OK);
+	assert_int_equal(forward(w, MUX_OPEN_FORWARD, true, port), MUX_FAILURE);
+	fd = connect_to_port(port);
+	pass_bytes(w, fd, NULL);
+	close(fd);
+	assert_int_equal(forward(w, MUX_CLOSE_FORWARD, false, port), MUX_OK);
+	assert_int_equal(connect_to_port(port), -1);
+	assert_int_equal(forward(w, MUX_CLOSE_FORWARD, false, port), MUX_FAILURE);
+}
+
+static void
+test_socks_says_where_to_and_may_go_on_at_once(void **state)
+{
+	static const char request[] = "\5\1\0\5\1\0\3\3web\0\120early ";
+	struct world *w = *state;
+	int port = free_port(), fd;
+	char text[16];
+
+	w->begins = false;
+	greet(w);
+	assert_int_equal(forward(w, MUX_OPEN_FORWARD, true, port), MUX_OK);
+	fd = connect_to_port(port);
+	assert_int_equal(write(fd, request, sizeof(request) - 1), sizeof(request) - 1);
+	pass_bytes(w, fd, "early");
+	assert_non_null(strstr(w->said, "stdin early ,stdin yo"));
+	assert_int_equal(recv(fd, text, 14, MSG_WAITALL), 14);
+	assert_memory_equal(text, "\5\0\5\0\0\1\0\0\0\0\0\0hi", 14);
+	close(fd);
+	fd = connect_to_port(port);
+	assert_int_equal(write(fd, "GET /", 5), 5);
+	while (recv(fd, text, 1, MSG_DONTWAIT) != 0)
+		drive_turns(w->loop, 1);
+	close(fd);
+	close(w->fd);
+	drive_turns(w->loop, 5);
+	w->fd = connect_to(w, "r1");
+	fd = connect_to_port(port); /* it wanted no session: as after ssh -O forward */
+	assert_true(fd >= 0);
+	close(fd);
+}
+
 /* Each ends its connection, and nothing else. */
 static void
 test_hostile_clients(void **state)
@@ -695,6 +810,8 @@ main(void)
 		test_a_reader_that_leaves_ends_the_command_at_its_next_byte, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_slow_reader_holds_the_stream_and_loses_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_checks_and_ends, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_connections_to_forwarded_ports_are_clients, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_socks_says_where_to_and_may_go_on_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_hostile_clients, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_client_that_leaves_at_any_time_leaves_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sockets_follow_the_configuration, setup, teardown),
