@@ -6,8 +6,6 @@
  * reads a pipe wait for hours, a directory could not be unmounted, a terminal would hang up on it.  Between fork() and
  * execve() only async-signal-safe functions run.
  */
-#include "config.h"
-
 #include "lib/npstart.h"
 
 #include <errno.h>
@@ -92,19 +90,6 @@ report(const char *what, const char *name)
 			return;
 }
 
-static void
-close_from(int first)
-{
-#ifdef HAVE_CLOSEFROM
-	closefrom(first);
-#else
-	long most = sysconf(_SC_OPEN_MAX);
-
-	for (int fd = first; fd < (most > 0 ? most : 1024); fd++)
-		(void)close(fd);
-#endif
-}
-
 static void NP_NORETURN
 child_become_daemon(const struct start *s)
 {
@@ -117,7 +102,7 @@ child_become_daemon(const struct start *s)
 		report("open", "/dev/null");
 		_exit(1);
 	}
-	close_from(STARTUP_FD + 1);
+	closefrom(STARTUP_FD + 1);
 	umask(077);
 	if (chdir("/") == -1) {
 		report("change to", "/");
