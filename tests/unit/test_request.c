@@ -538,6 +538,39 @@ test_batch_of_a_slow_reader_waits_for_its_channel_without_limit(void **state)
 	is_over(f, "queued started command:ok started command:ok ended:ok");
 }
 
+static void
+test_batch_stalls_between_two_commands_no_longer_than_it_said(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r =
+	    running(f, "{\"device\":\"r1\",\"commands\":[\"a\",\"b\",\"c\",\"d\"],\"queue_timeout\":3}");
+
+	for (int i = 0; i < 2; i++) {
+		f->client.room = 0;
+		end(f, 0);
+		fake_client_reads(f, 1000);
+		f->client.backlogs[0].bytes += REQUEST_UNREAD_MAX + 1;
+		fake_assign(f);
+		assert_true(r->stall.is);
+		assert_true(r->stall.limit == 3);
+		fire(f, r, 2); /* a notice */
+		f->client.told[0] = '\0';
+		if (i == 1)
+			break;
+		f->client.backlogs[0].bytes -= REQUEST_UNREAD_MAX + 1;
+		requests_go_on(&f->client.backlogs[0]);
+		assert_true(r->waiter.queue_timeout == 0);
+		fake_assign(f);
+		fake_start(chan(f));
+	}
+	fire(f, r, 1);
+	is_told(f, "queue_timeout");
+	f->client.backlogs[0].bytes -= REQUEST_UNREAD_MAX + 1;
+	fake_client_reads(f, 1000);
+	is_over(f, "queued started command:ok started command:ok command:queue_timeout command:not_run "
+		   "ended:queue_timeout");
+}
+
 /* ---- limits ---- */
 
 static void
@@ -1184,6 +1217,7 @@ main(void)
 	    ON_CHANNEL(test_deaf_client_that_leaves_takes_what_stalled_along),
 	    ON_CHANNEL(test_stalled_batch_that_fails_is_not_begun_again),
 	    ON_CHANNEL(test_batch_of_a_slow_reader_waits_for_its_channel_without_limit),
+	    ON_CHANNEL(test_batch_stalls_between_two_commands_no_longer_than_it_said),
 	    ON_CHANNEL(test_each_limit_ends_a_command_in_its_name),
 	    ON_CHANNEL(test_output_that_waits_for_the_client_is_no_silence),
 	    ON_CHANNEL(test_cancelled_in_each_state),

@@ -112,7 +112,7 @@ request_stall_over(struct request *r)
 	TAILQ_REMOVE(&request_backlog(r)->stalled, &r->answer, stall);
 	device_postpone(&r->waiter, false);
 	ev_timer_stop(r->broker->loop, &r->clock);
-	if (r->stall.limit > 0)
+	if (r->stall.limit > 0 && r->index == 0)
 		r->waiter.queue_timeout = left > 0.001 ? left : 0.001;
 }
 

@@ -10,17 +10,21 @@
 #include "broker/request/request_impl.h"
 #include "base/clock.h"
 
-/* Credit is the client's to give when it likes: there only a limit of its own counts. */
+/*
+ * Credit is the client's to give when it likes: there only a limit of its own counts.  Between two commands of a batch
+ * it may wait for its turn as long as that takes, but not for its client.
+ */
 static double
 limit_of(const struct request *r, double now)
 {
 	const struct waiter *w = &r->waiter;
+	double own = r->index > 0 ? r->params.queue_timeout : w->queue_timeout;
 
-	if (w->queue_timeout < 0 && r->params.window > 0)
+	if (own < 0 && r->params.window > 0)
 		return 0;
 	if (w->pool.deadline > now)
 		return w->pool.deadline - now;
-	return w->queue_timeout >= 0 ? w->queue_timeout : device_settings(r->dev)->args.queue_timeout;
+	return own >= 0 ? own : device_settings(r->dev)->args.queue_timeout;
 }
 
 void
