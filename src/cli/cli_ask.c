@@ -197,7 +197,11 @@ answer_by_request(struct cli *cli, const struct platform_view *view, bool known,
 {
 	const struct cli_job *job = &cli->job;
 	double quiet = cli_quiet(cli), need = known || is_question_like(view) ? 0 : CLI_QUIET_TYPED;
+	struct platform_view whole = cli_view(cli);
 
+	/* A secret that was not taken is not sent again: that counts as one more failure. */
+	if (hidden && cli_begins(whole.tail, whole.size, &job->asked))
+		return false;
 	for (size_t i = 0; i < job->answers_count; i++) {
 		const struct cli_answer *a = &job->answers[i];
 
