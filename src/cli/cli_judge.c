@@ -93,14 +93,18 @@ begins_as_refusal(const char *text, size_t size)
 	return memchr(text, '%', at) != NULL;
 }
 
-/* Taken, and not before something else happens. */
+/* Taken, and not before something else happens: "will not take effect until ...", but not "cannot take effect here". */
 static bool
 is_for_later(const char *text, size_t size)
 {
 	static const char *const words[] = {"take effect", "takes effect", "be in effect", "next reload", "next reboot",
 	    "next boot", "after reload", "after reboot", "after a reload", "after a reboot", "after the reload"};
+	static const char *const undone[] = {
+	    "not ", "n't ", "never ", "unable", "fail", "reject", "refuse", "ignored", "invalid"};
+	static const char *const until[] = {"take effect until", "takes effect until", "be in effect until"};
 
-	return says_any(text, size, words, NP_COUNT(words)) && !begins_as_refusal(text, size);
+	return says_any(text, size, words, NP_COUNT(words)) && !begins_as_refusal(text, size) &&
+	       (!says_any(text, size, undone, NP_COUNT(undone)) || says_any(text, size, until, NP_COUNT(until)));
 }
 
 /* What devices say of what they did. */
