@@ -4,6 +4,7 @@
  * The driver answers by itself only what the platform's own recipes foresee; a command's question is answered by the
  * request's answers or by a person, never by a guess.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -177,6 +178,32 @@ last_char(const struct platform_view *view)
 	return size > 0 ? view->tail[size - 1] : ' ';
 }
 
+/* A number by itself before it: the `%' of a prompt has a name there. */
+static bool
+is_percentage(const struct platform_view *view)
+{
+	size_t end = prompt_trim(view->tail, view->size), at;
+
+	if (end == 0 || view->tail[--end] != '%')
+		return false;
+	at = end = prompt_trim(view->tail, end);
+	while (at > 0 && (isdigit((unsigned char)view->tail[at - 1]) || view->tail[at - 1] == '.'))
+		at--;
+	return at < end && (at == 0 || strchr(" \t([:=", view->tail[at - 1]) != NULL);
+}
+
+bool
+cli_is_progress(const struct platform_view *view)
+{
+	if (is_percentage(view))
+		return true;
+	for (size_t i = 0; i < view->size; i++) {
+		if (isalpha((unsigned char)view->tail[i]) || (unsigned char)view->tail[i] >= 0x80)
+			return false;
+	}
+	return strchr("?:>", last_char(view)) == NULL;
+}
+
 static bool
 is_question_like(const struct platform_view *view)
 {
@@ -291,7 +318,16 @@ cli_is_question(const struct cli *cli, const struct platform_view *view)
 bool
 cli_looks_like_prompt(const struct platform_view *view)
 {
-	return view->size > 0 && view->size <= PROMPT_MAX && strchr("#>$%", last_char(view)) != NULL;
+	return view->size > 0 && view->size <= PROMPT_MAX && strchr("#>$%", last_char(view)) != NULL &&
+	       !is_percentage(view);
+}
+
+/* What asks for the next line of a text: ">" by itself, "..." and such where a text was announced. */
+static bool
+is_mark_of_text(const struct cli_job *job, const struct platform_view *view)
+{
+	return job->judged_as == CLI_JUDGE_ANSWER && cli_is_mark(view->tail, view->size) &&
+	       (job->verdict.wants_text || !cli_is_progress(view));
 }
 
 bool
@@ -310,14 +346,12 @@ cli_ask(struct cli *cli)
 		return true;
 	if (known)
 		need = QUIET_QUESTION;
-	else if (is_question_like(&view))
-		need = cli->job.interactive || last_char(&view) == '?' ? CLI_QUIET_STALL : CLI_QUIET_DOUBT;
-	else if (cli->job.judged_as == CLI_JUDGE_ANSWER && cli_is_mark(view.tail, view.size))
+	else if (is_mark_of_text(&cli->job, &view))
 		need = CLI_QUIET_STALL;
+	else if (is_question_like(&view) && !cli_is_progress(&view))
+		need = cli->job.interactive || last_char(&view) == '?' ? CLI_QUIET_STALL : CLI_QUIET_DOUBT;
 	else
 		return false;
-	if (cli->job.judged_as == CLI_JUDGE_ANSWER && need > CLI_QUIET_STALL && cli_is_mark(view.tail, view.size))
-		need = CLI_QUIET_STALL;
 	if (quiet < need) {
 		cli_wake_in(cli, need - quiet);
 		return false;

@@ -427,6 +427,8 @@ struct platform_view cli_unasked(const struct cli *cli);
 /* The tail was answered: it is not answered again while it stands. */
 void cli_note_asked(struct cli *cli);
 
+/* Whether it counts the time while the device works: "...", "....++++", "[###  ]", "Loading 45%". */
+bool cli_is_progress(const struct platform_view *view);
 /* Whether the tail waits for an answer, as far as its words and its end tell. */
 bool cli_is_question(const struct cli *cli, const struct platform_view *view);
 /* Whether it ends as prompts do: whose, the modes of the platform do not know. */

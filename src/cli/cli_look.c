@@ -14,7 +14,8 @@
 #define SLOW_BYTES 40u /* so much came slowly: the line is slow */
 #define GAPS 8.0       /* silences as they were inside of it that mean something */
 #define GAPS_MIN 0.05
-#define TYPED_END 4 /* characters at the end of what was typed that its echo must show */
+#define PROGRESS_MIN 4 /* so short it may be the end of a prompt, "-1#" */
+#define TYPED_END 4    /* characters at the end of what was typed that its echo must show */
 
 /* Whether silence has lasted so long; else sees to it that somebody looks again. */
 static bool
@@ -219,7 +220,7 @@ ends_like_prompt(const struct cli *cli, const struct platform_view *view)
 	const struct prompt *p = &cli->prompt;
 	size_t a = prompt_trim(p->shown, p->shown_size), b = prompt_trim(view->tail, view->size);
 
-	return a > 0 && b > 0 && p->shown[a - 1] == view->tail[b - 1] &&
+	return a > 0 && b > 0 && p->shown[a - 1] == view->tail[b - 1] && (b < PROGRESS_MIN || !cli_is_progress(view)) &&
 	       !pattern_list_matches(&cli->platform->false_prompts, view->tail, view->size);
 }
 
