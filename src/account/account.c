@@ -252,6 +252,7 @@ make(struct accounts *all, const struct account_claim *c, const uint8_t id[ACCOU
 	memcpy(a->id, id, ACCOUNT_ID_SIZE);
 	a->number = ++all->last_number;
 	a->kind = c->kind;
+	a->code = c->code;
 	a->user = xstrdup(c->user);
 	a->scope = c->kind == ACCOUNT_KEYS || c->by_place ? xstrdup(c->place) : NULL;
 	TAILQ_INIT(&a->places);
@@ -402,6 +403,7 @@ account_facts(const struct account *a, struct account_facts *facts)
 	    .user = a->user,
 	    .scope = a->scope,
 	    .kind = a->kind,
+	    .code = a->code,
 	    .state = a->state,
 	    .barred = account_is_barred(a),
 	    .proven_at = a->proven_at,

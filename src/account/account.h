@@ -51,6 +51,8 @@ struct account_claim {
 	char *place;           /* where: host:port and the way there */
 	bool by_place;         /* equal words are another account at another place (credential_scope: device) */
 	bool insists;          /* a person wants it: what is barred is tried all the same */
+	bool code;             /* of one time, or the command that makes such */
+	bool joins;            /* its login holds another one, and so waits for none */
 	struct secret *secret; /* ACCOUNT_SECRET */
 	uint64_t *keys;        /* ACCOUNT_KEYS: a number for each */
 	bool *barred;          /* likewise, filled in by the gate: the place has refused it */
@@ -69,6 +71,7 @@ enum account_answer {
 /* What the server thought of it. */
 enum account_verdict {
 	ACCOUNT_ACCEPTED,
+	ACCOUNT_PART, /* right, and more is wanted: no later word but ACCEPTED or UNUSED is about it */
 	ACCOUNT_DENIED,
 	ACCOUNT_UNJUDGED, /* it has it, and said nothing: a refusal of a secret, nothing for keys */
 	ACCOUNT_GIVEN_UP, /* likewise, as we did not wait: a refusal, but once, of what is proven, none */
@@ -87,6 +90,7 @@ struct account_ticket {
 	struct account *of;
 	struct account_place *place;
 	bool flies; /* it may be offered, and is not judged yet */
+	bool right; /* ACCOUNT_PART */
 	double since;
 };
 
@@ -133,6 +137,7 @@ struct account_facts {
 	const char *user;
 	const char *scope; /* the place, where it is an account of that alone; NULL: everywhere */
 	enum account_kind kind;
+	bool code; /* ACCOUNT_SECRET: of one time */
 	enum account_state state;
 	bool barred;           /* everywhere, or at some place */
 	const char *proven_at; /* the place; NULL: never */

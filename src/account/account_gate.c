@@ -49,8 +49,8 @@ describe(const struct accounts *all, struct account_ticket *t, enum np_reason re
 	if (a->waiting_count > 0)
 		(void)snprintf(others, sizeof(others), "; %d more wait for it", a->waiting_count);
 	error_set(&t->why, reason,
-	    "the password of %.64s is barred%s: %s%s; lifted by another one, npctl open and npctl accounts retry",
-	    a->user, a->state == ACCOUNT_REFUSED ? "" : " there", text, others);
+	    "the %s of %.64s is barred%s: %s%s; lifted by another one, npctl open and npctl accounts retry",
+	    a->code ? "one-time code" : "password", a->user, a->state == ACCOUNT_REFUSED ? "" : " there", text, others);
 }
 
 /* ---- who may ---- */
@@ -96,6 +96,9 @@ judge(const struct account_ticket *t, double now)
 
 	if (is_barred(t))
 		return ACCOUNT_BARRED;
+	/* Two that hold what the other one waits for would wait for ever; who joins is counted by what it holds. */
+	if (t->claim.joins)
+		return ACCOUNT_GO;
 	if (a->flying >= limit(a->state, a->row, a->proven_since, now) ||
 	    p->flying >= limit(a->state, p->row, p->used, now))
 		return ACCOUNT_WAIT;
@@ -115,6 +118,7 @@ launch(struct account_ticket *t, double now)
 	t->since = now;
 	note_barred_keys(t);
 	t->flies = true;
+	t->right = false;
 	t->of->flying++;
 	t->place->flying++;
 }
@@ -254,7 +258,8 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
 	struct account *a = t->of;
 	bool closed = false;
 
-	if (!t->flies)
+	t->right |= t->flies && verdict == ACCOUNT_PART;
+	if (!t->flies || (t->right && verdict != ACCOUNT_ACCEPTED && verdict != ACCOUNT_UNUSED))
 		return;
 	t->flies = false;
 	a->flying--;
@@ -273,6 +278,7 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
 	case ACCOUNT_DENIED:
 		closed = refuse(t, words, now);
 		break;
+	case ACCOUNT_PART:
 	case ACCOUNT_UNUSED:
 		break;
 	}

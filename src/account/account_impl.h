@@ -29,6 +29,7 @@ struct account {
 	uint8_t id[ACCOUNT_ID_SIZE];
 	uint64_t number;
 	enum account_kind kind;
+	bool code;
 	char *user, *scope, *proven_at;
 	enum account_state state;
 	bool unattended; /* somebody logs in with it who does not insist */

@@ -215,6 +215,8 @@ choose_hint(const struct auth *a)
 		return a->hint;
 	if (a->password_accepted && a->second_used)
 		return "the password was accepted, the second factor was not: look at otp_command";
+	if (a->password_accepted && a->made->base.needed_person)
+		return "the password was accepted, the code was not";
 	if (a->password_accepted)
 		return "the password was accepted, and a second factor is asked for: run it on a terminal to be asked, "
 		       "or "
@@ -342,8 +344,7 @@ auth_outcome(struct auth *a, int rc)
 		return AUTH_OUTCOME_DONE;
 	case SSH_AUTH_PARTIAL:
 		a->password_accepted = a->password_accepted || a->password_used;
-		if (a->offer.word == WORD_SENT)
-			a->offer.word = WORD_PART;
+		auth_secret_right(a);
 		a->methods = ssh_userauth_list(a->made->ssh, NULL);
 		return AUTH_OUTCOME_PARTIAL;
 	case SSH_AUTH_DENIED:

@@ -1,8 +1,9 @@
 /*
  * What a login says to the gate before accounts (src/account): what it is about to offer, and what became of that.
  *
- * One claim for the secrets of a login, made with the first of them and settled when the login is judged: servers count
- * logins.  One for the keys, as long as they are shown.
+ * One claim for each secret of a login.  The first may wait; those behind it join.  A refusal is of what was sent since
+ * the server last called something right; what was right is held until the login succeeds or ends, and then was used or
+ * was not.  One claim for the keys, as long as they are shown.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,13 +37,56 @@ tell_gate(const struct auth *a, enum account_verdict verdict, const bool *denied
 
 /* ---- secrets ---- */
 
-void
-auth_offers(struct auth *a, struct secret *secret, bool typed)
+static bool
+has(const struct auth *a, enum auth_stage stage)
 {
+	for (size_t i = 0; i < a->offer.count; i++)
+		if (a->offer.secrets[i].stage == stage)
+			return true;
+	return false;
+}
+
+static void
+forget(struct auth *a, enum auth_stage stage)
+{
+	struct auth_offer *o = &a->offer;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < o->count; i++) {
+		if (o->secrets[i].stage == stage)
+			secret_unref(o->secrets[i].secret);
+		else
+			o->secrets[kept++] = o->secrets[i];
+	}
+	o->count = kept;
+}
+
+static struct auth_secret *
+find_secret(const struct auth *a, const struct secret *secret)
+{
+	size_t size = secret_size(secret);
+
+	for (size_t i = 0; i < a->offer.count; i++) {
+		struct auth_secret *s = &a->offer.secrets[i];
+		if (secret_size(s->secret) == size && memcmp(secret_text(s->secret), secret_text(secret), size) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+void
+auth_offers(struct auth *a, struct secret *secret, bool typed, bool code)
+{
+	struct auth_offer *o = &a->offer;
+	struct auth_secret *known = find_secret(a, secret);
+
 	a->has_secret = true;
-	a->offer.typed |= typed;
-	if (a->offer.next == NULL)
-		a->offer.next = secret_ref(secret);
+	if (known != NULL) { /* one claim for equal words */
+		known->typed |= typed;
+		return;
+	}
+	o->secrets = xreallocarray(o->secrets, o->count + 1, sizeof(o->secrets[0]));
+	o->secrets[o->count++] = (struct auth_secret){.secret = secret_ref(secret), .typed = typed, .code = code};
 }
 
 /* Each code is another one: what fails is the command. */
@@ -52,7 +96,7 @@ auth_offers_factor(struct auth *a, const char *command)
 	char *text = xasprintf("otp_command %s", command);
 	struct secret *stands_for = secret_make(text);
 
-	auth_offers(a, stands_for, false);
+	auth_offers(a, stands_for, false, true);
 	secret_unref(stands_for);
 	secret_free(text);
 }
@@ -60,17 +104,16 @@ auth_offers_factor(struct auth *a, const char *command)
 void
 auth_offers_nothing(struct auth *a)
 {
-	secret_unref(a->offer.next);
-	a->offer.next = NULL;
-	a->offer.typed = a->has_secret = false;
+	forget(a, STAGE_NEXT);
+	a->has_secret = false;
 }
 
 static void
 settle(struct auth *a, enum account_verdict verdict, const char *words)
 {
-	if (a->offer.held)
+	if (has(a, STAGE_HELD))
 		tell_gate(a, verdict, NULL, 0, words);
-	a->offer.held = false;
+	forget(a, STAGE_HELD);
 	a->offer.word = WORD_NONE;
 }
 
@@ -85,20 +128,24 @@ int
 auth_claim_secret(struct auth *a)
 {
 	struct account_claim claim;
+	bool held;
 
 	auth_settle_denied(a);
-	if (!a->offer.held && a->offer.next != NULL) {
+	for (size_t i = 0; i < a->offer.count; i++) {
+		struct auth_secret *s = &a->offer.secrets[i];
+		if (s->stage != STAGE_NEXT)
+			continue;
 		claim = claim_of(a, ACCOUNT_SECRET);
-		claim.insists |= a->offer.typed;
-		claim.secret = secret_ref(a->offer.next);
-		a->offer.held = ask_gate(a, &claim) == 0;
+		claim.insists |= s->typed;
+		claim.code = s->code;
+		claim.joins = has(a, STAGE_HELD) || has(a, STAGE_RIGHT);
+		claim.secret = secret_ref(s->secret);
+		held = ask_gate(a, &claim) == 0;
 		account_claim_finish(&claim);
-		if (!a->offer.held)
+		if (!held)
 			return -1;
+		s->stage = STAGE_HELD;
 	}
-	secret_unref(a->offer.next);
-	a->offer.next = NULL;
-	a->offer.typed = false;
 	return 0;
 }
 
@@ -107,6 +154,18 @@ auth_secret_sent(struct auth *a)
 {
 	a->offer.word = WORD_SENT;
 	a->offer.sent_at = clock_now();
+}
+
+void
+auth_secret_right(struct auth *a)
+{
+	if (a->offer.word != WORD_SENT)
+		return;
+	tell_gate(a, ACCOUNT_PART, NULL, 0, NULL);
+	for (size_t i = 0; i < a->offer.count; i++)
+		if (a->offer.secrets[i].stage == STAGE_HELD)
+			a->offer.secrets[i].stage = STAGE_RIGHT;
+	a->offer.word = WORD_NONE;
 }
 
 /* ---- keys ---- */
@@ -178,22 +237,32 @@ auth_settle_keys(struct auth *a, enum auth_outcome outcome)
 
 /* ---- the end ---- */
 
+/* Servers that end the login have refused it (auth_failed): another end is our own. */
+static enum account_verdict
+verdict_at_end(const struct auth *a)
+{
+	if (a->offer.word == WORD_NONE)
+		return ACCOUNT_UNUSED;
+	return a->err->reason == REASON_AUTH_FAILED ? ACCOUNT_UNJUDGED : ACCOUNT_GIVEN_UP;
+}
+
 void
 auth_settle(struct auth *a, enum auth_outcome outcome)
 {
-	static const enum account_verdict verdicts[] = {
-	    [WORD_NONE] = ACCOUNT_UNUSED,
-	    [WORD_SENT] = ACCOUNT_UNJUDGED,
-	    [WORD_PART] = ACCOUNT_UNUSED,
-	    [WORD_DENIED] = ACCOUNT_DENIED,
-	};
-	bool ours = a->err->reason != REASON_AUTH_FAILED && a->err->reason != REASON_AUTH_BACKOFF;
-	bool done = outcome == AUTH_OUTCOME_DONE && a->offer.word != WORD_DENIED;
+	bool done = outcome == AUTH_OUTCOME_DONE;
 
-	/* Servers that end the login have refused it (auth_failed): another end is our own. */
-	if (!done && a->offer.word == WORD_SENT && ours)
-		settle(a, ACCOUNT_GIVEN_UP, a->err->text);
-	else
-		settle(a, done ? ACCOUNT_ACCEPTED : verdicts[a->offer.word], a->err->text);
+	if (a->offer.word == WORD_DENIED)
+		settle(a, ACCOUNT_DENIED, done ? "refused" : a->err->text);
 	auth_offers_nothing(a);
+	if (done && a->offer.count > 0)
+		tell_gate(a, ACCOUNT_ACCEPTED, NULL, 0, NULL);
+	if (!done) {
+		settle(a, verdict_at_end(a), a->err->text);
+		if (has(a, STAGE_RIGHT))
+			tell_gate(a, ACCOUNT_UNUSED, NULL, 0, NULL);
+	}
+	forget(a, STAGE_HELD);
+	forget(a, STAGE_RIGHT);
+	free(a->offer.secrets);
+	a->offer.secrets = NULL;
 }

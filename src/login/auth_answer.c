@@ -50,7 +50,7 @@ send_password(struct auth *a, struct secret *password, bool typed)
 	int rc;
 
 	auth_note_tried(a, "password (%s)", how);
-	auth_offers(a, password, typed);
+	auth_offers(a, password, typed, false);
 	rc = auth_step(a, STEP_PASSWORD, secret_text(password), NULL);
 	if (rc == SSH_AUTH_ERROR && ssh_is_connected(a->made->ssh))
 		return password_unanswered(a);
@@ -143,7 +143,7 @@ ask_kbdint(struct auth *a, const char *prompt, bool echo)
 	text = xasprintf("(%s@%s) %s", a->target->user, a->target->host, question);
 	answer = auth_ask(a, PROMPT_KEYBOARD_INTERACTIVE, text, echo);
 	if (answer != NULL)
-		auth_offers(a, answer, true);
+		auth_offers(a, answer, true, question_kind(prompt) == QUESTION_CODE);
 	free(text);
 	free(question);
 	return answer;
@@ -175,7 +175,7 @@ password_answer(struct auth *a, struct secret *password, enum question_kind kind
 	    !(kind == QUESTION_PASSWORD || (kind == QUESTION_UNKNOWN && may_guess)))
 		return NULL;
 	a->password_used = true;
-	auth_offers(a, password, false);
+	auth_offers(a, password, false, false);
 	return secret_ref(password);
 }
 
@@ -237,6 +237,8 @@ answer_round(struct auth *a, struct secret *password, int n)
 		prompt = ssh_userauth_kbdint_getprompt(a->made->ssh, (unsigned)i, &echo);
 		kind = question_kind(prompt);
 		answer = platform_answer(a, prompt);
+		if (answer != NULL && echo == 0) /* what is shown is no secret */
+			auth_offers(a, answer, false, kind == QUESTION_CODE);
 		if (answer == NULL && echo == 0)
 			answer = password_answer(a, password, kind, n == 1);
 		if (answer == NULL)

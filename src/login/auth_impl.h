@@ -20,16 +20,24 @@ enum auth_outcome {
 enum auth_word {
 	WORD_NONE, /* it has none */
 	WORD_SENT, /* nothing yet, or further questions: no verdict */
-	WORD_PART, /* right, and it wants more */
 	WORD_DENIED
 };
 
-/* The secrets of a login, as the gate knows them. */
+/* NEXT: the next step carries it.  HELD: the gate has let it through.  RIGHT: the server wants more behind it. */
+enum auth_stage { STAGE_NEXT, STAGE_HELD, STAGE_RIGHT };
+
+struct auth_secret {
+	struct secret *secret;
+	enum auth_stage stage;
+	bool typed; /* by a person, who wants it tried */
+	bool code;  /* of one time */
+};
+
+/* The secrets of a login, as the gate knows them: those that are not settled. */
 struct auth_offer {
-	struct secret *next; /* what the next step carries first */
-	bool typed;          /* something in it was, by a person */
-	bool held;           /* the gate has let it through */
-	enum auth_word word;
+	struct auth_secret *secrets;
+	size_t count;
+	enum auth_word word; /* of those that are HELD */
 	double sent_at;
 };
 
@@ -99,14 +107,16 @@ enum auth_outcome auth_pubkey(struct auth *a);
 
 /* ---- the gate before accounts (auth_account.c) ---- */
 
-/* The next step carries this secret, or what stands for it; typed: by a person, who wants it tried. */
-void auth_offers(struct auth *a, struct secret *secret, bool typed);
+/* The next step carries this secret, or what stands for it. */
+void auth_offers(struct auth *a, struct secret *secret, bool typed, bool code);
 /* It does not after all. */
 void auth_offers_nothing(struct auth *a);
 void auth_offers_factor(struct auth *a, const char *command);
 /* Whether it may: 0, or -1 with err.  It was sent. */
 int auth_claim_secret(struct auth *a) NP_MUST_CHECK;
 void auth_secret_sent(struct auth *a);
+/* It was right, and more is wanted. */
+void auth_secret_right(struct auth *a);
 /* What was refused is settled: a person is asked for another one, who may take his time. */
 void auth_settle_denied(struct auth *a);
 /* Whether keys may be shown now: 0, and which ones not says auth_key_is_barred(); or -1 with err. */

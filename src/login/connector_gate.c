@@ -5,13 +5,12 @@
  */
 #include "login/connector_job.h"
 #include "base/clock.h"
+#include "base/xalloc.h"
 
 /* The thread goes on by itself with what is written here; what it asked for is over when it was cancelled. */
 static void
-tell_thread(struct job *job, enum account_answer answer)
+tell_thread(struct job *job, struct account_ticket *t, enum account_answer answer)
 {
-	struct account_ticket *t = &job->ticket;
-
 	pthread_mutex_lock(&job->mailbox->lock);
 	job->allowed = answer == ACCOUNT_GO;
 	job->why = t->why;
@@ -25,67 +24,93 @@ tell_thread(struct job *job, enum account_answer answer)
 static void
 on_answered(struct account_ticket *t, enum account_answer answer)
 {
-	struct job *job = NP_CONTAINER(t, struct job, ticket);
+	struct job *job = NP_CONTAINER(t, struct job_offer, ticket)->job;
 
 	connector_park(job, false);
 	connector_give_place(job, answer == ACCOUNT_GO);
-	tell_thread(job, answer);
+	tell_thread(job, t, answer);
 }
 
 void
 gate_asked(struct accounts *accounts, struct job *job, struct account_claim *claim)
 {
 	enum account_answer answer;
+	struct job_offer *offer;
 
-	account_claim_finish(&job->ticket.claim);
-	job->ticket.claim = *claim;
-	*claim = (struct account_claim){.user = NULL};
-	job->ticket.answered = on_answered;
 	if (job->cancelled)
 		return;
-	answer = accounts_ask(accounts, &job->ticket, clock_now());
+	offer = xcalloc(1, sizeof(*offer));
+	offer->job = job;
+	offer->ticket.claim = *claim;
+	*claim = (struct account_claim){.user = NULL};
+	offer->ticket.answered = on_answered;
+	TAILQ_INSERT_TAIL(&job->offers, offer, link);
+	answer = accounts_ask(accounts, &offer->ticket, clock_now());
 	connector_give_place(job, answer != ACCOUNT_BARRED);
 	if (answer == ACCOUNT_WAIT)
 		connector_park(job, true);
 	else
-		tell_thread(job, answer);
+		tell_thread(job, &offer->ticket, answer);
+}
+
+static void
+settle(struct accounts *accounts, struct job *job, enum account_kind kind, const struct job_verdict *v)
+{
+	struct job_offer *offer;
+
+	TAILQ_FOREACH (offer, &job->offers, link)
+		if (offer->ticket.claim.kind == kind)
+			accounts_settle(accounts, &offer->ticket, v->verdict, v->denied, v->words, clock_now());
 }
 
 void
 gate_judged(struct accounts *accounts, struct job *job, const struct job_verdict *v)
 {
 	connector_give_place(job, false);
-	accounts_settle(accounts, &job->ticket, v->verdict, v->denied, v->words, clock_now());
+	settle(accounts, job, v->denied != NULL ? ACCOUNT_KEYS : ACCOUNT_SECRET, v);
 }
 
 void
 gate_left(struct accounts *accounts, struct job *job)
 {
+	struct job_offer *offer;
+
 	if (accounts == NULL)
 		return;
 	connector_park(job, false);
 	connector_give_place(job, false);
-	accounts_leave(accounts, &job->ticket);
+	TAILQ_FOREACH (offer, &job->offers, link)
+		accounts_leave(accounts, &offer->ticket);
 }
 
 void
 gate_ended(struct accounts *accounts, struct job *job)
 {
+	/* Its thread was abandoned: nobody knows what became of what it had and what was not called right. */
+	static char words[] = "nothing was heard of the login any more";
+	static const struct job_verdict given_up = {.verdict = ACCOUNT_GIVEN_UP, .words = words},
+					unused = {.verdict = ACCOUNT_UNUSED};
+
 	if (accounts == NULL)
 		return;
 	gate_left(accounts, job);
-	/* Its thread was abandoned: nobody knows what became of what it had. */
-	accounts_settle(
-	    accounts, &job->ticket, ACCOUNT_GIVEN_UP, NULL, "nothing was heard of the login any more", clock_now());
+	settle(accounts, job, ACCOUNT_KEYS, &given_up);
+	settle(accounts, job, ACCOUNT_SECRET, &given_up);
+	settle(accounts, job, ACCOUNT_SECRET, &unused);
 }
 
 uint64_t
 gate_bars(const struct accounts *accounts, const struct job *job)
 {
-	const struct account_ticket *t = &job->ticket;
+	const struct job_offer *offer;
+	uint64_t account = 0;
 
-	if (accounts == NULL || t->claim.place == NULL || t->claim.kind != ACCOUNT_SECRET ||
-	    !accounts_bar(accounts, t->account, t->claim.place))
+	if (accounts == NULL)
 		return 0;
-	return t->account;
+	TAILQ_FOREACH (offer, &job->offers, link) {
+		const struct account_ticket *t = &offer->ticket;
+		if (t->claim.kind == ACCOUNT_SECRET && accounts_bar(accounts, t->account, t->claim.place))
+			account = t->account;
+	}
+	return account;
 }

@@ -139,6 +139,7 @@ job_create(struct mailbox *box, uint64_t id, const struct attempt *attempt)
 	job->mailbox = box;
 	job->refs = 1;
 	job->watch_fd = -1;
+	TAILQ_INIT(&job->offers);
 	pthread_cond_init(&job->answer_came, NULL);
 	return job;
 }
@@ -146,11 +147,17 @@ job_create(struct mailbox *box, uint64_t id, const struct attempt *attempt)
 static void
 job_free(struct job *job)
 {
+	struct job_offer *offer;
+
 	attempt_finish(&job->attempt);
 	if (job->watch_fd != -1)
 		close(job->watch_fd);
 	secret_unref(job->answer);
-	account_claim_finish(&job->ticket.claim);
+	while ((offer = TAILQ_FIRST(&job->offers)) != NULL) {
+		TAILQ_REMOVE(&job->offers, offer, link);
+		account_claim_finish(&offer->ticket.claim);
+		free(offer);
+	}
 	free(job->barred);
 	pthread_cond_destroy(&job->answer_came);
 	free(job);

@@ -51,6 +51,14 @@ struct message {
 };
 
 TAILQ_HEAD(messages, message);
+/* What a dial has asked for; the loop's. */
+struct job_offer {
+	TAILQ_ENTRY(job_offer) link;
+	struct job *job;
+	struct account_ticket ticket;
+};
+
+TAILQ_HEAD(job_offers, job_offer);
 TAILQ_HEAD(jobs, job);
 
 struct mailbox {
@@ -71,10 +79,10 @@ struct job {
 	enum job_state state;
 	struct ev_timer timer;
 	enum timer_use timer_use;
-	double limit_left; /* while a prompt, or the gate, stops the clock */
-	bool gives_place;  /* it is at the gate, and none of those that dial */
-	struct account_ticket ticket;
-	uint64_t prompt_id; /* that prompt */
+	double limit_left;        /* while a prompt, or the gate, stops the clock */
+	bool gives_place;         /* it is at the gate, and none of those that dial */
+	struct job_offers offers; /* as they came, the judged ones too */
+	uint64_t prompt_id;       /* that prompt */
 	pthread_t thread;
 
 	uint64_t id;            /* constant from here on; the thread reads it */

@@ -35,9 +35,16 @@ bool
 device_password_is_free(const struct device *dev, struct secret *password)
 {
 	struct account_claim claim = {.kind = ACCOUNT_SECRET, .secret = password};
+	const struct account *a;
+	struct account_facts f = {.code = false};
 	bool allowed;
 
 	if (password == NULL || dev->account == 0 || dev->target == NULL)
+		return false;
+	a = accounts_find(dev->all->world.accounts, dev->account);
+	if (a != NULL)
+		account_facts(a, &f);
+	if (f.code) /* another password does not help */
 		return false;
 	claim.user = dev->target->user;
 	claim.place = target_place(dev->target);
@@ -108,7 +115,7 @@ account_json(const struct account *a, double now)
 
 	account_facts(a, &f);
 	cJSON_AddStringToObject(o, "user", f.user);
-	cJSON_AddStringToObject(o, "kind", f.kind == ACCOUNT_KEYS ? "keys" : "password");
+	cJSON_AddStringToObject(o, "kind", f.kind == ACCOUNT_KEYS ? "keys" : f.code ? "code" : "password");
 	if (f.scope != NULL)
 		cJSON_AddStringToObject(o, "place", f.scope);
 	cJSON_AddStringToObject(o, "state", account_state_word(f.state));
