@@ -18,37 +18,11 @@
 #include "cli/cli_impl.h"
 #include "base/xalloc.h"
 
-static enum cli_next config_next(struct cli *cli, struct np_error *err);
-
 static void
 set_phase(struct cli *cli, enum cli_config_phase phase)
 {
 	cli->phase = phase;
 	cli->step = 0;
-}
-
-enum cli_next
-cli_config_begin(struct cli *cli, struct np_error *err)
-{
-	if (cli->tally == NULL)
-		cli->tally = xmalloc(sizeof(*cli->tally));
-	memset(cli->tally, 0, sizeof(*cli->tally));
-	cli->config_cancelled = false;
-	cli->config_failed = false;
-	cli->abort_failed = false;
-	cli->commit_unknown = false;
-	cli->leaving = false;
-	cli->config_line = cli->config_at = 0;
-	cli->config_next = 0;
-	cli_nonce(cli, cli->config_tag);
-	set_phase(cli, CLI_CONFIG_ENTER);
-	if (cli->prompt.mode != cli->platform->base_mode) {
-		error_set(&cli->tally->err, REASON_PRIVILEGE_FAILED,
-		    "configuration begins in mode %s, and the shell is in %s: configure `secret`, or use --enable",
-		    cli->platform->base_mode->name, cli->prompt.mode->name);
-		cli->phase = CLI_CONFIG_DONE;
-	}
-	return config_next(cli, err);
 }
 
 /* --- failing --- */
@@ -314,6 +288,7 @@ lines_done(struct cli *cli)
 static bool
 next_line(struct cli *cli)
 {
+	size_t last = cli->config_line; /* typed; blank ones may follow it */
 	struct line line;
 
 	if (cli->config_cancelled)
@@ -326,8 +301,7 @@ next_line(struct cli *cli)
 		}
 		if (!cli->prompt.mode->config) {
 			fail(cli, REASON_CONFIG_REJECTED,
-			    "line %zu left configuration mode, and further lines would run as commands",
-			    cli->config_line);
+			    "line %zu left configuration mode, and further lines would run as commands", last);
 			break;
 		}
 		send_lines(cli);
@@ -557,6 +531,31 @@ config_next(struct cli *cli, struct np_error *err)
 		}
 	}
 	return config_done(cli, err);
+}
+
+enum cli_next
+cli_config_begin(struct cli *cli, struct np_error *err)
+{
+	if (cli->tally == NULL)
+		cli->tally = xmalloc(sizeof(*cli->tally));
+	memset(cli->tally, 0, sizeof(*cli->tally));
+	cli->config_cancelled = false;
+	cli->config_failed = false;
+	cli->abort_failed = false;
+	cli->commit_unknown = false;
+	cli->leaving = false;
+	cli->config_line = cli->config_at = 0;
+	cli->config_next = 0;
+	cli_nonce(cli, cli->config_tag);
+	set_phase(cli, CLI_CONFIG_ENTER);
+	if (cli->prompt.mode != cli->platform->base_mode) {
+		error_set(&cli->tally->err, REASON_PRIVILEGE_FAILED,
+		    "configuration begins in mode %s, and the shell is in %s: configure `secret`, or use --enable",
+		    cli->platform->base_mode->name, cli->prompt.mode->name);
+		report_rest(cli);
+		cli->phase = CLI_CONFIG_DONE;
+	}
+	return config_next(cli, err);
 }
 
 void

@@ -129,6 +129,14 @@ static const struct clidev_script scripts[] = {
 	    "! result config_rejected mode priv\n"
 	    "! says line 1 left configuration mode\n"
 	    "! ready\n"},
+    {"the line that left it is named, and not the blank ones behind it",
+	IOS "| end\n| \n| \n| hostname X\n"
+	    "config\n" IOS_ENTER "> end\\n\n< end\\r\\nR1#\n.\n"
+	    "! line 0 ok\n"
+	    "! line 3 not_run\n"
+	    "! result config_rejected mode priv\n"
+	    "! says line 1 left configuration mode\n"
+	    "! ready\n"},
     {"`end` as the last line is what people write",
 	IOS "| a\n| end\n"
 	    "config\n" IOS_ENTER "> a\\n\n< a\\r\\nR1(config)#\n.\n! line 0 ok\n"
@@ -317,6 +325,7 @@ static const struct clidev_script scripts[] = {
 						"! ready\n"
 						"| a\n"
 						"config\n"
+						"! line 0 not_run\n"
 						"! result privilege_failed mode user\n"
 						"! says configure `secret`, or use --enable\n"
 						"! ready\n"},
