@@ -234,8 +234,8 @@ take_lines(struct cli *cli)
 		cli->config_next = line.next;
 		ended = ends_block(cli, &block, &first, &line);
 	}
-	/* A quote that nothing closes: the device tells whether it is one. */
-	if (!ended && block.quote != 0)
+	/* What nothing ends may be none: the device tells, and the lines behind it are not its text. */
+	if (!ended)
 		cli->config_next = first.next;
 }
 

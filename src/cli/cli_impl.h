@@ -339,6 +339,8 @@ enum cli_outcome cli_judge_step(const struct cli_job *job);
 void cli_judge_answered(struct cli_job *job);
 /* Whether this answer of a recipe is a no. */
 bool cli_judge_is_decline(const struct platform_question *q);
+/* Whether the text says that lines are to follow, and how to end them. */
+bool cli_judge_announces(const char *text, size_t size);
 
 /* --- cli_line.c --- */
 

@@ -195,13 +195,14 @@ refuse_error(struct cli *cli, const char *text, size_t size, size_t look)
 }
 
 /* "Enter TEXT message.  End with the character '^'.": what follows is no answer but the device's silence. */
-static bool
-announces_text(const char *text, size_t size)
+bool
+cli_judge_announces(const char *text, size_t size)
 {
 	static const char *const words[] = {"end with", "end the input", "end your input", "on a line by itself",
 	    "on its own line", "on a separate line", "on a new line", "enter text", "to end input", "to finish input"};
 	static const char *const commands[] = {"configuration commands"};
 
+	size = size < JUDGE_LOOK ? size : JUDGE_LOOK;
 	return says_any(text, size, words, NP_COUNT(words)) && !says_any(text, size, commands, 1);
 }
 
@@ -224,7 +225,7 @@ judge_words(struct cli *cli, const char *text, size_t size, size_t look, bool is
 	bool indented = v->in_remark && (text[0] == ' ' || text[0] == '\t') && !begins_as_refusal(text, look);
 	bool goes_on = v->in_remark && v->in_sentence && text[0] >= 'a' && text[0] <= 'z';
 
-	v->wants_text = v->wants_text || announces_text(text, look);
+	v->wants_text = v->wants_text || cli_judge_announces(text, look);
 	v->in_remark = false;
 	if (pattern_list_matches(&p->ignore, text, look) || pattern_list_matches(&p->config.remarks, text, look))
 		remark(cli, text, size, look);

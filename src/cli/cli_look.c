@@ -108,11 +108,30 @@ look_without_echo(struct cli *cli, struct platform_view *view, struct prompt_mat
 	cli_job_accept(cli, view, &match, 0);
 }
 
+/* A question at the tail, answered or not, that is no mark of a text and announces none. */
+static bool
+asks_in_block(const struct cli *cli, const struct platform_view *view)
+{
+	return cli_question_stands(cli) || (cli_is_question(cli, view) && !cli_is_mark(view->tail, view->size) &&
+					       !cli_judge_announces(view->tail, view->size));
+}
+
+/* The device said so, or shows a mark.  Where nobody judges its words any will do. */
+static bool
+is_text_awaited(const struct cli_job *job, const struct platform_view *view)
+{
+	if (job->judged_as == CLI_JUDGE_OUTPUT)
+		return job->output_at > 0 || view->size > 0;
+	return job->verdict.wants_text || cli_is_mark(view->tail, view->size) ||
+	       cli_judge_announces(view->tail, view->size);
+}
+
 /* The text of several lines: the next one, unless the device is back at its prompt. */
 static void
 look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
 {
 	struct cli_job *job = &cli->job;
+	struct platform_view unasked = cli_unasked(cli);
 	double need = CLI_QUIET_MODE;
 	/* IOS has a mode for the lines of a certificate. */
 	bool mode_of_text = match->tier == PROMPT_HOST && match->mode->config && job->verdict.outcome < CLI_UNCLEAR;
@@ -125,11 +144,19 @@ look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_m
 		cli_job_accept(cli, view, match, 0);
 		return;
 	}
+	/* What asks for something else is a question of the first line's: the next one would be its answer. */
+	if (asks_in_block(cli, &unasked)) {
+		cli_ask(cli);
+		return;
+	}
 	/* The first line may yet be refused, and then the others would be commands. */
 	if (job->line_at == 0 && !mode_of_text)
-		need = job->output_at > 0 || view->size > 0 ? CLI_QUIET_JOINED : CLI_QUIET_STALL;
-	if (quiet_for(cli, need + 2 * cli->rtt))
-		cli_job_type_line(cli, job->line_at + job->line_size + 1);
+		need = is_text_awaited(job, view) ? CLI_QUIET_JOINED : CLI_QUIET_STALL;
+	if (!quiet_for(cli, need + 2 * cli->rtt))
+		return;
+	cli_job_type_line(cli, job->line_at + job->line_size + 1);
+	if (job->line_at + job->line_size == job->size)
+		job->verdict.wants_text = false; /* this one ends it */
 }
 
 /* --- prompts, from the surest down --- */
