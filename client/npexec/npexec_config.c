@@ -146,10 +146,14 @@ npexec_config_result(struct npexec *x, struct npexec_job *job, const cJSON *resu
 
 /* What the device has now. */
 static const char *
-effect(const struct npexec_options *o, const cJSON *result, double ok)
+effect(const struct npexec_options *o, const cJSON *result, double ok, double unclear)
 {
-	bool saved = npjson_true(result, "saved");
+	bool saved = npjson_true(result, "saved"), live = npjson_true(result, "live");
 
+	if (live && ok == 0)
+		return unclear > 0 ? "whether a line is live is not known" : "no line is live";
+	if (live && npjson_true(result, "aborted"))
+		return "what was begun and not ended is thrown away, the rest is live";
 	if (npjson_true(result, "aborted"))
 		return npexec_flag(o, "dry_run") ? "discarded, as a dry run is" : "discarded: nothing was changed";
 	if (npjson_true(result, "committed")) {
@@ -157,8 +161,8 @@ effect(const struct npexec_options *o, const cJSON *result, double ok)
 			return "committed, to be undone unless confirmed in time";
 		return saved ? "committed and saved" : npexec_flag(o, "save") ? "committed, not saved" : "committed";
 	}
-	if (npjson_true(result, "live"))
-		return ok == 0 ? "no line is live" : saved ? "live and saved" : "live, not saved";
+	if (live)
+		return saved ? "live and saved" : "live, not saved";
 	if (ok + npjson_number(result, "failed", 0) == 0)
 		return "nothing was changed";
 	return "neither committed nor discarded: look at the device";
@@ -171,7 +175,7 @@ say_summary(struct npexec *x, struct npexec_job *job, const cJSON *result)
 	double not_run = npjson_number(result, "not_run", 0), unclear = npjson_number(result, "unclear", 0);
 	char *doubt = unclear > 0 ? xasprintf(", %.0f unclear", unclear) : xstrdup("");
 	char *line = xasprintf("%.0f of %.0f lines taken, %.0f refused%s, %.0f not run; %s", ok,
-	    npjson_number(result, "count", 0), failed - unclear, doubt, not_run, effect(x->o, result, ok));
+	    npjson_number(result, "count", 0), failed - unclear, doubt, not_run, effect(x->o, result, ok, unclear));
 
 	npexec_say(x, job, line);
 	free(line);

@@ -128,7 +128,7 @@ struct cli_result {
 	size_t lines[CLI_NOT_RUN + 1]; /* by outcome */
 	bool temporary;                /* it was refused for now: somebody else holds the lock, the device is busy */
 	bool committed, aborted, saved;
-	bool live; /* lines took effect without a commit */
+	bool live; /* lines act at once there, and some were typed; with `aborted': but what a sub-mode began */
 };
 
 enum cli_event_kind {

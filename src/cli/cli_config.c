@@ -400,10 +400,11 @@ phase_done(struct cli *cli)
 			break;
 		}
 		cli->tally->committed = true;
+		cli->tally->saved = cli->platform->config.saves_itself && cli->asked.confirm_minutes == 0;
 		set_phase(cli, CLI_CONFIG_SAVE_INSIDE);
 		break;
 	case CLI_CONFIG_ABORT:
-		cli->tally->aborted = cli->platform->config.candidate && !cli->abort_failed && !cli->commit_unknown;
+		cli->tally->aborted = !cli->abort_failed && !cli->commit_unknown;
 		set_phase(cli, CLI_CONFIG_LEAVE);
 		break;
 	case CLI_CONFIG_SAVE_INSIDE:
@@ -472,17 +473,34 @@ step_done(struct cli *cli, const struct np_error *err)
 
 /* --- the end --- */
 
+/*
+ * Lines act at once without a candidate: those that were taken do, an unclear one may, and a refused one may have
+ * changed a part.  Which of those are live that stood before a sub-mode was thrown away, only the device knows.
+ */
+static void
+tell_live(struct cli *cli)
+{
+	const struct platform_config *c = &cli->platform->config;
+	struct cli_result *t = cli->tally;
+	size_t taken = lines_taken(cli);
+	bool ended = !t->aborted && cli->prompt.mode == cli->platform->base_mode;
+
+	if (c->candidate)
+		return;
+	t->live = taken + t->lines[CLI_UNCLEAR] + t->lines[CLI_REFUSED] > 0;
+	t->saved = t->saved || (c->saves_itself && ended && taken > 0);
+}
+
 static enum cli_next
 config_done(struct cli *cli, struct np_error *err)
 {
 	const struct platform_mode *base = cli->platform->base_mode;
-	size_t taken = lines_taken(cli),
-	       typed = taken + cli->tally->lines[CLI_UNCLEAR] + cli->tally->lines[CLI_REFUSED];
-	bool live = !cli->platform->config.candidate && typed > 0;
+	struct cli_result *t = cli->tally;
 
-	cli->tally->live = live;
-	if (cli->tally->err.reason == REASON_CONFIG_REJECTED && live && taken > 0)
-		error_prefix(&cli->tally->err, "%zu lines are live, nothing was saved", taken);
+	tell_live(cli);
+	if (t->err.reason == REASON_CONFIG_REJECTED && t->live && !t->aborted && lines_taken(cli) > 0)
+		error_prefix(
+		    &t->err, "%zu lines are live, %s", lines_taken(cli), t->saved ? "and saved" : "nothing was saved");
 	if (is_lost(cli) || (cli->prompt.mode != base && !platform_mode_inside(base, cli->prompt.mode))) {
 		/* Still inside: closing the shell is what frees the device. */
 		fail(cli, REASON_CONFIG_REJECTED, "configuration mode could not be left");
@@ -563,7 +581,7 @@ cli_config_lost(struct cli *cli, const char *why)
 {
 	report_typed(cli, CLI_UNCLEAR, why);
 	report_rest(cli);
-	cli->tally->live = !cli->platform->config.candidate && lines_taken(cli) > 0;
+	tell_live(cli);
 }
 
 enum cli_next

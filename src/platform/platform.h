@@ -105,7 +105,8 @@ struct platform_config {
 	struct platform_steps abort;     /* throws the candidate away; for others, brings a sub-mode to an end */
 	struct platform_steps leave;
 	struct platform_steps save;
-	bool save_inside; /* `save` comes before `leave`, not after it */
+	bool save_inside;  /* `save` comes before `leave`, not after it */
+	bool saves_itself; /* what is committed, or live, is saved: there is no `save` */
 	struct platform_block *blocks;
 	size_t blocks_count;
 	enum platform_quotes quotes;

@@ -138,6 +138,7 @@ static const struct schema_row config_keys[] = {
     {"leave", STEPS(platform_config, leave)},
     {"save", STEPS(platform_config, save)},
     {"save_inside", SCHEMA_BOOL, .offset = FIELD(platform_config, save_inside)},
+    {"saves_itself", SCHEMA_BOOL, .offset = FIELD(platform_config, saves_itself)},
     {"blocks", SCHEMA_LIST, .offset = FIELD(platform_config, blocks), .also = FIELD(platform_config, blocks_count),
 	.table = &block_table},
     {"quotes", SCHEMA_WORD, .offset = FIELD(platform_config, quotes), .words = quotings},

@@ -314,6 +314,8 @@ check_config(const struct lint *l)
 		    l, "config", "`commit`, `confirmed` and `check` are for a candidate: say `candidate: true`");
 	if (c->save_inside && c->save.count == 0)
 		return fail_key(l, "config", "`save_inside` without `save`");
+	if (c->saves_itself && c->save.count > 0)
+		return fail_key(l, "config", "`saves_itself` and a `save`: which is it?");
 	if (c->candidate)
 		check_proof(l, "abort", &c->abort);
 	check_proof(l, "commit", &c->commit);

@@ -80,7 +80,7 @@ unlike "$(running core1)" '192.0.2.8' "and nothing was done"
 # ---- a candidate ----
 
 npexec -c mx1 'set system domain-name lab' 2>"$T/err"
-is "$?:$(cat "$T/err")" "0:npexec: mx1: 1 of 1 lines taken, 0 refused, 0 not run; committed" "a candidate is committed"
+is "$?:$(cat "$T/err")" "0:npexec: mx1: 1 of 1 lines taken, 0 refused, 0 not run; committed and saved" "a candidate is committed"
 like "$(running mx1)" 'domain-name lab' "and live"
 printf 'set system one\nset bogus two\nset system three\n' >"$T/lines"
 run npexec -c -f "$T/lines" mx1

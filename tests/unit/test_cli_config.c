@@ -192,14 +192,14 @@ static const struct clidev_script scripts[] = {
 	    "! line 1 not_run\n" IOS_LEAVE "! result cancelled mode priv\n"
 	    "! tally 1 ok 0 failed 1 not_run live\n"
 	    "! ready\n"},
-    {"a candidate is committed when every line passed", JUNOS
-	"| set system host-name mx1\n"
-	"config\n" JUNOS_ENTER STEP("set system host-name mx1", EDIT) "! line 0 ok\n"
-								      "> commit\\n\n"
-								      "< commit\\r\\ncommit complete\\r\\n\\r\\n" EDIT
-								      "\n.\n" JUNOS_LEAVE "! result ok mode oper\n"
-								      "! tally 1 ok 0 failed 0 not_run committed\n"
-								      "! ready\n"},
+    {"a candidate is committed when every line passed",
+	JUNOS "| set system host-name mx1\n"
+	      "config\n" JUNOS_ENTER STEP("set system host-name mx1",
+		  EDIT) "! line 0 ok\n"
+			"> commit\\n\n"
+			"< commit\\r\\ncommit complete\\r\\n\\r\\n" EDIT "\n.\n" JUNOS_LEAVE "! result ok mode oper\n"
+			"! tally 1 ok 0 failed 0 not_run committed saved\n"
+			"! ready\n"},
     {"a candidate with a failed line is thrown away, and never committed", JUNOS
 	"| set system bad\n| set system good\n"
 	"config\n" JUNOS_ENTER "> set system bad\\n\n"
@@ -301,6 +301,15 @@ static const struct clidev_script scripts[] = {
 							  "! line 1 not_run\n"
 							  "! result outcome_unknown\n"
 							  "! dead outcome_unknown\n"},
+    {"it closes, and lines act at once: the one in flight may be live",
+	IOS "| a\n| b\n"
+	    "config\n" IOS_ENTER "> a\\n\n"
+	    "closed\n"
+	    "! line 0 failed the device closed the shell\n"
+	    "! line 1 not_run\n"
+	    "! result outcome_unknown\n"
+	    "! tally 0 ok 1 failed 1 not_run live\n"
+	    "! dead outcome_unknown\n"},
     {"configuration mode cannot be left: the shell is given up, which frees the lock", JUNOS
 	"| set a\n"
 	"config\n" JUNOS_ENTER STEP("set a", EDIT) "! line 0 ok\n"
@@ -310,7 +319,7 @@ static const struct clidev_script scripts[] = {
 						   "> exit configuration-mode\\n\n"
 						   "< exit configuration-mode\\r\\nerror: busy\\r\\n" EDIT "\n.\n"
 						   "! result config_rejected\n"
-						   "! tally 1 ok 0 failed 0 not_run committed\n"
+						   "! tally 1 ok 0 failed 0 not_run committed saved\n"
 						   "! dead config_rejected\n"},
     {"what a platform cannot do is refused before anything is typed", IOS "| a\n"
 									  "config dry_run refused\n"

@@ -65,6 +65,8 @@ test_lines_are_sent_and_the_effect_is_said(void **state NP_UNUSED)
 		"npexec: r1: 2 of 2 lines taken, 0 refused, 0 not run; committed\n", 0},
 	    {"--save", COUNTS(2, 2, 0, 0) ",\"committed\":true",
 		"npexec: r1: 2 of 2 lines taken, 0 refused, 0 not run; committed, not saved\n", 0},
+	    {"--save", COUNTS(2, 2, 0, 0) ",\"committed\":true,\"saved\":true",
+		"npexec: r1: 2 of 2 lines taken, 0 refused, 0 not run; committed and saved\n", 0},
 	    {"--confirm 5", COUNTS(2, 2, 0, 0) ",\"committed\":true",
 		"npexec: r1: 2 of 2 lines taken, 0 refused, 0 not run; committed, to be undone unless confirmed in "
 		"time\n",
@@ -89,6 +91,16 @@ test_lines_are_sent_and_the_effect_is_said(void **state NP_UNUSED)
 	    {"", COUNTS(2, 0, 1, 1) ",\"remarks\":0,\"unclear\":1,\"aborted\":true" REJECTED,
 		"npexec: r1: config_rejected: line 2: bad\n"
 		"npexec: r1: 0 of 2 lines taken, 0 refused, 1 unclear, 1 not run; discarded: nothing was changed\n",
+		1},
+	    {"", COUNTS(2, 0, 1, 1) ",\"remarks\":0,\"unclear\":1,\"live\":true" REJECTED,
+		"npexec: r1: config_rejected: line 2: bad\n"
+		"npexec: r1: 0 of 2 lines taken, 0 refused, 1 unclear, 1 not run; whether a line is live is not "
+		"known\n",
+		1},
+	    {"", COUNTS(2, 1, 1, 0) ",\"live\":true,\"aborted\":true" REJECTED,
+		"npexec: r1: config_rejected: line 2: bad\n"
+		"npexec: r1: 1 of 2 lines taken, 1 refused, 0 not run; what was begun and not ended is thrown away, "
+		"the rest is live\n",
 		1},
 	    {"",
 		COUNTS(2, 0, 0, 2) ",\"error\":{\"code\":-32000,\"message\":\"slow\",\"data\":{\"reason\":\"idle_"

@@ -205,6 +205,7 @@ test_case_64_a_malformed_file_is_refused_with_its_line_and_what_to_do(void **sta
 	    {CONFIG "commit: {send: c, ok: x, says: nothing}}\n", "a step of `commit` says nothing and has an `ok`"},
 	    {CONFIG "commit: c, abort: a}\n", "`commit`, `confirmed` and `check` are for a candidate"},
 	    {CONFIG "save_inside: true}\n", "`save_inside` without `save`"},
+	    {CONFIG "save: s, saves_itself: true}\n", "`saves_itself` and a `save`"},
 	    {CONFIG "blocks: [{match: x}]}\n", "each of `blocks` needs `end`, or a group"},
 	    {"name: t\nbase_mode: a\nmodes:\n  a: {prompt: '\\w+#', samples: ['R#']}\n  b: {prompt: '\\w+>', samples: "
 	     "['R>'], config: true}\nconfig: {save: x}\n",

@@ -85,7 +85,8 @@ test_every_kind_of_value_is_shown(void **state)
 	    "\"reply\":\"password\"},{\"match\":\"Go\",\"send\":\"\"}]",
 	    "\"pager\":[{\"match\":\"More\",\"keys\":\" \"}]",
 	    "\"config\":{\"enter\":[\"conf\"],\"candidate\":true,\"commit\":[\"a\",{\"send\":\"b\",\"optional\":false,"
-	    "\"ok\":\"done\",\"timeout\":0}],\"abort\":[\"c\"],\"leave\":[\"end\"],\"save_inside\":false}",
+	    "\"ok\":\"done\",\"timeout\":0}],\"abort\":[\"c\"],\"leave\":[\"end\"],\"save_inside\":false,\"saves_"
+	    "itself\":false}",
 	    "\"errors\":[\"%\",\"bad\"]", "\"file\":\"t.yaml\"", "no `logout`"};
 	struct np_error err;
 	struct platform *p = platform_parse(text, strlen(text), "t.yaml", NULL, NULL, &err);
