@@ -156,6 +156,7 @@ struct cli_job {
 	struct cli_sentinel sentinel;
 	int status;              /* that it said */
 	struct cli_kept suspect; /* what stood there, a prompt of no mode perhaps: if it comes again it is one */
+	bool suspect_echoed;     /* and is none of this host: the sentinel was repeated behind it */
 	bool proof_bare;         /* its echo may stand without a prompt: none was at the tail when it was sent */
 
 	int questions_asked;

@@ -414,7 +414,7 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 	if (match.tier == PROMPT_NONE && job->echo_absent && skip_old_prompt(cli, view))
 		match = prompt_test(&cli->prompt, view, terminal_tail_is_whole(&cli->terminal), true);
 	if (match.tier == PROMPT_NONE && is_suspect(job, view)) {
-		if (job->proof == CLI_PROOF_PROVEN || quiet_for(cli, CLI_QUIET_STALL + cli->rtt))
+		if (job->proof == CLI_PROOF_PROVEN || job->suspect_echoed || quiet_for(cli, CLI_QUIET_STALL + cli->rtt))
 			end_at_unknown(cli, view);
 		return;
 	}

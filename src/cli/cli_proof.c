@@ -208,6 +208,9 @@ repeated(struct cli *cli, const char *line, size_t size, size_t before)
 	bool says = job->sentinel.says[0] != '\0';
 	size_t text;
 
+	if (job->suspect_echoed)
+		cli_output_lines(cli, &job->aside); /* it was no prompt: that is here */
+	job->suspect_echoed = false;
 	if (job->proof == CLI_PROOF_REPEATED && before > 0)
 		doubt(cli); /* it was typed ahead: only now does the shell read it */
 	if (job->proof == CLI_PROOF_SENT && cli->now - job->typed_at > CLI_QUIET_SILENT + 2 * cli->rtt)
@@ -319,9 +322,16 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 	if (job->proof == CLI_PROOF_NONE)
 		return false;
 	if (is_suspect_repeated(job, line, size)) {
-		job->proof = CLI_PROOF_PROVEN;
-		job->proof_at = cli->now;
+		struct platform_view view = {.tail = job->suspect.text, .size = job->suspect.size};
+
+		/* By a shell, or by the terminal of what runs: then it is output, which the next line tells. */
+		set_aside(cli, line, view.size);
 		cli_context_clear(cli);
+		job->suspect_echoed = prompt_kin(&cli->prompt, &view) == PROMPT_STRANGER;
+		if (!job->suspect_echoed) {
+			job->proof = CLI_PROOF_PROVEN;
+			job->proof_at = cli->now;
+		}
 		return true;
 	}
 	switch (cli_sentinel_seen(cli, &job->sentinel, line, size, &before, &status)) {
@@ -340,8 +350,13 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 		set_aside(cli, line, size);
 		return true;
 	}
+	if (job->suspect_echoed && cli_is_comment_answer(cli, line, size)) {
+		set_aside(cli, line, size);
+		return true;
+	}
 	if (job->proof == CLI_PROOF_SENT) {
 		cli_output_lines(cli, &job->aside); /* of one that was doubted, or cut of nothing */
+		job->suspect_echoed = false;
 		job->proof_cut = 0;
 		return false;
 	}
