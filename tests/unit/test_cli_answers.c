@@ -55,6 +55,9 @@ outcome_of(struct cli *cli, char *const field[FIELDS])
 	const struct platform_steps *steps = steps_named(c, field[COMMAND]);
 	enum cli_outcome outcome;
 
+	if (field[COMMAND][0] == '{' && (steps == NULL || steps->count == 0))
+		return "of no step that there is";
+
 	cli->op = CLI_OP_CONFIG;
 	cli->phase = steps != NULL ? CLI_CONFIG_COMMIT : CLI_CONFIG_LINES;
 	cli->job.ok = NULL;
@@ -98,7 +101,7 @@ test_every_answer_of_the_list_has_its_outcome(void **state)
 	char *path = xasprintf("%s/tests/transcripts/answers.tsv", srcdir != NULL ? srcdir : "."), *row = NULL;
 	struct platforms *set = platdir_load();
 	FILE *file = fopen(path, "r");
-	int number = 0, wrong = 0;
+	int number = 0, judged = 0, wrong = 0;
 	size_t size = 0;
 	(void)state;
 
@@ -113,6 +116,7 @@ test_every_answer_of_the_list_has_its_outcome(void **state)
 		number++;
 		if (!split(row, field))
 			continue;
+		judged++;
 		options.platform = platforms_find(set, field[PLATFORM]);
 		if (options.platform == NULL)
 			fail_msg("%s:%d: no platform %s", path, number, field[PLATFORM]);
@@ -129,7 +133,7 @@ test_every_answer_of_the_list_has_its_outcome(void **state)
 	free(row);
 	free(path);
 	platforms_destroy(set);
-	assert_true(number > 0);
+	assert_true(judged > 0);
 	assert_int_equal(wrong, 0);
 }
 

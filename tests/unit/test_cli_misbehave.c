@@ -31,19 +31,28 @@ struct kind {
 	const char *platform;
 	const char *exec[2], *config[2]; /* prompts: before and behind the name */
 	const char *enter, *leave;       /* lines that begin so change the mode */
+	const char *commits;             /* what it says to a commit; NULL: nothing */
+	const char *save, *saves;        /* the line that saves, NULL: none; what it says to it */
 };
 
 static const struct kind kinds[] = {
-    {"cisco_ios", {"", "#"}, {"", "(config)#"}, "configure terminal", "end"},
-    {"arista_eos", {"", "#"}, {"", "(config-s-np)#"}, "configure session", "end"},
-    {"juniper_junos", {"ops@", "> "}, {"[edit]\r\nops@", "# "}, "configure exclusive", "exit configuration-mode"},
-    {"vyos", {"vyos@", ":~$ "}, {"[edit]\r\nvyos@", "# "}, "configure", "exit discard"},
-    {"cisco_iosxr", {"RP/0/RP0/CPU0:", "#"}, {"RP/0/RP0/CPU0:", "(config)#"}, "configure terminal", "end"},
-    {"cisco_nxos", {"", "# "}, {"", "(config)# "}, "configure terminal", "end"},
-    {"huawei_vrp", {"<", ">"}, {"[", "]"}, "system-view", "return"},
-    {"huawei_vrpv8", {"<", ">"}, {"[~", "]"}, "system-view", "return"},
-    {"hpe_aruba_aoscx", {"", "# "}, {"", "(config)# "}, "configure terminal", "end"},
-    {"paloalto_panos", {"admin@", "> "}, {"[edit]\r\nadmin@", "# "}, "configure", "exit"},
+    {"cisco_ios", {"", "#"}, {"", "(config)#"}, "configure terminal", "end", NULL, "write memory", "[OK]"},
+    {"arista_eos", {"", "#"}, {"", "(config-s-np)#"}, "configure session", "end", NULL, "write memory",
+	"Copy completed successfully."},
+    {"juniper_junos", {"ops@", "> "}, {"[edit]\r\nops@", "# "}, "configure exclusive", "exit configuration-mode",
+	"commit complete", NULL, NULL},
+    {"vyos", {"vyos@", ":~$ "}, {"[edit]\r\nvyos@", "# "}, "configure", "exit discard", NULL, "save", "Done"},
+    {"cisco_iosxr", {"RP/0/RP0/CPU0:", "#"}, {"RP/0/RP0/CPU0:", "(config)#"}, "configure terminal", "end", NULL, NULL,
+	NULL},
+    {"cisco_nxos", {"", "# "}, {"", "(config)# "}, "configure terminal", "end", NULL, "copy running-config",
+	"Copy complete."},
+    {"huawei_vrp", {"<", ">"}, {"[", "]"}, "system-view", "return", NULL, "save",
+	"Info: Save the configuration successfully."},
+    {"huawei_vrpv8", {"<", ">"}, {"[~", "]"}, "system-view", "return", NULL, "save",
+	"Info: Save the configuration successfully."},
+    {"hpe_aruba_aoscx", {"", "# "}, {"", "(config)# "}, "configure terminal", "end", NULL, "write memory", "Success"},
+    {"paloalto_panos", {"admin@", "> "}, {"[edit]\r\nadmin@", "# "}, "configure", "exit",
+	"Configuration committed successfully", NULL, NULL},
 };
 
 struct dev {
@@ -51,7 +60,7 @@ struct dev {
 	struct cli *cli;
 	double now;
 	const char *name;
-	bool in_config, closed, committed;
+	bool in_config, closed, committed, saved;
 	size_t piece; /* bytes at once */
 	bool stuck;   /* it waits for a key, or a line */
 	int lines, wrong_at;
@@ -92,9 +101,12 @@ obey(struct dev *d, const char *line)
 		d->in_config = true;
 	else if (strncmp(line, d->kind->leave, strlen(d->kind->leave)) == 0 || strcmp(line, "abort") == 0)
 		d->in_config = false;
-	else if (strcmp(line, "commit") == 0 && strcmp(d->kind->platform, "juniper_junos") == 0)
-		say(d, "commit complete\r\n");
-	else if (strcmp(line, "rollback 0") == 0)
+	else if (strcmp(line, "commit") == 0 && d->kind->commits != NULL)
+		say(d, "%s\r\n", d->kind->commits);
+	else if (d->kind->save != NULL && strncmp(line, d->kind->save, strlen(d->kind->save)) == 0) {
+		d->saved = true;
+		say(d, "%s\r\n", d->kind->saves);
+	} else if (strcmp(line, "rollback 0") == 0)
 		say(d, "load complete\r\n");
 }
 
@@ -227,13 +239,30 @@ drive(struct dev *d, enum cli_event_kind until, const char *what)
 	}
 }
 
+/* What is claimed is so; and of a device that does as it should, all is claimed. */
+static void
+check_claims(const struct dev *d, const struct platform_config *c, const struct cli_result *r)
+{
+	bool saved = d->saved || (c->saves_itself && d->committed);
+
+	if ((r->committed && !d->committed) || (r->aborted && d->committed) || (r->saved && !saved))
+		fail_msg("%s, line %d %s: called %s", d->kind->platform, d->wrong_at, deeds[d->deed],
+		    r->aborted           ? "thrown away"
+		    : !r->saved || saved ? "committed"
+					 : "saved");
+	if (d->deed == AS_IT_SHOULD &&
+	    (r->err.reason != REASON_NONE || r->committed != c->candidate || r->live == c->candidate || !r->saved))
+		fail_msg("%s does as it should:%s%s%s %s", d->kind->platform, r->committed ? " committed" : "",
+		    r->live ? " live" : "", r->saved ? " saved" : "", r->err.text);
+}
+
 static void
 run_one(struct platforms *set, const struct kind *kind, int wrong_at, enum deed deed, size_t piece)
 {
 	struct dev d = {.kind = kind, .now = 1000, .name = "R1", .wrong_at = -1, .deed = deed, .piece = piece};
 	struct cli_options options = {.platform = platforms_find(set, kind->platform), .name = "dev", .seed = 7};
 	static const char lines[] = "set a\nset b\n";
-	struct cli_command config = {.text = lines, .size = sizeof(lines) - 1, .limits = {60, 60, 0}};
+	struct cli_command config = {.text = lines, .size = sizeof(lines) - 1, .limits = {60, 60, 0}, .save = true};
 	struct cli_event end;
 	struct np_error err;
 
@@ -248,9 +277,7 @@ run_one(struct platforms *set, const struct kind *kind, int wrong_at, enum deed 
 	end = drive(&d, CLI_EVENT_RESULT, "the configuration");
 	if (deed == CLOSES && d.closed && end.result.err.reason == REASON_NONE)
 		fail_msg("%s, line %d closes: no reason", kind->platform, wrong_at);
-	if ((end.result.committed && !d.committed) || (end.result.aborted && d.committed))
-		fail_msg("%s, line %d %s: called %s", kind->platform, wrong_at, deeds[deed],
-		    end.result.committed ? "committed" : "thrown away");
+	check_claims(&d, &options.platform->config, &end.result);
 	if (cli_state(d.cli) != CLI_CLOSED && cli_reset(d.cli, d.now, &err) == 0)
 		drive(&d, CLI_EVENT_READY, "the way back");
 	/* A shell that is given up is closed, and the device leaves configuration mode by itself. */
