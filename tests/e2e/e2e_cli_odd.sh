@@ -62,7 +62,7 @@ modes:
 base_mode: cli
 login:
   - {match: 'Username: ?', reply: username}
-  - {match: 'Password: ?', reply: password}
+  - {match: '\APassword: ?', reply: password}
 passwords: 'Password: ?'
 pager: {match: '-- more --', keys: ' '}
 errors: ['Unknown command']

@@ -220,6 +220,11 @@ test_case_64_a_malformed_file_is_refused_with_its_line_and_what_to_do(void **sta
 	    {MINIMAL "prompt_lines: 2\n", "needs `prompt_context`"},
 	    {MINIMAL "passwords: ['assword:', ': ?']\n",
 		"dir/t.yaml:5: `passwords` also matches `login: `, which asks for no secret"},
+	    {MINIMAL "login: {match: 'Password: ?', reply: password}\npasswords: '(?i)password: ?'\n",
+		"dir/t.yaml:5: a question with a hidden answer also matches `New Password: `: begin it with `\\A`"},
+	    {MINIMAL "logout: {send: x, questions: {match: '(?i)new password: ?', reply: secret}}\npasswords: "
+		     "'(?i)password: ?'\n",
+		"also matches `New password: `"},
 	    {MINIMAL "passwords: '[]] ?'\n", "`passwords` also matches `Proceed? [confirm]`"},
 	    {MINIMAL "idle: 10\nkeepalive_cli: 10\n", "dir/t.yaml:6: `keepalive_cli` must be below `idle`"},
 	    {MINIMAL "config: {}\n", "no mode says `config: true`"},
