@@ -26,7 +26,10 @@
 
 #define READ_MOST (64u * 1024u)
 #define KEEP (128u * 1024u)
-#define MAJOR_MEMORY 1  /* /dev/null, /dev/zero, /dev/full: they never block */
+#define MAJOR_MEMORY 1
+#define MINOR_NULL 3 /* these three never block; /dev/kmsg, of the same major, does */
+#define MINOR_ZERO 5
+#define MINOR_FULL 7
 #define MAJOR_OWN_TTY 5 /* /dev/tty, /dev/ptmx: another one for each who opens them */
 
 enum lent_state { LENT_OPEN, LENT_FINISHING, LENT_ENDED };
@@ -38,6 +41,7 @@ struct lent {
 	bool own;    /* fd is a connection of ours */
 	bool helped; /* fd is our end of a thread's socket pair */
 	bool failed;
+	bool asked; /* the thread was told to read */
 	enum lent_state state;
 	size_t wanted;
 	struct buf out;
@@ -65,6 +69,25 @@ lent_move(struct lent *l, enum lent_state state)
 
 /* ---- which way it is used ---- */
 
+/* As fstat() for what matters here, but answered by the kernel alone: a file system may hang, or wait for us. */
+static int
+look(int fd, struct stat *st)
+{
+#ifdef STATX_TYPE
+	struct statx now;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &now) == -1)
+		return -1;
+	*st = (struct stat){.st_mode = now.stx_mode,
+	    .st_dev = makedev(now.stx_dev_major, now.stx_dev_minor),
+	    .st_ino = now.stx_ino,
+	    .st_rdev = makedev(now.stx_rdev_major, now.stx_rdev_minor)};
+	return 0;
+#else
+	return fstat(fd, st);
+#endif
+}
+
 /* What may be opened anew is the same file then, for whoever may open it. */
 static bool
 is_pipe_or_terminal(int fd, const struct stat *st)
@@ -74,11 +97,14 @@ is_pipe_or_terminal(int fd, const struct stat *st)
 	return S_ISCHR(st->st_mode) && major(st->st_rdev) != MAJOR_OWN_TTY && isatty(fd);
 }
 
+/* A file does: that of another machine, or of a process that is our client. */
 static bool
 never_blocks(const struct stat *st)
 {
-	return S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ||
-	       (S_ISCHR(st->st_mode) && major(st->st_rdev) == MAJOR_MEMORY);
+	unsigned number = minor(st->st_rdev);
+
+	return S_ISCHR(st->st_mode) && major(st->st_rdev) == MAJOR_MEMORY &&
+	       (number == MINOR_NULL || number == MINOR_ZERO || number == MINOR_FULL);
 }
 
 /* -1 with errno. */
@@ -91,7 +117,7 @@ open_anew(int fd, bool reads, const struct stat *st)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	own = open(path, (reads ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (own >= 0 && fstat(own, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino)
+	if (own >= 0 && look(own, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino)
 		return own;
 	if (own >= 0)
 		close(own);
@@ -102,10 +128,10 @@ open_anew(int fd, bool reads, const struct stat *st)
 static int
 use(struct lent *l, int fd)
 {
-	struct stat st;
+	struct stat st = {0};
 	int own;
 
-	if (fstat(fd, &st) == 0 && never_blocks(&st))
+	if (look(fd, &st) == 0 && never_blocks(&st))
 		return fd;
 	own = is_pipe_or_terminal(fd, &st) ? open_anew(fd, l->reads, &st) : -1;
 	if (own >= 0) {
@@ -114,6 +140,25 @@ use(struct lent *l, int fd)
 	}
 	l->helped = true;
 	return lentthread_start(fd, l->reads);
+}
+
+bool
+lent_is_terminal(int fd)
+{
+	struct stat st;
+
+	return look(fd, &st) == 0 && S_ISCHR(st.st_mode) && isatty(fd);
+}
+
+void
+lent_drop(int fd)
+{
+	struct stat st;
+
+	if (look(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+		close(fd);
+	else
+		lentthread_close(fd);
 }
 
 /* ---- its life ---- */
@@ -272,6 +317,9 @@ lent_own_writer(struct ev_loop *loop, int fd, const struct lent_events *events, 
 void
 lent_want(struct lent *l, size_t n)
 {
+	if (l->helped && !l->asked)
+		(void)!write(l->fd, "", 1);
+	l->asked = true;
 	l->wanted += n;
 	update(l);
 }

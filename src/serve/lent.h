@@ -4,8 +4,9 @@
  * using it never blocks.  Main thread only.
  *
  *   a pipe, a terminal      opened anew through /proc/self/fd: a file of our own, which may be non-blocking
- *   a file, /dev/null       used as it is, with the position that all its users share
- *   a socket, all else      a thread reads or writes, we talk to it by a socket pair
+ *   /dev/null, zero, full   used as it is
+ *   a file, all else        a thread reads or writes, with the position that all its users share, and closes; we talk
+ *                           to it by a socket pair.  A file may be on a file system that hangs, or waits for us
  */
 #ifndef NP_LENT_H
 #define NP_LENT_H
@@ -38,6 +39,9 @@ struct lent *lent_writer(struct ev_loop *loop, int fd, const struct lent_events 
 /* The same with a non-blocking descriptor of our own, one direction of a connection: its end is told there. */
 struct lent *lent_own_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
 struct lent *lent_own_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
+/* Closes what was lent and will not be used. */
+void lent_drop(int fd);
+bool lent_is_terminal(int fd);
 /* So many bytes more are wanted; none is read that is not. */
 void lent_want(struct lent *l, size_t n);
 /* Takes all of it; what cannot be written at once waits. */

@@ -22,7 +22,7 @@
 
 struct copy {
 	int fd;   /* theirs */
-	int pair; /* ours */
+	int pair; /* ours; -1: theirs is closed, no more */
 	bool reads;
 };
 
@@ -84,15 +84,37 @@ copy_all(int from, int to, int pair)
 	}
 }
 
+/* True once our side wants to have something; false: it has gone before. */
+static bool
+wanted(int pair)
+{
+	char byte;
+	ssize_t n;
+
+	while ((n = read(pair, &byte, 1)) == -1 && errno == EINTR)
+		;
+	return n == 1;
+}
+
+static bool
+copy(const struct copy *c)
+{
+	if (c->pair == -1)
+		return false;
+	if (c->reads)
+		return wanted(c->pair) && copy_all(c->fd, c->pair, c->pair);
+	return copy_all(c->pair, c->fd, c->pair);
+}
+
 static void *
 run(void *arg)
 {
 	struct copy *c = arg;
-	bool done = c->reads ? copy_all(c->fd, c->pair, c->pair) : copy_all(c->pair, c->fd, c->pair);
 
-	if (!c->reads && done)
+	if (copy(c) && !c->reads)
 		(void)!write(c->pair, "", 1);
-	close(c->pair);
+	if (c->pair >= 0)
+		close(c->pair);
 	close(c->fd);
 	free(c);
 	return NULL;
@@ -138,4 +160,16 @@ lentthread_start(int fd, bool reads)
 	close(fd);
 	free(c);
 	return -1;
+}
+
+void
+lentthread_close(int fd)
+{
+	struct copy *c = xcalloc(1, sizeof(*c));
+
+	*c = (struct copy){.fd = fd, .pair = -1};
+	if (start(c) == 0)
+		return;
+	close(fd);
+	free(c);
 }

@@ -2,6 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* posix_openpt() */
 #endif
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -276,6 +277,61 @@ test_a_full_disk_fails(void **state)
 
 /* ---- reading ---- */
 
+/* Who is refused goes by itself, and reads there what we have left. */
+static void
+test_nothing_is_read_that_nobody_wants(void **state)
+{
+	struct world *w = *state;
+	char name[] = "/tmp/np-lentXXXXXX", end;
+	int fd = mkstemp(name), ours, theirs;
+
+	unlink(name);
+	assert_int_equal(write(fd, "0123456789", 10), 10);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	w->lent = lent_reader(w->loop, dup(fd), &events, w);
+	make_sockets(&ours, &theirs);
+	assert_int_equal(write(theirs, "x", 1), 1);
+	lent_destroy(lent_reader(w->loop, ours, &events, w));
+	assert_int_equal(read(theirs, &end, 1), -1); /* closed with what was not read: reset */
+	close(theirs);
+	lent_destroy(w->lent);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), 0);
+	w->lent = lent_reader(w->loop, fd, &events, w);
+	lent_want(w->lent, 100);
+	assert_true(drive_until(w->loop, has_ended, w));
+	assert_int_equal(w->got.len, 10);
+}
+
+static int
+tasks(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int count = -2; /* "." and ".." */
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		count++;
+	closedir(dir);
+	return count;
+}
+
+/* All but a pipe, a terminal and three devices may be stuck, and then must not be stuck here. */
+static void
+test_a_file_has_a_thread(void **state)
+{
+	struct world *w = *state;
+	char name[] = "/tmp/np-lentXXXXXX";
+	int fd = mkstemp(name);
+
+	unlink(name);
+	w->lent = lent_writer(w->loop, fd, &events, w);
+	assert_int_equal(tasks(), 2);
+	lent_write(w->lent, "x", 1);
+	lent_finish(w->lent);
+	assert_true(drive_until(w->loop, has_ended, w));
+	assert_false(w->failed);
+}
+
 static void
 read_some(struct world *w, make kind)
 {
@@ -361,12 +417,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    /* the first, while there are no threads */
+	    cmocka_unit_test_setup_teardown(test_a_file_has_a_thread, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_all_that_was_written_arrives, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_nobody_reads_any_more, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_pipe_without_reader_fails_later, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_file_keeps_its_position_for_all, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_full_disk_fails, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_reads_what_is_wanted_and_the_end, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_nothing_is_read_that_nobody_wants, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_dev_null_ends_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_terminal_keeps_its_flags, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_destroyed_under_way, setup, teardown),

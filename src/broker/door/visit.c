@@ -51,7 +51,7 @@ void
 visit_close_files(struct visit *v)
 {
 	while (v->files_count > 0)
-		close(v->files[--v->files_count]);
+		lent_drop(v->files[--v->files_count]);
 }
 
 void
@@ -292,7 +292,7 @@ collect_files(struct visit *v, struct msghdr *msg)
 			if (v->files_count < 3) {
 				v->files[v->files_count++] = fd;
 			} else {
-				close(fd);
+				lent_drop(fd);
 				good = false;
 			}
 		}

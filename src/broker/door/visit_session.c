@@ -24,7 +24,7 @@ look_at_size(struct visit *v, int fd)
 {
 	struct winsize size;
 
-	if (ioctl(fd, TIOCGWINSZ, &size) == -1 || size.ws_col == 0 || size.ws_row == 0 ||
+	if (!lent_is_terminal(fd) || ioctl(fd, TIOCGWINSZ, &size) == -1 || size.ws_col == 0 || size.ws_row == 0 ||
 	    (size.ws_col == v->cols && size.ws_row == v->rows))
 		return false;
 	v->cols = size.ws_col;
