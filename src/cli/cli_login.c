@@ -27,8 +27,8 @@ login_reply(struct cli *cli)
 		q = cli_find_question(&cli->platform->pager, view.tail, view.size);
 	if (q == NULL)
 		return false;
-	/* A secret is for a question that stands, not for a banner that speaks of passwords. */
-	if ((q->reply == PLATFORM_PASSWORD || q->reply == PLATFORM_SECRET) && cli_quiet(cli) < LOOK_AHEAD) {
+	/* A name or a secret is for a question that stands, not for a banner that speaks of logins and passwords. */
+	if (q->reply != PLATFORM_TEXT && q->reply != PLATFORM_KEYS && cli_quiet(cli) < LOOK_AHEAD) {
 		cli_wake_in(cli, LOOK_AHEAD - cli_quiet(cli));
 		return true;
 	}
