@@ -137,6 +137,7 @@ struct cli_job {
 	struct buf held;         /* lines that may turn out to be nothing: before the echo, or in split_size's way */
 	size_t split_size;       /* the first line held is so much of a prompt: a log message may have cut it in two */
 	bool split_logged;       /* log messages are held behind it */
+	bool split_painted;      /* on that very line, behind a whole prompt */
 	char joined[PROMPT_MAX]; /* both parts of it */
 	bool split_joined;       /* they are a prompt: what is held is no output */
 	double

@@ -227,13 +227,15 @@ note_cut_echo(struct cli *cli)
 	    "the device repeated only the first %zu of %zu characters", job->echo.at, job->echo.size);
 }
 
-/* Whether the first of the lines that are held is this very prompt. */
+/* Whether the first of the lines that are held is this very prompt, or a prompt and a log message. */
 static bool
 holds_prompt(const struct cli *cli, const struct platform_view *view)
 {
 	const struct buf *held = &cli->job.held;
 	const char *line = (const char *)buf_head(held), *end = held->len > 0 ? memchr(line, '\n', held->len) : NULL;
 
+	if (cli->job.split_painted)
+		return true;
 	return end != NULL && cli->job.split_size >= cli->prompt.shown_size &&
 	       prompt_same(&cli->prompt, line, (size_t)(end - line), view->tail, view->size);
 }

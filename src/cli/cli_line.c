@@ -119,7 +119,7 @@ void
 cli_held_flush(struct cli *cli)
 {
 	cli->job.split_size = 0;
-	cli->job.split_logged = cli->job.split_joined = false;
+	cli->job.split_logged = cli->job.split_joined = cli->job.split_painted = false;
 	cli_output_lines(cli, &cli->job.held);
 }
 
@@ -182,7 +182,7 @@ cli_join_split(struct cli *cli, struct platform_view *view)
 	struct platform_view joined = *view;
 	struct prompt_match match = {PROMPT_NONE, NULL};
 	const char *line = (const char *)buf_head(&job->held);
-	const char *end = job->split_logged ? memchr(line, '\n', job->held.len) : NULL;
+	const char *end = job->split_logged && !job->split_painted ? memchr(line, '\n', job->held.len) : NULL;
 	size_t first = end != NULL ? (size_t)(end - line) : 0;
 
 	if (first == 0 || view->size == 0 || first + view->size > PROMPT_MAX)
@@ -347,6 +347,8 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 		job->echo_absent = false;
 		job->echo_bare = before == 0 && job->line_size > 0 && job->line_at == 0;
 		buf_wipe(&job->held);
+		job->split_size = 0;
+		job->split_logged = job->split_painted = false;
 		cli_context_clear(cli);
 		return;
 	case ECHO_PART:
@@ -362,12 +364,32 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 		hold_line(cli, line, size, true);
 }
 
+/* A prompt and a log message on one line: no output, unless ordinary output follows. */
+static bool
+hold_paint(struct cli *cli, const char *line, size_t size)
+{
+	struct cli_job *job = &cli->job;
+
+	if (cli->platform->prompt_lines > 1)
+		return true; /* the lines of the prompt behind it would be such output */
+	if (job->split_size > 0 && job->split_size < cli->prompt.shown_size)
+		cli_held_flush(cli); /* that was no prompt cut in two */
+	if (hold(cli, line, size, true) < 0)
+		return false;
+	if (job->split_size == 0) {
+		job->split_size = SIZE_MAX;
+		job->split_painted = true;
+	}
+	job->split_logged = true;
+	return true;
+}
+
 /* A line between echo and prompt: true when it is no output all the same. */
 static bool
 is_paint(struct cli *cli, const char *line, size_t size)
 {
 	struct cli_job *job = &cli->job;
-	size_t before = prompt_prefix(&cli->prompt, line, size);
+	size_t before = prompt_prefix(&cli->prompt, line, size), whole;
 	const char *rest;
 	bool blank, log;
 
@@ -380,6 +402,7 @@ is_paint(struct cli *cli, const char *line, size_t size)
 			job->passed_quiet = 0;
 		return false;
 	}
+	whole = size;
 	size -= before;
 	blank = prompt_trim(rest, size) == 0;
 	if (!job->said && job->line_size > 0 && echo_is_repeated(&job->echo, rest, size))
@@ -390,7 +413,7 @@ is_paint(struct cli *cli, const char *line, size_t size)
 	if (log)
 		cli->stats.async++;
 	pass_prompt(cli, blank || log ? CLI_QUIET_SILENT : CLI_QUIET_STALL);
-	return log;
+	return log && hold_paint(cli, line, whole);
 }
 
 static void
