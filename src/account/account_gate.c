@@ -63,10 +63,12 @@ limit(enum account_state state, int row, double proved, double now)
 	return row < FLYING_MAX ? row : FLYING_MAX;
 }
 
-/* Or one success more would open the gate as wide as it once was. */
+/* Each burst opens the gate anew: what was accepted a moment ago may have been changed, and all would be refused. */
 static void
 forget_old_proof(struct account_ticket *t, double now)
 {
+	if (t->of->flying == 0 && t->of->waiting_count == 0 && t->of->row > 1)
+		t->of->row = 1;
 	if (now > t->of->proven_since + PROOF_LASTS)
 		t->of->row = 0;
 	if (now > t->place->used + PROOF_LASTS)

@@ -17,6 +17,7 @@
 /* More rounds of partial success than any server asks for. */
 #define STAGES_MAX 8
 #define BANNER_MAX 4096
+#define LEAST_SECONDS 2.0 /* for a verdict; a quarter of a limit that is short */
 /* RFC 4253 section 11.1 */
 #define DISCONNECT_PROTOCOL_ERROR 2
 #define DISCONNECT_NO_MORE_AUTH_METHODS 14
@@ -78,6 +79,22 @@ auth_complaint(const struct auth *a, char *text, size_t size)
 	return text_vis_into(text, size, has_complaint(a) ? ssh_get_error(a->made->ssh) : "");
 }
 
+/* A verdict needs some time: where our own limit would be taken for one, nothing is offered. */
+static bool
+has_time(struct auth *a)
+{
+	double limit = a->attempt->timeout, left = a->hooks->left(a->err, a->hooks->arg);
+	double least = limit / 4 < LEAST_SECONDS ? limit / 4 : LEAST_SECONDS;
+
+	if (left < 0)
+		return false;
+	if (a->offer.word == WORD_SENT || left >= least)
+		return true;
+	(void)error_set(a->err, REASON_CONNECT_TIMEOUT,
+	    "too little was left of connection_timeout (%g s) for an answer, so that no secret was offered", limit);
+	return false;
+}
+
 /*
  * libssh is asked without blocking and the waiting is done here: in blocking mode it does not notice a disconnect
  * message of the server and waits on a closed descriptor until its time is over.  Questions that it does not like it
@@ -94,6 +111,8 @@ auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key
 		return SSH_AUTH_AGAIN;
 	if (a->has_secret && !still_there(a))
 		return SSH_AUTH_ERROR;
+	if (a->has_secret && !has_time(a))
+		return SSH_AUTH_AGAIN;
 	if (a->has_secret)
 		auth_secret_sent(a);
 	a->shown |= a->has_secret || step == STEP_AGENT || step == STEP_TRY_KEY || step == STEP_SIGN;

@@ -417,6 +417,14 @@ connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const 
 }
 
 bool
+connector_is_judged(struct connector *c, uint64_t id)
+{
+	struct job *job = find_job(c, id);
+
+	return job != NULL && job->state == JOB_RUNNING && gate_is_judged(job);
+}
+
+bool
 connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, struct secret *value)
 {
 	struct job *job = find_job(c, job_id);

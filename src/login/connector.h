@@ -133,6 +133,8 @@ uint64_t connector_submit(struct connector *c, const struct attempt *attempt);
  * a name look-up is abandoned (its late result is dropped).  done() still comes, soon.  Unknown ids are ignored.
  */
 void connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const char *text);
+/* A server has a secret of this dial, and has not judged that yet. */
+bool connector_is_judged(struct connector *c, uint64_t id);
 /* Answers a prompt; value NULL: nobody can or will answer.  A reference is taken until it was used.  False for unknown
  * ids. */
 bool connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, struct secret *value);

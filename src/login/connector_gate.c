@@ -64,8 +64,11 @@ settle(struct accounts *accounts, struct job *job, enum account_kind kind, const
 }
 
 void
-gate_judged(struct accounts *accounts, struct job *job, const struct job_verdict *v)
+gate_judged(struct accounts *accounts, struct job *job, struct job_verdict *v)
 {
+	/* The end that it saw was made here: a limit is the server's doing, all else is not. */
+	if (v->verdict == ACCOUNT_UNJUDGED && job->cancelled && job->cancel_err.reason != REASON_CONNECT_TIMEOUT)
+		v->verdict = ACCOUNT_GIVEN_UP;
 	connector_give_place(job, false);
 	settle(accounts, job, v->denied != NULL ? ACCOUNT_KEYS : ACCOUNT_SECRET, v);
 }
@@ -97,6 +100,19 @@ gate_ended(struct accounts *accounts, struct job *job)
 	settle(accounts, job, ACCOUNT_KEYS, &given_up);
 	settle(accounts, job, ACCOUNT_SECRET, &given_up);
 	settle(accounts, job, ACCOUNT_SECRET, &unused);
+}
+
+bool
+gate_is_judged(const struct job *job)
+{
+	const struct job_offer *offer;
+
+	TAILQ_FOREACH (offer, &job->offers, link) {
+		const struct account_ticket *t = &offer->ticket;
+		if (t->claim.kind == ACCOUNT_SECRET && t->flies && !t->right)
+			return true;
+	}
+	return false;
 }
 
 uint64_t

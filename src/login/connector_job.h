@@ -136,8 +136,10 @@ int job_start(struct job *job) NP_MUST_CHECK;
 
 /* A dial's thread asks, which takes the claim over; it was told; it waits no longer; it has ended. */
 void gate_asked(struct accounts *accounts, struct job *job, struct account_claim *claim);
-void gate_judged(struct accounts *accounts, struct job *job, const struct job_verdict *v);
+void gate_judged(struct accounts *accounts, struct job *job, struct job_verdict *v);
 void gate_left(struct accounts *accounts, struct job *job);
+/* It may have offered a secret, and has heard nothing of it. */
+bool gate_is_judged(const struct job *job);
 /* The account that stands in the way of the next login with that secret there; 0: none. */
 uint64_t gate_bars(const struct accounts *accounts, const struct job *job);
 void gate_ended(struct accounts *accounts, struct job *job);

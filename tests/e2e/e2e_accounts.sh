@@ -16,6 +16,8 @@ start_simdev mute --user admin --password right --auth-delay 600
 start_simdev reset --user admin --password right --hang-up
 start_simdev kbmute --user admin --kbdint right --auth-delay 600
 start_simdev one --listen 127.0.10.1-127.0.10.3 --user admin --password "right one"
+start_simdev slow --user admin --password slowly --auth-delay 3
+start_simdev behind --listen 127.0.11.1-127.0.11.2 --user admin --password slowly --auth-delay 600
 start_simdev odd --user admin --password other
 
 identity=$T/nosuch
@@ -36,6 +38,9 @@ for _i in mute2 kbmute2 odd2; do
 	eval "_port=\$port_${_i%2}"
 	add_host $_i "$_port" 'User admin'
 done
+for _i in 1 2; do
+	add_host behind$_i "$port_behind" "HostName 127.0.11.$_i" 'User admin' 'ProxyJump many'
+done
 make_key "$T/useless"
 printf 'wrong\n' >"$T/wrong"
 cp "$T/wrong" "$T/wrong.copy"
@@ -53,6 +58,11 @@ config=$(
 	echo "  kbmute: {username: admin, password: kbswallowed, connection_args: {connection_timeout: 2}}"
 	echo "  reset: {username: admin, password: cut off}"
 	echo "  odd: {username: admin, password: right one}"
+	echo "  slow: {username: admin, password: slowly}"
+	echo "  many: {key_file: $T/key}"
+	for _i in 1 2; do
+		echo "  behind$_i: {username: admin, password: slowly}"
+	done
 	for _i in 1 2 3; do
 		echo "  one$_i: {username: admin, password: right one}"
 	done
@@ -210,6 +220,31 @@ wait_for $_pid
 run npexec -n -o password_file="$T/swallowed" -o check_delay=3 mute2 true
 like "$err" ' auth_backoff: ' "close --now in the middle of a login lifts nothing"
 is "$(offered mute)" 2 "that password was offered once"
+
+# ---- logins that we end ourselves ----
+
+npexec -n slow true >/dev/null 2>&1 &
+_pid=$!
+ok "an unproven password is with a server" wait_until "[ \$(offered slow) -ge 1 ]"
+write_config "$(printf '%s\n' "$config" | sed 's/^  slow: {/&connection_args: {keepalive_interval: 77, connection_timeout: 29}, /')"
+npctl reload >/dev/null
+wait_for $_pid
+is "$(npctl accounts --json | jq '[.accounts[].refusals // [] | .[] | select(.place | endswith(":'"$port_slow"'"))] | length')" 0 \
+	"a reload that ends the login does not bar it"
+run npexec -n slow true
+is "$status" 0 "it is accepted"
+
+for _i in 1 2; do
+	npexec -n behind$_i true >/dev/null 2>&1 &
+	_pid=$!
+	ok "a proven password is with a server behind a bastion ($_i)" wait_until "[ \$(offered behind) -ge $_i ]"
+	npctl close --now many >/dev/null
+	wait_for $_pid
+	run npexec -n --fresh slow true
+	is "$status" 0 "a bastion that is closed bars nothing"
+done
+is "$(npctl accounts --json | jq '[.accounts[].refusals // [] | .[] | select(.place | contains(":'"$port_behind"'"))] | length')" 0 \
+	"nowhere"
 
 # ---- wrong for one device only ----
 

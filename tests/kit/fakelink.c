@@ -62,6 +62,12 @@ connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const 
 }
 
 bool
+connector_is_judged(struct connector *c, uint64_t id NP_UNUSED)
+{
+	return of_connector(c)->judged;
+}
+
+bool
 connector_answer(struct connector *c, uint64_t job NP_UNUSED, uint64_t prompt NP_UNUSED, struct secret *value NP_UNUSED)
 {
 	of_connector(c)->answered++;

@@ -21,6 +21,7 @@ extern double fake_now;
 
 struct fake_jobs {
 	struct jobs jobs;
+	bool judged;                        /* a server has its secret */
 	int submitted, cancelled, answered; /* how often */
 	uint64_t id;                        /* of the last one submitted */
 	enum connect_kind kind;

@@ -23,12 +23,12 @@
 /* ---- a world of servers and logins ---- */
 
 enum method { PASSWORD, KEY, KBDINT, FACTOR, METHODS };
-enum server { ACCEPTS, REFUSES, SILENT, RESETS, CHANGES, WRONG_FOR_ONE, ACCEPTS_ONCE, SERVERS };
+enum server { ACCEPTS, REFUSES, SILENT, RESETS, CHANGES, CHANGES_SOON, WRONG_FOR_ONE, ACCEPTS_ONCE, SERVERS };
 enum drive { FAN_OUT, PERSISTENT, OVERRIDES, RELOAD, DRIVES };
 
 static const char *const method_names[] = {"password", "key", "keyboard-interactive", "second factor"};
 static const char *const server_names[] = {
-    "accepts", "refuses", "silent", "resets", "changes", "wrong for one", "accepts once"};
+    "accepts", "refuses", "silent", "resets", "changes", "changes soon", "wrong for one", "accepts once"};
 static const char *const drive_names[] = {"fan-out", "persistent", "overrides", "reload"};
 
 /* One login: waits at the gate, is with its server until `until`, and has ended. */
@@ -138,6 +138,7 @@ judge(struct world *w, const struct dial *d)
 	case RESETS:
 		return ACCOUNT_UNJUDGED;
 	case CHANGES:
+	case CHANGES_SOON:
 		return w->changed ? ACCOUNT_DENIED : ACCOUNT_ACCEPTED;
 	case WRONG_FOR_ONE:
 		return d->place == 0 ? ACCOUNT_DENIED : ACCOUNT_ACCEPTED;
@@ -262,8 +263,12 @@ drive(struct world *w, enum drive how)
 	case DRIVES:
 		fail();
 	}
+	if (w->server == CHANGES_SOON) {
+		fan_out(w);
+		run(w, w->now + 2);
+	}
 	w->changed = true;
-	run(w, w->now + 200);
+	run(w, w->now + (w->server == CHANGES_SOON ? 1 : 200));
 	fan_out(w);
 	run(w, w->now + 200);
 }
@@ -300,6 +305,10 @@ check(const struct world *w, enum drive how)
 		break;
 	case CHANGES:
 		assert_int_equal(w->accepted, logins(how) - PLACES);
+		assert_int_equal(w->refused, key ? PLACES : 2);
+		break;
+	case CHANGES_SOON:
+		assert_int_equal(w->accepted, logins(how));
 		assert_int_equal(w->refused, key ? PLACES : 2);
 		break;
 	case WRONG_FOR_ONE:
@@ -396,7 +405,11 @@ test_one_place_is_opened_step_by_step_too(void **state)
 	run(w, w->now + 10);
 	for (int i = 0; i < 9; i++)
 		dial(w, 7, false);
-	assert_int_equal(w->flying, 3); /* as often as this place has accepted it */
+	/* Once, as each burst begins; then as often as it has been accepted. */
+	for (int wide = 1; wide <= 4; wide *= 2) {
+		assert_int_equal(w->flying, wide);
+		run(w, w->now + 0.11);
+	}
 }
 
 static void

@@ -25,6 +25,7 @@ struct fixture {
 	struct testserver *server;
 	struct kit_dialled out;
 	struct np_error err;
+	double timeout; /* of the attempt, whatever is left of it */
 	int rc;
 };
 
@@ -63,7 +64,7 @@ static void
 log_in(struct fixture *f, int port, const char *device, const char *config, double limit)
 {
 	char *lines = xasprintf("StrictHostKeyChecking accept-new\n%s", config);
-	struct attempt attempt = {.ready_fd = -1};
+	struct attempt attempt = {.ready_fd = -1, .timeout = f->timeout};
 	struct target *target;
 
 	unlink(f->kit.known_hosts); /* a port may come again, a host key never does */
@@ -184,6 +185,25 @@ test_the_gate_hears_of_every_secret_and_of_its_end(void **state)
 	}
 }
 
+/* What would be ended by our own clock is not offered, nor is it a refusal. */
+static void
+test_no_secret_is_offered_when_hardly_any_time_is_left(void **state)
+{
+	struct fixture *f = *state;
+	const struct testserver_login login = {
+	    .stall = stall, .steps_count = 1, .steps = {{.methods = PASSWORD, .password = "secret"}}};
+
+	f->timeout = 60;
+	f->server = testserver_start_ssh(&login);
+	log_in(f, testserver_port(f->server), "\"password\": \"secret\"", "", 1.9);
+
+	assert_int_equal(f->rc, -1);
+	assert_int_equal(f->err.reason, REASON_CONNECT_TIMEOUT);
+	assert_int_equal(testserver_counts(f->server).passwords, 0);
+	if (f->kit.gate[0] != '\0') /* it came so far */
+		assert_string_equal(f->kit.gate, "offer secret\njudged unused\n");
+}
+
 static void
 test_closed_gate_keeps_the_secret_back(void **state)
 {
@@ -267,6 +287,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    T(test_the_gate_hears_of_every_secret_and_of_its_end),
+	    T(test_no_secret_is_offered_when_hardly_any_time_is_left),
 	    T(test_closed_gate_keeps_the_secret_back),
 	    T(test_keys_that_were_refused_are_told_and_not_shown_again),
 	    T(test_keys_of_an_agent_that_the_server_has_seen_are_told),

@@ -354,6 +354,24 @@ test_end_while_dialling_cancels_the_dial(void **state NP_UNUSED)
 }
 
 static void
+test_retired_dial_whose_secret_is_out_runs_to_its_verdict(void **state NP_UNUSED)
+{
+	make("r1", NULL, NULL);
+	link_retire(world->link, "its configuration changed");
+	assert_int_equal(world->jobs.cancelled, 1);
+	fake_fail(&world->jobs, REASON_CANCELLED, "enough", 7);
+	check_told("dialled failed:cancelled gone");
+
+	make("r1", NULL, NULL);
+	world->jobs.judged = true;
+	link_retire(world->link, "its configuration changed");
+	assert_int_equal(world->jobs.cancelled, 1);
+	assert_true(link_facts(world->link).closing);
+	fake_dialled(&world->jobs);
+	check_told("dialled failed:cancelled gone"); /* nobody gets what came of it */
+}
+
+static void
 test_answers_of_other_jobs_are_not_its_own(void **state NP_UNUSED)
 {
 	struct connect_result result = {.id = 99};
@@ -406,6 +424,7 @@ test_way_lost_says_why_the_dial_failed(void **state NP_UNUSED)
 	link_dial_over(world->link, dup(0), "bastion");
 	error_set(&why, REASON_JUMP_FAILED, "the bastion has died");
 	link_way_lost(world->link, &why);
+	assert_int_equal(world->jobs.cancelled, 1);
 	fake_fail(&world->jobs, REASON_CONNECT_FAILED, "end of file", 7);
 	check_told("way dialled failed:jump_failed gone");
 	assert_string_equal(world->err.text, "the bastion has died");
@@ -690,6 +709,7 @@ main(void)
 	    TEST(test_dial_makes_it_ready),
 	    TEST(test_dial_that_fails_is_told_with_the_agents_keys),
 	    TEST(test_end_while_dialling_cancels_the_dial),
+	    TEST(test_retired_dial_whose_secret_is_out_runs_to_its_verdict),
 	    TEST(test_answers_of_other_jobs_are_not_its_own),
 	    TEST(test_way_is_asked_for_and_dialled_over),
 	    TEST(test_end_before_the_way_gives_it_up),

@@ -140,7 +140,10 @@ execute(struct device *dev, const struct pool_action *a, const struct pool_room 
 		device_take_back(link_of_entry(a->entry));
 		break;
 	case POOL_CLOSE:
-		link_end(link_of_entry(a->entry), a->why.reason, a->why.text);
+		if (a->why.reason == REASON_NONE)
+			link_retire(link_of_entry(a->entry), a->why.text);
+		else
+			link_end(link_of_entry(a->entry), a->why.reason, a->why.text);
 		break;
 	case POOL_FAIL:
 		waiter_of(a->waiter)->ops->failed(waiter_of(a->waiter), &a->why);

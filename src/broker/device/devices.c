@@ -133,7 +133,7 @@ trim_sessions(struct devices *all)
 	TAILQ_FOREACH (dev, &all->list, link)
 		surplus += pool_lasting_entries(&dev->policy);
 	for (; surplus > 0 && (e = longest_unused(all)) != NULL; surplus--)
-		link_end(link_of_entry(e), REASON_NONE, "max_sessions was lowered");
+		link_retire(link_of_entry(e), "max_sessions was lowered");
 }
 
 /*

@@ -33,6 +33,12 @@ job_cancel(struct jobs *jobs, struct job *j, enum np_reason reason, const char *
 		connector_cancel(jobs->connector, j->id, reason, why);
 }
 
+bool
+job_is_judged(const struct jobs *jobs, const struct job *j)
+{
+	return j->id != 0 && connector_is_judged(jobs->connector, j->id);
+}
+
 void
 job_forget(struct jobs *jobs, struct job *j)
 {

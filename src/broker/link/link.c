@@ -160,6 +160,15 @@ link_end(struct link *link, enum np_reason reason, const char *why)
 	}
 }
 
+void
+link_retire(struct link *link, const char *why)
+{
+	if (link->state == LINK_DIALLING && job_is_judged(link->home->jobs, &link->dial))
+		link_close(link);
+	else
+		link_end(link, REASON_NONE, why);
+}
+
 static void
 on_session_closed(struct session *session, const struct np_error *why, void *arg)
 {
@@ -298,6 +307,11 @@ on_dialled(struct job *j, struct connect_result *result)
 		fail(link, link->blamed != NULL ? link->blamed : &result->err, result->agent_keys_hash);
 		return;
 	}
+	if (link->is.closing) { /* link_retire() */
+		link_blame(link, REASON_CANCELLED, "given up while it logged in");
+		fail(link, link->blamed, 0);
+		return;
+	}
 	adopt(link, result->dialled);
 	if (link->home->platform != NULL) {
 		link_move(link, LINK_LOGIN);
@@ -311,7 +325,10 @@ on_prompt(struct job *j, const struct connect_prompt *prompt)
 {
 	struct link *link = of_job(j);
 
-	link->home->events->prompt(link, prompt);
+	if (link->is.closing)
+		link_end(link, REASON_CANCELLED, "given up while it logged in");
+	else
+		link->home->events->prompt(link, prompt);
 }
 
 static void
@@ -348,8 +365,11 @@ link_dial_over(struct link *link, int fd, const char *jump)
 void
 link_way_lost(struct link *link, const struct np_error *why)
 {
-	if (link->state == LINK_DIALLING)
-		link_blame(link, why->reason, "%s", why->text);
+	if (link->state != LINK_DIALLING)
+		return;
+	link_blame(link, why->reason, "%s", why->text);
+	/* So that the end which it sees is not taken for the server's answer. */
+	job_cancel(link->home->jobs, &link->dial, why->reason, why->text);
 }
 
 /* ---- the beginning ---- */

@@ -115,6 +115,8 @@ void link_begin(struct link *link);
  * command line remains an attempt until it has ended.
  */
 void link_end(struct link *link, enum np_reason reason, const char *why);
+/* Likewise, but an attempt whose secret a server has goes on until that is judged: nobody has refused it. */
+void link_retire(struct link *link, const char *why);
 /* The way through a jump host: open (fd is taken over), not to be had, ended under the link. */
 void link_dial_over(struct link *link, int fd, const char *jump);
 void link_failed(struct link *link, const struct np_error *err);
