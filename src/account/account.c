@@ -405,7 +405,7 @@ account_facts(const struct account *a, struct account_facts *facts)
 	    .kind = a->kind,
 	    .code = a->code,
 	    .state = a->state,
-	    .barred = account_is_barred(a),
+	    .barred = account_is_barred(a) || (a->kind == ACCOUNT_KEYS && a->refusals > 0),
 	    .proven_at = a->proven_at,
 	    .proven_since = a->proven_since,
 	    .flying = a->flying,

@@ -139,7 +139,7 @@ struct account_facts {
 	enum account_kind kind;
 	bool code; /* ACCOUNT_SECRET: of one time */
 	enum account_state state;
-	bool barred;           /* everywhere, or at some place */
+	bool barred;           /* everywhere, or at some place; of keys: none was accepted since some were refused */
 	const char *proven_at; /* the place; NULL: never */
 	double proven_since;
 	int flying, waiting;

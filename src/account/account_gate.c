@@ -26,7 +26,7 @@ add_refusal(char *text, size_t size, const struct account_place *p, const char *
 	struct tm tm;
 
 	if (localtime_r(&at, &tm) != NULL)
-		(void)strftime(when, sizeof(when), "%H:%M:%S", &tm);
+		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	(void)snprintf(text + used, size - used, "%s%.80s refused it at %s (%.*s)", before, p->name, when,
 	    *before == '\0' ? 200 : 40, p->words);
 }
@@ -285,8 +285,10 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
 		break;
 	}
 	for (size_t i = 0; denied != NULL && i < t->claim.count; i++)
-		if (denied[i])
+		if (denied[i]) {
 			account_key_bar(a, t->claim.keys[i]);
+			a->refusals += verdict != ACCOUNT_ACCEPTED;
+		}
 	forget_ticket(t);
 	answer_waiting(all, a, closed, now);
 }

@@ -142,7 +142,7 @@ start_lane(struct connector *c, struct lane *lane)
 
 	while (lane->waiting > 0 && has_room(c, lane) && (job = first_waiting(c, lane)) != NULL) {
 		rc = job_start(job);
-		if (rc == EAGAIN && c->lanes[LANE_LOGIN].running + c->lanes[LANE_LOOKUP].running > 0)
+		if (rc == EAGAIN && c->lanes[LANE_LOGIN].running + c->lanes[LANE_LOOKUP].running + c->gates_count > 0)
 			break; /* out of threads for now: again when one of ours has ended */
 		if (rc != 0) {
 			(void)snprintf(text, sizeof(text), "cannot start a thread: %s", strerror(rc));

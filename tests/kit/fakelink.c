@@ -43,6 +43,7 @@ connector_submit(struct connector *c, const struct attempt *a)
 	f->for_shell = a->for_shell;
 	f->steps = a->steps;
 	f->no_login = a->no_login;
+	f->insists = a->insists;
 	if (f->ready_fd > 0)
 		close(f->ready_fd);
 	f->ready_fd = a->ready_fd;

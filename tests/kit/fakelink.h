@@ -27,7 +27,7 @@ struct fake_jobs {
 	enum connect_kind kind;
 	char agent_socket[64];
 	int ready_fd; /* closed by fake_jobs_finish() */
-	bool for_shell, steps, no_login;
+	bool for_shell, steps, no_login, insists;
 	char why[128]; /* of the last cancel */
 };
 

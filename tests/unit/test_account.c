@@ -535,6 +535,7 @@ test_scope_of_the_device_keeps_equal_words_apart(void **state)
 static void
 test_key_that_one_host_lacks_says_nothing_about_others_or_other_keys(void **state)
 {
+	struct account_facts facts;
 	struct world *w = *state;
 	struct account_ticket t = {.answered = on_answered};
 	const bool denied[] = {true, true, false};
@@ -542,6 +543,8 @@ test_key_that_one_host_lacks_says_nothing_about_others_or_other_keys(void **stat
 	begin(w, KEY, REFUSES);
 	dial(w, 0, false);
 	run(w, w->now + 1);
+	only(w, &facts);
+	assert_true(facts.barred);
 	assert_int_equal(dial(w, 0, false)->reason, REASON_AUTH_BACKOFF);
 	assert_true(dial(w, 1, false)->flies);
 	t.claim = (struct account_claim){

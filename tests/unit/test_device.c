@@ -258,6 +258,27 @@ failed(struct world *w, enum np_reason reason, uint64_t agent_hash)
 /* ---- waiting ---- */
 
 static void
+test_wish_to_open_is_gone_with_who_had_it(void **state)
+{
+	struct world *w = *state;
+	struct device *dev = get(w, "r1");
+
+	w->bob.waiter.opens = true;
+	wait_for(w, dev, &w->bob);
+	resolved(w, "192.0.2.1", NULL);
+	assert_true(w->jobs.insists);
+	dialled(w);
+	person_leave(&w->bob);
+	wait_for(w, dev, &w->bob); /* served from what is there */
+	assert_non_null(w->bob.lease.link);
+	person_leave(&w->bob);
+	fake_session_closed(fake_last, REASON_NONE, "the end");
+	turn(w);
+	wait_for(w, dev, &w->ann);
+	assert_false(w->jobs.insists);
+}
+
+static void
 test_first_who_waits_has_it_resolved_and_dialled(void **state)
 {
 	struct world *w = *state;
@@ -611,6 +632,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TEST(test_wish_to_open_is_gone_with_who_had_it),
 	    TEST(test_first_who_waits_has_it_resolved_and_dialled),
 	    TEST(test_session_that_dies_leaves_its_leases_and_the_count),
 	    TEST(test_users_are_known_until_they_leave),

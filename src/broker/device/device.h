@@ -119,8 +119,6 @@ int device_admit(const struct device *dev, struct np_error *err) NP_MUST_CHECK;
 void device_rest(struct device *dev);
 /* Log-ins are allowed again, whatever failed. */
 void device_unblock(struct device *dev, bool credentials_changed);
-/* A person wants it: one attempt more, whatever servers think of the account. */
-void device_insist(struct device *dev);
 /* What bars this user is forgotten; how many accounts did. */
 int devices_retry(struct devices *all, const char *user);
 cJSON *account_json(const struct account *a, double now);

@@ -68,13 +68,6 @@ device_agent_changed(struct device *dev)
 	free(place);
 }
 
-void
-device_insist(struct device *dev)
-{
-	dev->insists = true;
-	device_unblock(dev, false);
-}
-
 int
 devices_retry(struct devices *all, const char *user)
 {

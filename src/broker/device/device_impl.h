@@ -69,7 +69,6 @@ struct device {
 	struct login_files tried;  /* of the failed attempt that began last: their change lifts what blocks */
 	uint64_t account;          /* that bars it, where it was one that blocked it; 0: none */
 	double looked_at;          /* password_command was run to see whether it prints another one; 0: never */
-	bool insists;              /* the next attempt is a person's wish */
 	bool asking;               /* a person is being asked something that the waiters wait for */
 	bool prompted;             /* the last failed login had questions: a person may try again */
 	bool adhoc;                /* the configuration names no such device */

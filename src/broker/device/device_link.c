@@ -245,6 +245,18 @@ choose_agent(const struct device *dev, struct pool_waiter *w)
 	return dev->all->world.agent_socket;
 }
 
+/* A person waits for it, whatever servers think of the account; who has been served wishes nothing any more. */
+static bool
+is_wished(const struct device *dev)
+{
+	struct pool_waiter *w;
+
+	TAILQ_FOREACH (w, &dev->policy.waiters, link)
+		if (waiter_of(w)->opens)
+			return true;
+	return false;
+}
+
 void
 device_connect(struct device *dev, const struct pool_action *action)
 {
@@ -254,10 +266,9 @@ device_connect(struct device *dev, const struct pool_action *action)
 	    .agent_socket = choose_agent(dev, action->waiter),
 	    .records = w != NULL && w->records,
 	    .sees_login = w != NULL && w->sees_login,
-	    .insists = dev->insists};
+	    .insists = is_wished(dev)};
 	struct link *link = make(dev, &wishes);
 
-	dev->insists = false;
 	pool_connect_started(&dev->policy, link_entry(link), wishes.id, clock_now());
 	link_begin(link);
 }

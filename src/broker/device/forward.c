@@ -324,7 +324,7 @@ forward_begin(struct device *dev, struct link *link)
 	all->counts.ways++;
 	device_enter(jump, &f->waiter);
 	if (f->waiter.opens)
-		device_insist(jump);
+		device_unblock(jump, false);
 	device_wait(jump, &f->waiter);
 }
 

@@ -67,7 +67,7 @@ static void
 open_begin(struct request *r)
 {
 	r->waiter.opens = true;
-	device_insist(r->dev);
+	device_unblock(r->dev, false);
 	request_submit(r);
 }
 
