@@ -67,8 +67,10 @@ error_set(struct np_error *err, enum np_reason reason, const char *fmt, ...)
 	va_start(ap, fmt);
 	error_write(err, fmt, ap, NULL);
 	va_end(ap);
-	if (err != NULL)
+	if (err != NULL) {
 		err->reason = reason;
+		err->cause = REASON_NONE;
+	}
 	return -1;
 }
 
@@ -82,8 +84,10 @@ error_set_errno(struct np_error *err, enum np_reason reason, const char *fmt, ..
 	va_start(ap, fmt);
 	error_write(err, fmt, ap, why);
 	va_end(ap);
-	if (err != NULL)
+	if (err != NULL) {
 		err->reason = reason;
+		err->cause = REASON_NONE;
+	}
 	return -1;
 }
 
@@ -103,6 +107,6 @@ error_clear(struct np_error *err)
 {
 	if (err == NULL)
 		return;
-	err->reason = REASON_NONE;
+	err->reason = err->cause = REASON_NONE;
 	err->text[0] = '\0';
 }

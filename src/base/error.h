@@ -52,7 +52,8 @@ enum np_reason { REASONS(REASON_MEMBER) REASON_COUNT };
 
 struct np_error {
 	enum np_reason reason;
-	char text[640]; /* cut at a character boundary when longer, always terminated */
+	enum np_reason cause; /* of jump_failed: the jump host's own; else none */
+	char text[640];       /* cut at a character boundary when longer, always terminated */
 };
 
 /* The word of the protocol, "auth_failed"; "none" for REASON_NONE. */

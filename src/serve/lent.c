@@ -280,13 +280,15 @@ lent_create(struct ev_loop *loop, int fd, bool own, bool reads, const struct len
 	l->arg = arg;
 	l->own = own;
 	l->fd = own ? fd : use(l, fd);
+	if (l->fd < 0) {
+		free(l);
+		return NULL;
+	}
 	buf_init(&l->out, SIZE_MAX / 2); /* its user asks lent_waiting() */
 	buf_keep(&l->out, KEEP);
 	ev_io_init(&l->io, reads ? on_readable : on_writable, l->fd, reads ? EV_READ : EV_WRITE);
 	ev_prepare_init(&l->turn, on_turn);
 	l->io.data = l->turn.data = l;
-	if (l->fd < 0)
-		end(l, true);
 	return l;
 }
 
@@ -364,7 +366,6 @@ lent_destroy(struct lent *l)
 	ev_io_stop(l->loop, &l->io);
 	ev_clear_pending(l->loop, &l->turn);
 	buf_free(&l->out);
-	if (l->fd >= 0)
-		close(l->fd);
+	close(l->fd);
 	free(l);
 }

@@ -33,9 +33,9 @@ struct lent_events {
 	void (*ended)(struct lent *l, bool failed, void *arg);
 };
 
-/* Takes fd over. */
-struct lent *lent_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
-struct lent *lent_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
+/* Takes fd over; NULL: no descriptor or thread was left for it, and it is closed.  Nothing is read until wanted. */
+struct lent *lent_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg);
+struct lent *lent_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg);
 /* The same with a non-blocking descriptor of our own, one direction of a connection: its end is told there. */
 struct lent *lent_own_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;
 struct lent *lent_own_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg) NP_MALLOC;

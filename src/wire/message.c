@@ -357,6 +357,8 @@ message_error_object(const struct np_error *err, cJSON *data_extra)
 	add(object, "code", cJSON_CreateNumber(message_code(err->reason)));
 	add(object, "message", cJSON_CreateString(text));
 	add(data, "reason", cJSON_CreateString(reason_name(err->reason)));
+	if (err->cause != REASON_NONE)
+		add(data, "cause", cJSON_CreateString(reason_name(err->cause)));
 	while (data_extra != NULL && data_extra->child != NULL) {
 		cJSON *item = cJSON_DetachItemViaPointer(data_extra, data_extra->child);
 		char *name = xstrdup(item->string);
@@ -397,6 +399,7 @@ message_error_read(const cJSON *error, struct np_error *err)
 	const cJSON *code = cJSON_GetObjectItemCaseSensitive(error, "code");
 	const cJSON *data = cJSON_GetObjectItemCaseSensitive(error, "data");
 	const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(data, "reason"));
+	const char *cause = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(data, "cause"));
 	const char *message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(error, "message"));
 	char safe[sizeof(err->text)];
 	char safe_word[64];
@@ -405,6 +408,8 @@ message_error_read(const cJSON *error, struct np_error *err)
 	text_vis_into(safe, sizeof(safe), message != NULL ? message : "error without a message");
 	if (word != NULL && reason_parse(word) < REASON_COUNT) {
 		error_set(err, reason_parse(word), "%s", safe);
+		if (cause != NULL)
+			err->cause = reason_parse(cause);
 	} else if (word != NULL) {
 		/* A newer broker knows more words than we do; the word is still worth showing. */
 		error_set(err, REASON_INTERNAL, "%s: %s", text_vis_into(safe_word, sizeof(safe_word), word), safe);

@@ -92,8 +92,8 @@ done | od -An -v -tx1 -w1 | sort | cksum >"$T/sum"
 is "$(cat "$T/sum")" "$(for i in 1 2 3 4 5 6; do seq -f "$i %.0f" 5000; done | od -An -v -tx1 -w1 | sort | cksum)" \
 	"a pipe that several write to"
 is "$(through dev dev 'echo in' <&-)" in "standard input is closed"
-run through dev dev 'exit 6' >&- 2>&-
-is "$?" 0 "a closed standard output"
+through dev dev 'exit 6' >&-
+is $? 6 "a closed standard output"
 through dev dev 'exit 6' <&- >&- 2>&-
 is $? 6 "all of them closed"
 is "$(through dev dev 'seq 100000; echo told >&2' 2>&1 >/dev/full)" "" "a full disk ends the command"

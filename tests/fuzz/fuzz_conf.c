@@ -47,7 +47,7 @@ check_device(const struct device_conf *device)
 static void
 try_file(const char *text, size_t size)
 {
-	struct np_error err = {REASON_NONE, ""};
+	struct np_error err = {.reason = REASON_NONE, .text = ""};
 	struct config *config = config_parse(text, size, "f", &err);
 
 	if (config == NULL) {
@@ -66,7 +66,7 @@ try_file(const char *text, size_t size)
 static void
 try_request(const struct config *config, const char *text, size_t size)
 {
-	struct np_error err = {REASON_NONE, ""};
+	struct np_error err = {.reason = REASON_NONE, .text = ""};
 	struct device_conf *device = device_conf_parse(config, text, size, &err);
 
 	if (device == NULL)
@@ -80,7 +80,7 @@ static void
 try_option(const struct config *config, char *text)
 {
 	struct device_conf *device = device_conf_adhoc(config, "r1");
-	struct np_error err = {REASON_NONE, ""};
+	struct np_error err = {.reason = REASON_NONE, .text = ""};
 	char *value = strchr(text, '=');
 
 	if (value != NULL) {
@@ -97,7 +97,7 @@ static void
 try_ssh(const struct config *config, const char *text)
 {
 	struct device_conf *device = device_conf_adhoc(config, "r1");
-	struct np_error err = {REASON_NONE, ""};
+	struct np_error err = {.reason = REASON_NONE, .text = ""};
 	struct strings files = {NULL, 0};
 	struct target *t;
 

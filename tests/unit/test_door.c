@@ -40,6 +40,7 @@ struct world {
 	int left;
 	bool begins; /* a command begins as it is asked for */
 	bool closed;
+	bool tty; /* what is asked for has a terminal */
 };
 
 /* ---- the broker ---- */
@@ -132,6 +133,19 @@ exits(struct world *w, int status)
 	cJSON *result = cJSON_CreateObject();
 
 	cJSON_AddNumberToObject(result, "exit_status", status);
+	answer_result(&w->answer, result);
+}
+
+/* By the server, once the command was sent, or before. */
+static void
+refused(struct world *w, bool sent)
+{
+	struct np_error err = {.reason = REASON_EXEC_REFUSED, .text = "no"};
+	cJSON *result = cJSON_CreateObject();
+
+	if (!sent)
+		cJSON_AddFalseToObject(result, "sent");
+	cJSON_AddItemToObject(result, "error", message_error_object(&err, NULL));
 	answer_result(&w->answer, result);
 }
 
@@ -325,6 +339,7 @@ ask(struct world *w, bool agent)
 	int ends[2];
 
 	body[19] = agent;
+	body[11] = w->tty;
 	say(w, MUX_NEW_SESSION, body, 38);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(pipe(ends), 0);
@@ -458,6 +473,69 @@ test_before_it_begins_ssh_may_go_by_itself_and_afterwards_never(void **state)
 		w->closed = false;
 		w->files[0] = w->files[1] = w->files[2] = -1;
 	}
+}
+
+/* What the jump host says counts, and where that is not known, nobody goes round it. */
+static void
+test_the_reason_of_a_jump_host_decides(void **state)
+{
+	static const struct {
+		enum np_reason cause;
+		bool direct;
+	} cases[] = {{REASON_CONNECT_FAILED, true}, {REASON_AUTH_FAILED, false}, {REASON_NONE, false}};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		struct np_error err = {.reason = REASON_JUMP_FAILED, .cause = cases[i].cause, .text = "no"};
+		w->begins = false;
+		w->said[0] = '\0';
+		greet(w);
+		ask(w, false);
+		while (strstr(w->said, "exec") == NULL)
+			drive_turns(w->loop, 1);
+		answer_error(&w->answer, &err, NULL);
+		assert_int_equal(answer(w, NULL, NULL), cases[i].direct ? MUX_FAILURE : MUX_SESSION_OPENED);
+		for (int k = 0; k < 3; k++)
+			close(w->files[k]);
+		close(w->fd);
+		assert_true(drive_until(w->loop, nobody_is_there, w));
+		w->fd = connect_to(w, "r1");
+		w->closed = false;
+		buf_consume(&w->got, w->got.len);
+		w->files[0] = w->files[1] = w->files[2] = -1;
+	}
+}
+
+/* Only where it was the terminal that was refused it is asked for again. */
+static void
+test_a_refused_command_is_not_sent_again(void **state)
+{
+	struct world *w = *state;
+
+	w->tty = true;
+	greet(w);
+	ask(w, false);
+	opened(w);
+	w->said[0] = '\0';
+	refused(w, true);
+	ends_with(w, 255);
+	assert_null(strstr(w->said, "exec"));
+}
+
+static void
+test_a_refused_terminal_is_done_without(void **state)
+{
+	struct world *w = *state;
+
+	w->tty = true;
+	greet(w);
+	ask(w, false);
+	opened(w);
+	w->said[0] = '\0';
+	refused(w, false);
+	assert_int_equal(answer(w, NULL, NULL), MUX_TTY_ALLOC_FAIL);
+	while (strstr(w->said, "exec") == NULL)
+		drive_turns(w->loop, 1);
 }
 
 static void
@@ -806,6 +884,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		test_before_it_begins_ssh_may_go_by_itself_and_afterwards_never, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_what_needs_a_person_or_an_agent_goes_by_itself, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_the_reason_of_a_jump_host_decides, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_refused_command_is_not_sent_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_refused_terminal_is_done_without, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_a_reader_that_leaves_ends_the_command_at_its_next_byte, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_slow_reader_holds_the_stream_and_loses_nothing, setup, teardown),

@@ -68,7 +68,7 @@ static void
 test_failed_resolve_answers_all_and_backs_off(void **state)
 {
 	struct sim *s = *state;
-	struct np_error err = {REASON_RESOLVE_FAILED, "~/.ssh/config line 3: bad"};
+	struct np_error err = {.reason = REASON_RESOLVE_FAILED, .text = "~/.ssh/config line 3: bad"};
 	struct sim_request *first, *second;
 
 	s->pool.resolved = false;

@@ -237,7 +237,7 @@ static void
 test_request_without_a_session_does_not_wait_for_a_resolve_far_away(void **state)
 {
 	struct sim *s = *state;
-	struct np_error err = {REASON_RESOLVE_FAILED, "no such name"};
+	struct np_error err = {.reason = REASON_RESOLVE_FAILED, .text = "no such name"};
 
 	s->pool.resolved = false;
 	s->args.retry_delay = 30;
@@ -458,7 +458,7 @@ test_cancelled_resolve_is_tried_again(void **state)
 	s->pool.resolved = false;
 	r = sim_request(s, 60, false);
 	for (size_t i = 0; i < NP_COUNT(reasons); i++) {
-		struct np_error err = {reasons[i], "cancelled"};
+		struct np_error err = {.reason = reasons[i], .text = "cancelled"};
 		pool_resolve_done(&s->pool, &err, s->now);
 		sim_settle(s);
 		assert_int_equal(r->state, SIM_WAITING);
@@ -470,7 +470,7 @@ static void
 test_failed_resolve_is_told_at_once_also_beside_a_session(void **state)
 {
 	struct sim *s = *state;
-	struct np_error err = {REASON_RESOLVE_FAILED, "ssh refuses its configuration"};
+	struct np_error err = {.reason = REASON_RESOLVE_FAILED, .text = "ssh refuses its configuration"};
 	struct sim_request *r;
 
 	sim_warm(s);

@@ -325,7 +325,7 @@ op_configuration(struct sim *s)
 static void
 op_operator(struct sim *s)
 {
-	struct np_error err = {REASON_RESOLVE_FAILED, "cannot read it"};
+	struct np_error err = {.reason = REASON_RESOLVE_FAILED, .text = "cannot read it"};
 
 	switch (below(6)) {
 	case 0:

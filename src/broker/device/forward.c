@@ -90,8 +90,11 @@ let_go(struct forward *f)
 static void
 name_failure(struct np_error *err, const struct device *jump)
 {
-	if (err->reason != REASON_CANCELLED && err->reason != REASON_SHUTTING_DOWN) /* those are nobody's failure */
+	if (err->reason != REASON_CANCELLED && err->reason != REASON_SHUTTING_DOWN) { /* those are nobody's failure */
+		if (err->reason != REASON_JUMP_FAILED)                                /* of several the last */
+			err->cause = err->reason;
 		err->reason = REASON_JUMP_FAILED;
+	}
 	error_prefix(err, "jump host %s", jump->conf->name);
 }
 

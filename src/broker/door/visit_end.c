@@ -19,23 +19,31 @@
 
 /* ---- what goes wrong ---- */
 
-/* Whether ssh may try by itself: not where that would break a promise, or go round a limit or an operator. */
+/*
+ * Whether ssh may try by itself: only where that is known to break no promise, and to go round no limit, operator or
+ * refused password, be it that of a jump host.
+ */
 static bool
-may_go_direct(enum np_reason reason)
+may_go_direct(const struct np_error *err)
 {
-	switch (reason) {
-	case REASON_AUTH_FAILED:
-	case REASON_AUTH_BACKOFF:
-	case REASON_QUEUE_TIMEOUT:
-	case REASON_QUEUE_FULL:
-	case REASON_DENIED:
-	case REASON_PAUSED:
-	case REASON_DISABLED:
-	case REASON_CANCELLED:
-	case REASON_OUTCOME_UNKNOWN:
-		return false;
-	default:
+	switch (err->reason == REASON_JUMP_FAILED ? err->cause : err->reason) {
+	case REASON_INVALID_REQUEST: /* an ssh may ask for what a request cannot say */
+	case REASON_INVALID_PARAMS:
+	case REASON_UNKNOWN_DEVICE:
+	case REASON_RESOLVE_FAILED:
+	case REASON_CONNECT_FAILED:
+	case REASON_CONNECT_TIMEOUT:
+	case REASON_BACKOFF:
+	case REASON_HOST_KEY_UNKNOWN: /* it looks for itself */
+	case REASON_HOST_KEY_CHANGED:
+	case REASON_CREDENTIAL_FAILED:
+	case REASON_CHANNEL_REFUSED:
+	case REASON_PROMPT_NOT_FOUND:
+	case REASON_SHUTTING_DOWN:
+	case REASON_INTERNAL:
 		return true;
+	default:
+		return false;
 	}
 }
 
@@ -67,11 +75,7 @@ go_on_without_terminal(struct visit *v)
 static void
 fail(struct visit *v, const struct np_error *err)
 {
-	if (v->state == VISIT_OPEN && err->reason == REASON_EXEC_REFUSED && v->wish.again != NULL) {
-		go_on_without_terminal(v);
-		return;
-	}
-	if (v->state == VISIT_ASKED && (v->wish.forward || may_go_direct(err->reason))) {
+	if (v->state == VISIT_ASKED && (v->wish.forward || may_go_direct(err))) {
 		visit_refuse(v, err->text);
 		return;
 	}
@@ -98,7 +102,7 @@ take_credit(struct visit *v, double bytes)
 		session_reply(v)->early = true;
 		bytes -= (double)v->in.len;
 	}
-	if (v->input != NULL && bytes > 0)
+	if (v->state == VISIT_OPEN && v->input != NULL && bytes > 0)
 		lent_want(v->input, (size_t)bytes);
 }
 
@@ -148,7 +152,11 @@ take_result(struct visit *v, const cJSON *result)
 
 	if (error != NULL) {
 		message_error_read(error, &err);
-		fail(v, &err);
+		if (v->state == VISIT_OPEN && err.reason == REASON_EXEC_REFUSED && v->wish.again != NULL &&
+		    cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "sent")))
+			go_on_without_terminal(v); /* else the command was refused, or has been sent */
+		else
+			fail(v, &err);
 		return;
 	}
 	session_end(v, cJSON_IsNumber(status) ? status->valueint : STATUS_FAILED);

@@ -92,14 +92,16 @@ session_forget(struct visit *v)
 	cJSON_Delete(v->wish.params);
 	cJSON_Delete(v->wish.again);
 	v->wish.params = v->wish.again = NULL;
+	close_input(v);
+	for (int i = 0; i < 2; i++) {
+		lent_destroy(v->streams[i]);
+		v->streams[i] = NULL;
+	}
 }
 
 void
 session_finish(struct visit *v)
 {
-	close_input(v);
-	lent_destroy(v->streams[0]);
-	lent_destroy(v->streams[1]);
 	session_forget(v);
 	cJSON_Delete(v->reply.decline);
 	ev_clear_pending(v->all->loop, &v->replies);
@@ -250,8 +252,11 @@ open_connection(struct visit *v)
 	int fd = fcntl(v->socket, F_DUPFD_CLOEXEC, 3);
 	uint8_t reply[SOCKS_REPLY_MAX];
 
-	if (fd >= 0)
-		v->input = lent_own_reader(v->all->loop, fd, &input_events, v);
+	if (fd == -1) { /* no end of what it says: that would be believed */
+		visit_leave(v);
+		return;
+	}
+	v->input = lent_own_reader(v->all->loop, fd, &input_events, v);
 	v->streams[0] = lent_own_writer(v->all->loop, v->socket, &stream_events, v);
 	v->socket = -1;
 	if (v->socks.version != 0)
@@ -262,8 +267,6 @@ open_connection(struct visit *v)
 void
 session_open(struct visit *v)
 {
-	struct ev_loop *loop = v->all->loop;
-
 	visit_move(v, VISIT_OPEN);
 	v->served = true;
 	if (v->socket >= 0) {
@@ -272,12 +275,26 @@ session_open(struct visit *v)
 	}
 	mux_add_number(&v->out, MUX_SESSION_OPENED, v->wish.id, (uint32_t)client_id(v->client));
 	visit_say(v);
+}
+
+/* Before anything is asked for: one that cannot be used would be an input that has ended, or output that is lost. */
+static bool
+take_files_over(struct visit *v)
+{
+	struct ev_loop *loop = v->all->loop;
+	int count = v->files_count;
+	bool good;
+
 	if (v->wish.tty)
 		v->tty = fcntl(v->files[0], F_DUPFD_CLOEXEC, 3);
-	v->input = lent_reader(loop, v->files[0], &input_events, v);
-	for (int i = 1; i < v->files_count; i++)
-		v->streams[i - 1] = lent_writer(loop, v->files[i], &stream_events, v);
 	v->files_count = 0;
+	v->input = lent_reader(loop, v->files[0], &input_events, v);
+	good = v->input != NULL;
+	for (int i = 1; i < count; i++) {
+		v->streams[i - 1] = lent_writer(loop, v->files[i], &stream_events, v);
+		good = good && v->streams[i - 1] != NULL;
+	}
+	return good;
 }
 
 void
@@ -285,11 +302,15 @@ session_begin(struct visit *v)
 {
 	cJSON *params = v->wish.params;
 
-	v->wish.params = NULL;
 	ev_prepare_init(&v->replies, on_reply);
 	v->replies.data = v;
-	v->wish.again = v->wish.tty ? session_without_terminal(params) : NULL;
 	if (v->wish.tty && look_at_size(v, v->files[0]))
 		add_size(params, v);
+	if (v->socket == -1 && !take_files_over(v)) {
+		visit_refuse(v, "the broker has no descriptor or thread left");
+		return;
+	}
+	v->wish.params = NULL;
+	v->wish.again = v->wish.tty ? session_without_terminal(params) : NULL;
 	visit_request(v, "exec", params);
 }

@@ -102,6 +102,8 @@ add_result_fields(cJSON *o, const struct request *r)
 		add_captured(o, "stdout", &r->captured[0]);
 		add_captured(o, "stderr", &r->captured[1]);
 	}
+	if (err != NULL && err->reason == REASON_EXEC_REFUSED && !r->end.sent)
+		cJSON_AddFalseToObject(o, "sent");
 	if (err != NULL)
 		cJSON_AddItemToObject(o, "error", message_error_object(err, NULL));
 }
