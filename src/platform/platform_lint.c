@@ -356,39 +356,36 @@ check_passwords(const struct lint *l)
 }
 
 /* Nor what changes the password of the account: the hidden answer would become the new one. */
-static int
-check_hidden(const struct lint *l, const struct yamldoc_node *node, const struct platform_questions *questions)
+static void
+look_at_hidden(const struct lint *l, const struct yamldoc_node *node, const struct platform_questions *questions)
 {
 	static const char *const lines[] = {
 	    "New password: ", "New Password: ", "Retype new password: ", "Retype New Password: "};
 
 	for (size_t i = 0; i < questions->count; i++) {
 		const struct platform_question *q = &questions->items[i];
+		bool hidden = q->reply == PLATFORM_PASSWORD || q->reply == PLATFORM_SECRET;
 
-		if (q->reply != PLATFORM_PASSWORD && q->reply != PLATFORM_SECRET)
-			continue;
-		for (size_t k = 0; k < NP_COUNT(lines); k++) {
-			if (pattern_matches(q->match, lines[k], strlen(lines[k])) &&
-			    pattern_list_matches(&l->p->passwords, lines[k], strlen(lines[k])))
-				return fail(l, node,
-				    "a question with a hidden answer also matches `%s`: begin it with `\\A`", lines[k]);
+		for (size_t k = 0; k < NP_COUNT(lines) && hidden; k++) {
+			if (!pattern_matches(q->match, lines[k], strlen(lines[k])) ||
+			    !pattern_list_matches(&l->p->passwords, lines[k], strlen(lines[k])))
+				continue;
+			warn(l, node, "a question with a hidden answer also matches `%s`: begin it with `\\A`",
+			    lines[k]);
+			break;
 		}
 	}
-	return 0;
 }
 
-static int
-check_hidden_steps(const struct lint *l, const char *key, const struct platform_steps *steps)
+static void
+look_at_hidden_steps(const struct lint *l, const char *key, const struct platform_steps *steps)
 {
-	for (size_t i = 0; i < steps->count; i++) {
-		if (check_hidden(l, where(l, key), &steps->items[i].questions) < 0)
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < steps->count; i++)
+		look_at_hidden(l, where(l, key), &steps->items[i].questions);
 }
 
-static int
-check_all_hidden(const struct lint *l)
+static void
+look_at_all_hidden(const struct lint *l)
 {
 	const struct platform *p = l->p;
 	const struct platform_config *c = &p->config;
@@ -400,18 +397,16 @@ check_all_hidden(const struct lint *l)
 		const struct platform_step *const steps[] = {mode->enter, mode->leave, mode->login};
 
 		for (size_t k = 0; k < NP_COUNT(steps); k++) {
-			if (steps[k] != NULL && check_hidden(l, where_mode(l, mode), &steps[k]->questions) < 0)
-				return -1;
+			if (steps[k] != NULL)
+				look_at_hidden(l, where_mode(l, mode), &steps[k]->questions);
 		}
 	}
-	for (size_t i = 0; i < NP_COUNT(config); i++) {
-		if (check_hidden_steps(l, "config", config[i]) < 0)
-			return -1;
-	}
-	return check_hidden(l, where(l, "login"), &p->login) < 0 || check_hidden_steps(l, "prepare", &p->prepare) < 0 ||
-		       check_hidden_steps(l, "reset", &p->reset) < 0 || check_hidden_steps(l, "logout", &p->logout) < 0
-		   ? -1
-		   : 0;
+	for (size_t i = 0; i < NP_COUNT(config); i++)
+		look_at_hidden_steps(l, "config", config[i]);
+	look_at_hidden(l, where(l, "login"), &p->login);
+	look_at_hidden_steps(l, "prepare", &p->prepare);
+	look_at_hidden_steps(l, "reset", &p->reset);
+	look_at_hidden_steps(l, "logout", &p->logout);
 }
 
 static int
@@ -455,7 +450,8 @@ platform_lint(struct platform *p, const struct yamldoc *doc, struct np_error *er
 	struct lint l = {p, doc, err};
 
 	if (check_name(&l) < 0 || resolve_modes(&l) < 0 || check_ways(&l) < 0 || check_modes(&l) < 0 ||
-	    check_config(&l) < 0 || check_passwords(&l) < 0 || check_all_hidden(&l) < 0 || check_rest(&l) < 0)
+	    check_config(&l) < 0 || check_passwords(&l) < 0 || check_rest(&l) < 0)
 		return -1;
+	look_at_all_hidden(&l);
 	return 0;
 }

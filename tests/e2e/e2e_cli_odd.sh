@@ -62,7 +62,7 @@ modes:
 base_mode: cli
 login:
   - {match: 'Username: ?', reply: username}
-  - {match: '\APassword: ?', reply: password}
+  - {match: 'Password: ?', reply: password}
 passwords: 'Password: ?'
 pager: {match: '-- more --', keys: ' '}
 errors: ['Unknown command']

@@ -291,7 +291,7 @@ static void
 test_a_secret_goes_only_to_a_prompt_that_is_known_for_it(void **state)
 {
 	static const char text[] = "name: t\nbase_mode: a\nmodes:\n  a: {prompt: '(?<host>\\w+)#', samples: ['R#']}\n"
-				   "login: {match: '\\A[a-zA-Z]{1,20}[:?] ?', reply: secret}\n",
+				   "login: {match: '[a-zA-Z]{1,20}[:?] ?', reply: secret}\n",
 			  also[] = "passwords: 'assword: ?'\n";
 	char known[sizeof(text) + sizeof(also)];
 	const char *const files[] = {text, known};
