@@ -700,6 +700,8 @@ test_connections_to_forwarded_ports_are_clients(void **state)
 	assert_int_equal(forward(w, MUX_OPEN_FORWARD, false, port), MUX_OK);
 	assert_int_equal(forward(w, MUX_OPEN_FORWARD, false, port), MUX_OK);
 	assert_int_equal(forward(w, MUX_OPEN_FORWARD, true, port), MUX_FAILURE);
+	assert_int_equal(connect_to_port(port), -1); /* one was refused: it has none */
+	assert_int_equal(forward(w, MUX_OPEN_FORWARD, false, port), MUX_OK);
 	fd = connect_to_port(port);
 	pass_bytes(w, fd, NULL);
 	close(fd);

@@ -233,7 +233,7 @@ forwardings_of_visit(struct visit *v, bool left)
 		if (f->visit != v)
 			continue;
 		f->visit = NULL;
-		if (!left || v->served)
+		if (!left || v->holds)
 			forwarding_free(f);
 	}
 }

@@ -81,7 +81,7 @@ struct visit {
 	int fd;     /* ssh's; -1: it is a connection */
 	int socket; /* the connection, until it is used; -1: none */
 	struct socks socks;
-	bool served; /* a session of it was opened */
+	bool holds; /* its ports end with it: it has asked for a session, or one was refused */
 	struct buf in, out;
 	int files[3];
 	int files_count;

@@ -191,6 +191,7 @@ take_wish(struct visit *v, const struct mux_message *m)
 {
 	v->wish = (struct wish){.id = m->id, .forward = m->type == MUX_NEW_STDIO_FORWARD};
 	v->cancelled = false;
+	v->holds = true;
 	session_wish(v, m);
 	visit_move(v, VISIT_FILES);
 }
@@ -225,6 +226,8 @@ take_request(struct visit *v, const struct mux_message *m)
 static void
 take_message(struct visit *v, const struct mux_message *m)
 {
+	const char *refusal;
+
 	if (v->state == VISIT_HELLO || m->type == MUX_HELLO) {
 		take_hello(v, m);
 		return;
@@ -241,7 +244,12 @@ take_message(struct visit *v, const struct mux_message *m)
 		take_request(v, m);
 		return;
 	case MUX_OPEN_FORWARD:
-		answer(v, m->id, forwarding_open(v, m));
+		refusal = forwarding_open(v, m);
+		if (refusal != NULL) { /* it ends, or listens itself */
+			forwardings_of_visit(v, false);
+			v->holds = true;
+		}
+		answer(v, m->id, refusal);
 		return;
 	case MUX_CLOSE_FORWARD:
 		answer(v, m->id, forwarding_close(v, m));

@@ -268,7 +268,6 @@ void
 session_open(struct visit *v)
 {
 	visit_move(v, VISIT_OPEN);
-	v->served = true;
 	if (v->socket >= 0) {
 		open_connection(v);
 		return;
