@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #ifdef __linux__
+#include <linux/kcmp.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #endif
 #include <unistd.h>
@@ -148,6 +150,16 @@ lent_is_terminal(int fd)
 	struct stat st;
 
 	return look(fd, &st) == 0 && S_ISCHR(st.st_mode) && isatty(fd);
+}
+
+bool
+lent_is_same(int a, int b)
+{
+#ifdef SYS_kcmp
+	return syscall(SYS_kcmp, getpid(), getpid(), KCMP_FILE, a, b) == 0;
+#else
+	return a == b;
+#endif
 }
 
 void

@@ -42,6 +42,8 @@ struct lent *lent_own_writer(struct ev_loop *loop, int fd, const struct lent_eve
 /* Closes what was lent and will not be used. */
 void lent_drop(int fd);
 bool lent_is_terminal(int fd);
+/* Whether both are one open file, as after 2>&1: through one lent alone what is written to them keeps its order. */
+bool lent_is_same(int a, int b);
 /* So many bytes more are wanted; none is read that is not. */
 void lent_want(struct lent *l, size_t n);
 /* Takes all of it; what cannot be written at once waits. */

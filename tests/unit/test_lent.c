@@ -413,6 +413,21 @@ test_destroyed_under_way(void **state)
 	free(p);
 }
 
+static void
+test_two_descriptors_of_one_file_are_known(void **state NP_UNUSED)
+{
+	int a = open("/dev/null", O_WRONLY | O_CLOEXEC), b = fcntl(a, F_DUPFD_CLOEXEC, 3),
+	    c = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	assert_false(lent_is_same(a, c));
+#ifdef __linux__
+	assert_true(lent_is_same(a, b));
+#endif
+	close(a);
+	close(b);
+	close(c);
+}
+
 int
 main(void)
 {
@@ -429,6 +444,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_dev_null_ends_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_terminal_keeps_its_flags, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_destroyed_under_way, setup, teardown),
+	    cmocka_unit_test(test_two_descriptors_of_one_file_are_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,6 +88,7 @@ struct visit {
 	struct wish wish;
 	int64_t request;                 /* the id of what the broker was asked for last */
 	struct lent *input, *streams[2]; /* NULL once they have ended */
+	bool one_stream;                 /* both are the first: 2>&1 */
 	int tty;                         /* for its size; -1: none */
 	int cols, rows;
 	struct escape escape;
@@ -166,5 +167,12 @@ void forwardings_of_device(struct doors *all, const char *device);
 /* ---- visit_end.c ---- */
 
 extern const struct client_end visit_end;
+
+/* What writes to standard error; NULL once that has ended. */
+static inline struct lent *
+visit_stderr(const struct visit *v)
+{
+	return v->streams[v->one_stream ? 0 : 1];
+}
 
 #endif

@@ -52,8 +52,8 @@ say_line(struct visit *v, const char *about, const char *text)
 {
 	char *line = xasprintf("netpulsed: %s: %s%s%s\n", v->device, about, text, v->wish.tty ? "\r" : "");
 
-	if (v->streams[1] != NULL)
-		lent_write(v->streams[1], line, strlen(line));
+	if (visit_stderr(v) != NULL)
+		lent_write(visit_stderr(v), line, strlen(line));
 	free(line);
 }
 
@@ -67,8 +67,8 @@ go_on_without_terminal(struct visit *v)
 	escape_init(&v->escape, MUX_NO_ESCAPE);
 	mux_add_tty_alloc_fail(&v->out, (uint32_t)client_id(v->client));
 	visit_say(v);
-	if (v->streams[1] != NULL)
-		lent_write(v->streams[1], line, sizeof(line) - 1);
+	if (visit_stderr(v) != NULL)
+		lent_write(visit_stderr(v), line, sizeof(line) - 1);
 	session_reply(v)->again = true;
 }
 

@@ -178,8 +178,8 @@ take_typed(struct visit *v, const char *in, size_t n)
 			visit_note(v, "stdin", NULL, out, len);
 		if (wish == ESCAPE_END)
 			session_cancel(v);
-		if (wish == ESCAPE_HELP && v->streams[1] != NULL)
-			lent_write(v->streams[1], help, sizeof(help) - 1);
+		if (wish == ESCAPE_HELP && visit_stderr(v) != NULL)
+			lent_write(visit_stderr(v), help, sizeof(help) - 1);
 		in += used;
 		n -= used;
 	}
@@ -236,9 +236,11 @@ static const struct lent_events stream_events = {.wrote = on_wrote, .ended = on_
 void
 session_stream(struct visit *v, int which, const void *data, size_t size)
 {
+	struct lent *to = which == 0 ? v->streams[0] : visit_stderr(v);
+
 	v->bytes.out += size;
-	if (v->streams[which] != NULL)
-		lent_write(v->streams[which], data, size);
+	if (to != NULL)
+		lent_write(to, data, size);
 	else if (which == 0)
 		session_cancel(v);
 }
@@ -289,6 +291,9 @@ take_files_over(struct visit *v)
 	v->files_count = 0;
 	v->input = lent_reader(loop, v->files[0], &input_events, v);
 	good = v->input != NULL;
+	v->one_stream = count == 3 && lent_is_same(v->files[1], v->files[2]);
+	if (v->one_stream)
+		lent_drop(v->files[--count]);
 	for (int i = 1; i < count; i++) {
 		v->streams[i - 1] = lent_writer(loop, v->files[i], &stream_events, v);
 		good = good && v->streams[i - 1] != NULL;
