@@ -255,7 +255,7 @@ note_gap(struct cli *cli, size_t n, double now)
 	terminal_tail(&cli->terminal, &tail);
 	if (n > LARGE_PIECE)
 		cli->slow_bytes = 0;
-	else if (cli->typed_at >= cli->last_rx || (cli->job.active && !cli->job.echo_seen))
+	else if (cli->typed_at >= cli->last_rx)
 		return; /* the answer to something: the device's own time, and the network's */
 	else if (n > SLOW_PIECE || (n > 1 && gap < SLOW_BYTE * (double)n))
 		cli->slow_bytes /= 2;

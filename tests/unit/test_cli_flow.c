@@ -162,28 +162,6 @@ test_the_gaps_of_a_slow_line_are_waited_for_behind_a_prompt(void **state)
 	take(w, CLI_EVENT_READY);
 }
 
-/* What is typed is repeated as its bytes arrive: that tells nothing of the line's pace. */
-static void
-test_an_echo_byte_by_byte_makes_no_slow_line(void **state)
-{
-	static const char typed[] =
-	    "show interfaces GigabitEthernet0/0/0/1 statistics | include packets input, in all, "
-	    "and of the last five minutes";
-	struct world *w = *state;
-
-	run(w, typed);
-	buf_consume(cli_send(w->cli), sizeof(typed)); /* and the newline */
-	for (size_t i = 0; i < sizeof(typed) - 1; i++) {
-		assert_int_equal(cli_feed(w->cli, typed + i, 1, w->now), 1);
-		cli_drained(w->cli, w->now);
-		w->now += 0.002;
-	}
-	send_all(w, "\r\n1234567 packets input\r\nR1#");
-	cli_drained(w->cli, w->now);
-	assert_int_equal(take(w, CLI_EVENT_RESULT).result.err.reason, REASON_NONE);
-	take(w, CLI_EVENT_READY);
-}
-
 /* Lines with their number, so that a lost or doubled one is seen. */
 static size_t
 make_line(char *line, size_t size, unsigned number)
@@ -468,7 +446,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(
 		test_the_gaps_of_a_slow_line_are_waited_for_behind_a_prompt, setup, teardown),
-	    cmocka_unit_test_setup_teardown(test_an_echo_byte_by_byte_makes_no_slow_line, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_case_4_a_pause_at_every_byte_of_output_and_prompt_changes_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
