@@ -93,7 +93,7 @@ lock_open(const char *path, struct np_error *err)
  * 0 when nothing stands at path, or a socket that nobody serves.  Only a refused connection proves the latter: a
  * time-out or a shortage of descriptors says nothing about the other side.
  */
-static int
+int
 sockfile_check_name(const char *path, struct np_error *err)
 {
 	struct sockaddr_un sun;
@@ -131,7 +131,7 @@ temporary_name(char *out, const char *path)
 }
 
 static int
-sockfile_bind(int fd, const char *temporary, struct np_error *err)
+sockfile_bind(int fd, const char *temporary, int backlog, struct np_error *err)
 {
 	struct sockaddr_un sun;
 	struct stat st;
@@ -143,7 +143,7 @@ sockfile_bind(int fd, const char *temporary, struct np_error *err)
 	(void)fchmod(fd, 0600);
 	if (bind(fd, (const struct sockaddr *)(const void *)&sun, sizeof(sun)) < 0)
 		return error_set_errno(err, REASON_INTERNAL, "cannot make the socket %s", temporary);
-	if (chmod(temporary, 0600) < 0 || listen(fd, SOCKFILE_BACKLOG) < 0) {
+	if (chmod(temporary, 0600) < 0 || listen(fd, backlog) < 0) {
 		error_set_errno(err, REASON_INTERNAL, "cannot listen at %s", temporary);
 		unlink(temporary);
 		return -1;
@@ -151,28 +151,23 @@ sockfile_bind(int fd, const char *temporary, struct np_error *err)
 	return 0;
 }
 
-static int
-sockfile_make(struct sockfile *f, struct np_error *err)
+int
+sockfile_make(const char *path, const char *temporary, int backlog, struct stat *made, struct np_error *err)
 {
-	char temporary[sizeof(f->path)];
-	struct stat st;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return error_set_errno(err, REASON_INTERNAL, "socket");
-	temporary_name(temporary, f->path);
-	if (sockfile_bind(fd, temporary, err) < 0) {
+	if (sockfile_bind(fd, temporary, backlog, err) < 0) {
 		close(fd);
 		return -1;
 	}
-	if (lstat(temporary, &st) < 0 || rename(temporary, f->path) < 0) {
-		error_set_errno(err, REASON_INTERNAL, "cannot rename %s to %s", temporary, f->path);
+	if (lstat(temporary, made) < 0 || rename(temporary, path) < 0) {
+		error_set_errno(err, REASON_INTERNAL, "cannot rename %s to %s", temporary, path);
 		unlink(temporary);
 		close(fd);
 		return -1;
 	}
-	f->dev = st.st_dev;
-	f->ino = st.st_ino;
 	return fd;
 }
 
@@ -193,6 +188,8 @@ sockfile_init(struct sockfile *f, const char *path, struct np_error *err)
 int
 sockfile_open(struct sockfile *f, struct np_error *err)
 {
+	char temporary[sizeof(f->path)];
+	struct stat made;
 	int lock_fd, fd;
 
 	if (paths_make_dir(f->path, err) < 0)
@@ -200,11 +197,15 @@ sockfile_open(struct sockfile *f, struct np_error *err)
 	lock_fd = lock_open(f->path, err);
 	if (lock_fd < 0)
 		return -1;
-	fd = sockfile_check_name(f->path, err) < 0 ? -1 : sockfile_make(f, err);
+	temporary_name(temporary, f->path);
+	fd = sockfile_check_name(f->path, err) < 0 ? -1
+						   : sockfile_make(f->path, temporary, SOCKFILE_BACKLOG, &made, err);
 	if (fd < 0) {
 		close(lock_fd);
 		return -1;
 	}
+	f->dev = made.st_dev;
+	f->ino = made.st_ino;
 	f->lock_fd = lock_fd;
 	f->fd = fd;
 	return 0;

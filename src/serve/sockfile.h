@@ -6,6 +6,7 @@
 #define NP_SOCKFILE_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/un.h>
 
@@ -31,6 +32,14 @@ int sockfile_init(struct sockfile *f, const char *path, struct np_error *err) NP
  * serves PATH"), internal.
  */
 int sockfile_open(struct sockfile *f, struct np_error *err) NP_MUST_CHECK;
+/*
+ * The same for who has a lock of his own: whether path is free (nothing is there, or a socket that nobody serves), and
+ * a socket that listens there (mode 0600, non-blocking, CLOEXEC), made under `temporary` beside it first.  *made is
+ * what lstat(2) says of the name.  -1 with err: as above.
+ */
+int sockfile_check_name(const char *path, struct np_error *err) NP_MUST_CHECK;
+int sockfile_make(
+    const char *path, const char *temporary, int backlog, struct stat *made, struct np_error *err) NP_MUST_CHECK;
 /* Whether the name in the file system still is the one that we made. */
 bool sockfile_is_ours(const struct sockfile *f);
 /* Removes the name if it is ours, and lets socket and lock go.  It can be opened again. */

@@ -15,7 +15,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/hashtab.h"
@@ -23,6 +22,7 @@
 #include "base/paths.h"
 #include "base/xalloc.h"
 #include "broker/door/door_impl.h"
+#include "serve/sockfile.h"
 
 #define PATH_MAX_BYTES 103 /* what every system and ssh takes */
 #define BACKLOG 128
@@ -82,63 +82,23 @@ on_connection(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 
 /* ---- a name ---- */
 
-static struct sockaddr_un
-address_of(const char *path)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
-	return sun;
-}
-
-/* Only a refused connection proves that nobody serves a socket. */
-static bool
-is_stale(const char *path)
-{
-	struct sockaddr_un sun = address_of(path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)(const void *)&sun, sizeof(sun)) == -1 &&
-		     errno == ECONNREFUSED;
-
-	if (fd >= 0)
-		close(fd);
-	return stale;
-}
-
 /* Whether a socket may be made at path; a stale one is removed. */
 static bool
 is_free(const char *path)
 {
-	struct stat st;
+	struct np_error err;
 
-	if (lstat(path, &st) == -1)
-		return errno == ENOENT;
-	return S_ISSOCK(st.st_mode) && is_stale(path) && unlink(path) == 0;
+	return sockfile_check_name(path, &err) == 0 && (unlink(path) == 0 || errno == ENOENT);
 }
 
-/*
- * A socket that does not listen yet refuses, as a stale one does: for that moment it has a name that nobody asks for.
- * -1 with errno.
- */
+/* While it does not listen yet it has a name that nobody asks for.  -1 with err. */
 static int
-listen_at(struct door *d)
+listen_at(struct door *d, struct np_error *err)
 {
 	char *temporary = xasprintf("%s/.new", d->all->folder);
-	struct sockaddr_un sun = address_of(temporary);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat st;
+	int fd = sockfile_make(d->path, temporary, BACKLOG, &st, err);
 
-	unlink(temporary);
-	if (fd >= 0 &&
-	    (fchmod(fd, 0600) == -1 || bind(fd, (const struct sockaddr *)(const void *)&sun, sizeof(sun)) == -1 ||
-		chmod(temporary, 0600) == -1 || listen(fd, BACKLOG) == -1 || lstat(temporary, &st) == -1 ||
-		rename(temporary, d->path) == -1)) {
-		int error = errno;
-		unlink(temporary);
-		close(fd);
-		errno = error;
-		fd = -1;
-	}
 	if (fd >= 0) {
 		d->dev = st.st_dev;
 		d->ino = st.st_ino;
@@ -150,6 +110,8 @@ listen_at(struct door *d)
 static void
 door_open(struct door *d)
 {
+	struct np_error err;
+
 	if (strlen(d->path) > PATH_MAX_BYTES) {
 		log_warning(
 		    "door", "%s: no socket for ssh: `%s` has more than %d bytes", d->device, d->path, PATH_MAX_BYTES);
@@ -159,9 +121,9 @@ door_open(struct door *d)
 		log_warning("door", "%s: no socket for ssh: something else is at %s", d->device, d->path);
 		return;
 	}
-	d->fd = listen_at(d);
+	d->fd = listen_at(d, &err);
 	if (d->fd == -1) {
-		log_warning("door", "%s: no socket for ssh: %s: %s", d->device, d->path, strerror(errno));
+		log_warning("door", "%s: no socket for ssh: %s", d->device, err.text);
 		return;
 	}
 	ev_io_init(&d->io, on_connection, d->fd, EV_READ);
