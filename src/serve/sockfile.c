@@ -189,7 +189,7 @@ int
 sockfile_open(struct sockfile *f, struct np_error *err)
 {
 	char temporary[sizeof(f->path)];
-	struct stat made;
+	struct stat made = {.st_ino = 0};
 	int lock_fd, fd;
 
 	if (paths_make_dir(f->path, err) < 0)
