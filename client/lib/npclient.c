@@ -192,7 +192,7 @@ connection_ended(struct npclient *c, struct np_error *err)
 	close(c->fd);
 	c->fd = -1;
 	if (c->greeted || c->in.len > 0)
-		return error_set(err, REASON_CONNECT_FAILED,
+		return error_set(err, REASON_BROKER_UNAVAILABLE,
 		    "the broker at %s closed the connection: it was stopped or it died "
 		    "(its log says more)",
 		    c->path);
@@ -240,8 +240,8 @@ enum frame_status
 npclient_next(struct npclient *c, struct message *m, struct frame *frame, struct np_error *err)
 {
 	if (c->overrun) {
-		error_set(
-		    err, REASON_CONNECT_FAILED, "the broker at %s does not read: see npctl(1), stop --now", c->path);
+		error_set(err, REASON_BROKER_UNAVAILABLE, "the broker at %s does not read: see npctl(1), stop --now",
+		    c->path);
 		return FRAME_BAD;
 	}
 	for (;;) {

@@ -49,8 +49,9 @@ struct npclient {
 /* Initialises c and decides the path of the socket (option -S, or NULL).  After it npclient_close() may be called. */
 int npclient_init(struct npclient *c, const char *socket_path, bool start, struct np_error *err) NP_MUST_CHECK;
 /*
- * Connects; where nobody answers, starts a broker (start) or fails.  connect_failed: no broker and none may be started,
- * or it cannot start (its own words); denied: the socket or its directory cannot be trusted; connect_timeout.
+ * Connects; where nobody answers, starts a broker (start) or fails.  broker_unavailable: no broker and none may be
+ * started, it cannot start (its own words), or none has answered by the deadline; denied: the socket or its directory
+ * cannot be trusted.
  */
 int npclient_connect(struct npclient *c, struct np_error *err) NP_MUST_CHECK;
 /* The same with another limit than NPCLIENT_CONNECT_TIMEOUT. */

@@ -58,7 +58,7 @@ attempt_failed(int fd, const char *path, struct np_error *err)
 	if (saved == EAGAIN || saved == EINTR)
 		return ATTEMPT_BUSY;
 	error_set_errno(
-	    err, saved == EACCES ? REASON_DENIED : REASON_CONNECT_FAILED, "connect to the broker at %s", path);
+	    err, saved == EACCES ? REASON_DENIED : REASON_BROKER_UNAVAILABLE, "connect to the broker at %s", path);
 	return ATTEMPT_FAILED;
 }
 
@@ -69,7 +69,7 @@ connect_once(struct npclient *c, struct np_error *err)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd == -1) {
-		error_set_errno(err, REASON_CONNECT_FAILED, "make a socket");
+		error_set_errno(err, REASON_BROKER_UNAVAILABLE, "make a socket");
 		return ATTEMPT_FAILED;
 	}
 	memcpy(addr.sun_path, c->path, strlen(c->path) + 1);
@@ -91,7 +91,7 @@ connect_checked(struct npclient *c, struct np_error *err)
 {
 	if (paths_check_dir(c->path, err) == 0)
 		return connect_once(c, err);
-	return err->reason == REASON_CONNECT_FAILED ? ATTEMPT_ABSENT : ATTEMPT_FAILED;
+	return err->reason == REASON_BROKER_UNAVAILABLE ? ATTEMPT_ABSENT : ATTEMPT_FAILED;
 }
 
 /* Nobody listens: -1 when none is to be started, or none can be. */
@@ -102,13 +102,13 @@ open_lock(const struct npclient *c, struct np_error *err)
 	int fd;
 
 	if (!c->start)
-		return error_set(err, REASON_CONNECT_FAILED, "no broker is running at %s", c->path);
+		return error_set(err, REASON_BROKER_UNAVAILABLE, "no broker is running at %s", c->path);
 	if (c->default_path && paths_make_dir(c->path, err) == -1)
 		return -1;
 	path = xasprintf("%s.start", c->path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
-		error_set_errno(err, REASON_CONNECT_FAILED, "open the lock %s", path);
+		error_set_errno(err, REASON_BROKER_UNAVAILABLE, "open the lock %s", path);
 	free(path);
 	return fd;
 }
@@ -119,7 +119,7 @@ npconnect_check_waiting(const struct npclient *c, struct np_error *err)
 	if (is_stopped(c))
 		return error_set(err, REASON_CANCELLED, "interrupted while waiting for the broker");
 	if (clock_now() >= c->deadline)
-		return error_set(err, REASON_CONNECT_TIMEOUT,
+		return error_set(err, REASON_BROKER_UNAVAILABLE,
 		    "no broker answered at %s within %.3g s: see its log (netpulsed(8)) or run netpulsed -d", c->path,
 		    c->patience);
 	return 0;

@@ -135,14 +135,15 @@ spawn(const struct start *s, struct np_error *err)
 	pid_t pid = fork();
 
 	if (pid == -1)
-		return error_set_errno(err, REASON_CONNECT_FAILED, "start the broker: fork");
+		return error_set_errno(err, REASON_BROKER_UNAVAILABLE, "start the broker: fork");
 	if (pid == 0)
 		child_fork_again(s);
 	while (waitpid(pid, &status, 0) == -1)
 		if (errno != EINTR) /* ECHILD: the caller ignores SIGCHLD; the pipe tells the rest */
 			return 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return error_set(err, REASON_CONNECT_FAILED, "start the broker: it could not be put in the background");
+		return error_set(
+		    err, REASON_BROKER_UNAVAILABLE, "start the broker: it could not be put in the background");
 	return 0;
 }
 
@@ -157,10 +158,10 @@ judge_report(const struct start *s, char *text, size_t size, struct np_error *er
 	if (strcmp(text, "ready") == 0)
 		return 0;
 	if (text[0] == '\0')
-		return error_set(err, REASON_CONNECT_FAILED,
+		return error_set(err, REASON_BROKER_UNAVAILABLE,
 		    "the broker %s ended without a word while starting: run netpulsed -d to see why", s->program);
 	return error_set(
-	    err, REASON_CONNECT_FAILED, "the broker did not start: %s", text_vis_into(shown, sizeof(shown), text));
+	    err, REASON_BROKER_UNAVAILABLE, "the broker did not start: %s", text_vis_into(shown, sizeof(shown), text));
 }
 
 static int
@@ -177,7 +178,7 @@ read_report(const struct start *s, int fd, double deadline, const volatile sig_a
 			return error_set(err, REASON_CANCELLED, "interrupted while starting the broker");
 		if (left <= 0)
 			return error_set(
-			    err, REASON_CONNECT_TIMEOUT, "the broker %s did not become ready in time", s->program);
+			    err, REASON_BROKER_UNAVAILABLE, "the broker %s did not become ready in time", s->program);
 		if (poll(&pfd, 1, (int)(left * 1000) + 1) <= 0)
 			continue;
 		ssize_t n = read(fd, text + size, sizeof(text) - 1 - size);
@@ -197,14 +198,14 @@ make_pipe(int fds[2], struct np_error *err)
 	int raw[2];
 
 	if (pipe2(raw, O_CLOEXEC) == -1)
-		return error_set_errno(err, REASON_CONNECT_FAILED, "start the broker: make a pipe");
+		return error_set_errno(err, REASON_BROKER_UNAVAILABLE, "start the broker: make a pipe");
 	for (int i = 0; i < 2; i++) {
 		fds[i] = fcntl(raw[i], F_DUPFD_CLOEXEC, STARTUP_FD + 1);
 		close(raw[i]);
 	}
 	if (fds[0] != -1 && fds[1] != -1)
 		return 0;
-	error_set_errno(err, REASON_CONNECT_FAILED, "start the broker: make a pipe");
+	error_set_errno(err, REASON_BROKER_UNAVAILABLE, "start the broker: make a pipe");
 	for (int i = 0; i < 2; i++)
 		if (fds[i] != -1)
 			close(fds[i]);
@@ -220,7 +221,7 @@ npstart_absolute(const char *path, struct np_error *err)
 		return xstrdup(path);
 	cwd = getcwd(NULL, 0);
 	if (cwd == NULL) {
-		error_set_errno(err, REASON_CONNECT_FAILED, "find the directory of %s", path);
+		error_set_errno(err, REASON_BROKER_UNAVAILABLE, "find the directory of %s", path);
 		return NULL;
 	}
 	joined = xasprintf("%s/%s", cwd, path);
@@ -237,7 +238,7 @@ npstart_program(struct np_error *err)
 		return NETPULSED_PATH;
 	if (program[0] == '/')
 		return program;
-	error_set(err, REASON_CONNECT_FAILED, "$NETPULSE_DAEMON must be an absolute path");
+	error_set(err, REASON_BROKER_UNAVAILABLE, "$NETPULSE_DAEMON must be an absolute path");
 	return NULL;
 }
 

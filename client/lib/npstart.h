@@ -11,8 +11,8 @@
 
 /*
  * Executes $NETPULSE_DAEMON, else the compiled-in path, for that socket and waits until the daemon says that it is
- * ready or why it is not (connect_failed with its words; connect_timeout past deadline, on the monotonic clock).
- * stop: as in struct npclient.
+ * ready or why it is not (broker_unavailable, with its words, or past deadline, on the monotonic clock).  stop: as in
+ * struct npclient.
  */
 int npstart_daemon(
     const char *socket_path, double deadline, const volatile sig_atomic_t *stop, struct np_error *err) NP_MUST_CHECK;

@@ -53,7 +53,7 @@ npctl_daemon_check(struct npctl *c)
 	if (program != NULL) {
 		argv = make_argv(c->o, program, "-t", c->o->verb->task);
 		become(program, argv);
-		error_set_errno(&err, REASON_CONNECT_FAILED, "execute %s (NETPULSE_DAEMON names another)", program);
+		error_set_errno(&err, REASON_BROKER_UNAVAILABLE, "execute %s (NETPULSE_DAEMON names another)", program);
 		free(argv);
 	}
 	npctl_say_error(c, NULL, &err);
@@ -82,7 +82,7 @@ await(pid_t pid, const char *program, struct np_error *err)
 	error_clear(err);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return error_set(
-		    err, REASON_CONNECT_FAILED, "%s cannot be executed (NETPULSE_DAEMON names another)", program);
+		    err, REASON_BROKER_UNAVAILABLE, "%s cannot be executed (NETPULSE_DAEMON names another)", program);
 	if (WIFSIGNALED(status))
 		return error_set(err, REASON_INTERNAL, "%s died of signal %d", program, WTERMSIG(status));
 	return -1; /* it has said why */

@@ -194,7 +194,7 @@ wait_for_events(struct npctl *c)
 	if ((fds[0].revents & ~POLLOUT) != 0 && npclient_fill(&c->client, &err) == -1)
 		fail_all(c, &err);
 	if (npclient_timeout_ms(&c->client) == 0) {
-		error_set(&err, REASON_CONNECT_TIMEOUT, "the broker at %s does not answer", c->client.path);
+		error_set(&err, REASON_BROKER_UNAVAILABLE, "the broker at %s does not answer", c->client.path);
 		fail_all(c, &err);
 	}
 }

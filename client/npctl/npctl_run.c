@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "lib/npsignal.h"
 #include "npctl/npctl_impl.h"
 
@@ -44,7 +45,8 @@ run_with_broker(struct npctl *c)
 		npctl_say_error(c, NULL, &err);
 		c->status = NPCTL_EXIT_USAGE;
 	} else if (start(c, &err) == -1) {
-		if (err.reason != REASON_CONNECT_FAILED || !run_without(c, &err))
+		bool absent = err.reason == REASON_BROKER_UNAVAILABLE && clock_now() < c->client.deadline;
+		if (!absent || !run_without(c, &err))
 			npctl_say_error(c, NULL, &err);
 	} else if (verb->login != NULL) {
 		npctl_login(c);

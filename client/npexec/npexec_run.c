@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "npexec/npexec_impl.h"
 #include "npexec/npexec_report.h"
 #include "lib/npsignal.h"
@@ -65,7 +66,7 @@ broker_lost(struct npexec *x, struct np_error *err)
 {
 	x->gone = true;
 	npexec_tty_restore(&x->tty);
-	if (x->jobs_busy > 0 && x->client.greeted && err->reason == REASON_CONNECT_FAILED)
+	if (x->jobs_busy > 0 && x->client.greeted && err->reason == REASON_BROKER_UNAVAILABLE)
 		jobs_lost(x, err);
 	else if (err->reason != REASON_CANCELLED)
 		npexec_say_error(x, x->o->several ? NULL : x->jobs, NULL, err);
@@ -80,8 +81,8 @@ check_greeting(struct npexec *x)
 
 	if (x->gone || npclient_timeout_ms(&x->client) != 0)
 		return;
-	error_set(
-	    &err, REASON_CONNECT_TIMEOUT, "the broker at %s does not answer: see npctl(1), stop --now", x->client.path);
+	error_set(&err, REASON_BROKER_UNAVAILABLE, "the broker at %s does not answer: see npctl(1), stop --now",
+	    x->client.path);
 	broker_lost(x, &err);
 }
 
@@ -212,7 +213,7 @@ connect_broker(struct npexec *x, struct np_error *err)
 	x->client.stop = npsignal_stop_flag();
 	if (npclient_connect(&x->client, err) == 0)
 		return 0;
-	if (x->o->no_start && err->reason == REASON_CONNECT_FAILED)
+	if (x->o->no_start && err->reason == REASON_BROKER_UNAVAILABLE && clock_now() < x->client.deadline)
 		add_hint(err, "start it with netpulsed, or leave out --no-start");
 	return -1;
 }

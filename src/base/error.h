@@ -44,6 +44,7 @@
 	X(REASON_PAUSED, "paused")                                                                                     \
 	X(REASON_DISABLED, "disabled")                                                                                 \
 	X(REASON_SHUTTING_DOWN, "shutting_down")                                                                       \
+	X(REASON_BROKER_UNAVAILABLE, "broker_unavailable")                                                             \
 	X(REASON_INTERNAL, "internal")
 
 #define REASON_MEMBER(reason, word) reason,

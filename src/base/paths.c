@@ -36,14 +36,28 @@ env_get_absolute(const char *name)
 	return value != NULL && *value == '/' ? value : NULL;
 }
 
+char *
+paths_run_user(const char *parent)
+{
+	char *dir = xasprintf("%s/%lu", parent, (unsigned long)geteuid());
+	struct stat st;
+
+	if (lstat(dir, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 077) == 0)
+		return dir;
+	free(dir);
+	return NULL;
+}
+
 int
 paths_socket(const char *explicit_path, char *out, size_t size, struct np_error *err)
 {
 	size_t limit = sizeof(((struct sockaddr_un *)0)->sun_path);
 	const char *path = explicit_path != NULL ? explicit_path : env_get("NETPULSE_SOCKET");
 	const char *runtime = env_get_absolute("XDG_RUNTIME_DIR");
-	char *made;
+	char *made, *own = NULL;
 
+	if (path == NULL && runtime == NULL)
+		runtime = own = paths_run_user("/run/user");
 	if (path != NULL && *path == '\0')
 		return error_set(err, REASON_INVALID_PARAMS, "the socket path is empty");
 	if (path != NULL)
@@ -52,6 +66,7 @@ paths_socket(const char *explicit_path, char *out, size_t size, struct np_error 
 		made = xasprintf("%s/netpulse/broker.sock", runtime);
 	else
 		made = xasprintf("/tmp/netpulse-%lu/broker.sock", (unsigned long)geteuid());
+	free(own);
 	if (limit > size)
 		limit = size;
 	if (strlen(made) >= limit) {
@@ -120,7 +135,7 @@ paths_check_dir(const char *socket_path, struct np_error *err)
 	if (lstat(dir, &st) == 0)
 		r = judge_dir(dir, &st, err) < 0 ? -1 : judge_way(dir, err);
 	else if (errno == ENOENT)
-		r = error_set(err, REASON_CONNECT_FAILED, "socket directory %s does not exist", dir);
+		r = error_set(err, REASON_BROKER_UNAVAILABLE, "socket directory %s does not exist", dir);
 	else
 		r = error_set_errno(err, REASON_DENIED, "socket directory %s", dir);
 	free(dir);

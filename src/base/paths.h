@@ -13,15 +13,20 @@
 
 /*
  * The socket's path: explicit (option -S) if not NULL, else $NETPULSE_SOCKET, else
- * $XDG_RUNTIME_DIR/netpulse/broker.sock, else /tmp/netpulse-UID/broker.sock.  -1 when it does not fit
- * sockaddr_un.sun_path, naming the limit and what to do.
+ * $XDG_RUNTIME_DIR/netpulse/broker.sock, or the same in /run/user/UID for who has no such variable (paths_run_user()),
+ * else /tmp/netpulse-UID/broker.sock.  -1 when it does not fit sockaddr_un.sun_path, naming the limit and what to do.
  */
 int paths_socket(const char *explicit_path, char *out, size_t size, struct np_error *err) NP_MUST_CHECK;
+/*
+ * "PARENT/UID" where that is a directory of ours that nobody else may enter, as pam_systemd(8) makes it; NULL: there is
+ * none.  Caller frees.
+ */
+char *paths_run_user(const char *parent) NP_MUST_CHECK;
 
 /*
  * Judges the directory that holds socket_path: owned by us or root, not a symbolic link, not writable by group or
  * others, and not to be replaced by others either (trust.h).  0 when it can be trusted; -1 with err (reason denied;
- * connect_failed when it does not exist).
+ * broker_unavailable when it does not exist).
  */
 int paths_check_dir(const char *socket_path, struct np_error *err) NP_MUST_CHECK;
 /* Creates it 0700 when it is missing (parents are not created), then checks as above and that it is 0700 where it is

@@ -12,7 +12,7 @@ export NETPULSE_CONFIG
 
 run npexec --no-start dev true
 is "$status" 255 "--no-start: exit status 255 without a broker"
-like "$err" '^npexec: .*no broker' "and says so"
+like "$err" '^npexec: dev: broker_unavailable: no broker' "and says so, in a word of its own"
 run npctl ping
 ok "npctl starts none" [ "$status" -ne 0 ]
 NETPULSE_DAEMON=$T/nosuch run npexec dev true
@@ -21,7 +21,7 @@ like "$err" "^npexec: .*$T/nosuch" "it is named"
 echo 'devices: [' >"$T/bad.yaml"
 NETPULSE_CONFIG=$T/bad.yaml run npexec dev true
 is "$status" 255 "a daemon that refuses its configuration: exit status 255"
-like "$err" "^npexec: .*$T/bad.yaml:[0-9]+: " "its own words reach the caller"
+like "$err" "^npexec: dev: broker_unavailable: .*$T/bad.yaml:[0-9]+: " "its own words reach the caller"
 is "$(brokers)" '' "nothing stays behind"
 
 # ---- twenty at once ----

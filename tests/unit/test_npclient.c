@@ -99,7 +99,7 @@ test_no_broker_and_no_start_is_said_with_the_path(void **state NP_UNUSED)
 
 	assert_int_equal(npclient_connect(&c, &err), -1);
 
-	assert_int_equal(err.reason, REASON_CONNECT_FAILED);
+	assert_int_equal(err.reason, REASON_BROKER_UNAVAILABLE);
 	assert_non_null(strstr(err.text, "no broker is running at"));
 	assert_non_null(strstr(err.text, f.path));
 }
@@ -125,7 +125,7 @@ test_stale_socket_counts_as_no_broker(void **state NP_UNUSED)
 
 	assert_int_equal(npclient_connect(&c, &err), -1);
 
-	assert_int_equal(err.reason, REASON_CONNECT_FAILED);
+	assert_int_equal(err.reason, REASON_BROKER_UNAVAILABLE);
 	assert_non_null(strstr(err.text, "no broker is running"));
 }
 
@@ -207,7 +207,7 @@ test_broker_that_leaves_after_the_greeting_is_not_tried_again(void **state NP_UN
 
 	assert_int_equal(next(&m, &frame), FRAME_BAD);
 
-	assert_int_equal(err.reason, REASON_CONNECT_FAILED);
+	assert_int_equal(err.reason, REASON_BROKER_UNAVAILABLE);
 	struct pollfd pfd = {.fd = f.listen_fd, .events = POLLIN};
 	assert_int_equal(poll(&pfd, 1, 0), 0);
 }
@@ -226,7 +226,7 @@ test_half_a_greeting_is_enough_not_to_send_again(void **state NP_UNUSED)
 
 	assert_int_equal(next(&m, &frame), FRAME_BAD);
 
-	assert_int_equal(err.reason, REASON_CONNECT_FAILED);
+	assert_int_equal(err.reason, REASON_BROKER_UNAVAILABLE);
 }
 
 static void
@@ -376,7 +376,7 @@ test_words_of_a_daemon_that_cannot_start_are_passed_on(void **state NP_UNUSED)
 {
 	assert_int_equal(start_script("printf 'config.yaml:3: unknown key\\033\\n' >&3; exit 1"), -1);
 
-	assert_int_equal(err.reason, REASON_CONNECT_FAILED);
+	assert_int_equal(err.reason, REASON_BROKER_UNAVAILABLE);
 	assert_non_null(strstr(err.text, "config.yaml:3: unknown key"));
 	assert_null(strchr(err.text, '\033'));
 }
@@ -425,7 +425,7 @@ test_silent_daemon_is_given_up_at_the_deadline(void **state NP_UNUSED)
 
 	assert_int_equal(npstart_daemon(f.path, clock_now() + 0.2, NULL, &err), -1);
 
-	assert_int_equal(err.reason, REASON_CONNECT_TIMEOUT);
+	assert_int_equal(err.reason, REASON_BROKER_UNAVAILABLE);
 	int fd = open(gate, O_WRONLY | O_CLOEXEC); /* lets the script go */
 	close(fd);
 	unlink(gate);
@@ -562,7 +562,7 @@ test_start_fails_while_the_directory_is_missing(void **state NP_UNUSED)
 
 	assert_int_equal(npclient_connect(&c, &err), -1);
 
-	assert_int_equal(err.reason, REASON_CONNECT_FAILED);
+	assert_int_equal(err.reason, REASON_BROKER_UNAVAILABLE);
 	assert_non_null(strstr(err.text, "none"));
 }
 

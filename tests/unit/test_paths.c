@@ -78,10 +78,14 @@ mode_of(const char *path)
 static void
 test_socket_comes_from_option_then_variable_then_runtime_dir(void **state)
 {
-	char path[200], expected[200];
+	char path[200], expected[200], *own = paths_run_user("/run/user");
 	(void)state;
 
-	snprintf(expected, sizeof(expected), "/tmp/netpulse-%lu/broker.sock", (unsigned long)geteuid());
+	if (own != NULL)
+		snprintf(expected, sizeof(expected), "%s/netpulse/broker.sock", own);
+	else
+		snprintf(expected, sizeof(expected), "/tmp/netpulse-%lu/broker.sock", (unsigned long)geteuid());
+	free(own);
 	assert_int_equal(paths_socket(NULL, path, sizeof(path), NULL), 0);
 	assert_string_equal(path, expected);
 	setenv("XDG_RUNTIME_DIR", "/run/user/5", 1);
@@ -94,6 +98,32 @@ test_socket_comes_from_option_then_variable_then_runtime_dir(void **state)
 	assert_string_equal(path, "other.sock");
 }
 
+/* Who has lost his environment, as below cron(8), finds the directory that a log-in has made. */
+static void
+test_runtime_dir_is_found_without_the_variable(void **state)
+{
+	const struct fixture *f = *state;
+	char dir[100], *found;
+
+	snprintf(dir, sizeof(dir), "%s/%lu", f->base, (unsigned long)geteuid());
+	assert_null(paths_run_user(f->base));
+	assert_int_equal(mkdir(dir, 0700), 0);
+	found = paths_run_user(f->base);
+	assert_string_equal(found, dir);
+	free(found);
+	assert_int_equal(chmod(dir, 0750), 0);
+	assert_null(paths_run_user(f->base));
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(symlink(f->base, dir), 0);
+	assert_null(paths_run_user(f->base));
+	assert_int_equal(unlink(dir), 0);
+	if (geteuid() == 0 && mkdir(dir, 0700) == 0) {
+		assert_int_equal(chown(dir, 1, 1), 0);
+		assert_null(paths_run_user(f->base));
+		rmdir(dir);
+	}
+}
+
 static void
 test_empty_and_relative_variables_count_as_unset(void **state)
 {
@@ -101,13 +131,16 @@ test_empty_and_relative_variables_count_as_unset(void **state)
 	struct np_error err;
 	(void)state;
 
+	char *own = paths_run_user("/run/user");
+
 	setenv("NETPULSE_SOCKET", "", 1);
 	setenv("XDG_RUNTIME_DIR", "run", 1);
 	assert_int_equal(paths_socket(NULL, path, sizeof(path), NULL), 0);
-	assert_memory_equal(path, "/tmp/netpulse-", 14);
+	assert_memory_equal(path, own != NULL ? "/run/user/" : "/tmp/netpulse-", own != NULL ? 10 : 14);
 	setenv("XDG_RUNTIME_DIR", "", 1);
 	assert_int_equal(paths_socket(NULL, path, sizeof(path), NULL), 0);
-	assert_memory_equal(path, "/tmp/netpulse-", 14);
+	assert_memory_equal(path, own != NULL ? "/run/user/" : "/tmp/netpulse-", own != NULL ? 10 : 14);
+	free(own);
 	assert_int_equal(paths_socket("", path, sizeof(path), &err), -1);
 	assert_non_null(strstr(err.text, "empty"));
 }
@@ -142,7 +175,7 @@ test_missing_directory_is_no_trust_and_no_denial(void **state)
 	struct np_error err;
 
 	assert_int_equal(paths_check_dir(f->socket, &err), -1);
-	assert_int_equal(err.reason, REASON_CONNECT_FAILED);
+	assert_int_equal(err.reason, REASON_BROKER_UNAVAILABLE);
 	assert_non_null(strstr(err.text, f->dir));
 }
 
@@ -412,6 +445,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_socket_comes_from_option_then_variable_then_runtime_dir),
+	    TEST(test_runtime_dir_is_found_without_the_variable),
 	    TEST(test_empty_and_relative_variables_count_as_unset),
 	    TEST(test_too_long_socket_path_is_refused_with_the_limit),
 	    TEST(test_missing_directory_is_no_trust_and_no_denial),
