@@ -9,6 +9,7 @@
  *   `errors`                 refused
  *   config's `remarks`       remark, and what is indented below one goes on with it
  *   config's `refusals`      refused;  `busy`: for now
+ *   "....", "[###] 45%"      remark
  *   "Warning: ..." and such  remark;   "... not allowed", "invalid ..." and such: refused.  Any vendor's words
  *   the rest of a sentence   remark, as its beginning;   "... successfully" and such: remark, but prove no step
  *   anything else            unclear
@@ -147,6 +148,19 @@ sounds_busy(const char *text, size_t size)
 	return says_any(text, size, words, NP_COUNT(words));
 }
 
+/* The device counts the time while it works: "....", "[###   ]", "45%". */
+static bool
+is_progress(const char *text, size_t size)
+{
+	const char *marks = memchr(text, '%', size) != NULL ? ".+*#=-[]()|>! %0123456789" : ".+*#=-[]()|>! ";
+
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == '\0' || strchr(marks, text[i]) == NULL)
+			return false;
+	}
+	return true;
+}
+
 /* --- the verdict --- */
 
 /* The worst so far is kept, with its words: the first of a refusal, all that fit of what is to be read as a whole. */
@@ -198,8 +212,9 @@ refuse_error(struct cli *cli, const char *text, size_t size, size_t look)
 bool
 cli_judge_announces(const char *text, size_t size)
 {
-	static const char *const words[] = {"end with", "end the input", "end your input", "on a line by itself",
-	    "on its own line", "on a separate line", "on a new line", "enter text", "to end input", "to finish input"};
+	static const char *const words[] = {"end with", "quit with", "terminate with", "terminate the", "end the input",
+	    "end your input", "on a line by itself", "on its own line", "on a separate line", "on a new line",
+	    "enter text", "to end input", "to finish input"};
 	static const char *const commands[] = {"configuration commands"};
 
 	size = size < JUDGE_LOOK ? size : JUDGE_LOOK;
@@ -233,7 +248,8 @@ judge_words(struct cli *cli, const char *text, size_t size, size_t look, bool is
 		refuse(cli, true, true, text, size);
 	else if (pattern_list_matches(&p->config.refusals, text, look))
 		refuse(cli, true, sounds_busy(text, look), text, size);
-	else if (is_ok || indented || calls_itself_remark(text, look) || is_for_later(text, look))
+	else if (is_ok || indented || is_progress(text, look) || calls_itself_remark(text, look) ||
+		 is_for_later(text, look))
 		remark(cli, text, size, look);
 	else if (sounds_like_refusal(text, look) || sounds_busy(text, look))
 		refuse(cli, false, sounds_busy(text, look), text, size);

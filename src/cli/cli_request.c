@@ -82,6 +82,8 @@ cli_configure(struct cli *cli, const struct cli_command *config, double now, str
 		    p->name, config->dry_run ? "a dry run" : "a confirmed commit");
 	if (config->confirm_minutes > 0 && p->config.confirmed.count == 0)
 		return error_set(err, REASON_INVALID_PARAMS, "platform %s has no confirmed commit", p->name);
+	if (config->save && p->config.save.count == 0 && !p->config.saves_itself)
+		return error_set(err, REASON_INVALID_PARAMS, "platform %s has no step that saves", p->name);
 	if (config->dry_run && p->config.check.count == 0)
 		return error_set(err, REASON_INVALID_PARAMS, "platform %s has no check without commit", p->name);
 	if (cli_config_check_text(config, err) < 0)

@@ -14,6 +14,7 @@
 #include "base/compiler.h"
 #include "base/log.h"
 #include "cli/cli_impl.h"
+#include "base/xalloc.h"
 #include "kit/platdir.h"
 
 /* Why. */
@@ -317,6 +318,36 @@ test_a_secret_goes_only_to_a_prompt_that_is_known_for_it(void **state)
 	}
 }
 
+static void
+test_what_cannot_be_saved_is_refused_before_anything_is_typed(void **state)
+{
+	static const char text[] = "name: t\nbase_mode: a\nmodes:\n  a: {prompt: '(?<host>\\w+)#', samples: ['R#']}\n"
+				   "  c: {prompt: '(?<host>\\w+)!#', parent: a, config: true, samples: ['R!#']}\n"
+				   "config: {enter: conf, leave: end";
+	static const char *const more[] = {"}\n", ", saves_itself: true}\n"};
+	(void)state;
+
+	for (size_t i = 0; i < NP_COUNT(more); i++) {
+		struct cli_command lines = {.text = "x\n", .size = 2, .save = true};
+		char *file = xasprintf("%s%s", text, more[i]);
+		struct np_error err = {0};
+		struct cli_options options = {
+		    .platform = platform_parse(file, strlen(file), "t.yaml", NULL, NULL, &err),
+		    .name = "dev",
+		    .seed = 1};
+		struct cli *cli;
+
+		assert_non_null(options.platform);
+		cli = cli_create(&options, 1000);
+		assert_int_equal(cli_configure(cli, &lines, 1000, &err), -1);
+		assert_int_equal(err.reason, i == 0 ? REASON_INVALID_PARAMS : REASON_INTERNAL); /* it logs in */
+		assert_int_equal(cli_send(cli)->len, 0);
+		cli_destroy(cli);
+		platform_unref(options.platform);
+		free(file);
+	}
+}
+
 int
 main(void)
 {
@@ -326,6 +357,7 @@ main(void)
 	    cmocka_unit_test(test_the_worst_line_decides_and_what_is_indented_goes_on),
 	    cmocka_unit_test(test_a_step_is_done_only_on_proof),
 	    cmocka_unit_test(test_a_secret_goes_only_to_a_prompt_that_is_known_for_it),
+	    cmocka_unit_test(test_what_cannot_be_saved_is_refused_before_anything_is_typed),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);
