@@ -168,7 +168,7 @@ quote_left_open(enum platform_quotes quotes, const struct line *line, char open)
 			i++;
 		else if (open != 0)
 			open = c == open ? 0 : open;
-		else if (c == '#' && (i == 0 || line->text[i - 1] == ' ')) /* a comment */
+		else if (c == '#' && (i == 0 || line->text[i - 1] == ' ' || line->text[i - 1] == '\t')) /* a comment */
 			break;
 		else if (c == '"' || (c == '\'' && quotes == PLATFORM_QUOTES_BOTH))
 			open = c;
@@ -179,6 +179,7 @@ quote_left_open(enum platform_quotes quotes, const struct line *line, char open)
 /* What ends a text of several lines. */
 struct block {
 	bool begun;
+	bool optional;
 	char quote; /* one that was left open ends it */
 	const struct pattern *end;
 	struct pattern_span word; /* of the first line: in the last one; empty, and no `end': EOF */
@@ -196,6 +197,7 @@ block_of(const struct cli *cli, const struct line *line)
 			continue;
 		block.begun = true;
 		block.end = c->blocks[i].end;
+		block.optional = c->blocks[i].optional;
 		return block;
 	}
 	if (c->quotes != PLATFORM_QUOTES_NONE)
@@ -218,8 +220,8 @@ ends_block(const struct cli *cli, struct block *block, const struct line *first,
 	return memmem(line->text, line->size, "EOF", 3) != NULL;
 }
 
-/* Takes the lines that belong together: one, or a block with its end. */
-static void
+/* Takes the lines that belong together: one, or a block with its end; true: which the device may not want. */
+static bool
 take_lines(struct cli *cli)
 {
 	struct line first, line;
@@ -227,7 +229,7 @@ take_lines(struct cli *cli)
 	bool ended;
 
 	if (!line_at(&cli->asked, cli->config_at, &first))
-		return;
+		return false;
 	cli->config_next = first.next;
 	block = block_of(cli, &first);
 	for (ended = !block.begun; !ended && line_at(&cli->asked, cli->config_next, &line);) {
@@ -237,6 +239,7 @@ take_lines(struct cli *cli)
 	/* What nothing ends may be none: the device tells, and the lines behind it are not its text. */
 	if (!ended)
 		cli->config_next = first.next;
+	return block.optional;
 }
 
 static void
@@ -250,7 +253,7 @@ send_lines(struct cli *cli)
 
 	if (command.limits.total <= 0)
 		command.limits.total = CLI_LINE_TOTAL;
-	take_lines(cli);
+	spec.text_optional = take_lines(cli);
 	buf_init(&text, SIZE_MAX / 2);
 	for (size_t at = cli->config_at; at < cli->config_next && line_at(&cli->asked, at, &line); at = line.next) {
 		if ((at > cli->config_at && buf_append(&text, "\n", 1) < 0) ||
@@ -311,6 +314,18 @@ next_line(struct cli *cli)
 	return false;
 }
 
+/* The first line of a text was all that the device wanted: those behind it are lines of their own. */
+static void
+untake_text(struct cli *cli)
+{
+	const struct cli_job *job = &cli->job;
+	struct line first;
+
+	if (job->text_optional && job->line_at == 0 && job->verdict.outcome < CLI_UNCLEAR &&
+	    line_at(&cli->asked, cli->config_at, &first))
+		cli->config_next = first.next;
+}
+
 /* A line without an answer, or with one that is not known, may have been taken or not: it is told as unclear. */
 static void
 line_done(struct cli *cli, const struct np_error *err)
@@ -324,6 +339,7 @@ line_done(struct cli *cli, const struct np_error *err)
 		fail(cli, err->reason, "line %zu: %s", number, err->text);
 		return;
 	}
+	untake_text(cli);
 	report_typed(cli, v->outcome, v->text);
 	if (v->outcome < CLI_UNCLEAR)
 		return;

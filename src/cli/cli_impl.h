@@ -117,9 +117,10 @@ struct cli_job {
 	enum cli_judging judged_as;
 	struct cli_verdict verdict;
 	bool raw, prove, interactive;
-	bool expects_mode; /* the prompt of another mode is no surprise */
-	bool expects_host; /* nor is another name in it */
-	bool inside;       /* it was sent in a configuration mode: another name is the same device all the same */
+	bool text_optional; /* of several lines only the first is typed unless the device announces a text */
+	bool expects_mode;  /* the prompt of another mode is no surprise */
+	bool expects_host;  /* nor is another name in it */
+	bool inside;        /* it was sent in a configuration mode: another name is the same device all the same */
 	struct cli_limits limits;
 
 	double sent_at;
@@ -138,6 +139,7 @@ struct cli_job {
 	size_t split_size;       /* the first line held is so much of a prompt: a log message may have cut it in two */
 	bool split_logged;       /* log messages are held behind it */
 	bool split_painted;      /* on that very line, behind a whole prompt */
+	bool split_context;      /* the lines that may belong to the prompt behind are held, too */
 	char joined[PROMPT_MAX]; /* both parts of it */
 	bool split_joined;       /* they are a prompt: what is held is no output */
 	double
@@ -157,7 +159,7 @@ struct cli_job {
 	struct cli_sentinel sentinel;
 	int status;              /* that it said */
 	struct cli_kept suspect; /* what stood there, a prompt of no mode perhaps: if it comes again it is one */
-	bool suspect_echoed;     /* and is none of this host: the sentinel was repeated behind it */
+	bool suspect_echoed;     /* the sentinel was repeated behind it */
 	bool proof_bare;         /* its echo may stand without a prompt: none was at the tail when it was sent */
 
 	int questions_asked;
@@ -396,6 +398,7 @@ struct cli_job_spec {
 	const struct platform_step *step;  /* questions, ok, timeout; or NULL */
 	const struct cli_command *command; /* likewise */
 	bool expects_mode;
+	bool text_optional;
 	enum cli_judging judged_as;
 };
 void cli_job_start(struct cli *cli, const struct cli_job_spec *spec);
@@ -408,7 +411,7 @@ void cli_job_type_line(struct cli *cli, size_t at);
 /* The rest of it, likewise. */
 void cli_job_type_rest(struct cli *cli);
 /* Ends at this prompt; before: bytes of the view in front of it, which are output. */
-void cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before);
+void cli_job_accept(struct cli *cli, const struct platform_view *view, const struct prompt_match *match, size_t before);
 /* The limits and the quiet times. */
 void cli_job_tick(struct cli *cli);
 /* Ends it; err NULL: at a proven prompt.  The mover goes on from there. */

@@ -107,6 +107,7 @@ cli_job_start(struct cli *cli, const struct cli_job_spec *spec)
 	job->active = true;
 	job->kind = spec->kind;
 	job->judged_as = spec->judged_as;
+	job->text_optional = spec->text_optional;
 	job->text = typed_text(spec->text, spec->size);
 	job->size = spec->size;
 	job->limits.idle = CLI_STEP_IDLE;
@@ -241,9 +242,11 @@ holds_prompt(const struct cli *cli, const struct platform_view *view)
 }
 
 void
-cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_match *match, size_t before)
+cli_job_accept(struct cli *cli, const struct platform_view *view, const struct prompt_match *match, size_t before)
 {
+	struct platform_view prompt = *view;
 	struct cli_job *job = &cli->job;
+	bool is_held;
 
 	if (!job->echo_seen) {
 		job->echo_absent = true;
@@ -251,13 +254,16 @@ cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_
 		note_cut_echo(cli);
 	}
 	/* Lines that were held are output, unless they are the beginning of this prompt, or it and log messages. */
-	if (view->tail != cli->prompt.shown && !job->split_joined && !(job->split_logged && holds_prompt(cli, view)))
+	is_held =
+	    view->tail == cli->prompt.shown || job->split_joined || (job->split_logged && holds_prompt(cli, view));
+	prompt.tail += before;
+	prompt.size -= before;
+	cli_settle(cli, &prompt, match->mode); /* as long as there is what the view refers to */
+	if (!is_held)
 		cli_held_flush(cli);
 	if (before > 0) {
 		cli_context_flush(cli);
 		cli_output_line(cli, view->tail, before, false);
-		view->tail += before;
-		view->size -= before;
 	}
 	if (job->proof != CLI_PROOF_PROVEN)
 		cli_context_part(cli, match->mode);
@@ -266,7 +272,6 @@ cli_job_accept(struct cli *cli, struct platform_view *view, const struct prompt_
 		cli->renamed = true;
 	else if (match->tier == PROMPT_SHAPE && job->kind == CLI_JOB_COMMAND && !job->expects_host)
 		cli->foreign = true;
-	cli_settle(cli, view, match->mode);
 	cli_job_end(cli, NULL); /* the lines of its prompt stay: they tell the mode while it is at rest */
 }
 

@@ -115,11 +115,19 @@ cli_output_lines(struct cli *cli, struct buf *lines)
 	buf_wipe(&work);
 }
 
+static void
+forget_split(struct cli_job *job)
+{
+	job->split_size = 0;
+	job->split_logged = job->split_joined = job->split_painted = job->split_context = false;
+}
+
 void
 cli_held_flush(struct cli *cli)
 {
-	cli->job.split_size = 0;
-	cli->job.split_logged = cli->job.split_joined = cli->job.split_painted = false;
+	if (cli->job.split_context)
+		cli_context_clear(cli);
+	forget_split(&cli->job);
 	cli_output_lines(cli, &cli->job.held);
 }
 
@@ -218,13 +226,17 @@ split_take(struct cli *cli, const char *line, size_t size)
 		bool log = cli_is_log(cli, line, size), again = whole && job->split_size >= p->shown_size;
 		bool rest = !job->split_joined && cli_join_split(cli, &view).tier != PROMPT_NONE;
 
-		if ((log || again || rest || prompt_trim(line, size) == 0) && hold(cli, line, size, true) == 0) {
+		bool lead = job->split_context && cli_context_take(cli, line, size, false);
+
+		if ((log || again || rest || lead || prompt_trim(line, size) == 0) &&
+		    hold(cli, line, size, true) == 0) {
 			job->split_logged = job->split_logged || log;
 			if (rest)
 				pass_prompt(cli, CLI_QUIET_SILENT);
 			return true;
 		}
-		cli_context_flush(cli);
+		if (!job->split_context)
+			cli_context_flush(cli);
 		cli_held_flush(cli);
 	}
 	if (cli->platform->async.count == 0 || prompt_trim(line, size) == 0)
@@ -347,8 +359,7 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 		job->echo_absent = false;
 		job->echo_bare = before == 0 && job->line_size > 0 && job->line_at == 0;
 		buf_wipe(&job->held);
-		job->split_size = 0;
-		job->split_logged = job->split_painted = false;
+		forget_split(job);
 		cli_context_clear(cli);
 		return;
 	case ECHO_PART:
@@ -364,16 +375,29 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 		hold_line(cli, line, size, true);
 }
 
+/* The lines before the prompt that is held go with it, and so do those of the next one. */
+static bool
+hold_context(struct cli *cli)
+{
+	for (size_t i = 0; i < cli->context_count; i++) {
+		if (hold(cli, cli->context[i].text, cli->context[i].size, true) < 0)
+			return false;
+	}
+	cli_context_clear(cli);
+	cli->job.split_context = cli->platform->prompt_lines > 1;
+	return true;
+}
+
 /* A prompt and a log message on one line: no output, unless ordinary output follows. */
 static bool
 hold_paint(struct cli *cli, const char *line, size_t size)
 {
 	struct cli_job *job = &cli->job;
 
-	if (cli->platform->prompt_lines > 1)
-		return true; /* the lines of the prompt behind it would be such output */
 	if (job->split_size > 0 && job->split_size < cli->prompt.shown_size)
 		cli_held_flush(cli); /* that was no prompt cut in two */
+	if (job->split_size == 0 && !hold_context(cli))
+		return false;
 	if (hold(cli, line, size, true) < 0)
 		return false;
 	if (job->split_size == 0) {

@@ -5,6 +5,8 @@
  * channel is drained.  The surer the prompt, the less silence it needs; what is not sure is proven by the sentinel,
  * where the platform has one.
  */
+#include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,6 +128,15 @@ is_text_awaited(const struct cli_job *job, const struct platform_view *view)
 	       cli_judge_announces(view->tail, view->size);
 }
 
+static void
+refuse_text(struct cli_job *job)
+{
+	if (job->verdict.outcome != CLI_REFUSED)
+		snprintf(job->verdict.text, sizeof(job->verdict.text),
+		    "the device took only the first lines of a text of several");
+	job->verdict.outcome = CLI_REFUSED;
+}
+
 /* The text of several lines: the next one, unless the device is back at its prompt. */
 static void
 look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
@@ -134,13 +145,13 @@ look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_m
 	struct platform_view unasked = cli_unasked(cli);
 	double need = CLI_QUIET_MODE;
 	/* IOS has a mode for the lines of a certificate. */
-	bool mode_of_text = match->tier == PROMPT_HOST && match->mode->config && job->verdict.outcome < CLI_UNCLEAR;
+	bool alone = job->text_optional && job->line_at == 0;
+	bool mode_of_text =
+	    !alone && match->tier == PROMPT_HOST && match->mode->config && job->verdict.outcome < CLI_UNCLEAR;
 
 	if (match->tier >= PROMPT_HOST && !mode_of_text) {
-		if (job->verdict.outcome != CLI_REFUSED)
-			snprintf(job->verdict.text, sizeof(job->verdict.text),
-			    "the device took only the first lines of a text of several");
-		job->verdict.outcome = CLI_REFUSED;
+		if (!alone)
+			refuse_text(job);
 		cli_job_accept(cli, view, match, 0);
 		return;
 	}
@@ -151,9 +162,12 @@ look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_m
 	}
 	/* The first line may yet be refused, and then the others would be commands. */
 	if (job->line_at == 0 && !mode_of_text)
-		need = is_text_awaited(job, view) ? CLI_QUIET_JOINED : CLI_QUIET_STALL;
+		need = is_text_awaited(job, view) ? CLI_QUIET_JOINED : alone ? INFINITY : CLI_QUIET_STALL;
 	if (!quiet_for(cli, need + 2 * cli->rtt))
 		return;
+	/* What it said and is known neither so nor so told of the text that it waits for. */
+	if (job->verdict.outcome == CLI_UNCLEAR)
+		job->verdict.outcome = CLI_REMARK;
 	cli_job_type_line(cli, job->line_at + job->line_size + 1);
 	if (job->line_at + job->line_size == job->size)
 		job->verdict.wants_text = false; /* this one ends it */
@@ -251,6 +265,20 @@ ends_like_prompt(const struct cli *cli, const struct platform_view *view)
 	       !pattern_list_matches(&cli->platform->false_prompts, view->tail, view->size);
 }
 
+/* The end of the known prompt, or of any where that is no surprise: a log message may have cut off the rest. */
+static bool
+is_left_of_prompt(const struct cli *cli, const struct platform_view *view)
+{
+	const struct prompt *p = &cli->prompt;
+	size_t a = prompt_trim(p->shown, p->shown_size), b = prompt_trim(view->tail, view->size);
+
+	if (!ends_like_prompt(cli, view))
+		return false;
+	if (cli->job.expects_mode)
+		return memchr(view->tail, ' ', b) == NULL;
+	return b <= a && (cli->platform->mask.count > 0 || memcmp(p->shown + a - b, view->tail, b) == 0);
+}
+
 /* Text without a newline, and the prompt behind it on the same line: how much of it is text; 0: it is not so. */
 static size_t
 joined_text(const struct cli *cli, const struct platform_view *view)
@@ -331,20 +359,8 @@ end_at_unknown(struct cli *cli, struct platform_view *view)
 	cli_job_end(cli, &err);
 }
 
-/* It may be the prompt of no mode: when it stood so long the sentinel is typed there, and it comes again if it is one.
- */
-static void
-suspect(struct cli *cli, const struct platform_view *view, double seconds)
-{
-	struct cli_job *job = &cli->job;
-
-	if (!quiet_for(cli, seconds))
-		return;
-	cli_keep(&job->suspect, view->tail, view->size);
-	cli_job_prove(cli, false);
-}
-
-/* It looks like this device's prompt, and nothing more comes: the sentinel tells, or a long silence. */
+/* It looks like this device's prompt, and nothing more comes: the sentinel, behind which it comes again if it is one,
+ * tells, or a long silence. */
 static bool
 look_at_kin(struct cli *cli, struct platform_view *view)
 {
@@ -356,8 +372,9 @@ look_at_kin(struct cli *cli, struct platform_view *view)
 	if (submode || cli->platform->sentinel == NULL) {
 		if (quiet_for(cli, submode ? CLI_QUIET_SILENT + cli->rtt : CLI_QUIET_STALL))
 			end_at_unknown(cli, view);
-	} else {
-		suspect(cli, view, CLI_QUIET_ECHO);
+	} else if (quiet_for(cli, CLI_QUIET_ECHO)) {
+		cli_keep(&cli->job.suspect, view->tail, view->size);
+		cli_job_prove(cli, false);
 	}
 	return true;
 }
@@ -366,6 +383,17 @@ static bool
 is_suspect(const struct cli_job *job, const struct platform_view *view)
 {
 	return view->size == job->suspect.size && cli_begins(view->tail, view->size, &job->suspect);
+}
+
+/* "ops@jump:~$", "[ops@jump ~]$", "jump%": that of another host, where the device has gone. */
+static bool
+is_shell(const struct platform_view *view)
+{
+	size_t size = prompt_trim(view->tail, view->size);
+	bool bracket = size > 1 && view->tail[0] == '[' && view->tail[size - 2] == ']';
+
+	return cli_looks_like_prompt(view) && (bracket || isalnum((unsigned char)view->tail[0])) &&
+	       (bracket || memchr(view->tail, ' ', size) == NULL);
 }
 
 static void
@@ -391,12 +419,12 @@ look_at_no_prompt(struct cli *cli, struct platform_view *view)
 	}
 	if (look_at_kin(cli, view) || cli_ask(cli))
 		return;
-	if (ends_like_prompt(cli, view)) {
+	if (is_left_of_prompt(cli, view)) {
 		if (quiet_for(cli, CLI_QUIET_STALL))
 			cli_job_prove(cli, true);
-	} else if (cli->platform->sentinel != NULL && cli_looks_like_prompt(view) &&
-		   !pattern_list_matches(&cli->platform->false_prompts, view->tail, view->size)) {
-		suspect(cli, view, CLI_QUIET_DOUBT); /* of a shell behind this one, where the device has gone */
+	} else if (is_shell(view) && !pattern_list_matches(&cli->platform->false_prompts, view->tail, view->size) &&
+		   quiet_for(cli, CLI_QUIET_DOUBT)) {
+		end_at_unknown(cli, view);
 	}
 }
 
@@ -420,7 +448,7 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 	}
 	if (match.tier == PROMPT_NONE) {
 		/* What a log message left of a prompt, or cut of the sentinel. */
-		if (view->size > 0 && !cli_ask(cli) && ends_like_prompt(cli, view) &&
+		if (view->size > 0 && !cli_ask(cli) && is_left_of_prompt(cli, view) &&
 		    job->proof_doubts < CLI_DOUBTS_MAX &&
 		    quiet_for(cli, CLI_QUIET_STALL * job->proof_asked + cli->rtt)) {
 			job->proof_doubts++;
@@ -430,8 +458,9 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 	}
 	/* Read by whom printed it, still to be read by the shell, or cut by a log message: another one tells. */
 	if (job->proof < CLI_PROOF_PROVEN &&
-	    quiet_for(cli, (job->proof_doubted || job->sentinel.says[0] != '\0' ? CLI_QUIET_ECHO
-										: CLI_QUIET_STALL * job->proof_asked) +
+	    quiet_for(cli, (job->proof_doubted || job->suspect_echoed || job->sentinel.says[0] != '\0'
+				   ? CLI_QUIET_ECHO
+				   : CLI_QUIET_STALL * job->proof_asked) +
 			       cli->rtt)) {
 		if (++job->proof_doubts < CLI_DOUBTS_MAX)
 			cli_job_prove(cli, false);

@@ -282,12 +282,15 @@ is_of_earlier(struct cli *cli, const char *line, size_t size)
 
 /* What may be the prompt of no mode stands before the sentinel: if it comes again behind it, it is one. */
 static bool
-is_suspect_repeated(const struct cli_job *job, const char *line, size_t size)
+is_suspect_repeated(const struct cli *cli, const char *line, size_t size)
 {
+	const struct cli_job *job = &cli->job;
+	const struct prompt *p = &cli->prompt;
 	size_t typed = strlen(job->sentinel.text), before = job->suspect.size;
 
 	return job->proof == CLI_PROOF_SENT && job->sentinel.says[0] == '\0' && size == before + typed &&
-	       cli_begins(line, size, &job->suspect) && memcmp(line + before, job->sentinel.text, typed) == 0;
+	       cli_begins(line, size, &job->suspect) && memcmp(line + before, job->sentinel.text, typed) == 0 &&
+	       !prompt_same(p, line, before, p->shown, p->shown_size); /* that lacked only its context */
 }
 
 /* A log message cut it in two behind the prompt: "R1#! np-0123", the message, "4567".  True: the line is a part. */
@@ -321,17 +324,11 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 
 	if (job->proof == CLI_PROOF_NONE)
 		return false;
-	if (is_suspect_repeated(job, line, size)) {
-		struct platform_view view = {.tail = job->suspect.text, .size = job->suspect.size};
-
+	if (is_suspect_repeated(cli, line, size)) {
 		/* By a shell, or by the terminal of what runs: then it is output, which the next line tells. */
-		set_aside(cli, line, view.size);
+		set_aside(cli, line, job->suspect.size);
 		cli_context_clear(cli);
-		job->suspect_echoed = prompt_kin(&cli->prompt, &view) == PROMPT_STRANGER;
-		if (!job->suspect_echoed) {
-			job->proof = CLI_PROOF_PROVEN;
-			job->proof_at = cli->now;
-		}
+		job->suspect_echoed = true;
 		return true;
 	}
 	switch (cli_sentinel_seen(cli, &job->sentinel, line, size, &before, &status)) {
@@ -352,6 +349,7 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 	}
 	if (job->suspect_echoed && cli_is_comment_answer(cli, line, size)) {
 		set_aside(cli, line, size);
+		cli_context_take(cli, line, size, false);
 		return true;
 	}
 	if (job->proof == CLI_PROOF_SENT) {

@@ -93,6 +93,7 @@ struct platform_mode {
 struct platform_block {
 	struct pattern *match; /* PATTERN_START; its (?<end>...) is a word in the last line, where `end' is NULL */
 	struct pattern *end;   /* PATTERN_WHOLE: the last line */
+	bool optional;         /* the device says when it waits for the text; else the first line was all */
 };
 
 struct platform_config {

@@ -111,6 +111,7 @@ static const struct schema_word quotings[] = {
 static const struct schema_row block_keys[] = {
     {"match", PATTERN(PATTERN_START), .offset = FIELD(platform_block, match)},
     {"end", PATTERN(PATTERN_WHOLE), .offset = FIELD(platform_block, end)},
+    {"optional", SCHEMA_BOOL, .offset = FIELD(platform_block, optional)},
 };
 
 static int
