@@ -17,10 +17,10 @@
 #include "base/xalloc.h"
 
 void
-npprompt_init(struct npprompt *p)
+npprompt_init(struct npprompt *p, bool batch)
 {
 	memset(p, 0, sizeof(*p));
-	p->tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	p->tty = batch ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (p->tty != -1 && tcgetpgrp(p->tty) != getpgrp()) {
 		close(p->tty);
 		p->tty = -1;

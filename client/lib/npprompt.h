@@ -28,8 +28,11 @@ struct npprompt {
 	char line[1024];
 };
 
-/* Opens /dev/tty when this process is in the foreground of it; else prompts will be declined. */
-void npprompt_init(struct npprompt *p);
+/*
+ * Opens /dev/tty when this process is in the foreground of it; else, and where nobody is to be asked (batch), prompts
+ * will be declined.
+ */
+void npprompt_init(struct npprompt *p, bool batch);
 /* Restores the terminal, forgets all prompts. */
 void npprompt_finish(struct npprompt *p);
 bool npprompt_available(const struct npprompt *p);

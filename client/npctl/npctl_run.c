@@ -16,7 +16,7 @@ start(struct npctl *c, struct np_error *err)
 		if (npsignal_install(&c->wake_fd, err) == -1)
 			return -1;
 		npsignal_take_terminal();
-		npprompt_init(&c->prompt);
+		npprompt_init(&c->prompt, false);
 	}
 	if (npclient_init(&c->client, c->o->socket, asks, err) == -1)
 		return -1;

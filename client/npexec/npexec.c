@@ -7,6 +7,18 @@
 #include "npexec/npexec_report.h"
 #include "lib/npstdio.h"
 
+/* The lines of `ssh -G' that the command line decides; programs that ask want to know that there is such an option. */
+static int
+show(const struct npexec_options *o)
+{
+	bool failed = dprintf(STDOUT_FILENO, "host %s\n", o->device) < 0;
+	const cJSON *key;
+
+	cJSON_ArrayForEach (key, o->overrides)
+		failed |= dprintf(STDOUT_FILENO, "%s %s\n", key->string, key->valuestring) < 0;
+	return failed ? NPEXEC_STATUS_FAILED : 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -20,7 +32,7 @@ main(int argc, char **argv)
 	npexec_world_look(&world);
 	switch (npexec_options_parse(argc, argv, &world, &options, &err)) {
 	case NPOPTION_PARSED:
-		status = npexec_run(&options);
+		status = options.show ? show(&options) : npexec_run(&options);
 		break;
 	case NPOPTION_HELP:
 		status = dprintf(STDOUT_FILENO, "%s", npexec_usage_text) < 0 ? NPEXEC_STATUS_FAILED : 0;

@@ -16,15 +16,17 @@
 
 const char npexec_usage_text[] = "usage: npexec [options] [user@]device[:port] [command [argument ...]]\n"
 				 "Without a command: on a terminal a shell, else commands from standard input,\n"
-				 "one a line.  Options stand before the device:\n"
+				 "one a line.  Options stand before the device, or behind it as with ssh:\n"
 				 "  -e COMMAND, -f FILE   commands, in order; from a file one a line (-: stdin)\n"
 				 "  -j                    one JSON object a command, one a line\n"
 				 "  -n                    standard input is empty\n"
 				 "  -t, -T                a terminal there (-tt: even without one here), none\n"
 				 "  -s                    the command is the name of a subsystem\n"
+				 "  -W HOST:PORT          a connection from there, on standard input and output\n"
 				 "  -q, -v                say less, say more (timing)\n"
 				 "  -l USER -p PORT -i KEYFILE -J JUMP -F SSH_CONFIG   as in ssh\n"
-				 "  -o KEY=VALUE          any key of a device, see netpulse.yaml(5)\n"
+				 "  -o KEY=VALUE          any key of a device, see netpulse.yaml(5), or of ssh_config\n"
+				 "  -2 -4 -6 -a -C -k -x  nothing: for programs that call ssh; -G shows the host\n"
 				 "  -S SOCKET, --no-start where the broker listens; start none\n"
 				 "  --type TYPE           the kind of device\n"
 				 "  --timeout SECONDS, --idle-timeout SECONDS\n"
@@ -87,10 +89,27 @@ take_tty(void *to, const struct npoption *row, const char *arg NP_UNUSED, struct
 	return 0;
 }
 
+/* `-e none' is ssh's, of whom -e names the escape character. */
 static int
 take_source(void *to, const struct npoption *row, const char *arg, struct np_error *err NP_UNUSED)
 {
-	npexec_source_add(to, row->name[1], arg);
+	struct npexec_options *o = to;
+
+	if (row->name[1] == 'e' && strcmp(arg, "none") == 0)
+		o->no_escape = true;
+	else
+		npexec_source_add(o, row->name[1], arg);
+	return 0;
+}
+
+/* `-S none' is ssh's: no socket for sharing. */
+static int
+take_socket(void *to, const struct npoption *row NP_UNUSED, const char *arg, struct np_error *err NP_UNUSED)
+{
+	struct npexec_options *o = to;
+
+	if (strcmp(arg, "none") != 0)
+		o->socket = arg;
 	return 0;
 }
 
@@ -144,11 +163,20 @@ static const struct npoption rows[] = {
     {"-l", "USER", .take = take_key, .key = "username"},
     {"-p", "PORT", .take = take_port, .key = "port"},
     {"-P", "N", .take = take_parallel},
-    {"-i", "KEYFILE", .take = take_path, .key = "key_file"},
+    {"-i", "KEYFILE", .take = npexec_identity},
     {"-J", "JUMP", .take = take_key, .key = "proxy_jump"},
     {"-F", "SSH_CONFIG", .take = take_path, .key = "ssh_config"},
     {"-o", "KEY=VALUE", .take = npexec_override_parse},
-    {"-S", "SOCKET", MEMBER(socket), .bytes = true},
+    {"-S", "SOCKET", .take = take_socket, .bytes = true},
+    {"-W", "HOST:PORT", MEMBER(connect)},
+    {"-G", MEMBER(show)},
+    {"-2", .take = take_flag},
+    {"-4", .take = take_flag},
+    {"-6", .take = take_flag},
+    {"-a", .take = take_flag},
+    {"-C", .take = take_flag},
+    {"-k", .take = take_flag},
+    {"-x", .take = take_flag},
     {"--type", "TYPE", .take = take_key, .key = "device_type"},
     {"--timeout", "SECONDS", .take = take_seconds, MEMBER(timeout)},
     {"--idle-timeout", "SECONDS", .take = take_seconds, MEMBER(idle_timeout)},
@@ -174,7 +202,7 @@ npexec_next_flag(const struct npexec_options *o, size_t *next)
 {
 	while (rows[*next].name != NULL) {
 		size_t i = (*next)++;
-		if (rows[i].take == take_flag && (o->given >> i & 1) != 0)
+		if (rows[i].take == take_flag && rows[i].key != NULL && (o->given >> i & 1) != 0)
 			return rows[i].key;
 	}
 	return NULL;
@@ -221,19 +249,66 @@ read_sources(struct npexec_options *o, struct np_error *err)
 }
 
 static int
-take_operands(struct npexec_options *o, int argc, char **argv, struct np_error *err)
+take_command(struct npexec_options *o, int argc, char **argv, struct np_error *err)
 {
-	if (optind >= argc)
-		return error_set(err, REASON_INVALID_PARAMS, "no device given; npexec --help shows how");
-	o->device = argv[optind];
+	if (o->connect != NULL && (argc > 0 || o->json || o->config || o->subsystem || o->several))
+		return npoption_usage(err, "-W", "only a connection from one device, without a command");
+	if (o->connect != NULL)
+		o->command = xstrdup(o->connect);
+	else if (argc > 0)
+		npexec_source_join(o, argv, argc);
+	return 0;
+}
+
+static int
+take_device(struct npexec_options *o, const char *device, struct np_error *err)
+{
+	o->device = device;
 	if (o->device[0] == '\0')
 		return error_set(err, REASON_INVALID_PARAMS, "the device's name is empty");
 	if (!text_is_utf8(o->device, strlen(o->device)))
 		return error_set(err, REASON_INVALID_PARAMS, "the device's name is not UTF-8");
 	o->several = o->gather || operand_is_list(o->device);
-	if (optind + 1 < argc)
-		npexec_source_join(o, argv + optind + 1, argc - optind - 1);
 	return 0;
+}
+
+/* What ssh would do and npexec cannot is said, not that there is no such option. */
+static enum npoption_parsed
+parse_options(int argc, char **argv, struct npexec_options *o, struct np_error *err)
+{
+	static const char ssh_only[] = "ABDEIKLMNOQRVXYgmwy";
+	uint64_t given;
+	enum npoption_parsed parsed = npoption_parse(argc, argv, rows, true, o, &given, err);
+
+	o->given |= given;
+	if (parsed == NPOPTION_USAGE && optopt > 0 && optopt < 128 && strchr(ssh_only, optopt) != NULL &&
+	    strstr(err->text, ": no such option") != NULL)
+		error_set(
+		    err, REASON_INVALID_PARAMS, "-%c: npexec cannot do what that asks for: use ssh for it", optopt);
+	return parsed;
+}
+
+/* As ssh: options stand before the device and behind it, up to what is none, or to `--'. */
+static enum npoption_parsed
+parse_line(int argc, char **argv, struct npexec_options *o, struct np_error *err)
+{
+	enum npoption_parsed parsed = parse_options(argc, argv, o, err);
+	int at = optind;
+
+	if (parsed != NPOPTION_PARSED)
+		return parsed;
+	if (at >= argc) {
+		error_set(err, REASON_INVALID_PARAMS, "no device given; npexec --help shows how");
+		return NPOPTION_USAGE;
+	}
+	optind = 1;
+	if (at + 1 < argc && argv[at + 1][0] == '-' && strcmp(argv[at - 1], "--") != 0)
+		parsed = parse_options(argc - at, argv + at, o, err);
+	if (parsed != NPOPTION_PARSED)
+		return parsed;
+	if (take_device(o, argv[at], err) == -1 || take_command(o, argc - at - optind, argv + at + optind, err) == -1)
+		return NPOPTION_USAGE;
+	return NPOPTION_PARSED;
 }
 
 enum npoption_parsed
@@ -244,9 +319,9 @@ npexec_options_parse(
 
 	*o = (struct npexec_options){.timeout = -1, .idle_timeout = -1, .parallel = NPEXEC_PARALLEL};
 	buf_init(&o->text, NPEXEC_TEXT_MAX);
-	parsed = npoption_parse(argc, argv, rows, true, o, &o->given, err);
-	if (parsed == NPOPTION_PARSED && (take_operands(o, argc, argv, err) == -1 || check_config(o, err) == -1 ||
-					     npexec_mode_decide(o, world, err) == -1 || read_sources(o, err) == -1))
+	parsed = parse_line(argc, argv, o, err);
+	if (parsed == NPOPTION_PARSED &&
+	    (check_config(o, err) == -1 || npexec_mode_decide(o, world, err) == -1 || read_sources(o, err) == -1))
 		return NPOPTION_USAGE;
 	return parsed;
 }

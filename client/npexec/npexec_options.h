@@ -50,12 +50,18 @@ struct npexec_options {
 	cJSON *env;
 	cJSON *answers;
 	const char *socket;
+	const char *connect;          /* -W: NPEXEC_COMMAND is no command, but a connection from there */
+	const char *missing_key;      /* -i: left out, people are told */
 	double timeout, idle_timeout; /* seconds; negative: not given */
 	int tty;                      /* -1: -T; 1: -t; 2: -tt */
 	bool want_pty;                /* what follows from tty and from standard input */
 	bool pty_refused;             /* -t without a terminal: people are told */
 	bool json, no_stdin, subsystem, quiet, verbose, no_start, gather, config;
-	uint64_t given; /* the rows of all; of options that only say yes there is no more: npexec_flag() */
+	bool batch;        /* nobody is asked */
+	bool no_escape;    /* ~ is a key like any other */
+	bool env_optional; /* where there is no environment, env is left out */
+	bool show;         /* -G */
+	uint64_t given;    /* the rows of all; of options that only say yes there is no more: npexec_flag() */
 };
 
 /* What the options mean depends on it; tests say it themselves. */
@@ -101,6 +107,19 @@ int npexec_override_path(
 int npexec_override_parse(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
 int npexec_override_env(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
 int npexec_override_answer(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
+
+/* ---- npexec_ssh.c: what an ssh would be told ---- */
+
+enum npexec_said {
+	NPEXEC_NOT_SSH, /* no word of ssh_config(5) */
+	NPEXEC_TAKEN,
+	NPEXEC_REFUSED /* err says why */
+};
+/* The argument of an -o: "Keyword=value", "Keyword value"; words in any case, the lower one of netpulse.yaml(5) apart.
+ */
+enum npexec_said npexec_ssh_option(struct npexec_options *o, const char *arg, struct np_error *err) NP_MUST_CHECK;
+/* -i: a key file, or o->missing_key where that cannot be read. */
+int npexec_identity(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
 
 /* ---- npexec_source.c: what is to be run, from where it is given ---- */
 

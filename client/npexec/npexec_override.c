@@ -82,10 +82,14 @@ split(const char *arg, const char **value)
 int
 npexec_override_parse(void *o, const struct npoption *row, const char *arg, struct np_error *err)
 {
+	enum npexec_said said = npexec_ssh_option(o, arg, err);
 	const char *value;
-	char *key = split(arg, &value);
+	char *key;
 	int result = 0;
 
+	if (said != NPEXEC_NOT_SSH)
+		return said == NPEXEC_TAKEN ? 0 : -1;
+	key = split(arg, &value);
 	if (key == NULL)
 		return npoption_usage(err, row->name, "write it as key=value, with a key of netpulse.yaml(5)");
 	if (is_secret_key(key))

@@ -15,7 +15,8 @@ add_what(cJSON *params, const struct npexec_options *o, const char *command, siz
 	} else if (command == NULL) {
 		return; /* a shell, or a configuration */
 	} else if (text_is_utf8(command, size) && memchr(command, '\0', size) == NULL) {
-		cJSON_AddStringToObject(params, o->subsystem ? "subsystem" : "command", command);
+		const char *what = o->connect != NULL ? "connect" : o->subsystem ? "subsystem" : "command";
+		cJSON_AddStringToObject(params, what, command);
 	} else {
 		char *base64 = text_base64(command, size);
 		cJSON_AddStringToObject(params, "command_base64", base64);
@@ -77,6 +78,8 @@ npexec_params(const struct npexec_options *o, const char *device, const char *co
 		cJSON_AddItemReferenceToObject(params, "overrides", o->overrides);
 	if (o->env != NULL)
 		cJSON_AddItemReferenceToObject(params, "env", o->env);
+	if (o->env_optional)
+		cJSON_AddTrueToObject(params, "env_optional");
 	if (o->answers != NULL)
 		cJSON_AddItemReferenceToObject(params, "answers", o->answers);
 	if (o->timeout >= 0)

@@ -62,6 +62,10 @@ report_result(struct npexec *x, struct npexec_job *job, const char *command, siz
 	struct np_error err;
 	int status = npexec_status(result, &err);
 
+	if (x->o->connect != NULL && !cJSON_HasObjectItem(result, "error")) { /* it has no status */
+		error_clear(&err);
+		status = 0;
+	}
 	if (x->o->json && command != NULL)
 		npexec_print_json(x, job, command, size, result);
 	if (err.reason == REASON_NOT_RUN && job->status != 0)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "npexec/npexec_impl.h"
 #include "npexec/npexec_report.h"
 #include "lib/npsignal.h"
@@ -187,8 +188,9 @@ look_around(struct npexec *x)
 {
 	const char *term = getenv("TERM");
 
-	npprompt_init(&x->prompt);
+	npprompt_init(&x->prompt, x->o->batch);
 	npexec_tty_init(&x->tty, STDIN_FILENO);
+	x->tty.no_escape = x->o->no_escape;
 	x->terminal.interactive = npprompt_available(&x->prompt);
 	x->terminal.agent_socket = npclient_agent_socket();
 	if (x->o->want_pty) {
@@ -208,14 +210,26 @@ add_hint(struct np_error *err, const char *hint)
 static int
 connect_broker(struct npexec *x, struct np_error *err)
 {
-	if (npclient_init(&x->client, x->o->socket, !x->o->no_start, err) == -1)
+	bool relative = x->o->socket != NULL && x->o->socket[0] != '/';
+
+	if (npclient_init(&x->client, x->o->socket, !x->o->no_start && !relative, err) == -1)
 		return -1;
 	x->client.stop = npsignal_stop_flag();
 	if (npclient_connect(&x->client, err) == 0)
 		return 0;
-	if (x->o->no_start && err->reason == REASON_BROKER_UNAVAILABLE && clock_now() < x->client.deadline)
-		add_hint(err, "start it with netpulsed, or leave out --no-start");
+	if (!x->client.start && err->reason == REASON_BROKER_UNAVAILABLE && clock_now() < x->client.deadline)
+		add_hint(err, relative ? "-S names netpulsed's socket, and none is started at a relative path"
+				       : "start it with netpulsed, or leave out --no-start");
 	return -1;
+}
+
+static void
+say_missing_key(struct npexec *x)
+{
+	char shown[256];
+
+	sink_printf(&x->err, "npexec: key file %s cannot be read: it is left out\n",
+	    text_vis_into(shown, sizeof(shown), x->o->missing_key));
 }
 
 /* Asks which devices these are; the rest follows with the answer. */
@@ -239,6 +253,8 @@ start(struct npexec *x, struct np_error *err)
 		npsignal_take_terminal();
 	if (connect_broker(x, err) == -1)
 		return -1;
+	if (x->o->missing_key != NULL && !x->o->quiet)
+		say_missing_key(x);
 	if (x->o->pty_refused && !x->o->quiet)
 		sink_printf(&x->err, "npexec: no terminal on standard input: none is made there (-tt insists)\n");
 	if (x->o->several)

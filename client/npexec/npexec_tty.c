@@ -79,7 +79,7 @@ npexec_tty_filter(struct npexec_tty *t, const char *in, size_t n, char *out, siz
 	while (used < n && *escape == TTY_ESCAPE_NONE) {
 		char c = in[used++];
 
-		if (t->line == TTY_LINE_START && c == '~') {
+		if (t->line == TTY_LINE_START && c == '~' && !t->no_escape) {
 			t->line = TTY_LINE_TILDE;
 			continue;
 		}

@@ -17,6 +17,7 @@ enum tty_line { TTY_LINE_START, TTY_LINE_INSIDE, TTY_LINE_TILDE };
 struct npexec_tty {
 	int fd; /* the terminal on standard input */
 	bool raw;
+	bool no_escape; /* ~ is a key like any other */
 	struct termios saved;
 	enum tty_line line;
 };

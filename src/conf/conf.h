@@ -76,7 +76,8 @@ struct device_conf {
 	char *passphrase_command;
 	char *otp_command; /* prints the second factor */
 	char *proxy_jump;
-	char *ssh_config; /* a file, "none", or NULL */
+	char *ssh_config;  /* a file, "none", or NULL */
+	char *ssh_options; /* KEYWORD=VALUE, separated by blanks, or NULL */
 	char *device_type;
 	enum device_driver driver;
 	struct secret *secret;

@@ -138,6 +138,22 @@ check_jump(const struct schema_row *row NP_UNUSED, const char *text, struct np_e
 	return r;
 }
 
+/* KEYWORD=VALUE, separated by blanks: what ssh -G is told by -o. */
+static int
+check_ssh_options(const struct schema_row *row NP_UNUSED, const char *text, struct np_error *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+	for (text += strspn(text, " "); *text != '\0'; text += strspn(text, " ")) {
+		size_t name = strspn(text, letters), all = strcspn(text, " ");
+		if (name == 0 || text[name] != '=' || all < name + 2)
+			return error_set(err, REASON_INVALID_PARAMS,
+			    "Keyword=value, separated by blanks, with keywords of ssh_config");
+		text += all;
+	}
+	return 0;
+}
+
 #define ALGORITHMS(kind) .check = check_algorithms, .detail = ALGORITHM_##kind
 #define DEV(member) .offset = offsetof(struct device_conf, member)
 #define PASSWORD_FLAGS (SCHEMA_SECRET | SCHEMA_FREE_TEXT | SCHEMA_MAY_BE_EMPTY)
@@ -172,6 +188,7 @@ static const struct schema_row device_keys[] = {
 	.group = CONF_SECRETS},
     {"secret_file", SCHEMA_PATH, DEV(secret_file), .group = CONF_SECRETS},
     {"ssh_config", SCHEMA_PATH, DEV(ssh_config), .flags = SCHEMA_MAY_BE_NONE},
+    {"ssh_options", SCHEMA_TEXT, DEV(ssh_options), .check = check_ssh_options},
     {"use_agent", SCHEMA_TRISTATE, DEV(use_agent)},
     {"username", SCHEMA_TEXT, DEV(username), .check = check_user},
 };

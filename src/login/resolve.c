@@ -29,6 +29,7 @@ struct question {
 	const char *user;  /* NULL: ssh's configuration decides */
 	int port;          /* 0: likewise */
 	char *file;        /* -F; NULL: the usual files; "none" */
+	char *options;     /* the words of each -o; a NUL behind each, and one behind all */
 };
 
 static void
@@ -36,6 +37,24 @@ question_finish(struct question *q)
 {
 	operand_finish(&q->op);
 	free(q->file);
+	free(q->options);
+}
+
+static char *
+split_options(const char *words)
+{
+	char *list, *to;
+
+	if (words == NULL)
+		return NULL;
+	list = to = xcalloc(strlen(words) + 2, 1);
+	for (const char *p = words; *(p += strspn(p, " ")) != '\0';) {
+		size_t n = strcspn(p, " ");
+		memcpy(to, p, n);
+		to += n + 1;
+		p += n;
+	}
+	return list;
 }
 
 static int
@@ -54,6 +73,7 @@ question_make(
 	q->user = device->username != NULL ? device->username : q->op.user;
 	q->port = device->port != 0 ? device->port : q->op.port;
 	q->file = file == NULL ? NULL : paths_expand_home(file);
+	q->options = split_options(device->ssh_options);
 	return 0;
 }
 
@@ -87,12 +107,16 @@ add_expected_files(struct strings *files, const char *file)
 	strings_add_new(files, "/etc/ssh/ssh_config");
 }
 
-/* -vG, and what goes with it; argv has room for it all. */
-static void
-ssh_command(const struct question *q, const char **argv, char port[16])
+/* -vG, and what goes with it; freed by the caller. */
+static const char **
+ssh_command(const struct question *q, char port[16])
 {
-	size_t n = 0;
+	size_t n = 0, count = 0;
+	const char **argv, *option;
 
+	for (option = q->options; option != NULL && *option != '\0'; option += strlen(option) + 1)
+		count++;
+	argv = xcalloc(12 + 2 * count, sizeof(argv[0]));
 	argv[n++] = "ssh";
 	argv[n++] = "-vG";
 	if (q->file != NULL) {
@@ -108,9 +132,13 @@ ssh_command(const struct question *q, const char **argv, char port[16])
 		argv[n++] = "-p";
 		argv[n++] = port;
 	}
+	for (option = q->options; option != NULL && *option != '\0'; option += strlen(option) + 1) {
+		argv[n++] = "-o";
+		argv[n++] = option;
+	}
 	argv[n++] = "--";
 	argv[n++] = q->op.host;
-	argv[n] = NULL;
+	return argv;
 }
 
 /* ssh's complaint without the debug lines around it, made harmless and cut. */
@@ -216,10 +244,15 @@ libssh_ask(ssh_session s, const struct question *q, struct buf *text, struct np_
 static char *
 ask_libssh(const struct question *q, struct np_error *err)
 {
-	ssh_session s = ssh_new();
+	ssh_session s;
 	struct buf text;
 	char *copy = NULL;
 
+	if (q->options != NULL) {
+		error_set(err, REASON_RESOLVE_FAILED, "ssh_options need an ssh client, and none is installed");
+		return NULL;
+	}
+	s = ssh_new();
 	if (s == NULL) {
 		error_set(err, REASON_INTERNAL, "libssh cannot make a session");
 		return NULL;
@@ -292,12 +325,13 @@ ask_ssh(const struct device_conf *device, const struct question *q, const struct
 	struct child_limits limits = {.out_max = SSH_OUTPUT_MAX, .err_max = SSH_OUTPUT_MAX, .seconds = SSH_SECONDS};
 	struct child_output output;
 	struct target *target = NULL;
-	const char *argv[12];
 	enum child_end end;
 	char port[16];
+	const char **argv = ssh_command(q, port);
+	bool ran = child_run_within(hooks, argv, &limits, &output, &end, err);
 
-	ssh_command(q, argv, port);
-	if (!child_run_within(hooks, argv, &limits, &output, &end, err))
+	free(argv);
+	if (!ran)
 		return NULL;
 	/* A cancel or the job's own limit is the better reason where that was what ended ssh. */
 	if ((end != CHILD_CANCELLED && end != CHILD_TIMED_OUT) || hooks->left(err, hooks->arg) >= 0)

@@ -50,6 +50,7 @@ static const struct schema_row rows[] = {
     {"cols", SCHEMA_INT, AT(cols), .min = 1, .max = 65535, .where = PARAMS_EXEC},
     {"rows", SCHEMA_INT, AT(rows), .min = 1, .max = 65535, .where = PARAMS_EXEC},
     {"env", SCHEMA_KIND, .kind = &params_env_kind, .where = PARAMS_EXEC},
+    {"env_optional", SCHEMA_BOOL, AT(env_optional), .where = PARAMS_EXEC},
 
     {"answers", SCHEMA_KIND, .kind = &params_answers_kind, .where = PARAMS_EXEC | PARAMS_CONFIG | PARAMS_RECORD},
     {"enable", SCHEMA_BOOL, AT(enable), .where = PARAMS_EXEC | PARAMS_RECORD},

@@ -54,7 +54,8 @@ struct exec_params {
 	bool pty;
 	char *term;
 	int cols, rows;
-	char **env; /* NAME=VALUE, NULL-terminated, or NULL */
+	char **env;        /* NAME=VALUE, NULL-terminated, or NULL */
+	bool env_optional; /* a command line, which has no environment, may do without */
 	enum on_error on_error;
 	bool fresh;
 	bool interactive;

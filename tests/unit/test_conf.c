@@ -218,6 +218,7 @@ static const char every_key[] = "ssh_config: /etc/lab/ssh_config\n"
 				"      true\n"
 				"    proxy_jump: u@j1:2200,[::1]:22\n"
 				"    ssh_config: none\n"
+				"    ssh_options: A=b  C=d=e\n"
 				"    device_type: huawei_vrp\n"
 				"    driver: cli\n"
 				"    secret: s3\n"
@@ -313,6 +314,7 @@ test_every_key_of_a_device_is_read(void **state)
 	assert_string_equal(d->passphrase_command, "pass show x\ntrue\n");
 	assert_string_equal(d->proxy_jump, "u@j1:2200,[::1]:22");
 	assert_string_equal(d->ssh_config, "none");
+	assert_string_equal(d->ssh_options, "A=b  C=d=e");
 	assert_string_equal(d->device_type, "huawei_vrp");
 	assert_int_equal(d->driver, DRIVER_CLI);
 	assert_string_equal(secret_text(d->secret), "s3");
@@ -419,6 +421,8 @@ test_bad_input_is_refused_with_line_and_hint(void **state)
 		"f.yaml:1: `platform_path` must be absolute paths or `~/...`, separated by colons, not `/a:b`"},
 	    {"platform_path: '/a:'\n", "f.yaml:1: `platform_path` must be absolute paths or `~/...`, separated by "
 				       "colons, not the text \"/a:\""},
+	    {"devices: {a: {ssh_options: Compression}}\n",
+		"f.yaml:1: `ssh_options`: Keyword=value, separated by blanks, with keywords of ssh_config"},
 	    {"ssh_config: config\n",
 		"f.yaml:1: `ssh_config` must be an absolute path, `~/...` or `none`, not `config`"},
 	    {"long_connection:\n  enabled: 1\n", "f.yaml:2: `enabled` must be true or false, not `1`"},
@@ -862,6 +866,7 @@ test_every_difference_is_noticed(void **state)
 	    {"secret_command", "x", false},
 	    {"secret_file", "/x", false},
 	    {"ssh_config", "/x", false},
+	    {"ssh_options", "Compression=yes", false},
 	    {"use_agent", "true", false},
 	    {"username", "x", false},
 	    {"check_delay", "1", true},

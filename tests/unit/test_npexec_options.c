@@ -14,7 +14,7 @@
 #include "npexec/npexec_options.h"
 #include "params/params.h"
 
-#define ARGS_MAX 16
+#define ARGS_MAX 32
 
 static struct npexec_options o;
 static struct np_error err;
@@ -83,13 +83,17 @@ test_options_become_params(void **state NP_UNUSED)
 		const char *params;
 	} cases[] = {
 	    {"r1 show version", "{\"device\":\"r1\",\"command\":\"show version\"}"},
-	    {"r1 -x -n", "{\"device\":\"r1\",\"command\":\"-x -n\"}"},
+	    {"r1 -- -x -n", "{\"device\":\"r1\",\"command\":\"-x -n\"}"},
+	    {"-- r1 -x -n", "{\"device\":\"r1\",\"command\":\"-x -n\"}"},
+	    {"-l ops r1 -p 22 x -l", "{\"device\":\"r1\",\"command\":\"x -l\",\"overrides\":{\"username\":\"ops\","
+				     "\"port\":\"22\"}}"},
 	    {"-- r1 uptime", "{\"device\":\"r1\",\"command\":\"uptime\"}"},
 	    {"r1 a^^b c", "{\"device\":\"r1\",\"command\":\"a  b c\"}"},
 	    {"-l ops -p 2222 r1 x",
 		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"username\":\"ops\",\"port\":\"2222\"}}"},
-	    {"-J a,b -F none -i /k r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"proxy_jump\":\"a,b\","
-					  "\"ssh_config\":\"none\",\"key_file\":\"/k\"}}"},
+	    {"-J a,b -F none -i /dev/null r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"proxy_jump\":\"a,b\","
+		"\"ssh_config\":\"none\",\"key_file\":\"/dev/null\"}}"},
 	    {"-o max_channels=4 -o kex=+a=b --type linux r1 x",
 		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"max_channels\":\"4\",\"kex\":\"+a=b\","
 		"\"device_type\":\"linux\"}}"},
@@ -160,6 +164,18 @@ test_mistakes_are_named(void **state NP_UNUSED)
 	    {"-c --confirm 0 r1 x", "--confirm: write a number"},
 	    {"-c --confirm 5m r1 x", "--confirm: write a number"},
 	    {"--confirm 5 r1 x", "--confirm: only for configuration lines, with -c"},
+	    {"-o ForwardAgent=yes r1 x", "ForwardAgent: npexec cannot do what this asks for"},
+	    {"-o^localforward^8080^a:80 r1 x", "localforward: npexec cannot"},
+	    {"-o RemoteCommand=ls r1", "RemoteCommand: npexec cannot"},
+	    {"-o ProxyCommand=nc^%h^%p r1 x", "ProxyCommand: a value with blanks"},
+	    {"-o EscapeChar=^A r1 x", "EscapeChar: it is ~ or none"},
+	    {"-o StrictHostKeyChecking r1 x", "StrictHostKeyChecking: a value is missing"},
+	    {"-L 1:b:2 r1", "-L: npexec cannot do what that asks for"},
+	    {"r1 -A x", "-A: npexec cannot do what that asks for"},
+	    {"r1 -Z x", "-Z: no such option"},
+	    {"-W a:1 r1 x", "-W: only a connection"},
+	    {"-W a:1 r1,r2", "-W: only a connection"},
+	    {"-j -W a:1 r1", "-W: only a connection"},
 	    {"--save r1 x", "--save: only for configuration lines, with -c"},
 	    {"--keep-going r1 x", "--keep-going: only for"},
 	    {"--dry-run r1 x", "--dry-run: only for"},
@@ -196,6 +212,65 @@ test_mistakes_are_named(void **state NP_UNUSED)
 			fail_msg("`%s` gave `%s`", cases[i].line, err.text);
 		npexec_options_finish(&o);
 	}
+}
+
+/* What programs that call ssh pass to it: as rancid, git, rsync, scp, clush, pssh, scrapli and Ansible do. */
+static void
+test_habits_of_ssh_are_understood(void **state NP_UNUSED)
+{
+	static const struct {
+		const char *line, *params;
+	} cases[] = {
+	    {"-x -a -2 -C -4 -k -T -q -vv r1 x", "{\"device\":\"r1\",\"command\":\"x\"}"},
+	    {"-6 -x -oForwardX11=no -oForwardAgent=no -oPermitLocalCommand=no -oClearAllForwardings=yes "
+	     "-oRemoteCommand=none -oRequestTTY=no -oControlMaster=no -l u -s -- r1 sftp",
+		"{\"device\":\"r1\",\"subsystem\":\"sftp\",\"overrides\":{\"username\":\"u\"}}"},
+	    {"r1 -o ConnectTimeout=9 -o BatchMode=yes -- date -u",
+		"{\"device\":\"r1\",\"command\":\"date -u\",\"overrides\":{\"queue_timeout\":\"9\"}}"},
+	    {"-o ^User=a -oUser^b -o User^=^\"c\" -o uSER=d r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"username\":\"d\"}}"},
+	    {"-o Port=2 -o ProxyJump=j -o LogLevel=ERROR r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"port\":\"2\",\"proxy_jump\":\"j\"}}"},
+	    {"-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o PasswordAuthentication=no r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"ssh_options\":\"StrictHostKeyChecking=no "
+		"UserKnownHostsFile=/dev/null PasswordAuthentication=no\"}}"},
+	    {"-o ciphers=aes128-ctr -o Ciphers=aes256-ctr r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"ciphers\":\"aes128-ctr\","
+		"\"ssh_options\":\"Ciphers=aes256-ctr\"}}"},
+	    {"-o SendEnv=NP_TEST_S*^-X^NP_TEST_UNSET r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"env\":{\"NP_TEST_SET\":\"v\"},\"env_optional\":true}"},
+	    {"--env A=b -o SetEnv=C=d r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"env\":{\"A\":\"b\",\"C\":\"d\"}}"},
+	    {"-S none -e none r1 x", "{\"device\":\"r1\",\"command\":\"x\"}"},
+	    {"-i /nonexistent/key -o IdentityFile=/nonexistent/k r1 x", "{\"device\":\"r1\",\"command\":\"x\"}"},
+	    {"-o IdentityFile=%d/k r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"ssh_options\":\"IdentityFile=%d/k\"}}"},
+	    {"-o RequestTTY=force -o StdinNull=yes r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"pty\":true}"},
+	    {"-W [::1]:22 r1", "{\"device\":\"r1\",\"connect\":\"[::1]:22\"}"},
+	};
+
+	setenv("NP_TEST_SET", "v", 1);
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		if (parse(cases[i].line) != NPOPTION_PARSED)
+			fail_msg("`%s` gave `%s`", cases[i].line, err.text);
+		char *text = request(NULL);
+		assert_string_equal(text, cases[i].params);
+		cJSON_free(text);
+		npexec_options_finish(&o);
+	}
+}
+
+static void
+test_what_ssh_is_told_beside_the_request_counts(void **state NP_UNUSED)
+{
+	assert_int_equal(
+	    parse("-o BatchMode=yes -o LogLevel=QUIET -e none -S none -i /nonexistent/k r1 x"), NPOPTION_PARSED);
+	assert_true(o.batch && o.quiet && o.no_escape);
+	assert_null(o.socket);
+	assert_string_equal(o.missing_key, "/nonexistent/k");
+	npexec_options_finish(&o);
+	assert_int_equal(parse("-o batchmode=no -o loglevel=DEBUG3 -o EscapeChar=none -G r1"), NPOPTION_PARSED);
+	assert_true(!o.batch && o.verbose && o.no_escape && o.show);
+	npexec_options_finish(&o);
 }
 
 static void
@@ -335,7 +410,7 @@ test_relative_files_become_absolute(void **state NP_UNUSED)
 	char cwd[512], expected[600];
 
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
-	assert_int_equal(parse("-i key -o password_file=~/pw r1 x"), NPOPTION_PARSED);
+	assert_int_equal(parse("-o key_file=key -o password_file=~/pw r1 x"), NPOPTION_PARSED);
 
 	snprintf(expected, sizeof(expected), "%s/key", cwd);
 	assert_string_equal(cJSON_GetObjectItemCaseSensitive(o.overrides, "key_file")->valuestring, expected);
@@ -472,6 +547,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_options_become_params),
 	    cmocka_unit_test(test_mistakes_are_named),
+	    cmocka_unit_test(test_habits_of_ssh_are_understood),
+	    cmocka_unit_test(test_what_ssh_is_told_beside_the_request_counts),
 	    cmocka_unit_test(test_secret_on_the_command_line_is_not_repeated),
 	    cmocka_unit_test(test_mode_follows_from_command_and_terminal),
 	    cmocka_unit_test(test_operand_says_whether_there_are_several),

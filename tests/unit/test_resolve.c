@@ -100,6 +100,24 @@ has_stamp(const struct target *t, const char *path)
 	return false;
 }
 
+/* They count more than the file, and the first of two counts. */
+static void
+test_options_are_told_to_ssh(void **state)
+{
+	struct fixture *f = *state;
+
+	if (!have_ssh())
+		skip();
+	assert_true(resolve(f,
+	    "{\"host\": \"r1\", \"ssh_options\": \" StrictHostKeyChecking=no  HostKeyAlias=a HostKeyAlias=b\"}",
+	    "Host r1\n User conf\n StrictHostKeyChecking yes\n"));
+	assert_int_equal(f->target->strict, STRICT_OFF);
+	assert_string_equal(f->target->known_as, "a");
+	assert_string_equal(f->target->user, "conf");
+	assert_false(resolve(f, "{\"host\": \"r1\", \"ssh_options\": \"NoSuchWord=1\"}", ""));
+	assert_refused(f, REASON_RESOLVE_FAILED, "nosuchword");
+}
+
 static void
 test_operand_and_configuration_meet(void **state)
 {
@@ -357,6 +375,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	    T(test_operand_and_configuration_meet),
+	    T(test_options_are_told_to_ssh),
 	    T(test_user_of_the_entry_decides_match_user),
 	    T(test_files_that_were_read_are_watched),
 	    T(test_usual_files_are_watched_though_missing),

@@ -114,7 +114,7 @@ device_check_params(const struct device *dev, const struct exec_params *params, 
 	if (dev->platform == NULL && name != NULL)
 		return error_set(err, REASON_INVALID_PARAMS,
 		    "`%s` concerns interactive command lines; %s is driven by exec channels", name, dev->conf->name);
-	if (dev->platform != NULL && params->env != NULL)
+	if (dev->platform != NULL && params->env != NULL && !params->env_optional)
 		return error_set(
 		    err, REASON_INVALID_PARAMS, "`env`: the command line of %s has no environment", dev->conf->name);
 	return 0;

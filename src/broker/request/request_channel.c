@@ -108,7 +108,7 @@ fall_back_to_shell(struct request *r)
 	struct np_error err;
 
 	if (request_want(r->kind, &r->params) != WANT_ANY || device_settings(r->dev)->device_type == NULL ||
-	    device_settings(r->dev)->driver == DRIVER_EXEC || r->params.env != NULL)
+	    device_settings(r->dev)->driver == DRIVER_EXEC || (r->params.env != NULL && !r->params.env_optional))
 		return false;
 	shells = device_prefer_shells(r->dev, &err);
 	if (shells != NULL)

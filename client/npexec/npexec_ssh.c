@@ -1,0 +1,355 @@
+/*
+ * What ssh(1) would be told by -o: the words of ssh_config(5), beside the keys of netpulse.yaml(5).  Programs that
+ * call ssh say many of them, most of which concern a connection of its own and mean nothing here.
+ *
+ *   ours       a setting of the device, or an option of npexec
+ *   log-in     decides how a session is made: ssh -G is told of it, and sessions are not shared with who says else
+ *   harmless   nothing is lost by ignoring it, whatever it says
+ *   refused    harmless where it says no; else it asks for what npexec cannot do
+ */
+#include "npexec/npexec_options.h"
+
+#include <ctype.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/paths.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "lib/npstart.h"
+
+#define WORD_MAX 40 /* the longest has 32 letters */
+
+extern char **environ;
+
+static const char harmless[] =
+    " addkeystoagent addressfamily casignaturealgorithms channeltimeout checkhostip clearallforwardings compression "
+    "compressionlevel connectionattempts controlmaster controlpath controlpersist enableescapecommandline "
+    "enablesshkeysign exitonforwardfailure fingerprinthash forwardx11timeout forwardx11trusted gatewayports "
+    "gssapiauthentication gssapidelegatecredentials gssapiclientidentity gssapikexalgorithms gssapikeyexchange "
+    "gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hashknownhosts hostbasedacceptedalgorithms "
+    "hostbasedauthentication hostbasedkeytypes ignoreunknown ipqos kbdinteractivedevices localcommand logverbose "
+    "nohostauthenticationforlocalhost numberofpasswordprompts obscurekeystroketiming permitremoteopen protocol "
+    "rekeylimit securitykeyprovider serveralivecountmax serveraliveinterval streamlocalbindmask streamlocalbindunlink "
+    "syslogfacility tcpkeepalive tunneldevice updatehostkeys verifyhostkeydns visualhostkey warnweakcrypto "
+    "xauthlocation ";
+static const char login[] =
+    " bindaddress canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots "
+    "canonicalizepermittedcnames challengeresponseauthentication ciphers hostkeyalgorithms hostkeyalias hostname "
+    "identitiesonly kbdinteractiveauthentication kexalgorithms macs passwordauthentication preferredauthentications "
+    "proxycommand pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthentication stricthostkeychecking ";
+static const char login_files[] = " globalknownhostsfile identityagent userknownhostsfile ";
+static const char refused[] =
+    " bindinterface dynamicforward forkafterauthentication forwardagent forwardx11 include knownhostscommand "
+    "localforward match permitlocalcommand pkcs11provider proxyusefdpass remotecommand remoteforward requiredrsasize "
+    "revokedhostkeys tunnel ";
+/* Spelled like this they are keys of netpulse.yaml(5). */
+static const char ours[] = " ciphers macs ";
+
+static bool
+holds(const char *words, const char *word)
+{
+	char padded[WORD_MAX + 3];
+
+	snprintf(padded, sizeof(padded), " %s ", word);
+	return strstr(words, padded) != NULL;
+}
+
+static bool
+says(const char *value, const char *a, const char *b)
+{
+	return strcasecmp(value, a) == 0 || strcasecmp(value, b) == 0;
+}
+
+static bool
+says_yes(const char *value)
+{
+	return says(value, "yes", "true");
+}
+
+static bool
+says_no(const char *value)
+{
+	return says(value, "no", "false") || strcasecmp(value, "none") == 0;
+}
+
+/* ---- for the log-in ---- */
+
+/* Words are told to ssh -G in the order in which they were said: the first value counts, as with ssh. */
+static int
+add_login(struct npexec_options *o, const char *word, const char *value, struct np_error *err)
+{
+	const char *before = NULL;
+	char *text;
+
+	if (strpbrk(value, " \t") != NULL)
+		return npoption_usage(err, word, "a value with blanks must stand in ~/.ssh/config, or a file for -F");
+	if (o->overrides != NULL)
+		before = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o->overrides, "ssh_options"));
+	text = before != NULL ? xasprintf("%s %s=%s", before, word, value) : xasprintf("%s=%s", word, value);
+	npexec_override(o, "ssh_options", text);
+	free(text);
+	return 0;
+}
+
+/* The broker works in another directory. */
+static int
+add_login_file(struct npexec_options *o, const char *word, const char *value, struct np_error *err)
+{
+	bool is_path = strchr("~%$", value[0]) == NULL && !says(value, "none", "SSH_AUTH_SOCK");
+	char *absolute = is_path ? npstart_absolute(value, err) : xstrdup(value);
+	int result = absolute != NULL ? add_login(o, word, absolute, err) : -1;
+
+	free(absolute);
+	return result;
+}
+
+int
+npexec_identity(void *to, const struct npoption *row NP_UNUSED, const char *path, struct np_error *err)
+{
+	struct npexec_options *o = to;
+	char *expanded = paths_expand_home(path);
+	int result = 0;
+
+	if (*path != '\0' && strcmp(path, "none") != 0 && access(expanded, R_OK) == -1)
+		o->missing_key = path;
+	else
+		result = npexec_override_path(o, "key_file", path, err);
+	free(expanded);
+	return result;
+}
+
+/* ---- for npexec ---- */
+
+static int
+take_user(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
+{
+	npexec_override(o, "username", value);
+	return 0;
+}
+
+static int
+take_port(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
+{
+	npexec_override(o, "port", value);
+	return 0;
+}
+
+static int
+take_jump(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
+{
+	npexec_override(o, "proxy_jump", value);
+	return 0;
+}
+
+/* How long this caller waits; a log-in that others wait for as well has its own limit. */
+static int
+take_connect_timeout(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
+{
+	if (strcmp(value, "0") != 0 && strcasecmp(value, "none") != 0)
+		npexec_override(o, "queue_timeout", value);
+	return 0;
+}
+
+static int
+take_identity(struct npexec_options *o, const char *value, struct np_error *err)
+{
+	if (strchr(value, '%') != NULL || strcmp(value, "none") == 0)
+		return add_login(o, "IdentityFile", value, err);
+	return npexec_identity(o, NULL, value, err);
+}
+
+static int
+take_certificate(struct npexec_options *o, const char *value, struct np_error *err)
+{
+	return npexec_override_path(o, "certificate_file", value, err);
+}
+
+static int
+take_batch(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
+{
+	o->batch = says_yes(value);
+	return 0;
+}
+
+static int
+take_tty(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
+{
+	if (says_no(value))
+		o->tty = -1;
+	else if (strcasecmp(value, "auto") != 0)
+		o->tty = strcasecmp(value, "force") == 0 ? 2 : 1;
+	return 0;
+}
+
+static int
+take_null(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
+{
+	o->no_stdin = says_yes(value);
+	return 0;
+}
+
+static int
+take_log_level(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
+{
+	o->quiet |= says(value, "quiet", "fatal") || strcasecmp(value, "error") == 0;
+	o->verbose |= strcasecmp(value, "verbose") == 0 || strncasecmp(value, "debug", 5) == 0;
+	return 0;
+}
+
+static int
+take_escape(struct npexec_options *o, const char *value, struct np_error *err)
+{
+	o->no_escape = strcasecmp(value, "none") == 0;
+	if (o->no_escape || strcmp(value, "~") == 0)
+		return 0;
+	return npoption_usage(err, "EscapeChar", "it is ~ or none");
+}
+
+static int
+take_session_type(struct npexec_options *o, const char *value, struct np_error *err)
+{
+	o->subsystem |= strcasecmp(value, "subsystem") == 0;
+	if (o->subsystem || strcasecmp(value, "default") == 0)
+		return 0;
+	return npoption_usage(err, "SessionType", "npexec runs something: use ssh for that");
+}
+
+/* ---- the environment ---- */
+
+/* Most servers take few variables, and command lines none: what was not asked for by --env may be left out. */
+static int
+add_env(struct npexec_options *o, const char *pair, struct np_error *err)
+{
+	if (o->env == NULL)
+		o->env_optional = true;
+	return npexec_override_env(o, &(const struct npoption){.name = "-o"}, pair, err);
+}
+
+static int
+send_matching(struct npexec_options *o, const char *pattern, struct np_error *err)
+{
+	int result = 0;
+
+	for (char **e = environ; e != NULL && *e != NULL && result == 0; e++) {
+		char *name = xstrndup(*e, strcspn(*e, "="));
+
+		if (fnmatch(pattern, name, 0) == 0 && text_is_utf8(*e, strlen(*e)) && (*e)[strlen(name)] == '=' &&
+		    *name != '\0')
+			result = add_env(o, *e, err);
+		free(name);
+	}
+	return result;
+}
+
+static int
+take_send_env(struct npexec_options *o, const char *value, struct np_error *err)
+{
+	char *copy = xstrdup(value), *rest = copy, *pattern;
+	int result = 0;
+
+	while (result == 0 && (pattern = strsep(&rest, " \t")) != NULL)
+		if (*pattern != '\0' && *pattern != '-')
+			result = send_matching(o, pattern, err);
+	free(copy);
+	return result;
+}
+
+static int
+take_set_env(struct npexec_options *o, const char *value, struct np_error *err)
+{
+	return strchr(value, '=') != NULL ? add_env(o, value, err) : npoption_usage(err, "SetEnv", "write NAME=VALUE");
+}
+
+/* ---- all of them ---- */
+
+static const struct {
+	const char *word;
+	int (*take)(struct npexec_options *o, const char *value, struct np_error *err);
+} takers[] = {
+    {"user", take_user},
+    {"port", take_port},
+    {"proxyjump", take_jump},
+    {"connecttimeout", take_connect_timeout},
+    {"identityfile", take_identity},
+    {"certificatefile", take_certificate},
+    {"batchmode", take_batch},
+    {"requesttty", take_tty},
+    {"stdinnull", take_null},
+    {"loglevel", take_log_level},
+    {"escapechar", take_escape},
+    {"sessiontype", take_session_type},
+    {"sendenv", take_send_env},
+    {"setenv", take_set_env},
+};
+
+/* As ssh takes a line apart: "Keyword value", "Keyword=value", "Keyword = \"value\"". */
+static char *
+find_value(const char *p)
+{
+	char *value;
+	size_t n;
+
+	p += strspn(p, " \t");
+	p += *p == '=';
+	p += strspn(p, " \t");
+	for (n = strlen(p); n > 0 && strchr(" \t", p[n - 1]) != NULL;)
+		n--;
+	if (n > 1 && p[0] == '"' && p[n - 1] == '"') {
+		p++;
+		n -= 2;
+	}
+	value = xstrndup(p, n);
+	return value;
+}
+
+static int
+take_word(struct npexec_options *o, const char *word, const char *lower, const char *value, struct np_error *err)
+{
+	for (size_t i = 0; i < NP_COUNT(takers); i++)
+		if (strcmp(takers[i].word, lower) == 0)
+			return takers[i].take(o, value, err);
+	if (holds(login, lower))
+		return add_login(o, word, value, err);
+	if (holds(login_files, lower))
+		return add_login_file(o, word, value, err);
+	if (holds(harmless, lower) || says_no(value))
+		return 0;
+	return npoption_usage(err, word, "npexec cannot do what this asks for: use ssh for it");
+}
+
+static bool
+is_known(const char *lower)
+{
+	for (size_t i = 0; i < NP_COUNT(takers); i++)
+		if (strcmp(takers[i].word, lower) == 0)
+			return true;
+	return holds(login, lower) || holds(login_files, lower) || holds(harmless, lower) || holds(refused, lower);
+}
+
+enum npexec_said
+npexec_ssh_option(struct npexec_options *o, const char *arg, struct np_error *err)
+{
+	char word[WORD_MAX + 1], lower[WORD_MAX + 1], *value;
+	size_t n;
+	int result;
+
+	arg += strspn(arg, " \t");
+	n = strcspn(arg, " \t=");
+	if (n == 0 || n > WORD_MAX)
+		return NPEXEC_NOT_SSH;
+	snprintf(word, sizeof(word), "%.*s", (int)n, arg);
+	for (size_t i = 0; i <= n; i++)
+		lower[i] = (char)tolower((unsigned char)word[i]);
+	if (!is_known(lower) || holds(ours, word))
+		return NPEXEC_NOT_SSH;
+	value = find_value(arg + n);
+	result =
+	    *value != '\0' ? take_word(o, word, lower, value, err) : npoption_usage(err, word, "a value is missing");
+	free(value);
+	return result == 0 ? NPEXEC_TAKEN : NPEXEC_REFUSED;
+}
