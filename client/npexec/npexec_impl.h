@@ -47,7 +47,7 @@ struct npexec_job {
 };
 
 struct npexec {
-	const struct npexec_options *o;
+	struct npexec_options *o; /* of which only the mode changes, from NPEXEC_INPUT to NPEXEC_LINES */
 	struct npclient client;
 	struct npprompt prompt;
 	struct npexec_tty tty;
@@ -110,6 +110,8 @@ int npexec_job_send(
     struct npexec *x, struct npexec_job *job, const char *command, size_t size, struct np_error *err) NP_MUST_CHECK;
 /* Begins what may be begun, prints what can be printed, ends when nothing is left. */
 void npexec_jobs_advance(struct npexec *x);
+/* NPEXEC_INPUT: the device takes commands, a line each. */
+void npexec_job_lines(struct npexec *x, struct npexec_job *job);
 /* The request of a job has ended. */
 void npexec_job_ended(struct npexec *x, struct npexec_job *job);
 

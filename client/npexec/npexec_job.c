@@ -49,7 +49,9 @@ npexec_jobs_finish(struct npexec *x)
 bool
 npexec_forwards_stdin(const struct npexec *x)
 {
-	return !x->o->several && !x->o->no_stdin && (x->o->mode == NPEXEC_COMMAND || x->o->mode == NPEXEC_SHELL);
+	bool bytes = x->o->mode == NPEXEC_COMMAND || x->o->mode == NPEXEC_SHELL || x->o->mode == NPEXEC_INPUT;
+
+	return !x->o->several && !x->o->no_stdin && bytes;
 }
 
 /* The end of an empty input goes with the request: nobody has to ask for it when the command runs. */
@@ -117,6 +119,15 @@ npexec_job_ended(struct npexec *x, struct npexec_job *job)
 		npexec_end(x, x->status);
 	else if (x->lines_end)
 		buf_consume(&x->input, x->status == NPEXEC_STATUS_FAILED ? x->input.len : 0);
+}
+
+/* The device has a command line: standard input, of which nothing was read yet, holds commands. */
+void
+npexec_job_lines(struct npexec *x, struct npexec_job *job)
+{
+	x->o->mode = NPEXEC_LINES;
+	x->stdin_open = true;
+	npexec_job_ended(x, job);
 }
 
 /* ---- several devices ---- */

@@ -130,6 +130,10 @@ on_error(struct npexec *x, struct npexec_job *job, const struct message *m)
 static void
 on_response(struct npexec *x, struct npexec_job *job, const struct message *m)
 {
+	if (x->o->mode == NPEXEC_INPUT && npjson_true(m->result, "lines")) {
+		npexec_job_lines(x, job);
+		return;
+	}
 	if (x->o->mode == NPEXEC_CONFIG) {
 		if (x->o->json)
 			npexec_print_json(x, job, NULL, 0, m->result);

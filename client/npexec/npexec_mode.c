@@ -38,7 +38,7 @@ decide_mode(struct npexec_options *o, const struct npexec_world *world, struct n
 	else if (world->stdin_is_tty || o->tty == 2)
 		o->mode = NPEXEC_SHELL;
 	else
-		o->mode = NPEXEC_LINES;
+		o->mode = o->json ? NPEXEC_LINES : NPEXEC_INPUT;
 	if (o->no_stdin && o->command == NULL && o->sources == NULL)
 		return npoption_usage(err, "-n", "without standard input there must be a command");
 	if (o->json && o->mode == NPEXEC_SHELL)
@@ -58,7 +58,7 @@ check_several(const struct npexec_options *o, const struct npexec_world *world, 
 		return npoption_usage(err, "-t", "a terminal is for one device");
 	if (o->mode == NPEXEC_SHELL)
 		return npoption_usage(err, o->device, "a shell is for one device: give a command");
-	if (o->mode == NPEXEC_LINES)
+	if (o->mode == NPEXEC_LINES || o->mode == NPEXEC_INPUT)
 		return npoption_usage(err, o->device,
 		    "commands from standard input are for one device, or use -f - to run all of them on each");
 	if (o->mode == NPEXEC_COMMAND && world->stdin_has_data && !o->no_stdin)

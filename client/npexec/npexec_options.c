@@ -15,8 +15,9 @@
 #define CONFIRM_MINUTES_MAX 1440
 
 const char npexec_usage_text[] = "usage: npexec [options] [user@]device[:port] [command [argument ...]]\n"
-				 "Without a command: on a terminal a shell, else commands from standard input,\n"
-				 "one a line.  Options stand before the device, or behind it as with ssh:\n"
+				 "Without a command: a shell; where standard input is no terminal it is for that\n"
+				 "or, on a device with a command line, holds commands, one a line.  Options stand\n"
+				 "before the device, or behind it as with ssh:\n"
 				 "  -e COMMAND, -f FILE   commands, in order; from a file one a line (-: stdin)\n"
 				 "  -j                    one JSON object a command, one a line\n"
 				 "  -n                    standard input is empty\n"

@@ -18,6 +18,7 @@
 enum npexec_mode {
 	NPEXEC_COMMAND, /* the arguments: one command */
 	NPEXEC_LIST,    /* -e and -f: several, in one request */
+	NPEXEC_INPUT,   /* standard input: for the login shell, or NPEXEC_LINES when the broker says so */
 	NPEXEC_LINES,   /* standard input: one command a line, each a request */
 	NPEXEC_SHELL,   /* the login shell */
 	NPEXEC_CONFIG   /* -c: configuration lines */
@@ -135,6 +136,6 @@ int npexec_source_text(struct npexec_options *o, struct np_error *err) NP_MUST_C
 /* ---- npexec_run.c ---- */
 
 /* Does what the options say and returns the exit status.  Installs signal handlers: once in a process. */
-int npexec_run(const struct npexec_options *o);
+int npexec_run(struct npexec_options *o);
 
 #endif

@@ -52,8 +52,8 @@ add_flags(cJSON *params, const struct npexec_options *o)
 	while ((flag = npexec_next_flag(o, &next)) != NULL)
 		if (!config || strcmp(flag, "enable") != 0) /* a configuration is privileged by itself */
 			cJSON_AddTrueToObject(params, flag);
-	if (o->mode == NPEXEC_LINES)
-		cJSON_AddTrueToObject(params, "hold");
+	if (o->mode == NPEXEC_LINES || o->mode == NPEXEC_INPUT)
+		cJSON_AddTrueToObject(params, o->mode == NPEXEC_LINES ? "hold" : "lines");
 	if (o->confirm_minutes > 0)
 		cJSON_AddNumberToObject(params, "confirm_minutes", (double)o->confirm_minutes);
 	if (o->several && !config)

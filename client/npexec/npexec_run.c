@@ -267,7 +267,7 @@ start(struct npexec *x, struct np_error *err)
 }
 
 static void
-init(struct npexec *x, const struct npexec_options *o)
+init(struct npexec *x, struct npexec_options *o)
 {
 	memset(x, 0, sizeof(*x));
 	x->o = o;
@@ -301,7 +301,7 @@ status_of_start(const struct np_error *err)
 }
 
 int
-npexec_run(const struct npexec_options *o)
+npexec_run(struct npexec_options *o)
 {
 	struct npexec x;
 	struct np_error err;

@@ -57,6 +57,7 @@ static const struct schema_row rows[] = {
     {"prove", SCHEMA_BOOL, AT(cli.prove), .where = PARAMS_EXEC | PARAMS_RECORD},
     {"raw", SCHEMA_BOOL, AT(cli.raw), .where = PARAMS_EXEC},
     {"ignore_errors", SCHEMA_BOOL, AT(cli.ignore_errors), .where = PARAMS_EXEC},
+    {"lines", SCHEMA_BOOL, AT(lines), .where = PARAMS_EXEC},
     {"hold", SCHEMA_BOOL, AT(hold), .where = PARAMS_EXEC},
 
     {"save", SCHEMA_BOOL, AT(cli.save), .where = PARAMS_CONFIG},
@@ -86,6 +87,8 @@ complete(enum params_verb verb, struct exec_params *p, struct np_error *err)
 		p->batch = p->fresh = true;
 		p->on_error = ON_ERROR_CONTINUE;
 	}
+	if (p->lines && p->kind != EXEC_SHELL)
+		return error_set(err, REASON_INVALID_PARAMS, "`lines` goes without a command");
 	if (p->cli.dry_run && (p->cli.save || p->cli.confirm_minutes > 0))
 		return error_set(err, REASON_INVALID_PARAMS,
 		    "`dry_run` changes nothing: it does not go with `save` or `confirm_minutes`");

@@ -68,6 +68,7 @@ struct exec_params {
 	double queue_timeout;
 	/* Devices that are driven through an interactive shell. */
 	bool enable;            /* in the privileged mode */
+	bool lines;             /* no command: where there is a command line, nothing runs, and the client is told */
 	bool hold;              /* the lease stays with this client after the request */
 	struct cli_command cli; /* each of the commands, or the configuration: all but its text and limits */
 	bool login;             /* `test`: log in, too */

@@ -17,13 +17,24 @@ run npexec -f "$T/missing" dev
 is "$status" 255 "-f: a missing file is a usage error"
 like "$err" "^npexec: .*$T/missing.*No such file" "-f: which is named"
 
-is "$(printf 'echo 1\necho 2\nexit 0\n' | npexec dev)" "$(printf '1\n2')" "commands from standard input"
-printf 'exit 5\nexit 4\n' | npexec dev
-is $? 5 "standard input: the largest status"
+is "$(npexec dev <<'END'
+X=5
+while read -r line; do
+	echo "$X $line"
+done
+a
+b
+END
+)" "$(printf '5 a\n5 b')" "standard input is for one login shell, as with ssh"
+printf 'exit 4\nexit 5\n' | npexec dev
+is $? 4 "its status counts"
 printf 'echo last' | npexec dev >"$T/got"
 is "$(cat "$T/got")" last "a last line without newline counts"
 npexec dev </dev/null
 is $? 0 "no command at all is no error"
+is "$(printf 'echo 1; X=1\necho 2$X\n' | npexec -f - dev)" "$(printf '1\n2')" "-f -: lines are commands"
+printf 'exit 5\nexit 4\n' | npexec -f - dev
+is $? 5 "-f -: the largest status"
 is "$(logins dev)" 1 "all of it used one login"
 
 # ---- JSON lines ----

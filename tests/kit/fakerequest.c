@@ -236,6 +236,12 @@ device_admit(const struct device *dev NP_UNUSED, struct np_error *err NP_UNUSED)
 	return 0;
 }
 
+bool
+device_has_command_line(const struct device_conf *device)
+{
+	return device->driver == DRIVER_CLI;
+}
+
 int
 device_check_params(
     const struct device *dev NP_UNUSED, const struct exec_params *params NP_UNUSED, struct np_error *err NP_UNUSED)

@@ -312,24 +312,56 @@ test_list_gives_the_largest_status(void **state NP_UNUSED)
 	assert_int_equal(fake_wait(&c), 7);
 }
 
+/* Without a command the broker knows what standard input is for. */
+static void
+expect_question_about_input(void)
+{
+	const cJSON *params = fake_expect(&f, "exec");
+
+	assert_null(cJSON_GetObjectItemCaseSensitive(params, "command"));
+	assert_true(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(params, "lines")));
+}
+
+static void
+test_input_without_a_command_is_for_the_shell(void **state NP_UNUSED)
+{
+	run("r1");
+	expect_question_about_input();
+	fake_write(c.in, "X=5\necho $X\n");
+	note("credit", 1, "\"bytes\":100");
+	fake_expect(&f, "stdin");
+	assert_int_equal(f.data.len, 12);
+	assert_memory_equal(buf_head(&f.data), "X=5\necho $X\n", 12);
+	close(c.in);
+	c.in = -1;
+	fake_expect(&f, "eof");
+	output("stdout", 1, "5\n", 2);
+	finish(1, "\"exit_status\":4");
+
+	expect_text(c.out, "5\n");
+	assert_int_equal(fake_wait(&c), 4);
+}
+
 static void
 test_lines_run_one_after_the_other(void **state NP_UNUSED)
 {
 	run("r1");
 	fake_write(c.in, "one\n\ntwo\r\nthree");
+	expect_question_about_input();
+	respond(1, "\"lines\":true");
 	assert_string_equal(member(fake_expect(&f, "exec"), "command"), "one");
-	note("credit", 1, "\"bytes\":100");
-	fake_expect(&f, "eof");
-	assert_false(fake_has_message(&f, 50)); /* not before the first has ended */
-	finish(1, OK);
-	assert_string_equal(member(fake_expect(&f, "exec"), "command"), "two");
 	note("credit", 2, "\"bytes\":100");
 	fake_expect(&f, "eof");
-	finish(2, "\"exit_status\":3");
+	assert_false(fake_has_message(&f, 50)); /* not before the first has ended */
+	finish(2, OK);
+	assert_string_equal(member(fake_expect(&f, "exec"), "command"), "two");
+	note("credit", 3, "\"bytes\":100");
+	fake_expect(&f, "eof");
+	finish(3, "\"exit_status\":3");
 	close(c.in);
 	c.in = -1;
 	assert_string_equal(member(fake_expect(&f, "exec"), "command"), "three");
-	finish(3, OK);
+	finish(4, OK);
 
 	assert_int_equal(fake_wait(&c), 3);
 }
@@ -339,9 +371,11 @@ test_lines_stop_when_the_connection_fails(void **state NP_UNUSED)
 {
 	run("r1");
 	fake_write(c.in, "one\ntwo\n");
+	expect_question_about_input();
+	respond(1, "\"lines\":true");
 	fake_expect(&f, "exec");
 	fake_expect(&f, "eof");
-	fail_request(1, "auth_failed", "no");
+	fail_request(2, "auth_failed", "no");
 
 	fake_expect_end(&f);
 	expect_text(c.err, "npexec: r1: auth_failed: no\n");
@@ -699,6 +733,7 @@ main(void)
 	    WITH(test_texts_from_the_network_are_made_harmless),
 	    WITH(test_messages_for_others_and_unknown_ones_are_ignored),
 	    WITH(test_list_gives_the_largest_status),
+	    WITH(test_input_without_a_command_is_for_the_shell),
 	    WITH(test_lines_run_one_after_the_other),
 	    WITH(test_lines_stop_when_the_connection_fails),
 	    WITH(test_json_has_a_line_for_every_command),

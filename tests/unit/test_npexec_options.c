@@ -107,7 +107,8 @@ test_options_become_params(void **state NP_UNUSED)
 		"{\"device\":\"r1\",\"command\":\"x\",\"env\":{\"A\":\"1\",\"NP_TEST_SET\":\"v\"}}"},
 	    {"-s r1 sftp", "{\"device\":\"r1\",\"subsystem\":\"sftp\"}"},
 	    {"-e one -e two^2 r1", "{\"device\":\"r1\",\"commands\":[\"one\",\"two 2\"]}"},
-	    {"r1", "{\"device\":\"r1\",\"hold\":true}"},
+	    {"r1", "{\"device\":\"r1\",\"lines\":true}"},
+	    {"-j r1", "{\"device\":\"r1\",\"hold\":true}"},
 	    {"--raw r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"raw\":true}"},
 	    {"--ignore-errors r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"ignore_errors\":true}"},
 	    {"-n r1,r2 x", "{\"device\":\"r1,r2\",\"command\":\"x\",\"window\":131072}"},
@@ -237,7 +238,7 @@ test_habits_of_ssh_are_understood(void **state NP_UNUSED)
 	    {"-o ciphers=aes128-ctr -o Ciphers=aes256-ctr r1 x",
 		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"ciphers\":\"aes128-ctr\","
 		"\"ssh_options\":\"Ciphers=aes256-ctr\"}}"},
-	    {"-o SendEnv=NP_TEST_S*^-X^NP_TEST_UNSET r1 x",
+	    {"-o SendEnv=NP_TEST_SET*^-X^NP_TEST_UNSET r1 x",
 		"{\"device\":\"r1\",\"command\":\"x\",\"env\":{\"NP_TEST_SET\":\"v\"},\"env_optional\":true}"},
 	    {"--env A=b -o SetEnv=C=d r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"env\":{\"A\":\"b\",\"C\":\"d\"}}"},
 	    {"-S none -e none r1 x", "{\"device\":\"r1\",\"command\":\"x\"}"},
@@ -296,7 +297,8 @@ test_mode_follows_from_command_and_terminal(void **state NP_UNUSED)
 	    {"-t r1 x", true, NPEXEC_COMMAND, true},
 	    {"-t r1 x", false, NPEXEC_COMMAND, false},
 	    {"-t -t r1 x", false, NPEXEC_COMMAND, true},
-	    {"r1", false, NPEXEC_LINES, false},
+	    {"r1", false, NPEXEC_INPUT, false},
+	    {"-j r1", false, NPEXEC_LINES, false},
 	    {"r1", true, NPEXEC_SHELL, true},
 	    {"-T r1", true, NPEXEC_SHELL, false},
 	    {"-tt r1", false, NPEXEC_SHELL, true},
@@ -363,8 +365,8 @@ test_null_device_is_an_empty_input(void **state NP_UNUSED)
 	assert_int_equal(parse("r1 x"), NPOPTION_PARSED);
 	assert_true(o.no_stdin);
 	npexec_options_finish(&o);
-	assert_int_equal(parse("r1"), NPOPTION_PARSED); /* holds no commands, which is no mistake */
-	assert_int_equal(o.mode, NPEXEC_LINES);
+	assert_int_equal(parse("r1"), NPOPTION_PARSED); /* holds nothing, which is no mistake */
+	assert_int_equal(o.mode, NPEXEC_INPUT);
 	npexec_options_finish(&o);
 	stdin_is_null = false;
 }

@@ -41,6 +41,7 @@ test_bad_params_are_refused_and_named(void **state NP_UNUSED)
 	    {"{\"device\":\"r1\",\"command\":\"a\",\"commands\":[\"b\"]}", "only one of"},
 	    {"{\"device\":\"r1\",\"command\":\"a\",\"subsystem\":\"sftp\"}", "only one of"},
 	    {"{\"device\":\"r1\",\"command\":\"a\",\"connect\":\"h:22\"}", "only one of"},
+	    {"{\"device\":\"r1\",\"command\":\"a\",\"lines\":true}", "`lines` goes without"},
 	    {"{\"device\":\"r1\",\"connect\":\"h\"}", "`connect` must be HOST:PORT"},
 	    {"{\"device\":\"r1\",\"connect\":\"u@h:22\"}", "`connect` must be HOST:PORT"},
 	    {"{\"device\":\"r1\",\"commands\":[]}", "`commands`"},
@@ -125,7 +126,7 @@ test_command_line_params(void **state NP_UNUSED)
 			       "\"hold\":true,\"answers\":[{\"match\":\"confirm.$\",\"answer\":\"y\"}]}",
 			     &p, &err),
 	    0);
-	assert_true(p.enable && p.cli.prove && p.cli.raw && p.hold);
+	assert_true(p.enable && p.cli.prove && p.cli.raw && p.hold && !p.lines);
 	assert_int_equal(p.on_error, ON_ERROR_DEFAULT);
 	assert_int_equal(p.cli.answers_count, 1);
 	assert_string_equal(secret_text(p.cli.answers[0].text), "y");

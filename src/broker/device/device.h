@@ -94,6 +94,8 @@ struct platforms *broker_platforms_load(const struct config *config);
 int device_choose_driver(const struct devices *all, const struct platforms *set, const struct device_conf *device,
     enum broker_want want, struct platform **platform, struct np_error *err) NP_MUST_CHECK;
 /* What one of the drivers understands and that of the device cannot do is refused: 0, or -1 with err. */
+/* Whether a client's standard input holds its commands: by what is configured, so that nothing need be tried. */
+bool device_has_command_line(const struct device_conf *device);
 int device_check_params(const struct device *dev, const struct exec_params *params, struct np_error *err) NP_MUST_CHECK;
 
 /* ---- its sessions ---- */

@@ -63,16 +63,22 @@ find_platform(const struct devices *all, const struct platforms *set, const stru
 	return -1;
 }
 
+bool
+device_has_command_line(const struct device_conf *device)
+{
+	bool plain = device->device_type == NULL || strcmp(device->device_type, "linux") == 0;
+
+	return device->driver == DRIVER_CLI || (device->driver == DRIVER_DEFAULT && !plain);
+}
+
 int
 device_choose_driver(const struct devices *all, const struct platforms *set, const struct device_conf *device,
     enum broker_want want, struct platform **platform, struct np_error *err)
 {
-	bool plain = device->device_type == NULL || strcmp(device->device_type, "linux") == 0;
-
 	*platform = NULL;
 	if (want == WANT_CHANNEL)
 		return 0;
-	if (device->driver == DRIVER_EXEC || (device->driver == DRIVER_DEFAULT && plain)) {
+	if (!device_has_command_line(device)) {
 		if (want == WANT_ANY)
 			return 0;
 		return error_set(err, REASON_INVALID_PARAMS, "%s has no command line with modes: %s", device->name,

@@ -50,7 +50,7 @@ request_want(const struct request_kind *kind, const struct exec_params *params)
 {
 	if (kind->want != WANT_ANY)
 		return kind->want;
-	if (params->kind != EXEC_COMMAND)
+	if (params->kind != EXEC_COMMAND && !params->lines)
 		return WANT_CHANNEL;
 	return params->enable ? WANT_SHELL : WANT_ANY;
 }

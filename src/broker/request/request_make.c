@@ -26,6 +26,16 @@ refuse_queue(const struct broker *b, struct client *client, const struct device 
 	    err, REASON_QUEUE_FULL, "%d requests wait already (max_queue): try again later", b->requests.queued);
 }
 
+/* Of a device with a command line; nothing was run, and no credit was given for standard input. */
+static void
+answer_lines(struct client *client, const struct message_id *id)
+{
+	cJSON *result = cJSON_CreateObject();
+
+	cJSON_AddTrueToObject(result, "lines");
+	client_result(client, id, result);
+}
+
 int
 broker_request_make(struct broker *b, struct client *client, const struct message_id *id,
     const struct request_kind *kind, struct exec_params *params, struct np_error *err)
@@ -43,6 +53,10 @@ broker_request_make(struct broker *b, struct client *client, const struct messag
 	if (!kind->bounded && (device_admit(dev, err) == -1 || refuse_queue(b, client, dev, err) == -1 ||
 				  device_check_params(dev, params, err) == -1))
 		return -1;
+	if (params->lines && device_has_command_line(device_settings(dev))) {
+		answer_lines(client, id);
+		return 0;
+	}
 	r = request_create(b, kind, client, id, dev);
 	r->params = *params;
 	memset(params, 0, sizeof(*params));
