@@ -44,6 +44,20 @@ account_state_word(enum account_state state)
 	return state_names[state];
 }
 
+const char *
+account_kind_word(const struct account *a, bool for_people)
+{
+	static const char *const words[][2] = {
+	    [ACCOUNT_SECRET] = {"password", "password"},
+	    [ACCOUNT_ENABLE] = {"enable", "enable secret"},
+	    [ACCOUNT_KEYS] = {"keys", "keys"},
+	};
+
+	if (a->code)
+		return for_people ? "one-time code" : "code";
+	return words[a->kind][for_people];
+}
+
 /* ---- claims ---- */
 
 struct account_claim

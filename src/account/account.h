@@ -2,7 +2,9 @@
  * The gate before log-ins: what is known about each account, and who may offer its secret now.
  *
  * Servers count failures by account, over all devices (TACACS, RADIUS, directories): so does this.  An account is a
- * user with one secret, wherever it stands in the configuration; keys are counted by the device that they are shown to.
+ * user with one secret, wherever it stands in the configuration, and whether SSH or a login inside the shell asks for
+ * it; keys are counted by the device that they are shown to.  What leads to the privileged mode (enable, su) is another
+ * account than the password of the same words: servers keep its failures apart, but count them by the user as well.
  * A login asks before it offers something and says what the server thought of it.
  *
  *              accepted                  two refusals in a row
@@ -38,6 +40,7 @@ struct accounts;
 
 enum account_kind {
 	ACCOUNT_SECRET, /* a password, or an answer of keyboard-interactive */
+	ACCOUNT_ENABLE, /* a secret of a user that leads to the privileged mode of a command line */
 	ACCOUNT_KEYS    /* the public keys of a user at one place */
 };
 
@@ -53,7 +56,7 @@ struct account_claim {
 	bool insists;          /* a person wants it: what is barred is tried all the same */
 	bool code;             /* of one time, or the command that makes such */
 	bool joins;            /* its login holds another one, and so waits for none */
-	struct secret *secret; /* ACCOUNT_SECRET */
+	struct secret *secret; /* unless they are keys */
 	uint64_t *keys;        /* ACCOUNT_KEYS: a number for each */
 	bool *barred;          /* likewise, filled in by the gate: the place has refused it */
 	size_t count;
@@ -150,6 +153,8 @@ struct account_facts {
 };
 
 const char *account_state_word(enum account_state state);
+/* "password", "code", "enable" or "keys"; for people "enable secret" and "one-time code". */
+const char *account_kind_word(const struct account *a, bool for_people);
 /* By its number; NULL: it is forgotten. */
 const struct account *accounts_find(const struct accounts *all, uint64_t number);
 /* The one after; NULL: the first, and after the last. */

@@ -50,7 +50,7 @@ describe(const struct accounts *all, struct account_ticket *t, enum np_reason re
 		(void)snprintf(others, sizeof(others), "; %d more wait for it", a->waiting_count);
 	error_set(&t->why, reason,
 	    "the %s of %.64s is barred%s: %s%s; lifted by another one, npctl open and npctl accounts retry",
-	    a->code ? "one-time code" : "password", a->user, a->state == ACCOUNT_REFUSED ? "" : " there", text, others);
+	    account_kind_word(a, true), a->user, a->state == ACCOUNT_REFUSED ? "" : " there", text, others);
 }
 
 /* ---- who may ---- */
@@ -83,7 +83,7 @@ is_barred(const struct account_ticket *t)
 
 	if (c->insists)
 		return false;
-	if (t->of->kind == ACCOUNT_SECRET)
+	if (t->of->kind != ACCOUNT_KEYS)
 		return t->of->state == ACCOUNT_REFUSED || t->place->refused_at > 0;
 	for (size_t i = 0; i < c->count; i++)
 		barred += account_key_is_barred(t->of, c->keys[i]);
@@ -272,10 +272,10 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
 		accept(t, now);
 		break;
 	case ACCOUNT_UNJUDGED:
-		closed = a->kind == ACCOUNT_SECRET && refuse(t, words, now);
+		closed = a->kind != ACCOUNT_KEYS && refuse(t, words, now);
 		break;
 	case ACCOUNT_GIVEN_UP:
-		closed = a->kind == ACCOUNT_SECRET && !forgive(t, now) && refuse(t, words, now);
+		closed = a->kind != ACCOUNT_KEYS && !forgive(t, now) && refuse(t, words, now);
 		break;
 	case ACCOUNT_DENIED:
 		closed = refuse(t, words, now);

@@ -18,13 +18,14 @@ account_key_make(uint8_t key[ACCOUNT_ID_SIZE])
 int
 account_identify(const uint8_t key[ACCOUNT_ID_SIZE], const struct account_claim *claim, uint8_t id[ACCOUNT_ID_SIZE])
 {
+	static const char *const kinds[] = {[ACCOUNT_SECRET] = "s", [ACCOUNT_ENABLE] = "e", [ACCOUNT_KEYS] = "k"};
 	bool keys = claim->kind == ACCOUNT_KEYS;
 	/* Each with its NUL, which parts it from the next; the secret ends the row. */
 	const struct {
 		const void *data;
 		size_t size;
 	} parts[] = {
-	    {keys ? "k" : "s", 2},
+	    {kinds[claim->kind], 2},
 	    {claim->user, strlen(claim->user) + 1},
 	    {keys || claim->by_place ? claim->place : "", (keys || claim->by_place ? strlen(claim->place) : 0) + 1},
 	    {keys ? "" : secret_text(claim->secret), keys ? 0 : secret_size(claim->secret)},

@@ -106,6 +106,8 @@ look_idle(struct cli *cli)
 static void
 look(struct cli *cli)
 {
+	if (cli->offer.stage == CLI_OFFER_ASKED)
+		return;
 	switch (cli->state) {
 	case CLI_LOGIN:
 		cli_login_look(cli);
@@ -140,6 +142,8 @@ look(struct cli *cli)
 static void
 tick(struct cli *cli)
 {
+	if (cli->offer.stage == CLI_OFFER_ASKED)
+		return;
 	if (cli->state < CLI_IDLE)
 		cli_login_tick(cli);
 	switch (cli->state) {
@@ -365,6 +369,7 @@ cli_create(const struct cli_options *options, double now)
 	cli->username = xstrdup_null(options->username);
 	cli->password = secret_ref(options->password);
 	cli->secret = secret_ref(options->secret);
+	cli->gated = options->gated;
 	cli->random = options->seed * 6364136223846793005u + 1442695040888963407u;
 	if (cli->random == 0)
 		cli->random = 1;
@@ -417,6 +422,7 @@ cli_destroy(struct cli *cli)
 	secret_unref(cli->password);
 	secret_unref(cli->secret);
 	secret_unref(cli->lent);
+	secret_unref(cli->offer.value);
 	platform_unref(cli->platform);
 	free(cli->name);
 	secret_wipe(cli, sizeof(*cli));

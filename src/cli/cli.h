@@ -64,6 +64,7 @@ struct cli_options {
 	struct secret *password;   /* likewise, sent once at most and only at a prompt for it */
 	struct secret *secret;     /* given: shells are brought to the platform's base mode and stay there */
 	struct redact *known;      /* every secret that is sent is added here first; NULL: nobody else looks */
+	bool gated;                /* no password or secret is sent before the owner has allowed it: CLI_EVENT_OFFER */
 	double login_timeout;      /* seconds from cli_create() to IDLE; 0: 30 */
 	uint64_t seed;             /* for the nonces: different for each shell */
 };
@@ -131,11 +132,22 @@ struct cli_result {
 	bool live; /* lines act at once there, and some were typed; with `aborted': but what a sub-mode began */
 };
 
+/* What became of a password or secret that the owner was asked for. */
+enum cli_judged {
+	CLI_ACCEPTED, /* a prompt was proven behind it, or another one was asked for */
+	CLI_DENIED,
+	CLI_UNJUDGED, /* it was typed; then silence, or the end of the shell */
+	CLI_GIVEN_UP, /* likewise, as the owner ended it */
+	CLI_UNUSED    /* it was not typed */
+};
+
 enum cli_event_kind {
 	CLI_EVENT_READY,    /* IDLE: the next operation may begin */
 	CLI_EVENT_RESULT,   /* of the operation */
 	CLI_EVENT_LINE,     /* of a configuration: what became of a line, or of several that follow each other */
 	CLI_EVENT_QUESTION, /* answer with cli_answer() */
+	CLI_EVENT_OFFER,    /* gated: cli_offer_answer(), at once or later; until then all stands still */
+	CLI_EVENT_JUDGED,   /* what became of that; comes for each OFFER, with no other one between them */
 	CLI_EVENT_DEAD      /* CLOSED: of no further use; close the channel.  The last event */
 };
 
@@ -145,9 +157,13 @@ struct cli_event {
 	size_t line, last;        /* LINE: indexes of the first and the last one */
 	size_t count;             /* LINE: how many of them; those that are blank may not count */
 	enum cli_outcome outcome; /* LINE */
-	char text[512];           /* LINE: the device's words; QUESTION: the question; DEAD: why, as err.text */
+	char text[512];           /* LINE: the device's words; QUESTION: the question; DEAD, JUDGED: why */
 	bool hidden;              /* QUESTION: the answer is not to be shown */
 	struct np_error err;      /* DEAD: reason REASON_NONE when it was logged out on purpose */
+	struct secret *secret;    /* OFFER: to be read at once, no reference */
+	bool enable;              /* OFFER: it leads to the privileged mode; else it is the login's password */
+	bool given;               /* OFFER: for this operation, by a person */
+	enum cli_judged judged;   /* JUDGED */
 };
 
 struct cli_stats {
@@ -206,6 +222,8 @@ int cli_reset(struct cli *cli, double now, struct np_error *err) NP_MUST_CHECK;
 
 /* The person's answer to CLI_EVENT_QUESTION; NULL: none, the operation ends with waiting_for_input. */
 void cli_answer(struct cli *cli, struct secret *text, double now);
+/* Answers CLI_EVENT_OFFER: why NULL, and it is typed; else the login, or the operation, ends for that. */
+void cli_offer_answer(struct cli *cli, const struct np_error *why, double now);
 /*
  * Ends the operation: a command is interrupted, its result is `cancelled`; a configuration finishes the line in flight,
  * then aborts (candidate) or leaves (others).  No effect without one.

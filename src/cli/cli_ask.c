@@ -65,9 +65,10 @@ static int
 reply_hidden(struct cli *cli, const struct platform_question *q, const char *tail, size_t size, struct np_error *err)
 {
 	bool secret = q->reply == PLATFORM_SECRET;
-	const struct secret *value = !secret ? cli->password : cli->lent != NULL ? cli->lent : cli->secret;
+	struct secret *value = !secret ? cli->password : cli->lent != NULL ? cli->lent : cli->secret;
 	bool *used = secret ? &cli->secret_used : &cli->password_used;
 	enum np_reason reason = secret ? REASON_PRIVILEGE_FAILED : REASON_AUTH_FAILED;
+	const char *name = secret ? "enable secret" : "password";
 
 	if (!pattern_list_matches(&cli->platform->passwords, tail, size))
 		return error_set(
@@ -76,13 +77,25 @@ reply_hidden(struct cli *cli, const struct platform_question *q, const char *tai
 		return error_set(err, reason, "the device asks for %s, and none is configured",
 		    secret ? "an enable secret (key `secret`, or --enable)"
 			   : "a password inside the shell (key `password`)");
-	if (*used)
-		return error_set(err, reason, "the device did not accept the %s%s%s",
-		    secret ? "enable secret" : "password", cli->job.verdict.text[0] != '\0' ? ": " : "",
-		    cli->job.verdict.text);
+	if (*used) {
+		error_set(err, reason, "the device did not accept the %s%s%s", name,
+		    cli->job.verdict.text[0] != '\0' ? ": " : "", cli->job.verdict.text);
+		cli_offer_end(cli, CLI_DENIED, err->text);
+		return -1;
+	}
 	*used = true;
-	cli_type(cli, secret_text(value), secret_size(value));
+	cli_offer(cli, secret, value, NULL);
 	return 0;
+}
+
+/* A name begins an attempt: where a password will follow, that must be allowed. */
+static void
+reply_name(struct cli *cli)
+{
+	if (cli->state == CLI_LOGIN && cli->password != NULL && !cli->password_used)
+		cli_offer(cli, false, cli->password, cli->username);
+	else
+		cli_type(cli, cli->username, strlen(cli->username));
 }
 
 int
@@ -100,7 +113,7 @@ cli_reply(struct cli *cli, const struct platform_question *q, const char *tail, 
 			return error_set(err, REASON_AUTH_FAILED,
 			    "the device asks for a user name inside the shell, and none is configured (key "
 			    "`username`)");
-		cli_type(cli, cli->username, strlen(cli->username));
+		reply_name(cli);
 		return 0;
 	case PLATFORM_PASSWORD:
 	case PLATFORM_SECRET:

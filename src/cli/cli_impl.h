@@ -10,6 +10,7 @@
  *   cli_walk.c     the way between modes; home
  *   cli_look.c     the tail of a line in flight: has it ended, and how sure is that
  *   cli_ask.c      what is no prompt at the tail: pagers and questions
+ *   cli_offer.c    passwords and secrets: the owner is asked first, and told what became of them
  *   cli_job.c      one line sent and answered: its beginning, its end, its limits
  *   cli_proof.c    the sentinel: sent, repeated, believed
  *   cli_line.c     lines of the terminal: echo, output
@@ -189,6 +190,21 @@ enum cli_config_phase {
 	CLI_CONFIG_DONE
 };
 
+/*
+ * The password or secret that the owner was asked for; see cli_offer.c.
+ *
+ *   NONE -> ASKED -> TYPED -> NONE       ASKED -> ALLOWED -> TYPED: a user name goes before it
+ */
+enum cli_offer_stage { CLI_OFFER_NONE, CLI_OFFER_ASKED, CLI_OFFER_ALLOWED, CLI_OFFER_TYPED };
+
+struct cli_offer {
+	enum cli_offer_stage stage;
+	bool enable;
+	struct secret *value;
+	const char *name; /* what is typed first; NULL: the secret itself */
+	double since;     /* of this stage */
+};
+
 struct cli_event_item {
 	TAILQ_ENTRY(cli_event_item) link;
 	struct cli_event event;
@@ -210,6 +226,8 @@ struct cli {
 	struct secret
 	    *lent; /* a secret that a person gave for the operation that runs, in place of `secret'; never kept */
 	bool password_used, secret_used;
+	bool gated;
+	struct cli_offer offer;
 	enum cli_state state;
 	struct cli_stats stats;
 	uint64_t random;
@@ -450,6 +468,17 @@ void cli_question_end(struct cli *cli, struct secret *text);
 const struct platform_question *cli_find_question(const struct platform_questions *list, const char *tail, size_t size);
 /* Sends the reply of a dialogue; -1 with err when it may not or cannot. */
 int cli_reply(struct cli *cli, const struct platform_question *q, const char *tail, size_t size, struct np_error *err);
+
+/* --- cli_offer.c --- */
+
+/* Types the secret, or a name before it (NULL: none): at once, or when the owner allows it. */
+void cli_offer(struct cli *cli, bool enable, struct secret *value, const char *name);
+/* The owner has allowed it. */
+void cli_offer_allowed(struct cli *cli);
+/* What was typed is judged; what was not is unused. */
+void cli_offer_end(struct cli *cli, enum cli_judged judged, const char *words);
+/* The login or the operation ends for this, which then says so where a secret has had no verdict. */
+void cli_offer_lost(struct cli *cli, struct np_error *err);
 
 /* --- cli_walk.c --- */
 

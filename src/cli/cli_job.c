@@ -208,6 +208,7 @@ cli_job_end(struct cli *cli, const struct np_error *err)
 		cli_job_abandon(cli);
 		free(job->err);
 		job->err = xmemdup(err, sizeof(*err));
+		cli_offer_lost(cli, job->err);
 	}
 	job->active = false;
 	job->ended = true;

@@ -81,10 +81,12 @@ give_up(struct cli *cli, const struct platform_view *view, double need)
 		cli_die(cli, REASON_WAITING_FOR_INPUT,
 		    "the login asks `%s`, and `login` of platform %s has no answer: log in by hand once", tail,
 		    cli->platform->name);
-	else
+	else {
+		cli_offer_end(cli, CLI_ACCEPTED, NULL); /* whatever it is, it is past the login */
 		cli_die(cli, REASON_PROMPT_NOT_FOUND,
 		    "the device shows `%s`, which is no prompt of platform %s: is device_type right?", tail,
 		    cli->platform->name);
+	}
 }
 
 /*
@@ -109,6 +111,8 @@ cli_login_tick(struct cli *cli)
 	char tail[128];
 
 	if (cli->now >= cli->login_deadline) {
+		if (!cli_is_question(cli, &view) && cli_looks_like_prompt(&view))
+			cli_offer_end(cli, CLI_ACCEPTED, NULL);
 		cli_show(cli, view.tail, view.size, tail, sizeof(tail));
 		cli_die(cli, REASON_PROMPT_NOT_FOUND,
 		    "no prompt of platform %s within the limit (in %s); the last line is `%s`: is device_type "
@@ -189,6 +193,7 @@ learned(struct cli *cli)
 {
 	const struct platform_mode *mode = cli->prompt.mode;
 
+	cli_offer_end(cli, CLI_ACCEPTED, NULL);
 	if (mode->login != NULL && cli->learns < LEARNS_MAX) {
 		cli->learns++;
 		cli_job_step(cli, mode->login);

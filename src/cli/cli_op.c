@@ -39,8 +39,11 @@ cli_op_end(struct cli *cli, const struct np_error *err, bool dirty)
 
 	cli_job_abandon(cli);
 	fill_result(cli, &event.result);
-	if (err != NULL)
+	if (err != NULL) {
 		event.result.err = *err;
+		cli_offer_lost(cli, &event.result.err);
+	}
+	cli_offer_end(cli, CLI_ACCEPTED, NULL);
 	cli->op = CLI_OP_NONE;
 	cli->job.active = cli->job.ended = false;
 	secret_unref(cli->lent);
@@ -76,7 +79,10 @@ cli_pending_drop(struct cli *cli, const struct np_error *err)
 void
 cli_op_bury(struct cli *cli)
 {
-	struct cli_event event = {.kind = CLI_EVENT_DEAD, .err = *cli->dead};
+	struct cli_event event = {.kind = CLI_EVENT_DEAD};
+
+	cli_offer_lost(cli, cli->dead);
+	event.err = *cli->dead;
 
 	free(cli->dead);
 	cli->dead = NULL;

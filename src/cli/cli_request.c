@@ -141,6 +141,40 @@ cli_answer(struct cli *cli, struct secret *text, double now)
 	cli_think(cli);
 }
 
+/* What runs ends, for it may not type what it needs. */
+static void
+refuse(struct cli *cli, const struct np_error *why)
+{
+	cli_offer_end(cli, CLI_UNUSED, NULL);
+	if (cli->state < CLI_IDLE)
+		cli_die(cli, why->reason, "%s", why->text);
+	else
+		cli_job_end(cli, why);
+}
+
+void
+cli_offer_answer(struct cli *cli, const struct np_error *why, double now)
+{
+	struct cli_offer *o = &cli->offer;
+
+	if (o->stage != CLI_OFFER_ASKED)
+		return;
+	cli->now = now;
+	/* The clocks stood still. */
+	cli->login_deadline += now - o->since;
+	cli->job.sent_at += now - o->since;
+	cli->last_rx = cli->heard = now;
+	if (why != NULL) {
+		refuse(cli, why);
+	} else if (cli_question_stands(cli)) {
+		cli_offer_allowed(cli);
+	} else { /* the device has gone on: it will ask again */
+		*(o->enable ? &cli->secret_used : &cli->password_used) = false;
+		cli_offer_end(cli, CLI_UNUSED, NULL);
+	}
+	cli_think(cli);
+}
+
 void
 cli_cancel(struct cli *cli, double now)
 {
@@ -159,6 +193,8 @@ cli_cancel(struct cli *cli, double now)
 			cli->job.limits.total = left;
 		if (cli->state == CLI_QUESTION)
 			cli_question_end(cli, NULL);
+		else if (cli->offer.stage == CLI_OFFER_ASKED)
+			refuse(cli, &err);
 	} else if (cli->op != CLI_OP_NONE && cli->op != CLI_OP_RESET) {
 		if (cli->state == CLI_QUESTION)
 			cli_set_state(cli, CLI_RUNNING);
@@ -177,6 +213,7 @@ cli_logout(struct cli *cli, double now)
 		return;
 	cli->now = now;
 	cli_set_state(cli, CLI_LOGOUT);
+	cli_offer_end(cli, CLI_GIVEN_UP, NULL);
 	error_set(&err, REASON_CANCELLED, "the shell is logged out");
 	if (cli->op != CLI_OP_NONE)
 		cli_op_end(cli, &err, false);

@@ -38,11 +38,16 @@ cli_walk(struct cli *cli, struct np_error *err)
 	const struct prompt *p = &cli->prompt;
 	const struct platform_step *step;
 
+	if (mode != cli->goal && cli->walk_from.size == p->shown_size &&
+	    cli_begins(p->shown, p->shown_size, &cli->walk_from)) {
+		error_set(err, REASON_PRIVILEGE_FAILED, "the device stays in mode %s on the way to %s%s%s", mode->name,
+		    cli->goal->name, cli->job.verdict.text[0] != '\0' ? ": " : "", cli->job.verdict.text);
+		cli_offer_end(cli, CLI_DENIED, err->text);
+		return -1;
+	}
+	cli_offer_end(cli, CLI_ACCEPTED, NULL);
 	if (mode == cli->goal)
 		return 1;
-	if (cli->walk_from.size == p->shown_size && cli_begins(p->shown, p->shown_size, &cli->walk_from))
-		return error_set(err, REASON_PRIVILEGE_FAILED, "the device stays in mode %s on the way to %s%s%s",
-		    mode->name, cli->goal->name, cli->job.verdict.text[0] != '\0' ? ": " : "", cli->job.verdict.text);
 	step = next_step(cli);
 	if (step == NULL || ++cli->walk_steps > WALK_MAX)
 		return error_set(err, REASON_PRIVILEGE_FAILED, "platform %s knows no way from mode %s to %s",

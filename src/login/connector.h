@@ -26,7 +26,7 @@
 enum connect_kind {
 	CONNECT_RESOLVE,   /* ssh -G: in: device; out: target */
 	CONNECT_DIAL,      /* in: target; out: an authenticated connection */
-	CONNECT_AGENT_KEYS /* in: target, agent_socket, for_password; out: agent_keys_hash, password */
+	CONNECT_AGENT_KEYS /* in: target, agent_socket, for_password or for_secret; out: agent_keys_hash, password */
 };
 
 /* How one step of a dial went.  REFUSED: not this way, others may be tried. */
@@ -56,6 +56,7 @@ struct attempt {
 	double timeout;               /* seconds for all of it, prompts excepted; 0 = no limit */
 	double prompt_timeout;
 	bool for_password; /* CONNECT_AGENT_KEYS: run password_command, too */
+	bool for_secret;   /* or secret_command */
 	bool for_shell;    /* CONNECT_DIAL: fetch what the login of an interactive shell may need, too */
 	bool steps;        /* CONNECT_DIAL: tell each step */
 	bool no_login;     /* CONNECT_DIAL: end before the login, with REASON_CANCELLED */
@@ -87,7 +88,7 @@ struct connect_result {
 	struct file_stamps read;  /* CONNECT_RESOLVE, when !ok: the files whose change may mend it */
 	struct dialled *dialled;  /* CONNECT_DIAL: to be adopted */
 	uint64_t agent_keys_hash; /* of the key list seen at a failed login or by CONNECT_AGENT_KEYS; 0: no agent */
-	struct secret *password;  /* CONNECT_AGENT_KEYS: what password_command prints now, or NULL */
+	struct secret *password;  /* CONNECT_AGENT_KEYS: what that command prints now, or NULL */
 	uint64_t account;         /* CONNECT_DIAL: the one whose secret it had last in hand; 0: none */
 	double duration;          /* seconds, prompts excepted */
 };

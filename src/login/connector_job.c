@@ -311,6 +311,7 @@ run_dial(struct job *job, const struct dial_hooks *hooks, struct connect_result 
 static void
 run_agent_keys(struct job *job, const struct dial_hooks *hooks, struct connect_result *r)
 {
+	const struct device_conf *device = job->attempt.target->device;
 	double left = hooks->left(&r->err, job);
 	int wake_fd = left < 0 ? -1 : wake_open(hooks, &r->err);
 
@@ -320,8 +321,10 @@ run_agent_keys(struct job *job, const struct dial_hooks *hooks, struct connect_r
 	    job->attempt.target, job->attempt.agent_socket, left < AGENT_SECONDS ? left : AGENT_SECONDS, wake_fd);
 	wake_close(hooks, wake_fd);
 	/* One that fails has printed nothing new. */
-	r->ok = !job->attempt.for_password ||
-		credential_password(job->attempt.target->device, hooks, &r->password, &r->err) == 0;
+	if (job->attempt.for_secret)
+		r->ok = credential_secret(device, hooks, &r->password, &r->err) == 0;
+	else
+		r->ok = !job->attempt.for_password || credential_password(device, hooks, &r->password, &r->err) == 0;
 }
 
 static void

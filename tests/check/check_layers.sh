@@ -39,7 +39,7 @@ src/broker       : src/account src/wire src/secret src/schema src/conf src/platf
 src/broker/client  : src/wire src/report src/serve : cjson ev
 src/broker/device  : +src/broker/link src/account src/wire src/secret src/params src/report src/schema src/broker/client src/broker/link src/broker/report src/broker/steer : cjson ev
 src/broker/door    : src/wire src/conf src/report src/serve src/broker/client : cjson ev
-src/broker/link    : src/wire src/secret src/conf src/platform src/target src/cli src/pool src/login src/transport src/broker/client : cjson ev
+src/broker/link    : src/account src/wire src/secret src/conf src/platform src/target src/cli src/pool src/login src/transport src/broker/client : cjson ev
 src/broker/report  : src/wire src/secret src/platform src/report src/broker/client : cjson ev
 src/broker/request : +src/broker/device src/broker src/wire src/cli src/conf src/login src/platform src/pool src/target src/transport src/broker/device : cjson ev
 src/broker/steer   : src/conf : cjson

@@ -155,6 +155,7 @@ begin(struct dev *d)
 	    .username = d->username,
 	    .password = d->password,
 	    .secret = d->secret,
+	    .gated = d->gated,
 	    .seed = 42};
 
 	assert_non_null(d->platform);
@@ -301,6 +302,8 @@ set_up(struct dev *d, char *line)
 		d->password = secret_make(rest);
 	} else if (word(line, "username", &rest)) {
 		d->username = xstrdup(rest);
+	} else if (word(line, "gated", &rest)) {
+		d->gated = true;
 	} else if (word(line, "begin", &rest)) {
 		begin(d);
 	} else if (word(line, "login", &rest)) {
@@ -332,6 +335,17 @@ answer(struct dev *d, const char *text)
 	secret_unref(secret);
 }
 
+/* Of the gate: why empty, and it may. */
+static void
+allow(struct dev *d, const char *why)
+{
+	struct np_error err = {0};
+
+	if (*why != '\0')
+		error_set(&err, REASON_AUTH_BACKOFF, "%s", why);
+	cli_offer_answer(d->cli, *why != '\0' ? &err : NULL, d->now);
+}
+
 static bool
 request(struct dev *d, char *line)
 {
@@ -360,6 +374,8 @@ request(struct dev *d, char *line)
 		cli_logout(d->cli, d->now);
 	else if (word(line, "answer", &rest))
 		answer(d, rest);
+	else if (word(line, "allow", &rest) || word(line, "bar", &rest))
+		allow(d, rest);
 	else if (word(line, "noanswer", &rest))
 		cli_answer(d->cli, NULL, d->now);
 	else if (word(line, "closed", &rest))

@@ -5,6 +5,7 @@
  *   # comment                      (also: `# origin: ...`, which every transcript file must have)
  *   platform NAME                  before anything else; NAME of src/platform/vendors
  *   secret TEXT | password TEXT | username TEXT
+ *   gated                          the driver asks before it types these: `! offer`, then allow | bar WHY
  *   begin                          creates the driver
  *   login PROMPT                   the same, and a login without surprises up to READY
  *   next PROMPT                    `! ready` where it stands, then `show clock` gets its own answer, in one round
@@ -22,8 +23,8 @@
  *   = TEXT                         output, line by line; \c at the end: no newline
  *   =                              no output (beyond what other `=` said)
  *   ! ready | ! result REASON [mode MODE] | ! device_error TEXT | ! line N STATUS [TEXT] | ! question TEXT | ! dead
- *   REASON | ! lines N to N, COUNT (one event)   ? state NAME | ? dirty | ? resyncs N | ? late N | ? async N | ? absent
- *   ? status N
+ *   REASON | ! offer [given] password|secret TEXT | ! judged WORD [TEXT] | ! lines N to N, COUNT (one event)   ? state
+ * NAME | ? dirty | ? resyncs N | ? late N | ? async N | ? absent ? status N
  *
  * Every script is run with the device's bytes whole, in 7-byte and in 1-byte pieces; piece boundaries are no pauses.
  * Files, and scripts whose first line is `pauses`, are run once more with a pause behind each byte.

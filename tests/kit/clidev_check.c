@@ -95,7 +95,7 @@ clidev_collect(struct dev *d)
 struct cli_event
 clidev_take_event(struct dev *d, enum cli_event_kind kind, const char *text)
 {
-	static const char *const names[] = {"ready", "result", "line", "question", "dead"};
+	static const char *const names[] = {"ready", "result", "line", "question", "offer", "judged", "dead"};
 	struct cli_event event;
 	char got[700];
 
@@ -225,6 +225,30 @@ show_blank(const char *text, char *out, size_t size)
 	snprintf(out, size, "%.*s%s", (int)(blank ? n - 1 : n), text, blank ? "\\s" : "");
 }
 
+static void
+check_offer(struct dev *d, const char *text)
+{
+	struct cli_event event = clidev_take_event(d, CLI_EVENT_OFFER, text);
+	char got[200];
+
+	snprintf(got, sizeof(got), "%s%s %s", event.given ? "given " : "", event.enable ? "secret" : "password",
+	    secret_text(event.secret));
+	if (strcmp(got, text) != 0)
+		clidev_fail(d, "offer", text, got);
+}
+
+static void
+check_judged(struct dev *d, const char *text)
+{
+	static const char *const words[] = {"accepted", "denied", "unjudged", "given_up", "unused"};
+	struct cli_event event = clidev_take_event(d, CLI_EVENT_JUDGED, text);
+	char got[600];
+
+	snprintf(got, sizeof(got), "%s %s", words[event.judged], event.text);
+	if (strncmp(got, text, strlen(text)) != 0)
+		clidev_fail(d, "judged", text, got);
+}
+
 void
 clidev_check_event(struct dev *d, char *text)
 {
@@ -270,6 +294,10 @@ clidev_check_event(struct dev *d, char *text)
 		show_blank(event.text, got, sizeof(got));
 		if (strcmp(got, rest) != 0)
 			clidev_fail(d, "question", rest, got);
+	} else if (strcmp(text, "offer") == 0) {
+		check_offer(d, rest);
+	} else if (strcmp(text, "judged") == 0) {
+		check_judged(d, rest);
 	} else if (strcmp(text, "dead") == 0) {
 		const char *reason;
 

@@ -26,6 +26,7 @@ struct dev {
 	struct platform *platform;
 	struct secret *secret, *password;
 	char *username;
+	bool gated;
 	const char *newline; /* as it is written in scripts */
 	struct cli *cli;
 	double now;

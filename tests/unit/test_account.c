@@ -22,11 +22,11 @@
 
 /* ---- a world of servers and logins ---- */
 
-enum method { PASSWORD, KEY, KBDINT, FACTOR, METHODS };
+enum method { PASSWORD, KEY, KBDINT, FACTOR, ENABLE, METHODS };
 enum server { ACCEPTS, REFUSES, SILENT, RESETS, CHANGES, CHANGES_SOON, WRONG_FOR_ONE, ACCEPTS_ONCE, SERVERS };
 enum drive { FAN_OUT, PERSISTENT, OVERRIDES, RELOAD, DRIVES };
 
-static const char *const method_names[] = {"password", "key", "keyboard-interactive", "second factor"};
+static const char *const method_names[] = {"password", "key", "keyboard-interactive", "second factor", "enable secret"};
 static const char *const server_names[] = {
     "accepts", "refuses", "silent", "resets", "changes", "changes soon", "wrong for one", "accepts once"};
 static const char *const drive_names[] = {"fan-out", "persistent", "overrides", "reload"};
@@ -98,7 +98,9 @@ dial(struct world *w, int place, bool insists)
 	assert_true(w->count < DIALS_MAX);
 	*d = (struct dial){.world = w, .place = place, .asked = true};
 	(void)snprintf(name, sizeof(name), "192.0.2.%d:22", place + 1);
-	d->ticket.claim = (struct account_claim){.kind = w->method == KEY ? ACCOUNT_KEYS : ACCOUNT_SECRET,
+	d->ticket.claim = (struct account_claim){.kind = w->method == KEY      ? ACCOUNT_KEYS
+							 : w->method == ENABLE ? ACCOUNT_ENABLE
+									       : ACCOUNT_SECRET,
 	    .user = xstrdup("admin"),
 	    .place = xstrdup(name),
 	    .insists = insists};
@@ -459,6 +461,23 @@ test_another_secret_or_user_is_another_account(void **state)
 }
 
 static void
+test_enable_secret_is_another_account_than_the_password_of_the_same_words(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, ENABLE, REFUSES);
+	fan_out(w);
+	run(w, w->now + 10);
+	assert_int_equal(attempts(w), 2);
+	assert_non_null(strstr(dial(w, 7, false)->ticket.why.text, "the enable secret of admin is barred"));
+	w->method = PASSWORD;
+	w->server = ACCEPTS;
+	fan_out(w);
+	run(w, w->now + 10);
+	assert_int_equal(w->accepted, PLACES);
+}
+
+static void
 test_what_a_person_insists_on_is_tried_and_opens_the_gate(void **state)
 {
 	struct world *w = *state;
@@ -687,6 +706,7 @@ main(void)
 	    TEST(test_one_place_is_opened_step_by_step_too),
 	    TEST(test_who_waits_at_the_failure_has_failed_who_comes_later_is_barred),
 	    TEST(test_another_secret_or_user_is_another_account),
+	    TEST(test_enable_secret_is_another_account_than_the_password_of_the_same_words),
 	    TEST(test_what_a_person_insists_on_is_tried_and_opens_the_gate),
 	    TEST(test_wishes_of_many_people_at_once_are_one),
 	    TEST(test_retry_forgets_what_bars_that_user),

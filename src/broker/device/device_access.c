@@ -189,11 +189,13 @@ device_fail_held(struct device *dev, const struct np_error *err)
 	}
 }
 
-/* Whether an account bars it whose password a command prints: which may be another one by now. */
+/* Whether an account bars it whose password, or secret, a command prints: which may be another one by now. */
 static bool
 may_run_command(const struct device *dev, double now)
 {
-	return dev->account != 0 && dev->target->device->password_command != NULL &&
+	const struct device_conf *d = dev->target->device;
+
+	return dev->account != 0 && (device_account_enables(dev) ? d->secret_command : d->password_command) != NULL &&
 	       (dev->looked_at == 0 || now - dev->looked_at > LOOK_SECONDS);
 }
 
@@ -230,7 +232,8 @@ device_wait(struct device *dev, struct waiter *w)
 	    .ready_fd = -1,
 	    .timeout = AGENT_TIMEOUT};
 	if (may_run_command(dev, dev->last_used)) {
-		attempt.for_password = true;
+		attempt.for_secret = device_account_enables(dev);
+		attempt.for_password = !attempt.for_secret;
 		attempt.timeout += COMMAND_TIMEOUT;
 		dev->looked_at = dev->last_used;
 	}

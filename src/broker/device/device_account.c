@@ -31,21 +31,34 @@ device_account_is_free(const struct device *dev)
 	return !barred;
 }
 
+static struct account_facts
+facts_of(const struct device *dev)
+{
+	const struct account *a = accounts_find(dev->all->world.accounts, dev->account);
+	struct account_facts f = {.kind = ACCOUNT_SECRET};
+
+	if (a != NULL)
+		account_facts(a, &f);
+	return f;
+}
+
+bool
+device_account_enables(const struct device *dev)
+{
+	return facts_of(dev).kind == ACCOUNT_ENABLE;
+}
+
 bool
 device_password_is_free(const struct device *dev, struct secret *password)
 {
-	struct account_claim claim = {.kind = ACCOUNT_SECRET, .secret = password};
-	const struct account *a;
-	struct account_facts f = {.code = false};
+	struct account_claim claim = {.secret = password};
 	bool allowed;
 
 	if (password == NULL || dev->account == 0 || dev->target == NULL)
 		return false;
-	a = accounts_find(dev->all->world.accounts, dev->account);
-	if (a != NULL)
-		account_facts(a, &f);
-	if (f.code) /* another password does not help */
+	if (facts_of(dev).code) /* another password does not help */
 		return false;
+	claim.kind = device_account_enables(dev) ? ACCOUNT_ENABLE : ACCOUNT_SECRET;
 	claim.user = dev->target->user;
 	claim.place = target_place(dev->target);
 	claim.by_place = dev->target->device->credential_scope == SCOPE_DEVICE;
@@ -108,7 +121,7 @@ account_json(const struct account *a, double now)
 
 	account_facts(a, &f);
 	cJSON_AddStringToObject(o, "user", f.user);
-	cJSON_AddStringToObject(o, "kind", f.kind == ACCOUNT_KEYS ? "keys" : f.code ? "code" : "password");
+	cJSON_AddStringToObject(o, "kind", account_kind_word(a, false));
 	if (f.scope != NULL)
 		cJSON_AddStringToObject(o, "place", f.scope);
 	cJSON_AddStringToObject(o, "state", account_state_word(f.state));

@@ -168,7 +168,9 @@ void device_note_account(struct device *dev, uint64_t account, const struct np_e
 bool device_account_is_free(const struct device *dev);
 /* The agent holds other keys than those that were refused. */
 void device_agent_changed(struct device *dev);
-/* password_command prints one that nothing bars. */
+/* It is one that leads to the privileged mode. */
+bool device_account_enables(const struct device *dev);
+/* password_command, or secret_command, prints one that nothing bars. */
 bool device_password_is_free(const struct device *dev, struct secret *password);
 /* What bars it, where an account does. */
 void device_json_account(cJSON *o, const struct device *dev, double now);

@@ -217,6 +217,7 @@ create(struct devices *all, const struct device_ref *ref, char *key, const struc
 	dev->home = (struct link_home){.events = &device_link_events,
 	    .loop = all->world.loop,
 	    .jobs = all->world.jobs,
+	    .accounts = all->world.accounts,
 	    .random = &all->random,
 	    .platforms = &all->world.platforms};
 	dev->resolve.events = &device_resolve_events;

@@ -163,7 +163,8 @@ link_end(struct link *link, enum np_reason reason, const char *why)
 void
 link_retire(struct link *link, const char *why)
 {
-	if (link->state == LINK_DIALLING && job_is_judged(link->home->jobs, &link->dial))
+	if ((link->state == LINK_DIALLING && job_is_judged(link->home->jobs, &link->dial)) ||
+	    (link->state == LINK_LOGIN && link_offer_is_judged(link)))
 		link_close(link);
 	else
 		link_end(link, REASON_NONE, why);
@@ -365,6 +366,7 @@ link_dial_over(struct link *link, int fd, const char *jump)
 void
 link_way_lost(struct link *link, const struct np_error *why)
 {
+	link->sh.way_lost = true;
 	if (link->state != LINK_DIALLING)
 		return;
 	link_blame(link, why->reason, "%s", why->text);

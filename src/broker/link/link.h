@@ -29,6 +29,7 @@
 
 #define PLATFORM_AUTODETECT "autodetect" /* device_type, and the definition that serves until the true one is known */
 
+struct accounts;
 struct link;
 struct transcript;
 struct witness;
@@ -85,6 +86,7 @@ struct link_home {
 	const struct link_events *events;
 	struct ev_loop *loop;
 	struct jobs *jobs;
+	struct accounts *accounts; /* asked before a shell is given a password or secret; NULL: nobody is */
 	uint32_t *random;
 	struct platforms *const *platforms; /* to be recognised by */
 	const struct device_conf *conf;

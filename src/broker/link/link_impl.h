@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "account/account.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "broker/client/holder.h"
@@ -41,6 +42,8 @@ struct link_shell {
 	struct secret *secret; /* from the connector, until the driver has them */
 	struct secret *password;
 	struct secret *offered;        /* the server has had it: only masked */
+	struct account_ticket ticket;  /* of what the driver types: link_offer.c */
+	bool way_lost;                 /* what ends the shell is no answer of its device */
 	struct redact *known;          /* all secrets of this shell, for what others see of it */
 	bool secret_given;             /* one is configured: the base mode is where its shells belong */
 	bool records;                  /* a transcript is wanted */
@@ -100,6 +103,16 @@ void link_lease_over(struct link *link);
 void link_lease_died(struct link *link);
 /* The session is gone. */
 void link_leases_leave(struct link *link);
+
+/* ---- link_offer.c ---- */
+
+/* The driver wants to type a password or secret; what became of it. */
+void link_offer_ask(struct link *link, const struct cli_event *event);
+void link_offer_judged(struct link *link, const struct cli_event *event);
+/* Its device has one, and has not judged it. */
+bool link_offer_is_judged(const struct link *link);
+/* There is no driver any more. */
+void link_offer_finish(struct link *link);
 
 /* ---- link_detect.c ---- */
 

@@ -163,6 +163,12 @@ on_event(struct shell *sh NP_UNUSED, const struct cli_event *event, void *arg)
 		else
 			cli_answer(shell_cli(link->sh.shell), NULL, clock_now());
 		break;
+	case CLI_EVENT_OFFER:
+		link_offer_ask(link, event);
+		break;
+	case CLI_EVENT_JUDGED:
+		link_offer_judged(link, event);
+		break;
 	case CLI_EVENT_DEAD:
 		on_dead(link, &event->err);
 		break;
@@ -231,6 +237,7 @@ link_shell_open(struct link *link)
 	    .username = link->is.target->user,
 	    .password = link->sh.password,
 	    .secret = link->sh.secret,
+	    .gated = link->home->accounts != NULL,
 	    .login_timeout = link->home->conf->args.connection_timeout,
 	    .seed = ((uint64_t)*link->home->random << 32) ^ link->is.id};
 
@@ -270,6 +277,7 @@ link_is_leaving(const struct link *link)
 void
 link_shell_finish(struct link *link)
 {
+	link_offer_finish(link);
 	forget_secrets(link);
 	transcript_destroy(link->sh.transcript);
 	redact_unref(link->sh.known);
