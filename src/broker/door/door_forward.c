@@ -3,7 +3,8 @@
  * connection from the device.
  *
  * They are those of the ssh that wanted a session with them, and end when it does; what an `ssh -O forward` has asked
- * for stays until it is cancelled, or `ssh -O exit`.
+ * for stays until it is cancelled, or `ssh -O exit`.  Who asks for a port that is forwarded so already shares it: one
+ * of the forwardings listens, and leaves that to another one when it ends.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -25,6 +26,7 @@
 #define HOST_MAX 255
 #define ACCEPTS_PER_TURN 16
 #define FORWARDINGS_MAX 256
+#define PAUSE 1.0 /* without descriptors: seconds until the next attempt */
 
 struct forwarding {
 	TAILQ_ENTRY(forwarding) link;
@@ -36,26 +38,30 @@ struct forwarding {
 	uint32_t type, listen_port, port;
 	char *listen_host, *host;
 	ev_io io[ADDRESSES_MAX];
-	int count;
+	int count; /* 0: another one of the same listens */
+	ev_timer pause;
 };
 
+/* ---- listening ---- */
+
 static void
-forwarding_free(struct forwarding *f)
+on_pause(struct ev_loop *loop, ev_timer *w, int revents NP_UNUSED)
 {
-	while (f->count > 0) {
-		ev_io *io = &f->io[--f->count];
-		ev_io_stop(f->all->loop, io);
-		close(io->fd);
-	}
-	TAILQ_REMOVE(&f->all->forwardings, f, link);
-	f->all->forwardings_count--;
-	free(f->device);
-	free(f->listen_host);
-	free(f->host);
-	free(f);
+	struct forwarding *f = w->data;
+
+	for (int i = 0; i < f->count; i++)
+		ev_io_start(loop, &f->io[i]);
 }
 
-/* ---- listening ---- */
+static void
+pause_listening(struct forwarding *f)
+{
+	log_warning(
+	    "door", "%s: a connection to port %u waits: no descriptors are left", f->device, (unsigned)f->listen_port);
+	for (int i = 0; i < f->count; i++)
+		ev_io_stop(f->all->loop, &f->io[i]);
+	ev_timer_start(f->all->loop, &f->pause);
+}
 
 static void
 on_connection(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
@@ -65,16 +71,69 @@ on_connection(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
 		int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE) { /* it would be told again at once */
-				log_warning("door", "%s: port %u is forwarded no longer: no descriptors are left",
-				    f->device, (unsigned)f->listen_port);
-				ev_io_stop(f->all->loop, w);
-			}
+			if (errno == EMFILE || errno == ENFILE) /* it would be told again at once */
+				pause_listening(f);
 			return;
 		}
 		visit_forwarded(
 		    f->all, f->device, fd, f->uid, f->pid, f->type == MUX_FORWARD_DYNAMIC ? NULL : f->host, f->port);
 	}
+}
+
+/* Listens for f at these sockets, which are f's from now on. */
+static void
+listen_for(struct forwarding *f, const int *fds, int count)
+{
+	for (f->count = 0; f->count < count; f->count++) {
+		ev_io *io = &f->io[f->count];
+		ev_io_init(io, on_connection, fds[f->count], EV_READ);
+		io->data = f;
+		ev_io_start(f->all->loop, io);
+	}
+}
+
+static bool
+is_same(const struct forwarding *a, const struct forwarding *b)
+{
+	return a->type == b->type && a->listen_port == b->listen_port && a->port == b->port &&
+	       strcmp(a->device, b->device) == 0 && strcmp(a->listen_host, b->listen_host) == 0 &&
+	       strcmp(a->host, b->host) == 0;
+}
+
+/* Another one of the same; NULL: none. */
+static struct forwarding *
+find_heir(const struct forwarding *f)
+{
+	struct forwarding *heir;
+
+	TAILQ_FOREACH (heir, &f->all->forwardings, link) {
+		if (heir != f && is_same(heir, f))
+			return heir;
+	}
+	return NULL;
+}
+
+static void
+forwarding_free(struct forwarding *f)
+{
+	struct forwarding *heir = f->count > 0 ? find_heir(f) : NULL;
+	int fds[ADDRESSES_MAX] = {-1};
+
+	ev_timer_stop(f->all->loop, &f->pause);
+	for (int i = 0; i < f->count; i++) {
+		ev_io_stop(f->all->loop, &f->io[i]);
+		fds[i] = f->io[i].fd;
+		if (heir == NULL)
+			close(fds[i]);
+	}
+	if (heir != NULL)
+		listen_for(heir, fds, f->count);
+	TAILQ_REMOVE(&f->all->forwardings, f, link);
+	f->all->forwardings_count--;
+	free(f->device);
+	free(f->listen_host);
+	free(f->host);
+	free(f);
 }
 
 static int
@@ -115,23 +174,19 @@ static int
 start(struct forwarding *f)
 {
 	struct addrinfo *list = addresses(f);
-	int error = list == NULL ? EADDRNOTAVAIL : 0;
+	int error = list == NULL ? EADDRNOTAVAIL : 0, fds[ADDRESSES_MAX] = {-1}, count = 0;
 
-	for (struct addrinfo *ai = list; ai != NULL && f->count < ADDRESSES_MAX; ai = ai->ai_next) {
-		ev_io *io = &f->io[f->count];
-		int fd = listen_at(ai);
-		if (fd == -1) {
+	for (struct addrinfo *ai = list; ai != NULL && count < ADDRESSES_MAX; ai = ai->ai_next) {
+		fds[count] = listen_at(ai);
+		if (fds[count] == -1)
 			error = errno;
-			continue;
-		}
-		ev_io_init(io, on_connection, fd, EV_READ);
-		io->data = f;
-		ev_io_start(f->all->loop, io);
-		f->count++;
+		else
+			count++;
 	}
 	if (list != NULL)
 		freeaddrinfo(list);
-	return f->count > 0 ? 0 : error;
+	listen_for(f, fds, count);
+	return count > 0 ? 0 : error;
 }
 
 /* ---- asked for ---- */
@@ -148,13 +203,15 @@ same_text(const char *a, const struct mux_text *b)
 	return strlen(a) == b->size && memcmp(a, b->p, b->size) == 0;
 }
 
-/* The same was asked for before: ssh is content with that. */
+/* One that is as m says; of whoever, or (own) one that lasts at least as long as v. */
 static struct forwarding *
-find(struct visit *v, const struct mux_message *m)
+find(const struct visit *v, const struct mux_message *m, bool own)
 {
 	struct forwarding *f;
 
 	TAILQ_FOREACH (f, &v->all->forwardings, link) {
+		if (own && f->visit != v && f->visit != NULL)
+			continue;
 		if (strcmp(f->device, v->device) == 0 && f->type == m->forward && f->listen_port == m->listen_port &&
 		    f->port == m->port && same_text(f->listen_host, &m->listen_host) && same_text(f->host, &m->host))
 			return f;
@@ -178,6 +235,8 @@ forwarding_create(struct visit *v, const struct mux_message *m)
 	f->listen_port = m->listen_port;
 	f->host = xstrndup(m->host.p, m->host.size);
 	f->port = m->port;
+	ev_timer_init(&f->pause, on_pause, PAUSE, 0);
+	f->pause.data = f;
 	TAILQ_INSERT_TAIL(&f->all->forwardings, f, link);
 	f->all->forwardings_count++;
 	return f;
@@ -188,6 +247,7 @@ forwarding_open(struct visit *v, const struct mux_message *m)
 {
 	bool dynamic = m->forward == MUX_FORWARD_DYNAMIC;
 	struct forwarding *f;
+	bool shared;
 	int error;
 
 	if (m->forward != MUX_FORWARD_LOCAL && !dynamic)
@@ -198,12 +258,13 @@ forwarding_open(struct visit *v, const struct mux_message *m)
 		return "no such port";
 	if (!is_host(&m->listen_host) || !is_host(&m->host))
 		return "no such host";
-	if (find(v, m) != NULL)
+	if (find(v, m, true) != NULL)
 		return NULL;
 	if (v->all->forwardings_count >= FORWARDINGS_MAX)
 		return "too many ports are forwarded";
+	shared = find(v, m, false) != NULL;
 	f = forwarding_create(v, m);
-	error = start(f);
+	error = shared ? 0 : start(f);
 	if (error == 0) {
 		log_info("door", "%s: port %u is forwarded for client %llu", f->device, (unsigned)f->listen_port,
 		    (unsigned long long)client_id(v->client));
@@ -216,11 +277,12 @@ forwarding_open(struct visit *v, const struct mux_message *m)
 const char *
 forwarding_close(struct visit *v, const struct mux_message *m)
 {
-	struct forwarding *f = find(v, m);
+	struct forwarding *f = find(v, m, false);
 
 	if (f == NULL)
 		return "no such port is forwarded";
-	forwarding_free(f);
+	for (; f != NULL; f = find(v, m, false))
+		forwarding_free(f);
 	return NULL;
 }
 
@@ -258,7 +320,10 @@ doors_ports(const struct doors *all)
 	cJSON *list = cJSON_CreateArray();
 
 	TAILQ_FOREACH (f, &all->forwardings, link) {
-		cJSON *o = cJSON_CreateObject();
+		cJSON *o;
+		if (f->count == 0)
+			continue;
+		o = cJSON_CreateObject();
 		cJSON_AddStringToObject(o, "device", f->device);
 		cJSON_AddNumberToObject(o, "pid", (double)f->pid);
 		cJSON_AddStringToObject(o, "listen_host", f->listen_host);
