@@ -42,6 +42,7 @@ static const struct schema_row rows[] = {
     {"commands", SCHEMA_KIND, .kind = &params_commands_kind, .where = PARAMS_EXEC | PARAMS_RECORD},
     {"subsystem", SCHEMA_KIND, .kind = &params_subsystem_kind, .where = PARAMS_EXEC},
     {"connect", SCHEMA_KIND, .kind = &params_connect_kind, .where = PARAMS_EXEC},
+    {"half_close", SCHEMA_BOOL, AT(half_close), .where = PARAMS_EXEC},
     {"on_error", SCHEMA_WORD, AT(on_error), .words = on_error_words, .where = PARAMS_EXEC},
     {"capture", SCHEMA_BOOL, AT(capture), .where = PARAMS_EXEC},
     {"no_stdin", SCHEMA_BOOL, AT(no_stdin), .where = PARAMS_EXEC},

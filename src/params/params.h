@@ -50,7 +50,8 @@ struct exec_params {
 	size_t commands_count;
 	bool batch; /* `commands` was used: results carry an index */
 	bool capture;
-	bool no_stdin; /* the command's standard input is empty, nobody says eof */
+	bool no_stdin;   /* the command's standard input is empty, nobody says eof */
+	bool half_close; /* of EXEC_FORWARD: the client says eof itself when the far end has */
 	bool pty;
 	char *term;
 	int cols, rows;

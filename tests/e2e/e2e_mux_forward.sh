@@ -61,6 +61,22 @@ if command -v socat >/dev/null; then
 else
 	skip 1 "socat is not installed"
 fi
+if command -v perl >/dev/null; then
+	five=$(free_port) six=$(free_port)
+	# Says its last word at once, and listens on; the other one answers that.
+	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 1, LocalAddr => $ARGV[0], ReuseAddr => 1) or die;
+		$c = $s->accept; print $c "ended"; $c->shutdown(1); open O, ">", $ARGV[1]; print O $_ while <$c>; close O;
+		rename $ARGV[1], "$ARGV[1].all"' "127.0.0.1:$five" "$T/heard" 7>&- &
+	wait_until "listens $five"
+	through dev -O forward -L "$six:127.0.0.1:$five" dev
+	perl -MIO::Socket::INET -e '$c = IO::Socket::INET->new($ARGV[0]) or die; print <$c>; open I, $ARGV[1];
+		print $c $_ while <I>; $c->shutdown(1); sysread $c, $_, 1' "127.0.0.1:$six" "$T/blob" >"$T/got"
+	ok "what is said behind the far end's last word" wait_until "[ -e $T/heard.all ]"
+	is "$(cat "$T/got"):$(cksum <"$T/heard.all")" "ended:$(cksum <"$T/blob")" "arrives there"
+	through dev -O cancel -L "$six:127.0.0.1:$five" dev
+else
+	skip 2 "perl is not installed"
+fi
 exec 7>&-
 wait_for "$pid"
 is "$?:$(cat "$T/err")" 0: "the session ends well"
@@ -76,6 +92,23 @@ run through dev -O forward -L "$one:127.0.0.1:22" dev
 like "$status:$err" '^255:.*in use' "another one at the same port"
 ok "-O cancel" through dev -O cancel -L "$spec" dev
 ok "ends it" not listens "$one"
+
+# ---- the same for two ----
+
+mkfifo "$T/first" "$T/second"
+for i in first second; do
+	ssh -F "$T/ssh_config" -S "$T/run/mux/dev" -L "$spec" dev "echo >$T/up-$i; cat >/dev/null" <"$T/$i" 2>>"$T/err" &
+	eval "$i=\$!"
+done
+exec 8>"$T/first" 9>"$T/second"
+wait_until "[ -s $T/up-first ] && [ -s $T/up-second ]"
+is "$(status '[.broker.ports[] | .listen_port] | join(",")')" "$one" "one port for both"
+exec 8>&-
+wait_for "$first"
+ok "the first has gone: it listens on" reaches "$one"
+exec 9>&-
+wait_for "$second"
+ok "until both have" not listens "$one"
 run through dev -O cancel -L "$spec" dev
 like "$err" 'no such port' "once"
 through dev -O forward -L "$spec" dev

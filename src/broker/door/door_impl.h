@@ -145,6 +145,8 @@ void session_resized(struct visit *v);
 size_t session_waiting(const struct visit *v);
 /* Output of the command: stdout (0) or stderr (1). */
 void session_stream(struct visit *v, int which, const void *data, size_t size);
+/* The far end of the connection says no more: nor do we, to whoever reads; it may listen on. */
+void session_far_ended(struct visit *v);
 /* What the broker is told soon, for it is in the middle of something. */
 struct reply *session_reply(struct visit *v);
 /* Its answer follows, and says that it was cancelled. */

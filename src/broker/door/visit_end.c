@@ -139,6 +139,8 @@ take_note(struct visit *v, const struct message *m, const void *data, size_t siz
 		session_stream(v, 1, data, size);
 	else if (strcmp(m->method, "credit") == 0)
 		take_credit(v, cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(m->params, "bytes")));
+	else if (strcmp(m->method, "eof") == 0)
+		session_far_ended(v);
 	else if (strcmp(m->method, "prompt") == 0)
 		take_prompt(v, m->params);
 }

@@ -245,6 +245,13 @@ session_stream(struct visit *v, int which, const void *data, size_t size)
 		session_cancel(v);
 }
 
+void
+session_far_ended(struct visit *v)
+{
+	if (v->streams[0] != NULL)
+		lent_finish(v->streams[0]);
+}
+
 /* ---- it begins ---- */
 
 /* A connection of ours, and not lent: it is read here, and written there. */

@@ -126,6 +126,7 @@ session_wish_connect(struct visit *v, const char *host, uint32_t port)
 {
 	v->wish = (struct wish){.forward = true, .params = begin_params(v)};
 	add_connect(v->wish.params, host, port);
+	cJSON_AddTrueToObject(v->wish.params, "half_close"); /* but ssh -W ends with the far end */
 	escape_init(&v->escape, MUX_NO_ESCAPE);
 }
 

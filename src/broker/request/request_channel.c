@@ -30,13 +30,28 @@ channel_pump(struct request *r)
 	}
 }
 
-/* Of a connection the server tells that its far end has said all, and waits for us; of a command it tells its end. */
+/*
+ * Of a connection the server tells that its far end has said all, and may listen on: a client that can tell that to
+ * whoever it serves goes on until it has said all itself.  Of a command the server tells its end.
+ */
+static void
+tell_far_end(struct request *r)
+{
+	cJSON *params = r->params.half_close ? request_note(r) : NULL;
+
+	r->far_ended = true;
+	if (params == NULL)
+		chan_eof(r->chan);
+	else
+		client_notify(r->answer.client, "eof", params);
+}
+
 static void
 pump(struct request *r)
 {
 	channel_pump(r);
-	if (r->params.kind == EXEC_FORWARD && r->chan != NULL && chan_output_ended(r->chan))
-		chan_eof(r->chan);
+	if (r->params.kind == EXEC_FORWARD && r->chan != NULL && !r->far_ended && chan_output_ended(r->chan))
+		tell_far_end(r);
 }
 
 static void

@@ -78,6 +78,7 @@ struct request {
 	size_t stdin_granted;  /* bytes the client may still send */
 	size_t stdin_owed;     /* bytes that have left and are not granted anew yet */
 	bool stdin_ended;
+	bool far_ended;      /* of a connection: it says no more, and that was seen */
 	char *heads[2];      /* JSON of the stdout and stderr notifications of this command, once there are any */
 	struct buf tails[2]; /* left over when the channel ended before the client had read */
 	struct buf captured[2];
