@@ -23,7 +23,8 @@ set -u
 
 packages="autoconf automake make gcc clang pkg-config libssh-dev libev-dev libcjson-dev libyaml-dev libpcre2-dev
 	libssl-dev libcmocka-dev libncurses-dev openssh-server openssh-client dropbear-bin frr telnet iproute2 mandoc valgrind
-	clang-format clang-tidy cppcheck jq socat curl rsync tmux python3-paramiko python3-netmiko xz-utils debootstrap"
+	clang-format clang-tidy cppcheck jq socat curl rsync tmux python3-paramiko python3-netmiko xz-utils debootstrap
+	git clustershell pssh parallel expect rancid vim"
 all_passes="plain asan tsan valgrind clang distcheck other lint"
 
 top=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,5 +1,6 @@
 /*
- * The dialogue on /dev/tty.  Owns that descriptor and the terminal's settings while a question is open.
+ * The dialogue on /dev/tty.  Owns that descriptor and the terminal's settings while a question is open; or the process
+ * that asks, and what it says.
  *
  * The terminal stays in line mode, so that the kernel does the editing; a read gives a whole line.  Texts of prompts
  * were made harmless by the broker and are made so again here: the broker may be older than the attack.
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/npaskpass.h"
 #include "lib/npjson.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -19,8 +21,15 @@
 void
 npprompt_init(struct npprompt *p, bool batch)
 {
+	enum npaskpass_use use = NPASKPASS_NEVER;
+	const char *program = NULL;
+
 	memset(p, 0, sizeof(*p));
-	p->tty = batch ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (!batch)
+		use = npaskpass_use(&program);
+	p->tty = batch || use == NPASKPASS_ALWAYS ? -1 : open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (use != NPASKPASS_NEVER && p->tty == -1)
+		p->askpass = program;
 	if (p->tty != -1 && tcgetpgrp(p->tty) != getpgrp()) {
 		close(p->tty);
 		p->tty = -1;
@@ -30,7 +39,13 @@ npprompt_init(struct npprompt *p, bool batch)
 bool
 npprompt_available(const struct npprompt *p)
 {
-	return p->tty != -1;
+	return p->tty != -1 || p->askpass != NULL;
+}
+
+bool
+npprompt_has_terminal(const struct npprompt *p)
+{
+	return p->tty != -1 && p->askpass == NULL;
 }
 
 static void
@@ -47,11 +62,29 @@ say(const struct npprompt *p, const char *text)
 	}
 }
 
+/* One that cannot be started has nothing to say. */
+static void
+let_ask(struct npprompt *p, const char *text)
+{
+	char *shown = text_vis(text != NULL ? text : "", text != NULL ? strlen(text) : 0, true);
+
+	p->tty = npaskpass_start(p->askpass, shown, &p->asking);
+	free(shown);
+	if (p->tty != -1)
+		return;
+	p->asking = 0;
+	p->tty = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void
 ask(struct npprompt *p)
 {
 	const char *text = npjson_string(p->queue[0], "text");
 
+	if (p->askpass != NULL) {
+		let_ask(p, text);
+		return;
+	}
 	if (!npjson_true(p->queue[0], "echo") && tcgetattr(p->tty, &p->saved) == 0) {
 		struct termios quiet = p->saved;
 		quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
@@ -71,7 +104,7 @@ ask(struct npprompt *p)
 bool
 npprompt_add(struct npprompt *p, const cJSON *params)
 {
-	if (p->tty == -1 || p->count == NPPROMPT_QUEUE_MAX)
+	if (!npprompt_available(p) || p->count == NPPROMPT_QUEUE_MAX)
 		return false;
 	p->queue[p->count++] = cJSON_Duplicate(params, 1);
 	if (p->count == 1)
@@ -119,6 +152,19 @@ enum typed {
 	TYPED_NOTHING /* end of file, too long, or the terminal is gone */
 };
 
+/* All that the program says; its first line is the answer, if it is content. */
+static enum typed
+end_asking(struct npprompt *p)
+{
+	bool content = p->asking != 0 && npaskpass_end(p->asking, false);
+
+	p->asking = 0;
+	p->line[p->size] = '\0';
+	p->size = strcspn(p->line, "\r\n");
+	p->line[p->size++] = '\n';
+	return content && judge(p) ? TYPED_ANSWER : TYPED_NOTHING;
+}
+
 static enum typed
 read_line(struct npprompt *p)
 {
@@ -126,12 +172,14 @@ read_line(struct npprompt *p)
 
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
 		return TYPED_MORE;
+	if (n <= 0 && p->askpass != NULL)
+		return end_asking(p);
 	if (n <= 0) {
 		say(p, "\n");
 		return TYPED_NOTHING;
 	}
 	p->size += (size_t)n;
-	if (p->line[p->size - 1] == '\n')
+	if (p->line[p->size - 1] == '\n' && p->askpass == NULL)
 		return judge(p) ? TYPED_ANSWER : TYPED_MORE;
 	if (p->size < sizeof(p->line) - 1)
 		return TYPED_MORE;
@@ -154,6 +202,13 @@ leave(struct npprompt *p)
 	if (p->changed)
 		tcsetattr(p->tty, TCSAFLUSH, &p->saved);
 	p->changed = false;
+	if (p->asking != 0)
+		npaskpass_end(p->asking, true);
+	p->asking = 0;
+	if (p->askpass != NULL && p->tty != -1) {
+		close(p->tty);
+		p->tty = -1;
+	}
 	secret_wipe(p->line, sizeof(p->line));
 	p->size = 0;
 }

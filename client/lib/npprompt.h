@@ -1,7 +1,8 @@
 /*
  * Questions of the broker, put to the person at the terminal: passwords, passphrases, host keys.
  *
- * Talks to /dev/tty only, never to the standard streams, and restores the terminal whatever happens.
+ * Talks to /dev/tty only, never to the standard streams, and restores the terminal whatever happens; or lets
+ * $SSH_ASKPASS ask (npaskpass.h).
  */
 #ifndef NP_PROMPT_H
 #define NP_PROMPT_H
@@ -19,7 +20,9 @@
 #define NPPROMPT_QUEUE_MAX 256
 
 struct npprompt {
-	int tty; /* -1: no terminal, or not in its foreground */
+	int tty;             /* -1: no terminal, or not in its foreground; of askpass what it says, while it asks */
+	const char *askpass; /* the program that asks, NULL: we do */
+	pid_t asking;        /* its process; 0: none */
 	bool changed;
 	struct termios saved;
 	cJSON *queue[NPPROMPT_QUEUE_MAX]; /* params of prompts; the first is being asked */
@@ -30,12 +33,14 @@ struct npprompt {
 
 /*
  * Opens /dev/tty when this process is in the foreground of it; else, and where nobody is to be asked (batch), prompts
- * will be declined.
+ * will be declined, unless $SSH_ASKPASS is there.
  */
 void npprompt_init(struct npprompt *p, bool batch);
 /* Restores the terminal, forgets all prompts. */
 void npprompt_finish(struct npprompt *p);
 bool npprompt_available(const struct npprompt *p);
+/* Whether that is a terminal of ours. */
+bool npprompt_has_terminal(const struct npprompt *p);
 
 /* Takes the params of a prompt (a copy), asks it when it is the only one.  False when it cannot be asked: decline it.
  */

@@ -102,7 +102,8 @@ on_notification(struct npctl *c, const struct message *m, const struct frame *fr
 		npclient_answer(&c->client, m->params, NULL);
 	else if (strcmp(m->method, "stdout") == 0)
 		fwrite(frame->data, 1, frame->data_size, stdout);
-	else if (strcmp(m->method, "step") == 0 && c->o->verb->login->step != NULL)
+	else if (c->o->verb->login->step != NULL &&
+		 (strcmp(m->method, "step") == 0 || strcmp(m->method, "notice") == 0))
 		c->o->verb->login->step(c, m->params);
 }
 

@@ -30,12 +30,15 @@ print_text(const char *text)
 	putchar('\n');
 }
 
+/* A step, or a notice, which has only its text: what ssh's configuration says and is not honoured. */
 static void
 test_step(struct npctl *c, const cJSON *step)
 {
 	const char *outcome = npjson_string(step, "outcome");
 	char name[32], text[1400];
 
+	if (c->o->json && npjson_string(step, "step") == NULL)
+		return;
 	if (c->o->json) {
 		if (c->steps == NULL)
 			c->steps = cJSON_CreateArray();
@@ -44,7 +47,11 @@ test_step(struct npctl *c, const cJSON *step)
 		cJSON_AddItemToArray(c->steps, copy);
 		return;
 	}
-	printf("  %-15s%7.0f ms  ", npjson_text(step, "step", name, sizeof(name)), npjson_number(step, "ms", 0));
+	if (npjson_string(step, "step") == NULL) /* a notice */
+		printf("%*s", TEXT_COLUMN, "");
+	else
+		printf(
+		    "  %-15s%7.0f ms  ", npjson_text(step, "step", name, sizeof(name)), npjson_number(step, "ms", 0));
 	if (outcome != NULL && strcmp(outcome, "failed") == 0)
 		printf("FAILED\n%*s", TEXT_COLUMN, "");
 	else if (outcome != NULL && strcmp(outcome, "skipped") == 0)

@@ -45,7 +45,7 @@ npexec_say_error(struct npexec *x, struct npexec_job *job, const char *device, c
 bool
 npexec_is_talkative(const struct npexec *x)
 {
-	return !x->o->quiet && (x->o->verbose || (x->terminal.interactive && !x->o->several));
+	return !x->o->quiet && (x->o->verbose || (npprompt_has_terminal(&x->prompt) && !x->o->several));
 }
 
 void

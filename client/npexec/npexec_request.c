@@ -54,6 +54,8 @@ add_flags(cJSON *params, const struct npexec_options *o)
 			cJSON_AddTrueToObject(params, flag);
 	if (o->mode == NPEXEC_LINES || o->mode == NPEXEC_INPUT)
 		cJSON_AddTrueToObject(params, o->mode == NPEXEC_LINES ? "hold" : "lines");
+	if (o->verbose)
+		cJSON_AddTrueToObject(params, "verbose");
 	if (o->confirm_minutes > 0)
 		cJSON_AddNumberToObject(params, "confirm_minutes", (double)o->confirm_minutes);
 	if (o->several && !config)

@@ -180,7 +180,7 @@ loop(struct npexec *x)
 static bool
 uses_terminal(const struct npexec *x)
 {
-	return x->o->want_pty || npprompt_available(&x->prompt);
+	return x->o->want_pty || npprompt_has_terminal(&x->prompt);
 }
 
 static void

@@ -27,6 +27,7 @@ static const struct schema_row rows[] = {
     {"device", SCHEMA_KIND, .kind = &params_device_kind, .flags = SCHEMA_REQUIRED, .where = ALL},
     {"overrides", SCHEMA_KIND, .kind = &params_overrides_kind, .where = ALL},
     {"interactive", SCHEMA_BOOL, AT(interactive), .where = ALL},
+    {"verbose", SCHEMA_BOOL, AT(verbose), .where = PARAMS_EXEC | PARAMS_CONFIG},
     {"agent_socket", SCHEMA_PATH, AT(agent_socket), .where = ALL},
     {"fresh", SCHEMA_BOOL, AT(fresh), .where = PARAMS_EXEC | PARAMS_CONFIG | PARAMS_OPEN},
     {"login", SCHEMA_BOOL, AT(login), .where = PARAMS_TEST},

@@ -60,6 +60,7 @@ struct exec_params {
 	enum on_error on_error;
 	bool fresh;
 	bool interactive;
+	bool verbose; /* until it was told what of ssh's configuration is not honoured */
 	char *agent_socket;
 	uint64_t window; /* 0: back-pressure by the socket */
 	/* Seconds; negative: not given. */

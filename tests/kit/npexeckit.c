@@ -22,6 +22,7 @@ kit_setup(void **state NP_UNUSED)
 	c = (struct fakeclient){.pid = -1, .in = -1, .out = -1, .err = -1};
 	setenv("NETPULSE_SOCKET", f.path, 1);
 	unsetenv("SSH_AUTH_SOCK");
+	unsetenv("SSH_ASKPASS");
 	setenv("TERM", "vt100", 1);
 	return 0;
 }

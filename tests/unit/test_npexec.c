@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -695,6 +696,77 @@ test_prompt_without_a_terminal_is_declined(void **state NP_UNUSED)
 	assert_int_equal(fake_wait(&c), 255);
 }
 
+/* Writes a program that stands for a person at a window. */
+static void
+write_askpass(char path[static 160], const char *script)
+{
+	FILE *file;
+
+	snprintf(path, 160, "%s/askpass", f.dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\n%s\n", script);
+	fclose(file);
+	assert_int_equal(chmod(path, 0700), 0);
+	setenv("SSH_ASKPASS", path, 1);
+}
+
+static void
+test_ssh_askpass_asks(void **state NP_UNUSED)
+{
+	static const struct {
+		const char *require, *display, *script;
+		bool tty, asked;
+		const char *answer;
+	} cases[] = {
+	    {"force", "", "echo \"for $1\"", false, true, "for Password: "},
+	    {"force", "", "echo \"for $1\"", true, true, "for Password: "},
+	    {"prefer", ":0", "printf one", true, true, "one"},
+	    {"", ":0", "echo two; echo three", false, true, "two"},
+	    {"", ":0", "echo x; exit 1", false, true, NULL},
+	    {"force", "", "exec </nonexistent", false, true, NULL},
+	    {"never", ":0", "echo x", false, false, NULL},
+	    {"prefer", "", "echo x", false, false, NULL},
+	    {"", "", "echo x", false, false, NULL},
+	};
+	const cJSON *params, *value;
+	char path[160];
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		if (i > 0) {
+			kit_teardown(NULL);
+			kit_setup(NULL);
+		}
+		write_askpass(path, cases[i].script);
+		setenv("SSH_ASKPASS_REQUIRE", cases[i].require, 1);
+		setenv("DISPLAY", cases[i].display, 1);
+		run_on("r1 x", cases[i].tty);
+		params = fake_expect(&f, "exec");
+		assert_true(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(params, "interactive")) == cases[i].asked);
+		note("prompt", 1, "\"prompt_id\":7,\"kind\":\"password\",\"text\":\"Password: \",\"echo\":false");
+		value = cJSON_GetObjectItemCaseSensitive(fake_expect(&f, "answer"), "value");
+		if (cases[i].answer == NULL)
+			assert_true(cJSON_IsNull(value));
+		else
+			assert_string_equal(value->valuestring, cases[i].answer);
+		finish(1, OK);
+		assert_int_equal(fake_wait(&c), 0);
+		unlink(path);
+	}
+	unsetenv("SSH_ASKPASS");
+	unsetenv("SSH_ASKPASS_REQUIRE");
+	unsetenv("DISPLAY");
+}
+
+static void
+test_batch_mode_asks_nobody(void **state NP_UNUSED)
+{
+	run_on("-o BatchMode=yes r1 x", true);
+	assert_null(cJSON_GetObjectItemCaseSensitive(fake_expect(&f, "exec"), "interactive"));
+	finish(1, OK);
+	assert_int_equal(fake_wait(&c), 0);
+}
+
 static void
 test_notices_are_for_people(void **state NP_UNUSED)
 {
@@ -752,6 +824,8 @@ main(void)
 	    WITH(test_host_key_question_insists_on_yes_or_no),
 	    WITH(test_interrupt_declines_a_prompt),
 	    WITH(test_prompt_without_a_terminal_is_declined),
+	    WITH(test_ssh_askpass_asks),
+	    WITH(test_batch_mode_asks_nobody),
 	    WITH(test_notices_are_for_people),
 	};
 

@@ -222,7 +222,7 @@ test_habits_of_ssh_are_understood(void **state NP_UNUSED)
 	static const struct {
 		const char *line, *params;
 	} cases[] = {
-	    {"-x -a -2 -C -4 -k -T -q -vv r1 x", "{\"device\":\"r1\",\"command\":\"x\"}"},
+	    {"-x -a -2 -C -4 -k -T -q -vv r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"verbose\":true}"},
 	    {"-6 -x -oForwardX11=no -oForwardAgent=no -oPermitLocalCommand=no -oClearAllForwardings=yes "
 	     "-oRemoteCommand=none -oRequestTTY=no -oControlMaster=no -l u -s -- r1 sftp",
 		"{\"device\":\"r1\",\"subsystem\":\"sftp\",\"overrides\":{\"username\":\"u\"}}"},

@@ -235,12 +235,23 @@ begin_mode(struct request *r)
 	r->cli.moved = false;
 }
 
+/* What ssh would have done by its configuration, and is not done here. */
+static void
+tell_not_honoured(struct request *r, const struct strings *notices)
+{
+	r->params.verbose = false;
+	for (size_t i = 0; i < notices->n; i++)
+		request_notice(r, notices->v[i]);
+}
+
 /* It has a lease, and begins. */
 static void
 begin_lease(struct request *r)
 {
 	struct link *link = r->lease.link;
 
+	if (r->params.verbose)
+		tell_not_honoured(r, &link_facts(link).target->notices);
 	r->assigned = clock_now();
 	r->ran_on.id = link_facts(link).id;
 	r->ran_on.reused = link_entry(link)->ready_since <= r->received; /* it was warm before the request came */

@@ -1,0 +1,163 @@
+#!/bin/sh
+# npexec in the place of ssh, under the programs that call one: git, rsync, scp, sftp, ssh itself, clush, pssh, parallel,
+# expect, rancid's clogin, vim.
+NP_TEST_SECONDS=${NP_TEST_SECONDS:-300}
+. "$(dirname "$0")/../kit/lib.sh"
+need ssh
+
+start_sshd dev 'Subsystem sftp internal-sftp' 'AcceptEnv TOLD_*'
+start_sshd other
+# Its banner with a # confuses clogin, under any ssh.
+sed 's/ Rack #7, port #12 #//' "$tests/scenarios/ios.txt" >"$T/ios.txt"
+start_simdev core1 --scenario "$T/ios.txt"
+start_broker "devices:
+  dev: {}
+  other: {}
+  core1: {username: admin, password: admin-pw, secret: enable-pw, device_type: cisco_ios}"
+
+# have PROGRAM COUNT: whether it is here; else so many tests are skipped.
+have()
+{
+	command -v "$1" >/dev/null && return 0
+	skip "$2" "no $1"
+	return 1
+}
+
+# ---- options ----
+
+is "$(npexec -x -a -2 -C -4 -T -q -o BatchMode=yes -o LogLevel=ERROR -oControlPath=none dev echo hi)" hi \
+	"what programs say to ssh"
+is "$(npexec dev -l "$me" -o ConnectTimeout=10 -- echo -n hi)" hi "options and -- behind the host"
+is "$(npexec -- dev echo -x -n)" '-x -n' "and none of them behind a --"
+is "$(TOLD_ONE='x y' npexec -o SendEnv='TOLD_*' -o SetEnv=TOLD_TWO=2 dev 'echo $TOLD_ONE:$TOLD_TWO')" 'x y:2' \
+	"the environment that ssh_config would send"
+is "$(TOLD_ONE=1 npexec -o SendEnv='TOLD_*' core1 'sim say fine')" fine "which a command line does without"
+run npexec -o ForwardAgent=yes dev true
+is "$status" 255 "a word that asks for what npexec cannot do: 255"
+like "$err" '^npexec: ForwardAgent: .*ssh' "and why"
+run npexec -L 8080:localhost:80 dev true
+like "$status:$err" '^255:npexec: -L: .*ssh' "a port to be forwarded"
+run npexec -i "$T/nosuch" dev echo hi
+is "$status:$out" 0:hi "a key file that is not there is left out"
+like "$err" "^npexec: key file $T/nosuch " "which is said"
+is "$(npexec -q -i "$T/nosuch" dev echo hi 2>&1)" hi "but with -q"
+mkdir "$T/empty"
+is "$(cd "$T/empty" && npexec -S none dev echo hi)" hi "-S none"
+run sh -c 'cd "$1" && npexec -S ctl dev echo hi' sh "$T/empty"
+like "$status:$out$err" '^255:npexec: dev: broker_unavailable: .*relative' "-S ctl"
+is "$(ls -A "$T/empty")" '' "starts no broker there"
+run npexec -G -p 22 dev
+is "$status:$out" '0:host dev
+port 22' "-G says that there is one"
+is "$(brokers | wc -l)" 1 "there is one broker"
+
+# ---- what is not honoured ----
+
+printf 'Host told\n  ForwardAgent yes\n  LocalForward 8080 localhost:80\n  RemoteCommand ls\n' >>"$T/ssh_config"
+add_host told "$port_dev"
+run npexec -v told echo hi
+is "$status:$out" 0:hi "a host whose ssh_config asks for more"
+is "$(echo "$err" | grep -c 'npexec: told: .*\(forwardagent\|localforward\|remotecommand\).* is not honoured')" 3 "-v tells of it"
+is "$(npexec told echo hi 2>&1)" hi "nothing does without -v"
+is "$(npctl test told 2>&1 | grep -c 'forwardagent\|localforward\|remotecommand')" 3 "npctl test tells of it"
+
+# ---- how the log-in is made ----
+
+echo "[127.0.0.1]:1 nothing" >"$T/no_hosts"
+run npexec -o UserKnownHostsFile="$T/no_hosts" other true
+like "$status:$err" '^255:npexec: other: host_key_unknown' "UserKnownHostsFile counts"
+run npexec -o UserKnownHostsFile="$T/no_hosts" -o StrictHostKeyChecking=accept-new other echo hi
+is "$status:$out" 0:hi "and StrictHostKeyChecking=accept-new"
+ok "the key was added" grep -q "^\[127.0.0.1\]:$port_other" "$T/no_hosts"
+
+# ---- a connection from there ----
+
+printf '%s\n' 'SSH-2.0-test' | npexec -W "127.0.0.1:$port_other" dev >"$T/got" 2>"$T/err"
+is "$?:$(head -n 1 "$T/got" | tr -d '\r' | cut -c1-8)" '0:SSH-2.0-' "-W"
+is "$(ssh -F "$T/ssh_config" -o ProxyCommand='npexec -W 127.0.0.1:%p dev' other echo hi)" hi "under an ssh"
+run npexec -W 127.0.0.1:1 dev </dev/null
+like "$status:$err" '^255:npexec: dev: channel_refused: ' "a port that is closed"
+
+# ---- files ----
+
+head -c 3000000 /dev/urandom >"$T/blob"
+mkdir "$T/tree" && for i in 1 2 3 4 5 6 7 8 9; do echo "file $i" >"$T/tree/$i"; done
+if have scp 4; then
+	ok "scp" scp -q -S "$bin/npexec" "$T/blob" "dev:$T/blob.scp"
+	same "$T/blob" "$T/blob.scp" "the same bytes"
+	ok "scp -O -r, back" scp -O -r -q -S "$bin/npexec" "dev:$T/tree" "$T/tree.scp"
+	ok "the same files" diff -r "$T/tree" "$T/tree.scp"
+fi
+if have sftp 1; then
+	printf 'get %s %s\n' "$T/blob" "$T/blob.sftp" >"$T/batch"
+	sftp -q -S "$bin/npexec" -b "$T/batch" dev >/dev/null 2>"$T/err"
+	same "$T/blob" "$T/blob.sftp" "sftp"
+fi
+if have rsync 2; then
+	ok "rsync" rsync -a -e npexec "$T/tree" "dev:$T/tree.rsync"
+	ok "the same files" diff -r "$T/tree" "$T/tree.rsync/tree"
+fi
+if have git 4; then
+	GIT_CONFIG_GLOBAL=/dev/null
+	GIT_CONFIG_NOSYSTEM=1
+	GIT_SSH_COMMAND=npexec
+	export GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM GIT_SSH_COMMAND
+	git init -q --bare "$T/bare.git"
+	ok "git clone" git clone -q "dev:$T/bare.git" "$T/work"
+	(cd "$T/work" && echo x >x && git add x && git -c user.name=n -c user.email=e commit -qm x) >"$T/ok.out" 2>&1
+	ok "git push" git -C "$T/work" push -q origin HEAD:main
+	ok "git fetch" git -C "$T/work" fetch -q origin main
+	ok "git clone ssh://, with a port" git clone -q -b main "ssh://$me@dev:$port_dev$T/bare.git" "$T/again"
+fi
+
+# ---- many hosts ----
+
+if have clush 1; then
+	is "$(clush -O ssh_path=npexec -l "$me" -w dev,other echo hi 2>&1 | sort | tr '\n' ' ')" 'dev: hi other: hi ' clush
+fi
+mkdir "$T/wrap" && ln -s "$bin/npexec" "$T/wrap/ssh"
+pssh=$(command -v parallel-ssh || command -v pssh || echo pssh)
+if have "$pssh" 1; then
+	like "$(PATH=$T/wrap:$PATH "$pssh" -i -H 'dev other' -l "$me" 'echo hi from $USER' </dev/null 2>&1 | grep -c "^hi from $me")" 2 pssh
+fi
+if have parallel 1; then
+	is "$(HOME=$T/home parallel --will-cite --ssh npexec -S 1/dev,1/other 'echo {}' ::: a b c 2>"$T/err" | sort | tr '\n' ' ')" \
+		'a b c ' "GNU parallel"
+fi
+
+# ---- people's terminals ----
+
+if have expect 1; then
+	cat >"$T/script" <<-END
+		set timeout 20
+		log_user 0
+		spawn npexec core1
+		expect -re {[>#]\$} {send "sim say from expect\r"} timeout {exit 1}
+		expect "\nfrom expect" {send "exit\r"} timeout {exit 2}
+		expect eof
+	END
+	ok "an expect script" expect "$T/script"
+fi
+if have clogin 1; then
+	printf 'add method * ssh\nadd sshcmd * {npexec}\nadd user * admin\nadd password * admin-pw enable-pw\nadd autoenable * 0\n' >"$T/home/.cloginrc"
+	chmod 600 "$T/home/.cloginrc"
+	like "$(clogin -c "show clock" core1 2>&1 | tr -d '\r')" '^.00:01:02.003 UTC' "rancid's clogin"
+fi
+if have vim 1; then
+	cat >"$T/script" <<-END
+		set nocompatible
+		filetype plugin on
+		let g:netrw_scp_cmd = 'scp -q -S $bin/npexec'
+		edit scp://dev/$T/tree/1
+		%s/file/changed/
+		write
+		quitall!
+	END
+	timeout 60 vim -u NONE -N -c 'set rtp+=$VIMRUNTIME' -c 'runtime plugin/netrwPlugin.vim' -S "$T/script" </dev/null >"$T/out" 2>&1
+	is "$(cat "$T/tree/1")" 'changed 1' "vim edits a file there"
+fi
+
+# As user@dev:PORT, by -l, and without, and two as told: requests that say other things have sessions of their own.
+is "$(logins dev) $(brokers | wc -l)" '5 1' "all of it used a login for each way to name the account"
+
+done_testing
