@@ -267,6 +267,7 @@ main(int argc, char **argv)
 		process_disinherit();
 	}
 	umask(077);
+	setenv("NETPULSE_MUX", "no", 1); /* an ssh of ours goes by itself: npctl(1), mux */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a log that may grow no further is no reason to die */
 	if (!d.options.debug)

@@ -57,13 +57,36 @@ process_name(pid_t pid, char *out, size_t size)
 	return text_vis_into(out, size, name);
 }
 
+/* What /proc/PID/stat says behind the program's name, which may hold anything; NULL: nothing. */
+static const char *
+read_stat(pid_t pid, char *text, size_t size)
+{
+	read_fact(pid, "stat", text, size);
+	return strrchr(text, ')');
+}
+
 pid_t
 process_parent(pid_t pid)
 {
-	char text[256], *end;
+	char text[512];
+	const char *facts = read_stat(pid, text, sizeof(text));
 	long parent = 0;
 
-	read_fact(pid, "stat", text, sizeof(text));
-	end = strrchr(text, ')'); /* behind the program's name, which may hold anything */
-	return end != NULL && sscanf(end, ") %*c %ld", &parent) == 1 ? (pid_t)parent : 0;
+	return facts != NULL && sscanf(facts, ") %*c %ld", &parent) == 1 ? (pid_t)parent : 0;
+}
+
+uint64_t
+process_began(pid_t pid)
+{
+	char text[512];
+	const char *facts = read_stat(pid, text, sizeof(text));
+	unsigned long long began = 0;
+
+	/* the 22nd; that of the name is the second */
+	return facts != NULL && sscanf(facts,
+				    ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+				    "%*s %*s %llu",
+				    &began) == 1
+		   ? began
+		   : 0;
 }

@@ -78,6 +78,8 @@ struct device_conf {
 	char *proxy_jump;
 	char *ssh_config;  /* a file, "none", or NULL */
 	char *ssh_options; /* KEYWORD=VALUE, separated by blanks, or NULL */
+	/* Options of ssh(1) in place of all other keys that say how it is reached, also of which file is read. */
+	struct strings ssh_arguments;
 	char *device_type;
 	enum device_driver driver;
 	struct secret *secret;

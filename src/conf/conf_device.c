@@ -187,6 +187,7 @@ static const struct schema_row device_keys[] = {
     {"secret_command", SCHEMA_TEXT, DEV(secret_command), .flags = SCHEMA_FREE_TEXT | SCHEMA_SECRET,
 	.group = CONF_SECRETS},
     {"secret_file", SCHEMA_PATH, DEV(secret_file), .group = CONF_SECRETS},
+    {"ssh_arguments", SCHEMA_TEXTS, DEV(ssh_arguments), .flags = SCHEMA_FREE_TEXT},
     {"ssh_config", SCHEMA_PATH, DEV(ssh_config), .flags = SCHEMA_MAY_BE_NONE},
     {"ssh_options", SCHEMA_TEXT, DEV(ssh_options), .check = check_ssh_options},
     {"use_agent", SCHEMA_TRISTATE, DEV(use_agent)},

@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "login/hooks.h"
 #include "base/xalloc.h"
@@ -38,30 +39,6 @@ struct running {
 	bool ended;
 };
 
-/*
- * The program's file by $PATH, NULL when there is none: looked for here because posix_spawn(3) may tell of a program
- * that it cannot start by exit status 127 alone.  Caller frees.
- */
-static char *
-find_program(const char *name)
-{
-	const char *path = getenv("PATH");
-	char *copy, *rest, *dir, *file = NULL;
-
-	if (strchr(name, '/') != NULL)
-		return access(name, X_OK) == 0 ? xstrdup(name) : NULL;
-	copy = rest = xstrdup(path != NULL ? path : "/usr/bin:/bin");
-	while (file == NULL && (dir = strsep(&rest, ":")) != NULL) {
-		file = xasprintf("%s/%s", dir[0] != '\0' ? dir : ".", name);
-		if (access(file, X_OK) == -1) {
-			free(file);
-			file = NULL;
-		}
-	}
-	free(copy);
-	return file;
-}
-
 /* What every child gets: default signals, its own group, three descriptors and no other. */
 static int
 child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
@@ -69,7 +46,7 @@ child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t set;
-	char *program = find_program(argv[0]);
+	char *program = program_find(argv[0]); /* posix_spawn(3) may tell of a missing one by status 127 alone */
 	int rc;
 
 	if (program == NULL)

@@ -25,11 +25,12 @@
 
 /* What ssh is asked. */
 struct question {
-	struct operand op; /* its host */
-	const char *user;  /* NULL: ssh's configuration decides */
-	int port;          /* 0: likewise */
-	char *file;        /* -F; NULL: the usual files; "none" */
-	char *options;     /* the words of each -o; a NUL behind each, and one behind all */
+	struct operand op;               /* its host */
+	const char *user;                /* NULL: ssh's configuration decides */
+	int port;                        /* 0: likewise */
+	char *file;                      /* -F; NULL: the usual files; "none" */
+	char *options;                   /* the words of each -o; a NUL behind each, and one behind all */
+	const struct strings *arguments; /* of an ssh, in place of all that; empty: none */
 };
 
 static void
@@ -61,9 +62,11 @@ static int
 question_make(
     const struct device_conf *device, const char *default_ssh_config, struct question *q, struct np_error *err)
 {
-	const char *file = device->ssh_config != NULL ? device->ssh_config : default_ssh_config;
+	const char *file = device->ssh_config;
 
-	*q = (struct question){.file = NULL};
+	if (file == NULL && device->ssh_arguments.n == 0)
+		file = default_ssh_config;
+	*q = (struct question){.arguments = &device->ssh_arguments};
 	if (operand_parse(device->host != NULL ? device->host : device->name, &q->op, err) == -1)
 		return -1;
 	if (device->username != NULL && operand_check_user(device->username, err) == -1) {
@@ -107,17 +110,24 @@ add_expected_files(struct strings *files, const char *file)
 	strings_add_new(files, "/etc/ssh/ssh_config");
 }
 
-/* -vG, and what goes with it; freed by the caller. */
-static const char **
-ssh_command(const struct question *q, char port[16])
+/* As an ssh with these arguments does: the log tells whether others would be given the same answer. */
+static size_t
+ssh_same(const struct question *q, const char **argv)
 {
-	size_t n = 0, count = 0;
-	const char **argv, *option;
+	size_t n = 0;
 
-	for (option = q->options; option != NULL && *option != '\0'; option += strlen(option) + 1)
-		count++;
-	argv = xcalloc(12 + 2 * count, sizeof(argv[0]));
-	argv[n++] = "ssh";
+	argv[n++] = "-vvvG";
+	for (size_t i = 0; i < q->arguments->n; i++)
+		argv[n++] = q->arguments->v[i];
+	return n;
+}
+
+/* -vG, and what goes with it; argv has room for it all. */
+static size_t
+ssh_options(const struct question *q, const char **argv, char port[16])
+{
+	size_t n = 0;
+
 	argv[n++] = "-vG";
 	if (q->file != NULL) {
 		argv[n++] = "-F";
@@ -132,12 +142,27 @@ ssh_command(const struct question *q, char port[16])
 		argv[n++] = "-p";
 		argv[n++] = port;
 	}
-	for (option = q->options; option != NULL && *option != '\0'; option += strlen(option) + 1) {
+	for (const char *option = q->options; option != NULL && *option != '\0'; option += strlen(option) + 1) {
 		argv[n++] = "-o";
 		argv[n++] = option;
 	}
+	return n;
+}
+
+/* Caller frees. */
+static const char **
+ssh_command(const struct question *q, char port[16])
+{
+	size_t n = 1, count = q->arguments->n;
+	const char **argv;
+
+	for (const char *option = q->options; option != NULL && *option != '\0'; option += strlen(option) + 1)
+		count += 2;
+	argv = xcalloc(count + 12, sizeof(argv[0]));
+	argv[0] = "ssh";
+	n += q->arguments->n > 0 ? ssh_same(q, argv + n) : ssh_options(q, argv + n, port);
 	argv[n++] = "--";
-	argv[n++] = q->op.host;
+	argv[n] = q->op.host;
 	return argv;
 }
 
@@ -275,6 +300,8 @@ make_target(const struct device_conf *device, const struct question *q, const ch
 	sshconf_files(log, &files);
 	add_expected_files(&files, q->file);
 	target = target_make(device, words, &files, err);
+	if (target != NULL)
+		sshconf_conditions(log, target);
 	if (target != NULL && notice != NULL)
 		strings_add(&target->notices, notice);
 	strings_finish(&files);
@@ -325,9 +352,9 @@ ask_ssh(const struct device_conf *device, const struct question *q, const struct
 	struct child_limits limits = {.out_max = SSH_OUTPUT_MAX, .err_max = SSH_OUTPUT_MAX, .seconds = SSH_SECONDS};
 	struct child_output output;
 	struct target *target = NULL;
-	enum child_end end;
 	char port[16];
 	const char **argv = ssh_command(q, port);
+	enum child_end end;
 	bool ran = child_run_within(hooks, argv, &limits, &output, &end, err);
 
 	free(argv);

@@ -19,18 +19,20 @@ static const struct schema_word on_error_words[] = {
 
 #define AT(member) .offset = offsetof(struct exec_params, member)
 #define SECONDS(member) SCHEMA_SECONDS, AT(member), .max = SECONDS_MAX
-#define ALL (PARAMS_EXEC | PARAMS_CONFIG | PARAMS_OPEN | PARAMS_RECORD | PARAMS_PLATFORM_TEST | PARAMS_TEST)
+#define ALL (LOGS_IN | PARAMS_MUX)
+#define LOGS_IN (RUNS | PARAMS_OPEN | PARAMS_TEST)
 /* Verbs that type or run something. */
 #define RUNS (PARAMS_EXEC | PARAMS_CONFIG | PARAMS_RECORD | PARAMS_PLATFORM_TEST)
 
 static const struct schema_row rows[] = {
     {"device", SCHEMA_KIND, .kind = &params_device_kind, .flags = SCHEMA_REQUIRED, .where = ALL},
-    {"overrides", SCHEMA_KIND, .kind = &params_overrides_kind, .where = ALL},
+    {"overrides", SCHEMA_KIND, .kind = &params_overrides_kind, .where = LOGS_IN},
     {"interactive", SCHEMA_BOOL, AT(interactive), .where = ALL},
     {"verbose", SCHEMA_BOOL, AT(verbose), .where = PARAMS_EXEC | PARAMS_CONFIG},
     {"agent_socket", SCHEMA_PATH, AT(agent_socket), .where = ALL},
     {"fresh", SCHEMA_BOOL, AT(fresh), .where = PARAMS_EXEC | PARAMS_CONFIG | PARAMS_OPEN},
     {"login", SCHEMA_BOOL, AT(login), .where = PARAMS_TEST},
+    {"parent", SCHEMA_BOOL, AT(parent), .where = PARAMS_MUX},
 
     {"queue_timeout", SECONDS(queue_timeout), .where = RUNS | PARAMS_OPEN},
     {"timeout", SECONDS(timeout), .where = RUNS},

@@ -74,6 +74,7 @@ struct exec_params {
 	bool hold;              /* the lease stays with this client after the request */
 	struct cli_command cli; /* each of the commands, or the configuration: all but its text and limits */
 	bool login;             /* `test`: log in, too */
+	bool parent;            /* `mux`: not the client is to come, but who has started it */
 };
 
 /* The verbs whose params make a request; bits of a row's `where`. */
@@ -83,7 +84,8 @@ enum params_verb {
 	PARAMS_OPEN = 1 << 2,
 	PARAMS_RECORD = 1 << 3, /* exec on a shell of its own; without commands, what tells the platform */
 	PARAMS_PLATFORM_TEST = 1 << 4,
-	PARAMS_TEST = 1 << 5
+	PARAMS_TEST = 1 << 5,
+	PARAMS_MUX = 1 << 6
 };
 
 /* Those that look and steer. */

@@ -69,6 +69,13 @@ static const struct keyword {
     {"userknownhostsfile", KIND_FILES, AT(user_known_hosts)},
 };
 
+/* To whom it matters. */
+enum whom {
+	WHOM_ALL,    /* to people, who are told, and to an ssh at the door, which goes by itself */
+	WHOM_OTHERS, /* not to an ssh: it does that itself, or asks at the door for it */
+	WHOM_SSH     /* to an ssh alone: what it would do by itself, and what it has chosen to have instead of us */
+};
+
 /*
  * Said things that matter to safety or function and that we do not honour, with the values that change nothing.  Not
  * GSSAPIAuthentication: Debian's ssh_config says it to everybody, and a login that fails for want of it names it.
@@ -76,24 +83,32 @@ static const struct keyword {
 static const struct unsupported {
 	const char *name;
 	const char *harmless[3];
+	enum whom whom;
 } unsupported[] = {
-    {"bindinterface", {"none"}},
-    {"dynamicforward", {NULL}},
-    {"forwardagent", {"no", "false"}},
-    {"forwardx11", {"no", "false"}},
-    {"hostbasedauthentication", {"no", "false"}},
-    {"knownhostscommand", {"none"}},
-    {"localforward", {NULL}},
-    {"nohostauthenticationforlocalhost", {"no", "false"}},
-    {"pkcs11provider", {"none"}},
-    {"proxyusefdpass", {"no", "false"}},
-    {"rekeylimit", {"0 0"}},
-    {"remotecommand", {"none"}},
-    {"remoteforward", {NULL}},
-    {"requiredrsasize", {"1024"}},
-    {"revokedhostkeys", {"none"}},
-    {"tunnel", {"no", "false"}},
-    {"verifyhostkeydns", {"no", "false"}},
+    {"bindinterface", {"none"}, WHOM_ALL},
+    {"controlpath", {"none"}, WHOM_SSH},
+    {"dynamicforward", {NULL}, WHOM_OTHERS},
+    {"forkafterauthentication", {"no", "false"}, WHOM_SSH},
+    {"forwardagent", {"no", "false"}, WHOM_ALL},
+    {"forwardx11", {"no", "false"}, WHOM_ALL},
+    {"gatewayports", {"no", "false"}, WHOM_SSH},
+    {"gssapidelegatecredentials", {"no", "false"}, WHOM_SSH},
+    {"hostbasedauthentication", {"no", "false"}, WHOM_ALL},
+    {"knownhostscommand", {"none"}, WHOM_ALL},
+    {"localforward", {NULL}, WHOM_OTHERS},
+    {"nohostauthenticationforlocalhost", {"no", "false"}, WHOM_ALL},
+    {"pkcs11provider", {"none"}, WHOM_ALL},
+    {"proxyusefdpass", {"no", "false"}, WHOM_ALL},
+    {"refuseconnection", {NULL}, WHOM_ALL},
+    {"rekeylimit", {"0 0"}, WHOM_OTHERS},
+    {"remotecommand", {"none"}, WHOM_OTHERS},
+    {"remoteforward", {NULL}, WHOM_ALL},
+    {"requiredrsasize", {"1024"}, WHOM_ALL},
+    {"revokedhostkeys", {"none"}, WHOM_ALL},
+    {"sessiontype", {"default", "subsystem"}, WHOM_SSH},
+    {"tunnel", {"no", "false"}, WHOM_ALL},
+    {"verifyhostkeydns", {"no", "false"}, WHOM_ALL},
+    {"visualhostkey", {"no", "false"}, WHOM_SSH},
 };
 
 static bool
@@ -213,6 +228,15 @@ add_unsupported(struct target *t, const char *line)
 	    &t->notices, "ssh's configuration: `%s` is not honoured", text_vis_into(shown, sizeof(shown), line));
 }
 
+static bool
+is_harmless(const struct unsupported *u, const char *value)
+{
+	for (size_t i = 0; i < NP_COUNT(u->harmless) && u->harmless[i] != NULL; i++)
+		if (strcasecmp(u->harmless[i], value) == 0)
+			return true;
+	return false;
+}
+
 static void
 note_unsupported(struct target *t, const char *name, const char *value, const char *line)
 {
@@ -221,11 +245,10 @@ note_unsupported(struct target *t, const char *name, const char *value, const ch
 
 		if (strcasecmp(u->name, name) != 0)
 			continue;
-		for (size_t j = 0; j < NP_COUNT(u->harmless) && u->harmless[j] != NULL; j++) {
-			if (strcasecmp(u->harmless[j], value) == 0)
-				return;
-		}
-		add_unsupported(t, line);
+		if (!is_harmless(u, value) && u->whom != WHOM_SSH)
+			add_unsupported(t, line);
+		if (!is_harmless(u, value) && u->whom != WHOM_OTHERS)
+			target_own_way(t, "its configuration says `%s`", TEXT_SHOWN(line));
 		return;
 	}
 }
@@ -251,8 +274,10 @@ note_pairs(struct pairs *pairs, const char *name, const char *value, const char 
 static void
 finish_pairs(struct pairs *pairs, struct target *t)
 {
-	if (pairs->local_permitted && pairs->local_command != NULL)
+	if (pairs->local_permitted && pairs->local_command != NULL) {
 		add_unsupported(t, pairs->local_command);
+		target_own_way(t, "its configuration says `%s`", TEXT_SHOWN(pairs->local_command));
+	}
 	if (pairs->challenge_response)
 		t->kbdint_auth = true;
 	free(pairs->local_command);
@@ -311,6 +336,34 @@ sshconf_parse(const char *text, struct target *t, struct np_error *err)
 	finish_pairs(&pairs, t);
 	free(copy);
 	return r == 0 ? check_complete(t, err) : r;
+}
+
+/* The rest of the line at p. */
+static bool
+line_has(const char *p, size_t n, const char *what)
+{
+	return memmem(p, n, what, strlen(what)) != NULL;
+}
+
+void
+sshconf_conditions(const char *log, struct target *t)
+{
+	static const char said[] = "Executing command: ";
+	static const char *const criteria[] = {
+	    "matched 'command ", "matched 'sessiontype ", "matched 'localnetwork ", NULL};
+
+	for (const char *line = log; *line != '\0'; line += strspn(line, "\r\n")) {
+		size_t n = strcspn(line, "\r\n");
+		const char *at = memmem(line, n, said, sizeof(said) - 1);
+
+		/* Our own, which has said no, decides nothing. */
+		if (at != NULL && !(line_has(line, n, "npctl") && line_has(line, n, " mux'")))
+			target_own_way(t, "what a command says decides in its configuration (Match exec)");
+		for (size_t i = 0; criteria[i] != NULL; i++)
+			if (line_has(line, n, criteria[i]))
+				target_own_way(t, "its configuration asks for more than its target (Match)");
+		line += n;
+	}
 }
 
 void

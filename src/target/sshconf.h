@@ -17,6 +17,8 @@ struct target;
 int sshconf_parse(const char *text, struct target *t, struct np_error *err) NP_MUST_CHECK;
 /* The files named by "debug1: Reading configuration data FILE" lines of ssh -vG's standard error. */
 void sshconf_files(const char *stderr_text, struct strings *files);
+/* What in the log of ssh -vvvG tells that another ssh could be given another answer: the target's own_way. */
+void sshconf_conditions(const char *log, struct target *t);
 
 /* What the % tokens of ssh_config(5) stand for. */
 struct sshconf_tokens {

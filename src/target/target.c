@@ -6,6 +6,8 @@
 #include "target/target.h"
 
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,6 +218,60 @@ take_stamps(struct target *t, const struct strings *files)
 	}
 }
 
+/* --- what is ssh's own --- */
+
+void
+target_own_way(struct target *t, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	if (t->own_way != NULL)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	t->own_way = xstrdup(text);
+}
+
+/* Names are ours only where they mean the same in this process, its directory and its environment. */
+static void
+judge_names(struct target *t, const struct strings *files, const char *what)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (files->v[i][0] != '/')
+			target_own_way(t, "%s `%s` is not an absolute name", what, TEXT_SHOWN(files->v[i]));
+}
+
+static void
+judge_expansions(struct target *t, const struct strings *files)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (strchr(files->v[i], '$') != NULL)
+			target_own_way(t, "`%s` is one's environment's", TEXT_SHOWN(files->v[i]));
+}
+
+/* Before names are expanded. */
+static void
+judge_environment(struct target *t)
+{
+	judge_expansions(t, &t->identity_files);
+	judge_expansions(t, &t->certificate_files);
+	judge_expansions(t, &t->user_known_hosts);
+	if (t->agent_path != NULL && strchr(t->agent_path, '$') != NULL)
+		target_own_way(t, "IdentityAgent is one's environment's");
+	if (t->proxy_command != NULL && strchr(t->proxy_command, '$') != NULL)
+		target_own_way(t, "ProxyCommand is one's environment's");
+}
+
+static void
+judge_files(struct target *t)
+{
+	judge_names(t, &t->identity_files, "IdentityFile");
+	judge_names(t, &t->certificate_files, "CertificateFile");
+	judge_names(t, &t->user_known_hosts, "UserKnownHostsFile");
+}
+
 /* --- the whole --- */
 
 /* What ssh would have been given as its operand, %n: an ad-hoc device is named by user, host and port. */
@@ -256,6 +312,7 @@ join(struct target *t, const struct device_conf *device, struct np_error *err)
 		xreplace(&t->user, device->username);
 	t->known_as = make_known_as(alias, t->host, t->port);
 	take_settings(t);
+	judge_environment(t);
 	r = take_all(t,
 	    &(struct sshconf_tokens){
 		.operand = operand, .hostname = t->host, .user = t->user, .host_key_alias = alias, .port = t->port},
@@ -275,6 +332,7 @@ target_make(const struct device_conf *device, const char *ssh_says, const struct
 		target_unref(t);
 		return NULL;
 	}
+	judge_files(t);
 	take_stamps(t, files);
 	return t;
 }
@@ -320,6 +378,7 @@ target_destroy(struct target *t)
 	for (size_t i = 0; i < NP_COUNT(lists); i++)
 		strings_finish(list_at(t, lists[i]));
 	strings_finish(&t->notices);
+	free(t->own_way);
 	file_stamps_finish(&t->config_files);
 	file_stamps_finish(&t->credential_files);
 	device_conf_free(t->device);

@@ -74,6 +74,8 @@ struct target {
 	struct file_stamps config_files;     /* those that ssh -G read or looked for */
 	struct file_stamps credential_files; /* key, password and secret files: a change lifts auth_backoff */
 	struct strings notices;              /* sentences: what ssh's configuration says and is not honoured */
+	char *own_way; /* why an ssh that says this had better go by itself: what it would do is not what we would; or
+			  NULL */
 };
 
 /*
@@ -88,6 +90,9 @@ void target_unref(struct target *target);
 
 /* Whether sessions of both would be the same: everything but stamps, notices and connection_args. */
 bool target_same_login(const struct target *a, const struct target *b);
+
+/* Why an ssh goes by itself, unless there is a reason already. */
+void target_own_way(struct target *t, const char *fmt, ...) NP_PRINTF(2, 3);
 
 /* Where it is and by which way, "HOST:PORT via JUMP": what has the same is the same device.  Caller frees. */
 char *target_place(const struct target *t) NP_MALLOC;

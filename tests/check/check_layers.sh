@@ -49,6 +49,7 @@ src              : +src/broker src/broker : ev
 client/lib       : src/wire : cjson
 client/npexec    : client/lib src/wire : cjson
 client/npctl     : client/lib client/top src/wire : cjson
+client/npssh     : client/lib : cjson
 client/top       : client/lib src/wire : cjson curses=nptop_screen
 '
 

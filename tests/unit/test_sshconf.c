@@ -427,10 +427,49 @@ test_lists_of_strings_compare_by_content_and_order(void **state)
 	assert_int_equal(a.n, 0);
 }
 
+/* Whether an ssh goes by itself that says this, with this log. */
+static bool
+goes_alone(const char *line, const char *log)
+{
+	char *text = xasprintf(HEAD "%s\n", line);
+	struct target *t = parse(text);
+	bool alone;
+
+	sshconf_conditions(log, t);
+	alone = t->own_way != NULL;
+	target_unref(t);
+	free(text);
+	return alone;
+}
+
+static void
+test_what_is_ssh_s_own_is_found(void **state)
+{
+	static const char *const own[] = {"forwardagent yes", "forwardagent /tmp/agent", "controlpath /tmp/%C",
+	    "remoteforward 1 [h]:2", "sessiontype none", "visualhostkey yes",
+	    "permitlocalcommand yes\nlocalcommand date", "tunnel point-to-point"};
+	static const char *const others[] = {"forwardagent no", "controlpath none", "localforward 1 [h]:2",
+	    "remotecommand date", "sessiontype subsystem", "permitlocalcommand no\nlocalcommand date",
+	    "controlmaster auto", "loglevel DEBUG3"};
+	(void)state;
+
+	for (size_t i = 0; i < NP_COUNT(own); i++)
+		if (!goes_alone(own[i], ""))
+			fail_msg("%s", own[i]);
+	for (size_t i = 0; i < NP_COUNT(others); i++)
+		if (goes_alone(others[i], ""))
+			fail_msg("%s", others[i]);
+	assert_true(goes_alone("", "debug1: Executing command: 'test -f /x'\r\n"));
+	assert_false(goes_alone("", "debug1: Executing command: 'exec '/usr/bin/npctl' -S '/s' mux'\r\n"));
+	assert_true(goes_alone("", "debug3: /c line 1: not matched 'sessiontype \"exec\"' \r\n"));
+	assert_false(goes_alone("", "debug3: /c line 1: matched 'host \"xh\"' \r\n"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_what_is_ssh_s_own_is_found),
 	    cmocka_unit_test(test_everything_that_ssh_9_2_says_is_read),
 	    cmocka_unit_test(test_older_keywords_of_ssh_8_4_are_understood),
 	    cmocka_unit_test(test_a_proxy_command_and_environment_are_read),

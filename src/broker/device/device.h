@@ -119,6 +119,15 @@ void device_steer(struct device *dev);
 int device_admit(const struct device *dev, struct np_error *err) NP_MUST_CHECK;
 /* It makes no session by itself any more, until a request comes or it is configured anew. */
 void device_rest(struct device *dev);
+/* What an ssh finds that would come to the door. */
+enum device_readiness {
+	DEVICE_AT_HAND,    /* a session, or an operator who has the device wait */
+	DEVICE_AWAITED,    /* neither: it has to wait for one */
+	DEVICE_NOT_FOR_SSH /* it goes by itself, and err says why */
+};
+enum device_readiness device_readiness(struct device *dev, struct np_error *err);
+/* Its last log-in failed, and had questions that nobody has answered. */
+bool device_wants_person(const struct device *dev);
 /* Log-ins are allowed again, whatever failed. */
 void device_unblock(struct device *dev, bool credentials_changed);
 /* What bars this user is forgotten; how many accounts did. */

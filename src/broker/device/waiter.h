@@ -54,6 +54,7 @@ struct waiter {
 	/* Of its owner, before device_wait(): */
 	bool interactive;      /* there is a person at a terminal */
 	bool opens;            /* npctl open, or the way to what it opens: lifts blocks */
+	bool as_ssh;           /* speaks for an ssh: device_readiness() */
 	bool takes_held;       /* goes on with a shell that it keeps */
 	bool records;          /* the session that is made for it alone writes down all that its shell says and hears */
 	bool sees_login;       /* likewise remembers what the login said */

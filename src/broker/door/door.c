@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hashtab.h"
 #include "base/log.h"
 #include "base/paths.h"
@@ -26,19 +28,19 @@
 
 #define PATH_MAX_BYTES 103 /* what every system and ssh takes */
 #define BACKLOG 128
+#define EVERYBODYS ".ssh" /* the name of no device has a dot in front */
 #define ACCEPTS_PER_TURN 16
 
 struct door {
 	TAILQ_ENTRY(door) link;
 	struct hash_entry by_name;
 	struct doors *all;
-	char *device;
+	struct whither to; /* of everybody's: ref is NULL, each of them gets somewhere else */
 	char *path;
 	int fd; /* -1: it cannot be made, which was said */
 	dev_t dev;
 	ino_t ino;
 	bool wanted; /* by the configuration */
-	bool shell;
 	ev_io io;
 };
 
@@ -48,6 +50,7 @@ static void
 admit(struct door *d, int fd)
 {
 	struct np_error err;
+	struct whither to;
 	uid_t uid;
 	pid_t pid;
 
@@ -56,10 +59,14 @@ admit(struct door *d, int fd)
 		return;
 	}
 	if (uid == geteuid() || uid == 0) {
-		visit_begin(d->all, d->device, d->shell, fd, uid, pid);
+		if (d == d->all->everybodys)
+			(void)guest_comes(d->all, pid, &to);
+		else
+			to = whither_copy(&d->to);
+		visit_begin(d->all, &to, fd, uid, pid);
 		return;
 	}
-	log_warning("door", "%s: connection of uid %lu (pid %ld) refused", d->device, (unsigned long)uid, (long)pid);
+	log_warning("door", "%s: connection of uid %lu (pid %ld) refused", d->to.device, (unsigned long)uid, (long)pid);
 	d->all->events->refused(uid, pid, d->all->arg);
 	close(fd);
 }
@@ -113,17 +120,17 @@ door_open(struct door *d)
 	struct np_error err;
 
 	if (strlen(d->path) > PATH_MAX_BYTES) {
-		log_warning(
-		    "door", "%s: no socket for ssh: `%s` has more than %d bytes", d->device, d->path, PATH_MAX_BYTES);
+		log_warning("door", "%s: no socket for ssh: `%s` has more than %d bytes", d->to.device, d->path,
+		    PATH_MAX_BYTES);
 		return;
 	}
 	if (!is_free(d->path)) {
-		log_warning("door", "%s: no socket for ssh: something else is at %s", d->device, d->path);
+		log_warning("door", "%s: no socket for ssh: something else is at %s", d->to.device, d->path);
 		return;
 	}
 	d->fd = listen_at(d, &err);
 	if (d->fd == -1) {
-		log_warning("door", "%s: no socket for ssh: %s", d->device, err.text);
+		log_warning("door", "%s: no socket for ssh: %s", d->to.device, err.text);
 		return;
 	}
 	ev_io_init(&d->io, on_connection, d->fd, EV_READ);
@@ -158,11 +165,12 @@ static void
 door_free(struct door *d)
 {
 	door_close(d);
-	forwardings_of_device(d->all, d->device);
+	if (d->to.ref != NULL)
+		forwardings_of_device(d->all, d->to.ref);
 	TAILQ_REMOVE(&d->all->list, d, link);
 	hashtab_remove(&d->all->by_name, &d->by_name);
 	d->all->count--;
-	free(d->device);
+	whither_finish(&d->to);
 	free(d->path);
 	free(d);
 }
@@ -189,7 +197,7 @@ find(struct doors *all, const char *device)
 	struct hash_entry *e;
 
 	for (e = hashtab_find(&all->by_name, hash_string(device)); e != NULL; e = hashtab_next(e)) {
-		if (strcmp(NP_CONTAINER(e, struct door, by_name)->device, device) == 0)
+		if (strcmp(NP_CONTAINER(e, struct door, by_name)->to.device, device) == 0)
 			return NP_CONTAINER(e, struct door, by_name);
 	}
 	return NULL;
@@ -201,13 +209,25 @@ door_create(struct doors *all, const char *device)
 	struct door *d = xcalloc(1, sizeof(*d));
 
 	d->all = all;
-	d->device = xstrdup(device);
+	d->to.device = xstrdup(device);
 	d->path = xasprintf("%s/%s", all->folder, device);
 	d->fd = -1;
 	TAILQ_INSERT_TAIL(&all->list, d, link);
 	hashtab_put(&all->by_name, &d->by_name, hash_string(device));
 	all->count++;
 	return d;
+}
+
+/* As JSON. */
+static char *
+quoted(const char *name)
+{
+	cJSON *text = cJSON_CreateString(name);
+	char *printed = xchecked(cJSON_PrintUnformatted(text)), *copy = xstrdup(printed);
+
+	cJSON_free(printed);
+	cJSON_Delete(text);
+	return copy;
 }
 
 /* Sessions and clients need descriptors as well. */
@@ -229,7 +249,7 @@ doors_follow(struct doors *all, const struct config *config)
 	if (all->lock == -1)
 		return;
 	TAILQ_FOREACH (d, &all->list, link)
-		d->wanted = false;
+		d->wanted = d == all->everybodys;
 	for (size_t i = 0; i < config->devices_count; i++) {
 		const struct device_conf *c = config->devices[i];
 		if (!has_door(c))
@@ -240,10 +260,12 @@ doors_follow(struct doors *all, const struct config *config)
 			    "door", "no sockets for ssh behind the first %d: too few open files (ulimit -n)", most);
 			break;
 		}
-		if (d == NULL)
+		if (d == NULL) {
 			door_open(d = door_create(all, c->name));
+			d->to.ref = quoted(c->name);
+		}
 		d->wanted = true;
-		d->shell = has_shell(c);
+		d->to.shell = has_shell(c);
 	}
 	TAILQ_FOREACH_SAFE (d, &all->list, link, next) {
 		if (!d->wanted)
@@ -258,6 +280,7 @@ doors_tick(struct doors *all)
 	struct door *d;
 	struct stat st;
 
+	guests_forget(all, clock_now());
 	TAILQ_FOREACH (d, &all->list, link)
 		if (d->fd >= 0)
 			ev_io_start(all->loop, &d->io);
@@ -272,6 +295,15 @@ doors_tick(struct doors *all)
 			door_open(d);
 		}
 	}
+}
+
+const char *
+doors_announce(struct doors *all, pid_t pid, const struct whither *to, struct np_error *err)
+{
+	if (all->everybodys != NULL && all->everybodys->fd >= 0)
+		return guest_announce(all, pid, to, err) == 0 ? all->everybodys->path : NULL;
+	error_set(err, REASON_INTERNAL, "there is no socket for ssh");
+	return NULL;
 }
 
 /* ---- the folder ---- */
@@ -335,6 +367,7 @@ doors_create(struct ev_loop *loop, const char *socket_path, const struct door_ev
 	all->arg = arg;
 	all->lock = -1;
 	TAILQ_INIT(&all->list);
+	TAILQ_INIT(&all->guests);
 	TAILQ_INIT(&all->visits);
 	TAILQ_INIT(&all->forwardings);
 	all->folder =
@@ -344,6 +377,8 @@ doors_create(struct ev_loop *loop, const char *socket_path, const struct door_ev
 	ev_signal_start(loop, &all->resized);
 	if (socket_path[0] != '@')
 		take_folder(all);
+	if (all->lock != -1)
+		door_open(all->everybodys = door_create(all, EVERYBODYS));
 	return all;
 }
 
@@ -354,6 +389,8 @@ doors_close(struct doors *all)
 
 	while ((d = TAILQ_FIRST(&all->list)) != NULL)
 		door_free(d);
+	all->everybodys = NULL;
+	guests_forget(all, INFINITY);
 	if (all->lock == -1)
 		return;
 	(void)rmdir(all->folder); /* where nobody else has left something */

@@ -1,5 +1,5 @@
 /*
- * The mux door: for each configured device a socket `mux/NAME` beside the broker's, at
+ * The mux door: for each configured device a socket `mux/NAME` beside the broker's, and one for all others, at
  * which an unmodified ssh finds a ControlMaster (wire/mux.h).  Who comes by it is a client as any other: what it asks
  * for is said in netpulse-protocol(7), and so is what it is answered.  Main thread only.
  */
@@ -25,6 +25,25 @@ struct door_events {
 /* Beside that socket; what stands in the way is logged, and concerns ssh alone.  Nobody is let in yet. */
 struct doors *doors_create(
     struct ev_loop *loop, const char *socket_path, const struct door_events *events, void *arg) NP_MALLOC;
+
+/* Where an ssh gets to. */
+struct whither {
+	char *device; /* its name, for people */
+	char *ref;    /* JSON: the `device` of a request; NULL: nowhere */
+	bool shell;   /* commands of that device may run on a command line */
+};
+
+/*
+ * That process, an ssh that is about to come to the socket for all, gets there: a name where ssh itself would get to
+ * the same.  The path of that socket, ours; NULL with err: it had better not come.
+ */
+const char *doors_announce(struct doors *all, pid_t pid, const struct whither *to, struct np_error *err);
+/*
+ * Whether an ssh that fails so may try by itself: only where that is known to break no promise, and to go round no
+ * limit, operator or refused password, be it that of a jump host.
+ */
+bool door_lets_go(const struct np_error *err);
+
 /* There is one for each device of this configuration, and no other. */
 void doors_follow(struct doors *all, const struct config *config);
 /* Every few seconds: sockets that were removed by others are made again. */

@@ -32,7 +32,7 @@ struct forwarding {
 	TAILQ_ENTRY(forwarding) link;
 	struct doors *all;
 	const struct visit *visit; /* whose it is; NULL: it outlives who asked for it */
-	char *device;
+	struct whither to;
 	uid_t uid;
 	pid_t pid;
 	uint32_t type, listen_port, port;
@@ -56,8 +56,8 @@ on_pause(struct ev_loop *loop, ev_timer *w, int revents NP_UNUSED)
 static void
 pause_listening(struct forwarding *f)
 {
-	log_warning(
-	    "door", "%s: a connection to port %u waits: no descriptors are left", f->device, (unsigned)f->listen_port);
+	log_warning("door", "%s: a connection to port %u waits: no descriptors are left", f->to.device,
+	    (unsigned)f->listen_port);
 	for (int i = 0; i < f->count; i++)
 		ev_io_stop(f->all->loop, &f->io[i]);
 	ev_timer_start(f->all->loop, &f->pause);
@@ -76,7 +76,7 @@ on_connection(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 			return;
 		}
 		visit_forwarded(
-		    f->all, f->device, fd, f->uid, f->pid, f->type == MUX_FORWARD_DYNAMIC ? NULL : f->host, f->port);
+		    f->all, &f->to, fd, f->uid, f->pid, f->type == MUX_FORWARD_DYNAMIC ? NULL : f->host, f->port);
 	}
 }
 
@@ -96,7 +96,7 @@ static bool
 is_same(const struct forwarding *a, const struct forwarding *b)
 {
 	return a->type == b->type && a->listen_port == b->listen_port && a->port == b->port &&
-	       strcmp(a->device, b->device) == 0 && strcmp(a->listen_host, b->listen_host) == 0 &&
+	       strcmp(a->to.ref, b->to.ref) == 0 && strcmp(a->listen_host, b->listen_host) == 0 &&
 	       strcmp(a->host, b->host) == 0;
 }
 
@@ -130,7 +130,7 @@ forwarding_free(struct forwarding *f)
 		listen_for(heir, fds, f->count);
 	TAILQ_REMOVE(&f->all->forwardings, f, link);
 	f->all->forwardings_count--;
-	free(f->device);
+	whither_finish(&f->to);
 	free(f->listen_host);
 	free(f->host);
 	free(f);
@@ -212,7 +212,7 @@ find(const struct visit *v, const struct mux_message *m, bool own)
 	TAILQ_FOREACH (f, &v->all->forwardings, link) {
 		if (own && f->visit != v && f->visit != NULL)
 			continue;
-		if (strcmp(f->device, v->device) == 0 && f->type == m->forward && f->listen_port == m->listen_port &&
+		if (strcmp(f->to.ref, v->to.ref) == 0 && f->type == m->forward && f->listen_port == m->listen_port &&
 		    f->port == m->port && same_text(f->listen_host, &m->listen_host) && same_text(f->host, &m->host))
 			return f;
 	}
@@ -227,7 +227,7 @@ forwarding_create(struct visit *v, const struct mux_message *m)
 
 	f->all = v->all;
 	f->visit = v;
-	f->device = xstrdup(v->device);
+	f->to = whither_copy(&v->to);
 	f->uid = who->uid;
 	f->pid = who->pid;
 	f->type = m->forward;
@@ -266,7 +266,7 @@ forwarding_open(struct visit *v, const struct mux_message *m)
 	f = forwarding_create(v, m);
 	error = shared ? 0 : start(f);
 	if (error == 0) {
-		log_info("door", "%s: port %u is forwarded for client %llu", f->device, (unsigned)f->listen_port,
+		log_info("door", "%s: port %u is forwarded for client %llu", f->to.device, (unsigned)f->listen_port,
 		    (unsigned long long)client_id(v->client));
 		return NULL;
 	}
@@ -301,12 +301,12 @@ forwardings_of_visit(struct visit *v, bool left)
 }
 
 void
-forwardings_of_device(struct doors *all, const char *device)
+forwardings_of_device(struct doors *all, const char *ref)
 {
 	struct forwarding *f, *next;
 
 	TAILQ_FOREACH_SAFE (f, &all->forwardings, link, next) {
-		if (strcmp(f->device, device) == 0)
+		if (strcmp(f->to.ref, ref) == 0)
 			forwarding_free(f);
 	}
 }
@@ -324,7 +324,7 @@ doors_ports(const struct doors *all)
 		if (f->count == 0)
 			continue;
 		o = cJSON_CreateObject();
-		cJSON_AddStringToObject(o, "device", f->device);
+		cJSON_AddStringToObject(o, "device", f->to.device);
 		cJSON_AddNumberToObject(o, "pid", (double)f->pid);
 		cJSON_AddStringToObject(o, "listen_host", f->listen_host);
 		cJSON_AddNumberToObject(o, "listen_port", (double)f->listen_port);

@@ -19,7 +19,9 @@
 #include "wire/mux.h"
 #include "wire/socks.h"
 
+struct door;
 struct forwarding;
+struct guest;
 struct visit;
 
 struct doors {
@@ -32,6 +34,9 @@ struct doors {
 	TAILQ_HEAD(, door) list;
 	struct hashtab by_name;
 	int count;
+	struct door *everybodys; /* the socket for all; of list */
+	TAILQ_HEAD(, guest) guests;
+	int guests_count;
 	TAILQ_HEAD(, visit) visits;
 	TAILQ_HEAD(, forwarding) forwardings;
 	int forwardings_count;
@@ -74,8 +79,7 @@ struct reply {
 struct visit {
 	TAILQ_ENTRY(visit) link;
 	struct doors *all;
-	char *device;
-	bool shell; /* which has no environment */
+	struct whither to; /* a shell has no environment */
 	struct client *client;
 	enum visit_state state;
 	int fd;     /* ssh's; -1: it is a connection */
@@ -104,11 +108,11 @@ struct visit {
 
 /* ---- visit.c ---- */
 
-/* An ssh; takes fd over.  shell: commands of that device may run on a command line. */
-void visit_begin(struct doors *all, const char *device, bool shell, int fd, uid_t uid, pid_t pid);
+/* An ssh; takes fd and `to` over. */
+void visit_begin(struct doors *all, struct whither *to, int fd, uid_t uid, pid_t pid);
 /* A connection to a forwarded port; takes fd over.  host NULL: it says by SOCKS where it wants to go. */
 void visit_forwarded(
-    struct doors *all, const char *device, int fd, uid_t uid, pid_t pid, const char *host, uint32_t port);
+    struct doors *all, const struct whither *to, int fd, uid_t uid, pid_t pid, const char *host, uint32_t port);
 void visit_move(struct visit *v, enum visit_state state);
 /* Says what is in v->out; who does not take it in is sent away. */
 void visit_say(struct visit *v);
@@ -164,7 +168,18 @@ const char *forwarding_open(struct visit *v, const struct mux_message *m);
 const char *forwarding_close(struct visit *v, const struct mux_message *m);
 /* It goes by itself, or goes: its ports are closed; left: unless that was all it wanted, and it has no session. */
 void forwardings_of_visit(struct visit *v, bool left);
-void forwardings_of_device(struct doors *all, const char *device);
+void forwardings_of_device(struct doors *all, const char *ref);
+
+/* ---- door_guest.c ---- */
+
+struct whither whither_copy(const struct whither *to);
+void whither_finish(struct whither *to);
+/* That process gets there: 0, or -1 with err. */
+int guest_announce(struct doors *all, pid_t pid, const struct whither *to, struct np_error *err) NP_MUST_CHECK;
+/* Where it was announced to get; false: nowhere.  Either way *to is the caller's. */
+bool guest_comes(struct doors *all, pid_t pid, struct whither *to);
+/* Those who should have come before. */
+void guests_forget(struct doors *all, double before);
 
 /* ---- visit_end.c ---- */
 

@@ -43,7 +43,7 @@ visit_move(struct visit *v, enum visit_state state)
 	static const struct state_machine machine = {"door", names, moves};
 
 	if (state_may_move(
-		&machine, v->state, state, "%s: client %llu", v->device, (unsigned long long)client_id(v->client)))
+		&machine, v->state, state, "%s: client %llu", v->to.device, (unsigned long long)client_id(v->client)))
 		v->state = state;
 }
 
@@ -81,7 +81,7 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 		close(v->fd);
 	if (v->socket >= 0)
 		close(v->socket);
-	free(v->device);
+	whither_finish(&v->to);
 	free(v);
 }
 
@@ -203,8 +203,8 @@ end_sessions(struct visit *v, const struct mux_message *m)
 	cJSON *params = cJSON_CreateObject();
 
 	if (m->type == MUX_TERMINATE)
-		forwardings_of_device(v->all, v->device);
-	cJSON_AddStringToObject(params, "device", v->device);
+		forwardings_of_device(v->all, v->to.ref);
+	cJSON_AddStringToObject(params, "device", v->to.device);
 	cJSON_AddBoolToObject(params, "now", m->type == MUX_TERMINATE);
 	mux_add_ok(&v->out, m->id);
 	visit_say(v);
@@ -217,6 +217,8 @@ take_request(struct visit *v, const struct mux_message *m)
 {
 	if (v->state != VISIT_IDLE)
 		visit_leave(v);
+	else if (v->to.ref == NULL && m->type != MUX_NEW_SESSION && m->type != MUX_NEW_STDIO_FORWARD)
+		refuse(v, m->id, "nobody has announced this ssh (npctl mux)");
 	else if (m->type == MUX_TERMINATE || m->type == MUX_STOP_LISTENING)
 		end_sessions(v, m);
 	else
@@ -244,7 +246,7 @@ take_message(struct visit *v, const struct mux_message *m)
 		take_request(v, m);
 		return;
 	case MUX_OPEN_FORWARD:
-		refusal = forwarding_open(v, m);
+		refusal = v->to.ref != NULL ? forwarding_open(v, m) : "nobody has announced this ssh (npctl mux)";
 		if (refusal != NULL) { /* it ends, or listens itself */
 			forwardings_of_visit(v, false);
 			v->holds = true;
@@ -361,12 +363,12 @@ on_readable(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 /* ---- coming ---- */
 
 static struct visit *
-visit_create(struct doors *all, const char *device, uid_t uid, pid_t pid)
+visit_create(struct doors *all, const struct whither *to, uid_t uid, pid_t pid)
 {
 	struct visit *v = xcalloc(1, sizeof(*v));
 
 	v->all = all;
-	v->device = xstrdup(device);
+	v->to = whither_copy(to);
 	v->fd = v->socket = v->tty = -1;
 	buf_init(&v->in, IN_MAX + READ_SIZE);
 	buf_init(&v->out, OUT_MAX);
@@ -379,11 +381,11 @@ visit_create(struct doors *all, const char *device, uid_t uid, pid_t pid)
 }
 
 void
-visit_begin(struct doors *all, const char *device, bool shell, int fd, uid_t uid, pid_t pid)
+visit_begin(struct doors *all, struct whither *to, int fd, uid_t uid, pid_t pid)
 {
-	struct visit *v = visit_create(all, device, uid, pid);
+	struct visit *v = visit_create(all, to, uid, pid);
 
-	v->shell = shell;
+	whither_finish(to);
 	v->fd = fd;
 	ev_io_set(&v->reader, fd, EV_READ);
 	ev_io_start(all->loop, &v->reader);
@@ -430,9 +432,10 @@ on_socks(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 }
 
 void
-visit_forwarded(struct doors *all, const char *device, int fd, uid_t uid, pid_t pid, const char *host, uint32_t port)
+visit_forwarded(
+    struct doors *all, const struct whither *to, int fd, uid_t uid, pid_t pid, const char *host, uint32_t port)
 {
-	struct visit *v = visit_create(all, device, uid, pid);
+	struct visit *v = visit_create(all, to, uid, pid);
 
 	v->socket = fd;
 	if (host != NULL) {

@@ -19,12 +19,8 @@
 
 /* ---- what goes wrong ---- */
 
-/*
- * Whether ssh may try by itself: only where that is known to break no promise, and to go round no limit, operator or
- * refused password, be it that of a jump host.
- */
-static bool
-may_go_direct(const struct np_error *err)
+bool
+door_lets_go(const struct np_error *err)
 {
 	switch (err->reason == REASON_JUMP_FAILED ? err->cause : err->reason) {
 	case REASON_INVALID_REQUEST: /* an ssh may ask for what a request cannot say */
@@ -50,7 +46,7 @@ may_go_direct(const struct np_error *err)
 static void
 say_line(struct visit *v, const char *about, const char *text)
 {
-	char *line = xasprintf("netpulsed: %s: %s%s%s\n", v->device, about, text, v->wish.tty ? "\r" : "");
+	char *line = xasprintf("netpulsed: %s: %s%s%s\n", v->to.device, about, text, v->wish.tty ? "\r" : "");
 
 	if (visit_stderr(v) != NULL)
 		lent_write(visit_stderr(v), line, strlen(line));
@@ -75,7 +71,7 @@ go_on_without_terminal(struct visit *v)
 static void
 fail(struct visit *v, const struct np_error *err)
 {
-	if (v->state == VISIT_ASKED && (v->wish.forward || may_go_direct(err))) {
+	if (v->state == VISIT_ASKED && (v->wish.forward || door_lets_go(err))) {
 		visit_refuse(v, err->text);
 		return;
 	}

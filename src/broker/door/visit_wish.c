@@ -71,7 +71,7 @@ add_command(cJSON *params, const struct mux_message *m, struct wish *wish)
 static void
 wish_session(cJSON *params, const struct mux_message *m, struct visit *v)
 {
-	bool on_shell = v->shell && m->command.size > 0 && !m->subsystem;
+	bool on_shell = v->to.shell && m->command.size > 0 && !m->subsystem;
 	struct wish *wish = &v->wish;
 	struct mux_message rest = *m;
 
@@ -116,7 +116,7 @@ begin_params(const struct visit *v)
 {
 	cJSON *params = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(params, "device", v->device);
+	cJSON_AddRawToObject(params, "device", v->to.ref != NULL ? v->to.ref : "\"\"");
 	cJSON_AddTrueToObject(params, "interactive"); /* who would be asked goes by itself */
 	return params;
 }
@@ -135,7 +135,9 @@ session_wish(struct visit *v, const struct mux_message *m)
 {
 	cJSON *params = begin_params(v);
 
-	if (v->wish.forward)
+	if (v->to.ref == NULL)
+		v->wish.refusal = "nobody has announced this ssh (npctl mux)";
+	else if (v->wish.forward)
 		wish_forward(params, m, &v->wish);
 	else
 		wish_session(params, m, v);

@@ -30,7 +30,7 @@ TAILQ_HEAD(request_list, request);
 /* What a request is: each stands in the file that does what it is for. */
 struct request_kind;
 extern const struct request_kind request_exec, request_config, request_open, request_record, request_platform_test,
-    request_test;
+    request_test, request_mux;
 
 /* A request with its device, of parsed params, which are taken over; it begins. */
 int broker_request_make(struct broker *b, struct client *client, const struct message_id *id,

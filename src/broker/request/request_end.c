@@ -116,6 +116,8 @@ request_fail(struct request *r, const struct np_error *err)
 		fail_rest(r, err);
 		return;
 	}
+	if (r->kind->failed != NULL && r->answer.client != NULL && r->kind->failed(r, err))
+		return;
 	if (r->answer.client != NULL)
 		client_error(r->answer.client, &r->answer.id, err, request_device(r));
 	request_report_ended(r, err);

@@ -215,7 +215,7 @@ request_submit(struct request *r)
 	w->pool.party = r->answer.client != NULL ? client_id(r->answer.client) : r->uid;
 	w->pool.fresh = r->params.fresh;
 	w->pool.slotless = r->lease.carried = r->params.kind == EXEC_FORWARD;
-	w->interactive = r->params.interactive;
+	w->interactive = r->params.interactive && !w->as_ssh; /* who would only be asked again lifts nothing */
 	w->takes_held = !r->kind->opens;
 	w->records = r->kind->records;
 	w->sees_login = r->kind->sees_login;

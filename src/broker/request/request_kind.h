@@ -15,6 +15,8 @@
 #include "report/event.h"
 #include <cjson/cJSON.h>
 
+struct broker;
+struct exec_params;
 struct request;
 
 /*
@@ -41,17 +43,20 @@ enum request_state {
 
 /* What a request is.  A function that is NULL: there is nothing special about it. */
 struct request_kind {
-	const char *name;                 /* in status and events */
-	enum broker_want want;            /* unless its params want something else */
-	bool works;                       /* commands or lines: a drain waits for it */
-	bool results;                     /* each command has a result of its own */
-	bool opens;                       /* a session, and nothing on it */
-	bool bounded;                     /* waits in no queue: answers of its client count it */
-	bool privileged;                  /* runs in the base mode of a command line */
-	bool records;                     /* wants a transcript of it */
-	bool sees_login;                  /* wants to see what it says at the login */
+	const char *name;      /* in status and events */
+	enum broker_want want; /* unless its params want something else */
+	bool works;            /* commands or lines: a drain waits for it */
+	bool results;          /* each command has a result of its own */
+	bool opens;            /* a session, and nothing on it */
+	bool unrefused;        /* what would stand in its way is for another request to be told */
+	bool bounded;          /* waits in no queue: answers of its client count it */
+	bool privileged;       /* runs in the base mode of a command line */
+	bool records;          /* wants a transcript of it */
+	bool sees_login;       /* wants to see what it says at the login */
+	void (*choose)(struct broker *b, struct exec_params *p); /* which device is meant */
 	void (*begin)(struct request *r); /* it has its device: waits for a lease, or does before what it has to */
 	void (*assigned)(struct request *r);
+	bool (*failed)(struct request *r, const struct np_error *err); /* true: it was answered all the same */
 	void (*cancelled)(struct request *r);
 	int (*input)(struct request *r, const void *data, size_t size, struct np_error *err);
 	void (*eof)(struct request *r);

@@ -47,11 +47,14 @@ broker_request_make(struct broker *b, struct client *client, const struct messag
 		return error_set(err, REASON_SHUTTING_DOWN, "the broker is shutting down: run the command again");
 	if (kind->bounded && answer_room(client, err) == -1)
 		return -1;
+	if (kind->choose != NULL)
+		kind->choose(b, params);
 	dev = device_get(b->devices, &params->device, request_want(kind, params), err);
 	if (dev == NULL)
 		return -1;
-	if (!kind->bounded && (device_admit(dev, err) == -1 || refuse_queue(b, client, dev, err) == -1 ||
-				  device_check_params(dev, params, err) == -1))
+	if (!kind->bounded && !kind->unrefused &&
+	    (device_admit(dev, err) == -1 || refuse_queue(b, client, dev, err) == -1 ||
+		device_check_params(dev, params, err) == -1))
 		return -1;
 	if (params->lines && device_has_command_line(device_settings(dev))) {
 		answer_lines(client, id);

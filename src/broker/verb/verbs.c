@@ -139,6 +139,7 @@ static const struct verb verbs[] = {
     {"platform_test", PARAMS_PLATFORM_TEST, .makes = &request_platform_test},
     {"open", PARAMS_OPEN, .makes = &request_open},
     {"test", PARAMS_TEST, .makes = &request_test},
+    {"mux", PARAMS_MUX, .makes = &request_mux},
 
     {"close", ASK_CLOSE, .run = verb_close},
     {"kill", ASK_KILL, .run = verb_kill},

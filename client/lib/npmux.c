@@ -1,0 +1,79 @@
+/* Announcing an ssh; see npmux.h. */
+#include "lib/npmux.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "lib/npclient.h"
+
+bool
+npmux_is_marked(void)
+{
+	return getenv(NPMUX_MARK) != NULL;
+}
+
+/* A device as these arguments have it. */
+static cJSON *
+device(const struct sshargv *a)
+{
+	cJSON *o = cJSON_CreateObject(), *list;
+
+	cJSON_AddStringToObject(o, "name", a->name);
+	cJSON_AddStringToObject(o, "host", a->host);
+	if (a->config_file != NULL)
+		cJSON_AddStringToObject(o, "ssh_config", a->config_file);
+	list = cJSON_AddArrayToObject(o, "ssh_arguments");
+	for (size_t i = 0; i < a->arguments.n; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(a->arguments.v[i]));
+	return o;
+}
+
+static cJSON *
+params(const struct sshargv *a, bool parent)
+{
+	cJSON *o = cJSON_CreateObject();
+	const char *agent = npclient_agent_socket();
+
+	cJSON_AddItemToObject(o, "device", device(a));
+	cJSON_AddBoolToObject(o, "parent", parent);
+	cJSON_AddTrueToObject(o, "interactive"); /* who would be asked goes by itself, and is asked by ssh */
+	if (agent != NULL)
+		cJSON_AddStringToObject(o, "agent_socket", agent);
+	return o;
+}
+
+/* A result; an error, a question, or no answer: NULL. */
+static char *
+wait_for_path(struct npclient *c)
+{
+	struct message m;
+	struct frame frame;
+	struct np_error err;
+	char *path = NULL;
+	bool over = false;
+
+	while (!over && npclient_wait(c, &m, &frame, &err) == FRAME_READY) {
+		const cJSON *socket = cJSON_GetObjectItemCaseSensitive(m.result, "socket");
+
+		over = m.kind != MESSAGE_NOTIFICATION || strcmp(m.method, "prompt") == 0;
+		if (m.kind == MESSAGE_RESULT && cJSON_IsString(socket))
+			path = xstrdup(socket->valuestring);
+		npclient_done(c, &m, &frame);
+	}
+	return path;
+}
+
+char *
+npmux_ask(const struct sshargv *a, bool parent, const char *socket)
+{
+	struct npclient c;
+	struct np_error err;
+	char *path = NULL;
+
+	if (npclient_init(&c, socket, true, &err) == 0 && npclient_connect(&c, &err) == 0 &&
+	    npclient_request(&c, 1, "mux", params(a, parent), &err) == 0)
+		path = wait_for_path(&c);
+	npclient_close(&c);
+	return path;
+}

@@ -1,0 +1,153 @@
+/*
+ * `mux`: an ssh is about to come to the door, and is announced there (door/door_guest.c).
+ *
+ * It is told where to go only when the broker has a session for it, or what it would be told at the door is better than
+ * what it would do by itself (door_lets_go()): so nothing that ssh prints differs from what it prints without a broker.
+ *
+ *   its device has a session --> announced
+ *   it has none --> made as for others --> announced
+ *                        |--> refused, barred, disabled --> announced: the door says why
+ *                        +--> anything else, and who must be asked --> error: ssh goes by itself
+ *
+ * Nothing is lifted by it: what bars log-ins bars them here as well.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/operand.h"
+#include "base/process.h"
+#include "base/xalloc.h"
+#include "broker/request/request_impl.h"
+
+/* ---- which device ---- */
+
+/* An option with its argument, which may stand there once. */
+static bool
+take_plain(const cJSON **at, const char *option, const char **value)
+{
+	if (strcmp((*at)->valuestring, option) != 0 || (*at)->next == NULL || *value != NULL)
+		return false;
+	*value = (*at)->next->valuestring;
+	*at = (*at)->next->next;
+	return true;
+}
+
+/* What a person would call it: USER@HOST:PORT; NULL: its arguments say more than that. */
+static char *
+plain_operand(const cJSON *object)
+{
+	const cJSON *host = cJSON_GetObjectItemCaseSensitive(object, "host");
+	const cJSON *arguments = cJSON_GetObjectItemCaseSensitive(object, "ssh_arguments");
+	const cJSON *at = arguments != NULL ? arguments->child : NULL;
+	const char *user = NULL, *port = NULL;
+	bool address;
+
+	for (const cJSON *a = at; a != NULL; a = a->next)
+		if (!cJSON_IsString(a))
+			return NULL;
+	if (!cJSON_IsString(host) || at == NULL || strcmp(at->valuestring, "-oControlMaster=no") != 0)
+		return NULL;
+	for (at = at->next; at != NULL && (take_plain(&at, "-l", &user) || take_plain(&at, "-p", &port));)
+		;
+	if (at != NULL)
+		return NULL;
+	address = strchr(host->valuestring, ':') != NULL && port != NULL;
+	return xasprintf("%s%s%s%s%s%s%s", user != NULL ? user : "", user != NULL ? "@" : "", address ? "[" : "",
+	    host->valuestring, address ? "]" : "", port != NULL ? ":" : "", port != NULL ? port : "");
+}
+
+/* One that others may name as well has its session in common with them, where they mean the same by it. */
+static void
+choose(struct broker *b, struct exec_params *p)
+{
+	cJSON *object = p->device.object != NULL ? cJSON_Parse(p->device.object) : NULL;
+	char *operand = object != NULL && b->config->ssh_config == NULL ? plain_operand(object) : NULL;
+	struct np_error err;
+
+	if (operand != NULL && config_device(b->config, operand) == NULL && operand_check(operand, &err) == 0) {
+		device_ref_finish(&p->device);
+		p->device.operand = operand;
+		operand = NULL;
+	}
+	free(operand);
+	cJSON_Delete(object);
+}
+
+/* ---- the answer ---- */
+
+static char *
+ref_text(const struct device_ref *ref)
+{
+	cJSON *json = ref->object != NULL ? cJSON_Parse(ref->object) : cJSON_CreateString(ref->operand);
+	char *printed = xchecked(cJSON_PrintUnformatted(json)), *text = xstrdup(printed);
+
+	cJSON_free(printed);
+	cJSON_Delete(json);
+	return text;
+}
+
+static void
+announce(struct request *r)
+{
+	pid_t pid = r->answer.client != NULL ? client_pid(r->answer.client) : 0;
+	char *ref = ref_text(&r->params.device);
+	struct whither to = {.device = (char *)(uintptr_t)request_device(r), .ref = ref};
+	const char *path = NULL;
+	struct np_error err;
+	cJSON *result;
+
+	if (r->params.parent)
+		pid = process_parent(pid);
+	if (r->broker->doors == NULL)
+		error_set(&err, REASON_INTERNAL, "there is no socket for ssh");
+	else
+		path = doors_announce(r->broker->doors, pid, &to, &err);
+	free(ref);
+	if (path == NULL) {
+		request_fail(r, &err);
+		return;
+	}
+	result = cJSON_CreateObject();
+	cJSON_AddStringToObject(result, "socket", path);
+	request_respond(r, result);
+}
+
+/* What it would be told at the door instead of what it would find out by itself. */
+static bool
+mux_failed(struct request *r, const struct np_error *err)
+{
+	if (door_lets_go(err) || device_wants_person(r->dev) || r->broker->stopping)
+		return false;
+	announce(r);
+	return true;
+}
+
+static void
+mux_begin(struct request *r)
+{
+	struct np_error err;
+
+	r->waiter.as_ssh = true;
+	switch (device_readiness(r->dev, &err)) {
+	case DEVICE_AT_HAND:
+		announce(r);
+		break;
+	case DEVICE_NOT_FOR_SSH:
+		request_fail(r, &err);
+		break;
+	case DEVICE_AWAITED:
+		request_submit(r);
+		break;
+	}
+}
+
+const struct request_kind request_mux = {
+    .name = "mux",
+    .opens = true,
+    .unrefused = true,
+    .choose = choose,
+    .begin = mux_begin,
+    .assigned = announce,
+    .failed = mux_failed,
+};

@@ -1,0 +1,194 @@
+#!/bin/sh
+# ssh goes over the broker because its configuration says so: `npctl mux` out of Match exec.  What it gets to is what it
+# would have got to by itself, and where it goes by itself nothing tells that it was asked.
+. "$(dirname "$0")/../kit/lib.sh"
+
+need ssh
+NETPULSE_DAEMON=$bin/netpulsed
+export NETPULSE_DAEMON
+
+start_sshd one
+start_sshd two
+make_key "$T/other"
+# who came, by which key
+printf 'environment="WHO=key" %s\n' "$(cat "$T/key.pub")" >"$T/one/authorized_keys"
+printf 'environment="WHO=other" %s\n' "$(cat "$T/other.pub")" >>"$T/one/authorized_keys"
+echo 'PermitUserEnvironment yes' >>"$T/one/config"
+kill -HUP "$pid_one"
+wait_until "[ \$(grep -c 'Server listening on' $T/one/log) -ge 2 ]"
+
+# with OPTION... HOST COMMAND...: over the broker where it can be.  plain: the same without it.
+with()
+{
+	ssh -F "$T/with" "$@"
+}
+plain()
+{
+	ssh -F "$T/ssh_config" "$@"
+}
+settings()
+{
+	npctl mux --config | cat - "$T/ssh_config" >"$T/with"
+}
+logins()
+{
+	grep -c 'Accepted publickey' "$T/$1/log"
+}
+# over NAME COMMAND...: it makes no login of its own, for there is a session.
+over()
+{
+	_text=$1
+	shift
+	"$@" >/dev/null 2>&1
+	_before=$(logins one)
+	"$@" >/dev/null 2>&1
+	is "$(logins one)" "$_before" "$_text"
+}
+# alone NAME COMMAND...: it logs in by itself.
+alone()
+{
+	_text=$1
+	shift
+	_before=$(logins one)
+	"$@" >/dev/null 2>&1
+	is "$(logins one)" "$((_before + 1))" "$_text"
+}
+
+# ---- the block ----
+
+settings
+like "$(npctl mux --config)" "^Match exec \"exec '$bin/npctl' -S '$T/run/s' mux\"$" "the block names its programs by absolute path"
+is "$(ssh -G -F "$T/with" one | grep -c '^control\(path\|persist\)')" "$(ssh -G -F "$T/ssh_config" one | grep -c '^control\(path\|persist\)')" \
+	"ssh -G is told what is there without it"
+run with one 'echo out; echo err >&2; exit 3'
+is "$status:$out:$err" 3:out:err "the first command starts a broker and logs in"
+is "$(logins one)" 1 "once"
+run with one 'echo out; echo err >&2; exit 3'
+is "$status:$out:$err:$(logins one)" 3:out:err:1 "and the second does not"
+is "$(for i in 1 2 3; do echo "$i"; done | while read -r i; do with -n one "echo $i"; done | tr '\n' ' ')" '1 2 3 ' "a loop"
+is "$(logins one)" 1 "over one login"
+over "-p, -l, -t, -x and settings of the session share it" with -p "$port_one" -l "$me" -T -x -oSendEnv=LC_X -oForwardAgent=no one true
+
+# ---- which session it is ----
+
+is "$(with one 'echo $WHO')" key "the key of the configuration"
+is "$(with -i "$T/other" one 'echo $WHO'):$(plain -i "$T/other" one 'echo $WHO')" other:other "another one for the same account"
+is "$(with one 'echo $WHO')$(with -i "$T/other" one 'echo $WHO')$(with one 'echo $WHO')" keyotherkey "side by side"
+cp "$T/ssh_config" "$T/aliases"
+add_host alias "$port_one" "IdentityFile $T/other"
+sed -i '/^Host alias/,$ s/IdentityFile .*key$//' "$T/ssh_config"
+settings
+is "$(with one 'echo $WHO')$(with alias 'echo $WHO')$(with one 'echo $WHO')" keyotherkey "two names of one address, each with its key"
+over "each over its own session" with alias true
+is "$(cd "$T" && ssh -F with -i other one 'echo $WHO')" other "file names of the directory in which ssh runs"
+sed 's/^Host one/Host two one/; s/^  Port .*/  Port '"$port_two"'/' "$T/with" >"$T/elsewhere"
+is "$(ssh -F "$T/elsewhere" one 'echo $SSH_CONNECTION' | cut -d' ' -f4)" "$port_two" "another file of ssh's is another host"
+is "$(with -oPort="$port_two" -oHostKeyAlias="[127.0.0.1]:$port_two" one 'echo $SSH_CONNECTION' | cut -d' ' -f4)" "$port_two" "-o says where"
+
+# One inner address behind two bastions: the servers are told apart by where they are seen to be reached from.
+identity='' add_host inner "$port_one" "ProxyJump one" "IdentityFile $T/key"
+identity='' add_host inner2 "$port_one" "ProxyJump two" "IdentityFile $T/key"
+settings
+with inner true && with inner2 true
+is "$(grep -c 'Accepted publickey' "$T/two/log")" "$(($(plain inner2 true; grep -c 'Accepted publickey' "$T/two/log") - 1))" \
+	"each way goes through its own bastion"
+is "$(npctl status --json | grep -o '"device":"inner2\?"' | sort -u | wc -l)" 2 "and is a session of its own"
+is "$(with -J two one 'echo $WHO')" key "-J"
+
+# ---- where it goes by itself ----
+
+for option in -A -X -M '-S none' -v '-oControlPath=none' '-oIgnoreUnknown=UnknownOption -oUnknownOption=no' '-E /dev/null' \
+	'-R 0:127.0.0.1:1' '-oPermitLocalCommand=yes -oLocalCommand=true' '-oForwardAgent=yes'; do
+	# shellcheck disable=SC2086
+	alone "with $option" with $option one true
+done
+for line in 'ForwardAgent yes' "ControlPath $T/own-%C" 'RemoteForward 0 127.0.0.1:1' 'Match exec "true"'; do
+	settings
+	{
+		cat "$T/with"
+		printf 'Host *\n%s\n' "$line"
+	} >"$T/with2"
+	alone "where the configuration says $line" ssh -F "$T/with2" one true
+done
+export NETPULSE_MUX=no
+alone "where it is told to" with one true
+unset NETPULSE_MUX
+is "$(sh -c 'npctl mux; echo $?' 2>&1)" 1 "whoever asks is no ssh"
+run with nowhere.invalid true
+_err=$err
+run plain nowhere.invalid true
+is "$_err" "$err" "a host that there is not: ssh's own words"
+sed "s/^\[127.*\]:$port_two .*//" "$T/known_hosts" >"$T/known2"
+run with -oUserKnownHostsFile="$T/known2" two true
+_err=$status:$err
+run plain -oUserKnownHostsFile="$T/known2" two true
+is "$_err" "$status:$err" "an unknown host key likewise"
+
+# ---- what is in the way of the broker ----
+
+npctl disable --text 'maintenance' --all >/dev/null
+run with one true
+like "$status:$err" '^255:netpulsed: .*maintenance' "an operator is not gone round"
+npctl enable --all >/dev/null
+
+pid=$(brokers)
+kill -KILL "$pid"
+wait_until "! alive $pid"
+run with one 'echo back'
+is "$status:$out:$err" 0:back: "a broker that crashed is replaced"
+pid=$(brokers)
+kill -KILL "$pid"
+wait_until "! alive $pid"
+NETPULSE_DAEMON=/nonexistent run with one 'echo alone'
+NETPULSE_DAEMON=$bin/netpulsed
+is "$status:$out:$err" 0:alone: "one that cannot be started is not missed"
+run ssh -o ControlMaster=no -o ControlPath="$T/run/mux/.ssh" -F "$T/ssh_config" one 'echo alone'
+is "$status:$out" 0:alone "a socket that nobody serves"
+with one true
+run ssh -o ControlMaster=no -o ControlPath="$T/run/mux/.ssh" -F "$T/ssh_config" one 'echo alone'
+like "$status:$out:$err" '^0:alone:.*nobody has announced' "who was not announced goes by itself"
+
+# ---- a quarter of a hundred at once ----
+
+npctl close --all >/dev/null
+before=$(logins one)
+for i in $(seq 25); do
+	{ with -n one "echo $i" >"$T/at.$i" 2>&1 || echo failed >"$T/at.$i"; } &
+	pids="${pids:-} $!"
+done
+for p in $pids; do wait "$p"; done
+is "$(cat "$T"/at.* | sort -n | tr '\n' ' ')" "$(seq 25 | tr '\n' ' ')" "25 at once, each with its own"
+at_most "$(($(logins one) - before))" 4 "a few log-ins"
+
+# ---- installed ----
+
+mkdir -m 700 "$T/dot"
+printf 'Host x\n' >"$T/dot/config"
+chmod 640 "$T/dot/config"
+run npctl mux --install "$T/dot/config"
+like "$out" "^\+ Include \"$T/dot/netpulse.conf\"" "what is installed is shown"
+is "$(cat "$T/dot/config"):$(stat -c %a "$T/dot/config")" "Include \"$T/dot/netpulse.conf\"
+Host x:640" "one line in front, the mode stays"
+is "$(cat "$T/dot/netpulse.conf")" "$(npctl mux --config)" "of a file of its own"
+npctl mux --install "$T/dot/config" >/dev/null
+is "$(grep -c Include "$T/dot/config")" 1 "once"
+is "$(ls -A "$T/dot" | tr '\n' ' ')" 'config netpulse.conf ' "and nothing is left beside"
+cat "$T/ssh_config" >>"$T/dot/config"
+before=$(logins one)
+ssh -F "$T/dot/config" one true
+ssh -F "$T/dot/config" one true
+is "$(($(logins one) - before))" 1 "it works there"
+run npctl mux --remove "$T/dot/config"
+like "$out" '^- Include' "what is removed is shown"
+is "$(head -n 1 "$T/dot/config"):$(ls -A "$T/dot" | tr '\n' ' ')" 'Host x:config ' "and is gone"
+ln -s config "$T/dot/link"
+run npctl mux --install "$T/dot/link"
+like "$status:$err" '^1:.*symbolic link' "a link is left alone"
+mkdir -m 700 "$T/new"
+rmdir "$T/new"
+ok "a folder that there is not" npctl mux --install "$T/new/config"
+is "$(stat -c %a "$T/new" "$T/new/config" | tr '\n' ' ')" '700 600 ' "is made for its owner"
+
+npctl stop >/dev/null
+wait_until '[ -z "$(brokers)" ]'
+done_testing
