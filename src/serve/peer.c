@@ -312,6 +312,7 @@ peer_create(struct ev_loop *loop, uint64_t id, int fd, pid_t pid, const struct p
 	p->arg = arg;
 	p->read_size = PEER_READ_FIRST;
 	buf_init(&p->in, FRAME_SIZE_MAX + PEER_READ_MOST);
+	buf_keep(&p->in, 2 * PEER_READ_MOST);
 	buf_init(&p->out, PEER_OUT_MAX);
 	ev_io_init(&p->reader, peer_on_readable, fd, EV_READ);
 	ev_io_init(&p->writer, peer_on_writable, fd, EV_WRITE);

@@ -8,12 +8,11 @@
 #include "ssh/sshconn_impl.h"
 
 /*
- * What one packet carries where the server takes 16 KiB of data at a time; two of them fill one of OpenSSH's and
- * Dropbear's 32 KiB.  libssh keeps ten bytes of a packet for itself: 32 KiB would leave as a full packet and one of ten
- * bytes, which costs the server as much.
+ * What one packet of OpenSSH's and Dropbear's 32 KiB carries: libssh keeps ten bytes of it for itself, and 32 KiB would
+ * leave as a full packet and one of ten bytes, which costs the server as much.
  */
-#define PACKET_FILL (16u * 1024u - 10u)
-#define WRITE_CHUNK (4u * PACKET_FILL)
+#define PACKET_FILL (32u * 1024u - 10u)
+#define WRITE_CHUNK (2u * PACKET_FILL)
 
 /* libssh's window is 1.25 MiB; a long path needs more to stay full. */
 #define WINDOW_MAX (6u * 1024u * 1024u)

@@ -17,6 +17,7 @@ chan_init(struct chan *ch, struct session *s, size_t slack)
 	for (int i = 0; i < CHAN_STREAMS; i++)
 		buf_init(&ch->output[i], CHANNEL_BUFFER_MAX + slack);
 	buf_init(&ch->input, CHANNEL_BUFFER_MAX);
+	buf_keep(&ch->input, CHANNEL_BUFFER_MAX); /* full and empty in turn while a file goes through it */
 }
 
 /* What was lent with a spec is a channel's own once it is copied. */
