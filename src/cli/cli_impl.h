@@ -69,7 +69,8 @@ enum cli_job_kind {
 /* By what an answer is judged; see cli_judge.c. */
 enum cli_judging {
 	CLI_JUDGE_OUTPUT, /* the platform's errors alone */
-	CLI_JUDGE_ANSWER  /* every word of it says something about what was typed */
+	CLI_JUDGE_ANSWER, /* every word of it says something about what was typed */
+	CLI_JUDGE_NOTHING
 };
 
 /* What the answer comes to so far. */
@@ -359,6 +360,8 @@ bool cli_judge_is_claim(const struct cli *cli);
 enum cli_outcome cli_judge_step(const struct cli_job *job);
 /* A question was answered. */
 void cli_judge_answered(struct cli_job *job);
+/* The sentinel was typed at what may be the prompt of no mode: what follows may answer that. */
+void cli_judge_strayed(struct cli *cli);
 /* Whether this answer of a recipe is a no. */
 bool cli_judge_is_decline(const struct platform_question *q);
 /* Whether the text says that lines are to follow, and how to end them. */

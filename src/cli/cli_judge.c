@@ -269,7 +269,7 @@ cli_judge_line(struct cli *cli, const char *text, size_t size)
 	bool is_ok;
 
 	/* Nor is the question itself an answer, with what was typed behind it. */
-	if (cli_begins(text, size, &job->asked))
+	if (job->judged_as == CLI_JUDGE_NOTHING || cli_begins(text, size, &job->asked))
 		return;
 	if (prompt_trim(text, look) == 0) {
 		v->in_remark = false;
@@ -303,6 +303,17 @@ cli_judge_answered(struct cli_job *job)
 	if (v->outcome > CLI_REMARK && !v->error)
 		v->outcome = CLI_REMARK;
 	job->ok_seen = false;
+}
+
+void
+cli_judge_strayed(struct cli *cli)
+{
+	struct cli_job *job = &cli->job;
+
+	if (job->judged_as == CLI_JUDGE_OUTPUT)
+		return;
+	note(cli, CLI_UNCLEAR, job->suspect.text, job->suspect.size);
+	job->judged_as = CLI_JUDGE_NOTHING;
 }
 
 bool

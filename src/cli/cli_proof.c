@@ -328,6 +328,7 @@ cli_proof_line(struct cli *cli, const char *line, size_t size)
 		/* By a shell, or by the terminal of what runs: then it is output, which the next line tells. */
 		set_aside(cli, line, job->suspect.size);
 		cli_context_clear(cli);
+		cli_judge_strayed(cli);
 		job->suspect_echoed = true;
 		return true;
 	}

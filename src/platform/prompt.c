@@ -155,25 +155,34 @@ prompt_learn(struct prompt *p, const struct platform_view *view, const struct pl
 	learn_host(p, view, mode);
 }
 
+/* Whether the text goes on with the name; a view in brackets begins with a dash: "[SW1-bgp]". */
 static bool
-is_of_name(char c)
+is_of_name(const char *text, size_t size)
 {
-	return isalnum((unsigned char)c) || c == '_' || c == '-' || (unsigned char)c >= 0x80;
+	unsigned char c = (unsigned char)text[0];
+
+	return isalnum(c) || c == '_' || (c == '-' && text[size - 1] != ']') || c >= 0x80;
 }
 
 enum prompt_kin
 prompt_kin(const struct prompt *p, const struct platform_view *view)
 {
-	size_t shown = prompt_trim(p->shown, p->shown_size), size = prompt_trim(view->tail, view->size), lead;
-	const char *host = p->host_size > 0 ? memmem(p->shown, shown, p->host, p->host_size) : NULL;
+	size_t known = prompt_trim(p->shown, p->shown_size), size = prompt_trim(view->tail, view->size), lead;
+	char shown[PROMPT_MAX], tail[PROMPT_MAX];
+	const char *host;
 
-	if (host == NULL || size > PROMPT_MAX)
+	if (size > PROMPT_MAX || p->host_size == 0)
 		return PROMPT_STRANGER;
-	lead = (size_t)(host - p->shown) + p->host_size;
-	if (size <= lead || memcmp(view->tail, p->shown, lead) != 0 || is_of_name(view->tail[lead]) ||
-	    strchr("#>$%]", view->tail[size - 1]) == NULL)
+	known = mask(p->platform, p->shown, known, shown);
+	size = mask(p->platform, view->tail, size, tail);
+	host = memmem(shown, known, p->host, p->host_size);
+	if (host == NULL)
 		return PROMPT_STRANGER;
-	return view->tail[size - 1] == p->shown[shown - 1] ? PROMPT_DERIVED : PROMPT_SAME_HOST;
+	lead = (size_t)(host - shown) + p->host_size;
+	if (size <= lead || memcmp(tail, shown, lead) != 0 || is_of_name(tail + lead, size - lead) ||
+	    strchr("#>$%]", tail[size - 1]) == NULL)
+		return PROMPT_STRANGER;
+	return tail[size - 1] == shown[known - 1] ? PROMPT_DERIVED : PROMPT_SAME_HOST;
 }
 
 size_t
