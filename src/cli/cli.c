@@ -16,6 +16,7 @@
 #define RTT_MAX 2.0
 #define SLOW_PIECE 16u   /* bytes at once, at most */
 #define LARGE_PIECE 64u  /* no slow line has so many */
+#define WHOLE_PIECE 5u   /* a newline and a prompt */
 #define SLOW_BYTE 0.0004 /* seconds for each byte, at least */
 #define SLOW_GAP 0.05    /* between two pieces, at most */
 #define SLOW_BYTES_MAX 1000u
@@ -248,11 +249,14 @@ note_rtt(struct cli *cli, double sample)
 
 /*
  * Lines from a console at 9600 baud come piece by piece, and a pause there is none of the device's: how long they are
- * is measured, where so much of them came slowly.
+ * is measured, where so much of them came slowly.  Not inside of echoes, which come so too where the way to the device
+ * is jittery: that only counts as slow, and says nothing while prompts and output come in one piece.  What little the
+ * login shows must do for the first command.
  */
 static void
-note_gap(struct cli *cli, size_t n, double now)
+note_gap(struct cli *cli, const uint8_t *p, size_t n, double now)
 {
+	bool echoes = cli->job.active && !cli->job.echo_seen, newline = p[0] == '\r' || p[0] == '\n';
 	double gap = now - cli->last_rx;
 	size_t tail;
 
@@ -261,11 +265,15 @@ note_gap(struct cli *cli, size_t n, double now)
 		cli->slow_bytes = 0;
 	else if (cli->typed_at >= cli->last_rx)
 		return; /* the answer to something: the device's own time, and the network's */
+	else if (newline && cli->state >= CLI_IDLE) /* between lines: likewise */
+		cli->gap *= n >= WHOLE_PIECE ? 0.5 : 1;
 	else if (n > SLOW_PIECE || (n > 1 && gap < SLOW_BYTE * (double)n))
 		cli->slow_bytes /= 2;
 	else if (tail > 0 && gap >= SLOW_BYTE && gap <= SLOW_GAP) {
 		cli->slow_bytes += cli->slow_bytes < SLOW_BYTES_MAX ? n : 0;
-		cli->gap = gap > cli->gap ? gap : cli->gap * 0.999;
+		gap /= newline ? (double)n : 1;
+		if (!echoes)
+			cli->gap = gap > cli->gap ? gap : cli->gap * 0.999;
 	}
 }
 
@@ -278,7 +286,7 @@ cli_feed(struct cli *cli, const void *bytes, size_t n, double now)
 	if (cli->state == CLI_CLOSED || n == 0)
 		return n;
 	cli->now = now;
-	note_gap(cli, n, now);
+	note_gap(cli, p, n, now);
 	if (cli->job.active && !cli->job.received) {
 		cli->job.received = true;
 		note_rtt(cli, now - cli->job.sent_at);

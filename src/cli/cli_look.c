@@ -13,8 +13,9 @@
 #include "cli/cli_impl.h"
 #include "base/log.h"
 
-#define SLOW_BYTES 40u /* so much came slowly: the line is slow */
-#define GAPS 8.0       /* silences as they were inside of it that mean something */
+#define SLOW_BYTES 40u   /* so much came slowly: the line is slow */
+#define GAP_LEAST 0.0004 /* no silence inside of lines is as short */
+#define GAPS 8.0         /* silences as they were inside of it that mean something */
 #define GAPS_MIN 0.05
 #define PROGRESS_MIN 4 /* so short it may be the end of a prompt, "-1#" */
 #define TYPED_END 4    /* characters at the end of what was typed that its echo must show */
@@ -182,7 +183,7 @@ gap_of_lines(const struct cli *cli)
 {
 	double gaps = GAPS * cli->gap;
 
-	if (cli->slow_bytes < SLOW_BYTES)
+	if (cli->slow_bytes < SLOW_BYTES || cli->gap < GAP_LEAST)
 		return 0;
 	return gaps > GAPS_MIN ? gaps : GAPS_MIN;
 }

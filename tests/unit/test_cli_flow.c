@@ -162,6 +162,32 @@ test_the_gaps_of_a_slow_line_are_waited_for_behind_a_prompt(void **state)
 	take(w, CLI_EVENT_READY);
 }
 
+/* What is typed is repeated as its bytes arrive, and the device thinks before it answers: no line is slow for that. */
+static void
+test_an_echo_byte_by_byte_makes_no_slow_line(void **state)
+{
+	static const char typed[] =
+	    "show interfaces GigabitEthernet0/0/0/1 statistics | include packets input, in all, "
+	    "and of the last five minutes";
+	struct world *w = *state;
+
+	for (int i = 0; i < 5; i++) {
+		run(w, typed);
+		buf_consume(cli_send(w->cli), sizeof(typed)); /* and the newline */
+		for (size_t k = 0; k < sizeof(typed) - 1; k++) {
+			assert_int_equal(cli_feed(w->cli, typed + k, 1, w->now), 1);
+			cli_drained(w->cli, w->now);
+			w->now += k % 7 == 0 ? 0.03 : 0.002;
+		}
+		w->now += 0.03;
+		send_all(w, i % 2 == 0 ? "\r\nR1#" : "\r\n1234567 packets input\r\nR1#");
+		cli_drained(w->cli, w->now);
+		assert_int_equal(take(w, CLI_EVENT_RESULT).result.err.reason, REASON_NONE);
+		take(w, CLI_EVENT_READY);
+		buf_consume(cli_output(w->cli), cli_output(w->cli)->len);
+	}
+}
+
 /* Lines with their number, so that a lost or doubled one is seen. */
 static size_t
 make_line(char *line, size_t size, unsigned number)
@@ -446,6 +472,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(
 		test_the_gaps_of_a_slow_line_are_waited_for_behind_a_prompt, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_an_echo_byte_by_byte_makes_no_slow_line, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_case_4_a_pause_at_every_byte_of_output_and_prompt_changes_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
