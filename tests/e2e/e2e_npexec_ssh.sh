@@ -1,12 +1,11 @@
 #!/bin/sh
-# npexec in the place of ssh, under the programs that call one: git, rsync, scp, sftp, ssh itself, clush, pssh, parallel,
-# expect, rancid's clogin, vim.
+# npexec in the place of ssh, under the programs that call one, as netpulse-wrapping(7) has it: those that are here.
 NP_TEST_SECONDS=${NP_TEST_SECONDS:-300}
 . "$(dirname "$0")/../kit/lib.sh"
 need ssh
 
 start_sshd dev 'Subsystem sftp internal-sftp' 'AcceptEnv TOLD_*'
-start_sshd other
+start_sshd other 'Subsystem sftp internal-sftp'
 # Its banner with a # confuses clogin, under any ssh.
 sed 's/ Rack #7, port #12 #//' "$tests/scenarios/ios.txt" >"$T/ios.txt"
 start_simdev core1 --scenario "$T/ios.txt"
@@ -120,6 +119,18 @@ pssh=$(command -v parallel-ssh || command -v pssh || echo pssh)
 if have "$pssh" 1; then
 	like "$(PATH=$T/wrap:$PATH "$pssh" -i -H 'dev other' -l "$me" 'echo hi from $USER' </dev/null 2>&1 | grep -c "^hi from $me")" 2 pssh
 fi
+if have pdsh 1; then
+	is "$(PATH=$T/wrap:$PATH PDSH_RCMD_TYPE=ssh pdsh -w dev,other -l "$me" echo hi 2>&1 | sort | tr '\n' ' ')" 'dev: hi other: hi ' pdsh
+fi
+if have ansible 2; then
+	mkdir "$T/ansible"
+	printf 'dev\nother\n' >"$T/ansible/hosts"
+	printf '%s\n' '[defaults]' 'interpreter_python = /usr/bin/python3' "local_tmp = $T/ansible/tmp" "remote_tmp = $T/ansible/there" \
+		'[ssh_connection]' "ssh_executable = $bin/npexec" "sftp_extra_args = -S $bin/npexec" >"$T/ansible/ansible.cfg"
+	run env LC_ALL=C.UTF-8 ANSIBLE_CONFIG="$T/ansible/ansible.cfg" ansible -i "$T/ansible/hosts" all -m ping
+	is "$(grep -c pong "$T/out")" 2 Ansible
+	unlike "$err" 'WARNING' "and its file transfers"
+fi
 if have parallel 1; then
 	is "$(HOME=$T/home parallel --will-cite --ssh npexec -S 1/dev,1/other 'echo {}' ::: a b c 2>"$T/err" | sort | tr '\n' ' ')" \
 		'a b c ' "GNU parallel"
@@ -157,7 +168,39 @@ if have vim 1; then
 	is "$(cat "$T/tree/1")" 'changed 1' "vim edits a file there"
 fi
 
-# As user@dev:PORT, by -l, and without, and two as told: requests that say other things have sessions of their own.
-is "$(logins dev) $(brokers | wc -l)" '5 1' "all of it used a login for each way to name the account"
+if have emacs 1; then
+	cat >"$T/script.el" <<-END
+		(require 'tramp)
+		(add-to-list 'tramp-methods
+		  (cons "npexec"
+		    (mapcar (lambda (p)
+		              (if (eq (car p) 'tramp-login-program)
+		                  '(tramp-login-program "npexec") p))
+		            (cdr (assoc "ssh" tramp-methods)))))
+		(setq tramp-persistency-file-name nil)
+		(find-file "/npexec:dev:$T/tree/new")
+		(insert "from emacs")
+		(save-buffer)
+	END
+	TERM=xterm timeout 100 emacs -Q --batch -l "$T/script.el" </dev/null >"$T/out" 2>&1
+	is "$(cat "$T/tree/new")" 'from emacs' "Emacs, by TRAMP"
+fi
+
+# ---- where nobody is ----
+
+run env -i HOME="$HOME" PATH="$PATH" NETPULSE_SOCKET="$NETPULSE_SOCKET" "$bin/npexec" -nq -o BatchMode=yes --timeout 20 core1 show clock
+like "$status:$out" '^0:.00:01:02' "a job of cron"
+check=/usr/lib/nagios/plugins/check_by_ssh
+if have $check 1; then
+	printf 'Host *\n  ControlMaster no\n  ControlPath %s\n' "$T/run/mux/%n" | cat - "$T/ssh_config" >"$T/by_the_door"
+	run $check -F "$T/by_the_door" -H dev -C 'echo OK - fine; exit 0'
+	is "$status:$out" '0:OK - fine' "check_by_ssh, by the door"
+fi
+
+# As user@dev:PORT, by -l, and without, two as told, and what Ansible says of passwords: requests that say other things
+# have sessions of their own.
+ansible=0
+! command -v ansible >/dev/null || ansible=1
+is "$(logins dev) $(brokers | wc -l)" "$((5 + ansible)) 1" "all of it used a login for each way to name the account"
 
 done_testing
