@@ -1,10 +1,10 @@
 #!/bin/sh
-# npexec starts for every command: at most 64 KiB of text, and no library but libc and cJSON.
+# npexec starts for every command: at most 96 KiB of text, and no library but libc and cJSON.
 set -u
 
 builddir=${builddir:-.}
 npexec=$builddir/npexec
-limit=65536
+limit=98304
 
 skip_all()
 {
