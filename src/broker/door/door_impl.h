@@ -60,9 +60,10 @@ enum visit_state { VISIT_HELLO, VISIT_IDLE, VISIT_FILES, VISIT_ASKED, VISIT_OPEN
 
 /* What it has asked for. */
 struct wish {
-	uint32_t id;   /* of ssh's request */
-	cJSON *params; /* of its exec; NULL: asked, or refused */
-	bool forward;  /* a connection from there: two descriptors, no status */
+	uint32_t id;      /* of ssh's request */
+	cJSON *params;    /* of its exec; NULL: asked, or refused */
+	bool forward;     /* a connection from there: two descriptors, no status */
+	const char *what; /* "exec", "shell", "subsystem": as ssh calls it when the server refuses it */
 	bool tty;
 	cJSON *again;        /* the same without the terminal, until that was tried */
 	const char *refusal; /* given once its descriptors are there; NULL: none */

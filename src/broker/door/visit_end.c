@@ -53,6 +53,17 @@ say_line(struct visit *v, const char *about, const char *text)
 	free(line);
 }
 
+/* In ssh's own words: scripts know them. */
+static void
+say_refused(struct visit *v)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "%s request failed on channel 0\r\n", v->wish.what);
+
+	if (visit_stderr(v) != NULL)
+		lent_write(visit_stderr(v), line, (size_t)n);
+}
+
 /* Servers that give no terminal may run the command all the same, as ssh has it run then. */
 static void
 go_on_without_terminal(struct visit *v)
@@ -79,7 +90,9 @@ fail(struct visit *v, const struct np_error *err)
 		session_open(v);
 	if (v->state != VISIT_OPEN)
 		return;
-	if (!v->cancelled) {
+	if (err->reason == REASON_EXEC_REFUSED && v->wish.what != NULL) {
+		say_refused(v);
+	} else if (!v->cancelled) {
 		char about[64];
 		snprintf(about, sizeof(about), "%s: ", reason_name(err->reason));
 		say_line(v, about, err->text);

@@ -80,6 +80,7 @@ wish_session(cJSON *params, const struct mux_message *m, struct visit *v)
 	if (m->x11)
 		wish->refusal = "X11 is forwarded on a connection of one's own";
 	wish->tty = m->tty;
+	wish->what = m->subsystem ? "subsystem" : m->command.size > 0 ? "exec" : "shell";
 	if (m->tty) {
 		cJSON_AddTrueToObject(params, "pty");
 		if (m->term.size > 0)
