@@ -10,7 +10,8 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-#define ACCOUNTS_MAX 8192    /* that are remembered; a refused secret is not forgotten to make room */
+#define ACCOUNTS_MAX 65536   /* that are remembered, about 40 MB of them: see make_room() */
+#define LOOK_MAX 64          /* of those that were used longest ago, for the one to be forgotten */
 #define FORGET_SECONDS 900.0 /* without a refusal, unused */
 #define PLACE_SECONDS 60.0   /* a place that refused nothing says nothing any more */
 #define WORDS_MAX 240
@@ -128,12 +129,13 @@ free_place(struct accounts *all, struct account_place *p)
 }
 
 void
-account_place_bar(struct account_place *p, const char *words, double now)
+account_place_bar(struct account_place *p, bool judged, const char *words, double now)
 {
 	struct account *a = p->of;
 
 	a->barred_places += p->refused_at == 0;
 	p->refused_at = now;
+	p->judged = judged;
 	free(p->words);
 	p->words = text_vis(words, strnlen(words, WORDS_MAX), false);
 	TAILQ_REMOVE(&a->places, p, link);
@@ -193,7 +195,7 @@ account_keys_clear(struct account *a)
 bool
 account_is_barred(const struct account *a)
 {
-	return a->state == ACCOUNT_REFUSED || a->barred_places > 0;
+	return a->state == ACCOUNT_REFUSED || a->barred_places > 0 || (a->kind == ACCOUNT_KEYS && a->refusals > 0);
 }
 
 static bool
@@ -210,6 +212,7 @@ free_account(struct accounts *all, struct account *a)
 	while ((p = TAILQ_FIRST(&a->places)) != NULL)
 		free_place(all, p);
 	hashtab_remove(&all->table, &a->entry);
+	hashtab_remove(&all->numbers, &a->numbered);
 	TAILQ_REMOVE(&all->list, a, link);
 	all->count--;
 	free(a->user);
@@ -219,21 +222,30 @@ free_account(struct accounts *all, struct account *a)
 	free(a);
 }
 
-/* The one that was used longest ago and bars nobody. */
-static bool
+/*
+ * Nobody is refused because others are.  Where there are too many, of those that were used longest ago one that bars
+ * nobody is forgotten; else one that only people were refused with, who know it; else the first: nobody has tried it
+ * since tens of thousands of others were refused.
+ */
+static void
 make_room(struct accounts *all)
 {
-	struct account *a;
+	struct account *a, *best = NULL;
+	int worth, best_worth = 3, looked = 0;
 
 	if (all->count < ACCOUNTS_MAX)
-		return true;
+		return;
 	TAILQ_FOREACH (a, &all->list, link) {
-		if (!is_used(a) && !account_is_barred(a)) {
-			free_account(all, a);
-			return true;
+		worth = !account_is_barred(a) ? 0 : !a->unattended ? 1 : 2;
+		if (!is_used(a) && worth < best_worth) {
+			best = a;
+			best_worth = worth;
 		}
+		if (++looked == LOOK_MAX)
+			break;
 	}
-	return false;
+	if (best != NULL)
+		free_account(all, best);
 }
 
 static uint64_t
@@ -272,6 +284,7 @@ make(struct accounts *all, const struct account_claim *c, const uint8_t id[ACCOU
 	TAILQ_INIT(&a->places);
 	TAILQ_INIT(&a->waiting);
 	hashtab_put(&all->table, &a->entry, number_of(id));
+	hashtab_put(&all->numbers, &a->numbered, a->number);
 	TAILQ_INSERT_TAIL(&all->list, a, link);
 	all->count++;
 	return a;
@@ -289,15 +302,10 @@ account_find(struct accounts *all, struct account_ticket *t, double now)
 		return false;
 	}
 	a = find(all, id);
-	if (a == NULL && !make_room(all)) {
-		error_set(&t->why, REASON_AUTH_BACKOFF,
-		    "%d accounts were refused already, and no further one is tried: npctl accounts lists them, and "
-		    "npctl accounts retry USER allows those of one user again",
-		    all->count);
-		return false;
-	}
-	if (a == NULL)
+	if (a == NULL) {
+		make_room(all);
 		a = make(all, c, id);
+	}
 	a->unattended |= !c->insists;
 	a->used = now;
 	TAILQ_REMOVE(&all->list, a, link);
@@ -313,20 +321,18 @@ account_find(struct accounts *all, struct account_ticket *t, double now)
 const struct account *
 accounts_find(const struct accounts *all, uint64_t number)
 {
-	const struct account *a;
+	struct hash_entry *e = hashtab_find(&all->numbers, number);
 
-	TAILQ_FOREACH (a, &all->list, link)
-		if (a->number == number)
-			return a;
-	return NULL;
+	return e != NULL ? NP_CONTAINER(e, struct account, numbered) : NULL;
 }
 
+/* Keys: some were refused, and are not allowed again; whether there are others only its login knows. */
 static bool
 bars(const struct accounts *all, const struct account *a, const char *place)
 {
 	const struct account_place *p = a != NULL ? find_place(all, a, place) : NULL;
 
-	return a != NULL && (a->state == ACCOUNT_REFUSED || (p != NULL && p->refused_at > 0));
+	return a != NULL && (a->state == ACCOUNT_REFUSED || a->keys_count > 0 || (p != NULL && p->refused_at > 0));
 }
 
 bool
@@ -395,6 +401,7 @@ accounts_destroy(struct accounts *all)
 	while ((a = TAILQ_FIRST(&all->list)) != NULL)
 		free_account(all, a);
 	hashtab_finish(&all->table);
+	hashtab_finish(&all->numbers);
 	hashtab_finish(&all->places);
 	secret_wipe(all->key, sizeof(all->key));
 	free(all);
@@ -419,7 +426,7 @@ account_facts(const struct account *a, struct account_facts *facts)
 	    .kind = a->kind,
 	    .code = a->code,
 	    .state = a->state,
-	    .barred = account_is_barred(a) || (a->kind == ACCOUNT_KEYS && a->refusals > 0),
+	    .barred = account_is_barred(a),
 	    .proven_at = a->proven_at,
 	    .proven_since = a->proven_since,
 	    .flying = a->flying,
@@ -429,7 +436,7 @@ account_facts(const struct account *a, struct account_facts *facts)
 	TAILQ_FOREACH (p, &a->places, link) {
 		if (p->refused_at == 0 || facts->refusals_count == ACCOUNT_REFUSALS_SHOWN)
 			break;
-		facts->refusals[facts->refusals_count++] =
-		    (struct account_refusal){.place = p->name, .words = p->words, .at = p->refused_at};
+		facts->refusals[facts->refusals_count++] = (struct account_refusal){
+		    .place = p->name, .words = p->words, .judged = p->judged, .at = p->refused_at};
 	}
 }

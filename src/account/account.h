@@ -73,8 +73,7 @@ enum account_answer {
 
 /* What the server thought of it. */
 enum account_verdict {
-	ACCOUNT_ACCEPTED,
-	ACCOUNT_PART, /* right, and more is wanted: no later word but ACCEPTED or UNUSED is about it */
+	ACCOUNT_ACCEPTED, /* also where more is wanted behind it: that is another account's */
 	ACCOUNT_DENIED,
 	ACCOUNT_UNJUDGED, /* it has it, and said nothing: a refusal of a secret, nothing for keys */
 	ACCOUNT_GIVEN_UP, /* likewise, as we did not wait: a refusal, but once, of what is proven, none */
@@ -92,9 +91,8 @@ struct account_ticket {
 	TAILQ_ENTRY(account_ticket) link; /* the module's from here on */
 	struct account *of;
 	struct account_place *place;
-	bool flies; /* it may be offered, and is not judged yet */
-	bool right; /* ACCOUNT_PART */
-	double since;
+	bool flies;   /* it may be offered, and is not judged yet */
+	double since; /* it waits, or flies */
 };
 
 /* wall: what to add to clock_now() for the time of day.  NULL when there is no randomness for the key. */
@@ -111,6 +109,9 @@ void accounts_settle(struct accounts *all, struct account_ticket *t, enum accoun
     const char *words, double now);
 /* It waits no longer; nothing happens to one that does not wait. */
 void accounts_leave(struct accounts *all, struct account_ticket *t);
+/* For who has waited for so many seconds: what a ticket waits for, in words for people. */
+#define ACCOUNT_NOTICE_AFTER 2.0
+void accounts_describe_wait(const struct account_ticket *t, char *text, size_t size);
 
 /* Forgets what no longer matters: every few seconds. */
 void accounts_tick(struct accounts *all, double now);
@@ -129,7 +130,8 @@ void accounts_retry_keys(struct accounts *all, const char *user, const char *pla
 
 struct account_refusal {
 	const char *place, *words;
-	double at; /* 0: no longer */
+	bool judged; /* it refused; else it had the secret, and nothing was heard of it */
+	double at;
 };
 
 #define ACCOUNT_REFUSALS_SHOWN 2

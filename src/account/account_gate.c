@@ -27,8 +27,8 @@ add_refusal(char *text, size_t size, const struct account_place *p, const char *
 
 	if (localtime_r(&at, &tm) != NULL)
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	(void)snprintf(text + used, size - used, "%s%.80s refused it at %s (%.*s)", before, p->name, when,
-	    *before == '\0' ? 200 : 40, p->words);
+	(void)snprintf(text + used, size - used, "%s%.80s %s at %s (%.*s)", before, p->name,
+	    p->judged ? "refused it" : "had it and gave no verdict", when, *before == '\0' ? 200 : 40, p->words);
 }
 
 /* Which account, since when, by which device's words, and what lifts it. */
@@ -51,6 +51,20 @@ describe(const struct accounts *all, struct account_ticket *t, enum np_reason re
 	error_set(&t->why, reason,
 	    "the %s of %.64s is barred%s: %s%s; lifted by another one, npctl open and npctl accounts retry",
 	    account_kind_word(a, true), a->user, a->state == ACCOUNT_REFUSED ? "" : " there", text, others);
+}
+
+void
+accounts_describe_wait(const struct account_ticket *t, char *text, size_t size)
+{
+	const struct account *a = t->of;
+	const struct account_place *p;
+
+	TAILQ_FOREACH (p, &a->places, link)
+		if (p->flying > 0)
+			break;
+	(void)snprintf(text, size,
+	    "waiting for the outcome of another login with the %s of %.64s, at %.80s; %d in all wait for that",
+	    account_kind_word(a, true), a->user, p != NULL ? p->name : "another device", a->waiting_count);
 }
 
 /* ---- who may ---- */
@@ -120,7 +134,6 @@ launch(struct account_ticket *t, double now)
 	t->since = now;
 	note_barred_keys(t);
 	t->flies = true;
-	t->right = false;
 	t->of->flying++;
 	t->place->flying++;
 }
@@ -147,6 +160,7 @@ accounts_ask(struct accounts *all, struct account_ticket *t, double now)
 		launch(t, now);
 		break;
 	case ACCOUNT_WAIT:
+		t->since = now;
 		TAILQ_INSERT_TAIL(&t->of->waiting, t, link);
 		t->of->waiting_count++;
 		break;
@@ -223,14 +237,14 @@ accept(const struct account_ticket *t, double now)
 
 /* True: the gate is closed. */
 static bool
-refuse(const struct account_ticket *t, const char *words, double now)
+refuse(const struct account_ticket *t, bool judged, const char *words, double now)
 {
 	struct account *a = t->of;
 
 	a->row = t->place->row = 0;
 	if (a->kind == ACCOUNT_KEYS)
 		return false;
-	account_place_bar(t->place, words != NULL ? words : "refused", now);
+	account_place_bar(t->place, judged, words != NULL ? words : "refused", now);
 	if (++a->refusals >= REFUSALS_MAX)
 		account_move(a, ACCOUNT_REFUSED);
 	return a->state == ACCOUNT_REFUSED;
@@ -260,8 +274,7 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
 	struct account *a = t->of;
 	bool closed = false;
 
-	t->right |= t->flies && verdict == ACCOUNT_PART;
-	if (!t->flies || (t->right && verdict != ACCOUNT_ACCEPTED && verdict != ACCOUNT_UNUSED))
+	if (!t->flies)
 		return;
 	t->flies = false;
 	a->flying--;
@@ -272,15 +285,14 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
 		accept(t, now);
 		break;
 	case ACCOUNT_UNJUDGED:
-		closed = a->kind != ACCOUNT_KEYS && refuse(t, words, now);
+		closed = a->kind != ACCOUNT_KEYS && refuse(t, false, words, now);
 		break;
 	case ACCOUNT_GIVEN_UP:
-		closed = a->kind != ACCOUNT_KEYS && !forgive(t, now) && refuse(t, words, now);
+		closed = a->kind != ACCOUNT_KEYS && !forgive(t, now) && refuse(t, false, words, now);
 		break;
 	case ACCOUNT_DENIED:
-		closed = refuse(t, words, now);
+		closed = refuse(t, true, words, now);
 		break;
-	case ACCOUNT_PART:
 	case ACCOUNT_UNUSED:
 		break;
 	}

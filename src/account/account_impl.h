@@ -15,6 +15,7 @@ struct account_place {
 	char *name;
 	char *words;       /* of its refusal */
 	double refused_at; /* 0: it does not bar */
+	bool judged;       /* then: it said so; else it had the secret, and nothing was heard */
 	double used;
 	int flying;
 	int row; /* successes since the last refusal */
@@ -25,7 +26,8 @@ TAILQ_HEAD(account_tickets, account_ticket);
 
 struct account {
 	TAILQ_ENTRY(account) link;
-	struct hash_entry entry; /* accounts.table */
+	struct hash_entry entry;    /* accounts.table */
+	struct hash_entry numbered; /* accounts.numbers */
 	uint8_t id[ACCOUNT_ID_SIZE];
 	uint64_t number;
 	enum account_kind kind;
@@ -48,7 +50,7 @@ struct account {
 
 struct accounts {
 	TAILQ_HEAD(, account) list; /* the one used last at the end */
-	struct hashtab table, places;
+	struct hashtab table, numbers, places;
 	int count;
 	uint64_t last_number;
 	double wall;
@@ -65,13 +67,13 @@ int account_identify(
 
 /* ---- account.c ---- */
 
-/* The account of a claim and its place there, made where they are not known; false: why says what is in the way. */
+/* The account of a claim and its place there, made where they are not known; false: why, libcrypto fails. */
 bool account_find(struct accounts *all, struct account_ticket *t, double now) NP_MUST_CHECK;
 void account_move(struct account *a, enum account_state state);
 bool account_key_is_barred(const struct account *a, uint64_t key);
 void account_key_bar(struct account *a, uint64_t key);
 void account_keys_clear(struct account *a);
-void account_place_bar(struct account_place *p, const char *words, double now);
+void account_place_bar(struct account_place *p, bool judged, const char *words, double now);
 void account_place_clear(struct account_place *p);
 /* No place bars any more. */
 void account_places_clear(struct account *a);

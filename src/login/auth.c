@@ -303,6 +303,7 @@ last_words(struct auth *a, char *text, size_t size)
 
 	ssh_silent_disconnect(a->made->ssh);
 	words = ssh_get_disconnect_message(a->made->ssh);
+	a->told_end = words != NULL && words[0] != '\0';
 	text_vis_into(text, size, words != NULL && words[0] != '\0' ? words : "the server closed it");
 }
 
@@ -321,6 +322,7 @@ fail_lost(struct auth *a)
 
 	if (a->hooks->left(a->err, a->hooks->arg) < 0)
 		return fail_ended(a);
+	a->told_end = code != 0;
 	if (code == 0 && handshake_is_mere_end(raw))
 		last_words(a, text, sizeof(text));
 	else if (code == 0)

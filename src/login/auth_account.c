@@ -1,9 +1,10 @@
 /*
  * What a login says to the gate before accounts (src/account): what it is about to offer, and what became of that.
  *
- * One claim for each secret of a login.  The first may wait; those behind it join.  A refusal is of what was sent since
- * the server last called something right; what was right is held until the login succeeds or ends, and then was used or
- * was not.  One claim for the keys, as long as they are shown.
+ * One claim for each secret of a login.  The first may wait; those that are held together with it join.  A refusal is
+ * of what was sent since the server last called something right: a password may be right and the second factor behind
+ * it wrong, and while a person thinks about that nobody waits for the password.  One claim for the keys, as long as
+ * they are shown.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -138,7 +139,7 @@ auth_claim_secret(struct auth *a)
 		claim = claim_of(a, ACCOUNT_SECRET);
 		claim.insists |= s->typed;
 		claim.code = s->code;
-		claim.joins = has(a, STAGE_HELD) || has(a, STAGE_RIGHT);
+		claim.joins = has(a, STAGE_HELD);
 		claim.secret = secret_ref(s->secret);
 		held = ask_gate(a, &claim) == 0;
 		account_claim_finish(&claim);
@@ -159,13 +160,8 @@ auth_secret_sent(struct auth *a)
 void
 auth_secret_right(struct auth *a)
 {
-	if (a->offer.word != WORD_SENT)
-		return;
-	tell_gate(a, ACCOUNT_PART, NULL, 0, NULL);
-	for (size_t i = 0; i < a->offer.count; i++)
-		if (a->offer.secrets[i].stage == STAGE_HELD)
-			a->offer.secrets[i].stage = STAGE_RIGHT;
-	a->offer.word = WORD_NONE;
+	if (a->offer.word == WORD_SENT)
+		settle(a, ACCOUNT_ACCEPTED, NULL);
 }
 
 /* ---- keys ---- */
@@ -254,15 +250,10 @@ auth_settle(struct auth *a, enum auth_outcome outcome)
 	if (a->offer.word == WORD_DENIED)
 		settle(a, ACCOUNT_DENIED, done ? "refused" : a->err->text);
 	auth_offers_nothing(a);
-	if (done && a->offer.count > 0)
-		tell_gate(a, ACCOUNT_ACCEPTED, NULL, 0, NULL);
-	if (!done) {
+	if (done)
+		settle(a, ACCOUNT_ACCEPTED, NULL);
+	else
 		settle(a, verdict_at_end(a), a->err->text);
-		if (has(a, STAGE_RIGHT))
-			tell_gate(a, ACCOUNT_UNUSED, NULL, 0, NULL);
-	}
-	forget(a, STAGE_HELD);
-	forget(a, STAGE_RIGHT);
 	free(a->offer.secrets);
 	a->offer.secrets = NULL;
 }

@@ -23,8 +23,8 @@ enum auth_word {
 	WORD_DENIED
 };
 
-/* NEXT: the next step carries it.  HELD: the gate has let it through.  RIGHT: the server wants more behind it. */
-enum auth_stage { STAGE_NEXT, STAGE_HELD, STAGE_RIGHT };
+/* NEXT: the next step carries it.  HELD: the gate has let it through. */
+enum auth_stage { STAGE_NEXT, STAGE_HELD };
 
 struct auth_secret {
 	struct secret *secret;
@@ -63,6 +63,7 @@ struct auth {
 	const char *hint;      /* static text, or NULL */
 	char note[160];        /* why a key was not used, for the error's text */
 	int denials;
+	bool told_end;    /* the server said that it ended the login, by a packet */
 	char before[128]; /* libssh's error text when the step began: it is never taken back */
 	bool has_secret;  /* the next step carries a password or answer */
 	struct auth_offer offer;

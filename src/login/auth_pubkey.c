@@ -115,6 +115,13 @@ offers_make(struct auth *a, const struct agent_keys *keys, struct offers *o)
 		offers_add(a, o, &keys->v[i], &keys->v[i]);
 }
 
+/* The server has ended the login at a key: that is its answer, as many do that count them (MaxAuthTries). */
+static bool
+ended_by_server(const struct auth *a, enum auth_outcome outcome)
+{
+	return outcome == AUTH_OUTCOME_FAILED && a->err->reason == REASON_AUTH_FAILED;
+}
+
 /* How many of the keys that were shown the server has refused: libssh does not say, but each refusal was a packet. */
 static size_t
 count_denied(const struct auth *a, const struct agent_proxy *proxy, enum auth_outcome outcome, uint64_t packets)
@@ -126,7 +133,8 @@ count_denied(const struct auth *a, const struct agent_proxy *proxy, enum auth_ou
 	if (outcome == AUTH_OUTCOME_DENIED)
 		return shown;
 	packets = a->traffic.in_packets - packets;
-	packets -= packets > 0; /* the last one said that it was the end */
+	packets += ended_by_server(a, outcome); /* the key in flight */
+	packets -= packets > 0 && a->told_end;
 	return packets < shown ? (size_t)packets : shown;
 }
 
@@ -293,9 +301,12 @@ is_encrypted(const char *path)
 static enum auth_outcome
 key_outcome(struct auth *a, const struct keyblob *pub, int rc)
 {
-	if (rc == SSH_AUTH_DENIED && ssh_is_connected(a->made->ssh))
+	bool denied = rc == SSH_AUTH_DENIED && ssh_is_connected(a->made->ssh);
+	enum auth_outcome outcome = auth_outcome(a, rc);
+
+	if (denied || ended_by_server(a, outcome))
 		auth_key_denied(a, pub);
-	return auth_outcome(a, rc);
+	return outcome;
 }
 
 /* Whether the server would accept the public half: asked before a passphrase is. */

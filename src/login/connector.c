@@ -24,11 +24,6 @@
 #define ABANDONED_FREE 64
 /* ssh -G takes milliseconds, but seconds where it waits for a name server, and so does an agent that hangs. */
 #define LOOKUPS_MAX 64
-/*
- * Dials that are at the gate, or behind it and not judged: they only wait, and do so beside those that run.  Further
- * ones keep their place.
- */
-#define GATES_MAX 256
 
 /* Log-ins wait for devices that may not answer; what is done before that does not wait behind them. */
 enum lane_use { LANE_LOGIN, LANE_LOOKUP, LANES };
@@ -229,7 +224,9 @@ connector_park(struct job *job, bool parked)
 	if (parked)
 		stop_limit(job);
 	job_move(job, parked ? JOB_PARKED : JOB_RUNNING);
-	if (!parked)
+	if (parked)
+		set_timer(job, TIMER_NOTICE, ACCOUNT_NOTICE_AFTER);
+	else
 		set_timer(job, TIMER_LIMIT, job->limit_left);
 }
 
@@ -238,7 +235,7 @@ connector_give_place(struct job *job, bool gives)
 {
 	struct connector *c = job->connector;
 
-	if (gives == job->gives_place || (gives && c->gates_count == GATES_MAX))
+	if (gives == job->gives_place)
 		return;
 	job->gives_place = gives;
 	c->gates_count += gives ? 1 : -1;
@@ -343,6 +340,10 @@ timer_fired(struct ev_loop *loop NP_UNUSED, struct ev_timer *w, int revents NP_U
 	case TIMER_PROMPT:
 		c->events.notice(job->id, "nobody answered in time (prompt_timeout)", c->arg);
 		connector_answer(c, job->id, job->prompt_id, NULL);
+		break;
+	case TIMER_NOTICE:
+		accounts_describe_wait(gate_ticket(job), err.text, sizeof(err.text));
+		c->events.notice(job->id, err.text, c->arg);
 		break;
 	case TIMER_GRACE:
 		abandon(c, job);

@@ -89,7 +89,7 @@ struct connect_result {
 	struct dialled *dialled;  /* CONNECT_DIAL: to be adopted */
 	uint64_t agent_keys_hash; /* of the key list seen at a failed login or by CONNECT_AGENT_KEYS; 0: no agent */
 	struct secret *password;  /* CONNECT_AGENT_KEYS: what that command prints now, or NULL */
-	uint64_t account;         /* CONNECT_DIAL: the one whose secret it had last in hand; 0: none */
+	uint64_t account;         /* CONNECT_DIAL: the one that bars the next login there; 0: none */
 	double duration;          /* seconds, prompts excepted */
 };
 

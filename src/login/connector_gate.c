@@ -89,17 +89,21 @@ gate_left(struct accounts *accounts, struct job *job)
 void
 gate_ended(struct accounts *accounts, struct job *job)
 {
-	/* Its thread was abandoned: nobody knows what became of what it had and what was not called right. */
+	/* Its thread was abandoned: nobody knows what became of what it had. */
 	static char words[] = "nothing was heard of the login any more";
-	static const struct job_verdict given_up = {.verdict = ACCOUNT_GIVEN_UP, .words = words},
-					unused = {.verdict = ACCOUNT_UNUSED};
+	static const struct job_verdict given_up = {.verdict = ACCOUNT_GIVEN_UP, .words = words};
 
 	if (accounts == NULL)
 		return;
 	gate_left(accounts, job);
 	settle(accounts, job, ACCOUNT_KEYS, &given_up);
 	settle(accounts, job, ACCOUNT_SECRET, &given_up);
-	settle(accounts, job, ACCOUNT_SECRET, &unused);
+}
+
+const struct account_ticket *
+gate_ticket(const struct job *job)
+{
+	return &TAILQ_LAST(&job->offers, job_offers)->ticket;
 }
 
 bool
@@ -109,7 +113,7 @@ gate_is_judged(const struct job *job)
 
 	TAILQ_FOREACH (offer, &job->offers, link) {
 		const struct account_ticket *t = &offer->ticket;
-		if (t->claim.kind == ACCOUNT_SECRET && t->flies && !t->right)
+		if (t->claim.kind == ACCOUNT_SECRET && t->flies)
 			return true;
 	}
 	return false;
@@ -125,7 +129,8 @@ gate_bars(const struct accounts *accounts, const struct job *job)
 		return 0;
 	TAILQ_FOREACH (offer, &job->offers, link) {
 		const struct account_ticket *t = &offer->ticket;
-		if (t->claim.kind == ACCOUNT_SECRET && accounts_bar(accounts, t->account, t->claim.place))
+		if ((account == 0 || t->claim.kind == ACCOUNT_SECRET) &&
+		    accounts_bar(accounts, t->account, t->claim.place))
 			account = t->account;
 	}
 	return account;

@@ -21,7 +21,7 @@
 
 /* The loop's; moved by job_move(). */
 enum job_state { JOB_WAITING, JOB_RUNNING, JOB_PARKED, JOB_ENDING };
-enum timer_use { TIMER_LIMIT, TIMER_PROMPT, TIMER_GRACE };
+enum timer_use { TIMER_LIMIT, TIMER_PROMPT, TIMER_NOTICE, TIMER_GRACE };
 enum message_kind {
 	MESSAGE_DONE,
 	MESSAGE_PROMPT,
@@ -140,9 +140,12 @@ void gate_judged(struct accounts *accounts, struct job *job, struct job_verdict 
 void gate_left(struct accounts *accounts, struct job *job);
 /* It may have offered a secret, and has heard nothing of it. */
 bool gate_is_judged(const struct job *job);
-/* The account that stands in the way of the next login with that secret there; 0: none. */
+/* The account that stands in the way of the next login there, with that secret before all or with those keys; 0: none.
+ */
 uint64_t gate_bars(const struct accounts *accounts, const struct job *job);
 void gate_ended(struct accounts *accounts, struct job *job);
+/* Of a job that waits there. */
+const struct account_ticket *gate_ticket(const struct job *job);
 /* Its time stands still, or no longer. */
 void connector_park(struct job *job, bool parked);
 /* Others dial in its place, or no longer. */

@@ -150,12 +150,6 @@ pool_unblock(struct pool *p, bool credentials_changed)
 		w->doomed = false;
 }
 
-void
-pool_doubt(struct pool *p)
-{
-	p->proven = false;
-}
-
 /* ---- resolving and connecting ---- */
 
 void
@@ -235,7 +229,6 @@ pool_connect_done(struct pool *p, struct pool_entry *e, bool needed_person, doub
 	p->block = POOL_OPEN;
 	p->failures = 0;
 	p->proven = true;
-	p->proven_at = now;
 	p->needs_person = needed_person;
 }
 

@@ -116,7 +116,6 @@ struct pool {
 	bool resolved;  /* the target is known; until then pool_next() answers POOL_RESOLVE */
 	bool resolving;
 	bool proven;            /* a login has succeeded with the present credentials */
-	double proven_at;       /* the last time: an old proof allows one attempt at a time, as none does */
 	bool needs_person;      /* the login needed one: a single session, no reconnect by itself */
 	bool persistent_wanted; /* args->persistent, and not closed by hand since: reconnect without a request */
 	bool paused;            /* nobody is served, everybody waits */
@@ -266,8 +265,6 @@ int pool_may_try(const struct pool *p, bool asked, double now, struct np_error *
 /* Credentials or configuration changed, npctl open, an answered prompt: failures are forgotten, `proven` too when
  * credentials changed. */
 void pool_unblock(struct pool *p, bool credentials_changed);
-/* The credentials may have changed: the next login is tried alone. */
-void pool_doubt(struct pool *p);
 
 /* An idle, shareable session that could be closed to make room, or NULL; the least recently used. */
 struct pool_entry *pool_idle_entry(const struct pool *p);

@@ -18,6 +18,8 @@ start_simdev kbmute --user admin --kbdint right --auth-delay 600
 start_simdev one --listen 127.0.10.1-127.0.10.3 --user admin --password "right one"
 start_simdev slow --user admin --password slowly --auth-delay 3
 start_simdev behind --listen 127.0.11.1-127.0.11.2 --user admin --password slowly --auth-delay 600
+start_sshd few 'MaxAuthTries 6' ${penalties:+"$penalties"}
+start_simdev crowd --listen 127.0.13.1-127.0.14.90 --user admin --password right --auth-delay 600
 start_simdev odd --user admin --password other
 
 identity=$T/nosuch
@@ -25,6 +27,8 @@ add_host pw "$port_dev"
 add_host copy "$port_dev"
 add_host agent "$port_many" 'IdentitiesOnly no'
 add_host agent2 "$port_many" 'IdentitiesOnly no'
+add_host fewkeys "$port_few" 'IdentitiesOnly no'
+add_addresses crowd '127.0.13.* 127.0.14.*'
 identity=$T/useless
 add_host nokey "$port_dev"
 identity=$T/nosuch
@@ -216,9 +220,11 @@ npexec -n -o password_file="$T/swallowed" -o connection_timeout=60 mute2 true >/
 _pid=$!
 ok "a password is with a server" wait_until "[ \$(offered mute) -ge 2 ]"
 npctl close --now mute2 >/dev/null
+ok "who gives up an unproven password is told that it counts" \
+	wait_until "grep 'mute2: the password of admin counts as refused there.*npctl accounts retry admin' '$T/broker.log'"
 wait_for $_pid
 run npexec -n -o password_file="$T/swallowed" -o check_delay=3 mute2 true
-like "$err" ' auth_backoff: ' "close --now in the middle of a login lifts nothing"
+like "$err" ' auth_backoff: .*had it and gave no verdict' "close --now in the middle of a login lifts nothing"
 is "$(offered mute)" 2 "that password was offered once"
 
 # ---- logins that we end ourselves ----
@@ -246,6 +252,24 @@ done
 is "$(npctl accounts --json | jq '[.accounts[].refusals // [] | .[] | select(.place | contains(":'"$port_behind"'"))] | length')" 0 \
 	"nowhere"
 
+# ---- a crowd that waits for one account ----
+
+# As many as would take all places for dials, had they to keep them.
+printf 'crowded\n' >"$T/crowded"
+npexec -P 400 -o username=admin -o password_file="$T/crowded" -o connection_timeout=30 \
+	"$(seq 1 250 | sed 's/^/127.0.13./' | paste -sd,),$(seq 1 90 | sed 's/^/127.0.14./' | paste -sd,)" true >/dev/null 2>&1 &
+_crowd=$!
+ok "340 devices wait for one mute account" \
+	wait_until "npctl accounts --json | jq -e '[.accounts[] | .waiting] | max >= 339'"
+is "$(npexec -n dev 'echo hi')" hi "others log in meanwhile"
+npexec -v -o username=admin -o password_file="$T/crowded" -o check_delay=4 127.0.13.7 true 2>"$T/waits" &
+_pid=$!
+ok "who waits is told for what" \
+	wait_until "grep 'waiting for the outcome of another login with the password of admin, at 127.0.1' '$T/waits'"
+kill $_pid $_crowd
+wait_for $_pid
+wait_for $_crowd
+
 # ---- wrong for one device only ----
 
 run npexec -n one1,one2,odd true
@@ -269,7 +293,10 @@ is "$(grep -c 'Failed publickey' "$T/dev/log")" 1 "by nobody"
 cat "$T/useless.pub" >>"$T/many/authorized_keys"
 is "$(npexec -i "$T/useless" many 'echo hi')" hi "to others it is"
 cat "$T/useless.pub" >>"$T/dev/authorized_keys"
+run npexec -o check_delay=9 nokey true
+like "$err" ' auth_backoff: ' "it may be known there by now: that is not asked"
 ok "npctl open shows it again" npctl open nokey
+is "$(npexec -o check_delay=9 nokey 'echo hi')" hi "and what was accepted is for all pools of the device"
 
 eval "$(ssh-agent -a "$T/agent" 2>/dev/null)" >/dev/null
 for _i in $(seq 20); do
@@ -286,12 +313,22 @@ is "$(grep -c 'Failed publickey' "$T/many/log")" 20 "the server sees each of the
 cat "$T/agent7.pub" >>"$T/many/authorized_keys"
 ssh-add -q -d "$T/agent1" 2>/dev/null
 is "$(npexec agent 'echo hi')" hi "a changed agent shows its keys again"
+for _i in 1 2 3 4 5; do
+	run npexec -o check_delay=$_i fewkeys true
+done
+like "$err" ' auth_backoff: .*not 19 keys that it has refused before' "a server that ends the login after a few keys"
+is "$(grep -c 'Failed publickey' "$T/few/log")" 19 "has seen each key once at last"
+cat "$T/agent9.pub" >>"$T/few/authorized_keys"
+ssh-add -q -D 2>/dev/null
+ssh-add -q "$T/agent8" "$T/agent9" 2>/dev/null
+is "$(npexec -o check_delay=3 fewkeys 'echo hi')" hi "a changed agent shows them again"
+is "$(npexec -o check_delay=4 fewkeys 'echo hi')" hi "to the other pools of that device as well"
 kill "$SSH_AGENT_PID"
 
 # ---- nothing of it is told ----
 
 unlike "$(npctl accounts --json; npctl accounts; npctl status --json; cat "$T/broker.log")" \
-	'printed wrong|scoped wrong|fan wrong|swallowed"|cut off|given up"|right one' "no secret in accounts, status or log"
+	'printed wrong|scoped wrong|fan wrong|swallowed"|cut off|given up"|crowded"|right one' "no secret in accounts, status or log"
 ok "the broker ends well" stop_broker
 
 # ---- a broker that nobody needs ----

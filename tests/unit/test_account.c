@@ -31,9 +31,14 @@ static const char *const server_names[] = {
     "accepts", "refuses", "silent", "resets", "changes", "changes soon", "wrong for one", "accepts once"};
 static const char *const drive_names[] = {"fan-out", "persistent", "overrides", "reload"};
 
-/* One login: waits at the gate, is with its server until `until`, and has ended. */
+/*
+ * One login: waits at the gate, is with its server until `until`, and has ended.
+ *
+ * Each method in its own way: a second factor comes behind a password that the server calls right before it asks for
+ * the code; keyboard-interactive asks for password and code in one round, so that both are held and judged together.
+ */
 struct dial {
-	struct account_ticket ticket;
+	struct account_ticket ticket, first; /* what the scenario is about; what goes before it, or with it */
 	struct world *world;
 	int place;
 	bool asked, waits, flies, ended, in;
@@ -73,6 +78,25 @@ end(struct dial *d)
 	d->waits = d->flies = false;
 	d->ended = true;
 	account_claim_finish(&d->ticket.claim);
+	account_claim_finish(&d->first.claim);
+}
+
+static void
+go_on(struct dial *d, const struct account_ticket *t, enum account_answer answer)
+{
+	switch (answer) {
+	case ACCOUNT_GO:
+		fly(d);
+		break;
+	case ACCOUNT_WAIT:
+		d->waits = true;
+		break;
+	case ACCOUNT_BARRED:
+		d->reason = t->why.reason;
+		accounts_settle(d->world->all, &d->first, ACCOUNT_UNUSED, NULL, NULL, d->world->now);
+		end(d);
+		break;
+	}
 }
 
 static void
@@ -81,12 +105,51 @@ on_answered(struct account_ticket *t, enum account_answer answer)
 	struct dial *d = NP_CONTAINER(t, struct dial, ticket);
 
 	assert_true(d->waits);
-	if (answer == ACCOUNT_GO) {
-		fly(d);
-		return;
-	}
-	d->reason = t->why.reason;
-	end(d);
+	d->waits = false;
+	go_on(d, t, answer);
+}
+
+/* Now the code. */
+static void
+ask_second(struct dial *d)
+{
+	struct world *w = d->world;
+
+	if (w->method == FACTOR)
+		accounts_settle(w->all, &d->first, ACCOUNT_ACCEPTED, NULL, NULL, w->now);
+	go_on(d, &d->ticket, accounts_ask(w->all, &d->ticket, w->now));
+}
+
+static void
+on_first_answered(struct account_ticket *t, enum account_answer answer)
+{
+	struct dial *d = NP_CONTAINER(t, struct dial, first);
+
+	assert_true(d->waits);
+	d->waits = false;
+	if (answer == ACCOUNT_GO)
+		ask_second(d);
+	else
+		go_on(d, t, answer);
+}
+
+static void
+ask_first(struct dial *d)
+{
+	struct world *w = d->world;
+	enum account_answer answer;
+
+	d->first.claim = account_claim_copy(&d->ticket.claim);
+	secret_unref(d->first.claim.secret);
+	d->first.claim.secret = secret_make("password");
+	d->first.answered = on_first_answered;
+	d->ticket.claim.code = true;
+	d->ticket.claim.joins = w->method == KBDINT;
+	answer = accounts_ask(w->all, &d->first, w->now);
+	if (answer == ACCOUNT_GO)
+		ask_second(d);
+	else
+		go_on(d, &d->first, answer);
 }
 
 static struct dial *
@@ -113,18 +176,10 @@ dial(struct world *w, int place, bool insists)
 		d->ticket.claim.secret = secret_make(w->words);
 	}
 	d->ticket.answered = on_answered;
-	switch (accounts_ask(w->all, &d->ticket, w->now)) {
-	case ACCOUNT_GO:
-		fly(d);
-		break;
-	case ACCOUNT_WAIT:
-		d->waits = true;
-		break;
-	case ACCOUNT_BARRED:
-		d->reason = d->ticket.why.reason;
-		end(d);
-		break;
-	}
+	if (w->method == FACTOR || w->method == KBDINT)
+		ask_first(d);
+	else
+		go_on(d, &d->ticket, accounts_ask(w->all, &d->ticket, w->now));
 	return d;
 }
 
@@ -164,6 +219,7 @@ land(struct world *w, struct dial *d)
 	w->refused += verdict != ACCOUNT_ACCEPTED;
 	d->in = verdict == ACCOUNT_ACCEPTED;
 	d->reason = d->in ? REASON_NONE : REASON_AUTH_FAILED;
+	accounts_settle(w->all, &d->first, verdict, NULL, "permission denied", w->now);
 	accounts_settle(w->all, &d->ticket, verdict, w->method == KEY ? denied : NULL, "permission denied", w->now);
 	end(d);
 }
@@ -211,11 +267,15 @@ finish(struct world *w)
 {
 	for (size_t i = 0; i < w->count; i++) {
 		struct dial *d = &w->dials[i];
-		if (d->waits)
-			accounts_leave(w->all, &d->ticket);
-		if (d->flies)
-			accounts_settle(w->all, &d->ticket, ACCOUNT_UNUSED, NULL, NULL, w->now);
-		account_claim_finish(&d->ticket.claim);
+		d->ticket.answered = d->first.answered = NULL;
+		accounts_leave(w->all, &d->first);
+		accounts_leave(w->all, &d->ticket);
+	}
+	for (size_t i = 0; i < w->count; i++) {
+		struct dial *d = &w->dials[i];
+		accounts_settle(w->all, &d->first, ACCOUNT_UNUSED, NULL, NULL, w->now);
+		accounts_settle(w->all, &d->ticket, ACCOUNT_UNUSED, NULL, NULL, w->now);
+		end(d);
 	}
 	accounts_destroy(w->all);
 }
@@ -636,6 +696,10 @@ test_what_only_people_were_refused_with_is_not_worth_keeping(void **state)
 	assert_true(accounts_are_worth_keeping(w->all));
 	assert_int_equal(accounts_retry(w->all, "admin"), 1);
 	assert_false(accounts_are_worth_keeping(w->all));
+	w->method = KEY;
+	dial(w, 7, false);
+	run(w, w->now + HOUR);
+	assert_true(accounts_are_worth_keeping(w->all));
 }
 
 static void
@@ -677,22 +741,85 @@ test_giving_up_bars_what_is_unproven_and_spares_what_is_proven_once(void **state
 }
 
 static void
-test_refused_accounts_are_remembered_and_bounded(void **state)
+refuse_many(struct world *w, int from, int to)
 {
-	struct world *w = *state;
-	int barred = 0;
-
-	begin(w, PASSWORD, REFUSES);
-	for (int i = 0; i < 9000; i++) {
+	for (int i = from; i < to; i++) {
 		(void)snprintf(w->words, sizeof(w->words), "secret %d", i);
 		w->count = 0;
 		dial(w, 0, false);
-		run(w, w->now + 1);
-		barred += w->dials[0].reason == REASON_AUTH_BACKOFF;
+		if (w->dials[0].flies)
+			land(w, &w->dials[0]);
 	}
-	assert_int_equal(attempts(w), 8192);
-	assert_int_equal(barred, 9000 - 8192);
-	assert_non_null(strstr(w->dials[0].ticket.why.text, "npctl accounts retry USER"));
+}
+
+static void
+test_no_account_is_refused_because_others_are(void **state)
+{
+	struct world *w = *state;
+	struct account_facts facts;
+	int count = 0;
+
+	begin(w, PASSWORD, REFUSES);
+	refuse_many(w, 0, 9000);
+	assert_int_equal(attempts(w), 9000);
+	refuse_many(w, 0, 9000);
+	assert_int_equal(attempts(w), 9000); /* all are remembered */
+	/* They are bounded all the same: those that nobody tried for longest give way, and those that are tried stay.
+	 */
+	for (int i = 9000; i < 66000; i += 1000) {
+		refuse_many(w, i, i + 1000);
+		refuse_many(w, 8000, 8001);
+	}
+	assert_int_equal(attempts(w), 66000);
+	for (const struct account *a = accounts_next(w->all, NULL); a != NULL; a = accounts_next(w->all, a))
+		count++;
+	assert_int_equal(count, 65536);
+	account_facts(accounts_find(w->all, 8001), &facts);
+	assert_int_equal(facts.number, 8001);
+	assert_null(accounts_find(w->all, 1));
+}
+
+static void
+test_who_waits_is_told_for_what(void **state)
+{
+	struct world *w = *state;
+	char text[256];
+
+	begin(w, PASSWORD, SILENT);
+	dial(w, 3, false);
+	accounts_describe_wait(&dial(w, 4, false)->ticket, text, sizeof(text));
+	assert_string_equal(text, "waiting for the outcome of another login with the password of admin, at "
+				  "192.0.2.4:22; 1 in all wait for that");
+}
+
+static void
+test_what_was_had_and_not_judged_is_told_apart_from_a_refusal(void **state)
+{
+	struct world *w = *state;
+	struct account_facts facts;
+
+	begin(w, PASSWORD, SILENT);
+	dial(w, 0, false);
+	run(w, w->now + HOUR);
+	assert_non_null(strstr(dial(w, 0, false)->ticket.why.text, "192.0.2.1:22 had it and gave no verdict at "));
+	only(w, &facts);
+	assert_false(facts.refusals[0].judged);
+}
+
+static void
+test_code_behind_a_right_password_is_refused_alone(void **state)
+{
+	struct world *w = *state;
+	struct account_facts facts;
+
+	begin(w, FACTOR, REFUSES);
+	fan_out(w);
+	run(w, w->now + HOUR / 10);
+	assert_int_equal(attempts(w), 2);
+	for (const struct account *a = accounts_next(w->all, NULL); a != NULL; a = accounts_next(w->all, a)) {
+		account_facts(a, &facts);
+		assert_int_equal(facts.state, facts.code ? ACCOUNT_REFUSED : ACCOUNT_PROVEN);
+	}
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -716,7 +843,10 @@ main(void)
 	    TEST(test_what_was_not_offered_is_no_refusal),
 	    TEST(test_what_only_people_were_refused_with_is_not_worth_keeping),
 	    TEST(test_giving_up_bars_what_is_unproven_and_spares_what_is_proven_once),
-	    TEST(test_refused_accounts_are_remembered_and_bounded),
+	    TEST(test_no_account_is_refused_because_others_are),
+	    TEST(test_who_waits_is_told_for_what),
+	    TEST(test_what_was_had_and_not_judged_is_told_apart_from_a_refusal),
+	    TEST(test_code_behind_a_right_password_is_refused_alone),
 	};
 
 	return cmocka_run_group_tests_name("account", tests, NULL, NULL);

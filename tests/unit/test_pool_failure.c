@@ -83,28 +83,6 @@ test_auth_block_is_lifted_by_new_credentials_one_attempt_at_a_time(void **state)
 }
 
 static void
-test_old_proof_is_renewed_by_one_attempt(void **state)
-{
-	struct sim *s = *state;
-
-	/* Somebody changes the password while the pool has one session, proven an hour ago. */
-	s->args.max_idle_time = 0;
-	sim_warm(s);
-	s->now += 3600;
-	s->sessions[0].entry.last_rx = s->now;
-	sim_requests(s, 100, 60);
-	assert_int_equal(sim_count_requests(s, SIM_RUNNING), 10);
-	assert_int_equal(sim_count_dialling(s), 1);
-	fail_login(s, REASON_AUTH_FAILED, "denied");
-	assert_int_equal(s->connects, 2);
-
-	pool_unblock(&s->pool, true);
-	sim_settle(s);
-	sim_connected(s, sim_dialling(s));
-	assert_int_equal(sim_count_dialling(s), 8);
-}
-
-static void
 test_requests_with_a_session_outlive_a_failed_login(void **state)
 {
 	struct sim *s = *state;
@@ -855,7 +833,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    T(test_300_requests_with_a_wrong_password_make_one_attempt),
 	    T(test_auth_block_is_lifted_by_new_credentials_one_attempt_at_a_time),
-	    T(test_old_proof_is_renewed_by_one_attempt),
 	    T(test_requests_with_a_session_outlive_a_failed_login),
 	    T(test_login_that_succeeds_beside_a_failed_one_lifts_the_block),
 	    T(test_cancelled_login_is_nobodys_failure),

@@ -133,8 +133,6 @@ void device_unblock(struct device *dev, bool credentials_changed);
 /* What bars this user is forgotten; how many accounts did. */
 int devices_retry(struct devices *all, const char *user);
 cJSON *account_json(const struct account *a, double now);
-/* The credentials may have changed: one log-in shows whether they still open the door. */
-void device_doubt(struct device *dev);
 
 /* ---- facts ---- */
 

@@ -2,6 +2,7 @@
  * Devices and the accounts (src/account) that their log-ins use: which one bars a device, what lifts that, how it is
  * shown.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,13 +18,32 @@ device_note_account(struct device *dev, uint64_t account, const struct np_error 
 		dev->account = account;
 }
 
+void
+device_tell_unjudged(struct device *dev, struct link *link)
+{
+	const struct account *a = accounts_find(dev->all->world.accounts, link_facts(link).account);
+	struct account_facts f;
+	char text[256];
+
+	if (a == NULL)
+		return;
+	account_facts(a, &f);
+	if (f.kind == ACCOUNT_KEYS)
+		return;
+	(void)snprintf(text, sizeof(text),
+	    "the %s of %.64s counts as refused there, for nobody waited for the verdict: npctl accounts retry %.64s "
+	    "allows it again",
+	    account_kind_word(a, true), f.user, f.user);
+	notice_of_login(dev, link, text);
+}
+
 bool
 device_account_is_free(const struct device *dev)
 {
 	char *place;
 	bool barred;
 
-	if (dev->account == 0 || dev->target == NULL)
+	if (dev->account == 0 || dev->target == NULL || dev->all->world.accounts == NULL)
 		return false;
 	place = target_place(dev->target);
 	barred = accounts_bar(dev->all->world.accounts, dev->account, place);
@@ -107,6 +127,7 @@ refusals_json(const struct account_facts *f, double now)
 		o = cJSON_CreateObject();
 		cJSON_AddStringToObject(o, "place", f->refusals[i].place);
 		json_add_rounded(o, "age", now - f->refusals[i].at, 10);
+		cJSON_AddBoolToObject(o, "judged", f->refusals[i].judged);
 		cJSON_AddStringToObject(o, "text", f->refusals[i].words);
 		cJSON_AddItemToArray(list, o);
 	}

@@ -95,12 +95,6 @@ device_rest(struct device *dev)
 }
 
 void
-device_doubt(struct device *dev)
-{
-	pool_doubt(&dev->policy);
-}
-
-void
 device_served(struct device *dev)
 {
 	dev->last_used = clock_now();

@@ -164,6 +164,8 @@ void device_failed(struct device *dev, struct login_files *tried, uint64_t agent
 
 /* A login of it has failed, with that account or 0. */
 void device_note_account(struct device *dev, uint64_t account, const struct np_error *err);
+/* A login that was given up: what a server had of it counts as refused, which people should know. */
+void device_tell_unjudged(struct device *dev, struct link *link);
 /* It was an account that barred it, and that does so no longer. */
 bool device_account_is_free(const struct device *dev);
 /* The agent holds other keys than those that were refused. */

@@ -77,6 +77,8 @@ on_failed(struct link *link, const struct np_error *err, uint64_t agent_hash)
 		device_failed(dev, link_tried(link), agent_hash);
 		device_note_account(dev, link_facts(link).account, err);
 	}
+	if (err->reason == REASON_CANCELLED)
+		device_tell_unjudged(dev, link);
 	pool_connect_failed(&dev->policy, link_entry(link), err, clock_now());
 	if (err->reason != REASON_CANCELLED && err->reason != REASON_SHUTTING_DOWN) { /* those are nobody's failure */
 		dev->failures++;

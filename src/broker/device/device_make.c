@@ -147,15 +147,18 @@ look_back(struct devices *all)
 	return m;
 }
 
-/* A block is lifted when somebody asks for its device again; here somebody asks for another one. */
+/* A block is lifted when somebody asks for its device again; here somebody asks for another one: one is enough. */
 static void
 freshen_blocked(struct devices *all)
 {
 	struct device *dev;
 
 	TAILQ_FOREACH (dev, &all->list, link) {
-		if (dev->adhoc && dev->policy.block == POOL_AUTH)
-			device_freshen(dev);
+		if (!dev->adhoc || dev->policy.block != POOL_AUTH)
+			continue;
+		device_freshen(dev);
+		if (dev->policy.block != POOL_AUTH && is_unused(dev))
+			return;
 	}
 }
 

@@ -43,6 +43,7 @@ struct link_shell {
 	struct secret *password;
 	struct secret *offered;        /* the server has had it: only masked */
 	struct account_ticket ticket;  /* of what the driver types: link_offer.c */
+	ev_timer notice;               /* it has waited for a while */
 	bool way_lost;                 /* what ends the shell is no answer of its device */
 	struct redact *known;          /* all secrets of this shell, for what others see of it */
 	bool secret_given;             /* one is configured: the base mode is where its shells belong */
@@ -106,6 +107,7 @@ void link_leases_leave(struct link *link);
 
 /* ---- link_offer.c ---- */
 
+void link_offer_init(struct link *link);
 /* The driver wants to type a password or secret; what became of it. */
 void link_offer_ask(struct link *link, const struct cli_event *event);
 void link_offer_judged(struct link *link, const struct cli_event *event);

@@ -34,9 +34,28 @@ tell_driver(struct link *link, enum account_answer answer)
 	shell_wake(link->sh.shell);
 }
 
+/* So long a wait is told. */
+static void
+on_notice(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
+{
+	struct link *link = w->data;
+	char text[256];
+
+	accounts_describe_wait(&link->sh.ticket, text, sizeof(text));
+	link->home->events->notice(link, text);
+}
+
+void
+link_offer_init(struct link *link)
+{
+	ev_timer_init(&link->sh.notice, on_notice, ACCOUNT_NOTICE_AFTER, 0);
+	link->sh.notice.data = link;
+}
+
 static void
 on_answered(struct account_ticket *t, enum account_answer answer)
 {
+	ev_timer_stop(of_ticket(t)->home->loop, &of_ticket(t)->sh.notice);
 	tell_driver(of_ticket(t), answer);
 }
 
@@ -56,8 +75,12 @@ link_offer_ask(struct link *link, const struct cli_event *event)
 		.insists = event->given || (link->insists && link->state == LINK_LOGIN),
 		.secret = secret_ref(event->secret)}};
 	answer = accounts_ask(link->home->accounts, t, clock_now());
-	if (answer != ACCOUNT_WAIT)
+	if (answer != ACCOUNT_WAIT) {
 		tell_driver(link, answer);
+		return;
+	}
+	ev_timer_set(&link->sh.notice, ACCOUNT_NOTICE_AFTER, 0.);
+	ev_timer_start(link->home->loop, &link->sh.notice);
 }
 
 bool
@@ -73,6 +96,7 @@ settle(struct link *link, enum account_verdict verdict, const char *words)
 
 	if (t->claim.user == NULL)
 		return;
+	ev_timer_stop(link->home->loop, &link->sh.notice);
 	accounts_leave(link->home->accounts, t);
 	accounts_settle(link->home->accounts, t, verdict, NULL, words, clock_now());
 	note_account(link);

@@ -94,8 +94,6 @@ reconnect_pool(struct broker *b, struct device *dev, const char *why, const char
 	bool warm = is_warm(dev);
 	int count = drain_pool(dev, why);
 
-	/* Whoever asks for it may have changed the credentials: one log-in shows whether they still open the door. */
-	device_doubt(dev);
 	if (warm)
 		open_anew(b, dev, agent_socket);
 	return count;
