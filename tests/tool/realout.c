@@ -37,30 +37,29 @@ struct device {
 	const char *folder;   /* of the collection */
 	const char *platform; /* ours */
 	const char *prompt;
-	size_t contexts; /* files that end with a context line of their own prompt, which the driver rightly takes */
 	size_t refusals; /* files that are a device's error */
 };
 
 static const struct device devices[] = {
-    {"alcatel_sros", "nokia_sros", "\r\n[]\r\nA:admin@sr1# ", 0, 0},
-    {"alcatel_sros", "nokia_sros", "A:sr1# ", 0, 0},
-    {"arista_eos", "arista_eos", "leaf1#", 0, 0},
-    {"aruba_aoscx", "hpe_aruba_aoscx", "cx1#", 0, 0},
-    {"cisco_asa", "cisco_asa", "asa1#", 0, 0},
-    {"cisco_ios", "cisco_ios", "core-1.example.net#", 0, 0},
-    {"cisco_nxos", "cisco_nxos", "N9K#", 0, 1},
-    {"cisco_xr", "cisco_iosxr", "RP/0/RP0/CPU0:xr1#", 0, 0},
-    {"extreme_exos", "extreme_exos", "sw1.17 # ", 0, 0},
-    {"fortinet", "fortinet_fortios", "FGT-1 # ", 0, 0},
-    {"hp_comware", "hp_comware", "<SW1>", 0, 0},
-    {"huawei_smartax", "huawei_vrp", "<SW1>", 0, 0},
-    {"huawei_vrp", "huawei_vrp", "<SW1>", 0, 0},
-    {"juniper_junos", "juniper_junos", "\r\nops@mx1> ", 15, 0},
-    {"juniper_junos", "juniper_junos", "ops@mx1> ", 15, 0},
-    {"linux", "linux", "ops@srv1:~$ ", 0, 0},
-    {"mikrotik_routeros", "mikrotik_routeros", "[admin@MikroTik] > ", 0, 2},
-    {"paloalto_panos", "paloalto_panos", "admin@PA-1> ", 0, 0},
-    {"vyatta_vyos", "vyos", "vyos@r1:~$ ", 0, 0},
+    {"alcatel_sros", "nokia_sros", "\r\n[]\r\nA:admin@sr1# ", 0},
+    {"alcatel_sros", "nokia_sros", "A:sr1# ", 0},
+    {"arista_eos", "arista_eos", "leaf1#", 0},
+    {"aruba_aoscx", "hpe_aruba_aoscx", "cx1#", 0},
+    {"cisco_asa", "cisco_asa", "asa1#", 0},
+    {"cisco_ios", "cisco_ios", "core-1.example.net#", 0},
+    {"cisco_nxos", "cisco_nxos", "N9K#", 1},
+    {"cisco_xr", "cisco_iosxr", "RP/0/RP0/CPU0:xr1#", 0},
+    {"extreme_exos", "extreme_exos", "sw1.17 # ", 0},
+    {"fortinet", "fortinet_fortios", "FGT-1 # ", 0},
+    {"hp_comware", "hp_comware", "<SW1>", 0},
+    {"huawei_smartax", "huawei_vrp", "<SW1>", 0},
+    {"huawei_vrp", "huawei_vrp", "<SW1>", 0},
+    {"juniper_junos", "juniper_junos", "\r\nops@mx1> ", 0},
+    {"juniper_junos", "juniper_junos", "ops@mx1> ", 0},
+    {"linux", "linux", "ops@srv1:~$ ", 0},
+    {"mikrotik_routeros", "mikrotik_routeros", "[admin@MikroTik] > ", 2},
+    {"paloalto_panos", "paloalto_panos", "admin@PA-1> ", 0},
+    {"vyatta_vyos", "vyos", "vyos@r1:~$ ", 0},
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -84,7 +83,7 @@ struct shell {
 };
 
 struct tally {
-	size_t files, exact, differ, contexts, refused;
+	size_t files, exact, differ, contexts, recorded, refused;
 };
 
 static uint32_t
@@ -360,28 +359,32 @@ wired(const struct buf *plain_text, struct buf *out)
 			abort();
 }
 
-/* Blank lines at the end of a text do not count. */
+/*
+ * The collection's own prompt was recorded with the line above it, `{master:0}': the driver rightly takes it for a part
+ * of the prompt, and with it the one blank line that stands before both.  Where that line begins; the size when there
+ * is none.
+ */
 static size_t
-trimmed(const uint8_t *p, size_t n)
+context_at(const struct buf *text)
 {
-	while (n > 0 && (p[n - 1] == '\n' || p[n - 1] == ' '))
-		n--;
-	return n;
+	const uint8_t *p = buf_head(text);
+	size_t end = text->len, at;
+
+	while (end > 0 && (p[end - 1] == '\n' || p[end - 1] == ' '))
+		end--;
+	for (at = end; at > 0 && p[at - 1] != '\n';)
+		at--;
+	return at < end && p[at] == '{' && p[end - 1] == '}' ? at : text->len;
 }
 
-/* The output but the context line `{...}' of the collection's own prompt, and the blank lines around that. */
 static bool
 is_without_context(const struct shell *s, const struct buf *expected)
 {
+	size_t at = context_at(expected), n = s->out.len;
 	const uint8_t *p = buf_head(expected);
-	size_t n = trimmed(p, expected->len), line = n;
 
-	while (line > 0 && p[line - 1] != '\n')
-		line--;
-	if (line == n || p[line] != '{' || p[n - 1] != '}')
-		return false;
-	n = trimmed(p, line);
-	return trimmed(buf_head(&s->out), s->out.len) == n && memcmp(buf_head(&s->out), p, n) == 0;
+	return at < expected->len && (n == at || (n + 1 == at && n > 0 && p[n - 1] == '\n' && p[n] == '\n')) &&
+	       memcmp(buf_head(&s->out), p, n) == 0;
 }
 
 static size_t
@@ -413,6 +416,7 @@ play_file(struct shell *s, const char *path, const char *command, struct tally *
 	}
 	wired(&expected, &wire);
 	t->files++;
+	t->recorded += strcmp(s->device->platform, "juniper_junos") == 0 && context_at(&expected) < expected.len;
 	if (!run(s, command, (const char *)buf_head(&wire), wire.len)) {
 		printf("# %s, %s: no end, %s\n", path, pace_names[s->pace], s->result.err.text);
 		t->differ++;
@@ -525,7 +529,7 @@ main(int argc, char **argv)
 				continue;
 			}
 			ok = play_device(&devices[i], argv[1], set, pace, &t) && t.differ == 0 &&
-			     (pace == PROVEN || t.contexts == devices[i].contexts) && t.refused == devices[i].refusals;
+			     t.contexts == t.recorded && t.refused == devices[i].refusals;
 
 			printf(
 			    "%s %zu - %s, %s: %zu files, %zu exact, %zu but a context line, %zu differ, %zu refused\n",
