@@ -217,10 +217,57 @@ cli_is_progress(const struct platform_view *view)
 	return strchr("?:>", last_char(view)) == NULL;
 }
 
+static const char *const secret_words[] = {"passw", "passphrase", "passcode", "secret", "private key", "pin code"};
+
+/* Words of secrets, wherever they stand: "new password>". */
 static bool
-is_question_like(const struct platform_view *view)
+speaks_of_secret(const struct platform_view *view)
 {
-	return strchr("?:])>", last_char(view)) != NULL;
+	char tail[160];
+	size_t size = view->size < sizeof(tail) ? view->size : sizeof(tail) - 1;
+
+	memcpy(tail, view->tail + view->size - size, size);
+	tail[size] = '\0';
+	for (size_t i = 0; i < NP_COUNT(secret_words); i++) {
+		if (strcasestr(tail, secret_words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* How sure it is that the tail waits for an answer. */
+enum asking {
+	ASKS_NOT,
+	ASKS_OR_PROMPTS, /* it ends with what ends prompts, too */
+	ASKS_PERHAPS,    /* it ends as questions do */
+	ASKS             /* one that the platform knows, or for a secret */
+};
+
+/* The one definition of a question; hidden: its answer is not to be seen again. */
+static enum asking
+asking(const struct cli *cli, const struct platform_view *view, bool *hidden)
+{
+	const struct platform *p = cli->platform;
+	char last = last_char(view);
+
+	*hidden = false;
+	if (view->size == 0 || view->size > PROMPT_MAX)
+		return ASKS_NOT;
+	*hidden = pattern_list_matches(&p->passwords, view->tail, view->size) ||
+		  (strchr(":?>", last) != NULL && speaks_of_secret(view));
+	if (*hidden || pattern_list_matches(&p->questions, view->tail, view->size))
+		return ASKS;
+	if (strchr("?:])>", last) == NULL || cli_is_progress(view))
+		return ASKS_NOT;
+	return last == '>' ? ASKS_OR_PROMPTS : ASKS_PERHAPS;
+}
+
+bool
+cli_is_question(const struct cli *cli, const struct platform_view *view)
+{
+	bool hidden;
+
+	return asking(cli, view, &hidden) >= ASKS_PERHAPS;
 }
 
 /* Words that are as short as `yes' say nothing, unless it is a secret that the device asks for. */
@@ -233,10 +280,10 @@ know_answer(struct cli *cli, struct secret *text, bool hidden)
 
 /* Text that does not end as questions do may be the middle of a line that happens to match: it must stand a while. */
 static bool
-answer_by_request(struct cli *cli, const struct platform_view *view, bool known, bool hidden)
+answer_by_request(struct cli *cli, const struct platform_view *view, enum asking asks, bool hidden)
 {
 	const struct cli_job *job = &cli->job;
-	double quiet = cli_quiet(cli), need = known || is_question_like(view) ? 0 : CLI_QUIET_TYPED;
+	double quiet = cli_quiet(cli), need = asks != ASKS_NOT ? 0 : CLI_QUIET_TYPED;
 	struct platform_view whole = cli_view(cli);
 
 	/* A secret that was not taken is not sent again: that counts as one more failure. */
@@ -292,42 +339,6 @@ ask_person(struct cli *cli, const struct platform_view *view, bool hidden)
 	cli_job_end(cli, &err);
 }
 
-static const char *const secret_words[] = {"passw", "passphrase", "passcode", "secret", "private key", "pin code"};
-
-/* Words of secrets, wherever they stand: "new password>". */
-static bool
-speaks_of_secret(const struct platform_view *view)
-{
-	char tail[160];
-	size_t size = view->size < sizeof(tail) ? view->size : sizeof(tail) - 1;
-
-	memcpy(tail, view->tail + view->size - size, size);
-	tail[size] = '\0';
-	for (size_t i = 0; i < NP_COUNT(secret_words); i++) {
-		if (strcasestr(tail, secret_words[i]) != NULL)
-			return true;
-	}
-	return false;
-}
-
-/* The platform's prompts for passwords, and what else speaks of a secret: the answer is not to be seen again. */
-static bool
-is_hidden(const struct cli *cli, const struct platform_view *view)
-{
-	return pattern_list_matches(&cli->platform->passwords, view->tail, view->size) ||
-	       (strchr(":?", last_char(view)) != NULL && speaks_of_secret(view));
-}
-
-bool
-cli_is_question(const struct cli *cli, const struct platform_view *view)
-{
-	if (view->size == 0 || view->size > PROMPT_MAX)
-		return false;
-	return strchr(":?])", last_char(view)) != NULL || (last_char(view) == '>' && speaks_of_secret(view)) ||
-	       pattern_list_matches(&cli->platform->passwords, view->tail, view->size) ||
-	       pattern_list_matches(&cli->platform->questions, view->tail, view->size);
-}
-
 bool
 cli_looks_like_prompt(const struct platform_view *view)
 {
@@ -347,21 +358,20 @@ bool
 cli_ask(struct cli *cli)
 {
 	struct platform_view view = cli_unasked(cli);
-	const struct platform *p = cli->platform;
 	double quiet = cli_quiet(cli), need;
-	bool hidden, known;
+	enum asking asks;
+	bool hidden;
 
 	if (view.size == 0 || view.size > PROMPT_MAX)
 		return false;
-	hidden = is_hidden(cli, &view);
-	known = hidden || pattern_list_matches(&p->questions, view.tail, view.size);
-	if (turn_page(cli, &view) || answer_by_recipe(cli, &view) || answer_by_request(cli, &view, known, hidden))
+	asks = asking(cli, &view, &hidden);
+	if (turn_page(cli, &view) || answer_by_recipe(cli, &view) || answer_by_request(cli, &view, asks, hidden))
 		return true;
-	if (known)
+	if (asks == ASKS)
 		need = QUIET_QUESTION;
 	else if (is_mark_of_text(&cli->job, &view))
 		need = CLI_QUIET_STALL;
-	else if (is_question_like(&view) && !cli_is_progress(&view))
+	else if (asks != ASKS_NOT)
 		need = cli->job.interactive || last_char(&view) == '?' ? CLI_QUIET_STALL : CLI_QUIET_DOUBT;
 	else
 		return false;

@@ -476,14 +476,13 @@ step_done(struct cli *cli, const struct np_error *err)
 	const struct platform_steps *steps = steps_of(cli);
 	const struct platform_step *step =
 	    cli->step > 0 && cli->step <= steps->count ? &steps->items[cli->step - 1] : NULL;
-	enum cli_outcome outcome = cli_judge_step(&cli->job);
+	enum cli_outcome outcome = cli_judge_step(cli);
 	/* Of words that may be a refusal, the mode that was reached tells whether they were one. */
 	bool entered = cli->phase == CLI_CONFIG_ENTER && cli->prompt.mode->config && !cli->job.verdict.error;
 
 	if (err != NULL)
 		step_failed(cli, CLI_UNCLEAR, err);
-	else if (outcome != CLI_TAKEN && step != NULL && !step->optional && !entered &&
-		 (cli_judge_is_claim(cli) || cli->job.ok != NULL || outcome == CLI_REFUSED))
+	else if (outcome != CLI_TAKEN && step != NULL && !step->optional && !entered)
 		step_failed(cli, outcome, NULL);
 }
 

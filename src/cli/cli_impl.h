@@ -356,8 +356,8 @@ bool cli_is_settled(const struct cli *cli);
 void cli_judge_line(struct cli *cli, const char *text, size_t size);
 /* Whether the steps of this phase change what a person relies on: they must prove it. */
 bool cli_judge_is_claim(const struct cli *cli);
-/* Of such a step: TAKEN when it is proven, REFUSED, or UNCLEAR when nothing tells what happened. */
-enum cli_outcome cli_judge_step(const struct cli_job *job);
+/* Of a step: TAKEN when it is done (proven, where it must prove that), REFUSED, or UNCLEAR when nothing tells. */
+enum cli_outcome cli_judge_step(const struct cli *cli);
 /* A question was answered. */
 void cli_judge_answered(struct cli_job *job);
 /* The sentinel was typed at what may be the prompt of no mode: what follows may answer that. */

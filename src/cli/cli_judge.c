@@ -324,15 +324,16 @@ cli_judge_is_claim(const struct cli *cli)
 }
 
 enum cli_outcome
-cli_judge_step(const struct cli_job *job)
+cli_judge_step(const struct cli *cli)
 {
+	const struct cli_job *job = &cli->job;
 	const struct cli_verdict *v = &job->verdict;
 
 	if (job->declined || v->outcome == CLI_REFUSED)
 		return CLI_REFUSED;
 	if (job->ok != NULL)
 		return job->ok_seen ? CLI_TAKEN : CLI_UNCLEAR;
-	return v->outcome == CLI_UNCLEAR ? CLI_UNCLEAR : CLI_TAKEN;
+	return v->outcome == CLI_UNCLEAR && cli_judge_is_claim(cli) ? CLI_UNCLEAR : CLI_TAKEN;
 }
 
 bool

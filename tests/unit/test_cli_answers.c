@@ -20,18 +20,28 @@
 
 enum field { PLATFORM, COMMAND, ANSWER, OUTCOME };
 
-static const struct platform_steps *
-steps_named(const struct platform_config *c, const char *name)
+/* The step that tells: the one with an `ok', or the last one; NULL: there is none of this name. */
+static const struct platform_step *
+step_named(const struct platform_config *c, const char *name, enum cli_config_phase *phase)
 {
 	const struct {
 		const char *name;
 		const struct platform_steps *steps;
-	} all[] = {{"{commit}", &c->commit}, {"{confirmed}", &c->confirmed}, {"{abort}", &c->abort},
-	    {"{save}", &c->save}, {"{check}", &c->check}};
+		enum cli_config_phase phase;
+	} all[] = {{"{commit}", &c->commit, CLI_CONFIG_COMMIT}, {"{confirmed}", &c->confirmed, CLI_CONFIG_COMMIT},
+	    {"{abort}", &c->abort, CLI_CONFIG_ABORT}, {"{save}", &c->save, CLI_CONFIG_SAVE},
+	    {"{check}", &c->check, CLI_CONFIG_CHECK}};
 
 	for (size_t i = 0; i < NP_COUNT(all); i++) {
-		if (strcmp(all[i].name, name) == 0)
-			return all[i].steps;
+		const struct platform_steps *steps = all[i].steps;
+		const struct platform_step *step = steps->count > 0 ? &steps->items[steps->count - 1] : NULL;
+
+		if (strcmp(all[i].name, name) != 0)
+			continue;
+		for (size_t k = 0; k < steps->count; k++)
+			step = steps->items[k].ok != NULL ? &steps->items[k] : step;
+		*phase = all[i].phase;
+		return step;
 	}
 	return NULL;
 }
@@ -52,26 +62,24 @@ outcome_of(struct cli *cli, char *const field[FIELDS])
 	static const char *const lines[] = {"taken", "remark", "unclear", "refused"}, *const claims[] = {"done", "?",
 											  "unknown", "refused"};
 	const struct platform_config *c = &cli->platform->config;
-	const struct platform_steps *steps = steps_named(c, field[COMMAND]);
+	enum cli_config_phase phase = CLI_CONFIG_LINES;
+	const struct platform_step *step = step_named(c, field[COMMAND], &phase);
 	enum cli_outcome outcome;
 
-	if (field[COMMAND][0] == '{' && (steps == NULL || steps->count == 0))
+	if (field[COMMAND][0] == '{' && step == NULL)
 		return "of no step that there is";
 
 	cli->op = CLI_OP_CONFIG;
-	cli->phase = steps != NULL ? CLI_CONFIG_COMMIT : CLI_CONFIG_LINES;
-	cli->job.ok = NULL;
-	for (size_t i = 0; steps != NULL && i < steps->count; i++)
-		cli->job.ok = steps->items[i].ok != NULL ? steps->items[i].ok : cli->job.ok;
-	cli->job.judged_as = steps == NULL && pattern_list_matches(&c->shows, field[COMMAND], strlen(field[COMMAND]))
-				 ? CLI_JUDGE_OUTPUT
-				 : CLI_JUDGE_ANSWER;
+	cli->phase = phase;
+	if (step != NULL)
+		cli_job_step(cli, step);
+	else if (!pattern_list_matches(&c->shows, field[COMMAND], strlen(field[COMMAND])))
+		cli->job.judged_as = CLI_JUDGE_ANSWER;
 	judge(cli, field[ANSWER]);
-	outcome = steps != NULL ? cli_judge_step(&cli->job) : cli->job.verdict.outcome;
-	cli->job.ok = NULL;
+	outcome = step != NULL ? cli_judge_step(cli) : cli->job.verdict.outcome;
 	if (outcome == CLI_REFUSED && cli->job.verdict.busy)
 		return "busy";
-	return steps != NULL ? claims[outcome] : lines[outcome];
+	return step != NULL ? claims[outcome] : lines[outcome];
 }
 
 /* Cuts a row at its tabs; false of comments and blank lines. */

@@ -250,11 +250,13 @@ judge_step(struct cli *cli, const char *ok, const char *answer)
 	struct pattern *p = ok != NULL ? pattern_create(ok, PATTERN_ANYWHERE, &err) : NULL;
 	enum cli_outcome outcome;
 
+	cli->op = CLI_OP_CONFIG;
+	cli->phase = CLI_CONFIG_COMMIT;
 	cli->job.ok = p;
 	cli->job.ok_seen = false;
 	if (answer != NULL)
 		judge(cli, CLI_JUDGE_ANSWER, answer);
-	outcome = cli_judge_step(&cli->job);
+	outcome = cli_judge_step(cli);
 	cli->job.ok = NULL;
 	pattern_destroy(p);
 	return outcome;
