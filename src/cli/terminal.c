@@ -77,7 +77,16 @@ csi_position(struct terminal *t)
 	terminal_move_to(t, (size_t)param(t, 1, 1) - 1);
 }
 
-/* Moves between rows mean nothing here: there is one line. */
+static bool
+edits(uint8_t final)
+{
+	return strchr("JKP@X", final) != NULL;
+}
+
+/*
+ * Moves between rows mean nothing here: there is one line.  But behind a saved cursor they lead to a status line, which
+ * is painted there until the cursor comes back.
+ */
 static void
 csi_execute(struct terminal *t, uint8_t final)
 {
@@ -89,6 +98,9 @@ csi_execute(struct terminal *t, uint8_t final)
 	}
 	if (t->prefix != 0 || t->intermediate || final == 'm')
 		return; /* a carriage return waits on: a colour may stand before the newline */
+	t->away = t->away || (t->is_saved && strchr("ABHdf", final) != NULL);
+	if (t->away && edits(final))
+		return;
 	terminal_settle_cr(t);
 	t->continuation = 0;
 	switch (final) {

@@ -51,6 +51,8 @@ struct terminal {
 	size_t cursor; /* next byte is written here, <= len */
 	size_t gap;    /* columns that the cursor stands beyond len: become spaces when something is written */
 	size_t saved;  /* by ESC 7 */
+	bool is_saved; /* since this line began, and not restored */
+	bool away;     /* the cursor went to another row meanwhile: what is painted there is no part of the line */
 	size_t
 	    row_start; /* where the screen's present row begins, when a line editor went on to the next at the margin */
 	bool multibyte;   /* the line holds bytes that are not ASCII: columns must be counted */

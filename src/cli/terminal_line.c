@@ -121,6 +121,7 @@ terminal_line_reset(struct terminal *t)
 	t->continuation = 0;
 	t->continued = false;
 	t->painted = false;
+	t->is_saved = t->away = false;
 }
 
 void
@@ -419,6 +420,8 @@ write_over(struct terminal *t, uint8_t c)
 void
 terminal_write(struct terminal *t, const uint8_t *p, size_t n, bool ascii)
 {
+	if (t->away)
+		return;
 	settle_cr(t, n > 0 ? p[0] : -1);
 	if (!ascii)
 		t->multibyte = true;
@@ -465,6 +468,7 @@ terminal_save_cursor(struct terminal *t)
 {
 	terminal_settle_cr(t);
 	t->saved = t->cursor;
+	t->is_saved = true;
 }
 
 void
@@ -473,4 +477,5 @@ terminal_restore_cursor(struct terminal *t)
 	terminal_settle_cr(t);
 	t->cursor = t->saved < t->len ? t->saved : t->len;
 	t->gap = 0;
+	t->is_saved = t->away = false;
 }

@@ -232,6 +232,18 @@ test_moves_and_erasures_follow_the_terminal(void **state)
 	check("\033[2J\033[HR1#", "", "R1#");
 }
 
+/* A clock in the last row, whatever the line holds: the cursor is saved, sent there, and comes back. */
+static void
+test_a_status_line_is_no_part_of_the_line(void **state)
+{
+	(void)state;
+	check("R1#\0337\033[24;1H\033[K12:00 up\0338 show x\r\none\r\nR1#", "R1# show x\none\n", "R1#");
+	check("half\033[s\033[1;60H\033[2K\033[7mCPU 3%\033[m\033[u of it\r\n", "half of it\n", "");
+	check("R1#\0337\033[24;1Hlost\r\nR1#", "R1#\n", "R1#");
+	/* In its own row it edits the line. */
+	check("abc\0337\033[2Dx\0338d\r\n", "axcd\n", "");
+}
+
 static void
 test_case_32_questions_of_the_device_are_answered(void **state)
 {
@@ -402,6 +414,7 @@ main(void)
 	    cmocka_unit_test(test_blanks_at_the_end_of_a_line_are_kept),
 	    cmocka_unit_test(test_case_31_sequences_vanish_and_their_text_stays),
 	    cmocka_unit_test(test_moves_and_erasures_follow_the_terminal),
+	    cmocka_unit_test(test_a_status_line_is_no_part_of_the_line),
 	    cmocka_unit_test(test_case_32_questions_of_the_device_are_answered),
 	    cmocka_unit_test(test_endless_questions_cost_no_memory),
 	    cmocka_unit_test(test_case_35_36_37_text_is_not_decoded),
