@@ -23,8 +23,9 @@ set -u
 
 packages="autoconf automake make gcc clang pkg-config libssh-dev libev-dev libcjson-dev libyaml-dev libpcre2-dev
 	libssl-dev libcmocka-dev libncurses-dev openssh-server openssh-client dropbear-bin frr telnet iproute2 mandoc valgrind
-	clang-format clang-tidy cppcheck jq socat curl rsync tmux python3-paramiko python3-netmiko xz-utils debootstrap
-	git clustershell pssh parallel expect rancid vim"
+	clang-format clang-tidy cppcheck jq socat curl rsync tmux python3-paramiko python3-netmiko xz-utils debootstrap"
+# What e2e_npexec_ssh.sh runs over npexec where it is there; not every Debian has all of them.
+callers="git clustershell pssh pdsh parallel expect rancid vim ansible-core emacs-nox monitoring-plugins-basic"
 all_passes="plain asan tsan valgrind clang distcheck other lint"
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -97,9 +98,10 @@ cleanup()
 
 # ---- what is needed ----
 
+# missing_packages NAME...
 missing_packages()
 {
-	for package in $packages; do
+	for package in "$@"; do
 		case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
 		*' installed') ;;
 		*) printf ' %s' "$package" ;;
@@ -114,9 +116,12 @@ install_missing()
 		say "Not a Debian system: taking what is installed."
 		return 0
 	fi
-	missing=$(missing_packages)
-	[ -n "$missing" ] || return 0
-	say "Installing:$missing"
+	# shellcheck disable=SC2086
+	missing=$(missing_packages $packages)
+	# shellcheck disable=SC2086
+	missing_callers=$(missing_packages $callers)
+	[ -n "$missing$missing_callers" ] || return 0
+	say "Installing:$missing$missing_callers"
 	# A package that brings a server would start it; the tests start their own.
 	if [ ! -e /usr/sbin/policy-rc.d ]; then
 		made_policy=yes
@@ -131,6 +136,9 @@ install_missing()
 		tail -n 5 "$logs/apt.log"
 		say "The installation failed; what is there is tested."
 	}
+	for package in $missing_callers; do
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$package"
+	done </dev/null >>"$logs/apt.log" 2>&1
 	[ -z "$made_policy" ] || as_root rm -f /usr/sbin/policy-rc.d
 	made_policy=
 }
