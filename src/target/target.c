@@ -392,20 +392,60 @@ target_unref(struct target *target)
 		target_destroy(target);
 }
 
-/* connection_timeout is one of connection_args: it decides how a session is made, not which. */
-bool
-target_same_login(const struct target *a, const struct target *b)
+static bool
+same_settings(const struct target *a, const struct target *b)
 {
 	bool same = a->port == b->port && a->address_family == b->address_family &&
 		    a->password_prompts == b->password_prompts && a->strict == b->strict;
 
 	for (size_t i = 0; same && i < NP_COUNT(texts); i++)
-		same = text_equal(*text_at(a, texts[i]), *text_at(b, texts[i]));
+		same = texts[i] == AT(name) || text_equal(*text_at(a, texts[i]), *text_at(b, texts[i]));
 	for (size_t i = 0; same && i < NP_COUNT(lists); i++)
 		same = strings_equal(list_at(a, lists[i]), list_at(b, lists[i]));
 	for (size_t i = 0; same && i < NP_COUNT(flags); i++)
 		same = *(const bool *)((const char *)a + flags[i]) == *(const bool *)((const char *)b + flags[i]);
-	return same && device_conf_same_login(a->device, b->device);
+	return same;
+}
+
+/* connection_timeout is one of connection_args: it decides how a session is made, not which. */
+bool
+target_same_login(const struct target *a, const struct target *b)
+{
+	return text_equal(a->name, b->name) && same_settings(a, b) && device_conf_same_login(a->device, b->device);
+}
+
+/* What is left of a device once ssh's words have been joined with it: what ssh has no word for. */
+static struct device_conf *
+own_part(const struct target *t)
+{
+	struct device_conf *rest = device_conf_copy(t->device);
+
+	xreplace(&rest->name, "");
+	xreplace(&rest->host, NULL);
+	xreplace(&rest->username, NULL);
+	xreplace(&rest->proxy_jump, NULL);
+	if (t->proxy_jump == NULL) /* else it says who its jump hosts are */
+		xreplace(&rest->ssh_config, NULL);
+	xreplace(&rest->ssh_options, NULL);
+	strings_finish(&rest->ssh_arguments);
+	rest->port = 0;
+	return rest;
+}
+
+bool
+target_same_session(const struct target *a, const struct target *b)
+{
+	struct device_conf *one, *other;
+	bool same = same_settings(a, b);
+
+	if (!same)
+		return false;
+	one = own_part(a);
+	other = own_part(b);
+	same = device_conf_same_login(one, other);
+	device_conf_free(one);
+	device_conf_free(other);
+	return same;
 }
 
 char *

@@ -94,6 +94,9 @@ bool target_same_login(const struct target *a, const struct target *b);
 /* Why an ssh goes by itself, unless there is a reason already. */
 void target_own_way(struct target *t, const char *fmt, ...) NP_PRINTF(2, 3);
 
+/* The same, whatever they are called and whatever ssh was asked to get there. */
+bool target_same_session(const struct target *a, const struct target *b);
+
 /* Where it is and by which way, "HOST:PORT via JUMP": what has the same is the same device.  Caller frees. */
 char *target_place(const struct target *t) NP_MALLOC;
 

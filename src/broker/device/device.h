@@ -125,7 +125,10 @@ enum device_readiness {
 	DEVICE_AWAITED,    /* neither: it has to wait for one */
 	DEVICE_NOT_FOR_SSH /* it goes by itself, and err says why */
 };
-enum device_readiness device_readiness(struct device *dev, struct np_error *err);
+/* at: itself, or another one that has a session which it would make just so. */
+enum device_readiness device_for_ssh(struct device *dev, const struct device **at, struct np_error *err);
+/* Named by that, nothing else. */
+const struct device_ref *device_reference(const struct device *dev);
 /* Its last log-in failed, and had questions that nobody has answered. */
 bool device_wants_person(const struct device *dev);
 /* Log-ins are allowed again, whatever failed. */

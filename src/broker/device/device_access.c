@@ -255,20 +255,59 @@ is_not_for_ssh(const struct device *dev, struct np_error *err)
 	return true;
 }
 
-enum device_readiness
-device_readiness(struct device *dev, struct np_error *err)
+static bool
+has_session(const struct device *dev)
 {
-	struct pool_entry *e;
+	const struct pool_entry *e;
 
+	TAILQ_FOREACH (e, &dev->policy.entries, link)
+		if (e->state == POOL_READY && !e->private_use && !e->trial)
+			return true;
+	return false;
+}
+
+/*
+ * Sessions of both would be the same, whatever their names are and by whatever words one comes to them.  A jump host
+ * that stands behind another is named by more than a request could say.
+ */
+static bool
+is_like(const struct device *dev, const struct device *other)
+{
+	return other != dev && other->platform == NULL && !other->retired && other->ref.overrides == NULL &&
+	       other->policy.resolved && other->target != NULL && has_session(other) &&
+	       !file_stamps_changed(&other->target->config_files) && target_same_session(dev->target, other->target);
+}
+
+static const struct device *
+find_like(const struct device *dev)
+{
+	const struct device *other;
+
+	TAILQ_FOREACH (other, &dev->all->list, link)
+		if (is_like(dev, other))
+			return other;
+	return NULL;
+}
+
+enum device_readiness
+device_for_ssh(struct device *dev, const struct device **at, struct np_error *err)
+{
+	*at = dev;
 	device_freshen(dev);
 	if (!dev->policy.resolved || dev->target == NULL)
 		return DEVICE_AWAITED;
 	if (is_not_for_ssh(dev, err))
 		return DEVICE_NOT_FOR_SSH;
-	TAILQ_FOREACH (e, &dev->policy.entries, link)
-		if (e->state == POOL_READY && !e->private_use && !e->trial)
-			return DEVICE_AT_HAND;
-	return dev->policy.paused ? DEVICE_AT_HAND : DEVICE_AWAITED;
+	if (has_session(dev) || dev->policy.paused)
+		return DEVICE_AT_HAND;
+	*at = find_like(dev);
+	return *at != NULL ? DEVICE_AT_HAND : DEVICE_AWAITED;
+}
+
+const struct device_ref *
+device_reference(const struct device *dev)
+{
+	return &dev->ref;
 }
 
 bool
@@ -277,21 +316,14 @@ device_wants_person(const struct device *dev)
 	return dev->policy.block != POOL_OPEN && dev->prompted;
 }
 
-/* Now that it is resolved. */
 static void
-send_ssh_away(struct device *dev)
+tell_resolved(struct device *dev)
 {
 	struct pool_waiter *w, *next;
-	struct np_error err;
 
-	if (!is_not_for_ssh(dev, &err))
-		return;
-	TAILQ_FOREACH_SAFE (w, &dev->policy.waiters, link, next) {
-		if (!waiter_of(w)->as_ssh)
-			continue;
-		pool_unwait(w);
-		waiter_of(w)->ops->failed(waiter_of(w), &err);
-	}
+	TAILQ_FOREACH_SAFE (w, &dev->policy.waiters, link, next)
+		if (waiter_of(w)->ops->resolved != NULL)
+			waiter_of(w)->ops->resolved(waiter_of(w));
 }
 
 /*
@@ -385,7 +417,7 @@ on_resolved(struct job *j, struct connect_result *result)
 	result->target = NULL;
 	send_notices(dev);
 	pool_resolve_done(&dev->policy, NULL, now);
-	send_ssh_away(dev);
+	tell_resolved(dev);
 	device_kick(dev);
 }
 

@@ -35,6 +35,8 @@ struct waiter_ops {
 	void (*assigned)(struct waiter *w, struct link *link);
 	/* It gets none, and waits no longer. */
 	void (*failed)(struct waiter *w, const struct np_error *err);
+	/* Where its device is, is known now; or NULL.  It may leave. */
+	void (*resolved)(struct waiter *w);
 	/* Something that a person should know. */
 	void (*notice)(struct waiter *w, const char *text);
 	/* Who can be asked at a terminal what w waits for: itself, or whoever waits for it (so many hops behind). */
@@ -54,7 +56,7 @@ struct waiter {
 	/* Of its owner, before device_wait(): */
 	bool interactive;      /* there is a person at a terminal */
 	bool opens;            /* npctl open, or the way to what it opens: lifts blocks */
-	bool as_ssh;           /* speaks for an ssh: device_readiness() */
+	bool as_ssh;           /* speaks for an ssh: device_for_ssh() */
 	bool takes_held;       /* goes on with a shell that it keeps */
 	bool records;          /* the session that is made for it alone writes down all that its shell says and hears */
 	bool sees_login;       /* likewise remembers what the login said */

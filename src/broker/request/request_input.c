@@ -28,6 +28,15 @@ on_failed(struct waiter *w, const struct np_error *err)
 }
 
 static void
+on_resolved(struct waiter *w)
+{
+	struct request *r = of_waiter(w);
+
+	if (r->kind->resolved != NULL)
+		r->kind->resolved(r);
+}
+
+static void
 on_notice(struct waiter *w, const char *text)
 {
 	request_notice(of_waiter(w), text);
@@ -64,6 +73,7 @@ on_answered(struct waiter *w, struct secret *value)
 const struct waiter_ops request_waiter_ops = {
     .assigned = on_assigned,
     .failed = on_failed,
+    .resolved = on_resolved,
     .notice = on_notice,
     .audience = find_audience,
     .ask = on_ask,

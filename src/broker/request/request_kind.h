@@ -54,7 +54,8 @@ struct request_kind {
 	bool records;          /* wants a transcript of it */
 	bool sees_login;       /* wants to see what it says at the login */
 	void (*choose)(struct broker *b, struct exec_params *p); /* which device is meant */
-	void (*begin)(struct request *r); /* it has its device: waits for a lease, or does before what it has to */
+	void (*begin)(struct request *r);    /* it has its device: waits for a lease, or does before what it has to */
+	void (*resolved)(struct request *r); /* its device is, while it waits */
 	void (*assigned)(struct request *r);
 	bool (*failed)(struct request *r, const struct np_error *err); /* true: it was answered all the same */
 	void (*cancelled)(struct request *r);

@@ -87,11 +87,12 @@ ref_text(const struct device_ref *ref)
 	return text;
 }
 
+/* It gets there: to its own device, or to one that is the same to it. */
 static void
-announce(struct request *r)
+announce(struct request *r, const struct device *at)
 {
 	pid_t pid = r->answer.client != NULL ? client_pid(r->answer.client) : 0;
-	char *ref = ref_text(&r->params.device);
+	char *ref = ref_text(device_reference(at));
 	struct whither to = {.device = (char *)(uintptr_t)request_device(r), .ref = ref};
 	const char *path = NULL;
 	struct np_error err;
@@ -113,33 +114,54 @@ announce(struct request *r)
 	request_respond(r, result);
 }
 
+static void
+mux_assigned(struct request *r)
+{
+	announce(r, r->dev);
+}
+
 /* What it would be told at the door instead of what it would find out by itself. */
 static bool
 mux_failed(struct request *r, const struct np_error *err)
 {
 	if (door_lets_go(err) || device_wants_person(r->dev) || r->broker->stopping)
 		return false;
-	announce(r);
+	announce(r, r->dev);
 	return true;
 }
 
-static void
-mux_begin(struct request *r)
+/* False: it has to wait. */
+static bool
+decide(struct request *r)
 {
+	const struct device *at;
 	struct np_error err;
 
-	r->waiter.as_ssh = true;
-	switch (device_readiness(r->dev, &err)) {
+	switch (device_for_ssh(r->dev, &at, &err)) {
 	case DEVICE_AT_HAND:
-		announce(r);
+		announce(r, at);
 		break;
 	case DEVICE_NOT_FOR_SSH:
 		request_fail(r, &err);
 		break;
 	case DEVICE_AWAITED:
-		request_submit(r);
-		break;
+		return false;
 	}
+	return true;
+}
+
+static void
+mux_resolved(struct request *r)
+{
+	(void)decide(r);
+}
+
+static void
+mux_begin(struct request *r)
+{
+	r->waiter.as_ssh = true;
+	if (!decide(r))
+		request_submit(r);
 }
 
 const struct request_kind request_mux = {
@@ -148,6 +170,7 @@ const struct request_kind request_mux = {
     .unrefused = true,
     .choose = choose,
     .begin = mux_begin,
-    .assigned = announce,
+    .resolved = mux_resolved,
+    .assigned = mux_assigned,
     .failed = mux_failed,
 };
