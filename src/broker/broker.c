@@ -154,7 +154,7 @@ check_idle_exit(struct broker *b)
 
 	/* A job that comes once an hour must not find a broker that has forgotten what locks its account. */
 	if (clients_count(b->clients) > 0 || devices_counts(b->devices)->sessions > 0 || has_persistent(b) ||
-	    accounts_are_worth_keeping(b->accounts)) {
+	    accounts_are_worth_keeping(b->accounts) || doors_listen(b->doors)) {
 		b->idle_since = 0;
 		return;
 	}

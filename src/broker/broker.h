@@ -21,7 +21,7 @@ struct broker_options {
 	const char *config_file;  /* option -f, or NULL; read again on reload */
 	const char *socket_path;  /* for listening and for status */
 	const char *agent_socket; /* the daemon's own SSH_AUTH_SOCK, or NULL */
-	double idle_exit;         /* seconds without session, peer, persistent device or refused account; 0 = never */
+	double idle_exit; /* seconds without session, peer, persistent device, refused account or port; 0 = never */
 	/* It drains from now on, or ends at once.  Called once. */
 	void (*stopping)(void *arg);
 	/* The broker has ended its work: leave the loop.  Called once. */

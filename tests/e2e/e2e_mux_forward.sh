@@ -137,4 +137,13 @@ ok "a device that is no longer configured forwards nothing" not listens "$one"
 through lone -O forward -L "$spec" lone
 ok "the broker ends well" stop_broker
 ok "with its ports" not listens "$one"
+start_broker 'devices: {dev: {}}' --idle-exit 0.5
+through dev -O forward -L "$spec" dev
+since=$(date +%s)
+wait_until '[ "$(date +%s)" -ge $((since + 3)) ]'
+ok "a port keeps an idle broker" listens "$one"
+through dev -O cancel -L "$spec" dev
+wait_for "$broker_pid" 15
+is $? 0 "for as long as it is forwarded"
+broker_pid=
 done_testing

@@ -48,7 +48,9 @@ bool door_lets_go(const struct np_error *err);
 void doors_follow(struct doors *all, const struct config *config);
 /* Every few seconds: sockets that were removed by others are made again. */
 void doors_tick(struct doors *all);
-/* The ports that are forwarded, an object each; the caller's. */
+/* Whether ports are forwarded. */
+bool doors_listen(const struct doors *all);
+/* They, an object each; the caller's. */
 cJSON *doors_ports(const struct doors *all);
 /* Nobody comes any more, the sockets are removed; who is there stays. */
 void doors_close(struct doors *all);

@@ -313,6 +313,12 @@ forwardings_of_device(struct doors *all, const char *ref)
 
 /* ---- shown ---- */
 
+bool
+doors_listen(const struct doors *all)
+{
+	return !TAILQ_EMPTY(&all->forwardings);
+}
+
 cJSON *
 doors_ports(const struct doors *all)
 {
