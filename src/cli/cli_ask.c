@@ -61,6 +61,18 @@ cli_note_asked(struct cli *cli)
 
 /* --- replies of dialogues --- */
 
+/* The device asks once more: what it was given before is wrong. */
+static int
+refused(struct cli *cli, bool secret, struct np_error *err)
+{
+	const char *words = cli->state == CLI_LOGIN ? cli->last_words : cli->job.verdict.text;
+
+	error_set(err, secret ? REASON_PRIVILEGE_FAILED : REASON_AUTH_FAILED, "the device did not accept the %s%s%s",
+	    secret ? "enable secret" : "password", words[0] != '\0' ? ": " : "", words);
+	cli_offer_end(cli, CLI_DENIED, err->text);
+	return -1;
+}
+
 static int
 reply_hidden(struct cli *cli, const struct platform_question *q, const char *tail, size_t size, struct np_error *err)
 {
@@ -68,7 +80,6 @@ reply_hidden(struct cli *cli, const struct platform_question *q, const char *tai
 	struct secret *value = !secret ? cli->password : cli->lent != NULL ? cli->lent : cli->secret;
 	bool *used = secret ? &cli->secret_used : &cli->password_used;
 	enum np_reason reason = secret ? REASON_PRIVILEGE_FAILED : REASON_AUTH_FAILED;
-	const char *name = secret ? "enable secret" : "password";
 
 	if (!pattern_list_matches(&cli->platform->passwords, tail, size))
 		return error_set(
@@ -77,25 +88,28 @@ reply_hidden(struct cli *cli, const struct platform_question *q, const char *tai
 		return error_set(err, reason, "the device asks for %s, and none is configured",
 		    secret ? "an enable secret (key `secret`, or --enable)"
 			   : "a password inside the shell (key `password`)");
-	if (*used) {
-		error_set(err, reason, "the device did not accept the %s%s%s", name,
-		    cli->job.verdict.text[0] != '\0' ? ": " : "", cli->job.verdict.text);
-		cli_offer_end(cli, CLI_DENIED, err->text);
-		return -1;
-	}
+	if (*used)
+		return refused(cli, secret, err);
 	*used = true;
+	cli->last_words[0] = '\0';
 	cli_offer(cli, secret, value, NULL);
 	return 0;
 }
 
 /* A name begins an attempt: where a password will follow, that must be allowed. */
-static void
-reply_name(struct cli *cli)
+static int
+reply_name(struct cli *cli, struct np_error *err)
 {
-	if (cli->state == CLI_LOGIN && cli->password != NULL && !cli->password_used)
+	if (cli->username == NULL)
+		return error_set(err, REASON_AUTH_FAILED,
+		    "the device asks for a user name inside the shell, and none is configured (key `username`)");
+	if (cli->state == CLI_LOGIN && cli->password_used)
+		return refused(cli, false, err);
+	if (cli->state == CLI_LOGIN && cli->password != NULL)
 		cli_offer(cli, false, cli->password, cli->username);
 	else
 		cli_type(cli, cli->username, strlen(cli->username));
+	return 0;
 }
 
 int
@@ -109,12 +123,7 @@ cli_reply(struct cli *cli, const struct platform_question *q, const char *tail, 
 		cli_type_keys(cli, q->keys);
 		return 0;
 	case PLATFORM_USERNAME:
-		if (cli->username == NULL)
-			return error_set(err, REASON_AUTH_FAILED,
-			    "the device asks for a user name inside the shell, and none is configured (key "
-			    "`username`)");
-		reply_name(cli);
-		return 0;
+		return reply_name(cli, err);
 	case PLATFORM_PASSWORD:
 	case PLATFORM_SECRET:
 		break;

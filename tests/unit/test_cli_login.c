@@ -170,9 +170,7 @@ static const struct clidev_script scripts[] = {
 	"< admin\\r\\nPassword: \n.\n+ 0.1\n"
 	"> wrong\\n\n"
 	"< \\r\\n% Login invalid\\r\\n\\r\\nUsername: \n.\n+ 0.1\n"
-	"> admin\\n\n"
-	"< admin\\r\\nPassword: \n.\n+ 0.1\n"
-	"! judged denied the device did not accept the password\n"
+	"! judged denied the device did not accept the password: % Login invalid\n"
 	"! dead auth_failed\n"},
     {"a name without a password behind it has offered nothing", "platform cisco_ios\n"
 								"gated\n"

@@ -362,16 +362,17 @@ link_dial_over(struct link *link, int fd, const char *jump)
 	start_dial(link, fd);
 }
 
-/* A dial is about to fail for this; a session that lives will say so itself. */
+/* A dial, or a login in its shell, is about to fail for this; a session that is made will say so itself. */
 void
 link_way_lost(struct link *link, const struct np_error *why)
 {
 	link->sh.way_lost = true;
-	if (link->state != LINK_DIALLING)
+	if (link->state < LINK_DIALLING || link->state == LINK_READY)
 		return;
 	link_blame(link, why->reason, "%s", why->text);
 	/* So that the end which it sees is not taken for the server's answer. */
-	job_cancel(link->home->jobs, &link->dial, why->reason, why->text);
+	if (link->state == LINK_DIALLING)
+		job_cancel(link->home->jobs, &link->dial, why->reason, why->text);
 }
 
 /* ---- the beginning ---- */
