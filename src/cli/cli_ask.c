@@ -249,8 +249,17 @@ enum asking {
 	ASKS_NOT,
 	ASKS_OR_PROMPTS, /* it ends with what ends prompts, too */
 	ASKS_PERHAPS,    /* it ends as questions do */
+	ASKS_LIKELY,     /* with a mark of them, or with what a default stands in: "Protocol [ip]:" */
 	ASKS             /* one that the platform knows, or for a secret */
 };
+
+static bool
+ends_with(const struct platform_view *view, const char *end)
+{
+	size_t size = prompt_trim(view->tail, view->size), n = strlen(end);
+
+	return size >= n && memcmp(view->tail + size - n, end, n) == 0;
+}
 
 /* The one definition of a question; hidden: its answer is not to be seen again. */
 static enum asking
@@ -268,6 +277,8 @@ asking(const struct cli *cli, const struct platform_view *view, bool *hidden)
 		return ASKS;
 	if (strchr("?:])>", last) == NULL || cli_is_progress(view))
 		return ASKS_NOT;
+	if (last == '?' || ends_with(view, "]:"))
+		return ASKS_LIKELY;
 	return last == '>' ? ASKS_OR_PROMPTS : ASKS_PERHAPS;
 }
 
@@ -381,7 +392,7 @@ cli_ask(struct cli *cli)
 	else if (is_mark_of_text(&cli->job, &view))
 		need = CLI_QUIET_STALL;
 	else if (asks != ASKS_NOT)
-		need = cli->job.interactive || last_char(&view) == '?' ? CLI_QUIET_STALL : CLI_QUIET_DOUBT;
+		need = cli->job.interactive || asks == ASKS_LIKELY ? CLI_QUIET_STALL : CLI_QUIET_DOUBT;
 	else
 		return false;
 	if (quiet < need) {

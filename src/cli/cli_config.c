@@ -592,11 +592,16 @@ cli_config_begin(struct cli *cli, struct np_error *err)
 }
 
 void
-cli_config_lost(struct cli *cli, const char *why)
+cli_config_lost(struct cli *cli, struct np_error *why)
 {
-	report_typed(cli, CLI_UNCLEAR, why);
+	const struct np_error *first = &cli->tally->err;
+	struct np_error last = *why;
+
+	report_typed(cli, CLI_UNCLEAR, why->text);
 	report_rest(cli);
 	tell_live(cli);
+	if (first->reason != REASON_NONE && strcmp(first->text, last.text) != 0)
+		error_set(why, first->reason, "%s; then: %s", first->text, last.text);
 }
 
 enum cli_next

@@ -521,8 +521,8 @@ enum cli_next cli_config_begin(struct cli *cli, struct np_error *err);
 enum cli_next cli_config_ended(struct cli *cli, struct np_error *err);
 /* 0 when every line of it can be typed. */
 int cli_config_check_text(const struct cli_command *c, struct np_error *err) NP_MUST_CHECK;
-/* The shell is gone: what became of the lines. */
-void cli_config_lost(struct cli *cli, const char *why);
+/* The shell is gone, and why: what became of the lines.  What had failed before is put in front of that. */
+void cli_config_lost(struct cli *cli, struct np_error *why);
 
 /* --- cli_resync.c --- */
 

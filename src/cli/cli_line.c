@@ -60,7 +60,7 @@ cli_context_take(struct cli *cli, const char *text, size_t size, bool output)
 
 /*
  * Blank lines before a prompt are output, but for those that the prompt brings along by itself: an empty line is
- * answered with these alone.
+ * answered with these alone, and so are commands that prepare the shell and say nothing.
  */
 void
 cli_context_part(struct cli *cli, const struct platform_mode *mode)
@@ -69,7 +69,7 @@ cli_context_part(struct cli *cli, const struct platform_mode *mode)
 
 	while (blank < cli->context_count && prompt_trim(cli->context[blank].text, cli->context[blank].size) == 0)
 		blank++;
-	if (cli->job.kind == CLI_JOB_PROBE) {
+	if (cli->job.kind == CLI_JOB_PROBE || (cli->state == CLI_PREPARE && !cli->job.said)) {
 		cli->prompt_blanks = blank;
 		cli->prompt_blanks_mode = mode;
 	} else if (mode == cli->prompt_blanks_mode && blank > cli->prompt_blanks) {

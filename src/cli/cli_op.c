@@ -80,16 +80,17 @@ void
 cli_op_bury(struct cli *cli)
 {
 	struct cli_event event = {.kind = CLI_EVENT_DEAD};
+	struct np_error err;
 
 	cli_offer_lost(cli, cli->dead);
-	event.err = *cli->dead;
+	event.err = err = *cli->dead;
 
 	free(cli->dead);
 	cli->dead = NULL;
 	if (cli->op == CLI_OP_CONFIG)
-		cli_config_lost(cli, event.err.text);
+		cli_config_lost(cli, &err);
 	if (cli->op != CLI_OP_NONE)
-		cli_op_end(cli, &event.err, false);
+		cli_op_end(cli, &err, false);
 	cli_pending_drop(cli, &event.err);
 	cli_job_clear(cli);
 	text_vis_into(event.text, sizeof(event.text), event.err.text);
