@@ -144,6 +144,8 @@ const struct device_conf *device_settings(const struct device *dev);
 const char *device_alias(const struct device *dev);
 /* Its sessions are shells of this one; NULL: every command has a channel. */
 struct platform *device_platform(const struct device *dev);
+/* It only remembers what some ssh's arguments resolve to: nothing was ever done by it that counts. */
+bool device_is_shadow(const struct device *dev);
 /* To be read only. */
 const struct pool *device_pool(const struct device *dev);
 /* Never repeats. */

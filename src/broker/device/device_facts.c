@@ -36,6 +36,13 @@ device_platform(const struct device *dev)
 	return dev->platform;
 }
 
+bool
+device_is_shadow(const struct device *dev)
+{
+	return dev->conf->ssh_arguments.n > 0 && dev->adhoc && dev->policy.entries_count == 0 &&
+	       dev->policy.waiters_count == 0 && dev->policy.block == POOL_OPEN && dev->logins + dev->failures == 0;
+}
+
 const struct pool *
 device_pool(const struct device *dev)
 {

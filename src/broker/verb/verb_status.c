@@ -191,7 +191,7 @@ add_pool_rows(struct broker *b, struct rows *rows, const struct selection *s)
 	size_t n = 0;
 
 	for (pool = device_next(b->devices, NULL); pool != NULL; pool = device_next(b->devices, pool)) {
-		if (s == NULL || selection_has(s, pool))
+		if (s == NULL ? !device_is_shadow(pool) : selection_has(s, pool))
 			sorted[n++] = pool;
 	}
 	if (n > 1)
