@@ -120,7 +120,7 @@ enum npexec_said {
  */
 enum npexec_said npexec_ssh_option(struct npexec_options *o, const char *arg, struct np_error *err) NP_MUST_CHECK;
 /* -i: a key file, or o->missing_key where that cannot be read. */
-int npexec_identity(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
+int npexec_identity(void *to, const struct npoption *row, const char *path, struct np_error *err) NP_MUST_CHECK;
 
 /* ---- npexec_source.c: what is to be run, from where it is given ---- */
 

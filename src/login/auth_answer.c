@@ -95,7 +95,7 @@ auth_typed_password(struct auth *a)
 	char *text;
 
 	for (int i = 0; i < a->target->password_prompts && outcome == AUTH_OUTCOME_DENIED; i++) {
-		text = xasprintf("%sPassword for %s@%s: ", i > 0 ? "Refused, please try again. " : "", a->target->user,
+		text = xasprintf("%s%s@%s's password: ", i > 0 ? "Refused, please try again. " : "", a->target->user,
 		    a->target->host);
 		password = auth_ask(a, PROMPT_PASSWORD, text, false);
 		free(text);

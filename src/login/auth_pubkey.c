@@ -250,8 +250,8 @@ get_passphrase(struct auth *a, const char *path, int tries, enum auth_outcome *f
 		auth_watch(a);
 		return passphrase;
 	}
-	text =
-	    xasprintf("%sPassphrase for key %s: ", tries > 0 ? "That does not open it, please try again. " : "", path);
+	text = xasprintf(
+	    "%sEnter passphrase for key '%s': ", tries > 0 ? "That does not open it, please try again. " : "", path);
 	passphrase = tries < PASSPHRASE_TRIES ? auth_ask(a, PROMPT_PASSPHRASE, text, false) : NULL;
 	free(text);
 	if (passphrase == NULL)

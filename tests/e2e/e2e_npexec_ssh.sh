@@ -9,6 +9,8 @@ start_sshd other 'Subsystem sftp internal-sftp'
 # Its banner with a # confuses clogin, under any ssh.
 sed 's/ Rack #7, port #12 #//' "$tests/scenarios/ios.txt" >"$T/ios.txt"
 start_simdev core1 --scenario "$T/ios.txt"
+add_host asked "$port_core1"
+add_host asked2 "$port_core1"
 start_broker "devices:
   dev: {}
   other: {}
@@ -19,6 +21,15 @@ have()
 {
 	command -v "$1" >/dev/null && return 0
 	skip "$2" "no $1"
+	return 1
+}
+
+# have_with_tty PROGRAM COUNT: one that asks for a terminal there, which a server that is not root cannot give away.
+have_with_tty()
+{
+	have "$@" || return 1
+	[ "$uid" -ne 0 ] || return 0
+	skip "$2" "a server that is not root cannot give terminals away"
 	return 1
 }
 
@@ -122,7 +133,9 @@ fi
 if have pdsh 1; then
 	is "$(PATH=$T/wrap:$PATH PDSH_RCMD_TYPE=ssh pdsh -w dev,other -l "$me" echo hi 2>&1 | sort | tr '\n' ' ')" 'dev: hi other: hi ' pdsh
 fi
-if have ansible 2; then
+ansible=0
+if have_with_tty ansible 2; then
+	ansible=1
 	mkdir "$T/ansible"
 	printf 'dev\nother\n' >"$T/ansible/hosts"
 	printf '%s\n' '[defaults]' 'interpreter_python = /usr/bin/python3' "local_tmp = $T/ansible/tmp" "remote_tmp = $T/ansible/there" \
@@ -134,6 +147,19 @@ fi
 if have parallel 1; then
 	is "$(HOME=$T/home parallel --will-cite --ssh npexec -S 1/dev,1/other 'echo {}' ::: a b c 2>"$T/err" | sort | tr '\n' ' ')" \
 		'a b c ' "GNU parallel"
+fi
+
+# ---- passwords ----
+
+# Programs that know ssh's question for one.
+by_password='-l admin -o PubkeyAuthentication=no --type cisco_ios'
+if have sshpass 1; then
+	# shellcheck disable=SC2086 # words
+	is "$(sshpass -p admin-pw npexec $by_password asked 'sim say by sshpass')" 'by sshpass' sshpass
+fi
+if have "$pssh" 1; then
+	like "$(echo admin-pw | PATH=$T/wrap:$PATH "$pssh" -A -i -H asked2 -x "$by_password" 'sim say by pssh' 2>/dev/null)" '^by pssh$' \
+		"pssh -A, by its SSH_ASKPASS"
 fi
 
 # ---- people's terminals ----
@@ -168,7 +194,7 @@ if have vim 1; then
 	is "$(cat "$T/tree/1")" 'changed 1' "vim edits a file there"
 fi
 
-if have emacs 1; then
+if have_with_tty emacs 1; then
 	cat >"$T/script.el" <<-END
 		(require 'tramp)
 		(add-to-list 'tramp-methods
@@ -199,8 +225,6 @@ fi
 
 # As user@dev:PORT, by -l, and without, two as told, and what Ansible says of passwords: requests that say other things
 # have sessions of their own.
-ansible=0
-! command -v ansible >/dev/null || ansible=1
 is "$(logins dev) $(brokers | wc -l)" "$((5 + ansible)) 1" "all of it used a login for each way to name the account"
 
 done_testing

@@ -220,8 +220,8 @@ test_typed_password_may_be_tried_again(void **state)
 	assert_int_equal(f->kit.asked, 2);
 	assert_int_equal(f->kit.kinds[0], PROMPT_PASSWORD);
 	assert_false(f->kit.echoes[0]);
-	assert_string_equal(f->kit.questions,
-	    "Password for ops@127.0.0.1: \nRefused, please try again. Password for ops@127.0.0.1: \n");
+	assert_string_equal(
+	    f->kit.questions, "ops@127.0.0.1's password: \nRefused, please try again. ops@127.0.0.1's password: \n");
 }
 
 static void

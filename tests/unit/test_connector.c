@@ -498,7 +498,7 @@ test_prompt_is_answered(void **state)
 	assert_int_equal(f->prompts[0].job_id, id);
 	assert_int_equal(f->prompts[0].kind, PROMPT_PASSWORD);
 	assert_false(f->prompts[0].echo);
-	assert_string_equal(f->prompt_text, "Password for ops@127.0.0.1: ");
+	assert_string_equal(f->prompt_text, "ops@127.0.0.1's password: ");
 	assert_false(answer_prompt(f, id, f->prompts[0].prompt_id + 1, "wrong"));
 	assert_false(answer_prompt(f, id + 1, f->prompts[0].prompt_id, "wrong"));
 	assert_true(answer_prompt(f, id, f->prompts[0].prompt_id, "secret"));
