@@ -259,10 +259,22 @@ take_send_env(struct npexec_options *o, const char *value, struct np_error *err)
 	return result;
 }
 
+/* Several, separated by blanks. */
 static int
 take_set_env(struct npexec_options *o, const char *value, struct np_error *err)
 {
-	return strchr(value, '=') != NULL ? add_env(o, value, err) : npoption_usage(err, "SetEnv", "write NAME=VALUE");
+	char *copy = xstrdup(value), *rest = copy, *pair;
+	int result = 0;
+
+	while (result == 0 && (pair = strsep(&rest, " \t")) != NULL) {
+		if (*pair != '\0' && (strchr(pair, '=') == NULL || strchr(pair, '"') != NULL))
+			result =
+			    npoption_usage(err, "SetEnv", "write NAME=VALUE, or use --env for a value with blanks");
+		else if (*pair != '\0')
+			result = add_env(o, pair, err);
+	}
+	free(copy);
+	return result;
 }
 
 /* ---- all of them ---- */

@@ -8,6 +8,7 @@ start_simdev mute --silent
 start_simdev drip --drip
 start_simdev slow --any-key --auth-delay 100
 start_relay gone dev
+add_host silent "$port_mute"
 for alias in queue command calm idle talk first later; do
 	add_host $alias "$port_dev"
 done
@@ -51,6 +52,10 @@ for server in mute drip slow; do
 	is "$status" 255 "$server: exits 255"
 	like "$err" "^npexec: $server: connect_timeout: .*1 s" "$server: and says which limit it was"
 done
+
+# ssh's own word bounds what this call waits, not the log-in.
+ok "-o ConnectTimeout=1 is for a call" timed 30 npexec -o ConnectTimeout=1 silent true
+like "$status:$err" '^255:npexec: silent: queue_timeout: ' "which says so"
 
 # ---- queue_timeout ----
 
