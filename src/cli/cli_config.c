@@ -442,14 +442,15 @@ phase_done(struct cli *cli)
 	}
 }
 
+static const char *const what[] = {"entering configuration mode", "a line", "the check", "the commit", "the abort",
+    "saving", "leaving configuration mode", "saving", ""};
+
 /* A step's answer was no success, or nobody knows: what that means depends on the phase. */
 static void
 step_failed(struct cli *cli, enum cli_outcome outcome, const struct np_error *err)
 {
 	const struct cli_verdict *v = &cli->job.verdict;
 	bool busy = err == NULL && outcome == CLI_REFUSED && v->busy;
-	static const char *const what[] = {"entering configuration mode", "a line", "the check", "the commit",
-	    "the abort", "saving", "leaving configuration mode", "saving", ""};
 	enum np_reason reason = REASON_CONFIG_REJECTED;
 	const char *words = err != NULL ? err->text : v->text;
 
@@ -600,7 +601,9 @@ cli_config_lost(struct cli *cli, struct np_error *why)
 	report_typed(cli, CLI_UNCLEAR, why->text);
 	report_rest(cli);
 	tell_live(cli);
-	if (first->reason != REASON_NONE && strcmp(first->text, last.text) != 0)
+	if (first->reason == REASON_NONE && cli_judge_is_claim(cli))
+		error_prefix(why, "%s is not proven", what[cli->phase]);
+	else if (first->reason != REASON_NONE && strcmp(first->text, last.text) != 0)
 		error_set(why, first->reason, "%s; then: %s", first->text, last.text);
 }
 
