@@ -64,184 +64,6 @@ undo(struct cli *cli)
 
 /* --- lines --- */
 
-struct line {
-	const char *text;
-	size_t size; /* without what ends it */
-	size_t next; /* where the one behind it begins */
-};
-
-static bool
-line_at(const struct cli_command *c, size_t at, struct line *line)
-{
-	const char *end;
-
-	if (at >= c->size)
-		return false;
-	line->text = c->text + at;
-	end = memchr(line->text, '\n', c->size - at);
-	line->size = end != NULL ? (size_t)(end - line->text) : c->size - at;
-	line->next = at + line->size + 1;
-	while (line->size > 0 && line->text[line->size - 1] == '\r')
-		line->size--;
-	return true;
-}
-
-static bool
-is_empty(const struct line *line)
-{
-	for (size_t i = 0; i < line->size; i++) {
-		if (line->text[i] != ' ' && line->text[i] != '\t' && line->text[i] != '\r')
-			return false;
-	}
-	return true;
-}
-
-/* One event, however many lines it is about: a text of 16 MiB may have millions. */
-static void
-report_lines(struct cli *cli, size_t first, size_t last, size_t count, enum cli_outcome outcome, const char *text)
-{
-	struct cli_event event = {
-	    .kind = CLI_EVENT_LINE, .line = first, .last = last, .count = count, .outcome = outcome};
-
-	snprintf(event.text, sizeof(event.text), "%s", text);
-	cli_emit(cli, &event);
-	cli->tally->lines[outcome] += count;
-}
-
-static size_t
-lines_taken(const struct cli *cli)
-{
-	return cli->tally->lines[CLI_TAKEN] + cli->tally->lines[CLI_REMARK];
-}
-
-/* The lines from here to there are not run. */
-static void
-report_not_run(struct cli *cli, size_t end)
-{
-	size_t first = 0, last = 0, count = 0;
-	struct line line;
-
-	for (; cli->config_at < end && line_at(&cli->asked, cli->config_at, &line);
-	     cli->config_line++, cli->config_at = line.next) {
-		if (is_empty(&line))
-			continue;
-		last = cli->config_line;
-		if (count++ == 0)
-			first = last;
-	}
-	if (count > 0)
-		report_lines(cli, first, last, count, CLI_NOT_RUN, "");
-}
-
-static void
-report_rest(struct cli *cli)
-{
-	report_not_run(cli, SIZE_MAX);
-}
-
-/* The lines in flight.  Of a text of several those that the device did not wait for were never typed. */
-static void
-report_typed(struct cli *cli, enum cli_outcome outcome, const char *text)
-{
-	const struct cli_job *job = &cli->job;
-	size_t first = cli->config_line, count = 1;
-	struct line line;
-
-	if (cli->config_at >= cli->config_next)
-		return;
-	for (size_t i = 0; i < job->line_at; i++)
-		count += job->text[i] == '\n' ? 1 : 0;
-	for (; cli->config_line < first + count && line_at(&cli->asked, cli->config_at, &line); cli->config_line++)
-		cli->config_at = line.next;
-	report_lines(cli, first, first + count - 1, count, outcome, text);
-	report_not_run(cli, cli->config_next);
-}
-
-/* The quote that is left open behind this line, or 0; open: that before it.  What is quoted by the one is no quote. */
-static char
-quote_left_open(enum platform_quotes quotes, const struct line *line, char open)
-{
-	for (size_t i = 0; i < line->size; i++) {
-		char c = line->text[i];
-
-		if (c == '\\' && open != '\'')
-			i++;
-		else if (open != 0)
-			open = c == open ? 0 : open;
-		else if (c == '#' && (i == 0 || line->text[i - 1] == ' ' || line->text[i - 1] == '\t')) /* a comment */
-			break;
-		else if (c == '"' || (c == '\'' && quotes == PLATFORM_QUOTES_BOTH))
-			open = c;
-	}
-	return open;
-}
-
-/* What ends a text of several lines. */
-struct block {
-	bool begun;
-	bool optional;
-	char quote; /* one that was left open ends it */
-	const struct pattern *end;
-	struct pattern_span word; /* of the first line: in the last one; empty, and no `end': EOF */
-};
-
-/* The block that this line begins, if it does. */
-static struct block
-block_of(const struct cli *cli, const struct line *line)
-{
-	const struct platform_config *c = &cli->platform->config;
-	struct block block = {0};
-
-	for (size_t i = 0; i < c->blocks_count; i++) {
-		if (pattern_find(c->blocks[i].match, line->text, line->size, NULL, &block.word) != PATTERN_YES)
-			continue;
-		block.begun = true;
-		block.end = c->blocks[i].end;
-		block.optional = c->blocks[i].optional;
-		return block;
-	}
-	if (c->quotes != PLATFORM_QUOTES_NONE)
-		block.quote = quote_left_open(c->quotes, line, 0);
-	block.begun = block.quote != 0;
-	return block;
-}
-
-static bool
-ends_block(const struct cli *cli, struct block *block, const struct line *first, const struct line *line)
-{
-	if (block->quote != 0) {
-		block->quote = quote_left_open(cli->platform->config.quotes, line, block->quote);
-		return block->quote == 0;
-	}
-	if (block->end != NULL)
-		return pattern_matches(block->end, line->text, line->size);
-	if (block->word.size > 0)
-		return memmem(line->text, line->size, first->text + block->word.start, block->word.size) != NULL;
-	return memmem(line->text, line->size, "EOF", 3) != NULL;
-}
-
-/* Takes the lines that belong together: one, or a block with its end; true: which the device may not want. */
-static bool
-take_lines(struct cli *cli)
-{
-	struct line first, line;
-	struct block block;
-	bool ended;
-
-	if (!line_at(&cli->asked, cli->config_at, &first))
-		return false;
-	cli->config_next = first.next;
-	block = block_of(cli, &first);
-	for (ended = !block.begun; !ended && line_at(&cli->asked, cli->config_next, &line);) {
-		cli->config_next = line.next;
-		ended = ends_block(cli, &block, &first, &line);
-	}
-	/* What nothing ends may be none: the device tells, and the lines behind it are not its text. */
-	if (!ended)
-		cli->config_next = first.next;
-	return block.optional;
-}
-
 static void
 send_lines(struct cli *cli)
 {
@@ -249,13 +71,14 @@ send_lines(struct cli *cli)
 	struct cli_job_spec spec = {.kind = CLI_JOB_COMMAND, .command = &command, .expects_mode = true};
 	const struct pattern_list *shows = &cli->platform->config.shows;
 	struct buf text;
-	struct line line;
+	struct cli_text_line line;
 
 	if (command.limits.total <= 0)
 		command.limits.total = CLI_LINE_TOTAL;
-	spec.text_optional = take_lines(cli);
+	spec.text_optional = cli_text_take(cli);
 	buf_init(&text, SIZE_MAX / 2);
-	for (size_t at = cli->config_at; at < cli->config_next && line_at(&cli->asked, at, &line); at = line.next) {
+	for (size_t at = cli->config_at; at < cli->config_next && cli_text_line_at(&cli->asked, at, &line);
+	     at = line.next) {
 		if ((at > cli->config_at && buf_append(&text, "\n", 1) < 0) ||
 		    buf_append(&text, line.text, line.size) < 0)
 			break;
@@ -273,7 +96,7 @@ lines_done(struct cli *cli)
 {
 	const struct platform_mode *mode = cli->prompt.mode;
 
-	report_rest(cli);
+	cli_text_report_rest(cli);
 	if (!cli->config_failed && cli->platform->config.enter.count == 0 && mode != cli->platform->base_mode)
 		fail(cli, REASON_CONFIG_REJECTED, "the lines end inside mode %s: what they began there is thrown away",
 		    mode->name);
@@ -292,12 +115,12 @@ static bool
 next_line(struct cli *cli)
 {
 	size_t last = cli->config_line; /* typed; blank ones may follow it */
-	struct line line;
+	struct cli_text_line line;
 
 	if (cli->config_cancelled)
 		fail(cli, REASON_CANCELLED, "cancelled");
-	while (!cli->config_failed && line_at(&cli->asked, cli->config_at, &line)) {
-		if (is_empty(&line)) {
+	while (!cli->config_failed && cli_text_line_at(&cli->asked, cli->config_at, &line)) {
+		if (cli_text_is_empty(&line)) {
 			cli->config_line++;
 			cli->config_at = line.next;
 			continue;
@@ -319,10 +142,10 @@ static void
 untake_text(struct cli *cli)
 {
 	const struct cli_job *job = &cli->job;
-	struct line first;
+	struct cli_text_line first;
 
 	if (job->text_optional && job->line_at == 0 && job->verdict.outcome < CLI_UNCLEAR &&
-	    line_at(&cli->asked, cli->config_at, &first))
+	    cli_text_line_at(&cli->asked, cli->config_at, &first))
 		cli->config_next = first.next;
 }
 
@@ -335,12 +158,12 @@ line_done(struct cli *cli, const struct np_error *err)
 	size_t number = cli->config_line + 1;
 
 	if (err != NULL) {
-		report_typed(cli, CLI_UNCLEAR, err->text);
+		cli_text_report(cli, CLI_UNCLEAR, err->text);
 		fail(cli, err->reason, "line %zu: %s", number, err->text);
 		return;
 	}
 	untake_text(cli);
-	report_typed(cli, v->outcome, v->text);
+	cli_text_report(cli, v->outcome, v->text);
 	if (v->outcome < CLI_UNCLEAR)
 		return;
 	cli->tally->temporary |= v->busy;
@@ -386,13 +209,13 @@ static void
 entered(struct cli *cli)
 {
 	if (cli->config_failed) {
-		report_rest(cli);
+		cli_text_report_rest(cli);
 		undo(cli);
 	} else if (!cli->prompt.mode->config) {
 		fail(cli, REASON_CONFIG_REJECTED,
 		    "configuration mode was not entered%s%s: the prompt is that of mode %s",
 		    cli->job.verdict.text[0] != '\0' ? ": " : "", cli->job.verdict.text, cli->prompt.mode->name);
-		report_rest(cli);
+		cli_text_report_rest(cli);
 		set_phase(cli, CLI_CONFIG_LEAVE);
 	} else {
 		set_phase(cli, CLI_CONFIG_LINES);
@@ -498,7 +321,7 @@ tell_live(struct cli *cli)
 {
 	const struct platform_config *c = &cli->platform->config;
 	struct cli_result *t = cli->tally;
-	size_t taken = lines_taken(cli);
+	size_t taken = cli_text_taken(cli);
 	bool ended = !t->aborted && cli->prompt.mode == cli->platform->base_mode;
 
 	if (c->candidate)
@@ -514,9 +337,9 @@ config_done(struct cli *cli, struct np_error *err)
 	struct cli_result *t = cli->tally;
 
 	tell_live(cli);
-	if (t->err.reason == REASON_CONFIG_REJECTED && t->live && !t->aborted && lines_taken(cli) > 0)
-		error_prefix(
-		    &t->err, "%zu lines are live, %s", lines_taken(cli), t->saved ? "and saved" : "nothing was saved");
+	if (t->err.reason == REASON_CONFIG_REJECTED && t->live && !t->aborted && cli_text_taken(cli) > 0)
+		error_prefix(&t->err, "%zu lines are live, %s", cli_text_taken(cli),
+		    t->saved ? "and saved" : "nothing was saved");
 	if (is_lost(cli) || (cli->prompt.mode != base && !platform_mode_inside(base, cli->prompt.mode))) {
 		/* Still inside: closing the shell is what frees the device. */
 		fail(cli, REASON_CONFIG_REJECTED, "configuration mode could not be left");
@@ -586,7 +409,7 @@ cli_config_begin(struct cli *cli, struct np_error *err)
 		error_set(&cli->tally->err, REASON_PRIVILEGE_FAILED,
 		    "configuration begins in mode %s, and the shell is in %s: configure `secret`, or use --enable",
 		    cli->platform->base_mode->name, cli->prompt.mode->name);
-		report_rest(cli);
+		cli_text_report_rest(cli);
 		cli->phase = CLI_CONFIG_DONE;
 	}
 	return config_next(cli, err);
@@ -598,8 +421,8 @@ cli_config_lost(struct cli *cli, struct np_error *why)
 	const struct np_error *first = &cli->tally->err;
 	struct np_error last = *why;
 
-	report_typed(cli, CLI_UNCLEAR, why->text);
-	report_rest(cli);
+	cli_text_report(cli, CLI_UNCLEAR, why->text);
+	cli_text_report_rest(cli);
 	tell_live(cli);
 	if (first->reason == REASON_NONE && cli_judge_is_claim(cli))
 		error_prefix(why, "%s is not proven", what[cli->phase]);
@@ -621,16 +444,4 @@ cli_config_ended(struct cli *cli, struct np_error *err)
 		return config_next(cli, err);
 	cli_resync_begin(cli, false);
 	return CLI_GOES_ON;
-}
-
-int
-cli_config_check_text(const struct cli_command *c, struct np_error *err)
-{
-	struct line line;
-
-	for (size_t at = 0, number = 1; line_at(c, at, &line); at = line.next, number++) {
-		if (cli_check_text(line.text, line.size, err) < 0)
-			return error_prefix(err, "line %zu", number);
-	}
-	return 0;
 }

@@ -5,6 +5,7 @@
  *   cli.c          life, bytes and time in, the mover
  *   cli_op.c       operations: how each begins, goes on, ends
  *   cli_config.c   the configuration transaction
+ *   cli_text.c     its lines and blocks, and what became of them
  *   cli_login.c    login dialogue, learning, the way to IDLE
  *   cli_resync.c   interrupt and prove, or give up
  *   cli_walk.c     the way between modes; home
@@ -519,10 +520,29 @@ void cli_logout_tick(struct cli *cli);
 /* As cli_op.c's table says. */
 enum cli_next cli_config_begin(struct cli *cli, struct np_error *err);
 enum cli_next cli_config_ended(struct cli *cli, struct np_error *err);
-/* 0 when every line of it can be typed. */
-int cli_config_check_text(const struct cli_command *c, struct np_error *err) NP_MUST_CHECK;
 /* The shell is gone, and why: what became of the lines.  What had failed before is put in front of that. */
 void cli_config_lost(struct cli *cli, struct np_error *why);
+
+/* --- cli_text.c --- */
+
+struct cli_text_line {
+	const char *text;
+	size_t size; /* without what ends it */
+	size_t next; /* where the one behind it begins */
+};
+/* The line that begins there; false: there is none. */
+bool cli_text_line_at(const struct cli_command *c, size_t at, struct cli_text_line *line);
+bool cli_text_is_empty(const struct cli_text_line *line);
+/* 0 when every line of it can be typed. */
+int cli_config_check_text(const struct cli_command *c, struct np_error *err) NP_MUST_CHECK;
+/* Takes the lines that belong together: one, or a block with its end; true: which the device may not want. */
+bool cli_text_take(struct cli *cli);
+/* Tells what became of the lines in flight; of a text of several those that were never typed are not run. */
+void cli_text_report(struct cli *cli, enum cli_outcome outcome, const char *text);
+/* The rest was not run. */
+void cli_text_report_rest(struct cli *cli);
+/* How many were taken, with a remark or without. */
+size_t cli_text_taken(const struct cli *cli);
 
 /* --- cli_resync.c --- */
 
