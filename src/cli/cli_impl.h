@@ -15,6 +15,7 @@
  *   cli_job.c      one line sent and answered: its beginning, its end, its limits
  *   cli_proof.c    the sentinel: sent, repeated, believed
  *   cli_line.c     lines of the terminal: echo, output
+ *   cli_output.c   output, and what is kept back from it
  *   cli_judge.c    what the device's words mean
  *   cli_core.c     state, events, sending, the tail, silence
  *
@@ -372,6 +373,11 @@ bool cli_judge_announces(const char *text, size_t size);
 
 /* A line of the terminal, or (end false) what stands before one that is too long. */
 void cli_line(struct cli *cli, const char *line, size_t size, bool end);
+/* How much of the line is a prompt in front of something else: the known one, or any before the text that was typed. */
+size_t cli_prompt_before(const struct cli *cli, const char *line, size_t size, const char *typed, size_t typed_size);
+
+/* --- cli_output.c --- */
+
 /* Passes text on as output; end: with a newline. */
 void cli_output_line(struct cli *cli, const char *text, size_t size, bool end);
 /* Passes on the context lines, which belong to no prompt. */
@@ -389,8 +395,14 @@ void cli_output_lines(struct cli *cli, struct buf *lines);
 bool cli_is_log(const struct cli *cli, const char *line, size_t size);
 /* A prompt, of another mode perhaps, that a log message cut in two: its beginning is held, view becomes all of it. */
 struct prompt_match cli_join_split(struct cli *cli, struct platform_view *view);
-/* How much of the line is a prompt in front of something else: the known one, or any before the text that was typed. */
-size_t cli_prompt_before(const struct cli *cli, const char *line, size_t size, const char *typed, size_t typed_size);
+/* Keeps text back; -1: no more than that. */
+int cli_hold(struct cli *cli, const char *text, size_t size, bool end);
+/* What is kept back is no part of a prompt. */
+void cli_hold_forget(struct cli_job *job);
+/* A line between echo and prompt: true when it is no output all the same, or kept back. */
+bool cli_is_paint(struct cli *cli, const char *line, size_t size);
+/* True when the line is kept back, as a prompt that a log message may have cut, or what came behind it. */
+bool cli_split_take(struct cli *cli, const char *line, size_t size);
 
 /* --- cli_proof.c --- */
 
