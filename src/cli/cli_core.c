@@ -193,6 +193,17 @@ cli_quiet(const struct cli *cli)
 }
 
 bool
+cli_quiet_for(struct cli *cli, double seconds)
+{
+	double quiet = cli_quiet(cli);
+
+	if (quiet >= seconds)
+		return true;
+	cli_wake_in(cli, seconds - quiet);
+	return false;
+}
+
+bool
 cli_is_mark(const char *text, size_t size)
 {
 	size = prompt_trim(text, size);

@@ -10,6 +10,7 @@
  *   cli_resync.c   interrupt and prove, or give up
  *   cli_walk.c     the way between modes; home
  *   cli_look.c     the tail of a line in flight: has it ended, and how sure is that
+ *   cli_look_typed.c  before its echo, and between the lines of a text
  *   cli_ask.c      what is no prompt at the tail: pagers and questions
  *   cli_offer.c    passwords and secrets: the owner is asked first, and told what became of them
  *   cli_job.c      one line sent and answered: its beginning, its end, its limits
@@ -338,6 +339,8 @@ struct platform_view cli_view(const struct cli *cli);
 struct prompt_match cli_look(const struct cli *cli);
 /* Seconds since the last byte. */
 double cli_quiet(const struct cli *cli);
+/* Whether silence has lasted so long; else sees to it that somebody looks again. */
+bool cli_quiet_for(struct cli *cli, double seconds);
 /* Whether it is a few characters that are no word, as devices put before the next line of a text. */
 bool cli_is_mark(const char *text, size_t size);
 /* Asks to be ticked in so many seconds (or earlier). */
@@ -460,6 +463,17 @@ int cli_check_text(const char *text, size_t size, struct np_error *err) NP_MUST_
 
 /* Looks at the tail: may end the job. */
 void cli_job_look(struct cli *cli);
+
+/* --- cli_look_typed.c --- */
+
+/* A long line is typed in parts, each when the one before was echoed. */
+void cli_look_while_typing(struct cli *cli, const struct platform_view *view);
+/* The prompt is there, but the echo is not. */
+void cli_look_without_echo(struct cli *cli, struct platform_view *view, struct prompt_match match);
+/* The text of several lines: the next one, unless the device is back at its prompt. */
+void cli_look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_match *match);
+/* Passes over prompts that stand before the rest of the tail, which nothing echoed; true: there were some. */
+bool cli_skip_old_prompt(const struct cli *cli, struct platform_view *view);
 
 /* --- cli_ask.c --- */
 

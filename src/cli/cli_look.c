@@ -6,7 +6,6 @@
  * where the platform has one.
  */
 #include <ctype.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,161 +17,6 @@
 #define GAPS 8.0         /* silences as they were inside of it that mean something */
 #define GAPS_MIN 0.05
 #define PROGRESS_MIN 4 /* so short it may be the end of a prompt, "-1#" */
-#define TYPED_END 4    /* characters at the end of what was typed that its echo must show */
-
-/* Whether silence has lasted so long; else sees to it that somebody looks again. */
-static bool
-quiet_for(struct cli *cli, double seconds)
-{
-	double quiet = cli_quiet(cli);
-
-	if (quiet >= seconds)
-		return true;
-	cli_wake_in(cli, seconds - quiet);
-	return false;
-}
-
-/* --- before the echo --- */
-
-/* Whether the tail ends as what was typed so far does: its echo has caught up. */
-static bool
-shows_typed(const struct cli_job *job, const struct platform_view *view)
-{
-	const char *typed = job->text + job->line_at;
-	size_t t = job->typed, i = view->size, same = 0;
-
-	while (same < TYPED_END) {
-		while (t > 0 && typed[t - 1] == ' ')
-			t--;
-		while (i > 0 && view->tail[i - 1] == ' ')
-			i--;
-		if (t == 0)
-			return true;
-		if (i == 0 || view->tail[i - 1] != typed[t - 1])
-			return false;
-		t--;
-		i--;
-		same++;
-	}
-	return true;
-}
-
-/* A long line is typed in parts, each when the one before was echoed: what a device cannot take in time it drops. */
-static void
-look_while_typing(struct cli *cli, const struct platform_view *view)
-{
-	if (shows_typed(&cli->job, view) || quiet_for(cli, CLI_QUIET_TYPED + cli->rtt))
-		cli_job_type_rest(cli);
-}
-
-/* Without an echo not even a newline stands between two prompts, or between one and the output: "R1#R1#". */
-static bool
-skip_old_prompt(const struct cli *cli, struct platform_view *view)
-{
-	const struct prompt *p = &cli->prompt;
-	bool found = false;
-
-	while (p->shown_size > 0 && view->size > p->shown_size && memcmp(view->tail, p->shown, p->shown_size) == 0) {
-		view->tail += p->shown_size;
-		view->size -= p->shown_size;
-		found = true;
-	}
-	return found;
-}
-
-/* The prompt is there, but the echo is not. */
-static void
-look_without_echo(struct cli *cli, struct platform_view *view, struct prompt_match match)
-{
-	struct cli_job *job = &cli->job;
-	bool again = false;
-
-	if (!job->received)
-		return;
-	if (match.tier == PROMPT_NONE && skip_old_prompt(cli, view)) {
-		match = prompt_test(&cli->prompt, view, terminal_tail_is_whole(&cli->terminal), true);
-		again = match.tier != PROMPT_NONE;
-	}
-	if (match.tier != PROMPT_NONE && !cli->platform->echo && (job->lines_since > 0 || again)) {
-		cli_job_accept(cli, view, &match, 0);
-		return;
-	}
-	if (!quiet_for(cli, CLI_QUIET_ECHO + cli->rtt))
-		return;
-	if (match.tier == PROMPT_NONE) {
-		cli_ask(cli);
-		return;
-	}
-	if (!job->echo_absent)
-		log_debug("cli", "%s: no echo", cli->name);
-	job->echo_absent = true;
-	if (cli_job_prove(cli, false) || (job->lines_since == 0 && !again))
-		return;
-	cli_job_accept(cli, view, &match, 0);
-}
-
-/* A question at the tail, answered or not, that is no mark of a text and announces none. */
-static bool
-asks_in_block(const struct cli *cli, const struct platform_view *view)
-{
-	return cli_question_stands(cli) || (cli_is_question(cli, view) && !cli_is_mark(view->tail, view->size) &&
-					       !cli_judge_announces(view->tail, view->size));
-}
-
-/* The device said so, or shows a mark.  Where nobody judges its words any will do. */
-static bool
-is_text_awaited(const struct cli_job *job, const struct platform_view *view)
-{
-	if (job->judged_as == CLI_JUDGE_OUTPUT)
-		return job->output_at > 0 || view->size > 0;
-	return job->verdict.wants_text || cli_is_mark(view->tail, view->size) ||
-	       cli_judge_announces(view->tail, view->size);
-}
-
-static void
-refuse_text(struct cli_job *job)
-{
-	if (job->verdict.outcome != CLI_REFUSED)
-		snprintf(job->verdict.text, sizeof(job->verdict.text),
-		    "the device took only the first lines of a text of several");
-	job->verdict.outcome = CLI_REFUSED;
-}
-
-/* The text of several lines: the next one, unless the device is back at its prompt. */
-static void
-look_in_block(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
-{
-	struct cli_job *job = &cli->job;
-	struct platform_view unasked = cli_unasked(cli);
-	double need = CLI_QUIET_MODE;
-	/* IOS has a mode for the lines of a certificate. */
-	bool alone = job->text_optional && job->line_at == 0;
-	bool mode_of_text =
-	    !alone && match->tier == PROMPT_HOST && match->mode->config && job->verdict.outcome < CLI_UNCLEAR;
-
-	if (match->tier >= PROMPT_HOST && !mode_of_text) {
-		if (!alone)
-			refuse_text(job);
-		cli_job_accept(cli, view, match, 0);
-		return;
-	}
-	/* What asks for something else is a question of the first line's: the next one would be its answer. */
-	if (asks_in_block(cli, &unasked)) {
-		cli_ask(cli);
-		return;
-	}
-	/* The first line may yet be refused, and then the others would be commands. */
-	if (job->line_at == 0 && !mode_of_text)
-		need = is_text_awaited(job, view) ? CLI_QUIET_JOINED : alone ? INFINITY : CLI_QUIET_STALL;
-	if (!quiet_for(cli, need + 2 * cli->rtt))
-		return;
-	/* What it said and is known neither so nor so told of the text that it waits for. */
-	if (job->verdict.outcome == CLI_UNCLEAR)
-		job->verdict.outcome = CLI_REMARK;
-	cli_job_type_line(cli, job->line_at + job->line_size + 1);
-	if (job->line_at + job->line_size == job->size)
-		job->verdict.wants_text = false; /* this one ends it */
-}
 
 /* --- prompts, from the surest down --- */
 
@@ -195,11 +39,11 @@ look_at_literal(struct cli *cli, struct platform_view *view, const struct prompt
 
 	if (job->prove && cli_job_prove(cli, false))
 		return;
-	if (gap_of_lines(cli) > 0 && !quiet_for(cli, gap_of_lines(cli)))
+	if (gap_of_lines(cli) > 0 && !cli_quiet_for(cli, gap_of_lines(cli)))
 		return;
 	/* It may be the one that is painted before the output and erased: no silence tells how long that takes. */
 	if ((cli->platform->repaint || job->echo_bare) && job->kind == CLI_JOB_COMMAND && !job->said &&
-	    (!quiet_for(cli, CLI_QUIET_PAINT) || cli_job_prove(cli, false)))
+	    (!cli_quiet_for(cli, CLI_QUIET_PAINT) || cli_job_prove(cli, false)))
 		return;
 	cli_job_accept(cli, view, match, 0);
 }
@@ -226,7 +70,7 @@ look_at_host(struct cli *cli, struct platform_view *view, const struct prompt_ma
 		need = lacks_blank(p, view) ? CLI_QUIET_MODE : 0;
 	if (need < gap_of_lines(cli))
 		need = gap_of_lines(cli);
-	if (need > 0 && !quiet_for(cli, need))
+	if (need > 0 && !cli_quiet_for(cli, need))
 		return;
 	if (cli->job.prove && cli_job_prove(cli, false))
 		return;
@@ -237,9 +81,10 @@ static void
 look_at_shape(struct cli *cli, struct platform_view *view, const struct prompt_match *match)
 {
 	if (!cli->job.expects_host) {
-		if (!quiet_for(cli, CLI_QUIET_JOINED) || cli_job_prove(cli, false) || !quiet_for(cli, CLI_QUIET_ECHO))
+		if (!cli_quiet_for(cli, CLI_QUIET_JOINED) || cli_job_prove(cli, false) ||
+		    !cli_quiet_for(cli, CLI_QUIET_ECHO))
 			return;
-	} else if (lacks_blank(&cli->prompt, view) && !quiet_for(cli, CLI_QUIET_MODE)) {
+	} else if (lacks_blank(&cli->prompt, view) && !cli_quiet_for(cli, CLI_QUIET_MODE)) {
 		return;
 	}
 	cli_job_accept(cli, view, match, 0);
@@ -311,7 +156,7 @@ hides_prompt(struct cli *cli)
 	/* Messages without end: there will be no silence. */
 	if (job->passed_quiet <= CLI_QUIET_SILENT && cli->now - job->passed_at >= CLI_QUIET_STALL)
 		return true;
-	return quiet_for(cli, job->passed_quiet + cli->rtt);
+	return cli_quiet_for(cli, job->passed_quiet + cli->rtt);
 }
 
 /* It waits for more lines, and none will come. */
@@ -371,9 +216,9 @@ look_at_kin(struct cli *cli, struct platform_view *view)
 		return false;
 	submode = is_submode(cli, view) && !cli->job.prove;
 	if (submode || cli->platform->sentinel == NULL) {
-		if (quiet_for(cli, submode ? CLI_QUIET_SILENT + cli->rtt : CLI_QUIET_STALL))
+		if (cli_quiet_for(cli, submode ? CLI_QUIET_SILENT + cli->rtt : CLI_QUIET_STALL))
 			end_at_unknown(cli, view);
-	} else if (quiet_for(cli, CLI_QUIET_ECHO)) {
+	} else if (cli_quiet_for(cli, CLI_QUIET_ECHO)) {
 		cli_keep(&cli->job.suspect, view->tail, view->size);
 		cli_job_prove(cli, false);
 	}
@@ -406,25 +251,25 @@ look_at_no_prompt(struct cli *cli, struct platform_view *view)
 	if (view->size == 0) {
 		if (hides_prompt(cli))
 			cli_job_prove(cli, true);
-		else if (cli->job.verdict.wants_text && quiet_for(cli, CLI_QUIET_STALL))
+		else if (cli->job.verdict.wants_text && cli_quiet_for(cli, CLI_QUIET_STALL))
 			end_in_text(cli);
 		return;
 	}
 	before = joined_text(cli, view);
 	if (before > 0) {
-		if (!quiet_for(cli, CLI_QUIET_JOINED) || cli_job_prove(cli, false))
+		if (!cli_quiet_for(cli, CLI_QUIET_JOINED) || cli_job_prove(cli, false))
 			return;
-		if (quiet_for(cli, CLI_QUIET_ECHO))
+		if (cli_quiet_for(cli, CLI_QUIET_ECHO))
 			cli_job_accept(cli, view, &match, before);
 		return;
 	}
 	if (look_at_kin(cli, view) || cli_ask(cli))
 		return;
 	if (is_left_of_prompt(cli, view)) {
-		if (quiet_for(cli, CLI_QUIET_STALL))
+		if (cli_quiet_for(cli, CLI_QUIET_STALL))
 			cli_job_prove(cli, true);
 	} else if (is_shell(view) && !pattern_list_matches(&cli->platform->false_prompts, view->tail, view->size) &&
-		   quiet_for(cli, CLI_QUIET_DOUBT)) {
+		   cli_quiet_for(cli, CLI_QUIET_DOUBT)) {
 		end_at_unknown(cli, view);
 	}
 }
@@ -440,10 +285,11 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 		view->size = cli->prompt.shown_size;
 		match = (struct prompt_match){PROMPT_LITERAL, cli->prompt.mode};
 	}
-	if (match.tier == PROMPT_NONE && job->echo_absent && skip_old_prompt(cli, view))
+	if (match.tier == PROMPT_NONE && job->echo_absent && cli_skip_old_prompt(cli, view))
 		match = prompt_test(&cli->prompt, view, terminal_tail_is_whole(&cli->terminal), true);
 	if (match.tier == PROMPT_NONE && is_suspect(job, view)) {
-		if (job->proof == CLI_PROOF_PROVEN || job->suspect_echoed || quiet_for(cli, CLI_QUIET_STALL + cli->rtt))
+		if (job->proof == CLI_PROOF_PROVEN || job->suspect_echoed ||
+		    cli_quiet_for(cli, CLI_QUIET_STALL + cli->rtt))
 			end_at_unknown(cli, view);
 		return;
 	}
@@ -451,7 +297,7 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 		/* What a log message left of a prompt, or cut of the sentinel. */
 		if (view->size > 0 && !cli_ask(cli) && is_left_of_prompt(cli, view) &&
 		    job->proof_doubts < CLI_DOUBTS_MAX &&
-		    quiet_for(cli, CLI_QUIET_STALL * job->proof_asked + cli->rtt)) {
+		    cli_quiet_for(cli, CLI_QUIET_STALL * job->proof_asked + cli->rtt)) {
 			job->proof_doubts++;
 			cli_job_prove(cli, true);
 		}
@@ -459,17 +305,17 @@ look_for_proof(struct cli *cli, struct platform_view *view, struct prompt_match 
 	}
 	/* Read by whom printed it, still to be read by the shell, or cut by a log message: another one tells. */
 	if (job->proof < CLI_PROOF_PROVEN &&
-	    quiet_for(cli, (job->proof_doubted || job->suspect_echoed || job->sentinel.says[0] != '\0'
-				   ? CLI_QUIET_ECHO
-				   : CLI_QUIET_STALL * job->proof_asked) +
-			       cli->rtt)) {
+	    cli_quiet_for(cli, (job->proof_doubted || job->suspect_echoed || job->sentinel.says[0] != '\0'
+				       ? CLI_QUIET_ECHO
+				       : CLI_QUIET_STALL * job->proof_asked) +
+				   cli->rtt)) {
 		if (++job->proof_doubts < CLI_DOUBTS_MAX)
 			cli_job_prove(cli, false);
 		return;
 	}
 	/* Where the command had no echo the sentinel has none either: an answer and silence must do. */
 	if (cli_proof_holds(cli) ||
-	    (job->echo_absent && cli->stats.bytes_in > job->proof_rx && quiet_for(cli, CLI_QUIET_ECHO + cli->rtt)))
+	    (job->echo_absent && cli->stats.bytes_in > job->proof_rx && cli_quiet_for(cli, CLI_QUIET_ECHO + cli->rtt)))
 		cli_job_accept(cli, view, &match, 0);
 }
 
@@ -504,16 +350,16 @@ cli_job_look(struct cli *cli)
 	struct prompt_match match;
 
 	if (job->typed < job->line_size) {
-		look_while_typing(cli, &view);
+		cli_look_while_typing(cli, &view);
 		return;
 	}
 	match = judge(cli, &view);
 	if (job->proof != CLI_PROOF_NONE)
 		look_for_proof(cli, &view, match);
 	else if (!job->echo_seen)
-		look_without_echo(cli, &view, match);
+		cli_look_without_echo(cli, &view, match);
 	else if (job->line_at + job->line_size < job->size)
-		look_in_block(cli, &view, &match);
+		cli_look_in_block(cli, &view, &match);
 	else if (match.tier == PROMPT_LITERAL)
 		look_at_literal(cli, &view, &match);
 	else if (match.tier == PROMPT_HOST)

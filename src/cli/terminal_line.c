@@ -150,81 +150,10 @@ line_hand_out_part(struct terminal *t)
 	t->continued = true;
 }
 
-/* --- characters: a UTF-8 sequence is one, any other byte is one too --- */
-
-static int
-utf8_size(uint8_t lead)
-{
-	if (lead >= 0xc2 && lead <= 0xdf)
-		return 2;
-	if (lead >= 0xe0 && lead <= 0xef)
-		return 3;
-	if (lead >= 0xf0 && lead <= 0xf4)
-		return 4;
-	return 1;
-}
-
-static bool
-is_continuation(uint8_t c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/* Bytes of the character at `at` < len. */
-static size_t
-char_size(const struct terminal *t, size_t at)
-{
-	size_t want = (size_t)utf8_size(t->text[at]), n = 1;
-
-	while (n < want && at + n < t->len && is_continuation(t->text[at + n]))
-		n++;
-	return n == want ? n : 1;
-}
-
-/* Where the character before `at` > 0 begins. */
-static size_t
-char_before(const struct terminal *t, size_t at)
-{
-	for (size_t back = 1; back <= 4 && back <= at; back++) {
-		if (!is_continuation(t->text[at - back]))
-			return char_size(t, at - back) == back ? at - back : at - 1;
-	}
-	return at - 1;
-}
-
-/* Characters in text[from..to). */
-static size_t
-count_chars(const struct terminal *t, size_t from, size_t to)
-{
-	size_t n = 0;
-
-	if (!t->multibyte)
-		return to > from ? to - from : 0;
-	for (size_t at = from; at < to; at += char_size(t, at))
-		n++;
-	return n;
-}
-
-/* Where n characters behind `at` are, at most at the end of the line; *left: how many of them were too many. */
-static size_t
-skip_chars(const struct terminal *t, size_t at, size_t n, size_t *left)
-{
-	if (!t->multibyte) {
-		size_t part = n < t->len - at ? n : t->len - at;
-
-		*left = n - part;
-		return at + part;
-	}
-	for (; n > 0 && at < t->len; n--)
-		at += char_size(t, at);
-	*left = n;
-	return at;
-}
-
 size_t
 terminal_column(const struct terminal *t)
 {
-	return t->gap + count_chars(t, t->row_start, t->cursor);
+	return t->gap + terminal_count_chars(t, t->row_start, t->cursor);
 }
 
 /* --- moving and editing --- */
@@ -235,7 +164,8 @@ is_behind_margin(const struct terminal *t)
 {
 	size_t cols = (size_t)t->cols;
 
-	return t->cursor == t->len && t->len > t->row_start + cols && count_chars(t, t->row_start, t->len) == cols + 1;
+	return t->cursor == t->len && t->len > t->row_start + cols &&
+	       terminal_count_chars(t, t->row_start, t->len) == cols + 1;
 }
 
 /*
@@ -247,7 +177,7 @@ is_behind_margin(const struct terminal *t)
 static bool
 wraps(const struct terminal *t, int next)
 {
-	return is_behind_margin(t) && (t->text[t->len - 1] == ' ' || t->text[char_before(t, t->len)] == next);
+	return is_behind_margin(t) && (t->text[t->len - 1] == ' ' || t->text[terminal_char_before(t, t->len)] == next);
 }
 
 static void
@@ -262,7 +192,7 @@ settle_cr(struct terminal *t, int next)
 		return;
 	}
 	if (wraps(t, next))
-		t->row_start = char_before(t, t->len);
+		t->row_start = terminal_char_before(t, t->len);
 	t->cursor = t->row_start;
 	t->gap = 0;
 }
@@ -285,7 +215,7 @@ terminal_move_left(struct terminal *t, size_t n)
 		return;
 	}
 	for (; n > 0 && t->cursor > 0; n--)
-		t->cursor = char_before(t, t->cursor);
+		t->cursor = terminal_char_before(t, t->cursor);
 }
 
 void
@@ -293,7 +223,7 @@ terminal_move_right(struct terminal *t, size_t n)
 {
 	size_t limit = (size_t)t->cols, row = t->len - t->row_start;
 
-	t->cursor = skip_chars(t, t->cursor, n, &n);
+	t->cursor = terminal_skip_chars(t, t->cursor, n, &n);
 	t->gap += n;
 	if (t->gap > limit)
 		t->gap = limit;
@@ -313,7 +243,7 @@ terminal_move_to(struct terminal *t, size_t col)
 static size_t
 span_right(const struct terminal *t, size_t n)
 {
-	return skip_chars(t, t->cursor, n, &n) - t->cursor;
+	return terminal_skip_chars(t, t->cursor, n, &n) - t->cursor;
 }
 
 static void
@@ -349,7 +279,7 @@ void
 terminal_erase_chars(struct terminal *t, size_t n)
 {
 	for (size_t at = t->cursor; n > 0 && at < t->len; n--, at++) {
-		size_t size = char_size(t, at);
+		size_t size = terminal_char_size(t, at);
 
 		if (size > 1)
 			delete_bytes(t, at + 1, size - 1);
@@ -368,7 +298,7 @@ terminal_erase_line(struct terminal *t, int how)
 		break;
 	case 1:
 		from = t->cursor < t->row_start ? 0 : t->row_start;
-		col = count_chars(t, from, t->cursor);
+		col = terminal_count_chars(t, from, t->cursor);
 		delete_bytes(t, from, t->cursor - from);
 		t->cursor = from + insert_blanks(t, from, col);
 		if (t->cursor < t->len)
@@ -402,14 +332,14 @@ static void
 write_over(struct terminal *t, uint8_t c)
 {
 	t->painted = true;
-	if (t->continuation > 0 && is_continuation(c)) {
+	if (t->continuation > 0 && terminal_is_continuation(c)) {
 		t->continuation--;
 		if (insert_blanks(t, t->cursor, 1) == 0)
 			return;
 	} else {
-		size_t size = char_size(t, t->cursor);
+		size_t size = terminal_char_size(t, t->cursor);
 
-		t->continuation = utf8_size(c) - 1;
+		t->continuation = terminal_utf8_size(c) - 1;
 		if (size > 1)
 			delete_bytes(t, t->cursor + 1, size - 1);
 	}
