@@ -37,6 +37,8 @@ params(const struct sshargv *a, bool parent)
 
 	cJSON_AddItemToObject(o, "device", device(a));
 	cJSON_AddBoolToObject(o, "parent", parent);
+	if (a->about)
+		cJSON_AddTrueToObject(o, "present");
 	cJSON_AddTrueToObject(o, "interactive"); /* who would be asked goes by itself, and is asked by ssh */
 	if (agent != NULL)
 		cJSON_AddStringToObject(o, "agent_socket", agent);

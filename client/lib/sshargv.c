@@ -218,6 +218,9 @@ take_option(struct reading *r, char letter, const char *value)
 	case 'i':
 		take_file(r, letter, value);
 		break;
+	case 'O':
+		r->a->about = true;
+		break;
 	case 'o':
 		take_setting(r, value);
 		break;

@@ -11,6 +11,7 @@
 
 struct sshargv {
 	bool fits;                /* only harmless ones, and a host */
+	bool about;               /* -O: it asks about a session, and wants none */
 	char *host;               /* as it was given, %n */
 	char *name;               /* [USER@]HOST */
 	char *config_file;        /* -F, absolute, or "none"; NULL: the usual files */

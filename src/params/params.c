@@ -33,6 +33,7 @@ static const struct schema_row rows[] = {
     {"fresh", SCHEMA_BOOL, AT(fresh), .where = PARAMS_EXEC | PARAMS_CONFIG | PARAMS_OPEN},
     {"login", SCHEMA_BOOL, AT(login), .where = PARAMS_TEST},
     {"parent", SCHEMA_BOOL, AT(parent), .where = PARAMS_MUX},
+    {"present", SCHEMA_BOOL, AT(present), .where = PARAMS_MUX},
 
     {"queue_timeout", SECONDS(queue_timeout), .where = RUNS | PARAMS_OPEN},
     {"timeout", SECONDS(timeout), .where = RUNS},

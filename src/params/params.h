@@ -75,6 +75,7 @@ struct exec_params {
 	struct cli_command cli; /* each of the commands, or the configuration: all but its text and limits */
 	bool login;             /* `test`: log in, too */
 	bool parent;            /* `mux`: not the client is to come, but who has started it */
+	bool present;           /* `mux`: only to a session that there is */
 };
 
 /* The verbs whose params make a request; bits of a row's `where`. */

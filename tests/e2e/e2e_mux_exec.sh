@@ -115,6 +115,14 @@ before=$(logins two)
 ssh -F "$T/gate-two" behind true
 is "$(($(logins two) - before)):$(npctl status --json | grep -o '"device":"behind"' | wc -l)" 1:2 "one name for two bastions, in two files"
 
+# -O asks about what there is, and makes nothing.
+with one true
+like "$(with -O check one 2>&1)" "^Master running" "-O check"
+before=$(logins one)
+with -O exit one 2>/dev/null
+run with -O check one
+is "$status:$(($(logins one) - before))" 255:0 "-O exit ended it, and -O check makes no other"
+
 # ---- where it goes by itself ----
 
 for option in -A -X -M '-S none' -v '-oControlPath=none' '-oIgnoreUnknown=UnknownOption -oUnknownOption=no' '-E /dev/null' \

@@ -838,6 +838,52 @@ test_sockets_follow_the_configuration(void **state)
 	drive_turns(w->loop, 5);
 }
 
+/* Comes to the socket for all; whether it gets further than there. */
+static bool
+gets_in(struct world *w)
+{
+	uint32_t type;
+
+	close(w->fd);
+	assert_true(drive_until(w->loop, nobody_is_there, w));
+	w->fd = connect_to(w, ".ssh");
+	assert_true(w->fd >= 0);
+	w->said[0] = '\0';
+	w->begins = w->closed = false;
+	greet(w);
+	ask(w, false);
+	while (strstr(w->said, "exec") == NULL && w->got.len < 8) {
+		drive_turns(w->loop, 1);
+		has_answer(w);
+	}
+	if (strstr(w->said, "exec") == NULL) {
+		assert_int_equal(answer(w, NULL, NULL), MUX_FAILURE);
+		return false;
+	}
+	fails(w, REASON_CONNECT_FAILED);
+	type = answer(w, NULL, NULL);
+	assert_int_equal(type, MUX_FAILURE);
+	return true;
+}
+
+static void
+test_who_was_announced_comes_in_once(void **state)
+{
+	const struct whither to = {.device = (char *)(uintptr_t) "r9", .ref = (char *)(uintptr_t) "\"r9\""};
+	struct world *w = *state;
+	struct np_error err;
+
+	assert_false(gets_in(w));
+	assert_non_null(doors_announce(w->doors, getpid(), &to, &err));
+	assert_true(gets_in(w));
+	assert_false(gets_in(w));
+	assert_non_null(doors_announce(w->doors, getppid(), &to, &err)); /* another process */
+	assert_false(gets_in(w));
+	assert_null(doors_announce(w->doors, 0, &to, &err));
+	doors_close(w->doors);
+	assert_null(doors_announce(w->doors, getpid(), &to, &err));
+}
+
 static void
 test_escape_character(void **state)
 {
@@ -902,6 +948,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_hostile_clients, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_client_that_leaves_at_any_time_leaves_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_sockets_follow_the_configuration, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_who_was_announced_comes_in_once, setup, teardown),
 	    cmocka_unit_test(test_escape_character),
 	};
 

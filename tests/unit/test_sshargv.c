@@ -75,6 +75,7 @@ test_what_a_session_says_for_itself_is_left_out(void **state NP_UNUSED)
 {
 	expect("-ttTnqxa2 -e none -L 1:h:2 -D 3 h", "h |");
 	expect("-s h sftp", "h |");
+	expect("-O check h", "h |");
 	expect("-W h:1 j", "j |");
 	expect("-oSendEnv=A -oRequestTTY=no -oBatchMode=yes -oLogLevel=ERROR -oForwardAgent=no h", "h |");
 	expect("-x -oForwardAgent=no -oPermitLocalCommand=no -oClearAllForwardings=yes -oRemoteCommand=none "
@@ -96,8 +97,8 @@ static void
 test_what_is_not_harmless_keeps_it_to_itself(void **state NP_UNUSED)
 {
 	static const char *const words[] = {"", "-p", "-A h", "-X h", "-Y h", "-N h", "-f h true", "-M h", "-S x h",
-	    "-O check h", "-R 1:h:2 h", "-G h", "-v h", "-g h", "-K h", "-w 0 h", "-E f h", "-I p h", "-Q cipher", "-V",
-	    "-P tag h", "-y h", "-Z h", "h -A", "-oControlPath=x h", "-oControlMaster=auto h", "-oForwardAgent=yes h",
+	    "-R 1:h:2 h", "-G h", "-v h", "-g h", "-K h", "-w 0 h", "-E f h", "-I p h", "-Q cipher", "-V", "-P tag h",
+	    "-y h", "-Z h", "h -A", "-oControlPath=x h", "-oControlMaster=auto h", "-oForwardAgent=yes h",
 	    "-oPermitLocalCommand=yes h", "-oRemoteForward=1 h", "-oNewThing=1 h", "-oLogLevel=DEBUG h", "-oPort h",
 	    "-nA h", "@h", "u@", "ssh://u@h:1", "-"};
 

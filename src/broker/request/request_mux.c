@@ -93,7 +93,7 @@ announce(struct request *r, const struct device *at)
 {
 	pid_t pid = r->answer.client != NULL ? client_pid(r->answer.client) : 0;
 	char *ref = ref_text(device_reference(at));
-	struct whither to = {.device = (char *)(uintptr_t)request_device(r), .ref = ref};
+	struct whither to = {.device = (char *)(uintptr_t)device_settings(at)->name, .ref = ref};
 	const char *path = NULL;
 	struct np_error err;
 	cJSON *result;
@@ -145,7 +145,11 @@ decide(struct request *r)
 		request_fail(r, &err);
 		break;
 	case DEVICE_AWAITED:
-		return false;
+		if (!r->params.present || !device_pool(r->dev)->resolved)
+			return false;
+		error_set(&err, REASON_INVALID_REQUEST, "there is no session");
+		request_fail(r, &err);
+		break;
 	}
 	return true;
 }
