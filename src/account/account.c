@@ -59,32 +59,6 @@ account_kind_word(const struct account *a, bool for_people)
 	return words[a->kind][for_people];
 }
 
-/* ---- claims ---- */
-
-struct account_claim
-account_claim_copy(const struct account_claim *c)
-{
-	struct account_claim copy = *c;
-
-	copy.user = xstrdup(c->user);
-	copy.place = xstrdup(c->place);
-	copy.secret = secret_ref(c->secret);
-	copy.keys = c->count > 0 ? xmemdup(c->keys, c->count * sizeof(c->keys[0])) : NULL;
-	copy.barred = c->count > 0 ? xcalloc(c->count, sizeof(copy.barred[0])) : NULL;
-	return copy;
-}
-
-void
-account_claim_finish(struct account_claim *c)
-{
-	free(c->user);
-	free(c->place);
-	secret_unref(c->secret);
-	free(c->keys);
-	free(c->barred);
-	*c = (struct account_claim){.user = NULL};
-}
-
 /* ---- places ---- */
 
 static uint64_t

@@ -28,7 +28,7 @@ add_refusal(char *text, size_t size, const struct account_place *p, const char *
 	if (localtime_r(&at, &tm) != NULL)
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	(void)snprintf(text + used, size - used, "%s%.80s %s at %s (%.*s)", before, p->name,
-	    p->judged ? "refused it" : "had it and gave no verdict", when, *before == '\0' ? 200 : 40, p->words);
+	    p->judged ? "refused it" : "had it and gave no verdict", when, *before == '\0' ? 200 : 80, p->words);
 }
 
 /* Which account, since when, by which device's words, and what lifts it. */

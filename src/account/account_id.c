@@ -1,4 +1,4 @@
-/* Which account it is: a keyed hash, so that no secret is kept.  The one user of libcrypto here. */
+/* Claims, and which account each is about: a keyed hash, so that no secret is kept.  The one user of libcrypto here. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +8,30 @@
 
 #include "account/account_impl.h"
 #include "base/xalloc.h"
+
+struct account_claim
+account_claim_copy(const struct account_claim *c)
+{
+	struct account_claim copy = *c;
+
+	copy.user = xstrdup(c->user);
+	copy.place = xstrdup(c->place);
+	copy.secret = secret_ref(c->secret);
+	copy.keys = c->count > 0 ? xmemdup(c->keys, c->count * sizeof(c->keys[0])) : NULL;
+	copy.barred = c->count > 0 ? xcalloc(c->count, sizeof(copy.barred[0])) : NULL;
+	return copy;
+}
+
+void
+account_claim_finish(struct account_claim *c)
+{
+	free(c->user);
+	free(c->place);
+	secret_unref(c->secret);
+	free(c->keys);
+	free(c->barred);
+	*c = (struct account_claim){.user = NULL};
+}
 
 int
 account_key_make(uint8_t key[ACCOUNT_ID_SIZE])

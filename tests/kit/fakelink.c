@@ -17,6 +17,7 @@
 #include "kit/drive.h"
 
 double fake_now = 1000;
+const char *fake_password;
 
 /* In place of the one of the library. */
 double
@@ -232,6 +233,7 @@ fake_dialled(struct fake_jobs *f)
 	assert_int_equal(f->kind, CONNECT_DIAL);
 	d->ops = &ops;
 	d->auth_method = xstrdup("publickey");
+	d->password = fake_password != NULL ? secret_make(fake_password) : NULL;
 	done(f, &result);
 }
 
@@ -240,10 +242,11 @@ fake_dialled(struct fake_jobs *f)
 static void
 answer_line(struct chan *ch, const char *line)
 {
-	assert_int_equal(buf_printf(&ch->output[0], "%s\r\n", line), 0);
-	if (line[0] != '\0')
+	assert_int_equal(buf_printf(&ch->output[0], "%s\r\n", fake_last->asks ? "" : line), 0);
+	if (line[0] != '\0' && !fake_last->asks)
 		assert_int_equal(buf_printf(&ch->output[0], "out of %s\r\n", line), 0);
 	assert_int_equal(buf_printf(&ch->output[0], "r1#"), 0);
+	fake_last->asks = false;
 }
 
 static void
@@ -276,7 +279,8 @@ fake_turn(struct fake_session *s)
 		return;
 	if (!ch->runs && !ch->ended) {
 		ch->runs = true;
-		assert_int_equal(buf_printf(&ch->output[0], "r1#"), 0);
+		s->asks = fake_password != NULL;
+		assert_int_equal(buf_printf(&ch->output[0], "%s", s->asks ? "Password: " : "r1#"), 0);
 	}
 	if (!s->mute && !ch->ended)
 		answer(ch);

@@ -17,6 +17,9 @@
 /* clock_now() of the whole test. */
 extern double fake_now;
 
+/* The router asks for a password before its first prompt, and takes any; the connector has this one.  NULL: no. */
+extern const char *fake_password;
+
 /* ---- connectors ---- */
 
 struct fake_jobs {
@@ -56,6 +59,7 @@ struct fake_session {
 	char why[128];
 	int probes;
 	bool mute; /* the router says nothing any more */
+	bool asks; /* for the password */
 };
 extern struct fake_session *fake_last;
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "account/account.h"
 #include "broker/client/holder.h"
 #include "kit/confkit.h"
 #include "broker/link/link.h"
@@ -266,6 +267,46 @@ make_shell(void)
 	until_told("ready");
 }
 
+static bool
+has_typed(void *arg NP_UNUSED)
+{
+	return fake_last->chan != NULL && fake_last->chan->input.len > 0;
+}
+
+static bool
+is_closing(void *arg NP_UNUSED)
+{
+	return fake_last->closing;
+}
+
+/* A router that asks for a password has it, and says nothing. */
+static void
+type_password(const char *password)
+{
+	fake_password = password;
+	if (world->home.accounts == NULL)
+		world->home.accounts = accounts_create(0);
+	world->home.platform = platforms_find(world->platforms, "cisco_ios");
+	make("r1", NULL, NULL);
+	fake_dialled(&world->jobs);
+	check_told("dialled");
+	fake_last->mute = true;
+	fake_run(world->loop, fake_last, has_typed, NULL);
+}
+
+/* Of the one account that there is. */
+static struct account_facts
+account(void)
+{
+	const struct account *a = accounts_next(world->home.accounts, NULL);
+	struct account_facts f;
+
+	assert_non_null(a);
+	assert_null(accounts_next(world->home.accounts, a));
+	account_facts(a, &f);
+	return f;
+}
+
 static int
 set_up(void **state)
 {
@@ -297,10 +338,12 @@ tear_down(void **state)
 {
 	struct world *w = *state;
 
+	fake_password = NULL;
 	if (w->link != NULL && link_facts(w->link).connected)
 		fake_session_closed(fake_last, REASON_NONE, "the test is over");
 	else if (w->link != NULL)
 		link_failed(w->link, &(struct np_error){.reason = REASON_CANCELLED});
+	accounts_destroy(w->home.accounts);
 	fake_jobs_finish(&w->jobs);
 	target_unref(w->target);
 	platforms_destroy(w->platforms);
@@ -380,6 +423,79 @@ test_answers_of_other_jobs_are_not_its_own(void **state NP_UNUSED)
 	jobs_prompt(&world->jobs.jobs, &prompt);
 	jobs_notice(&world->jobs.jobs, world->jobs.id, "hm");
 	check_told("prompt:? notice:hm");
+}
+
+/* ---- passwords inside the shell ---- */
+
+static void
+test_password_inside_the_shell_is_an_account_like_any_other(void **state NP_UNUSED)
+{
+	type_password("right");
+	assert_int_equal(account().flying, 1);
+	fake_last->mute = false;
+	until_told("ready");
+	assert_int_equal(account().state, ACCOUNT_PROVEN);
+	assert_string_equal(account().user, "admin");
+}
+
+static void
+test_unproven_password_that_is_cut_off_is_barred(void **state NP_UNUSED)
+{
+	type_password("unproven");
+	link_end(world->link, REASON_NONE, "closed");
+	fake_session_closed(fake_last, REASON_NONE, "closed");
+	check_told("failed:cancelled gone");
+	assert_int_equal(account().refused_places, 1);
+	assert_false(account().refusals[0].judged);
+	assert_int_equal(account().flying, 0);
+}
+
+static void
+test_way_that_is_lost_bars_no_proven_password(void **state NP_UNUSED)
+{
+	struct np_error why;
+
+	type_password("right");
+	fake_last->mute = false;
+	until_told("ready");
+	fake_session_closed(fake_last, REASON_NONE, "done");
+	check_told("closing closed:none gone");
+	type_password("right");
+	error_set(&why, REASON_JUMP_FAILED, "the bastion has died");
+	link_way_lost(world->link, &why);
+	fake_session_closed(fake_last, REASON_CONNECT_FAILED, "connection reset");
+	check_told("failed:jump_failed gone");
+	assert_false(account().barred);
+}
+
+static void
+test_retired_login_inside_the_shell_runs_to_its_verdict(void **state NP_UNUSED)
+{
+	type_password("right");
+	link_retire(world->link, "its configuration changed");
+	assert_false(fake_last->closing);
+	assert_true(link_facts(world->link).closing);
+	fake_last->mute = false;
+	fake_run(world->loop, fake_last, is_closing, NULL);
+	assert_int_equal(account().state, ACCOUNT_PROVEN);
+	fake_session_closed(fake_last, REASON_NONE, "closed");
+	check_told("failed:cancelled gone");
+}
+
+static void
+test_barred_password_is_not_typed(void **state NP_UNUSED)
+{
+	type_password("wrong");
+	fake_session_closed(fake_last, REASON_CONNECT_FAILED, "connection reset");
+	check_told("failed:auth_failed gone");
+	make("r1", NULL, NULL);
+	fake_dialled(&world->jobs);
+	fake_run(world->loop, fake_last, is_closing, NULL);
+	assert_false(has_typed(NULL));
+	assert_int_not_equal(link_facts(world->link).account, 0);
+	fake_session_closed(fake_last, REASON_NONE, "closed");
+	check_told("dialled failed:auth_backoff gone");
+	assert_non_null(strstr(world->err.text, "r1:22 had it and gave no verdict"));
 }
 
 /* ---- through a jump host ---- */
@@ -581,12 +697,6 @@ test_shell_that_dies_at_rest_tells_its_lease(void **state NP_UNUSED)
 	check_told("closed:outcome_unknown lost gone");
 }
 
-static bool
-is_closing(void *arg)
-{
-	return ((struct fake_session *)arg)->closing;
-}
-
 static void
 test_shell_without_a_prompt_is_a_failed_login(void **state NP_UNUSED)
 {
@@ -703,6 +813,11 @@ main(void)
 	    TEST(test_dial_makes_it_ready),
 	    TEST(test_dial_that_fails_is_told_with_the_agents_keys),
 	    TEST(test_end_while_dialling_cancels_the_dial),
+	    TEST(test_password_inside_the_shell_is_an_account_like_any_other),
+	    TEST(test_unproven_password_that_is_cut_off_is_barred),
+	    TEST(test_way_that_is_lost_bars_no_proven_password),
+	    TEST(test_retired_login_inside_the_shell_runs_to_its_verdict),
+	    TEST(test_barred_password_is_not_typed),
 	    TEST(test_retired_dial_whose_secret_is_out_runs_to_its_verdict),
 	    TEST(test_answers_of_other_jobs_are_not_its_own),
 	    TEST(test_way_is_asked_for_and_dialled_over),
