@@ -1,22 +1,26 @@
 /* npexec: runs a command on a device through the broker.  This file: the streams, the options, the exit status. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "npexec/npexec_options.h"
 #include "npexec/npexec_report.h"
 #include "lib/npstdio.h"
 
-/* The lines of `ssh -G' that the command line decides; programs that ask want to know that there is such an option. */
+/*
+ * Only ssh knows what `ssh -G' says.  Where we stand in its place, under that name and at that path, or there is none,
+ * programs that ask want to know only that there is such an option.
+ */
 static int
-show(const struct npexec_options *o)
+show(const struct npexec_options *o, char **argv)
 {
-	bool failed = dprintf(STDOUT_FILENO, "host %s\n", o->device) < 0;
-	const cJSON *key;
+	struct stat ours, ssh;
 
-	cJSON_ArrayForEach (key, o->overrides)
-		failed |= dprintf(STDOUT_FILENO, "%s %s\n", key->string, key->valuestring) < 0;
-	return failed ? NPEXEC_STATUS_FAILED : 0;
+	if (stat("/proc/self/exe", &ours) == 0 && stat(SSH_PATH, &ssh) == 0 &&
+	    (ours.st_dev != ssh.st_dev || ours.st_ino != ssh.st_ino))
+		execv(SSH_PATH, argv);
+	return dprintf(STDOUT_FILENO, "host %s\n", o->device) < 0 ? NPEXEC_STATUS_FAILED : 0;
 }
 
 int
@@ -32,7 +36,7 @@ main(int argc, char **argv)
 	npexec_world_look(&world);
 	switch (npexec_options_parse(argc, argv, &world, &options, &err)) {
 	case NPOPTION_PARSED:
-		status = options.show ? show(&options) : npexec_run(&options);
+		status = options.show ? show(&options, argv) : npexec_run(&options);
 		break;
 	case NPOPTION_HELP:
 		status = dprintf(STDOUT_FILENO, "%s", npexec_usage_text) < 0 ? NPEXEC_STATUS_FAILED : 0;

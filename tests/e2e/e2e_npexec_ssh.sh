@@ -56,10 +56,13 @@ is "$(cd "$T/empty" && npexec -S none dev echo hi)" hi "-S none"
 run sh -c 'cd "$1" && npexec -S ctl dev echo hi' sh "$T/empty"
 like "$status:$out$err" '^255:npexec: dev: broker_unavailable: .*relative' "-S ctl"
 is "$(ls -A "$T/empty")" '' "starts no broker there"
-run npexec -G -p 22 dev
-is "$status:$out" '0:host dev
-port 22' "-G says that there is one"
+is "$(npexec -F "$T/ssh_config" -G -p 22 dev)" "$(ssh -F "$T/ssh_config" -G -p 22 dev)" "-G is ssh's own"
 is "$(brokers | wc -l)" 1 "there is one broker"
+mkdir "$T/wrap" && ln -s "$bin/npexec" "$T/wrap/ssh"
+is "$(PATH=$T/wrap:$PATH NETPULSE_SOCKET=$T/run/other NETPULSE_DAEMON=$bin/netpulsed NETPULSE_CONFIG=$T/config.yaml ssh dev echo hi)" \
+	hi "a broker that was started under the name of ssh asks the real one"
+npctl -S "$T/run/other" stop --now >/dev/null
+ok "it ends" wait_until '[ "$(brokers | wc -l)" -eq 1 ]'
 
 # ---- what is not honoured ----
 
@@ -125,7 +128,6 @@ fi
 if have clush 1; then
 	is "$(clush -O ssh_path=npexec -l "$me" -w dev,other echo hi 2>&1 | sort | tr '\n' ' ')" 'dev: hi other: hi ' clush
 fi
-mkdir "$T/wrap" && ln -s "$bin/npexec" "$T/wrap/ssh"
 pssh=$(command -v parallel-ssh || command -v pssh || echo pssh)
 if have "$pssh" 1; then
 	like "$(PATH=$T/wrap:$PATH "$pssh" -i -H 'dev other' -l "$me" 'echo hi from $USER' </dev/null 2>&1 | grep -c "^hi from $me")" 2 pssh
@@ -225,6 +227,6 @@ fi
 
 # As user@dev:PORT, by -l, and without, two as told, and what Ansible says of passwords: requests that say other things
 # have sessions of their own.
-is "$(logins dev) $(brokers | wc -l)" "$((5 + ansible)) 1" "all of it used a login for each way to name the account"
+is "$(logins dev) $(brokers | wc -l)" "$((6 + ansible)) 1" "all of it used a login for each way to name the account"
 
 done_testing
