@@ -13,9 +13,21 @@
 
 #define SECONDS_MAX 1e9
 #define WINDOW_MAX 1e15
+#define MODES_MAX 1024
 
 static const struct schema_word on_error_words[] = {
     {"continue", ON_ERROR_CONTINUE}, {"stop", ON_ERROR_STOP}, {NULL, 0}};
+
+static int
+check_modes(const struct schema_row *row NP_UNUSED, const char *text, struct np_error *err)
+{
+	size_t size;
+	uint8_t *bytes = text_unbase64(text, &size);
+	bool good = bytes != NULL && size > 0 && size <= MODES_MAX;
+
+	free(bytes);
+	return good ? 0 : error_set(err, REASON_INVALID_PARAMS, "base64 with padding, of at most %d bytes", MODES_MAX);
+}
 
 #define AT(member) .offset = offsetof(struct exec_params, member)
 #define SECONDS(member) SCHEMA_SECONDS, AT(member), .max = SECONDS_MAX
@@ -52,6 +64,7 @@ static const struct schema_row rows[] = {
     {"no_stdin", SCHEMA_BOOL, AT(no_stdin), .where = PARAMS_EXEC},
     {"pty", SCHEMA_BOOL, AT(pty), .where = PARAMS_EXEC},
     {"term", SCHEMA_TEXT, AT(term), .where = PARAMS_EXEC},
+    {"modes", SCHEMA_TEXT, AT(modes), .check = check_modes, .where = PARAMS_EXEC},
     {"cols", SCHEMA_INT, AT(cols), .min = 1, .max = 65535, .where = PARAMS_EXEC},
     {"rows", SCHEMA_INT, AT(rows), .min = 1, .max = 65535, .where = PARAMS_EXEC},
     {"env", SCHEMA_KIND, .kind = &params_env_kind, .where = PARAMS_EXEC},

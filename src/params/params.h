@@ -54,6 +54,7 @@ struct exec_params {
 	bool half_close; /* of EXEC_FORWARD: the client says eof itself when the far end has */
 	bool pty;
 	char *term;
+	char *modes; /* of the terminal, RFC 4254 section 8 in base64; or NULL */
 	int cols, rows;
 	char **env;        /* NAME=VALUE, NULL-terminated, or NULL */
 	bool env_optional; /* a command line, which has no environment, may do without */

@@ -2,6 +2,8 @@
  * Channels on their way: open, then the requests before the command, then the command, one at a time.  Part of the
  * channels' side of libssh (sshchan.c); main thread.
  */
+#include "config.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +112,25 @@ request_env(struct sshchan *ch)
 	return rc;
 }
 
+/* libssh 0.10 has no words for modes: a terminal has the server's there. */
+static int
+request_terminal(struct sshchan *ch)
+{
+	const struct chan_spec *spec = &ch->base.spec;
+#ifdef HAVE_SSH_CHANNEL_REQUEST_PTY_SIZE_MODES
+	size_t size = 0;
+	uint8_t *modes = spec->modes != NULL ? text_unbase64(spec->modes, &size) : NULL;
+	int rc;
+
+	if (modes != NULL) {
+		rc = ssh_channel_request_pty_size_modes(ch->ssh, spec->term, spec->cols, spec->rows, modes, size);
+		free(modes);
+		return rc;
+	}
+#endif
+	return ssh_channel_request_pty_size(ch->ssh, spec->term, spec->cols, spec->rows);
+}
+
 static int
 request_command(struct sshchan *ch)
 {
@@ -181,7 +202,7 @@ sshchan_service_starting(struct sshchan *ch)
 		return true;
 	}
 	if (ch->step == STEP_PTY && ch->base.spec.pty) {
-		rc = ssh_channel_request_pty_size(ch->ssh, ch->base.spec.term, ch->base.spec.cols, ch->base.spec.rows);
+		rc = request_terminal(ch);
 		if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
 			return false;
 		if (rc != SSH_OK) {

@@ -38,6 +38,7 @@ chan_clear(struct chan *ch)
 	free(own(ch->spec.env));
 	secret_free(own(ch->spec.command));
 	free(own(ch->spec.term));
+	free(own(ch->spec.modes));
 	free(own(ch->spec.forward_host));
 }
 
@@ -56,6 +57,7 @@ copy_spec(const struct chan_spec *spec)
 
 	copy.command = xstrndup(spec->command != NULL ? spec->command : "", spec->command_size);
 	copy.term = xstrdup(spec->term != NULL ? spec->term : "vt100");
+	copy.modes = xstrdup_null(spec->modes);
 	copy.forward_host = xstrdup_null(spec->forward_host);
 	while (spec->env != NULL && spec->env[n] != NULL)
 		n++;

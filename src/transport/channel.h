@@ -28,7 +28,8 @@ struct chan_spec {
 	const char *command; /* exec: the command's bytes; subsystem: its name.  Copied */
 	size_t command_size;
 	bool pty;
-	const char *term; /* pty: NULL = "vt100" */
+	const char *term;  /* pty: NULL = "vt100" */
+	const char *modes; /* pty: of the terminal, RFC 4254 section 8 in base64; NULL: the server's, or usual ones */
 	int cols, rows;
 	const char *const
 	    *env; /* "NAME=VALUE", NULL-terminated, or NULL; refusals by the server are ignored as ssh does */

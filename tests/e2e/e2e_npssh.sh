@@ -142,11 +142,14 @@ ssh -oSetEnv=LC_SET=x dev 'echo "$LC_SET"'
 END
 
 if ssh -F "$T/ssh_config" -tt dev true </dev/null >/dev/null 2>&1; then
+	# libssh 0.10 cannot tell the server of modes
+	odd=
+	! grep -q '^#define HAVE_SSH_CHANNEL_REQUEST_PTY_SIZE_MODES' "$bin/config.h" 2>/dev/null || odd='-ixon erase ^H intr ^B iutf8'
 	for way in plain exec npssh; do
 		{
 			way $way
 			# shellcheck disable=SC2016
-			echo "stty cols 91 rows 33; ssh -qt dev 'stty size; stty -a | tr \";\" \"\\n\" | grep -v speed; tty >/dev/null && echo tty; exit 5'; echo \$?; stty -a"
+			echo "stty cols 91 rows 33 $odd; ssh -qt dev 'stty size; stty -a | tr \";\" \"\\n\" | grep -v speed; tty >/dev/null && echo tty; exit 5'; echo \$?; stty -a"
 		} >"$T/script"
 		ptyrun sh "$T/script" </dev/null >"$T/$way.tty" 2>&1
 	done

@@ -8,8 +8,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "base/xalloc.h"
 #include "broker/door/door_impl.h"
+#include "wire/ttymodes.h"
 
 static const char help[] = "\r\nSupported escape sequences:\r\n"
 			   " .   - end this session\r\n"
@@ -30,6 +32,21 @@ look_at_size(struct visit *v, int fd)
 	v->cols = size.ws_col;
 	v->rows = size.ws_row;
 	return true;
+}
+
+/* As the terminal is now: ssh puts it into raw mode once it has been told that its session is open. */
+static void
+add_modes(cJSON *params, int fd)
+{
+	uint8_t modes[TTYMODES_MAX];
+	struct termios t;
+	char *base64;
+
+	if (!lent_is_terminal(fd) || tcgetattr(fd, &t) == -1)
+		return;
+	base64 = text_base64(modes, ttymodes_encode(&t, modes));
+	cJSON_AddStringToObject(params, "modes", base64);
+	free(base64);
 }
 
 static cJSON *
@@ -315,6 +332,8 @@ session_begin(struct visit *v)
 
 	ev_prepare_init(&v->replies, on_reply);
 	v->replies.data = v;
+	if (v->wish.tty)
+		add_modes(params, v->files[0]);
 	if (v->wish.tty && look_at_size(v, v->files[0]))
 		add_size(params, v);
 	if (v->socket == -1 && !take_files_over(v)) {

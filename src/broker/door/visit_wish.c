@@ -154,5 +154,6 @@ session_without_terminal(const cJSON *params)
 
 	cJSON_DeleteItemFromObjectCaseSensitive(copy, "pty");
 	cJSON_DeleteItemFromObjectCaseSensitive(copy, "term");
+	cJSON_DeleteItemFromObjectCaseSensitive(copy, "modes");
 	return copy;
 }

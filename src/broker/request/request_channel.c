@@ -209,6 +209,7 @@ channel_start(struct request *r)
 	    .command_size = c != NULL ? c->size : 0,
 	    .pty = r->params.pty,
 	    .term = r->params.term,
+	    .modes = r->params.modes,
 	    .cols = r->params.cols,
 	    .rows = r->params.rows,
 	    .env = merged_env(r, &env)};
