@@ -293,18 +293,17 @@ fail_denied(struct auth *a)
 }
 
 /*
- * What the server said when it ended the connection.  libssh 0.11 goes on to the agent's next key then, which fails on
- * the closed stream and leaves that as its error; but it gives the words out after the end.
+ * What the server said when it ended the connection; NULL: nothing.  libssh 0.11 goes on to the agent's next key then,
+ * which fails on the closed stream and leaves that as its error; but it gives the words out after the end.
  */
-static void
-last_words(struct auth *a, char *text, size_t size)
+static const char *
+last_words(struct auth *a)
 {
 	const char *words;
 
 	ssh_silent_disconnect(a->made->ssh);
 	words = ssh_get_disconnect_message(a->made->ssh);
-	a->told_end = words != NULL && words[0] != '\0';
-	text_vis_into(text, size, words != NULL && words[0] != '\0' ? words : "the server closed it");
+	return words != NULL && words[0] != '\0' ? words : NULL;
 }
 
 /*
@@ -318,17 +317,19 @@ fail_lost(struct auth *a)
 	char text[256];
 	const char *raw = ssh_get_error(a->made->ssh);
 	int code = disconnect_parse(raw, text, sizeof(text));
-	bool refused;
+	bool refused, mere_end = handshake_is_mere_end(raw);
+	const char *words;
 
 	if (a->hooks->left(a->err, a->hooks->arg) < 0)
 		return fail_ended(a);
-	a->told_end = code != 0;
-	if (code == 0 && handshake_is_mere_end(raw))
-		last_words(a, text, sizeof(text));
-	else if (code == 0)
+	if (code == 0 && !mere_end)
 		text_vis_into(text, sizeof(text), raw);
+	words = code == 0 ? last_words(a) : NULL;
+	if (code == 0 && mere_end)
+		text_vis_into(text, sizeof(text), words != NULL ? words : "the server closed it");
+	a->told_end = code != 0 || words != NULL;
 	refused = code == DISCONNECT_PROTOCOL_ERROR || code == DISCONNECT_NO_MORE_AUTH_METHODS || a->denials > 0 ||
-		  a->offer.word == WORD_SENT;
+		  a->offer.word == WORD_SENT || (a->key_answered && !a->told_end);
 	if (strstr(text, "Too many authentication failures") != NULL) {
 		refused = true;
 		a->hint = "the agent holds more keys than the server lets you try: set IdentityFile and "

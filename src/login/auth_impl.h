@@ -63,9 +63,10 @@ struct auth {
 	const char *hint;      /* static text, or NULL */
 	char note[160];        /* why a key was not used, for the error's text */
 	int denials;
-	bool told_end;    /* the server said that it ended the login, by a packet */
-	char before[128]; /* libssh's error text when the step began: it is never taken back */
-	bool has_secret;  /* the next step carries a password or answer */
+	bool key_answered; /* something came while an agent's keys were shown: a refusal, unless it told the end */
+	bool told_end;     /* the server said that it ended the login, by a packet */
+	char before[128];  /* libssh's error text when the step began: it is never taken back */
+	bool has_secret;   /* the next step carries a password or answer */
 	struct auth_offer offer;
 	struct auth_keys keys;
 	bool shown;             /* the server has seen a key or a secret */

@@ -146,10 +146,13 @@ walk(struct auth *a, struct agent_proxy *proxy)
 	enum auth_outcome outcome;
 	char fingerprint[FINGERPRINT_SIZE];
 	size_t denied;
+	int rc;
 
 	proxy->signer = -1;
 	proxy->refused = false;
-	outcome = auth_outcome(a, auth_step(a, STEP_AGENT, NULL, NULL));
+	rc = auth_step(a, STEP_AGENT, NULL, NULL);
+	a->key_answered = a->traffic.in_packets > packets;
+	outcome = auth_outcome(a, rc);
 	denied = count_denied(a, proxy, outcome, packets);
 	for (size_t i = 0; i < denied; i++)
 		auth_key_denied(a, proxy->offers[proxy->from + i].shown);

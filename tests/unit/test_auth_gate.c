@@ -279,6 +279,28 @@ test_keys_of_an_agent_that_the_server_has_seen_are_told(void **state)
 	kit_run("cd %s && . ./agent.env >/dev/null && kill $SSH_AGENT_PID", f->kit.dir);
 }
 
+/* Without a word behind the third of them, as some do: the one in flight may have been seen, and is not shown again. */
+static void
+test_key_at_which_a_server_hangs_up_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const struct testserver_login login = {
+	    .hang_up_after = 3, .steps_count = 1, .steps = {{.methods = SSH_AUTH_METHOD_PUBLICKEY}}};
+	char config[256];
+
+	kit_run("cd %s && ssh-agent -a agent >agent.env && . ./agent.env >/dev/null && "
+		"for k in 1 2 3 4 5 6; do ssh-keygen -q -t ed25519 -N '' -f $k && ssh-add -q $k 2>/dev/null; done",
+	    f->kit.dir);
+	snprintf(config, sizeof(config), "IdentityAgent %s/agent\n", f->kit.dir);
+	f->server = testserver_start_ssh(&login);
+	log_in(f, testserver_port(f->server), "", config, slow(20));
+	kit_run("cd %s && . ./agent.env >/dev/null && kill $SSH_AGENT_PID", f->kit.dir);
+	assert_int_equal(f->rc, -1);
+	if (f->err.reason != REASON_AUTH_FAILED)
+		fail_msg("%s: %s", reason_name(f->err.reason), f->err.text);
+	assert_string_equal(f->kit.gate, "offer keys\nkeys unjudged, 4 denied\n");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -290,6 +312,7 @@ main(void)
 	    T(test_closed_gate_keeps_the_secret_back),
 	    T(test_keys_that_were_refused_are_told_and_not_shown_again),
 	    T(test_keys_of_an_agent_that_the_server_has_seen_are_told),
+	    T(test_key_at_which_a_server_hangs_up_is_told),
 	};
 
 	return cmocka_run_group_tests_name("auth_gate", tests, NULL, NULL);
