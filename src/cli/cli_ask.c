@@ -226,22 +226,38 @@ cli_is_progress(const struct platform_view *view)
 	return strchr("?:>", last_char(view)) == NULL;
 }
 
-static const char *const secret_words[] = {"passw", "passphrase", "passcode", "secret", "private key", "pin code"};
+static bool
+end_holds(const struct platform_view *view, size_t most, const char *const *words, size_t count)
+{
+	char tail[160];
+	size_t size = view->size < most ? view->size : most;
+
+	memcpy(tail, view->tail + view->size - size, size);
+	tail[size] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		if (strcasestr(tail, words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
 
 /* Words of secrets, wherever they stand: "new password>". */
 static bool
 speaks_of_secret(const struct platform_view *view)
 {
-	char tail[160];
-	size_t size = view->size < sizeof(tail) ? view->size : sizeof(tail) - 1;
+	static const char *const words[] = {"passw", "passphrase", "passcode", "secret", "private key", "pin code"};
 
-	memcpy(tail, view->tail + view->size - size, size);
-	tail[size] = '\0';
-	for (size_t i = 0; i < NP_COUNT(secret_words); i++) {
-		if (strcasestr(tail, secret_words[i]) != NULL)
-			return true;
-	}
-	return false;
+	return end_holds(view, 159, words, NP_COUNT(words));
+}
+
+/* Yes or no, in any vendor's brackets: "(y/n)", "[yes,no] (yes)", "(y or n)?". */
+static bool
+is_choice(const struct platform_view *view)
+{
+	static const char *const words[] = {"(y/n", "[y/n", "<y/n", "(yes/no", "[yes/no", "[yes,no", "(y or n",
+	    "(yes or no", "[confirm", "(y/[n", "([y]/n", "[y]es", "[n]o"};
+
+	return strchr("?:])>", last_char(view)) != NULL && end_holds(view, 28, words, NP_COUNT(words));
 }
 
 /* How sure it is that the tail waits for an answer. */
@@ -250,7 +266,7 @@ enum asking {
 	ASKS_OR_PROMPTS, /* it ends with what ends prompts, too */
 	ASKS_PERHAPS,    /* it ends as questions do */
 	ASKS_LIKELY,     /* with a mark of them, or with what a default stands in: "Protocol [ip]:" */
-	ASKS             /* one that the platform knows, or for a secret */
+	ASKS             /* one that the platform knows, for a secret, or yes or no */
 };
 
 static bool
@@ -273,7 +289,7 @@ asking(const struct cli *cli, const struct platform_view *view, bool *hidden)
 		return ASKS_NOT;
 	*hidden = pattern_list_matches(&p->passwords, view->tail, view->size) ||
 		  (strchr(":?>", last) != NULL && speaks_of_secret(view));
-	if (*hidden || pattern_list_matches(&p->questions, view->tail, view->size))
+	if (*hidden || is_choice(view) || pattern_list_matches(&p->questions, view->tail, view->size))
 		return ASKS;
 	if (strchr("?:])>", last) == NULL || cli_is_progress(view))
 		return ASKS_NOT;
