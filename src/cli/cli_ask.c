@@ -4,7 +4,6 @@
  * The driver answers by itself only what the platform's own recipes foresee; a command's question is answered by the
  * request's answers or by a person, never by a guess.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -192,120 +191,6 @@ answer_by_recipe(struct cli *cli, const struct platform_view *view)
 	return true;
 }
 
-static char
-last_char(const struct platform_view *view)
-{
-	size_t size = prompt_trim(view->tail, view->size);
-
-	return size > 0 ? view->tail[size - 1] : ' ';
-}
-
-/* A number by itself before it: the `%' of a prompt has a name there. */
-static bool
-is_percentage(const struct platform_view *view)
-{
-	size_t end = prompt_trim(view->tail, view->size), at;
-
-	if (end == 0 || view->tail[--end] != '%')
-		return false;
-	at = end = prompt_trim(view->tail, end);
-	while (at > 0 && (isdigit((unsigned char)view->tail[at - 1]) || view->tail[at - 1] == '.'))
-		at--;
-	return at < end && (at == 0 || strchr(" \t([:=", view->tail[at - 1]) != NULL);
-}
-
-bool
-cli_is_progress(const struct platform_view *view)
-{
-	if (is_percentage(view))
-		return true;
-	for (size_t i = 0; i < view->size; i++) {
-		if (isalpha((unsigned char)view->tail[i]) || (unsigned char)view->tail[i] >= 0x80)
-			return false;
-	}
-	return strchr("?:>", last_char(view)) == NULL;
-}
-
-static bool
-end_holds(const struct platform_view *view, size_t most, const char *const *words, size_t count)
-{
-	char tail[160];
-	size_t size = view->size < most ? view->size : most;
-
-	memcpy(tail, view->tail + view->size - size, size);
-	tail[size] = '\0';
-	for (size_t i = 0; i < count; i++) {
-		if (strcasestr(tail, words[i]) != NULL)
-			return true;
-	}
-	return false;
-}
-
-/* Words of secrets, wherever they stand: "new password>". */
-static bool
-speaks_of_secret(const struct platform_view *view)
-{
-	static const char *const words[] = {"passw", "passphrase", "passcode", "secret", "private key", "pin code"};
-
-	return end_holds(view, 159, words, NP_COUNT(words));
-}
-
-/* Yes or no, in any vendor's brackets: "(y/n)", "[yes,no] (yes)", "(y or n)?". */
-static bool
-is_choice(const struct platform_view *view)
-{
-	static const char *const words[] = {"(y/n", "[y/n", "<y/n", "(yes/no", "[yes/no", "[yes,no", "(y or n",
-	    "(yes or no", "[confirm", "(y/[n", "([y]/n", "[y]es", "[n]o"};
-
-	return strchr("?:])>", last_char(view)) != NULL && end_holds(view, 28, words, NP_COUNT(words));
-}
-
-/* How sure it is that the tail waits for an answer. */
-enum asking {
-	ASKS_NOT,
-	ASKS_OR_PROMPTS, /* it ends with what ends prompts, too */
-	ASKS_PERHAPS,    /* it ends as questions do */
-	ASKS_LIKELY,     /* with a mark of them, or with what a default stands in: "Protocol [ip]:" */
-	ASKS             /* one that the platform knows, for a secret, or yes or no */
-};
-
-static bool
-ends_with(const struct platform_view *view, const char *end)
-{
-	size_t size = prompt_trim(view->tail, view->size), n = strlen(end);
-
-	return size >= n && memcmp(view->tail + size - n, end, n) == 0;
-}
-
-/* The one definition of a question; hidden: its answer is not to be seen again. */
-static enum asking
-asking(const struct cli *cli, const struct platform_view *view, bool *hidden)
-{
-	const struct platform *p = cli->platform;
-	char last = last_char(view);
-
-	*hidden = false;
-	if (view->size == 0 || view->size > PROMPT_MAX)
-		return ASKS_NOT;
-	*hidden = pattern_list_matches(&p->passwords, view->tail, view->size) ||
-		  (strchr(":?>", last) != NULL && speaks_of_secret(view));
-	if (*hidden || is_choice(view) || pattern_list_matches(&p->questions, view->tail, view->size))
-		return ASKS;
-	if (strchr("?:])>", last) == NULL || cli_is_progress(view))
-		return ASKS_NOT;
-	if (last == '?' || ends_with(view, "]:"))
-		return ASKS_LIKELY;
-	return last == '>' ? ASKS_OR_PROMPTS : ASKS_PERHAPS;
-}
-
-bool
-cli_is_question(const struct cli *cli, const struct platform_view *view)
-{
-	bool hidden;
-
-	return asking(cli, view, &hidden) >= ASKS_PERHAPS;
-}
-
 /* Words that are as short as `yes' say nothing, unless it is a secret that the device asks for. */
 static void
 know_answer(struct cli *cli, struct secret *text, bool hidden)
@@ -316,10 +201,10 @@ know_answer(struct cli *cli, struct secret *text, bool hidden)
 
 /* Text that does not end as questions do may be the middle of a line that happens to match: it must stand a while. */
 static bool
-answer_by_request(struct cli *cli, const struct platform_view *view, enum asking asks, bool hidden)
+answer_by_request(struct cli *cli, const struct platform_view *view, enum cli_asking asks, bool hidden)
 {
 	const struct cli_job *job = &cli->job;
-	double quiet = cli_quiet(cli), need = asks != ASKS_NOT ? 0 : CLI_QUIET_TYPED;
+	double quiet = cli_quiet(cli), need = asks != CLI_ASKS_NOT ? 0 : CLI_QUIET_TYPED;
 	struct platform_view whole = cli_view(cli);
 
 	/* A secret that was not taken is not sent again: that counts as one more failure. */
@@ -375,13 +260,6 @@ ask_person(struct cli *cli, const struct platform_view *view, bool hidden)
 	cli_job_end(cli, &err);
 }
 
-bool
-cli_looks_like_prompt(const struct platform_view *view)
-{
-	return view->size > 0 && view->size <= PROMPT_MAX && strchr("#>$%", last_char(view)) != NULL &&
-	       !is_percentage(view);
-}
-
 /* What asks for the next line of a text: ">" by itself, "..." and such where a text was announced. */
 static bool
 is_mark_of_text(const struct cli_job *job, const struct platform_view *view)
@@ -395,20 +273,20 @@ cli_ask(struct cli *cli)
 {
 	struct platform_view view = cli_unasked(cli);
 	double quiet = cli_quiet(cli), need;
-	enum asking asks;
+	enum cli_asking asks;
 	bool hidden;
 
 	if (view.size == 0 || view.size > PROMPT_MAX)
 		return false;
-	asks = asking(cli, &view, &hidden);
+	asks = cli_asking(cli, &view, &hidden);
 	if (turn_page(cli, &view) || answer_by_recipe(cli, &view) || answer_by_request(cli, &view, asks, hidden))
 		return true;
-	if (asks == ASKS)
+	if (asks == CLI_ASKS)
 		need = QUIET_QUESTION;
 	else if (is_mark_of_text(&cli->job, &view))
 		need = CLI_QUIET_STALL;
-	else if (asks != ASKS_NOT)
-		need = cli->job.interactive || asks == ASKS_LIKELY ? CLI_QUIET_STALL : CLI_QUIET_DOUBT;
+	else if (asks != CLI_ASKS_NOT)
+		need = cli->job.interactive || asks == CLI_ASKS_LIKELY ? CLI_QUIET_STALL : CLI_QUIET_DOUBT;
 	else
 		return false;
 	if (quiet < need) {

@@ -13,6 +13,7 @@
  *   cli_look_typed.c  before its echo, and between the lines of a text
  *   cli_ask.c      what is no prompt at the tail: pagers and questions
  *   cli_offer.c    passwords and secrets: the owner is asked first, and told what became of them
+ *   cli_question.c  whether the tail asks
  *   cli_job.c      one line sent and answered: its beginning, its end, its limits
  *   cli_proof.c    the sentinel: sent, repeated, believed
  *   cli_line.c     lines of the terminal: echo, output
@@ -482,12 +483,6 @@ struct platform_view cli_unasked(const struct cli *cli);
 /* The tail was answered: it is not answered again while it stands. */
 void cli_note_asked(struct cli *cli);
 
-/* Whether it counts the time while the device works: "...", "....++++", "[###  ]", "Loading 45%". */
-bool cli_is_progress(const struct platform_view *view);
-/* Whether the tail waits for an answer, as far as its words and its end tell. */
-bool cli_is_question(const struct cli *cli, const struct platform_view *view);
-/* Whether it ends as prompts do: whose, the modes of the platform do not know. */
-bool cli_looks_like_prompt(const struct platform_view *view);
 /* Deals with a tail that is no prompt: pager, question; true when it did something or ended the job. */
 bool cli_ask(struct cli *cli);
 /* Whether the tail still begins with what was answered, or asked of a person: the device may go on by itself. */
@@ -509,6 +504,25 @@ void cli_offer_allowed(struct cli *cli);
 void cli_offer_end(struct cli *cli, enum cli_judged judged, const char *words);
 /* The login or the operation ends for this, which then says so where a secret has had no verdict. */
 void cli_offer_lost(struct cli *cli, struct np_error *err);
+
+/* --- cli_question.c --- */
+
+/* How sure it is that the tail waits for an answer. */
+enum cli_asking {
+	CLI_ASKS_NOT,
+	CLI_ASKS_OR_PROMPTS, /* it ends with what ends prompts, too */
+	CLI_ASKS_PERHAPS,    /* it ends as questions do */
+	CLI_ASKS_LIKELY,     /* with a mark of them, or with what a default stands in: "Protocol [ip]:" */
+	CLI_ASKS             /* one that the platform knows, for a secret, or yes or no */
+};
+/* The one definition of a question; hidden: its answer is not to be seen again. */
+enum cli_asking cli_asking(const struct cli *cli, const struct platform_view *view, bool *hidden);
+/* Whether it counts the time while the device works: "...", "....++++", "[###  ]", "Loading 45%". */
+bool cli_is_progress(const struct platform_view *view);
+/* Whether the tail waits for an answer, as far as its words and its end tell. */
+bool cli_is_question(const struct cli *cli, const struct platform_view *view);
+/* Whether it ends as prompts do: whose, the modes of the platform do not know. */
+bool cli_looks_like_prompt(const struct platform_view *view);
 
 /* --- cli_walk.c --- */
 
