@@ -712,6 +712,8 @@ test_connections_to_forwarded_ports_are_clients(void **state)
 	assert_int_equal(forward(w, MUX_CLOSE_FORWARD, false, port), MUX_OK);
 	assert_int_equal(connect_to_port(port), -1);
 	assert_int_equal(forward(w, MUX_CLOSE_FORWARD, false, port), MUX_FAILURE);
+	doors_close(w->doors); /* the broker ends */
+	assert_int_equal(forward(w, MUX_OPEN_FORWARD, false, port), MUX_FAILURE);
 }
 
 static void
@@ -812,6 +814,18 @@ test_a_client_that_leaves_at_any_time_leaves_nothing(void **state)
 }
 
 static void
+remove_folder(const struct world *w)
+{
+	static const char *const names[] = {"r1", "r3", ".ssh", ""};
+	char path[96];
+
+	for (size_t i = 0; i < NP_COUNT(names); i++) {
+		snprintf(path, sizeof(path), "%s/mux/%s", w->folder, names[i]);
+		assert_int_equal(remove(path), 0);
+	}
+}
+
+static void
 test_sockets_follow_the_configuration(void **state)
 {
 	struct world *w = *state;
@@ -829,6 +843,12 @@ test_sockets_follow_the_configuration(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	unlink(path);
+	doors_tick(w->doors);
+	fd = connect_to(w, "r3");
+	assert_true(fd >= 0);
+	close(fd);
+	remove_folder(w);
+	assert_int_equal(connect_to(w, "r3"), -1);
 	doors_tick(w->doors);
 	fd = connect_to(w, "r3");
 	assert_true(fd >= 0);

@@ -1,18 +1,13 @@
 /*
- * The sockets of the mux door: which there are, made, looked after, removed.  Who comes is visit.c's.
- *
- * The folder is locked, so that whatever socket lies in it is one of ours or was left by somebody: the latter are
- * removed at the start when nobody serves them.  What others have put in the place of ours stays theirs.
+ * The sockets of the mux door: which there are, made, looked after, removed.  Who comes is visit.c's, their folder
+ * door_folder.c's.  What others have put in the place of ours stays theirs.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,7 +21,6 @@
 #include "broker/door/door_impl.h"
 #include "serve/sockfile.h"
 
-#define PATH_MAX_BYTES 103 /* what every system and ssh takes */
 #define BACKLOG 128
 #define EVERYBODYS ".ssh" /* the name of no device has a dot in front */
 #define ACCEPTS_PER_TURN 16
@@ -89,15 +83,6 @@ on_connection(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 
 /* ---- a name ---- */
 
-/* Whether a socket may be made at path; a stale one is removed. */
-static bool
-is_free(const char *path)
-{
-	struct np_error err;
-
-	return sockfile_check_name(path, &err) == 0 && (unlink(path) == 0 || errno == ENOENT);
-}
-
 /* While it does not listen yet it has a name that nobody asks for.  -1 with err. */
 static int
 listen_at(struct door *d, struct np_error *err)
@@ -119,12 +104,12 @@ door_open(struct door *d)
 {
 	struct np_error err;
 
-	if (strlen(d->path) > PATH_MAX_BYTES) {
-		log_warning("door", "%s: no socket for ssh: `%s` has more than %d bytes", d->to.device, d->path,
-		    PATH_MAX_BYTES);
+	if (strlen(d->path) > DOOR_PATH_MAX) {
+		log_warning(
+		    "door", "%s: no socket for ssh: `%s` has more than %d bytes", d->to.device, d->path, DOOR_PATH_MAX);
 		return;
 	}
-	if (!is_free(d->path)) {
+	if (!folder_is_free(d->path)) {
 		log_warning("door", "%s: no socket for ssh: something else is at %s", d->to.device, d->path);
 		return;
 	}
@@ -273,6 +258,34 @@ doors_follow(struct doors *all, const struct config *config)
 	}
 }
 
+const char *
+doors_announce(struct doors *all, pid_t pid, const struct whither *to, struct np_error *err)
+{
+	if (all->everybodys != NULL && all->everybodys->fd >= 0)
+		return guest_announce(all, pid, to, err) == 0 ? all->everybodys->path : NULL;
+	error_set(err, REASON_INTERNAL, "there is no socket for ssh");
+	return NULL;
+}
+
+/* ---- their life ---- */
+
+/* With all that was in it. */
+static void
+make_again(struct doors *all)
+{
+	struct door *d;
+
+	log_warning("door", "%s was removed by others: made again", all->folder);
+	close(all->lock);
+	all->lock = -1;
+	folder_take(all);
+	TAILQ_FOREACH (d, &all->list, link) {
+		door_close(d);
+		if (all->lock != -1)
+			door_open(d);
+	}
+}
+
 /* Somebody has removed one: made again.  Where another stands in its place, that is left alone. */
 void
 doors_tick(struct doors *all)
@@ -284,8 +297,13 @@ doors_tick(struct doors *all)
 	TAILQ_FOREACH (d, &all->list, link)
 		if (d->fd >= 0)
 			ev_io_start(all->loop, &d->io);
-	if (all->lock == -1 || stat(all->folder, &st) == -1 ||
-	    (st.st_mtim.tv_sec == all->changed.tv_sec && st.st_mtim.tv_nsec == all->changed.tv_nsec))
+	if (all->lock == -1)
+		return;
+	if (!folder_is_ours(all, &st)) {
+		make_again(all);
+		return;
+	}
+	if (st.st_mtim.tv_sec == all->changed.tv_sec && st.st_mtim.tv_nsec == all->changed.tv_nsec)
 		return;
 	all->changed = st.st_mtim;
 	TAILQ_FOREACH (d, &all->list, link) {
@@ -295,54 +313,6 @@ doors_tick(struct doors *all)
 			door_open(d);
 		}
 	}
-}
-
-const char *
-doors_announce(struct doors *all, pid_t pid, const struct whither *to, struct np_error *err)
-{
-	if (all->everybodys != NULL && all->everybodys->fd >= 0)
-		return guest_announce(all, pid, to, err) == 0 ? all->everybodys->path : NULL;
-	error_set(err, REASON_INTERNAL, "there is no socket for ssh");
-	return NULL;
-}
-
-/* ---- the folder ---- */
-
-/* What a broker that was killed has left. */
-static void
-sweep(struct doors *all)
-{
-	DIR *folder = opendir(all->folder);
-	struct dirent *entry;
-
-	while (folder != NULL && (entry = readdir(folder)) != NULL) {
-		char *path = xasprintf("%s/%s", all->folder, entry->d_name);
-		if (entry->d_name[0] != '.' && strlen(path) <= PATH_MAX_BYTES)
-			(void)is_free(path);
-		free(path);
-	}
-	if (folder != NULL)
-		closedir(folder);
-}
-
-static void
-take_folder(struct doors *all)
-{
-	char *inside = xasprintf("%s/.", all->folder);
-	struct np_error err;
-
-	if (paths_make_dir(inside, &err) == -1)
-		log_warning("door", "no sockets for ssh: %s", err.text);
-	else if ((all->lock = open(all->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) == -1)
-		log_warning("door", "no sockets for ssh: %s: %s", all->folder, strerror(errno));
-	else if (flock(all->lock, LOCK_EX | LOCK_NB) == -1) {
-		log_warning("door", "no sockets for ssh: another broker has %s", all->folder);
-		close(all->lock);
-		all->lock = -1;
-	}
-	free(inside);
-	if (all->lock != -1)
-		sweep(all);
 }
 
 /* Some ssh says that its terminal has another size: there is no telling which. */
@@ -376,7 +346,7 @@ doors_create(struct ev_loop *loop, const char *socket_path, const struct door_ev
 	all->resized.data = all;
 	ev_signal_start(loop, &all->resized);
 	if (socket_path[0] != '@')
-		take_folder(all);
+		folder_take(all);
 	if (all->lock != -1)
 		door_open(all->everybodys = door_create(all, EVERYBODYS));
 	return all;

@@ -250,6 +250,8 @@ forwarding_open(struct visit *v, const struct mux_message *m)
 	bool shared;
 	int error;
 
+	if (v->all->lock == -1)
+		return "the broker is shutting down";
 	if (m->forward != MUX_FORWARD_LOCAL && !dynamic)
 		return "remote ports are forwarded on a connection of one's own";
 	if (m->listen_port == MUX_PORT_PATH || (!dynamic && m->port == MUX_PORT_PATH))

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <ev.h>
@@ -170,6 +171,17 @@ const char *forwarding_close(struct visit *v, const struct mux_message *m);
 /* It goes by itself, or goes: its ports are closed; left: unless that was all it wanted, and it has no session. */
 void forwardings_of_visit(struct visit *v, bool left);
 void forwardings_of_device(struct doors *all, const char *ref);
+
+/* ---- door_folder.c ---- */
+
+#define DOOR_PATH_MAX 103 /* what every system and ssh takes */
+
+/* Whether a socket may be made at path; a stale one is removed. */
+bool folder_is_free(const char *path);
+/* Makes and locks it, and sweeps it; what stands in the way is logged, and all->lock stays -1. */
+void folder_take(struct doors *all);
+/* Whether the one that stands there is the one that is locked; *st is what stat(2) says of it. */
+bool folder_is_ours(const struct doors *all, struct stat *st);
 
 /* ---- door_guest.c ---- */
 
