@@ -15,9 +15,10 @@
  *      +------------------- two refusals in a row ----------------+
  *
  * UNPROVEN: one attempt at a time.  A refusal bars the place that refused, in any state; the next device that is tried
- * decides whether it was the place's fault.  PROVEN: no more attempts at a time than have succeeded in a row, so that
- * the gate opens by 1, 2, 4 ...; of a place nobody has heard for a while likewise.  REFUSED: none, unless a person
- * insists.  Keys only bar each other: never the account.
+ * decides whether it was the place's fault.  PROVEN: no more attempts at a time than have succeeded in a row a moment
+ * ago, so that the gate opens by 1, 2, 4, 8, then one by one to 32; of a place nobody has heard for a while likewise.
+ * A success counts for what began after the last refusal.  REFUSED: none, unless a person insists.  Keys only bar each
+ * other: never the account.
  *
  * Pure: time (clock_now()) is an argument.  One thread.  Secrets are kept as keyed hashes, whose key is made at the
  * start and never leaves the process.

@@ -1,19 +1,22 @@
 /*
  * What may be offered now, and what follows from the answers of servers; see account.h.
  *
- * How many attempts may be under way is what has succeeded in a row: a password that is changed while it is in use, or
- * that was good once only, is refused no more often than it can be without asking in between.
+ * How many attempts may be under way follows from what has succeeded in a row, a moment ago: a password that is changed
+ * while it is in use, or that was good once only, is refused no more often than it can be without asking in between.
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "account/account_impl.h"
 #include "base/xalloc.h"
 
 #define REFUSALS_MAX 2   /* in a row: the place's fault, then the account's */
-#define PROOF_LASTS 60.0 /* seconds: an older success allows one attempt at a time, as none does */
-#define FLYING_MAX 256   /* as many as may have come as far as the gate */
+#define PROOF_LASTS 60.0 /* seconds: of a place nobody has heard for longer one attempt at a time is made */
+#define FRESH 2.0        /* seconds: an older success says nothing of how wide the gate may be */
+#define DOUBLES_TO 8     /* attempts at a time; above, one more for each time that so many have succeeded */
+#define WIDTH_MAX 32
 
 /* ---- words ---- */
 
@@ -70,21 +73,27 @@ accounts_describe_wait(const struct account_ticket *t, char *text, size_t size)
 /* ---- who may ---- */
 
 static int
-limit(enum account_state state, int row, double proved, double now)
+width(const struct account *a, double now)
 {
-	if (state != ACCOUNT_PROVEN || row < 1 || now > proved + PROOF_LASTS)
-		return 1;
-	return row < FLYING_MAX ? row : FLYING_MAX;
+	return a->state == ACCOUNT_PROVEN && now <= a->proven_since + FRESH && a->width > 1 ? a->width : 1;
+}
+
+static int
+place_width(const struct account_place *p, double now)
+{
+	return p->of->state == ACCOUNT_PROVEN && now <= p->used + PROOF_LASTS && p->row > 1 ? p->row : 1;
 }
 
 /* Each burst opens the gate anew: what was accepted a moment ago may have been changed, and all would be refused. */
 static void
 forget_old_proof(struct account_ticket *t, double now)
 {
-	if (t->of->flying == 0 && t->of->waiting_count == 0 && t->of->row > 1)
-		t->of->row = 1;
-	if (now > t->of->proven_since + PROOF_LASTS)
-		t->of->row = 0;
+	struct account *a = t->of;
+
+	if (a->flying == 0 && a->waiting_count == 0 && a->width > 1)
+		a->width = 1;
+	if (now > a->proven_since + PROOF_LASTS)
+		a->width = 0;
 	if (now > t->place->used + PROOF_LASTS)
 		t->place->row = 0;
 }
@@ -115,8 +124,7 @@ judge(const struct account_ticket *t, double now)
 	/* Two that hold what the other one waits for would wait for ever; who joins is counted by what it holds. */
 	if (t->claim.joins)
 		return ACCOUNT_GO;
-	if (a->flying >= limit(a->state, a->row, a->proven_since, now) ||
-	    p->flying >= limit(a->state, p->row, p->used, now))
+	if (a->flying >= width(a, now) || p->flying >= place_width(p, now))
 		return ACCOUNT_WAIT;
 	return ACCOUNT_GO;
 }
@@ -180,17 +188,32 @@ stop_waiting(struct account_ticket *t)
 	t->of->waiting_count--;
 }
 
-/* closed: just now; whoever insisted did so before that was known. */
+/* The first whose waiting is over; NULL: none. */
+static struct account_ticket *
+next_answered(const struct account *a, bool closed, double now, enum account_answer *answer)
+{
+	struct account_ticket *t;
+
+	TAILQ_FOREACH (t, &a->waiting, link) {
+		*answer = closed ? ACCOUNT_BARRED : judge(t, now);
+		if (*answer != ACCOUNT_WAIT)
+			break;
+	}
+	return t;
+}
+
+/*
+ * closed: just now; whoever insisted did so before that was known.  From the head each time: whoever is answered may
+ * end others that wait.
+ */
 static void
 answer_waiting(const struct accounts *all, struct account *a, bool closed, double now)
 {
-	struct account_ticket *t, *next;
+	uint64_t number = a->number;
 	enum account_answer answer;
+	struct account_ticket *t;
 
-	TAILQ_FOREACH_SAFE (t, &a->waiting, link, next) {
-		answer = closed ? ACCOUNT_BARRED : judge(t, now);
-		if (answer == ACCOUNT_WAIT)
-			continue;
+	while (accounts_find(all, number) == a && (t = next_answered(a, closed, now, &answer)) != NULL) {
 		stop_waiting(t);
 		if (answer == ACCOUNT_GO) {
 			launch(t, now);
@@ -214,12 +237,35 @@ accounts_leave(struct accounts *all NP_UNUSED, struct account_ticket *t)
 
 /* ---- what servers say ---- */
 
+/*
+ * A success in a row.  What took its time says that the secret was right while it was under way, not how many may be
+ * under way now: those beside it and one more.
+ */
+static void
+widen(struct account *a, double began, double now)
+{
+	if ((now > a->proven_since + FRESH || now > began + FRESH) && a->width > a->flying + 1)
+		a->width = a->flying + 1;
+	if (a->width < DOUBLES_TO) {
+		a->width++;
+	} else if (++a->widening >= a->width && a->width < WIDTH_MAX) {
+		a->width++;
+		a->widening = 0;
+	}
+}
+
 static void
 accept(const struct account_ticket *t, double now)
 {
 	struct account *a = t->of;
 	struct account_place *p = t->place;
 
+	/* What began before the last refusal says nothing against it: the secret may have been changed in between. */
+	if (t->since < a->refused_at) {
+		if (t->since >= p->refused_at)
+			account_place_clear(p);
+		return;
+	}
 	/* Who insisted on what nobody was to try has shown that it was not the secret. */
 	if (a->state == ACCOUNT_REFUSED && t->claim.insists)
 		account_places_clear(a);
@@ -228,7 +274,7 @@ accept(const struct account_ticket *t, double now)
 		account_keys_clear(a);
 	a->refusals = 0;
 	a->given_up = 0;
-	a->row++;
+	widen(a, t->since, now);
 	p->row++;
 	a->proven_since = now;
 	xreplace(&a->proven_at, p->name);
@@ -241,9 +287,10 @@ refuse(const struct account_ticket *t, bool judged, const char *words, double no
 {
 	struct account *a = t->of;
 
-	a->row = t->place->row = 0;
+	a->width = t->place->row = 0;
 	if (a->kind == ACCOUNT_KEYS)
 		return false;
+	a->refused_at = now;
 	account_place_bar(t->place, judged, words != NULL ? words : "refused", now);
 	if (++a->refusals >= REFUSALS_MAX)
 		account_move(a, ACCOUNT_REFUSED);
@@ -263,7 +310,7 @@ forgive(const struct account_ticket *t, double now)
 		return false;
 	if (a->given_up == 0)
 		a->given_up = now;
-	a->row = t->place->row = 0;
+	a->width = t->place->row = 0;
 	return true;
 }
 
@@ -324,7 +371,7 @@ accounts_retry(struct accounts *all, const char *user)
 	int count = 0;
 
 	TAILQ_FOREACH (a, &all->list, link) {
-		if (strcmp(a->user, user) != 0 || (!account_is_barred(a) && a->keys_count == 0))
+		if (strcasecmp(a->user, user) != 0 || (!account_is_barred(a) && a->keys_count == 0))
 			continue;
 		lift(a);
 		count++;
@@ -338,7 +385,7 @@ accounts_retry_keys(struct accounts *all, const char *user, const char *place)
 	struct account *a;
 
 	TAILQ_FOREACH (a, &all->list, link) {
-		if (a->kind == ACCOUNT_KEYS && strcmp(a->user, user) == 0 && strcmp(a->scope, place) == 0)
+		if (a->kind == ACCOUNT_KEYS && strcasecmp(a->user, user) == 0 && strcmp(a->scope, place) == 0)
 			lift(a);
 	}
 }

@@ -63,6 +63,10 @@ account_identify(const uint8_t key[ACCOUNT_ID_SIZE], const struct account_claim 
 	bytes = xmalloc(size); /* at once: what grows leaves copies behind */
 	for (size_t i = 0; i < NP_COUNT(parts); used += parts[i++].size)
 		memcpy(bytes + used, parts[i].data, parts[i].size);
+	/* Devices and directories often take Admin for admin. */
+	for (size_t i = parts[0].size; i < parts[0].size + parts[1].size; i++)
+		if (bytes[i] >= 'A' && bytes[i] <= 'Z')
+			bytes[i] += 'a' - 'A';
 	rc = HMAC(EVP_sha256(), key, ACCOUNT_ID_SIZE, bytes, size, id, NULL) != NULL ? 0 : -1;
 	secret_wipe(bytes, size);
 	free(bytes);

@@ -36,11 +36,13 @@ struct account {
 	enum account_state state;
 	bool unattended; /* somebody logs in with it who does not insist */
 	int refusals;    /* in a row */
-	int row;         /* successes in a row */
+	int width;       /* attempts that may be under way while it is proven, see widen() */
+	int widening;    /* successes since it became so */
 	int flying;
 	int waiting_count;
 	double used, proven_since;
-	double given_up; /* since the last success: the first time that an answer was not waited for; 0: none */
+	double refused_at; /* the last time, anywhere; 0: never */
+	double given_up;   /* since the last success: the first time that an answer was not waited for; 0: none */
 	struct account_places places; /* those that bar first, as they came */
 	int barred_places;
 	struct account_tickets waiting;

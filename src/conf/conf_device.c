@@ -163,7 +163,7 @@ static const struct schema_row device_keys[] = {
     {"ciphers", SCHEMA_TEXT, DEV(ciphers), ALGORITHMS(CIPHER)},
     {"connection_args", SCHEMA_BLOCK, DEV(args), .flags = SCHEMA_SAME_SESSIONS, .table = &conf_args_table},
     {"credential", SCHEMA_TEXT, DEV(credential), .group = CONF_PASSWORDS, .check = check_credential},
-    {"credential_scope", SCHEMA_WORD, DEV(credential_scope), .words = scope_words},
+    {"credential_scope", SCHEMA_WORD, DEV(credential_scope), .flags = SCHEMA_FILES_ONLY, .words = scope_words},
     {"device_type", SCHEMA_TEXT, DEV(device_type), .check = check_type},
     {"driver", SCHEMA_WORD, DEV(driver), .words = driver_words},
     {"groups", SCHEMA_TEXTS, DEV(groups), .flags = SCHEMA_SAME_SESSIONS, .check = check_group},
@@ -328,6 +328,26 @@ conf_device_read(const struct conn_args *defaults, const struct conf_source *sou
 	return device;
 }
 
+/* What a person decides for good, and no request: it would lift what bars an account. */
+static int
+refuse_files_only(const struct schema_row *row, const char *where, struct np_error *err)
+{
+	if ((row->flags & SCHEMA_FILES_ONLY) == 0)
+		return 0;
+	return error_set(err, REASON_INVALID_PARAMS, "%s: `%s` can be set in the configuration only", where, row->name);
+}
+
+static int
+check_request(const struct yamldoc_node *root, struct np_error *err)
+{
+	for (size_t i = 0; root->kind == YAMLDOC_MAPPING && i < conf_device_table.count; i++) {
+		const struct schema_row *row = &conf_device_table.rows[i];
+		if (yamldoc_get(root, row->name) != NULL && refuse_files_only(row, "device", err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 struct device_conf *
 device_conf_parse(const struct config *config, const char *json, size_t size, struct np_error *err)
 {
@@ -338,7 +358,7 @@ device_conf_parse(const struct config *config, const char *json, size_t size, st
 		return NULL;
 	if (doc->root == NULL)
 		error_set(err, REASON_INVALID_PARAMS, "device: `host` is missing");
-	else
+	else if (check_request(doc->root, err) == 0)
 		device = conf_device_read(&config->defaults, &(struct conf_source){doc, 0}, NULL, doc->root, err);
 	yamldoc_destroy(doc);
 	return device;
@@ -401,6 +421,8 @@ device_conf_set(struct device_conf *device, const char *key, const char *value, 
 	while (tables[i] != NULL && (row = schema_find(tables[i], 0, key)) == NULL)
 		i++;
 	node_of_option(&given, value);
+	if (row != NULL && refuse_files_only(row, where, err) == -1)
+		return -1;
 	if (row == NULL
 		? schema_unknown_key(tables, key, err) < 0
 		: schema_set(&(struct schema_reader){.table = tables[i], .err = err}, row, &given, bases[i]) < 0)

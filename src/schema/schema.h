@@ -47,7 +47,8 @@ enum schema_flag {
 	SCHEMA_MAY_BE_NONE = 1 << 4,    /* SCHEMA_PATH: the word "none" too */
 	SCHEMA_MAY_BE_JOURNAL = 1 << 5, /* SCHEMA_PATH: the word "journal" too */
 	SCHEMA_PATH_LIST = 1 << 6,      /* SCHEMA_PATH: several, separated by colons */
-	SCHEMA_REQUIRED = 1 << 7
+	SCHEMA_REQUIRED = 1 << 7,
+	SCHEMA_FILES_ONLY = 1 << 8 /* of a configuration; for who reads requests to refuse */
 };
 
 struct schema_word {

@@ -57,6 +57,9 @@ config=$(
 	for _i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		echo "  fan$_i: {username: admin, password_file: $T/fanwrong, groups: [fan]}"
 	done
+	for _i in 1 2 3 4; do
+		echo "  scoped$_i: {host: fan$_i, username: admin, password_file: $T/scoped, credential_scope: device, groups: [scoped]}"
+	done
 	echo "  once: {username: admin, password: right}"
 	echo "  mute: {username: admin, password: swallowed, connection_args: {connection_timeout: 2, persistent: true, retry_delay: 0.1, retry_max: 0.2}}"
 	echo "  kbmute: {username: admin, password: kbswallowed, connection_args: {connection_timeout: 2}}"
@@ -169,13 +172,15 @@ is "$(events fan ' ok ')" 20 "with one login each"
 
 # ---- equal words, other accounts ----
 
-printf 'scoped wrong\n' >"$T/scoped"
 before=$(offered fan)
-run npexec -n -o credential_scope=device -o password_file="$T/scoped" fan1,fan2,fan3,fan4 true
+printf 'scoped wrong\n' >"$T/scoped"
+run npexec -n @scoped true
 is "$(grep -c ' auth_failed: ' "$T/err")" 4 "credential_scope device: each device is another account"
 is $(($(offered fan) - before)) 4 "that is tried once"
-run npexec -n -o credential_scope=device -o check_delay=9 -o password_file="$T/scoped" fan1,fan2,fan3,fan4 true
+run npexec -n -o check_delay=9 @scoped true
 is $(($(offered fan) - before)) 4 "and not again"
+run npexec -n -o credential_scope=device fan1 true
+like "$err" 'overrides: `credential_scope` can be set in the configuration only' "no override makes others of them"
 
 # ---- good once ----
 

@@ -17,7 +17,8 @@
 #include "base/xalloc.h"
 
 #define PLACES 20
-#define DIALS_MAX 400
+#define ADDRESSES 300
+#define DIALS_MAX 1000
 #define HOUR 3600.0
 
 /* ---- a world of servers and logins ---- */
@@ -53,9 +54,11 @@ struct world {
 	enum server server;
 	struct dial dials[DIALS_MAX];
 	size_t count;
-	int attempts[PLACES], refused, accepted, flying, most_flying;
-	bool changed;   /* on the devices: what was right is wrong */
-	char words[64]; /* the secret */
+	int attempts[ADDRESSES], refused, accepted, flying, most_flying;
+	double delay;     /* of a verdict; 0: 0.1 s */
+	const char *user; /* NULL: admin */
+	bool changed;     /* on the devices: what was right is wrong */
+	char words[64];   /* the secret */
 };
 
 static void
@@ -66,7 +69,7 @@ fly(struct dial *d)
 
 	d->waits = false;
 	d->flies = true;
-	d->until = w->now + (quick ? 0.1 : 30.0);
+	d->until = w->now + (!quick ? 30.0 : w->delay > 0 ? w->delay : 0.1);
 	w->attempts[d->place]++;
 	if (++w->flying > w->most_flying)
 		w->most_flying = w->flying;
@@ -164,7 +167,7 @@ dial(struct world *w, int place, bool insists)
 	d->ticket.claim = (struct account_claim){.kind = w->method == KEY      ? ACCOUNT_KEYS
 							 : w->method == ENABLE ? ACCOUNT_ENABLE
 									       : ACCOUNT_SECRET,
-	    .user = xstrdup("admin"),
+	    .user = xstrdup(w->user != NULL ? w->user : "admin"),
 	    .place = xstrdup(name),
 	    .insists = insists};
 	if (w->method == KEY) {
@@ -285,7 +288,7 @@ attempts(const struct world *w)
 {
 	int sum = 0;
 
-	for (int i = 0; i < PLACES; i++)
+	for (int i = 0; i < ADDRESSES; i++)
 		sum += w->attempts[i];
 	return sum;
 }
@@ -822,6 +825,136 @@ test_code_behind_a_right_password_is_refused_alone(void **state)
 	}
 }
 
+static void
+test_success_that_began_before_a_refusal_opens_nothing(void **state)
+{
+	struct world *w = *state;
+	struct account_facts facts;
+	struct dial *slow = NULL;
+
+	begin(w, PASSWORD, ACCEPTS);
+	fan_out(w);
+	run(w, w->now + 0.35);
+	assert_int_equal(w->flying, 4);
+	for (size_t i = 0; i < w->count; i++)
+		if (w->dials[i].flies)
+			slow = &w->dials[i];
+	slow->until = w->now + 30;
+	w->server = REFUSES; /* changed on the devices */
+	run(w, w->now + 20);
+	only(w, &facts);
+	assert_int_equal(facts.state, ACCOUNT_REFUSED);
+	w->server = ACCEPTS; /* so it was when that one was asked */
+	run(w, w->now + 20);
+	assert_true(slow->in);
+	only(w, &facts);
+	assert_int_equal(facts.state, ACCOUNT_REFUSED);
+	assert_int_equal(dial(w, 9, false)->reason, REASON_AUTH_BACKOFF);
+}
+
+static void
+test_slow_login_does_not_keep_the_gate_open(void **state)
+{
+	struct world *w = *state;
+	struct dial *slow;
+
+	begin(w, PASSWORD, ACCEPTS);
+	dial(w, 0, false);
+	run(w, w->now + 1);
+	slow = dial(w, PLACES, false);
+	slow->until = w->now + 100;
+	fan_out(w);
+	run(w, w->now + 5);
+	slow->until = w->now + 1;
+	w->server = REFUSES;
+	fan_out(w);
+	assert_int_equal(w->flying, 1); /* itself */
+	w->server = ACCEPTS;
+	run(w, w->now + 1);
+	assert_true(w->flying <= 2);
+}
+
+static void
+test_slow_servers_open_it_all_the_same(void **state)
+{
+	static const int wide[] = {1, 1, 2, 4, 8};
+	struct world *w = *state;
+
+	begin(w, PASSWORD, ACCEPTS);
+	w->delay = 5;
+	for (int i = 0; i < 5; i++)
+		fan_out(w);
+	for (size_t i = 0; i < NP_COUNT(wide); i++) {
+		assert_int_equal(w->flying, wide[i]);
+		run(w, w->now + 5.01);
+	}
+}
+
+static void
+test_wide_gate_is_never_so_wide_that_a_change_is_refused_by_all(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, PASSWORD, ACCEPTS);
+	for (int i = 0; i < ADDRESSES; i++)
+		dial(w, i, false);
+	run(w, w->now + 0.101 * 8);
+	assert_true(w->flying > 8 && w->most_flying < 13);
+	w->changed = true;
+	w->server = CHANGES;
+	run(w, w->now + 100);
+	assert_true(w->refused <= 13);
+
+	(void)snprintf(w->words, sizeof(w->words), "another");
+	w->server = ACCEPTS;
+	for (int i = 0; i < 2 * ADDRESSES; i++)
+		dial(w, i % ADDRESSES, false);
+	run(w, w->now + 100);
+	assert_in_range(w->most_flying, 24, 32);
+}
+
+static void
+leave_all(struct account_ticket *t, enum account_answer answer)
+{
+	struct world *w = NP_CONTAINER(t, struct dial, ticket)->world;
+
+	on_answered(t, answer);
+	for (size_t i = 0; i < w->count; i++) {
+		struct dial *d = &w->dials[i];
+		if (!d->waits)
+			continue;
+		accounts_leave(w->all, &d->ticket);
+		d->waits = false;
+		end(d);
+	}
+}
+
+static void
+test_who_is_answered_may_end_others_that_wait(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, PASSWORD, REFUSES);
+	fan_out(w);
+	for (size_t i = 1; i < w->count; i++)
+		w->dials[i].ticket.answered = leave_all;
+	run(w, w->now + 10);
+	assert_int_equal(attempts(w), 2);
+}
+
+static void
+test_users_are_one_whatever_their_letters_case(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, PASSWORD, REFUSES);
+	dial(w, 0, false);
+	run(w, w->now + 1);
+	w->user = "ADMIN";
+	assert_int_equal(dial(w, 0, false)->reason, REASON_AUTH_BACKOFF);
+	assert_int_equal(accounts_retry(w->all, "Admin"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -847,6 +980,12 @@ main(void)
 	    TEST(test_who_waits_is_told_for_what),
 	    TEST(test_what_was_had_and_not_judged_is_told_apart_from_a_refusal),
 	    TEST(test_code_behind_a_right_password_is_refused_alone),
+	    TEST(test_success_that_began_before_a_refusal_opens_nothing),
+	    TEST(test_slow_login_does_not_keep_the_gate_open),
+	    TEST(test_slow_servers_open_it_all_the_same),
+	    TEST(test_wide_gate_is_never_so_wide_that_a_change_is_refused_by_all),
+	    TEST(test_who_is_answered_may_end_others_that_wait),
+	    TEST(test_users_are_one_whatever_their_letters_case),
 	};
 
 	return cmocka_run_group_tests_name("account", tests, NULL, NULL);

@@ -656,6 +656,8 @@ test_device_objects_of_requests_are_checked_without_lines(void **state)
 		"device: `a;b` has no `host` and cannot be one itself: device \"a;b\": host \"a;b\": ';' is not "
 		"allowed"},
 	    {"{\"host\":\"a\",\"host\":\"b\"}", "device: key `host` appears twice: remove one"},
+	    {"{\"host\":\"a\",\"credential_scope\":\"device\"}",
+		"device: `credential_scope` can be set in the configuration only"},
 	};
 	struct config *config = parse("");
 	(void)state;
@@ -763,6 +765,7 @@ test_single_keys_are_set_from_text(void **state)
 	    {"connection_args", "x", "-o: `connection_args` cannot be set this way"},
 	    {"name", "x", "-o: `name` cannot be set this way"},
 	    {"keepalive_intervall", "3", "-o: unknown key `keepalive_intervall`: did you mean `keepalive_interval`?"},
+	    {"credential_scope", "device", "-o: `credential_scope` can be set in the configuration only"},
 	    {"user", "x", "-o: unknown key `user`: did you mean `username`?"},
 	    {"log_level", "debug", "-o: unknown key `log_level`: netpulse.yaml(5) lists the valid ones"},
 	};

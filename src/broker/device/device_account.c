@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "broker/device/device_impl.h"
 #include "base/log.h"
@@ -108,7 +109,7 @@ devices_retry(struct devices *all, const char *user)
 	struct device *dev;
 
 	TAILQ_FOREACH (dev, &all->list, link) {
-		if (dev->policy.block != POOL_AUTH || dev->target == NULL || strcmp(dev->target->user, user) != 0)
+		if (dev->policy.block != POOL_AUTH || dev->target == NULL || strcasecmp(dev->target->user, user) != 0)
 			continue;
 		log_info("pool", "%s: log-ins are allowed again by npctl accounts retry", dev->conf->name);
 		device_unblock(dev, false);
