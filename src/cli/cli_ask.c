@@ -260,11 +260,11 @@ ask_person(struct cli *cli, const struct platform_view *view, bool hidden)
 	cli_job_end(cli, &err);
 }
 
-/* What asks for the next line of a text: ">" by itself, "..." and such where a text was announced. */
+/* What asks a line of configuration for the next one: ">" by itself, "..." and such where a text was announced. */
 static bool
 is_mark_of_text(const struct cli_job *job, const struct platform_view *view)
 {
-	return job->judged_as == CLI_JUDGE_ANSWER && cli_is_mark(view->tail, view->size) &&
+	return (job->judged_as == CLI_JUDGE_ANSWER || job->expects_mode) && cli_is_mark(view->tail, view->size) &&
 	       (job->verdict.wants_text || !cli_is_progress(view));
 }
 

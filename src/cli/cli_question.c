@@ -33,8 +33,13 @@ cli_is_progress(const struct platform_view *view)
 {
 	if (is_percentage(view))
 		return true;
+	/* "... " and "{... " ask for the next line. */
+	if (view->size == 4 && memcmp(view->tail, "... ", 4) == 0)
+		return false;
 	for (size_t i = 0; i < view->size; i++) {
-		if (isalpha((unsigned char)view->tail[i]) || (unsigned char)view->tail[i] >= 0x80)
+		unsigned char c = (unsigned char)view->tail[i];
+
+		if (isalpha(c) || c >= 0x80 || c == '{' || c == '"' || c == '\'')
 			return false;
 	}
 	return strchr("?:>", last_char(view)) == NULL;
