@@ -24,7 +24,7 @@ agent_choose_path(const struct target *target, const char *client_socket)
 {
 	const char *path = target->agent_path;
 
-	if (!target->use_agent || (path != NULL && strcmp(path, "none") == 0))
+	if (!target->use_agent)
 		return NULL;
 	/* ssh_config(5): this word stands for the environment's agent. */
 	if (path != NULL && strcmp(path, "SSH_AUTH_SOCK") == 0)
@@ -33,7 +33,7 @@ agent_choose_path(const struct target *target, const char *client_socket)
 		path = client_socket;
 	if (path == NULL)
 		path = getenv("SSH_AUTH_SOCK");
-	return path == NULL || path[0] == '\0' ? NULL : xstrdup(path);
+	return path == NULL || path[0] == '\0' || strcmp(path, "none") == 0 ? NULL : xstrdup(path);
 }
 
 /* Waits for the descriptor, the deadline or a cancel. */

@@ -41,7 +41,7 @@ static const struct schema_row rows[] = {
     {"overrides", SCHEMA_KIND, .kind = &params_overrides_kind, .where = LOGS_IN},
     {"interactive", SCHEMA_BOOL, AT(interactive), .where = ALL},
     {"verbose", SCHEMA_BOOL, AT(verbose), .where = PARAMS_EXEC | PARAMS_CONFIG},
-    {"agent_socket", SCHEMA_PATH, AT(agent_socket), .where = ALL},
+    {"agent_socket", SCHEMA_PATH, AT(agent_socket), .flags = SCHEMA_MAY_BE_NONE, .where = ALL},
     {"fresh", SCHEMA_BOOL, AT(fresh), .where = PARAMS_EXEC | PARAMS_CONFIG | PARAMS_OPEN},
     {"login", SCHEMA_BOOL, AT(login), .where = PARAMS_TEST},
     {"parent", SCHEMA_BOOL, AT(parent), .where = PARAMS_MUX},

@@ -260,8 +260,9 @@ judge_environment(struct target *t)
 	judge_expansions(t, &t->user_known_hosts);
 	if (t->agent_path != NULL && strchr(t->agent_path, '$') != NULL)
 		target_own_way(t, "IdentityAgent is one's environment's");
-	if (t->proxy_command != NULL && strchr(t->proxy_command, '$') != NULL)
-		target_own_way(t, "ProxyCommand is one's environment's");
+	/* Whatever its line says, its program sees the environment, the directory and the terminal of who runs ssh. */
+	if (t->proxy_command != NULL && t->device->proxy_jump == NULL)
+		target_own_way(t, "ProxyCommand is run by who wants it");
 }
 
 static void

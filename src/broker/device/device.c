@@ -19,8 +19,8 @@
 
 /* ---- actions ---- */
 
-static void
-start_resolve(struct device *dev)
+void
+device_resolve(struct device *dev)
 {
 	struct attempt attempt = {.kind = CONNECT_RESOLVE,
 	    .device = dev->conf,
@@ -124,7 +124,7 @@ execute(struct device *dev, const struct pool_action *a, const struct pool_room 
 		make_room(dev, room);
 		break;
 	case POOL_RESOLVE:
-		start_resolve(dev);
+		device_resolve(dev);
 		break;
 	case POOL_CONNECT:
 		device_connect(dev, a);

@@ -26,6 +26,7 @@ struct devices;
 struct ev_loop;
 struct event;
 struct holder;
+struct job;
 struct jobs;
 struct link;
 struct reports;
@@ -121,12 +122,21 @@ int device_admit(const struct device *dev, struct np_error *err) NP_MUST_CHECK;
 void device_rest(struct device *dev);
 /* What an ssh finds that would come to the door. */
 enum device_readiness {
-	DEVICE_AT_HAND,    /* a session, or an operator who has the device wait */
-	DEVICE_AWAITED,    /* neither: it has to wait for one */
-	DEVICE_NOT_FOR_SSH /* it goes by itself, and err says why */
+	DEVICE_AT_HAND,     /* a session, or an operator who has the device wait */
+	DEVICE_AWAITED,     /* neither: it has to wait for one */
+	DEVICE_ASKS_AGENT,  /* there is a session, and whether it is this ssh's is for its agent to tell */
+	DEVICE_NOT_FOR_SSH, /* it goes by itself, and err says why */
 };
-/* at: itself, or another one that has a session which it would make just so. */
-enum device_readiness device_for_ssh(struct device *dev, const struct device **at, struct np_error *err);
+/* The agent of an ssh: the hash of its keys, 0: there is none; as far as it has been asked. */
+struct device_agent {
+	bool known;
+	uint64_t hash;
+};
+/* at: itself, or another one that has a session which it would make just so.  Main thread; a few stat calls. */
+enum device_readiness device_for_ssh(
+    struct device *dev, const struct device_agent *agent, const struct device **at, struct np_error *err);
+/* Resolved, it has the agent of an ssh asked: the answer's agent_keys_hash. */
+void device_ask_agent(struct device *dev, struct job *j, const char *agent_socket);
 /* Named by that, nothing else. */
 const struct device_ref *device_reference(const struct device *dev);
 /* Its last log-in failed, and had questions that nobody has answered. */

@@ -1,6 +1,6 @@
 /*
  * The door to a device: requests that want in, what blocks log-ins after a failure, and what lifts the block; also the
- * answer of `ssh -G` that says where the door is.
+ * answer of `ssh -G` that says where the door is.  Which ssh may come is device_ssh.c's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,126 +206,6 @@ may_ask(const struct device *dev, double now)
 	       (dev->target->use_agent || may_run_command(dev, now));
 }
 
-/* ---- an ssh that would come to the door ---- */
-
-/* A jump host that is configured may be reached in another way than ssh would reach it. */
-static bool
-is_ssh_s_hop(const struct config *config, const char *hop)
-{
-	const struct device_conf *known = config_device(config, hop);
-	struct device_conf *bare = known != NULL ? device_conf_adhoc(config, hop) : NULL;
-	bool same = bare == NULL || device_conf_same_login(known, bare);
-
-	device_conf_free(bare);
-	return same;
-}
-
-static bool
-are_ssh_s_hops(const struct device *dev)
-{
-	const struct config *config = dev->all->world.config;
-	const char *chain = dev->target->proxy_jump;
-	char *copy, *rest, *hop;
-	bool are = true;
-
-	if (chain == NULL)
-		return true;
-	if (config->ssh_config != NULL && dev->conf->ssh_config == NULL)
-		return false; /* hops are looked up there */
-	copy = rest = xstrdup(chain);
-	while (are && (hop = strsep(&rest, ",")) != NULL)
-		are = is_ssh_s_hop(config, hop);
-	free(copy);
-	return are;
-}
-
-/* It is resolved: whether an ssh had better go by itself. */
-static bool
-is_not_for_ssh(const struct device *dev, struct np_error *err)
-{
-	const char *why = dev->target->own_way;
-
-	if (why == NULL && !are_ssh_s_hops(dev))
-		why = "a jump host is configured here otherwise than for ssh";
-	if (why == NULL && device_wants_person(dev))
-		why = "somebody has to be asked for the login";
-	if (why == NULL)
-		return false;
-	error_set(err, REASON_INVALID_REQUEST, "ssh goes by itself: %s", why);
-	return true;
-}
-
-static bool
-has_session(const struct device *dev)
-{
-	const struct pool_entry *e;
-
-	TAILQ_FOREACH (e, &dev->policy.entries, link)
-		if (e->state == POOL_READY && !e->private_use && !e->trial)
-			return true;
-	return false;
-}
-
-/*
- * Sessions of both would be the same, whatever their names are and by whatever words one comes to them.  A jump host
- * that stands behind another is named by more than a request could say.
- */
-static bool
-is_like(const struct device *dev, const struct device *other)
-{
-	return other != dev && other->platform == NULL && !other->retired && other->ref.overrides == NULL &&
-	       other->policy.resolved && other->target != NULL && has_session(other) &&
-	       !file_stamps_changed(&other->target->config_files) && target_same_session(dev->target, other->target);
-}
-
-static const struct device *
-find_like(const struct device *dev)
-{
-	const struct device *other;
-
-	TAILQ_FOREACH (other, &dev->all->list, link)
-		if (is_like(dev, other))
-			return other;
-	return NULL;
-}
-
-enum device_readiness
-device_for_ssh(struct device *dev, const struct device **at, struct np_error *err)
-{
-	*at = dev;
-	device_freshen(dev);
-	if (!dev->policy.resolved || dev->target == NULL)
-		return DEVICE_AWAITED;
-	if (is_not_for_ssh(dev, err))
-		return DEVICE_NOT_FOR_SSH;
-	if (has_session(dev) || dev->policy.paused)
-		return DEVICE_AT_HAND;
-	*at = find_like(dev);
-	return *at != NULL ? DEVICE_AT_HAND : DEVICE_AWAITED;
-}
-
-const struct device_ref *
-device_reference(const struct device *dev)
-{
-	return &dev->ref;
-}
-
-bool
-device_wants_person(const struct device *dev)
-{
-	return dev->policy.block != POOL_OPEN && dev->prompted;
-}
-
-static void
-tell_resolved(struct device *dev)
-{
-	struct pool_waiter *w, *next;
-
-	TAILQ_FOREACH_SAFE (w, &dev->policy.waiters, link, next)
-		if (waiter_of(w)->ops->resolved != NULL)
-			waiter_of(w)->ops->resolved(waiter_of(w));
-}
-
 /*
  * A request arrives.  After a failure that had questions (a password, an unknown host key) a person may try again by
  * answering; after a failed authentication a changed key list of the agent opens the door again, and so does another
@@ -417,7 +297,7 @@ on_resolved(struct job *j, struct connect_result *result)
 	result->target = NULL;
 	send_notices(dev);
 	pool_resolve_done(&dev->policy, NULL, now);
-	tell_resolved(dev);
+	device_tell_resolved(dev);
 	device_kick(dev);
 }
 

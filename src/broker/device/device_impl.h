@@ -107,6 +107,8 @@ devices_next_id(struct devices *all)
 /* ---- device.c ---- */
 
 void device_init_turns(struct device *dev);
+/* How it is reached is asked; it must not be being asked. */
+void device_resolve(struct device *dev);
 /* The idle session of the device, if it is unused for longer than best (NULL: none yet), else best. */
 struct pool_entry *device_longer_unused(const struct device *dev, struct pool_entry *best);
 
@@ -159,6 +161,11 @@ extern const struct job_events device_agent_events;
 /* What the warm path checks: have the files changed that decided where and how we connect? */
 void device_freshen(struct device *dev);
 void device_failed(struct device *dev, struct login_files *tried, uint64_t agent_hash);
+
+/* ---- device_ssh.c ---- */
+
+/* How it is reached is known now: who waits to hear that is told, also those behind it. */
+void device_tell_resolved(struct device *dev);
 
 /* ---- device_account.c ---- */
 

@@ -227,8 +227,28 @@ find_audience(struct waiter *w, int depth)
 	return f->link != NULL && depth < FORWARD_HOPS_MAX ? link_audience(f->link, depth + 1) : NULL;
 }
 
-static const struct waiter_ops waiter_callbacks = {
-    .assigned = on_assigned, .failed = on_failed, .notice = on_notice, .audience = find_audience};
+/* How the jump host is reached may tell those who wait behind it that they had better not go this way. */
+static void
+on_resolved(struct waiter *w)
+{
+	struct forward *f = of_waiter(w);
+	struct device *behind = f->link != NULL ? device_of_link(f->link) : NULL;
+	struct np_error err;
+
+	if (behind == NULL || !device_is_awaited(behind))
+		return;
+	device_tell_resolved(behind);
+	if (device_is_awaited(behind))
+		return;
+	error_set(&err, REASON_CANCELLED, "nobody waits for it any more");
+	fail(f, &err);
+}
+
+static const struct waiter_ops waiter_callbacks = {.assigned = on_assigned,
+    .failed = on_failed,
+    .resolved = on_resolved,
+    .notice = on_notice,
+    .audience = find_audience};
 
 /* The session that it carries holds the one of the jump host: it drains as well. */
 static void

@@ -28,9 +28,10 @@ struct doors *doors_create(
 
 /* Where an ssh gets to. */
 struct whither {
-	char *device; /* its name, for people */
-	char *ref;    /* JSON: the `device` of a request; NULL: nowhere */
-	bool shell;   /* commands of that device may run on a command line */
+	char *device;       /* its name, for people */
+	char *ref;          /* JSON: the `device` of a request; NULL: nowhere */
+	char *agent_socket; /* of its ssh, "none" where that has none; NULL: the broker's */
+	bool shell;         /* commands of that device may run on a command line */
 };
 
 /*

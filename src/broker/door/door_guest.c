@@ -30,7 +30,10 @@ struct guest {
 struct whither
 whither_copy(const struct whither *to)
 {
-	return (struct whither){.device = xstrdup(to->device), .ref = xstrdup_null(to->ref), .shell = to->shell};
+	return (struct whither){.device = xstrdup(to->device),
+	    .ref = xstrdup_null(to->ref),
+	    .agent_socket = xstrdup_null(to->agent_socket),
+	    .shell = to->shell};
 }
 
 void
@@ -38,6 +41,7 @@ whither_finish(struct whither *to)
 {
 	free(to->device);
 	free(to->ref);
+	free(to->agent_socket);
 	*to = (struct whither){0};
 }
 

@@ -119,6 +119,8 @@ begin_params(const struct visit *v)
 
 	cJSON_AddRawToObject(params, "device", v->to.ref != NULL ? v->to.ref : "\"\"");
 	cJSON_AddTrueToObject(params, "interactive"); /* who would be asked goes by itself */
+	if (v->to.agent_socket != NULL)
+		cJSON_AddStringToObject(params, "agent_socket", v->to.agent_socket);
 	return params;
 }
 

@@ -67,6 +67,7 @@ link_free(struct link *link)
 	job_forget(link->home->jobs, &link->dial);
 	target_unref(link->is.target);
 	login_files_finish(&link->tried);
+	file_stamps_finish(&link->keys);
 	free(link->is.agent_socket);
 	free(link->is.auth);
 	free(link->blamed);
@@ -303,6 +304,7 @@ on_dialled(struct job *j, struct connect_result *result)
 	link->home->events->dialled(link, result->id);
 	free(link->is.agent_socket);
 	link->is.agent_socket = NULL;
+	link->is.agent_hash = result->agent_keys_hash;
 	if (!result->ok) {
 		link->is.account = result->account;
 		fail(link, link->blamed != NULL ? link->blamed : &result->err, result->agent_keys_hash);
@@ -377,6 +379,19 @@ link_way_lost(struct link *link, const struct np_error *why)
 
 /* ---- the beginning ---- */
 
+static void
+stamp_keys(struct file_stamps *set, const struct target *t)
+{
+	for (size_t i = 0; i < t->credential_files.n; i++)
+		file_stamps_add(set, t->credential_files.v[i].path);
+	for (size_t i = 0; i < t->identity_files.n; i++) {
+		char *certificate = xasprintf("%s-cert.pub", t->identity_files.v[i]);
+
+		file_stamps_add(set, certificate);
+		free(certificate);
+	}
+}
+
 struct link *
 link_create(struct link_home *home, const struct link_wishes *wishes)
 {
@@ -398,6 +413,7 @@ link_create(struct link_home *home, const struct link_wishes *wishes)
 	if (link->is.witness != NULL)
 		link->is.witness->link = link;
 	login_files_take(&link->tried, link->is.target);
+	stamp_keys(&link->keys, link->is.target);
 	return link;
 }
 

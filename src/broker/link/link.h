@@ -148,12 +148,15 @@ struct link_facts {
 	double connect_seconds;        /* that it took to make it */
 	uint64_t commands;             /* run on it so far */
 	uint64_t account;              /* that its login was refused with; 0: none */
+	uint64_t agent_hash;           /* of the key list that the agent had for its login; 0: none was asked */
 	bool connected;                /* it has been made */
 	bool needed_person;            /* its login did */
 	bool closing;                  /* it was told to end, and does */
 };
 
 struct link_facts link_facts(const struct link *link);
+/* Whether a key file, or what else a login reads, is another one than before its login. */
+bool link_keys_changed(const struct link *link);
 /* To start channels on; NULL while it is being made. */
 struct session *link_session(struct link *link);
 /* Who waits for the jump host's session that carries it, as link_set_way() said. */

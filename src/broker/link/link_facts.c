@@ -32,10 +32,17 @@ link_facts(const struct link *link)
 	    .connect_seconds = link->is.connect_seconds,
 	    .commands = link->is.commands,
 	    .account = link->is.account,
+	    .agent_hash = link->is.agent_hash,
 	    .connected = link->is.session != NULL,
 	    .needed_person = link->is.needed_person,
 	    .closing = link->is.closing,
 	};
+}
+
+bool
+link_keys_changed(const struct link *link)
+{
+	return file_stamps_changed(&link->keys);
 }
 
 struct session *

@@ -67,7 +67,7 @@ struct link {
 		struct witness *witness;
 		struct waiter *way;
 		double connect_seconds;
-		uint64_t commands, account;
+		uint64_t commands, account, agent_hash;
 		bool needed_person, closing;
 	} is;
 	struct link_home *home;
@@ -75,6 +75,7 @@ struct link {
 	struct job dial;
 	struct session_stats last; /* of a session that has closed */
 	struct login_files tried;
+	struct file_stamps keys; /* as they were before the login */
 	struct np_error *blamed; /* link_blame(); NULL: how it ends says why */
 	ev_prepare given_up;     /* fed, never started: nothing else would end it */
 	bool insists;

@@ -100,6 +100,8 @@ struct request {
 	bool told_command, told_end;
 	struct request_cli cli;
 
+	struct device_agent agent; /* mux: of the ssh; it is asked by test.job */
+
 	/* test */
 	struct {
 		struct job job;         /* reads ssh's configuration */

@@ -4,7 +4,7 @@
  * It is told where to go only when the broker has a session for it, or what it would be told at the door is better than
  * what it would do by itself (door_lets_go()): so nothing that ssh prints differs from what it prints without a broker.
  *
- *   its device has a session --> announced
+ *   its device has a session --> its agent is asked, where the key was an agent's --> announced, or error
  *   it has none --> made as for others --> announced
  *                        |--> refused, barred, disabled --> announced: the door says why
  *                        +--> anything else, and who must be asked --> error: ssh goes by itself
@@ -93,7 +93,8 @@ announce(struct request *r, const struct device *at)
 {
 	pid_t pid = r->answer.client != NULL ? client_pid(r->answer.client) : 0;
 	char *ref = ref_text(device_reference(at));
-	struct whither to = {.device = (char *)(uintptr_t)device_settings(at)->name, .ref = ref};
+	struct whither to = {
+	    .device = (char *)(uintptr_t)device_settings(at)->name, .ref = ref, .agent_socket = r->params.agent_socket};
 	const char *path = NULL;
 	struct np_error err;
 	cJSON *result;
@@ -114,12 +115,6 @@ announce(struct request *r, const struct device *at)
 	request_respond(r, result);
 }
 
-static void
-mux_assigned(struct request *r)
-{
-	announce(r, r->dev);
-}
-
 /* What it would be told at the door instead of what it would find out by itself. */
 static bool
 mux_failed(struct request *r, const struct np_error *err)
@@ -130,6 +125,15 @@ mux_failed(struct request *r, const struct np_error *err)
 	return true;
 }
 
+static void
+refuse(struct request *r, const char *why)
+{
+	struct np_error err;
+
+	error_set(&err, REASON_INVALID_REQUEST, "%s", why);
+	request_fail(r, &err);
+}
+
 /* False: it has to wait. */
 static bool
 decide(struct request *r)
@@ -137,21 +141,55 @@ decide(struct request *r)
 	const struct device *at;
 	struct np_error err;
 
-	switch (device_for_ssh(r->dev, &at, &err)) {
+	if (r->test.job.id != 0)
+		return true;
+	switch (device_for_ssh(r->dev, &r->agent, &at, &err)) {
 	case DEVICE_AT_HAND:
 		announce(r, at);
 		break;
 	case DEVICE_NOT_FOR_SSH:
 		request_fail(r, &err);
 		break;
+	case DEVICE_ASKS_AGENT:
+		device_ask_agent(r->dev, &r->test.job, r->params.agent_socket);
+		break;
 	case DEVICE_AWAITED:
 		if (!r->params.present || !device_pool(r->dev)->resolved)
 			return false;
-		error_set(&err, REASON_INVALID_REQUEST, "there is no session");
-		request_fail(r, &err);
+		refuse(r, "there is no session");
 		break;
 	}
 	return true;
+}
+
+/* Where it waits already it goes on. */
+static void
+begin(struct request *r)
+{
+	if (decide(r))
+		return;
+	if (r->lease.link != NULL)
+		refuse(r, "its session is not there any more");
+	else if (r->state == REQUEST_MADE)
+		request_submit(r);
+}
+
+static void
+on_agent_keys(struct job *j, struct connect_result *result)
+{
+	struct request *r = NP_CONTAINER(j, struct request, test.job);
+
+	r->agent = (struct device_agent){.known = true, .hash = result->agent_keys_hash};
+	begin(r);
+}
+
+static const struct job_events agent_events = {.done = on_agent_keys};
+
+/* It has a session: whether that was made with its keys is a question as it is of one that was there before. */
+static void
+mux_assigned(struct request *r)
+{
+	begin(r);
 }
 
 static void
@@ -164,8 +202,10 @@ static void
 mux_begin(struct request *r)
 {
 	r->waiter.as_ssh = true;
-	if (!decide(r))
-		request_submit(r);
+	r->test.job.events = &agent_events;
+	if (r->params.agent_socket == NULL)
+		r->params.agent_socket = xstrdup("none"); /* the broker's is not its own */
+	begin(r);
 }
 
 const struct request_kind request_mux = {
