@@ -121,12 +121,20 @@ take_key(void *to, const struct npoption *row, const char *arg, struct np_error 
 	return 0;
 }
 
+/* As the word of ssh that it stands for. */
+static int
+take_first(void *to, const struct npoption *row, const char *arg, struct np_error *err NP_UNUSED)
+{
+	npexec_override_first(to, row->key, arg);
+	return 0;
+}
+
 static int
 take_port(void *to, const struct npoption *row, const char *arg, struct np_error *err)
 {
 	unsigned long port;
 
-	return read_number(row, arg, 65535, &port, err) == -1 ? -1 : take_key(to, row, arg, err);
+	return read_number(row, arg, 65535, &port, err) == -1 ? -1 : take_first(to, row, arg, err);
 }
 
 static int
@@ -161,11 +169,11 @@ static const struct npoption rows[] = {
     {"-s", MEMBER(subsystem)},
     {"-q", MEMBER(quiet)},
     {"-v", MEMBER(verbose)},
-    {"-l", "USER", .take = take_key, .key = "username"},
+    {"-l", "USER", .take = take_first, .key = "username"},
     {"-p", "PORT", .take = take_port, .key = "port"},
     {"-P", "N", .take = take_parallel},
     {"-i", "KEYFILE", .take = npexec_identity},
-    {"-J", "JUMP", .take = take_key, .key = "proxy_jump"},
+    {"-J", "JUMP", .take = take_first, .key = "proxy_jump"},
     {"-F", "SSH_CONFIG", .take = take_path, .key = "ssh_config"},
     {"-o", "KEY=VALUE", .take = npexec_override_parse},
     {"-S", "SOCKET", .take = take_socket, .bytes = true},
@@ -321,8 +329,8 @@ npexec_options_parse(
 	*o = (struct npexec_options){.timeout = -1, .idle_timeout = -1, .parallel = NPEXEC_PARALLEL};
 	buf_init(&o->text, NPEXEC_TEXT_MAX);
 	parsed = parse_line(argc, argv, o, err);
-	if (parsed == NPOPTION_PARSED &&
-	    (check_config(o, err) == -1 || npexec_mode_decide(o, world, err) == -1 || read_sources(o, err) == -1))
+	if (parsed == NPOPTION_PARSED && (npexec_ssh_files(o, err) == -1 || check_config(o, err) == -1 ||
+					     npexec_mode_decide(o, world, err) == -1 || read_sources(o, err) == -1))
 		return NPOPTION_USAGE;
 	return parsed;
 }
@@ -336,6 +344,9 @@ npexec_options_finish(struct npexec_options *o)
 	free(o->sources);
 	free(o->command);
 	buf_free(&o->text);
+	strings_finish(&o->key_files);
+	strings_finish(&o->certificate_files);
+	strings_finish(&o->missing_keys);
 	cJSON_Delete(o->overrides);
 	cJSON_Delete(o->env);
 	cJSON_Delete(o->answers);

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/strings.h"
 #include "lib/npoption.h"
 
 enum npexec_mode {
@@ -51,13 +52,15 @@ struct npexec_options {
 	cJSON *env;
 	cJSON *answers;
 	const char *socket;
-	const char *connect;          /* -W: NPEXEC_COMMAND is no command, but a connection from there */
-	const char *missing_key;      /* -i: left out, people are told */
-	double timeout, idle_timeout; /* seconds; negative: not given */
-	int tty;                      /* -1: -T; 1: -t; 2: -tt */
-	bool want_pty;                /* what follows from tty and from standard input */
-	bool pty_refused;             /* -t without a terminal: people are told */
+	const char *connect;                         /* -W: NPEXEC_COMMAND is no command, but a connection from there */
+	struct strings key_files, certificate_files; /* as an ssh is told of them */
+	struct strings missing_keys;                 /* left out, people are told */
+	double timeout, idle_timeout;                /* seconds; negative: not given */
+	int tty;                                     /* -1: -T; 1: -t; 2: -tt */
+	bool want_pty;                               /* what follows from tty and from standard input */
+	bool pty_refused;                            /* -t without a terminal: people are told */
 	bool json, no_stdin, subsystem, quiet, verbose, no_start, gather, config;
+	uint32_t words;    /* of ssh, whose first value counts: which were said */
 	bool batch;        /* nobody is asked */
 	bool no_escape;    /* ~ is a key like any other */
 	bool env_optional; /* where there is no environment, env is left out */
@@ -101,7 +104,9 @@ cJSON *npexec_params(const struct npexec_options *o, const char *device, const c
 
 /* Sets a key of the device; the last value counts. */
 void npexec_override(struct npexec_options *o, const char *key, const char *value);
-/* The same for a file, whose name is made absolute but for `none`. */
+/* The same as a word of ssh: the first value counts, and a key of netpulse.yaml(5) more than all. */
+void npexec_override_first(struct npexec_options *o, const char *key, const char *value);
+/* npexec_override() for a file, whose name is made absolute but for `none`. */
 int npexec_override_path(
     struct npexec_options *o, const char *key, const char *path, struct np_error *err) NP_MUST_CHECK;
 /* -o KEY=VALUE (secrets are refused), --env NAME[=VALUE] and --answer REGEX=TEXT, as rows take them. */
@@ -119,8 +124,10 @@ enum npexec_said {
 /* The argument of an -o: "Keyword=value", "Keyword value"; words in any case, the lower one of netpulse.yaml(5) apart.
  */
 enum npexec_said npexec_ssh_option(struct npexec_options *o, const char *arg, struct np_error *err) NP_MUST_CHECK;
-/* -i: a key file, or o->missing_key where that cannot be read. */
+/* -i: a key file more, or one of o->missing_keys where that cannot be read. */
 int npexec_identity(void *to, const struct npoption *row, const char *path, struct np_error *err) NP_MUST_CHECK;
+/* When all options are read: key files and certificates become what the broker is told. */
+int npexec_ssh_files(struct npexec_options *o, struct np_error *err) NP_MUST_CHECK;
 
 /* ---- npexec_source.c: what is to be run, from where it is given ---- */
 

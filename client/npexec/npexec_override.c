@@ -27,6 +27,13 @@ npexec_override(struct npexec_options *o, const char *key, const char *value)
 	set_string(&o->overrides, key, value);
 }
 
+void
+npexec_override_first(struct npexec_options *o, const char *key, const char *value)
+{
+	if (cJSON_GetObjectItemCaseSensitive(o->overrides, key) == NULL)
+		npexec_override(o, key, value);
+}
+
 /* Every user of the machine can read the arguments of a process. */
 static bool
 is_secret_key(const char *key)

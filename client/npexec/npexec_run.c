@@ -224,12 +224,13 @@ connect_broker(struct npexec *x, struct np_error *err)
 }
 
 static void
-say_missing_key(struct npexec *x)
+say_missing_keys(struct npexec *x)
 {
 	char shown[256];
 
-	sink_printf(&x->err, "npexec: key file %s cannot be read: it is left out\n",
-	    text_vis_into(shown, sizeof(shown), x->o->missing_key));
+	for (size_t i = 0; i < x->o->missing_keys.n; i++)
+		sink_printf(&x->err, "npexec: key file %s cannot be read: it is left out\n",
+		    text_vis_into(shown, sizeof(shown), x->o->missing_keys.v[i]));
 }
 
 /* Asks which devices these are; the rest follows with the answer. */
@@ -253,8 +254,8 @@ start(struct npexec *x, struct np_error *err)
 		npsignal_take_terminal();
 	if (connect_broker(x, err) == -1)
 		return -1;
-	if (x->o->missing_key != NULL && !x->o->quiet)
-		say_missing_key(x);
+	if (!x->o->quiet)
+		say_missing_keys(x);
 	if (x->o->pty_refused && !x->o->quiet)
 		sink_printf(&x->err, "npexec: no terminal on standard input: none is made there (-tt insists)\n");
 	if (x->o->several)

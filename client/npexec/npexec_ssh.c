@@ -47,6 +47,8 @@ static const char refused[] =
     " bindinterface dynamicforward forkafterauthentication forwardagent forwardx11 include knownhostscommand "
     "localforward match permitlocalcommand pkcs11provider proxyusefdpass remotecommand remoteforward requiredrsasize "
     "revokedhostkeys tunnel ";
+/* Not their first value alone counts. */
+static const char lists[] = " certificatefile identityfile sendenv ";
 /* Spelled like this they are keys of netpulse.yaml(5). */
 static const char ours[] = " ciphers macs ";
 
@@ -108,18 +110,65 @@ add_login_file(struct npexec_options *o, const char *word, const char *value, st
 	return result;
 }
 
+/* What a list of files is told by: by a key of the device where it is one that is there, else as ssh tells itself. */
+static const struct {
+	size_t list;
+	const char *key, *word;
+} file_lists[] = {
+    {offsetof(struct npexec_options, key_files), "key_file", "IdentityFile"},
+    {offsetof(struct npexec_options, certificate_files), "certificate_file", "CertificateFile"},
+};
+
+/* Those that only ssh can tell the names of. */
+static bool
+is_for_ssh(const char *path)
+{
+	return strcmp(path, "none") == 0 || strpbrk(path, "%$") != NULL || (path[0] == '~' && path[1] != '/');
+}
+
+static int
+add_file(struct strings *files, const char *word, const char *path, struct np_error *err)
+{
+	char *expanded, *absolute;
+
+	if (*path == '\0')
+		return npoption_usage(err, word, "the file name is empty");
+	expanded = paths_expand_home(path);
+	absolute = is_for_ssh(path) ? xstrdup(path) : npstart_absolute(expanded, err);
+	strings_take(files, absolute);
+	free(expanded);
+	return absolute != NULL ? 0 : -1;
+}
+
 int
-npexec_identity(void *to, const struct npoption *row NP_UNUSED, const char *path, struct np_error *err)
+npexec_identity(void *to, const struct npoption *row, const char *path, struct np_error *err)
 {
 	struct npexec_options *o = to;
 	char *expanded = paths_expand_home(path);
+	bool is_missing = *path != '\0' && !is_for_ssh(path) && access(expanded, R_OK) == -1;
+
+	free(expanded);
+	if (!is_missing)
+		return add_file(&o->key_files, row->name, path, err);
+	strings_add(&o->missing_keys, path);
+	return 0;
+}
+
+int
+npexec_ssh_files(struct npexec_options *o, struct np_error *err)
+{
 	int result = 0;
 
-	if (*path != '\0' && strcmp(path, "none") != 0 && access(expanded, R_OK) == -1)
-		o->missing_key = path;
-	else
-		result = npexec_override_path(o, "key_file", path, err);
-	free(expanded);
+	for (size_t i = 0; i < NP_COUNT(file_lists); i++) {
+		const struct strings *files = (const void *)((const char *)o + file_lists[i].list);
+
+		if (files->n == 1 && !is_for_ssh(files->v[0])) {
+			npexec_override_first(o, file_lists[i].key, files->v[0]);
+			continue;
+		}
+		for (size_t n = 0; n < files->n && result == 0; n++)
+			result = add_login(o, file_lists[i].word, files->v[n], err);
+	}
 	return result;
 }
 
@@ -128,21 +177,21 @@ npexec_identity(void *to, const struct npoption *row NP_UNUSED, const char *path
 static int
 take_user(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
 {
-	npexec_override(o, "username", value);
+	npexec_override_first(o, "username", value);
 	return 0;
 }
 
 static int
 take_port(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
 {
-	npexec_override(o, "port", value);
+	npexec_override_first(o, "port", value);
 	return 0;
 }
 
 static int
 take_jump(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
 {
-	npexec_override(o, "proxy_jump", value);
+	npexec_override_first(o, "proxy_jump", value);
 	return 0;
 }
 
@@ -151,22 +200,20 @@ static int
 take_connect_timeout(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
 {
 	if (strcmp(value, "0") != 0 && strcasecmp(value, "none") != 0)
-		npexec_override(o, "queue_timeout", value);
+		npexec_override_first(o, "queue_timeout", value);
 	return 0;
 }
 
 static int
 take_identity(struct npexec_options *o, const char *value, struct np_error *err)
 {
-	if (strchr(value, '%') != NULL || strcmp(value, "none") == 0)
-		return add_login(o, "IdentityFile", value, err);
-	return npexec_identity(o, NULL, value, err);
+	return npexec_identity(o, &(const struct npoption){.name = "IdentityFile"}, value, err);
 }
 
 static int
 take_certificate(struct npexec_options *o, const char *value, struct np_error *err)
 {
-	return npexec_override_path(o, "certificate_file", value, err);
+	return add_file(&o->certificate_files, "CertificateFile", value, err);
 }
 
 static int
@@ -179,6 +226,8 @@ take_batch(struct npexec_options *o, const char *value, struct np_error *err NP_
 static int
 take_tty(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
 {
+	if (o->tty != 0) /* -t and -T are stronger */
+		return 0;
 	if (says_no(value))
 		o->tty = -1;
 	else if (strcasecmp(value, "auto") != 0)
@@ -189,13 +238,15 @@ take_tty(struct npexec_options *o, const char *value, struct np_error *err NP_UN
 static int
 take_null(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
 {
-	o->no_stdin = says_yes(value);
+	o->no_stdin |= says_yes(value);
 	return 0;
 }
 
 static int
 take_log_level(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
 {
+	if (o->quiet || o->verbose) /* so are -q and -v */
+		return 0;
 	o->quiet |= says(value, "quiet", "fatal") || strcasecmp(value, "error") == 0;
 	o->verbose |= strcasecmp(value, "verbose") == 0 || strncasecmp(value, "debug", 5) == 0;
 	return 0;
@@ -204,8 +255,10 @@ take_log_level(struct npexec_options *o, const char *value, struct np_error *err
 static int
 take_escape(struct npexec_options *o, const char *value, struct np_error *err)
 {
-	o->no_escape = strcasecmp(value, "none") == 0;
-	if (o->no_escape || strcmp(value, "~") == 0)
+	bool none = strcasecmp(value, "none") == 0;
+
+	o->no_escape |= none;
+	if (none || strcmp(value, "~") == 0)
 		return 0;
 	return npoption_usage(err, "EscapeChar", "it is ~ or none");
 }
@@ -299,6 +352,17 @@ static const struct {
     {"setenv", take_set_env},
 };
 
+/* The row, or NP_COUNT(takers). */
+static size_t
+find_taker(const char *lower)
+{
+	size_t i = 0;
+
+	while (i < NP_COUNT(takers) && strcmp(takers[i].word, lower) != 0)
+		i++;
+	return i;
+}
+
 /* As ssh takes a line apart: "Keyword value", "Keyword=value", "Keyword = \"value\"". */
 static char *
 find_value(const char *p)
@@ -322,9 +386,14 @@ find_value(const char *p)
 static int
 take_word(struct npexec_options *o, const char *word, const char *lower, const char *value, struct np_error *err)
 {
-	for (size_t i = 0; i < NP_COUNT(takers); i++)
-		if (strcmp(takers[i].word, lower) == 0)
-			return takers[i].take(o, value, err);
+	size_t row = find_taker(lower);
+
+	if (row < NP_COUNT(takers)) {
+		bool again = (o->words >> row & 1) != 0 && !holds(lists, lower);
+
+		o->words |= UINT32_C(1) << row;
+		return again ? 0 : takers[row].take(o, value, err);
+	}
 	if (holds(login, lower))
 		return add_login(o, word, value, err);
 	if (holds(login_files, lower))
@@ -337,10 +406,8 @@ take_word(struct npexec_options *o, const char *word, const char *lower, const c
 static bool
 is_known(const char *lower)
 {
-	for (size_t i = 0; i < NP_COUNT(takers); i++)
-		if (strcmp(takers[i].word, lower) == 0)
-			return true;
-	return holds(login, lower) || holds(login_files, lower) || holds(harmless, lower) || holds(refused, lower);
+	return find_taker(lower) < NP_COUNT(takers) || holds(login, lower) || holds(login_files, lower) ||
+	       holds(harmless, lower) || holds(refused, lower);
 }
 
 enum npexec_said

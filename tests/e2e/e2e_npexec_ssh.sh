@@ -83,6 +83,17 @@ run npexec -o UserKnownHostsFile="$T/no_hosts" -o StrictHostKeyChecking=accept-n
 is "$status:$out" 0:hi "and StrictHostKeyChecking=accept-new"
 ok "the key was added" grep -q "^\[127.0.0.1\]:$port_other" "$T/no_hosts"
 
+# Several keys are tried in order, as ssh tries them.
+accepted_key()
+{
+	grep 'Accepted publickey' "$T/dev/log" | tail -n 1 | grep -o 'SHA256:[A-Za-z0-9+/]*'
+}
+
+make_key "$T/second"
+cat "$T/second.pub" >>"$T/dev/authorized_keys"
+is "$(npexec -i "$T/second" -o IdentityFile="$T/key" dev echo hi)" hi "two key files"
+is "$(accepted_key)" "$(ssh-keygen -lf "$T/second.pub" | cut -d' ' -f2)" "the first of them logs in"
+
 # ---- a connection from there ----
 
 printf '%s\n' 'SSH-2.0-test' | npexec -W "127.0.0.1:$port_other" dev >"$T/got" 2>"$T/err"
@@ -225,7 +236,7 @@ if have $check 1; then
 	is "$status:$out" '0:OK - fine' "check_by_ssh, by the door"
 fi
 
-# As user@dev:PORT, by -l, and without, two as told, and what Ansible says of passwords: requests that say other things
+# As user@dev:PORT, by -l, and without, two as told, with two keys, and what Ansible says of passwords: requests that say other things
 # have sessions of their own.
 is "$(logins dev) $(brokers | wc -l)" "$((6 + ansible)) 1" "all of it used a login for each way to name the account"
 

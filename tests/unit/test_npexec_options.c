@@ -97,7 +97,11 @@ test_options_become_params(void **state NP_UNUSED)
 	    {"-o max_channels=4 -o kex=+a=b --type linux r1 x",
 		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"max_channels\":\"4\",\"kex\":\"+a=b\","
 		"\"device_type\":\"linux\"}}"},
-	    {"-l a -l b r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"username\":\"b\"}}"},
+	    {"-l a -l b r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"username\":\"a\"}}"},
+	    {"-o username=a -o username=b -l c r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"username\":\"b\"}}"},
+	    {"-l c -o username=a -o port=1 -p 2 r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"username\":\"a\",\"port\":\"1\"}}"},
 	    {"--timeout 1.5 --idle-timeout=0 --fresh r1 x",
 		"{\"device\":\"r1\",\"command\":\"x\",\"timeout\":1.5,\"idle_timeout\":0,\"fresh\":true}"},
 	    {"--enable --prove --answer [yn]=y=1 r1 x",
@@ -230,7 +234,7 @@ test_habits_of_ssh_are_understood(void **state NP_UNUSED)
 	    {"r1 -o ConnectTimeout=9 -o BatchMode=yes -- date -u",
 		"{\"device\":\"r1\",\"command\":\"date -u\",\"overrides\":{\"queue_timeout\":\"9\"}}"},
 	    {"-o ^User=a -oUser^b -o User^=^\"c\" -o uSER=d r1 x",
-		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"username\":\"d\"}}"},
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"username\":\"a\"}}"},
 	    {"-o Port=2 -o ProxyJump=j -o LogLevel=ERROR r1 x",
 		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"port\":\"2\",\"proxy_jump\":\"j\"}}"},
 	    {"-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o PasswordAuthentication=no r1 x",
@@ -247,6 +251,18 @@ test_habits_of_ssh_are_understood(void **state NP_UNUSED)
 	    {"-i /nonexistent/key -o IdentityFile=/nonexistent/k r1 x", "{\"device\":\"r1\",\"command\":\"x\"}"},
 	    {"-o IdentityFile=%d/k r1 x",
 		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"ssh_options\":\"IdentityFile=%d/k\"}}"},
+	    {"-o IdentityFile=/dev/null -o key_file=/k r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"key_file\":\"/k\"}}"},
+	    {"-i /dev/zero -o IdentityFile=/nonexistent/k -i /dev/null r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"ssh_options\":\"IdentityFile=/dev/zero "
+		"IdentityFile=/dev/null\"}}"},
+	    {"-o CertificateFile=/a -o CertificateFile=/b r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"overrides\":{\"ssh_options\":\"CertificateFile=/a "
+		"CertificateFile=/b\"}}"},
+	    {"-T -o RequestTTY=force r1 x", "{\"device\":\"r1\",\"command\":\"x\"}"},
+	    {"-o RequestTTY=force -o RequestTTY=no r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"pty\":true}"},
+	    {"-o SetEnv=A=1 -o SetEnv=B=2 r1 x",
+		"{\"device\":\"r1\",\"command\":\"x\",\"env\":{\"A\":\"1\"},\"env_optional\":true}"},
 	    {"-o RequestTTY=force -o StdinNull=yes r1 x", "{\"device\":\"r1\",\"command\":\"x\",\"pty\":true}"},
 	    {"-W [::1]:22 r1", "{\"device\":\"r1\",\"connect\":\"[::1]:22\"}"},
 	};
@@ -269,11 +285,69 @@ test_what_ssh_is_told_beside_the_request_counts(void **state NP_UNUSED)
 	    parse("-o BatchMode=yes -o LogLevel=QUIET -e none -S none -i /nonexistent/k r1 x"), NPOPTION_PARSED);
 	assert_true(o.batch && o.quiet && o.no_escape);
 	assert_null(o.socket);
-	assert_string_equal(o.missing_key, "/nonexistent/k");
+	assert_string_equal(o.missing_keys.v[0], "/nonexistent/k");
+	npexec_options_finish(&o);
+	assert_int_equal(parse("-o IdentityFile=\"/nonexistent/a\" -i /nonexistent/b r1 x"), NPOPTION_PARSED);
+	assert_int_equal(o.missing_keys.n, 2);
+	assert_string_equal(o.missing_keys.v[0], "/nonexistent/a");
+	assert_string_equal(o.missing_keys.v[1], "/nonexistent/b");
+	npexec_options_finish(&o);
+	assert_int_equal(
+	    parse("-o BatchMode=yes -o BatchMode=no -o LogLevel=QUIET -o LogLevel=DEBUG r1 x"), NPOPTION_PARSED);
+	assert_true(o.batch && o.quiet && !o.verbose);
 	npexec_options_finish(&o);
 	assert_int_equal(parse("-o batchmode=no -o loglevel=DEBUG3 -o EscapeChar=none -G r1"), NPOPTION_PARSED);
 	assert_true(!o.batch && o.verbose && o.no_escape && o.show);
 	npexec_options_finish(&o);
+}
+
+/* What ssh -G says of a keyword with these options; empty: nothing, or there is no ssh. */
+static void
+ask_ssh(const char *options, const char *keyword, char value[128])
+{
+	char line[512];
+	size_t n = strlen(keyword);
+	FILE *ssh;
+
+	value[0] = '\0';
+	snprintf(line, sizeof(line), "ssh -F none -G %s r1 2>/dev/null", options);
+	ssh = popen(line, "r"); /* NOLINT(cert-env33-c): the test's own words */
+	assert_non_null(ssh);
+	while (fgets(line, sizeof(line), ssh) != NULL)
+		if (value[0] == '\0' && strncmp(line, keyword, n) == 0 && line[n] == ' ')
+			snprintf(value, 128, "%.*s", (int)strcspn(line + n + 1, "\n"), line + n + 1);
+	pclose(ssh);
+}
+
+static void
+test_the_value_that_counts_is_that_of_ssh(void **state NP_UNUSED)
+{
+	static const struct {
+		const char *options, *keyword, *key;
+	} cases[] = {
+	    {"-oUser=a -oUser=b", "user", "username"},
+	    {"-l a -l b", "user", "username"},
+	    {"-oUser=a -l b", "user", "username"},
+	    {"-l b -oUser=a", "user", "username"},
+	    {"-p 5 -p 6", "port", "port"},
+	    {"-oPort=5 -p 6", "port", "port"},
+	    {"-p 6 -oPort=5", "port", "port"},
+	    {"-oProxyJump=a -oProxyJump=b", "proxyjump", "proxy_jump"},
+	    {"-J a -oProxyJump=b", "proxyjump", "proxy_jump"},
+	    {"-oConnectTimeout=4 -oConnectTimeout=9", "connecttimeout", "queue_timeout"},
+	};
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		char line[256], said[128];
+
+		ask_ssh(cases[i].options, cases[i].keyword, said);
+		snprintf(line, sizeof(line), "%s r1 x", cases[i].options);
+		assert_int_equal(parse(line), NPOPTION_PARSED);
+		if (said[0] != '\0')
+			assert_string_equal(
+			    cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o.overrides, cases[i].key)), said);
+		npexec_options_finish(&o);
+	}
 }
 
 static void
@@ -553,6 +627,7 @@ main(void)
 	    cmocka_unit_test(test_mistakes_are_named),
 	    cmocka_unit_test(test_habits_of_ssh_are_understood),
 	    cmocka_unit_test(test_what_ssh_is_told_beside_the_request_counts),
+	    cmocka_unit_test(test_the_value_that_counts_is_that_of_ssh),
 	    cmocka_unit_test(test_secret_on_the_command_line_is_not_repeated),
 	    cmocka_unit_test(test_mode_follows_from_command_and_terminal),
 	    cmocka_unit_test(test_operand_says_whether_there_are_several),
