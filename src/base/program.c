@@ -6,20 +6,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/compiler.h"
 #include "base/xalloc.h"
 
-/* A link to it, or the very program that asks: a copy. */
+/* Those that stand in the place of an ssh: links to them, or the very program that asks: a copy. */
 static bool
-is_npssh(const char *file)
+is_ours(const char *file)
 {
+	static const char *const names[] = {"/npssh", "/npexec", "/npctl"};
 	char *real = realpath(file, NULL);
 	const char *name = real != NULL ? strrchr(real, '/') : NULL;
 	struct stat a, b;
-	bool is = name != NULL && strcmp(name, "/npssh") == 0;
+	bool is =
+	    stat(file, &a) == 0 && stat("/proc/self/exe", &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 
+	for (size_t i = 0; i < NP_COUNT(names) && name != NULL; i++)
+		is |= strcmp(name, names[i]) == 0;
 	free(real);
-	return is ||
-	       (stat(file, &a) == 0 && stat("/proc/self/exe", &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+	return is;
 }
 
 char *
@@ -33,7 +37,7 @@ program_find(const char *name)
 	copy = rest = xstrdup(path != NULL ? path : "/usr/bin:/bin");
 	while (file == NULL && (dir = strsep(&rest, ":")) != NULL) {
 		file = xasprintf("%s/%s", dir[0] != '\0' ? dir : ".", name);
-		if (access(file, X_OK) == -1 || is_npssh(file)) {
+		if (access(file, X_OK) == -1 || is_ours(file)) {
 			free(file);
 			file = NULL;
 		}

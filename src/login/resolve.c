@@ -23,6 +23,8 @@
 #define SSH_SECONDS 5.0
 #define SSH_OUTPUT_MAX (1024u * 1024u)
 
+const char *resolve_ssh = SSH_PATH;
+
 /* What ssh is asked. */
 struct question {
 	struct operand op;               /* its host */
@@ -159,7 +161,7 @@ ssh_command(const struct question *q, char port[16])
 	for (const char *option = q->options; option != NULL && *option != '\0'; option += strlen(option) + 1)
 		count += 2;
 	argv = xcalloc(count + 12, sizeof(argv[0]));
-	argv[0] = "ssh";
+	argv[0] = access(resolve_ssh, X_OK) == 0 ? resolve_ssh : "ssh";
 	n += q->arguments->n > 0 ? ssh_same(q, argv + n) : ssh_options(q, argv + n, port);
 	argv[n++] = "--";
 	argv[n] = q->op.host;

@@ -11,6 +11,12 @@
 #include "target/target.h"
 
 /*
+ * The ssh that is asked, an absolute path; where there is none, the first in $PATH that is none of ours.  Not that one
+ * first: who starts a broker may have something else in front of $PATH as ssh.  Only tests set it.
+ */
+extern const char *resolve_ssh;
+
+/*
  * The target of a device: its entry joined with what ssh -G prints for its host.  default_ssh_config is the
  * configuration's ssh_config key or NULL; the device's own comes first; "none" reads no file of ssh's at all.  Without
  * an ssh client, libssh's own reader of that configuration is used, and the target's notices say what that costs.

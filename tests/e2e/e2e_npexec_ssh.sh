@@ -238,6 +238,6 @@ fi
 
 # As user@dev:PORT, by -l, and without, two as told, with two keys, and what Ansible says of passwords: requests that say other things
 # have sessions of their own.
-is "$(logins dev) $(brokers | wc -l)" "$((6 + ansible)) 1" "all of it used a login for each way to name the account"
+is "$(logins dev) $(brokers | wc -l)" "$((7 + ansible)) 1" "all of it used a login for each way to name the account"
 
 done_testing

@@ -194,6 +194,19 @@ is "$(ssh -F "$T/ssh_config" dev 'echo started')" started "a broker that is star
 wait_until '[ -n "$(brokers)" ]'
 is "$(npexec -F "$T/ssh_config" dev 'echo resolved')" resolved "resolves by the real one"
 
+# So it does with npexec as ssh, by a link, or by a script, which does not show whom it calls.
+ln -sf "$bin/npexec" "$T/far/ssh"
+like "$(PATH=$T/far:$PATH npssh -V 2>&1)" '^OpenSSH' "npssh passes npexec over as well"
+for way in "a link" "a script"; do
+	npctl stop >/dev/null
+	wait_until '[ -z "$(brokers)" ]'
+	is "$(PATH=$T/far:$PATH ssh -F "$T/ssh_config" dev 'echo started' 2>&1)" started "a broker that is started by npexec as ssh: $way"
+	is "$(npexec -F "$T/ssh_config" dev 'echo resolved')" resolved "resolves by the real one as well"
+	rm "$T/far/ssh"
+	printf '#!/bin/sh\nexec npexec "$@"\n' >"$T/far/ssh"
+	chmod +x "$T/far/ssh"
+done
+
 npctl stop >/dev/null
 wait_until '[ -z "$(brokers)" ]'
 run env NETPULSE_DAEMON=/nonexistent npssh -F "$T/ssh_config" dev 'echo alone; exit 9'

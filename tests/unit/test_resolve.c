@@ -48,6 +48,7 @@ teardown(void **state)
 	struct fixture *f = *state;
 
 	setenv("PATH", f->path, 1);
+	resolve_ssh = SSH_PATH;
 	if (f->target != NULL)
 		target_unref(f->target);
 	device_conf_free(f->device);
@@ -271,6 +272,7 @@ test_dangerous_operands_never_reach_ssh(void **state)
 	struct fixture *f = *state;
 	size_t i;
 
+	resolve_ssh = "/nonexistent";
 	setenv("PATH", f->kit.dir, 1); /* were it asked, this would be its answer */
 	for (i = 0; i < NP_COUNT(bad); i++) {
 		assert_false(resolve(f, bad[i], ""));
@@ -289,6 +291,27 @@ fake_ssh(struct fixture *f, const char *script)
 	dirs = xasprintf("%s:%s", f->kit.dir, f->path);
 	setenv("PATH", dirs, 1);
 	free(dirs);
+	resolve_ssh = "/nonexistent";
+}
+
+static void
+test_ssh_is_the_one_that_is_installed(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+
+	if (access(SSH_PATH, X_OK) == -1)
+		skip();
+	fake_ssh(f, "#!/bin/sh\nexec npexec \"$@\"\n");
+	resolve_ssh = SSH_PATH;
+	assert_true(resolve(f, "r1", ""));
+	kit_write(&f->kit, "npexec", "#!/bin/sh\n", path); /* where it is gone: none of ours */
+	assert_int_equal(chmod(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/ssh", f->kit.dir);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("npexec", path), 0);
+	resolve_ssh = "/nonexistent";
+	assert_true(resolve(f, "r1", ""));
 }
 
 static void
@@ -344,6 +367,7 @@ test_without_ssh_libssh_reads_the_configuration(void **state)
 {
 	struct fixture *f = *state;
 
+	resolve_ssh = "/nonexistent";
 	setenv("PATH", "/nonexistent", 1);
 	if (!resolve(f, "ops@r1", "Host r1\n HostName 192.0.2.1\n Port 2201\n User ignored\nIdentityFile /k/one\n"))
 		fail_msg("%s", f->err.text);
@@ -375,6 +399,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	    T(test_operand_and_configuration_meet),
+	    T(test_ssh_is_the_one_that_is_installed),
 	    T(test_options_are_told_to_ssh),
 	    T(test_user_of_the_entry_decides_match_user),
 	    T(test_files_that_were_read_are_watched),
