@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/paths.h"
 #include "base/text.h"
 #include "npexec/npexec_impl.h"
 #include "npexec/npexec_report.h"
@@ -207,19 +208,31 @@ add_hint(struct np_error *err, const char *hint)
 	snprintf(err->text + n, sizeof(err->text) - n, " (%s)", hint);
 }
 
+/* What -S names may be meant for an ssh, to which it is another option: a broker is started where one always is. */
+static bool
+may_start(const char *socket)
+{
+	char usual[sizeof(((struct npclient *)NULL)->path)];
+	struct np_error ignored;
+
+	return socket == NULL ||
+	       (paths_socket(NULL, usual, sizeof(usual), &ignored) == 0 && strcmp(socket, usual) == 0);
+}
+
 static int
 connect_broker(struct npexec *x, struct np_error *err)
 {
-	bool relative = x->o->socket != NULL && x->o->socket[0] != '/';
+	bool starts = may_start(x->o->socket);
 
-	if (npclient_init(&x->client, x->o->socket, !x->o->no_start && !relative, err) == -1)
+	if (npclient_init(&x->client, x->o->socket, !x->o->no_start && starts, err) == -1)
 		return -1;
 	x->client.stop = npsignal_stop_flag();
 	if (npclient_connect(&x->client, err) == 0)
 		return 0;
 	if (!x->client.start && err->reason == REASON_BROKER_UNAVAILABLE && clock_now() < x->client.deadline)
-		add_hint(err, relative ? "-S names netpulsed's socket, and none is started at a relative path"
-				       : "start it with netpulsed, or leave out --no-start");
+		add_hint(err, starts
+				  ? "start it with netpulsed, or leave out --no-start"
+				  : "-S names netpulsed's socket, and only $NETPULSE_SOCKET says where to start one");
 	return -1;
 }
 

@@ -76,7 +76,7 @@ npctl stop --now 2>/dev/null
 run netpulsed -S "$T/full/run/s" -f "$T/config.yaml"
 is "$status" 1 "no room for the socket: netpulsed does not start"
 like "$err" '^netpulsed: .*No space' "and says why"
-run npexec -S "$T/full/run/s" dev true
+run env NETPULSE_SOCKET="$T/full/run/s" npexec dev true
 like "$status:$err" '^255:npexec: .*No space' "npexec passes it on"
 umount "$T/full"
 done_testing

@@ -52,7 +52,7 @@ like "$err" "^netpulsed: $T/open/netpulse/config.yaml: $T/open is writable by ot
 chmod 1777 "$T/open"
 run netpulsed -t -f "$T/open/netpulse/config.yaml"
 is "$status" 0 "with the sticky bit it is read"
-run npexec -S "$T/open/netpulse/s" dev true
+run env NETPULSE_SOCKET="$T/open/netpulse/s" npexec dev true
 is "$status" 0 "and a broker is found there"
 npctl -S "$T/open/netpulse/s" stop --now
 echo text >"$T/real/file"
