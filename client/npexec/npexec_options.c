@@ -90,17 +90,14 @@ take_tty(void *to, const struct npoption *row, const char *arg NP_UNUSED, struct
 	return 0;
 }
 
-/* `-e none' is ssh's, of whom -e names the escape character. */
 static int
-take_source(void *to, const struct npoption *row, const char *arg, struct np_error *err NP_UNUSED)
+take_source(void *to, const struct npoption *row, const char *arg, struct np_error *err)
 {
-	struct npexec_options *o = to;
+	int habit = row->name[1] == 'e' ? npexec_habit_escape(to, arg, err) : 0;
 
-	if (row->name[1] == 'e' && strcmp(arg, "none") == 0)
-		o->no_escape = true;
-	else
-		npexec_source_add(o, row->name[1], arg);
-	return 0;
+	if (habit == 0)
+		npexec_source_add(to, row->name[1], arg);
+	return habit == -1 ? -1 : 0;
 }
 
 /* `-S none' is ssh's: no socket for sharing. */
@@ -329,7 +326,8 @@ npexec_options_parse(
 	*o = (struct npexec_options){.timeout = -1, .idle_timeout = -1, .parallel = NPEXEC_PARALLEL};
 	buf_init(&o->text, NPEXEC_TEXT_MAX);
 	parsed = parse_line(argc, argv, o, err);
-	if (parsed == NPOPTION_PARSED && (npexec_ssh_files(o, err) == -1 || check_config(o, err) == -1 ||
+	npexec_login_finish(o);
+	if (parsed == NPOPTION_PARSED && (npexec_habit_check(o, err) == -1 || check_config(o, err) == -1 ||
 					     npexec_mode_decide(o, world, err) == -1 || read_sources(o, err) == -1))
 		return NPOPTION_USAGE;
 	return parsed;
@@ -347,6 +345,7 @@ npexec_options_finish(struct npexec_options *o)
 	strings_finish(&o->key_files);
 	strings_finish(&o->certificate_files);
 	strings_finish(&o->missing_keys);
+	free(o->ignored);
 	cJSON_Delete(o->overrides);
 	cJSON_Delete(o->env);
 	cJSON_Delete(o->answers);

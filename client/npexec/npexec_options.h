@@ -55,6 +55,7 @@ struct npexec_options {
 	const char *connect;                         /* -W: NPEXEC_COMMAND is no command, but a connection from there */
 	struct strings key_files, certificate_files; /* as an ssh is told of them */
 	struct strings missing_keys;                 /* left out, people are told */
+	char *ignored;                               /* patterns of words that are none of ssh's: IgnoreUnknown */
 	double timeout, idle_timeout;                /* seconds; negative: not given */
 	int tty;                                     /* -1: -T; 1: -t; 2: -tt */
 	bool want_pty;                               /* what follows from tty and from standard input */
@@ -113,6 +114,9 @@ int npexec_override_path(
 int npexec_override_parse(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
 int npexec_override_env(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
 int npexec_override_answer(void *o, const struct npoption *row, const char *arg, struct np_error *err) NP_MUST_CHECK;
+/* SendEnv and SetEnv of ssh_config(5), each several separated by blanks. */
+int npexec_send_env(struct npexec_options *o, const char *value, struct np_error *err) NP_MUST_CHECK;
+int npexec_set_env(struct npexec_options *o, const char *value, struct np_error *err) NP_MUST_CHECK;
 
 /* ---- npexec_ssh.c: what an ssh would be told ---- */
 
@@ -124,10 +128,27 @@ enum npexec_said {
 /* The argument of an -o: "Keyword=value", "Keyword value"; words in any case, the lower one of netpulse.yaml(5) apart.
  */
 enum npexec_said npexec_ssh_option(struct npexec_options *o, const char *arg, struct np_error *err) NP_MUST_CHECK;
+
+/* ---- npexec_login.c: the log-in ---- */
+
+/* A word that ssh is to be asked about, with its value as ssh would be told it. */
+void npexec_login_word(struct npexec_options *o, const char *word, const char *value);
+/* The same for one file or several, whose names are made absolute. */
+int npexec_login_paths(
+    struct npexec_options *o, const char *word, const char *value, struct np_error *err) NP_MUST_CHECK;
+/* Adds a file to one of the lists of o; word: who names it. */
+int npexec_login_file(struct strings *files, const char *word, const char *path, struct np_error *err) NP_MUST_CHECK;
 /* -i: a key file more, or one of o->missing_keys where that cannot be read. */
 int npexec_identity(void *to, const struct npoption *row, const char *path, struct np_error *err) NP_MUST_CHECK;
-/* When all options are read: key files and certificates become what the broker is told. */
-int npexec_ssh_files(struct npexec_options *o, struct np_error *err) NP_MUST_CHECK;
+/* When all options are read: the files become what the broker is told. */
+void npexec_login_finish(struct npexec_options *o);
+
+/* ---- npexec_habit.c: letters that are another option to ssh ---- */
+
+/* -e as ssh has it: 1 when it was that, -1 when it was one that npexec does not have, 0 for a command. */
+int npexec_habit_escape(struct npexec_options *o, const char *arg, struct np_error *err) NP_MUST_CHECK;
+/* Whether -b, -c or -f were meant as those of ssh, as far as can be seen: -1 with err. */
+int npexec_habit_check(const struct npexec_options *o, struct np_error *err) NP_MUST_CHECK;
 
 /* ---- npexec_source.c: what is to be run, from where it is given ---- */
 

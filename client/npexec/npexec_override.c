@@ -4,6 +4,7 @@
  */
 #include "npexec/npexec_options.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 #include "lib/npstart.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+
+extern char **environ;
 
 static void
 set_string(cJSON **object, const char *key, const char *value)
@@ -129,6 +132,61 @@ npexec_override_env(void *to, const struct npoption *row, const char *arg, struc
 		set_string(&o->env, name != NULL ? name : arg, value);
 	free(name);
 	return 0;
+}
+
+/* Most servers take few variables, and command lines none: what was not asked for by --env may be left out. */
+static int
+add_env(struct npexec_options *o, const char *pair, struct np_error *err)
+{
+	if (o->env == NULL)
+		o->env_optional = true;
+	return npexec_override_env(o, &(const struct npoption){.name = "-o"}, pair, err);
+}
+
+static int
+send_matching(struct npexec_options *o, const char *pattern, struct np_error *err)
+{
+	int result = 0;
+
+	for (char **e = environ; e != NULL && *e != NULL && result == 0; e++) {
+		char *name = xstrndup(*e, strcspn(*e, "="));
+
+		if (fnmatch(pattern, name, 0) == 0 && text_is_utf8(*e, strlen(*e)) && (*e)[strlen(name)] == '=' &&
+		    *name != '\0')
+			result = add_env(o, *e, err);
+		free(name);
+	}
+	return result;
+}
+
+int
+npexec_send_env(struct npexec_options *o, const char *value, struct np_error *err)
+{
+	char *copy = xstrdup(value), *rest = copy, *pattern;
+	int result = 0;
+
+	while (result == 0 && (pattern = strsep(&rest, " \t")) != NULL)
+		if (*pattern != '\0' && *pattern != '-')
+			result = send_matching(o, pattern, err);
+	free(copy);
+	return result;
+}
+
+int
+npexec_set_env(struct npexec_options *o, const char *value, struct np_error *err)
+{
+	char *copy = xstrdup(value), *rest = copy, *pair;
+	int result = 0;
+
+	while (result == 0 && (pair = strsep(&rest, " \t")) != NULL) {
+		if (*pair != '\0' && (strchr(pair, '=') == NULL || strchr(pair, '"') != NULL))
+			result =
+			    npoption_usage(err, "SetEnv", "write NAME=VALUE, or use --env for a value with blanks");
+		else if (*pair != '\0')
+			result = add_env(o, pair, err);
+	}
+	free(copy);
+	return result;
 }
 
 int

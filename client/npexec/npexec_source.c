@@ -44,6 +44,17 @@ npexec_source_join(struct npexec_options *o, char *const *args, int count)
 
 /* ---- files ---- */
 
+/* To ssh -f is another option, which has no argument. */
+static int
+error_file(const char *what, const char *path, struct np_error *err)
+{
+	const char *hint = errno == ENOENT || errno == EISDIR
+			       ? " (it names a file of commands; for the background write & behind the line)"
+			       : "";
+
+	return error_set(err, REASON_INVALID_PARAMS, "-f: %s %s: %s%s", what, path, strerror(errno), hint);
+}
+
 static int
 read_all(int fd, struct buf *b, const char *path, const char *too_large, struct np_error *err)
 {
@@ -60,7 +71,7 @@ read_all(int fd, struct buf *b, const char *path, const char *too_large, struct 
 		if (n > 0)
 			buf_commit(b, (size_t)n);
 		else if (errno != EINTR)
-			return error_set_errno(err, REASON_INVALID_PARAMS, "-f: read %s", path);
+			return error_file("read", path, err);
 	}
 }
 
@@ -72,7 +83,7 @@ read_path(const char *path, struct buf *b, const char *too_large, struct np_erro
 	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC), result;
 
 	if (fd == -1)
-		return error_set_errno(err, REASON_INVALID_PARAMS, "-f: open %s", path);
+		return error_file("open", path, err);
 	result = read_all(fd, b, is_stdin ? "standard input" : path, too_large, err);
 	if (!is_stdin)
 		close(fd);

@@ -4,41 +4,39 @@
  *
  *   ours       a setting of the device, or an option of npexec
  *   log-in     decides how a session is made: ssh -G is told of it, and sessions are not shared with who says else
- *   harmless   nothing is lost by ignoring it, whatever it says
+ *   harmless   nothing is lost by ignoring it, whatever it says that ssh would take
  *   refused    harmless where it says no; else it asks for what npexec cannot do
  */
 #include "npexec/npexec_options.h"
 
 #include <ctype.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "base/paths.h"
 #include "base/text.h"
 #include "base/xalloc.h"
-#include "lib/npstart.h"
 
 #define WORD_MAX 40 /* the longest has 32 letters */
 
-extern char **environ;
-
+static const char flags[] =
+    " checkhostip clearallforwardings compression enableescapecommandline enablesshkeysign exitonforwardfailure "
+    "forwardx11trusted gatewayports gssapiauthentication gssapidelegatecredentials gssapikeyexchange "
+    "gssapirenewalforcesrekey gssapitrustdns hashknownhosts hostbasedauthentication "
+    "nohostauthenticationforlocalhost streamlocalbindunlink tcpkeepalive visualhostkey ";
+static const char numbers[] = " compressionlevel connectionattempts numberofpasswordprompts serveralivecountmax ";
+static const char times[] = " forwardx11timeout serveraliveinterval ";
 static const char harmless[] =
-    " addkeystoagent addressfamily casignaturealgorithms channeltimeout checkhostip clearallforwardings compression "
-    "compressionlevel connectionattempts controlmaster controlpath controlpersist enableescapecommandline "
-    "enablesshkeysign exitonforwardfailure fingerprinthash forwardx11timeout forwardx11trusted gatewayports "
-    "gssapiauthentication gssapidelegatecredentials gssapiclientidentity gssapikexalgorithms gssapikeyexchange "
-    "gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hashknownhosts hostbasedacceptedalgorithms "
-    "hostbasedauthentication hostbasedkeytypes ignoreunknown ipqos kbdinteractivedevices localcommand logverbose "
-    "nohostauthenticationforlocalhost numberofpasswordprompts obscurekeystroketiming permitremoteopen protocol "
-    "rekeylimit securitykeyprovider serveralivecountmax serveraliveinterval streamlocalbindmask streamlocalbindunlink "
-    "syslogfacility tcpkeepalive tunneldevice updatehostkeys verifyhostkeydns visualhostkey warnweakcrypto "
-    "xauthlocation ";
+    " addkeystoagent casignaturealgorithms channeltimeout controlmaster controlpath controlpersist fingerprinthash "
+    "gssapiclientidentity gssapikexalgorithms gssapiserveridentity hostbasedacceptedalgorithms hostbasedkeytypes ipqos "
+    "kbdinteractivedevices localcommand logverbose obscurekeystroketiming permitremoteopen protocol rekeylimit "
+    "securitykeyprovider streamlocalbindmask syslogfacility tunneldevice updatehostkeys verifyhostkeydns "
+    "warnweakcrypto xauthlocation ";
 static const char login[] =
-    " bindaddress canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots "
+    " addressfamily bindaddress canonicaldomains canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots "
     "canonicalizepermittedcnames challengeresponseauthentication ciphers hostkeyalgorithms hostkeyalias hostname "
     "identitiesonly kbdinteractiveauthentication kexalgorithms macs passwordauthentication preferredauthentications "
     "proxycommand pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthentication stricthostkeychecking ";
@@ -62,6 +60,15 @@ holds(const char *words, const char *word)
 }
 
 static bool
+allows(const char *values, const char *value)
+{
+	char padded[WORD_MAX + 3];
+
+	snprintf(padded, sizeof(padded), " %s ", value);
+	return strchr(value, ' ') == NULL && strcasestr(values, padded) != NULL;
+}
+
+static bool
 says(const char *value, const char *a, const char *b)
 {
 	return strcasecmp(value, a) == 0 || strcasecmp(value, b) == 0;
@@ -73,103 +80,40 @@ says_yes(const char *value)
 	return says(value, "yes", "true");
 }
 
+/* As ssh counts: "90", "1m30", "2h"; seconds. */
+static bool
+parse_time(const char *text, unsigned long *seconds)
+{
+	static const struct {
+		char letter;
+		unsigned long seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+
+	*seconds = 0;
+	if (strcasecmp(text, "none") == 0)
+		return true;
+	do {
+		size_t n = strspn(text, "0123456789"), unit = 0;
+		char number[10];
+
+		if (n == 0 || n >= sizeof(number))
+			return false;
+		snprintf(number, sizeof(number), "%.*s", (int)n, text);
+		text += n;
+		while (unit < NP_COUNT(units) && tolower((unsigned char)*text) != units[unit].letter)
+			unit++;
+		if (unit == NP_COUNT(units) && *text != '\0')
+			return false;
+		*seconds += strtoul(number, NULL, 10) * units[unit % NP_COUNT(units)].seconds;
+		text += *text != '\0';
+	} while (*text != '\0');
+	return true;
+}
+
 static bool
 says_no(const char *value)
 {
 	return says(value, "no", "false") || strcasecmp(value, "none") == 0;
-}
-
-/* ---- for the log-in ---- */
-
-/* Words are told to ssh -G in the order in which they were said: the first value counts, as with ssh. */
-static int
-add_login(struct npexec_options *o, const char *word, const char *value, struct np_error *err)
-{
-	const char *before = NULL;
-	char *text;
-
-	if (strpbrk(value, " \t") != NULL)
-		return npoption_usage(err, word, "a value with blanks must stand in ~/.ssh/config, or a file for -F");
-	if (o->overrides != NULL)
-		before = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o->overrides, "ssh_options"));
-	text = before != NULL ? xasprintf("%s %s=%s", before, word, value) : xasprintf("%s=%s", word, value);
-	npexec_override(o, "ssh_options", text);
-	free(text);
-	return 0;
-}
-
-/* The broker works in another directory. */
-static int
-add_login_file(struct npexec_options *o, const char *word, const char *value, struct np_error *err)
-{
-	bool is_path = strchr("~%$", value[0]) == NULL && !says(value, "none", "SSH_AUTH_SOCK");
-	char *absolute = is_path ? npstart_absolute(value, err) : xstrdup(value);
-	int result = absolute != NULL ? add_login(o, word, absolute, err) : -1;
-
-	free(absolute);
-	return result;
-}
-
-/* What a list of files is told by: by a key of the device where it is one that is there, else as ssh tells itself. */
-static const struct {
-	size_t list;
-	const char *key, *word;
-} file_lists[] = {
-    {offsetof(struct npexec_options, key_files), "key_file", "IdentityFile"},
-    {offsetof(struct npexec_options, certificate_files), "certificate_file", "CertificateFile"},
-};
-
-/* Those that only ssh can tell the names of. */
-static bool
-is_for_ssh(const char *path)
-{
-	return strcmp(path, "none") == 0 || strpbrk(path, "%$") != NULL || (path[0] == '~' && path[1] != '/');
-}
-
-static int
-add_file(struct strings *files, const char *word, const char *path, struct np_error *err)
-{
-	char *expanded, *absolute;
-
-	if (*path == '\0')
-		return npoption_usage(err, word, "the file name is empty");
-	expanded = paths_expand_home(path);
-	absolute = is_for_ssh(path) ? xstrdup(path) : npstart_absolute(expanded, err);
-	strings_take(files, absolute);
-	free(expanded);
-	return absolute != NULL ? 0 : -1;
-}
-
-int
-npexec_identity(void *to, const struct npoption *row, const char *path, struct np_error *err)
-{
-	struct npexec_options *o = to;
-	char *expanded = paths_expand_home(path);
-	bool is_missing = *path != '\0' && !is_for_ssh(path) && access(expanded, R_OK) == -1;
-
-	free(expanded);
-	if (!is_missing)
-		return add_file(&o->key_files, row->name, path, err);
-	strings_add(&o->missing_keys, path);
-	return 0;
-}
-
-int
-npexec_ssh_files(struct npexec_options *o, struct np_error *err)
-{
-	int result = 0;
-
-	for (size_t i = 0; i < NP_COUNT(file_lists); i++) {
-		const struct strings *files = (const void *)((const char *)o + file_lists[i].list);
-
-		if (files->n == 1 && !is_for_ssh(files->v[0])) {
-			npexec_override_first(o, file_lists[i].key, files->v[0]);
-			continue;
-		}
-		for (size_t n = 0; n < files->n && result == 0; n++)
-			result = add_login(o, file_lists[i].word, files->v[n], err);
-	}
-	return result;
 }
 
 /* ---- for npexec ---- */
@@ -197,10 +141,16 @@ take_jump(struct npexec_options *o, const char *value, struct np_error *err NP_U
 
 /* How long this caller waits; a log-in that others wait for as well has its own limit. */
 static int
-take_connect_timeout(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
+take_connect_timeout(struct npexec_options *o, const char *value, struct np_error *err)
 {
-	if (strcmp(value, "0") != 0 && strcasecmp(value, "none") != 0)
-		npexec_override_first(o, "queue_timeout", value);
+	unsigned long seconds;
+	char number[24];
+
+	if (!parse_time(value, &seconds))
+		return npoption_usage(err, "ConnectTimeout", "a time is written as 90, 1m30s or none");
+	snprintf(number, sizeof(number), "%lu", seconds);
+	if (seconds > 0)
+		npexec_override_first(o, "queue_timeout", number);
 	return 0;
 }
 
@@ -213,7 +163,7 @@ take_identity(struct npexec_options *o, const char *value, struct np_error *err)
 static int
 take_certificate(struct npexec_options *o, const char *value, struct np_error *err)
 {
-	return add_file(&o->certificate_files, "CertificateFile", value, err);
+	return npexec_login_file(&o->certificate_files, "CertificateFile", value, err);
 }
 
 static int
@@ -272,84 +222,50 @@ take_session_type(struct npexec_options *o, const char *value, struct np_error *
 	return npoption_usage(err, "SessionType", "npexec runs something: use ssh for that");
 }
 
-/* ---- the environment ---- */
-
-/* Most servers take few variables, and command lines none: what was not asked for by --env may be left out. */
-static int
-add_env(struct npexec_options *o, const char *pair, struct np_error *err)
-{
-	if (o->env == NULL)
-		o->env_optional = true;
-	return npexec_override_env(o, &(const struct npoption){.name = "-o"}, pair, err);
-}
-
-static int
-send_matching(struct npexec_options *o, const char *pattern, struct np_error *err)
-{
-	int result = 0;
-
-	for (char **e = environ; e != NULL && *e != NULL && result == 0; e++) {
-		char *name = xstrndup(*e, strcspn(*e, "="));
-
-		if (fnmatch(pattern, name, 0) == 0 && text_is_utf8(*e, strlen(*e)) && (*e)[strlen(name)] == '=' &&
-		    *name != '\0')
-			result = add_env(o, *e, err);
-		free(name);
-	}
-	return result;
-}
-
-static int
-take_send_env(struct npexec_options *o, const char *value, struct np_error *err)
-{
-	char *copy = xstrdup(value), *rest = copy, *pattern;
-	int result = 0;
-
-	while (result == 0 && (pattern = strsep(&rest, " \t")) != NULL)
-		if (*pattern != '\0' && *pattern != '-')
-			result = send_matching(o, pattern, err);
-	free(copy);
-	return result;
-}
-
-/* Several, separated by blanks. */
-static int
-take_set_env(struct npexec_options *o, const char *value, struct np_error *err)
-{
-	char *copy = xstrdup(value), *rest = copy, *pair;
-	int result = 0;
-
-	while (result == 0 && (pair = strsep(&rest, " \t")) != NULL) {
-		if (*pair != '\0' && (strchr(pair, '=') == NULL || strchr(pair, '"') != NULL))
-			result =
-			    npoption_usage(err, "SetEnv", "write NAME=VALUE, or use --env for a value with blanks");
-		else if (*pair != '\0')
-			result = add_env(o, pair, err);
-	}
-	free(copy);
-	return result;
-}
-
 /* ---- all of them ---- */
+
+static int
+take_unknown(struct npexec_options *o, const char *value, struct np_error *err NP_UNUSED)
+{
+	o->ignored = xstrdup(value);
+	return 0;
+}
+
+/* A pattern is no word for keys of netpulse.yaml(5), which have no capitals. */
+static bool
+is_ignored(const struct npexec_options *o, const char *word)
+{
+	char *copy = xstrdup(o->ignored != NULL ? o->ignored : ""), *rest = copy, *pattern;
+	bool capitals = strpbrk(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL, ignored = false;
+
+	while (!ignored && (pattern = strsep(&rest, ", \t")) != NULL)
+		ignored = strcasecmp(pattern, word) == 0 || (capitals && fnmatch(pattern, word, FNM_CASEFOLD) == 0);
+	free(copy);
+	return ignored;
+}
+
+static const char yes_or_no[] = " yes no true false ";
 
 static const struct {
 	const char *word;
 	int (*take)(struct npexec_options *o, const char *value, struct np_error *err);
+	const char *values; /* NULL: any */
 } takers[] = {
-    {"user", take_user},
-    {"port", take_port},
-    {"proxyjump", take_jump},
-    {"connecttimeout", take_connect_timeout},
-    {"identityfile", take_identity},
-    {"certificatefile", take_certificate},
-    {"batchmode", take_batch},
-    {"requesttty", take_tty},
-    {"stdinnull", take_null},
-    {"loglevel", take_log_level},
-    {"escapechar", take_escape},
-    {"sessiontype", take_session_type},
-    {"sendenv", take_send_env},
-    {"setenv", take_set_env},
+    {"user", take_user, NULL},
+    {"port", take_port, NULL},
+    {"proxyjump", take_jump, NULL},
+    {"connecttimeout", take_connect_timeout, NULL},
+    {"identityfile", take_identity, NULL},
+    {"certificatefile", take_certificate, NULL},
+    {"batchmode", take_batch, yes_or_no},
+    {"requesttty", take_tty, " yes no true false force auto "},
+    {"stdinnull", take_null, yes_or_no},
+    {"loglevel", take_log_level, " silent quiet fatal error info verbose debug debug1 debug2 debug3 "},
+    {"escapechar", take_escape, NULL},
+    {"sessiontype", take_session_type, NULL},
+    {"sendenv", npexec_send_env, NULL},
+    {"setenv", npexec_set_env, NULL},
+    {"ignoreunknown", take_unknown, NULL},
 };
 
 /* The row, or NP_COUNT(takers). */
@@ -367,7 +283,6 @@ find_taker(const char *lower)
 static char *
 find_value(const char *p)
 {
-	char *value;
 	size_t n;
 
 	p += strspn(p, " \t");
@@ -375,12 +290,21 @@ find_value(const char *p)
 	p += strspn(p, " \t");
 	for (n = strlen(p); n > 0 && strchr(" \t", p[n - 1]) != NULL;)
 		n--;
-	if (n > 1 && p[0] == '"' && p[n - 1] == '"') {
-		p++;
-		n -= 2;
-	}
-	value = xstrndup(p, n);
-	return value;
+	return xstrndup(p, n);
+}
+
+static bool
+is_sensible(const char *lower, const char *value)
+{
+	unsigned long number;
+	size_t row = find_taker(lower);
+	const char *values = row < NP_COUNT(takers) ? takers[row].values : holds(flags, lower) ? yes_or_no : NULL;
+
+	if (values != NULL)
+		return allows(values, value);
+	if (holds(numbers, lower))
+		return text_parse_ulong(value, INT_MAX, &number);
+	return !holds(times, lower) || parse_time(value, &number);
 }
 
 static int
@@ -388,26 +312,49 @@ take_word(struct npexec_options *o, const char *word, const char *lower, const c
 {
 	size_t row = find_taker(lower);
 
+	if (!is_sensible(lower, value))
+		return npoption_usage(err, word, "it has no such value");
 	if (row < NP_COUNT(takers)) {
 		bool again = (o->words >> row & 1) != 0 && !holds(lists, lower);
 
 		o->words |= UINT32_C(1) << row;
 		return again ? 0 : takers[row].take(o, value, err);
 	}
-	if (holds(login, lower))
-		return add_login(o, word, value, err);
-	if (holds(login_files, lower))
-		return add_login_file(o, word, value, err);
-	if (holds(harmless, lower) || says_no(value))
+	if (!holds(refused, lower) || says_no(value))
 		return 0;
 	return npoption_usage(err, word, "npexec cannot do what this asks for: use ssh for it");
+}
+
+/* What ssh is asked about is told to it as it was said; of all others a value in quotes stands for itself. */
+static int
+take_said(struct npexec_options *o, const char *word, const char *lower, char *value, struct np_error *err)
+{
+	size_t n = strlen(value);
+
+	if (n == 0)
+		return npoption_usage(err, word, "a value is missing");
+	if (holds(login, lower)) {
+		npexec_login_word(o, word, value);
+		return 0;
+	}
+	if (holds(login_files, lower))
+		return npexec_login_paths(o, word, value, err);
+	if (n > 1 && value[0] == '"' && value[n - 1] == '"') {
+		value[n - 1] = '\0';
+		value++;
+	}
+	return take_word(o, word, lower, value, err);
 }
 
 static bool
 is_known(const char *lower)
 {
-	return find_taker(lower) < NP_COUNT(takers) || holds(login, lower) || holds(login_files, lower) ||
-	       holds(harmless, lower) || holds(refused, lower);
+	static const char *const all[] = {login, login_files, flags, numbers, times, harmless, refused};
+	bool known = find_taker(lower) < NP_COUNT(takers);
+
+	for (size_t i = 0; i < NP_COUNT(all) && !known; i++)
+		known = holds(all[i], lower);
+	return known;
 }
 
 enum npexec_said
@@ -425,10 +372,9 @@ npexec_ssh_option(struct npexec_options *o, const char *arg, struct np_error *er
 	for (size_t i = 0; i <= n; i++)
 		lower[i] = (char)tolower((unsigned char)word[i]);
 	if (!is_known(lower) || holds(ours, word))
-		return NPEXEC_NOT_SSH;
+		return is_ignored(o, word) ? NPEXEC_TAKEN : NPEXEC_NOT_SSH;
 	value = find_value(arg + n);
-	result =
-	    *value != '\0' ? take_word(o, word, lower, value, err) : npoption_usage(err, word, "a value is missing");
+	result = take_said(o, word, lower, value, err);
 	free(value);
 	return result == 0 ? NPEXEC_TAKEN : NPEXEC_REFUSED;
 }

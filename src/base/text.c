@@ -346,3 +346,19 @@ text_parse_ulong(const char *s, unsigned long max, unsigned long *out)
 	*out = v;
 	return true;
 }
+
+char *
+text_next_word(const char **p)
+{
+	const char *from = *p + strspn(*p, " ");
+	char *word = *from != '\0' ? xmalloc(strlen(from) + 1) : NULL, *to = word;
+
+	while (*from != '\0' && *from != ' ') {
+		from += from[0] == '\\' && (from[1] == ' ' || from[1] == '\\');
+		*to++ = *from++;
+	}
+	if (word != NULL)
+		*to = '\0';
+	*p = from;
+	return word;
+}

@@ -54,4 +54,10 @@ bool text_equal(const char *a, const char *b);
 /* Parses a whole non-negative decimal number of at most max; false for anything else, also an empty string. */
 bool text_parse_ulong(const char *s, unsigned long max, unsigned long *out);
 
+/*
+ * The next of the words that blanks separate, NULL when there is no more; *p moves behind it.  Backslash and blank are
+ * a blank in a word, two backslashes are one.  Caller frees.
+ */
+char *text_next_word(const char **p);
+
 #endif

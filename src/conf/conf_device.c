@@ -143,15 +143,18 @@ static int
 check_ssh_options(const struct schema_row *row NP_UNUSED, const char *text, struct np_error *err)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	bool fine = true;
+	char *word;
 
-	for (text += strspn(text, " "); *text != '\0'; text += strspn(text, " ")) {
-		size_t name = strspn(text, letters), all = strcspn(text, " ");
-		if (name == 0 || text[name] != '=' || all < name + 2)
-			return error_set(err, REASON_INVALID_PARAMS,
-			    "Keyword=value, separated by blanks, with keywords of ssh_config");
-		text += all;
+	while (fine && (word = text_next_word(&text)) != NULL) {
+		size_t name = strspn(word, letters);
+
+		fine = name > 0 && word[name] == '=' && word[name + 1] != '\0';
+		free(word);
 	}
-	return 0;
+	if (fine)
+		return 0;
+	return error_set(err, REASON_INVALID_PARAMS, "Keyword=value, separated by blanks, with keywords of ssh_config");
 }
 
 #define ALGORITHMS(kind) .check = check_algorithms, .detail = ALGORITHM_##kind

@@ -16,6 +16,7 @@
 #include "login/child.h"
 #include "base/operand.h"
 #include "base/paths.h"
+#include "base/text.h"
 #include "target/sshconf.h"
 #include "login/hooks.h"
 #include "base/xalloc.h"
@@ -31,7 +32,7 @@ struct question {
 	const char *user;                /* NULL: ssh's configuration decides */
 	int port;                        /* 0: likewise */
 	char *file;                      /* -F; NULL: the usual files; "none" */
-	char *options;                   /* the words of each -o; a NUL behind each, and one behind all */
+	struct strings options;          /* of each -o */
 	const struct strings *arguments; /* of an ssh, in place of all that; empty: none */
 };
 
@@ -40,24 +41,7 @@ question_finish(struct question *q)
 {
 	operand_finish(&q->op);
 	free(q->file);
-	free(q->options);
-}
-
-static char *
-split_options(const char *words)
-{
-	char *list, *to;
-
-	if (words == NULL)
-		return NULL;
-	list = to = xcalloc(strlen(words) + 2, 1);
-	for (const char *p = words; *(p += strspn(p, " ")) != '\0';) {
-		size_t n = strcspn(p, " ");
-		memcpy(to, p, n);
-		to += n + 1;
-		p += n;
-	}
-	return list;
+	strings_finish(&q->options);
 }
 
 static int
@@ -65,6 +49,7 @@ question_make(
     const struct device_conf *device, const char *default_ssh_config, struct question *q, struct np_error *err)
 {
 	const char *file = device->ssh_config;
+	char *word;
 
 	if (file == NULL && device->ssh_arguments.n == 0)
 		file = default_ssh_config;
@@ -78,7 +63,8 @@ question_make(
 	q->user = device->username != NULL ? device->username : q->op.user;
 	q->port = device->port != 0 ? device->port : q->op.port;
 	q->file = file == NULL ? NULL : paths_expand_home(file);
-	q->options = split_options(device->ssh_options);
+	for (const char *p = device->ssh_options; p != NULL && (word = text_next_word(&p)) != NULL;)
+		strings_take(&q->options, word);
 	return 0;
 }
 
@@ -144,9 +130,9 @@ ssh_options(const struct question *q, const char **argv, char port[16])
 		argv[n++] = "-p";
 		argv[n++] = port;
 	}
-	for (const char *option = q->options; option != NULL && *option != '\0'; option += strlen(option) + 1) {
+	for (size_t i = 0; i < q->options.n; i++) {
 		argv[n++] = "-o";
-		argv[n++] = option;
+		argv[n++] = q->options.v[i];
 	}
 	return n;
 }
@@ -155,12 +141,9 @@ ssh_options(const struct question *q, const char **argv, char port[16])
 static const char **
 ssh_command(const struct question *q, char port[16])
 {
-	size_t n = 1, count = q->arguments->n;
-	const char **argv;
+	size_t n = 1;
+	const char **argv = xcalloc(q->arguments->n + 2 * q->options.n + 12, sizeof(argv[0]));
 
-	for (const char *option = q->options; option != NULL && *option != '\0'; option += strlen(option) + 1)
-		count += 2;
-	argv = xcalloc(count + 12, sizeof(argv[0]));
 	argv[0] = access(resolve_ssh, X_OK) == 0 ? resolve_ssh : "ssh";
 	n += q->arguments->n > 0 ? ssh_same(q, argv + n) : ssh_options(q, argv + n, port);
 	argv[n++] = "--";
@@ -275,7 +258,7 @@ ask_libssh(const struct question *q, struct np_error *err)
 	struct buf text;
 	char *copy = NULL;
 
-	if (q->options != NULL) {
+	if (q->options.n > 0) {
 		error_set(err, REASON_RESOLVE_FAILED, "ssh_options need an ssh client, and none is installed");
 		return NULL;
 	}

@@ -421,6 +421,8 @@ test_bad_input_is_refused_with_line_and_hint(void **state)
 		"f.yaml:1: `platform_path` must be absolute paths or `~/...`, separated by colons, not `/a:b`"},
 	    {"platform_path: '/a:'\n", "f.yaml:1: `platform_path` must be absolute paths or `~/...`, separated by "
 				       "colons, not the text \"/a:\""},
+	    {"devices: {a: {ssh_options: 'A=b\\  C'}}\n",
+		"f.yaml:1: `ssh_options`: Keyword=value, separated by blanks, with keywords of ssh_config"},
 	    {"devices: {a: {ssh_options: Compression}}\n",
 		"f.yaml:1: `ssh_options`: Keyword=value, separated by blanks, with keywords of ssh_config"},
 	    {"ssh_config: config\n",

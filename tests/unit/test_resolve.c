@@ -115,6 +115,9 @@ test_options_are_told_to_ssh(void **state)
 	assert_int_equal(f->target->strict, STRICT_OFF);
 	assert_string_equal(f->target->known_as, "a");
 	assert_string_equal(f->target->user, "conf");
+	assert_true(resolve(f, "{\"host\": \"r1\", \"ssh_options\": \"User=u ProxyCommand=nc\\\\ a\\\\\\\\b\"}", ""));
+	assert_string_equal(f->target->proxy_command, "nc a\\b");
+	assert_string_equal(f->target->user, "u");
 	assert_false(resolve(f, "{\"host\": \"r1\", \"ssh_options\": \"NoSuchWord=1\"}", ""));
 	assert_refused(f, REASON_RESOLVE_FAILED, "nosuchword");
 }

@@ -305,6 +305,25 @@ test_numbers_are_parsed_whole_or_not_at_all(void **state)
 	}
 }
 
+static void
+test_words_may_hold_blanks(void **state NP_UNUSED)
+{
+	static const char *const words[] = {"a=b", "c\\d e\\", "\\\\"};
+	const char *p = "  a=b c\\d\\ e\\\\   \\\\\\\\";
+	char *word;
+
+	for (size_t i = 0; i < NP_COUNT(words); i++) {
+		word = text_next_word(&p);
+		assert_string_equal(word, words[i]);
+		free(word);
+	}
+	assert_null(text_next_word(&p));
+	p = "\\";
+	word = text_next_word(&p);
+	assert_string_equal(word, "\\");
+	free(word);
+}
+
 int
 main(void)
 {
@@ -319,6 +338,7 @@ main(void)
 	    cmocka_unit_test(test_malformed_base64_is_refused),
 	    cmocka_unit_test(test_nearest_finds_what_was_meant),
 	    cmocka_unit_test(test_nearest_survives_long_words),
+	    cmocka_unit_test(test_words_may_hold_blanks),
 	    cmocka_unit_test(test_numbers_are_parsed_whole_or_not_at_all),
 	};
 
