@@ -276,9 +276,10 @@ npclient_done(struct npclient *c, struct message *m, const struct frame *frame)
 int
 npclient_timeout_ms(const struct npclient *c)
 {
-	if (c->greeted)
+	double end = c->greeted ? c->until : c->deadline, left = end - clock_now();
+
+	if (end == 0)
 		return -1;
-	double left = c->deadline - clock_now();
 	return left > 0 ? (int)(left * 1000) + 1 : 0;
 }
 
@@ -290,6 +291,8 @@ wait_readable(struct npclient *c, struct np_error *err)
 
 	if (!c->greeted && npconnect_check_waiting(c, err) == -1)
 		return -1;
+	if (c->until > 0 && clock_now() >= c->until)
+		return error_set(err, REASON_BROKER_UNAVAILABLE, "the broker at %s has not answered in time", c->path);
 	if (poll(fds, 2, npclient_timeout_ms(c)) == -1 && errno != EINTR)
 		return error_set_errno(err, REASON_INTERNAL, "poll");
 	if ((fds[1].revents & (POLLERR | POLLHUP)) != 0)

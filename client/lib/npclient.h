@@ -36,6 +36,7 @@ struct npclient {
 	int retry_ms;      /* pause before the next connection to a broker that ended before it greeted */
 	double patience;   /* seconds to find it and to be greeted, */
 	double deadline;   /* and when they are over, by clock_now() */
+	double until;      /* when npclient_wait() gives up, greeted or not; 0: never */
 	struct buf in;
 	struct buf out; /* kept whole until greeted, so that it can be sent again to another broker */
 	size_t sent;    /* bytes of out that the socket took */
@@ -92,7 +93,7 @@ int npclient_fill(struct npclient *c, struct np_error *err) NP_MUST_CHECK;
  */
 enum frame_status npclient_next(struct npclient *c, struct message *m, struct frame *frame, struct np_error *err);
 void npclient_done(struct npclient *c, struct message *m, const struct frame *frame);
-/* Milliseconds for poll(2): until the broker should have greeted, or -1. */
+/* Milliseconds for poll(2): until the broker should have greeted, or `until`; or -1. */
 int npclient_timeout_ms(const struct npclient *c);
 
 /* Flushes and waits for the next message as npclient_next() gives it; never FRAME_MORE. */

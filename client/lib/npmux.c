@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "lib/npclient.h"
 
@@ -45,7 +46,29 @@ params(const struct sshargv *a, bool parent)
 	return o;
 }
 
-/* A result; an error, a question, or no answer: NULL. */
+/*
+ * ssh waits for us: a broker that hangs must not cost it more than a moment, nor a login more than what it may hope to
+ * save.  The greeting says that the broker is alive.
+ *
+ *   one that runs: a second    one that is started: 3     then the login: 10
+ */
+#define GREETING_SECONDS 1.0
+#define START_SECONDS 3.0
+#define LOGIN_SECONDS 10.0
+
+static int
+connect_to(struct npclient *c, struct np_error *err)
+{
+	bool start = c->start;
+
+	c->start = false;
+	if (npclient_connect_within(c, GREETING_SECONDS, err) == 0)
+		return 0;
+	c->start = start;
+	return err->reason == REASON_BROKER_UNAVAILABLE ? npclient_connect_within(c, START_SECONDS, err) : -1;
+}
+
+/* A result; an error, a question, or no answer in time: NULL. */
 static char *
 wait_for_path(struct npclient *c)
 {
@@ -55,6 +78,7 @@ wait_for_path(struct npclient *c)
 	char *path = NULL;
 	bool over = false;
 
+	c->until = clock_now() + LOGIN_SECONDS;
 	while (!over && npclient_wait(c, &m, &frame, &err) == FRAME_READY) {
 		const cJSON *socket = cJSON_GetObjectItemCaseSensitive(m.result, "socket");
 
@@ -73,7 +97,7 @@ npmux_ask(const struct sshargv *a, bool parent, const char *socket)
 	struct np_error err;
 	char *path = NULL;
 
-	if (npclient_init(&c, socket, true, &err) == 0 && npclient_connect(&c, &err) == 0 &&
+	if (npclient_init(&c, socket, true, &err) == 0 && connect_to(&c, &err) == 0 &&
 	    npclient_request(&c, 1, "mux", params(a, parent), &err) == 0)
 		path = wait_for_path(&c);
 	npclient_close(&c);

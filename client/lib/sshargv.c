@@ -28,6 +28,7 @@ enum meaning {
 	COUNTS,   /* says where it gets to, or as whom */
 	SESSIONS, /* of the session, which ssh tells the door; or of a connection of one's own, which is none of it */
 	IF_NO,    /* harmless when it says no */
+	IF_ZERO,  /* likewise; else it ends a connection that others have, too */
 	LEVEL     /* of what is said: it may be less */
 };
 
@@ -95,7 +96,7 @@ static const struct keyword {
     {"requesttty", SESSIONS},
     {"sendenv", SESSIONS},
     {"serveralivecountmax", SESSIONS},
-    {"serveraliveinterval", SESSIONS},
+    {"serveraliveinterval", IF_ZERO},
     {"setenv", SESSIONS},
     {"stdinnull", SESSIONS},
     {"stricthostkeychecking", COUNTS},
@@ -150,6 +151,9 @@ take_setting(struct reading *r, const char *text)
 		break;
 	case IF_NO:
 		r->bad |= !is_one_of(value, no);
+		break;
+	case IF_ZERO:
+		r->bad |= strcmp(value, "0") != 0;
 		break;
 	case LEVEL:
 		r->bad |= !is_one_of(value, levels);

@@ -139,12 +139,12 @@ make_block(const struct npctl_options *o, struct np_error *err)
 	char *npctl = own_path(err), *socket = npctl != NULL ? socket_path(o->socket, err) : NULL, *block = NULL;
 
 	if (socket != NULL)
-		block = xasprintf("# ssh goes over the sessions of NetPulse: npctl(1), `mux'\n"
-				  "Match exec \"exec '%s' -S '%s' mux\"\n"
-				  "\tControlMaster no\n"
-				  "\tControlPath \"%.*s/mux/.ssh\"\n"
-				  "Match all\n",
-		    npctl, socket, (int)(strrchr(socket, '/') - socket), socket);
+		block = xasprintf(SSHCONFIG_MARK "\n"
+						 "Match exec \"test -x '%s' && exec '%s' -S '%s' mux\"\n"
+						 "\tControlMaster no\n"
+						 "\tControlPath \"%.*s/mux/.ssh\"\n"
+						 "Match all\n",
+		    npctl, npctl, socket, (int)(strrchr(socket, '/') - socket), socket);
 	free(npctl);
 	free(socket);
 	return block;

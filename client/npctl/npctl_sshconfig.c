@@ -56,7 +56,9 @@ read_text(struct file *f, struct np_error *err)
 	buf_init(&all, FILE_SIZE_MAX);
 	while (fd != -1 && (at = buf_reserve(&all, 65536)) != NULL && (n = read(fd, at, 65536)) > 0)
 		buf_commit(&all, (size_t)n);
-	if (n == 0)
+	if (n == 0 && memchr(buf_head(&all), '\0', all.len) != NULL)
+		n = error_set(err, REASON_DENIED, "%s holds a NUL byte and is left as it is", f->path);
+	else if (n == 0)
 		f->text = xstrndup((const char *)buf_head(&all), all.len);
 	else
 		error_set_errno(err, REASON_INTERNAL, "read %s", f->path);
@@ -124,12 +126,11 @@ file_write(const struct file *f, const char *text, struct np_error *err)
 	return rc;
 }
 
-/* Its lines behind a sign. */
+/* Its lines behind a sign; NULL: none. */
 static void
-show(const char *path, char sign, const char *text)
+show(char sign, const char *text)
 {
-	printf("%s\n", path);
-	for (size_t n; *text != '\0'; text += n + (text[n] == '\n')) {
+	for (size_t n; text != NULL && *text != '\0'; text += n + (text[n] == '\n')) {
 		n = strcspn(text, "\n");
 		printf("%c %.*s\n", sign, (int)n, text);
 	}
@@ -137,61 +138,97 @@ show(const char *path, char sign, const char *text)
 
 /* ---- the line ---- */
 
-/* Where that line stands, or NULL. */
-static char *
-find_line(char *text, const char *line)
+/* Takes all lines out of text that are just so; how many. */
+static int
+cut_lines(char *text, const char *line)
 {
 	size_t n = strlen(line);
+	char *to = text;
+	int count = 0;
 
-	for (char *at = text; at != NULL && *at != '\0';) {
-		if (strncmp(at, line, n) == 0 && (at[n] == '\n' || at[n] == '\0'))
-			return at;
-		at = strchr(at, '\n');
-		at += at != NULL;
+	for (const char *at = text; *at != '\0';) {
+		size_t all = strcspn(at, "\n"), step = all + (at[all] == '\n');
+
+		if (all == n && strncmp(at, line, n) == 0) {
+			count++;
+		} else {
+			memmove(to, at, step);
+			to += step;
+		}
+		at += step;
 	}
-	return NULL;
+	*to = '\0';
+	return count;
 }
 
+/* In front of all else, once: the first value counts. */
 static int
-put_line(const struct file *config, const char *line, struct np_error *err)
+put_line(const struct file *config, const char *line, bool *there, struct np_error *err)
 {
-	char *text = xasprintf("%s\n%s", line, config->text != NULL ? config->text : "");
-	int rc = file_write(config, text, err);
+	char *rest = xstrdup(config->text != NULL ? config->text : "");
+	int cut = cut_lines(rest, line), rc = 0;
+	char *text = xasprintf("%s\n%s", line, rest);
 
-	if (rc == 0)
-		show(config->path, '+', line);
+	*there = config->text != NULL && strcmp(text, config->text) == 0;
+	if (!*there && (rc = file_write(config, text, err)) == 0) {
+		printf("%s\n", config->path);
+		while (cut-- > 0)
+			show('-', line);
+		show('+', line);
+	}
+	free(rest);
 	free(text);
 	return rc;
 }
 
+/* A file in which nothing else stands goes as it came. */
 static int
-cut_line(const struct file *config, const char *line, struct np_error *err)
+remove_line(const struct file *config, const char *line, struct np_error *err)
 {
-	char *at = config->text != NULL ? find_line(config->text, line) : NULL, *behind;
-	int rc;
+	int cut = config->text != NULL ? cut_lines(config->text, line) : 0, rc;
 
-	if (at == NULL)
+	if (cut == 0)
 		return 0;
-	behind = at + strlen(line);
-	memmove(at, behind + (*behind == '\n'), strlen(behind + (*behind == '\n')) + 1);
-	rc = file_write(config, config->text, err);
-	if (rc == 0)
-		show(config->path, '-', line);
-	return rc;
+	if (config->text[0] != '\0')
+		rc = file_write(config, config->text, err);
+	else
+		rc = unlink(config->path) == 0 ? 0 : error_set_errno(err, REASON_INTERNAL, "remove %s", config->path);
+	if (rc != 0)
+		return rc;
+	printf("%s\n", config->path);
+	while (cut-- > 0)
+		show('-', line);
+	return 0;
+}
+
+/* ---- both files ---- */
+
+/* Nothing is touched unless both may be. */
+static int
+read_both(struct file *file, const char *config, struct file *part, const char *included, struct np_error *err)
+{
+	if (file_read(file, config, err) == -1 || file_read(part, included, err) == -1)
+		return -1;
+	if (part->text == NULL || strncmp(part->text, SSHCONFIG_MARK "\n", sizeof(SSHCONFIG_MARK)) == 0)
+		return 0;
+	return error_set(
+	    err, REASON_DENIED, "%s was not made by `npctl mux` and is left as it is: give it another name", included);
 }
 
 int
 sshconfig_install(const char *config, const char *line, const char *included, const char *block, struct np_error *err)
 {
 	struct file file = {.text = NULL}, part = {.text = NULL};
-	int rc = file_read(&file, config, err) == 0 && file_read(&part, included, err) == 0 ? 0 : -1;
-	bool same = rc == 0 && part.text != NULL && strcmp(part.text, block) == 0;
-	bool there = rc == 0 && file.text != NULL && find_line(file.text, line) != NULL;
+	int rc = read_both(&file, config, &part, included, err);
+	bool same = rc == 0 && part.text != NULL && strcmp(part.text, block) == 0, there = false;
 
-	if (rc == 0 && !same && (rc = file_write(&part, block, err)) == 0)
-		show(included, '+', block);
-	if (rc == 0 && !there)
-		rc = put_line(&file, line, err);
+	if (rc == 0 && !same && (rc = file_write(&part, block, err)) == 0) {
+		printf("%s\n", included);
+		show('-', part.text);
+		show('+', block);
+	}
+	if (rc == 0)
+		rc = put_line(&file, line, &there, err);
 	if (rc == 0 && same && there)
 		printf("%s: it is there\n", config);
 	free(file.text);
@@ -203,14 +240,16 @@ int
 sshconfig_remove(const char *config, const char *line, const char *included, struct np_error *err)
 {
 	struct file file = {.text = NULL}, part = {.text = NULL};
-	int rc = file_read(&file, config, err) == 0 && file_read(&part, included, err) == 0 ? 0 : -1;
+	int rc = read_both(&file, config, &part, included, err);
 
 	if (rc == 0)
-		rc = cut_line(&file, line, err);
+		rc = remove_line(&file, line, err);
 	if (rc == 0 && part.text != NULL) {
 		rc = unlink(included) == 0 ? 0 : error_set_errno(err, REASON_INTERNAL, "remove %s", included);
-		if (rc == 0)
-			show(included, '-', part.text);
+		if (rc == 0) {
+			printf("%s\n", included);
+			show('-', part.text);
+		}
 	}
 	free(file.text);
 	free(part.text);

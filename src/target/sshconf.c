@@ -96,6 +96,7 @@ static const struct unsupported {
     {"hostbasedauthentication", {"no", "false"}, WHOM_ALL},
     {"knownhostscommand", {"none"}, WHOM_ALL},
     {"localforward", {NULL}, WHOM_OTHERS},
+    {"logverbose", {"none"}, WHOM_SSH},
     {"nohostauthenticationforlocalhost", {"no", "false"}, WHOM_ALL},
     {"pkcs11provider", {"none"}, WHOM_ALL},
     {"proxyusefdpass", {"no", "false"}, WHOM_ALL},

@@ -57,7 +57,7 @@ alone()
 # ---- the block ----
 
 settings
-like "$(npctl mux --config)" "^Match exec \"exec '$bin/npctl' -S '$T/run/s' mux\"$" "the block names its programs by absolute path"
+like "$(npctl mux --config)" "^Match exec \"test -x '$bin/npctl' && exec '$bin/npctl' -S '$T/run/s' mux\"$" "the block names its programs by absolute path"
 is "$(ssh -G -F "$T/with" one | grep -c '^control\(path\|persist\)')" "$(ssh -G -F "$T/ssh_config" one | grep -c '^control\(path\|persist\)')" \
 	"ssh -G is told what is there without it"
 run with one 'echo out; echo err >&2; exit 3'
@@ -216,6 +216,64 @@ mkdir -m 700 "$T/new"
 rmdir "$T/new"
 ok "a folder that there is not" npctl mux --install "$T/new/config"
 is "$(stat -c %a "$T/new" "$T/new/config" | tr '\n' ' ')" '700 600 ' "is made for its owner"
+
+# kept NAME FILE: what cannot be changed safely is as it was
+kept()
+{
+	cp "$2" "$T/kept"
+	run npctl mux --install "$T/dot/config"
+	ok "$1: is refused" [ "$status" -ne 0 ]
+	run npctl mux --remove "$T/dot/config"
+	same "$2" "$T/kept" "$1: and left as it is"
+}
+rm -f "$T/dot/config" "$T/dot/netpulse.conf"
+printf 'Host x\n\000 Port 7\n' >"$T/dot/config"
+kept "a file with a NUL byte" "$T/dot/config"
+printf 'Host mine\n' >"$T/dot/config"
+printf 'Host old\n' >"$T/dot/netpulse.conf"
+kept "a netpulse.conf of one's own" "$T/dot/netpulse.conf"
+rm "$T/dot/netpulse.conf"
+line="Include \"$T/dot/netpulse.conf\""
+printf '%s\n' 'Host *' "$line" ' Port 3' "$line" >"$T/dot/config"
+run npctl mux --install "$T/dot/config"
+is "$(cat "$T/dot/config")" "$line
+Host *
+ Port 3" "an Include that is not the first is moved there"
+is "$(printf '%s\n' "$out" | grep -c '^[-+] Include')" 3 "which is shown"
+npctl -S "$T/run/elsewhere" mux --install "$T/dot/config" >"$T/out"
+like "$(cat "$T/out")" '^- Match exec' "another block takes the place of the former, which is shown"
+rm -f "$T/dot/config" "$T/dot/netpulse.conf"
+npctl mux --install "$T/dot/config" >"$T/out"
+npctl mux --remove "$T/dot/config" >"$T/out"
+ok "a configuration of which nothing is left goes" [ ! -e "$T/dot/config" ]
+
+# ---- what must cost no more than without a broker ----
+
+settings
+sed "s,^Match exec .*,Match exec \"test -x '$T/gone' \&\& exec '$T/gone' mux\"," "$T/with" >"$T/removed"
+run ssh -F "$T/removed" one 'echo out'
+is "$status:$out:$err" 0:out: "npctl is not there any more"
+like "$(npctl mux --config)" "^Match exec \"test -x '$bin/npctl' && " "as the block has it"
+alone "ServerAliveInterval ends one's own connection alone" with -oServerAliveInterval=5 one true
+with one true
+stopped=$(brokers)
+kill -STOP "$stopped"
+begun=$(now_ms)
+with one true
+took=$(($(now_ms) - begun))
+kill -CONT "$stopped"
+at_most "$took" "$(($(slow 10) * 1000))" "a broker that hangs holds up no ssh"
+identity='' add_host refusing 1
+settings
+attempts()
+{
+	npctl status --json refusing | grep -o '"failures":[0-9]*' | tail -n 1
+}
+with refusing true 2>"$T/err"
+first=$(attempts)
+wait_until '[ "$(attempts)" != "" ]'
+with refusing true 2>"$T/err"
+is "$(attempts)" "$first" "where a login has just failed none is made"
 
 npctl stop >/dev/null
 wait_until '[ -z "$(brokers)" ]'

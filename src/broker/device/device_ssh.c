@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "broker/device/device_impl.h"
 
 #define AGENT_TIMEOUT 1.0
+#define LOGIN_BEARABLE 10.0
 
 /* ---- the jump hosts ---- */
 
@@ -222,6 +224,18 @@ find_own_way(const struct device *dev)
 	return why;
 }
 
+/* Longer than an ssh waits: the next one would wait in vain as well. */
+static bool
+dials_for_long(const struct device *dev)
+{
+	const struct pool_entry *e;
+
+	TAILQ_FOREACH (e, &dev->policy.entries, link)
+		if (e->state == POOL_CONNECTING && !e->trial && clock_now() - e->created > LOGIN_BEARABLE)
+			return true;
+	return false;
+}
+
 static enum device_readiness
 goes_by_itself(const char *why, struct np_error *err)
 {
@@ -244,6 +258,8 @@ device_for_ssh(struct device *dev, const struct device_agent *agent, const struc
 		return DEVICE_AT_HAND;
 	if (!has_session(dev))
 		*at = find_like(dev);
+	if (*at == NULL && dials_for_long(dev))
+		return goes_by_itself("a login takes its time already", err);
 	if (*at == NULL)
 		return DEVICE_AWAITED;
 	switch (whole_fits(*at, agent)) {

@@ -9,16 +9,20 @@
  *                        |--> refused, barred, disabled --> announced: the door says why
  *                        +--> anything else, and who must be asked --> error: ssh goes by itself
  *
+ * What has failed a moment ago would fail again, in twice the time: for a minute the answer is no without an attempt.
  * Nothing is lifted by it: what bars log-ins bars them here as well.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/operand.h"
 #include "base/process.h"
 #include "base/xalloc.h"
 #include "broker/request/request_impl.h"
+
+#define FAILURE_LASTS 60.0 /* seconds */
 
 /* ---- which device ---- */
 
@@ -125,6 +129,14 @@ mux_failed(struct request *r, const struct np_error *err)
 	return true;
 }
 
+static bool
+failed_lately(const struct device *dev)
+{
+	const struct pool *p = device_pool(dev);
+
+	return p->block != POOL_OPEN && clock_now() - p->failed_at < FAILURE_LASTS && door_lets_go(&p->last_error);
+}
+
 static void
 refuse(struct request *r, const char *why)
 {
@@ -154,6 +166,10 @@ decide(struct request *r)
 		device_ask_agent(r->dev, &r->test.job, r->params.agent_socket);
 		break;
 	case DEVICE_AWAITED:
+		if (!r->params.present && device_pool(r->dev)->resolved && failed_lately(r->dev)) {
+			refuse(r, "ssh goes by itself: the last login has just failed");
+			break;
+		}
 		if (!r->params.present || !device_pool(r->dev)->resolved)
 			return false;
 		refuse(r, "there is no session");
