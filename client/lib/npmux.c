@@ -70,36 +70,39 @@ connect_to(struct npclient *c, struct np_error *err)
 
 /* A result; an error, a question, or no answer in time: NULL. */
 static char *
-wait_for_path(struct npclient *c)
+wait_for_path(struct npclient *c, struct np_error *why)
 {
 	struct message m;
 	struct frame frame;
-	struct np_error err;
 	char *path = NULL;
 	bool over = false;
 
 	c->until = clock_now() + LOGIN_SECONDS;
-	while (!over && npclient_wait(c, &m, &frame, &err) == FRAME_READY) {
+	while (!over && npclient_wait(c, &m, &frame, why) == FRAME_READY) {
 		const cJSON *socket = cJSON_GetObjectItemCaseSensitive(m.result, "socket");
 
 		over = m.kind != MESSAGE_NOTIFICATION || strcmp(m.method, "prompt") == 0;
 		if (m.kind == MESSAGE_RESULT && cJSON_IsString(socket))
 			path = xstrdup(socket->valuestring);
+		else if (m.kind == MESSAGE_ERROR)
+			message_error_read(m.error, why);
+		else if (over)
+			error_set(
+			    why, REASON_INVALID_REQUEST, "ssh goes by itself: somebody has to be asked for the login");
 		npclient_done(c, &m, &frame);
 	}
 	return path;
 }
 
 char *
-npmux_ask(const struct sshargv *a, bool parent, const char *socket)
+npmux_ask(const struct sshargv *a, bool parent, const char *socket, struct np_error *why)
 {
 	struct npclient c;
-	struct np_error err;
 	char *path = NULL;
 
-	if (npclient_init(&c, socket, true, &err) == 0 && connect_to(&c, &err) == 0 &&
-	    npclient_request(&c, 1, "mux", params(a, parent), &err) == 0)
-		path = wait_for_path(&c);
+	if (npclient_init(&c, socket, true, why) == 0 && connect_to(&c, why) == 0 &&
+	    npclient_request(&c, 1, "mux", params(a, parent), why) == 0)
+		path = wait_for_path(&c, why);
 	npclient_close(&c);
 	return path;
 }

@@ -67,6 +67,7 @@ may_come(const char *socket)
 {
 	struct buf arguments;
 	struct sshargv a = {.fits = false};
+	struct np_error ignored;
 	char *path = NULL;
 
 	if (npmux_is_marked())
@@ -75,9 +76,35 @@ may_come(const char *socket)
 	if (read_arguments(getppid(), &arguments))
 		read_ssh(&a, &arguments);
 	if (a.fits)
-		path = npmux_ask(&a, true, socket);
+		path = npmux_ask(&a, true, socket, &ignored);
 	sshargv_finish(&a);
 	buf_free(&arguments);
+	free(path);
+	return path != NULL;
+}
+
+/* The same to a person, who says what ssh would be given. */
+static bool
+explain(const struct npctl_options *o)
+{
+	const char **argv = xcalloc((size_t)o->args_count + 1, sizeof(argv[0]));
+	struct sshargv a;
+	struct np_error why;
+	char *path = NULL;
+
+	argv[0] = "ssh";
+	for (int i = 0; i < o->args_count; i++)
+		argv[i + 1] = o->args[i];
+	sshargv_read(&a, o->args_count + 1, argv);
+	error_set(&why, REASON_INVALID_REQUEST, "ssh goes by itself: its arguments ask for a connection of its own");
+	if (a.fits)
+		path = npmux_ask(&a, false, o->socket, &why);
+	if (path != NULL)
+		printf("yes: %s has a session\n", a.name);
+	else
+		printf("no: %s\n", why.text);
+	sshargv_finish(&a);
+	free(argv);
 	free(path);
 	return path != NULL;
 }
@@ -213,7 +240,9 @@ run(struct npctl *c)
 	const struct npctl_options *o = c->o;
 	struct np_error err;
 
-	if (!o->config && !o->install && !o->remove)
+	if (o->explain)
+		c->status = explain(o) ? 0 : NPCTL_EXIT_FAILED;
+	else if (!o->config && !o->install && !o->remove)
 		c->status = may_come(o->socket) ? 0 : NPCTL_EXIT_FAILED;
 	else if (configure(c, &err) == -1)
 		npctl_say_error(c, NULL, &err);
@@ -222,16 +251,18 @@ run(struct npctl *c)
 static int
 check(const struct npctl_options *o, struct np_error *err)
 {
-	if (o->config + o->install + o->remove > 1)
-		return npoption_usage(err, o->verb->name, "give one of --config, --install and --remove");
-	if (o->args_count > 0 && !o->install && !o->remove)
+	if (o->config + o->install + o->remove + o->explain > 1)
+		return npoption_usage(err, o->verb->name, "give one of --config, --install, --remove and --explain");
+	if (o->args_count > 0 && !o->install && !o->remove && !o->explain)
 		return npoption_usage(err, o->args[0], "a file goes with --install and --remove");
+	if (o->args_count > 1 && !o->explain)
+		return npoption_usage(err, o->args[1], "one argument too many; npctl --help shows how");
 	return 0;
 }
 
 const struct npctl_verb npctl_verb_mux = {
     .name = "mux",
-    .usage = "[FILE] [--config | --install | --remove]",
+    .usage = "[FILE ...] [--config | --install | --remove | --explain]",
     .help = "for ssh_config: whether ssh goes over the broker",
     .no_json = "--json does not go with it: it answers by its exit status",
     .broker = NPCTL_BROKER_UNUSED,

@@ -80,6 +80,7 @@ static const struct npoption rows[] = {
     {"--output", "FILE", "replace this file", MEMBER(output), .bytes = true},
     {"--config", NULL, "print what to put into ssh_config", MEMBER(config)},
     {"--install", NULL, "have ~/.ssh/config include that", MEMBER(install)},
+    {"--explain", NULL, "say what the answer is for an ssh with these arguments", MEMBER(explain)},
     {"--remove", NULL, "take that away", MEMBER(remove)},
     {"--help", NULL, "print this", .with = WITH_ALL},
     {"--version", NULL, "print the version", .with = WITH_ALL},

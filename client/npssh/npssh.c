@@ -23,11 +23,12 @@ static char *
 ask(int argc, char **argv)
 {
 	struct sshargv a;
+	struct np_error ignored;
 	char *path = NULL;
 
 	sshargv_read(&a, argc, (const char *const *)argv);
 	if (a.fits)
-		path = npmux_ask(&a, false, NULL);
+		path = npmux_ask(&a, false, NULL, &ignored);
 	sshargv_finish(&a);
 	return path;
 }

@@ -263,6 +263,9 @@ with one true
 took=$(($(now_ms) - begun))
 kill -CONT "$stopped"
 at_most "$took" "$(($(slow 10) * 1000))" "a broker that hangs holds up no ssh"
+is "$(npctl mux --explain -- -F "$T/with" one true)" 'yes: one has a session' "it is told to people"
+like "$(npctl mux --explain -- -A one)" '^no: .*its arguments' "and why it is not"
+like "$(npctl mux --explain -- -F "$T/with" -oProxyCommand=x one)" '^no: .*ProxyCommand' "by the broker's word"
 identity='' add_host refusing 1
 settings
 attempts()

@@ -95,22 +95,26 @@ ok "ends it" not listens "$one"
 
 # ---- the same for two ----
 
-mkfifo "$T/first" "$T/second"
-for i in first second; do
-	ssh -F "$T/ssh_config" -S "$T/run/mux/dev" -L "$spec" dev "echo >$T/up-$i; cat >/dev/null" <"$T/$i" 2>>"$T/err" &
-	eval "$i=\$!"
-done
-exec 8>"$T/first" 9>"$T/second"
-wait_until "[ -s $T/up-first ] && [ -s $T/up-second ]"
-is "$(status '[.broker.ports[] | .listen_port] | join(",")')" "$one" "one port for both"
+mkfifo "$T/first"
+ssh -F "$T/ssh_config" -S "$T/run/mux/dev" -L "$spec" dev "echo >$T/up-first; cat >/dev/null" <"$T/first" 2>>"$T/err" &
+first=$!
+exec 8>"$T/first"
+wait_until "[ -s $T/up-first ]"
+run through dev -L "$spec" dev 'echo second'
+is "$status:$out" 0:second "a second one comes without the port"
+like "$err" "bind.*$one.*in use" "and says so, as plain ssh"
+run through dev -o ExitOnForwardFailure=yes -L "$spec" dev 'echo second'
+is "$status:$out" 255: "ExitOnForwardFailure is a lock"
+ok "the first has it" reaches "$one"
 exec 8>&-
 wait_for "$first"
-ok "the first has gone: it listens on" reaches "$one"
-exec 9>&-
-wait_for "$second"
-ok "until both have" not listens "$one"
+ok "until it ends" not listens "$one"
+through dev -O forward -L "$spec" dev
+is "$(through dev -L "$spec" dev 'echo shares' 2>&1)" shares "what -O forward has asked for is there for all"
+ok "and stays" reaches "$one"
+through dev -O cancel -L "$spec" dev
 run through dev -O cancel -L "$spec" dev
-like "$err" 'no such port' "once"
+like "$err" 'no such port' "until it is cancelled, once"
 through dev -O forward -L "$spec" dev
 through dev -O exit dev 2>/dev/null
 ok "-O exit ends all" not listens "$one"

@@ -3,8 +3,9 @@
  * connection from the device.
  *
  * They are those of the ssh that wanted a session with them, and end when it does; what an `ssh -O forward` has asked
- * for stays until it is cancelled, or `ssh -O exit`.  Who asks for a port that is forwarded so already shares it: one
- * of the forwardings listens, and leaves that to another one when it ends.
+ * for stays until it is cancelled, or `ssh -O exit`, and whoever asks for the same has it as well.  A port that an ssh
+ * has with its session is in use for all others, as it is without a broker: scripts take it for a lock
+ * (ExitOnForwardFailure).
  */
 #include <errno.h>
 #include <netdb.h>
@@ -38,7 +39,7 @@ struct forwarding {
 	uint32_t type, listen_port, port;
 	char *listen_host, *host;
 	ev_io io[ADDRESSES_MAX];
-	int count; /* 0: another one of the same listens */
+	int count;
 	ev_timer pause;
 };
 
@@ -92,42 +93,14 @@ listen_for(struct forwarding *f, const int *fds, int count)
 	}
 }
 
-static bool
-is_same(const struct forwarding *a, const struct forwarding *b)
-{
-	return a->type == b->type && a->listen_port == b->listen_port && a->port == b->port &&
-	       strcmp(a->to.ref, b->to.ref) == 0 && strcmp(a->listen_host, b->listen_host) == 0 &&
-	       strcmp(a->host, b->host) == 0;
-}
-
-/* Another one of the same; NULL: none. */
-static struct forwarding *
-find_heir(const struct forwarding *f)
-{
-	struct forwarding *heir;
-
-	TAILQ_FOREACH (heir, &f->all->forwardings, link) {
-		if (heir != f && is_same(heir, f))
-			return heir;
-	}
-	return NULL;
-}
-
 static void
 forwarding_free(struct forwarding *f)
 {
-	struct forwarding *heir = f->count > 0 ? find_heir(f) : NULL;
-	int fds[ADDRESSES_MAX] = {-1};
-
 	ev_timer_stop(f->all->loop, &f->pause);
 	for (int i = 0; i < f->count; i++) {
 		ev_io_stop(f->all->loop, &f->io[i]);
-		fds[i] = f->io[i].fd;
-		if (heir == NULL)
-			close(fds[i]);
+		close(f->io[i].fd);
 	}
-	if (heir != NULL)
-		listen_for(heir, fds, f->count);
 	TAILQ_REMOVE(&f->all->forwardings, f, link);
 	f->all->forwardings_count--;
 	whither_finish(&f->to);
@@ -247,7 +220,6 @@ forwarding_open(struct visit *v, const struct mux_message *m)
 {
 	bool dynamic = m->forward == MUX_FORWARD_DYNAMIC;
 	struct forwarding *f;
-	bool shared;
 	int error;
 
 	if (v->all->lock == -1)
@@ -264,9 +236,8 @@ forwarding_open(struct visit *v, const struct mux_message *m)
 		return NULL;
 	if (v->all->forwardings_count >= FORWARDINGS_MAX)
 		return "too many ports are forwarded";
-	shared = find(v, m, false) != NULL;
 	f = forwarding_create(v, m);
-	error = shared ? 0 : start(f);
+	error = start(f);
 	if (error == 0) {
 		log_info("door", "%s: port %u is forwarded for client %llu", f->to.device, (unsigned)f->listen_port,
 		    (unsigned long long)client_id(v->client));
@@ -328,10 +299,8 @@ doors_ports(const struct doors *all)
 	cJSON *list = cJSON_CreateArray();
 
 	TAILQ_FOREACH (f, &all->forwardings, link) {
-		cJSON *o;
-		if (f->count == 0)
-			continue;
-		o = cJSON_CreateObject();
+		cJSON *o = cJSON_CreateObject();
+
 		cJSON_AddStringToObject(o, "device", f->to.device);
 		cJSON_AddNumberToObject(o, "pid", (double)f->pid);
 		cJSON_AddStringToObject(o, "listen_host", f->listen_host);
