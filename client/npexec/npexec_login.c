@@ -58,22 +58,39 @@ quote(const char *path)
 	return strpbrk(path, " \t") != NULL ? xasprintf("\"%s\"", path) : xstrdup(path);
 }
 
+char *
+npexec_login_split(const char **p)
+{
+	const char *from = *p + strspn(*p, " \t");
+	char *word = *from != '\0' ? xmalloc(strlen(from) + 1) : NULL, *to = word;
+	bool quoted = false;
+
+	for (; *from != '\0' && (quoted || strchr(" \t", *from) == NULL); from++) {
+		if (*from == '"')
+			quoted = !quoted;
+		else
+			*to++ = *from;
+	}
+	if (word != NULL)
+		*to = '\0';
+	*p = from;
+	return word;
+}
+
 /* One or several, as ssh reads them. */
 int
 npexec_login_paths(struct npexec_options *o, const char *word, const char *value, struct np_error *err)
 {
-	char *list = xstrdup("");
+	char *list = xstrdup(""), *path;
 	bool failed = false;
 
-	while (!failed && *(value += strspn(value, " \t")) != '\0') {
-		bool quoted = *value == '"';
-		size_t n = quoted ? strcspn(++value, "\"") : strcspn(value, " \t");
-		char *path = xstrndup(value, n), *absolute = make_absolute(path, err);
+	while (!failed && (path = npexec_login_split(&value)) != NULL) {
+		char *absolute = make_absolute(path, err);
 
 		failed = absolute == NULL;
 		if (!failed) {
-			char *shown = quote(absolute),
-			     *longer = xasprintf("%s%s%s", list, *list != '\0' ? " " : "", shown);
+			char *shown = quote(absolute);
+			char *longer = xasprintf("%s%s%s", list, *list != '\0' ? " " : "", shown);
 
 			free(list);
 			free(shown);
@@ -81,7 +98,6 @@ npexec_login_paths(struct npexec_options *o, const char *word, const char *value
 		}
 		free(absolute);
 		free(path);
-		value += n + (quoted && value[n] == '"');
 	}
 	if (!failed)
 		npexec_login_word(o, word, list);

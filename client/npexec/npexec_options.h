@@ -128,9 +128,10 @@ enum npexec_said {
 /* The argument of an -o: "Keyword=value", "Keyword value"; words in any case, the lower one of netpulse.yaml(5) apart.
  */
 enum npexec_said npexec_ssh_option(struct npexec_options *o, const char *arg, struct np_error *err) NP_MUST_CHECK;
-
 /* ---- npexec_login.c: the log-in ---- */
 
+/* The next word of a value, without its quotes; NULL: there is no more.  *p moves behind it.  Caller frees. */
+char *npexec_login_split(const char **p);
 /* A word that ssh is to be asked about, with its value as ssh would be told it. */
 void npexec_login_word(struct npexec_options *o, const char *word, const char *value);
 /* The same for one file or several, whose names are made absolute. */

@@ -162,30 +162,30 @@ send_matching(struct npexec_options *o, const char *pattern, struct np_error *er
 int
 npexec_send_env(struct npexec_options *o, const char *value, struct np_error *err)
 {
-	char *copy = xstrdup(value), *rest = copy, *pattern;
 	int result = 0;
+	char *pattern;
 
-	while (result == 0 && (pattern = strsep(&rest, " \t")) != NULL)
-		if (*pattern != '\0' && *pattern != '-')
+	while (result == 0 && (pattern = npexec_login_split(&value)) != NULL) {
+		if (*pattern != '-')
 			result = send_matching(o, pattern, err);
-	free(copy);
+		free(pattern);
+	}
 	return result;
 }
 
 int
 npexec_set_env(struct npexec_options *o, const char *value, struct np_error *err)
 {
-	char *copy = xstrdup(value), *rest = copy, *pair;
 	int result = 0;
+	char *pair;
 
-	while (result == 0 && (pair = strsep(&rest, " \t")) != NULL) {
-		if (*pair != '\0' && (strchr(pair, '=') == NULL || strchr(pair, '"') != NULL))
-			result =
-			    npoption_usage(err, "SetEnv", "write NAME=VALUE, or use --env for a value with blanks");
-		else if (*pair != '\0')
+	while (result == 0 && (pair = npexec_login_split(&value)) != NULL) {
+		if (strchr(pair, '=') != NULL)
 			result = add_env(o, pair, err);
+		else
+			result = npoption_usage(err, "SetEnv", "write NAME=VALUE, or NAME=\"VALUE\" with blanks");
+		free(pair);
 	}
-	free(copy);
 	return result;
 }
 

@@ -47,6 +47,8 @@ static const char refused[] =
     "revokedhostkeys tunnel ";
 /* Not their first value alone counts. */
 static const char lists[] = " certificatefile identityfile sendenv ";
+/* Made of words that may have quotes of their own. */
+static const char several[] = " sendenv setenv ";
 /* Spelled like this they are keys of netpulse.yaml(5). */
 static const char ours[] = " ciphers macs ";
 
@@ -339,7 +341,7 @@ take_said(struct npexec_options *o, const char *word, const char *lower, char *v
 	}
 	if (holds(login_files, lower))
 		return npexec_login_paths(o, word, value, err);
-	if (n > 1 && value[0] == '"' && value[n - 1] == '"') {
+	if (n > 1 && !holds(several, lower) && value[0] == '"' && value[n - 1] == '"') {
 		value[n - 1] = '\0';
 		value++;
 	}
