@@ -79,8 +79,9 @@ waiter_blocked(struct look *l, struct pool_waiter *w)
 		return false;
 	if (p->block == POOL_AUTH) {
 		/* An account that is barred has said what lifts that. */
-		error_set(why, REASON_AUTH_BACKOFF, "no login is tried since one failed %.0f s ago: %.*s%s",
-		    l->now - p->failed_at, p->last_error.reason == REASON_AUTH_BACKOFF ? 560 : 360, p->last_error.text,
+		error_set(why, REASON_AUTH_BACKOFF,
+		    "`npctl open` tries again: no login is tried since one failed %.0f s ago: %.*s%s",
+		    l->now - p->failed_at, p->last_error.reason == REASON_AUTH_BACKOFF ? 540 : 360, p->last_error.text,
 		    p->last_error.reason == REASON_AUTH_BACKOFF
 			? ""
 			: "; lifted by another password, key or user, other keys in the agent, npctl open and npctl "
