@@ -211,6 +211,8 @@ sshchan_make(struct sshchan *ch)
 	ch->callbacks.channel_exit_signal_function = on_exit_signal;
 	(void)ssh_set_channel_callbacks(ch->ssh, &ch->callbacks);
 	ch->open_sent = clock_now();
+	ch->closes_before = ch->conn->closes;
+	ch->open_order = ++ch->conn->opens;
 	return true;
 }
 
@@ -245,6 +247,7 @@ service_closing(struct sshchan *ch)
 			return false;
 		ch->close_sent = clock_now();
 		ch->conn->last_close = ch->close_sent;
+		ch->conn->closes += ch->opened && ch->base.spec.kind != CHANNEL_FORWARD;
 		if (ch->leaving_since <= 0)
 			ch->leaving_since = ch->close_sent;
 		moved = true;

@@ -87,13 +87,14 @@ struct sshchan {
 	uint64_t bytes_in;
 	bool got_close;
 
-	bool asked;           /* the server: its answer is awaited */
-	uint64_t asked_at;    /* packets of the connection when that was last looked for */
-	bool opened;          /* the server confirmed it */
-	int tries;            /* refusals that were taken for a slot just being freed */
-	double open_sent;     /* clock_now(), for the round trip */
-	double close_sent;    /* 0: not yet */
-	double leaving_since; /* given up, or close sent, and the server's CLOSE is awaited; 0: not */
+	bool asked;                         /* the server: its answer is awaited */
+	uint64_t asked_at;                  /* packets of the connection when that was last looked for */
+	bool opened;                        /* the server confirmed it */
+	int tries;                          /* refusals that were taken for a slot just being freed */
+	double open_sent;                   /* clock_now(), for the round trip */
+	unsigned closes_before, open_order; /* the session's closes and opens, then */
+	double close_sent;                  /* 0: not yet */
+	double leaving_since;               /* given up, or close sent, and the server's CLOSE is awaited; 0: not */
 	bool eof_sent;
 };
 
@@ -136,7 +137,9 @@ struct sshconn {
 	int slots_max;
 	int peak;                    /* most channels the server has borne at once */
 	int refusals;                /* in a row, without a confirmed open between them */
+	double refused_at;           /* when a refusal was last believed */
 	double last_close;           /* when a CLOSE was last sent */
+	unsigned opens, closes;      /* how many were sent, the latter of channels that count */
 	bool deliver_now;            /* enough output has come together to hand it on before the turn ends */
 	size_t held_pause, held_max; /* CHAN_HELD_PAUSE, CHAN_HELD_MAX; less in tests */
 	bool hoards;                 /* a channel holds more than that */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/state.h"
 #include "base/text.h"
@@ -124,16 +125,20 @@ sshconn_has_slot(const struct sshconn *s)
 	return s->state == SESSION_LIVE && !s->hoards && sshconn_slots_used(s) < s->slots_max;
 }
 
+static bool
+is_open(const struct sshchan *ch)
+{
+	return ch->opened || (ch->ssh != NULL && ssh_channel_is_open(ch->ssh));
+}
+
 int
 sshconn_confirmed(const struct sshconn *s)
 {
 	const struct sshchan *ch;
 	int n = 0;
 
-	TAILQ_FOREACH (ch, &s->chans, link) {
-		if (counts(ch) && (ch->opened || (ch->ssh != NULL && ssh_channel_is_open(ch->ssh))))
-			n++;
-	}
+	TAILQ_FOREACH (ch, &s->chans, link)
+		n += counts(ch) && is_open(ch);
 	return n;
 }
 
@@ -146,6 +151,22 @@ note_peak(struct sshconn *s)
 	if (confirmed > s->peak)
 		s->peak = confirmed;
 	return confirmed;
+}
+
+/*
+ * How many the server bore when it refused this one: it reads in order.  Those that were asked for before, and whose
+ * CLOSE had not left when the OPEN did; that they have ended meanwhile may have been read together with the refusal.
+ */
+static int
+borne_when_refused(const struct sshchan *ch)
+{
+	const struct sshchan *other;
+	int n = (int)(ch->conn->closes - ch->closes_before);
+
+	TAILQ_FOREACH (other, &ch->conn->chans, link)
+		n += is_open(other) && other->base.spec.kind != CHANNEL_FORWARD && other->close_sent <= 0 &&
+		     other->open_order < ch->open_order;
+	return n;
 }
 
 void
@@ -179,22 +200,39 @@ bool
 sshconn_refusal_is_race(struct sshchan *ch)
 {
 	struct sshconn *s = ch->conn;
-	int confirmed = note_peak(s);
+	int borne = borne_when_refused(ch);
 
-	if (confirmed >= s->peak && (s->last_close <= 0 || ch->open_sent - s->last_close >= OPEN_RACE_SECONDS))
+	(void)note_peak(s);
+	if (borne >= s->peak && (s->last_close <= 0 || ch->open_sent - s->last_close >= OPEN_RACE_SECONDS))
 		return false;
 	return !ch->base.abandoned && ch->tries++ < OPEN_TRIES;
+}
+
+/*
+ * Fewer than were borne before are believed of an OPEN alone that left when the refusal before it was known and no
+ * CLOSE was on its way: of many that wait for one slot all but one are refused, whatever the limit is, and by the time
+ * that is read others have ended.
+ */
+static bool
+tells_of_less(const struct sshchan *ch)
+{
+	const struct sshconn *s = ch->conn;
+
+	return s->refusals > 1 && ch->open_sent > s->refused_at &&
+	       (s->last_close <= 0 || ch->open_sent - s->last_close >= OPEN_RACE_SECONDS);
 }
 
 int
 sshconn_learn_refusal(struct sshchan *ch)
 {
 	struct sshconn *s = ch->conn;
-	int confirmed = note_peak(s);
+	int borne = borne_when_refused(ch);
 
+	(void)note_peak(s);
 	s->refusals++;
-	learn(s, s->refusals == 1 && s->peak > confirmed ? s->peak : confirmed);
-	if (ch->is_spare && confirmed < s->slots_max)
+	learn(s, s->peak > borne && !tells_of_less(ch) ? s->peak : borne);
+	s->refused_at = clock_now();
+	if (ch->is_spare && borne < s->slots_max)
 		s->spares = false;
-	return confirmed;
+	return borne;
 }
