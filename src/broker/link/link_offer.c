@@ -116,9 +116,6 @@ link_offer_judged(struct link *link, const struct cli_event *event)
 	if (verdict == ACCOUNT_UNJUDGED && (link->is.closing || link->sh.way_lost))
 		verdict = ACCOUNT_GIVEN_UP;
 	settle(link, verdict, event->text);
-	/* link_retire(): it went on for this. */
-	if (link->is.closing && link->state == LINK_LOGIN && cli_state(shell_cli(link->sh.shell)) != CLI_CLOSED)
-		link_end(link, REASON_CANCELLED, "given up while it logged in");
 }
 
 void

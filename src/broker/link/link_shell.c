@@ -168,6 +168,9 @@ on_event(struct shell *sh NP_UNUSED, const struct cli_event *event, void *arg)
 		break;
 	case CLI_EVENT_JUDGED:
 		link_offer_judged(link, event);
+		/* link_retire(): it went on for this. */
+		if (link->is.closing && link->state == LINK_LOGIN && cli_state(shell_cli(link->sh.shell)) != CLI_CLOSED)
+			link_end(link, REASON_CANCELLED, "given up while it logged in");
 		break;
 	case CLI_EVENT_DEAD:
 		on_dead(link, &event->err);
