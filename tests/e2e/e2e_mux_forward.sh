@@ -18,7 +18,7 @@ through()
 # Whether the server behind this port of ours is far.
 reaches()
 {
-	[ "$(ssh-keyscan -t ed25519 -p "$1" 127.0.0.1 2>/dev/null | cut -d' ' -f2,3)" = "$(cut -d' ' -f1,2 "$T/far/hostkey.pub")" ]
+	[ "$(ssh-keyscan -t ed25519 -p "$1" 127.0.0.1 2>/dev/null | grep -v '^#' | cut -d' ' -f2,3)" = "$(cut -d' ' -f1,2 "$T/far/hostkey.pub")" ]
 }
 
 one=$(free_port) two=$(free_port)
