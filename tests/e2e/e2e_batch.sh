@@ -19,11 +19,9 @@ like "$err" "^npexec: .*$T/missing.*No such file" "-f: which is named"
 
 is "$(npexec dev <<'END'
 X=5
-while read -r line; do
+for line in a b; do
 	echo "$X $line"
 done
-a
-b
 END
 )" "$(printf '5 a\n5 b')" "standard input is for one login shell, as with ssh"
 printf 'exit 4\nexit 5\n' | npexec dev
