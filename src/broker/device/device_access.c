@@ -175,6 +175,16 @@ device_is_awaited(const struct device *dev)
 }
 
 void
+device_tell_resolved(struct device *dev)
+{
+	struct pool_waiter *w, *next;
+
+	TAILQ_FOREACH_SAFE (w, &dev->policy.waiters, link, next)
+		if (waiter_of(w)->ops->resolved != NULL)
+			waiter_of(w)->ops->resolved(waiter_of(w));
+}
+
+void
 device_fail_held(struct device *dev, const struct np_error *err)
 {
 	struct waiter *w, *next;

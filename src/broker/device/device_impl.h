@@ -161,9 +161,6 @@ extern const struct job_events device_agent_events;
 /* What the warm path checks: have the files changed that decided where and how we connect? */
 void device_freshen(struct device *dev);
 void device_failed(struct device *dev, struct login_files *tried, uint64_t agent_hash);
-
-/* ---- device_ssh.c ---- */
-
 /* How it is reached is known now: who waits to hear that is told, also those behind it. */
 void device_tell_resolved(struct device *dev);
 

@@ -296,13 +296,3 @@ device_reference(const struct device *dev)
 {
 	return &dev->ref;
 }
-
-void
-device_tell_resolved(struct device *dev)
-{
-	struct pool_waiter *w, *next;
-
-	TAILQ_FOREACH_SAFE (w, &dev->policy.waiters, link, next)
-		if (waiter_of(w)->ops->resolved != NULL)
-			waiter_of(w)->ops->resolved(waiter_of(w));
-}
