@@ -54,6 +54,8 @@ account_kind_word(const struct account *a, bool for_people)
 	    [ACCOUNT_KEYS] = {"keys", "keys"},
 	};
 
+	if (a->command)
+		return for_people ? "password command" : "command";
 	if (a->code)
 		return for_people ? "one-time code" : "code";
 	return words[a->kind][for_people];
@@ -166,10 +168,18 @@ account_keys_clear(struct account *a)
 
 /* ---- accounts ---- */
 
+/* A command is no device's fault. */
+bool
+account_bars_place(const struct account *a, const struct account_place *p)
+{
+	return a->state == ACCOUNT_REFUSED || (!a->command && p != NULL && p->refused_at > 0);
+}
+
 bool
 account_is_barred(const struct account *a)
 {
-	return a->state == ACCOUNT_REFUSED || a->barred_places > 0 || (a->kind == ACCOUNT_KEYS && a->refusals > 0);
+	return a->state == ACCOUNT_REFUSED || (!a->command && a->barred_places > 0) ||
+	       (a->kind == ACCOUNT_KEYS && a->refusals > 0);
 }
 
 static bool
@@ -253,6 +263,7 @@ make(struct accounts *all, const struct account_claim *c, const uint8_t id[ACCOU
 	a->number = ++all->last_number;
 	a->kind = c->kind;
 	a->code = c->code;
+	a->command = c->command;
 	a->user = xstrdup(c->user);
 	a->scope = c->kind == ACCOUNT_KEYS || c->by_place ? xstrdup(c->place) : NULL;
 	TAILQ_INIT(&a->places);
@@ -306,7 +317,7 @@ bars(const struct accounts *all, const struct account *a, const char *place)
 {
 	const struct account_place *p = a != NULL ? find_place(all, a, place) : NULL;
 
-	return a != NULL && (a->state == ACCOUNT_REFUSED || a->keys_count > 0 || (p != NULL && p->refused_at > 0));
+	return a != NULL && (account_bars_place(a, p) || a->keys_count > 0);
 }
 
 bool
@@ -399,6 +410,7 @@ account_facts(const struct account *a, struct account_facts *facts)
 	    .scope = a->scope,
 	    .kind = a->kind,
 	    .code = a->code,
+	    .command = a->command,
 	    .state = a->state,
 	    .barred = account_is_barred(a),
 	    .proven_at = a->proven_at,

@@ -52,11 +52,13 @@ enum account_state { ACCOUNT_UNPROVEN, ACCOUNT_PROVEN, ACCOUNT_REFUSED };
 struct account_claim {
 	enum account_kind kind;
 	char *user;
-	char *place;           /* where: host:port and the way there */
-	bool by_place;         /* equal words are another account at another place (credential_scope: device) */
-	bool insists;          /* a person wants it: what is barred is tried all the same */
-	bool code;             /* of one time, or the command that makes such */
-	bool joins;            /* its login holds another one, and so waits for none */
+	char *place;         /* where: host:port and the way there */
+	bool by_place;       /* equal words are another account at another place (credential_scope: device) */
+	bool insists;        /* a person wants it: what is barred is tried all the same */
+	double unless_since; /* not what was refused after this time: then he did not know; 0: that too */
+	bool command;        /* the secret stands for a command, whose words are another claim; see accounts_words() */
+	bool code;           /* of one time, or the command that makes such */
+	bool joins;          /* its login holds another one, and so waits for none */
 	struct secret *secret; /* unless they are keys */
 	uint64_t *keys;        /* ACCOUNT_KEYS: a number for each */
 	bool *barred;          /* likewise, filled in by the gate: the place has refused it */
@@ -77,6 +79,8 @@ enum account_verdict {
 	ACCOUNT_ACCEPTED, /* also where more is wanted behind it: that is another account's */
 	ACCOUNT_DENIED,
 	ACCOUNT_UNJUDGED, /* it has it, and said nothing: a refusal of a secret, nothing for keys */
+	ACCOUNT_DOUBTED,  /* another question followed it, and the login failed: a proven password is not wrong for that
+			   */
 	ACCOUNT_GIVEN_UP, /* likewise, as we did not wait: a refusal, but once, of what is proven, none */
 	ACCOUNT_UNUSED    /* it never got it */
 };
@@ -92,8 +96,9 @@ struct account_ticket {
 	TAILQ_ENTRY(account_ticket) link; /* the module's from here on */
 	struct account *of;
 	struct account_place *place;
-	bool flies;   /* it may be offered, and is not judged yet */
-	double since; /* it waits, or flies */
+	uint64_t words; /* accounts_words() */
+	bool flies;     /* it may be offered, and is not judged yet */
+	double since;   /* it waits, or flies */
 };
 
 /* wall: what to add to clock_now() for the time of day.  NULL when there is no randomness for the key. */
@@ -108,6 +113,13 @@ enum account_answer accounts_ask(struct accounts *all, struct account_ticket *t,
  */
 void accounts_settle(struct accounts *all, struct account_ticket *t, enum account_verdict verdict, const bool *denied,
     const char *words, double now);
+/*
+ * The words that this ticket's command printed are that account (a ticket's).  A command is refused when words are; two
+ * refusals of different words bar it.
+ */
+void accounts_words(struct account_ticket *command, uint64_t account);
+/* It has waited for a while: who is proven is tried elsewhere too, when nothing is heard from where it is tried. */
+void accounts_look(struct accounts *all, struct account_ticket *t, double now);
 /* It waits no longer; nothing happens to one that does not wait. */
 void accounts_leave(struct accounts *all, struct account_ticket *t);
 /* For who has waited for so many seconds: what a ticket waits for, in words for people. */
@@ -144,6 +156,7 @@ struct account_facts {
 	const char *scope; /* the place, where it is an account of that alone; NULL: everywhere */
 	enum account_kind kind;
 	bool code; /* ACCOUNT_SECRET: of one time */
+	bool command;
 	enum account_state state;
 	bool barred;           /* everywhere, or at some place; of keys: none was accepted since some were refused */
 	const char *proven_at; /* the place; NULL: never */
@@ -156,7 +169,7 @@ struct account_facts {
 };
 
 const char *account_state_word(enum account_state state);
-/* "password", "code", "enable" or "keys"; for people "enable secret" and "one-time code". */
+/* "password", "code", "command", "enable" or "keys"; for people "enable secret", "one-time code" and so on. */
 const char *account_kind_word(const struct account *a, bool for_people);
 /* By its number; NULL: it is forgotten. */
 const struct account *accounts_find(const struct accounts *all, uint64_t number);

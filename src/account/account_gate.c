@@ -17,6 +17,7 @@
 #define FRESH 2.0        /* seconds: an older success says nothing of how wide the gate may be */
 #define DOUBLES_TO 8     /* attempts at a time; above, one more for each time that so many have succeeded */
 #define WIDTH_MAX 32
+#define SILENT (ACCOUNT_NOTICE_AFTER - 0.1) /* seconds: loops keep time less exactly */
 
 /* ---- words ---- */
 
@@ -98,19 +99,38 @@ forget_old_proof(struct account_ticket *t, double now)
 		t->place->row = 0;
 }
 
+/* A person decides about what he knows. */
+static bool
+insists(const struct account_ticket *t)
+{
+	const struct account_claim *c = &t->claim;
+
+	return c->insists && (c->unless_since == 0 || t->of->refused_at <= c->unless_since);
+}
+
 static bool
 is_barred(const struct account_ticket *t)
 {
 	const struct account_claim *c = &t->claim;
 	size_t barred = 0;
 
-	if (c->insists)
+	if (insists(t))
 		return false;
 	if (t->of->kind != ACCOUNT_KEYS)
-		return t->of->state == ACCOUNT_REFUSED || t->place->refused_at > 0;
+		return account_bars_place(t->of, t->place);
 	for (size_t i = 0; i < c->count; i++)
 		barred += account_key_is_barred(t->of, c->keys[i]);
 	return barred > 0 && barred == c->count;
+}
+
+/* A device that says nothing must not hold up what others have taken: one more, and no more than that. */
+static bool
+may_probe_elsewhere(const struct account_ticket *t, double now)
+{
+	const struct account *a = t->of;
+
+	return a->state == ACCOUNT_PROVEN && a->flying == width(a, now) && t->place->flying == 0 &&
+	       now >= a->launched + SILENT;
 }
 
 static enum account_answer
@@ -124,7 +144,9 @@ judge(const struct account_ticket *t, double now)
 	/* Two that hold what the other one waits for would wait for ever; who joins is counted by what it holds. */
 	if (t->claim.joins)
 		return ACCOUNT_GO;
-	if (a->flying >= width(a, now) || p->flying >= place_width(p, now))
+	if (p->flying >= place_width(p, now))
+		return ACCOUNT_WAIT;
+	if (a->flying >= width(a, now) && !may_probe_elsewhere(t, now))
 		return ACCOUNT_WAIT;
 	return ACCOUNT_GO;
 }
@@ -139,7 +161,7 @@ note_barred_keys(struct account_ticket *t)
 static void
 launch(struct account_ticket *t, double now)
 {
-	t->since = now;
+	t->since = t->of->launched = now;
 	note_barred_keys(t);
 	t->flies = true;
 	t->of->flying++;
@@ -227,6 +249,19 @@ answer_waiting(const struct accounts *all, struct account *a, bool closed, doubl
 }
 
 void
+accounts_look(struct accounts *all, struct account_ticket *t, double now)
+{
+	if (t->of != NULL && !t->flies)
+		answer_waiting(all, t->of, false, now);
+}
+
+void
+accounts_words(struct account_ticket *command, uint64_t account)
+{
+	command->words = account;
+}
+
+void
 accounts_leave(struct accounts *all NP_UNUSED, struct account_ticket *t)
 {
 	if (t->of == NULL || t->flies)
@@ -292,6 +327,9 @@ refuse(const struct account_ticket *t, bool judged, const char *words, double no
 		return false;
 	a->refused_at = now;
 	account_place_bar(t->place, judged, words != NULL ? words : "refused", now);
+	if (a->command && t->words == a->refused_words)
+		return false;
+	a->refused_words = t->words;
 	if (++a->refusals >= REFUSALS_MAX)
 		account_move(a, ACCOUNT_REFUSED);
 	return a->state == ACCOUNT_REFUSED;
@@ -314,6 +352,18 @@ forgive(const struct account_ticket *t, double now)
 	return true;
 }
 
+/* True: the gate is closed. */
+static bool
+doubt(const struct account_ticket *t, const char *words, double now)
+{
+	if (t->of->state != ACCOUNT_PROVEN || t->claim.code)
+		return refuse(t, true, words, now);
+	t->of->width = t->place->row = 0;
+	if (!t->claim.command)
+		account_place_bar(t->place, true, words != NULL ? words : "refused", now);
+	return false;
+}
+
 void
 accounts_settle(struct accounts *all, struct account_ticket *t, enum account_verdict verdict, const bool *denied,
     const char *words, double now)
@@ -333,6 +383,9 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
 		break;
 	case ACCOUNT_UNJUDGED:
 		closed = a->kind != ACCOUNT_KEYS && refuse(t, false, words, now);
+		break;
+	case ACCOUNT_DOUBTED:
+		closed = doubt(t, words, now);
 		break;
 	case ACCOUNT_GIVEN_UP:
 		closed = a->kind != ACCOUNT_KEYS && !forgive(t, now) && refuse(t, false, words, now);

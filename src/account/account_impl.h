@@ -32,6 +32,8 @@ struct account {
 	uint64_t number;
 	enum account_kind kind;
 	bool code;
+	bool command;
+	uint64_t refused_words; /* of a command: the account of those that were refused last */
 	char *user, *scope, *proven_at;
 	enum account_state state;
 	bool unattended; /* somebody logs in with it who does not insist */
@@ -41,6 +43,7 @@ struct account {
 	int flying;
 	int waiting_count;
 	double used, proven_since;
+	double launched;   /* the last attempt */
 	double refused_at; /* the last time, anywhere; 0: never */
 	double given_up;   /* since the last success: the first time that an answer was not waited for; 0: none */
 	struct account_places places; /* those that bar first, as they came */
@@ -79,6 +82,8 @@ void account_place_bar(struct account_place *p, bool judged, const char *words, 
 void account_place_clear(struct account_place *p);
 /* No place bars any more. */
 void account_places_clear(struct account *a);
+/* Whether nobody may offer it there. */
+bool account_bars_place(const struct account *a, const struct account_place *p);
 /* Whether it, or one of its places, bars anybody. */
 bool account_is_barred(const struct account *a);
 

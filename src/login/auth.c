@@ -469,6 +469,7 @@ auth_run(const struct attempt *attempt, struct sshdialled *made, const struct di
 	    .hooks = hooks,
 	    .agent_hash = agent_hash,
 	    .err = err,
+	    .began = clock_now(),
 	    .tried = "none"};
 	enum auth_outcome outcome;
 

@@ -47,6 +47,16 @@ has(const struct auth *a, enum auth_stage stage)
 	return false;
 }
 
+/* Commands are asked for before all else: who holds one may wait for its words, as nobody waits the other way round. */
+static bool
+holds_words(const struct auth *a)
+{
+	for (size_t i = 0; i < a->offer.count; i++)
+		if (a->offer.secrets[i].stage == STAGE_HELD && !a->offer.secrets[i].command)
+			return true;
+	return false;
+}
+
 static void
 forget(struct auth *a, enum auth_stage stage)
 {
@@ -90,16 +100,33 @@ auth_offers(struct auth *a, struct secret *secret, bool typed, bool code)
 	o->secrets[o->count++] = (struct auth_secret){.secret = secret_ref(secret), .typed = typed, .code = code};
 }
 
+static void
+offers_for(struct auth *a, const char *key, const char *command, bool code)
+{
+	char *text = xasprintf("%s %s", key, command);
+	struct secret *stands_for = secret_make(text);
+
+	auth_offers(a, stands_for, false, code);
+	find_secret(a, stands_for)->command = !code;
+	secret_unref(stands_for);
+	secret_free(text);
+}
+
 /* Each code is another one: what fails is the command. */
 void
 auth_offers_factor(struct auth *a, const char *command)
 {
-	char *text = xasprintf("otp_command %s", command);
-	struct secret *stands_for = secret_make(text);
+	offers_for(a, "otp_command", command, true);
+}
 
-	auth_offers(a, stands_for, false, true);
-	secret_unref(stands_for);
-	secret_free(text);
+/* One that prints other words each time is stopped as well. */
+void
+auth_offers_command(struct auth *a)
+{
+	const struct device_conf *d = a->target->device;
+
+	if (d->password == NULL && d->password_command != NULL)
+		offers_for(a, "password_command", d->password_command, false);
 }
 
 void
@@ -112,10 +139,13 @@ auth_offers_nothing(struct auth *a)
 static void
 settle(struct auth *a, enum account_verdict verdict, const char *words)
 {
+	if ((verdict == ACCOUNT_DENIED || verdict == ACCOUNT_UNJUDGED) && a->offer.asked_on)
+		verdict = ACCOUNT_DOUBTED;
 	if (has(a, STAGE_HELD))
 		tell_gate(a, verdict, NULL, 0, words);
 	forget(a, STAGE_HELD);
 	a->offer.word = WORD_NONE;
+	a->offer.asked_on = false;
 }
 
 void
@@ -137,9 +167,12 @@ auth_claim_secret(struct auth *a)
 		if (s->stage != STAGE_NEXT)
 			continue;
 		claim = claim_of(a, ACCOUNT_SECRET);
+		/* He has not seen what became of it meanwhile, here or elsewhere. */
+		claim.unless_since = s->typed && !claim.insists ? a->began : 0;
 		claim.insists |= s->typed;
 		claim.code = s->code;
-		claim.joins = has(a, STAGE_HELD);
+		claim.command = s->command;
+		claim.joins = holds_words(a);
 		claim.secret = secret_ref(s->secret);
 		held = ask_gate(a, &claim) == 0;
 		account_claim_finish(&claim);

@@ -50,6 +50,8 @@ send_password(struct auth *a, struct secret *password, bool typed)
 	int rc;
 
 	auth_note_tried(a, "password (%s)", how);
+	if (!typed)
+		auth_offers_command(a);
 	auth_offers(a, password, typed, false);
 	rc = auth_step(a, STEP_PASSWORD, secret_text(password), NULL);
 	if (rc == SSH_AUTH_ERROR && ssh_is_connected(a->made->ssh))
@@ -175,6 +177,7 @@ password_answer(struct auth *a, struct secret *password, enum question_kind kind
 	    !(kind == QUESTION_PASSWORD || (kind == QUESTION_UNKNOWN && may_guess)))
 		return NULL;
 	a->password_used = true;
+	auth_offers_command(a);
 	auth_offers(a, password, false, false);
 	return secret_ref(password);
 }
@@ -266,9 +269,10 @@ judge_round(struct auth *a, int n)
 	char *text;
 
 	if (n > 0) {
-		if (a->password_used &&
-		    question_kind(ssh_userauth_kbdint_getprompt(a->made->ssh, 0, NULL)) != QUESTION_PASSWORD)
-			a->password_accepted = true;
+		if (question_kind(ssh_userauth_kbdint_getprompt(a->made->ssh, 0, NULL)) == QUESTION_PASSWORD)
+			return;
+		a->password_accepted |= a->password_used;
+		a->offer.asked_on |= a->offer.word == WORD_SENT;
 		return;
 	}
 	text = question_text(a, "");

@@ -29,8 +29,9 @@ enum auth_stage { STAGE_NEXT, STAGE_HELD };
 struct auth_secret {
 	struct secret *secret;
 	enum auth_stage stage;
-	bool typed; /* by a person, who wants it tried */
-	bool code;  /* of one time */
+	bool typed;   /* by a person, who wants it tried */
+	bool code;    /* of one time */
+	bool command; /* stands for the one whose words follow */
 };
 
 /* The secrets of a login, as the gate knows them: those that are not settled. */
@@ -39,6 +40,7 @@ struct auth_offer {
 	size_t count;
 	enum auth_word word; /* of those that are HELD */
 	double sent_at;
+	bool asked_on; /* another question followed */
 };
 
 /* The keys that may be shown. */
@@ -56,6 +58,7 @@ struct auth {
 	const struct dial_hooks *hooks;
 	uint64_t *agent_hash;
 	struct np_error *err;
+	double began;
 	int methods;           /* SSH_AUTH_METHOD_*: what the server offers now */
 	char tried[200];       /* for the error's text */
 	char trying[200];      /* the last of it: to be told as a step when its outcome is known */
@@ -114,6 +117,8 @@ void auth_offers(struct auth *a, struct secret *secret, bool typed, bool code);
 /* It does not after all. */
 void auth_offers_nothing(struct auth *a);
 void auth_offers_factor(struct auth *a, const char *command);
+/* Likewise, before the configured password: where it comes from a command. */
+void auth_offers_command(struct auth *a);
 /* Whether it may: 0, or -1 with err.  It was sent. */
 int auth_claim_secret(struct auth *a) NP_MUST_CHECK;
 void auth_secret_sent(struct auth *a);

@@ -344,6 +344,7 @@ timer_fired(struct ev_loop *loop NP_UNUSED, struct ev_timer *w, int revents NP_U
 	case TIMER_NOTICE:
 		accounts_describe_wait(gate_ticket(job), err.text, sizeof(err.text));
 		c->events.notice(job->id, err.text, c->arg);
+		gate_look(c->accounts, job);
 		break;
 	case TIMER_GRACE:
 		abandon(c, job);

@@ -31,6 +31,17 @@ on_answered(struct account_ticket *t, enum account_answer answer)
 	tell_thread(job, t, answer);
 }
 
+/* The command whose words these are comes before them. */
+static void
+tell_commands(struct job *job, const struct account_ticket *words)
+{
+	struct job_offer *offer;
+
+	TAILQ_FOREACH (offer, &job->offers, link)
+		if (offer->ticket.claim.command && !words->claim.command && !words->claim.code)
+			accounts_words(&offer->ticket, words->account);
+}
+
 void
 gate_asked(struct accounts *accounts, struct job *job, struct account_claim *claim)
 {
@@ -46,6 +57,7 @@ gate_asked(struct accounts *accounts, struct job *job, struct account_claim *cla
 	offer->ticket.answered = on_answered;
 	TAILQ_INSERT_TAIL(&job->offers, offer, link);
 	answer = accounts_ask(accounts, &offer->ticket, clock_now());
+	tell_commands(job, &offer->ticket);
 	connector_give_place(job, answer != ACCOUNT_BARRED);
 	if (answer == ACCOUNT_WAIT)
 		connector_park(job, true);
@@ -67,7 +79,8 @@ void
 gate_judged(struct accounts *accounts, struct job *job, struct job_verdict *v)
 {
 	/* The end that it saw was made here: a limit is the server's doing, all else is not. */
-	if (v->verdict == ACCOUNT_UNJUDGED && job->cancelled && job->cancel_err.reason != REASON_CONNECT_TIMEOUT)
+	if ((v->verdict == ACCOUNT_UNJUDGED || v->verdict == ACCOUNT_DOUBTED) && job->cancelled &&
+	    job->cancel_err.reason != REASON_CONNECT_TIMEOUT)
 		v->verdict = ACCOUNT_GIVEN_UP;
 	connector_give_place(job, false);
 	settle(accounts, job, v->denied != NULL ? ACCOUNT_KEYS : ACCOUNT_SECRET, v);
@@ -98,6 +111,12 @@ gate_ended(struct accounts *accounts, struct job *job)
 	gate_left(accounts, job);
 	settle(accounts, job, ACCOUNT_KEYS, &given_up);
 	settle(accounts, job, ACCOUNT_SECRET, &given_up);
+}
+
+void
+gate_look(struct accounts *accounts, struct job *job)
+{
+	accounts_look(accounts, &TAILQ_LAST(&job->offers, job_offers)->ticket, clock_now());
 }
 
 const struct account_ticket *

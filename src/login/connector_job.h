@@ -145,6 +145,8 @@ bool gate_is_judged(const struct job *job);
 uint64_t gate_bars(const struct accounts *accounts, const struct job *job);
 void gate_ended(struct accounts *accounts, struct job *job);
 /* Of a job that waits there. */
+/* It has waited for ACCOUNT_NOTICE_AFTER: see accounts_look(). */
+void gate_look(struct accounts *accounts, struct job *job);
 const struct account_ticket *gate_ticket(const struct job *job);
 /* Its time stands still, or no longer. */
 void connector_park(struct job *job, bool parked);

@@ -88,7 +88,7 @@ kit_offer(struct account_claim *claim, struct np_error *err, void *arg)
 static void
 kit_judged(enum account_verdict verdict, const bool *denied, size_t count, const char *words NP_UNUSED, void *arg)
 {
-	static const char *const names[] = {"accepted", "denied", "unjudged", "given up", "unused"};
+	static const char *const names[] = {"accepted", "denied", "unjudged", "doubted", "given up", "unused"};
 	struct kit *kit = arg;
 	size_t n = 0;
 	char *line;

@@ -56,6 +56,7 @@ struct world {
 	size_t count;
 	int attempts[ADDRESSES], refused, accepted, flying, most_flying;
 	double delay;     /* of a verdict; 0: 0.1 s */
+	double asked;     /* who insists did so then; 0: he always does */
 	const char *user; /* NULL: admin */
 	bool changed;     /* on the devices: what was right is wrong */
 	char words[64];   /* the secret */
@@ -169,7 +170,8 @@ dial(struct world *w, int place, bool insists)
 									       : ACCOUNT_SECRET,
 	    .user = xstrdup(w->user != NULL ? w->user : "admin"),
 	    .place = xstrdup(name),
-	    .insists = insists};
+	    .insists = insists,
+	    .unless_since = w->asked};
 	if (w->method == KEY) {
 		d->ticket.claim.count = 1;
 		d->ticket.claim.keys = xcalloc(1, sizeof(uint64_t));
@@ -868,7 +870,7 @@ test_slow_login_does_not_keep_the_gate_open(void **state)
 	slow->until = w->now + 1;
 	w->server = REFUSES;
 	fan_out(w);
-	assert_int_equal(w->flying, 1); /* itself */
+	assert_int_equal(w->flying, 2); /* itself, and one as it says nothing */
 	w->server = ACCEPTS;
 	run(w, w->now + 1);
 	assert_true(w->flying <= 2);
@@ -955,6 +957,118 @@ test_users_are_one_whatever_their_letters_case(void **state)
 	assert_int_equal(accounts_retry(w->all, "Admin"), 1);
 }
 
+static void
+test_mute_device_does_not_hold_up_who_is_proven(void **state)
+{
+	struct world *w = *state;
+	struct dial *mute, *next, *third;
+
+	begin(w, PASSWORD, ACCEPTS);
+	dial(w, 0, false);
+	run(w, w->now + 1);
+	mute = dial(w, 1, false);
+	mute->until = w->now + 30;
+	next = dial(w, 2, false);
+	third = dial(w, 1, false);
+	accounts_look(w->all, &next->ticket, w->now + 1);
+	assert_true(next->waits);
+	w->now += 2;
+	accounts_look(w->all, &next->ticket, w->now);
+	assert_true(next->flies && third->waits); /* elsewhere, and one */
+	next->until = w->now + 30;
+	third = dial(w, 3, false);
+	w->now += 2;
+	accounts_look(w->all, &third->ticket, w->now);
+	assert_true(third->waits);
+}
+
+static void
+test_failed_question_behind_a_proven_password_bars_the_place_alone(void **state)
+{
+	struct world *w = *state;
+	struct account_facts facts;
+
+	begin(w, PASSWORD, ACCEPTS);
+	fan_out(w);
+	run(w, w->now + 10);
+	for (int i = 0; i < 3; i++) {
+		struct dial *d = dial(w, i, false);
+		accounts_settle(w->all, &d->ticket, ACCOUNT_DOUBTED, NULL, "nobody answered", w->now);
+		w->flying--;
+		end(d);
+	}
+	only(w, &facts);
+	assert_int_equal(facts.state, ACCOUNT_PROVEN);
+	assert_int_equal(facts.refused_places, 3);
+	assert_int_equal(dial(w, 0, false)->reason, REASON_AUTH_BACKOFF);
+	assert_true(dial(w, 5, false)->flies);
+	/* Of what is not, nobody knows which of both was wrong. */
+	(void)snprintf(w->words, sizeof(w->words), "unproven");
+	for (int i = 0; i < 2; i++) {
+		struct dial *d = dial(w, i, false);
+		accounts_settle(w->all, &d->ticket, ACCOUNT_DOUBTED, NULL, "wrong code", w->now);
+		w->flying--;
+		end(d);
+	}
+	assert_int_equal(dial(w, 5, false)->reason, REASON_AUTH_BACKOFF);
+}
+
+/* Whether a command may be asked for words; what it printed is refused. */
+static bool
+command_goes(struct world *w, int place, uint64_t words)
+{
+	struct account_ticket t = {.answered = on_answered};
+	enum account_answer answer;
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "192.0.2.%d:22", place + 1);
+	t.claim = (struct account_claim){.user = xstrdup("admin"),
+	    .place = xstrdup(name),
+	    .command = true,
+	    .secret = secret_make("password_command date")};
+	answer = accounts_ask(w->all, &t, w->now);
+	if (answer == ACCOUNT_BARRED)
+		assert_non_null(strstr(t.why.text, "the password command of admin is barred"));
+	accounts_words(&t, words);
+	accounts_settle(w->all, &t, ACCOUNT_DENIED, NULL, "refused", w->now);
+	account_claim_finish(&t.claim);
+	return answer == ACCOUNT_GO;
+}
+
+static void
+test_command_of_which_two_different_words_were_refused_is_barred(void **state)
+{
+	struct world *w = *state;
+	struct account_facts facts;
+
+	begin(w, PASSWORD, REFUSES);
+	for (int i = 0; i < 5; i++) /* the same words: their own account's business */
+		assert_true(command_goes(w, i, 7));
+	assert_true(command_goes(w, 0, 8));
+	assert_false(command_goes(w, 9, 9));
+	only(w, &facts);
+	assert_true(facts.command);
+	assert_int_equal(accounts_retry(w->all, "admin"), 1);
+	assert_true(command_goes(w, 9, 10));
+}
+
+static void
+test_answer_insists_on_what_was_refused_before_its_question_only(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, PASSWORD, REFUSES);
+	w->asked = w->now;
+	for (int i = 0; i < PLACES; i++)
+		dial(w, i, true);
+	run(w, w->now + 10);
+	assert_int_equal(attempts(w), 2);
+	for (int i = 0; i < PLACES; i++) /* asked with the others, answered later: equal words */
+		assert_int_equal(dial(w, i, true)->reason, REASON_AUTH_BACKOFF);
+	w->asked = w->now;
+	assert_true(dial(w, 0, true)->flies);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -986,6 +1100,10 @@ main(void)
 	    TEST(test_wide_gate_is_never_so_wide_that_a_change_is_refused_by_all),
 	    TEST(test_who_is_answered_may_end_others_that_wait),
 	    TEST(test_users_are_one_whatever_their_letters_case),
+	    TEST(test_mute_device_does_not_hold_up_who_is_proven),
+	    TEST(test_failed_question_behind_a_proven_password_bars_the_place_alone),
+	    TEST(test_command_of_which_two_different_words_were_refused_is_barred),
+	    TEST(test_answer_insists_on_what_was_refused_before_its_question_only),
 	};
 
 	return cmocka_run_group_tests_name("account", tests, NULL, NULL);

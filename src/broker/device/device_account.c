@@ -77,7 +77,7 @@ device_password_is_free(const struct device *dev, struct secret *password)
 
 	if (password == NULL || dev->account == 0 || dev->target == NULL)
 		return false;
-	if (facts_of(dev).code) /* another password does not help */
+	if (facts_of(dev).code || facts_of(dev).command) /* another password does not help */
 		return false;
 	claim.kind = device_account_enables(dev) ? ACCOUNT_ENABLE : ACCOUNT_SECRET;
 	claim.user = dev->target->user;
