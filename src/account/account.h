@@ -16,7 +16,7 @@
  *
  * UNPROVEN: one attempt at a time.  A refusal bars the place that refused, in any state; the next device that is tried
  * decides whether it was the place's fault.  PROVEN: no more attempts at a time than have succeeded in a row a moment
- * ago, so that the gate opens by 1, 2, 4, 8, then one by one to 32; of a place nobody has heard for a while likewise.
+ * ago, so that the gate opens by 1, 2, 4 ... to 256; of a place nobody has heard for a while likewise.
  * A success counts for what began after the last refusal.  REFUSED: none, unless a person insists.  Keys only bar each
  * other: never the account.
  *

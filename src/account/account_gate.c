@@ -15,8 +15,7 @@
 #define REFUSALS_MAX 2   /* in a row: the place's fault, then the account's */
 #define PROOF_LASTS 60.0 /* seconds: of a place nobody has heard for longer one attempt at a time is made */
 #define FRESH 2.0        /* seconds: an older success says nothing of how wide the gate may be */
-#define DOUBLES_TO 8     /* attempts at a time; above, one more for each time that so many have succeeded */
-#define WIDTH_MAX 32
+#define WIDTH_MAX 256    /* attempts at a time: a password that changes meanwhile is refused by so many */
 #define SILENT (ACCOUNT_NOTICE_AFTER - 0.1) /* seconds: loops keep time less exactly */
 
 /* ---- words ---- */
@@ -281,12 +280,8 @@ widen(struct account *a, double began, double now)
 {
 	if ((now > a->proven_since + FRESH || now > began + FRESH) && a->width > a->flying + 1)
 		a->width = a->flying + 1;
-	if (a->width < DOUBLES_TO) {
+	if (a->width < WIDTH_MAX)
 		a->width++;
-	} else if (++a->widening >= a->width && a->width < WIDTH_MAX) {
-		a->width++;
-		a->widening = 0;
-	}
 }
 
 static void

@@ -39,7 +39,6 @@ struct account {
 	bool unattended; /* somebody logs in with it who does not insist */
 	int refusals;    /* in a row */
 	int width;       /* attempts that may be under way while it is proven, see widen() */
-	int widening;    /* successes since it became so */
 	int flying;
 	int waiting_count;
 	double used, proven_since;
