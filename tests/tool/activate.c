@@ -38,6 +38,18 @@ bind_at(const char *path, int type)
 	return fd;
 }
 
+/* Who sees the name can connect: it has it once it listens. */
+static int
+listen_at(const char *path)
+{
+	char made[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	snprintf(made, sizeof(made), "%s.new", path);
+	int fd = bind_at(made, SOCK_STREAM);
+	if (listen(fd, 128) < 0 || rename(made, path) < 0)
+		die(path);
+	return fd;
+}
+
 static pid_t
 start(char **argv, int listener, const sigset_t *signals)
 {
@@ -92,9 +104,7 @@ main(int argc, char **argv)
 	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	umask(077);
-	int listener = only_notify ? -1 : bind_at(argv[1], SOCK_STREAM);
-	if (listener >= 0 && listen(listener, 128) < 0)
-		die("listen");
+	int listener = only_notify ? -1 : listen_at(argv[1]);
 	const char *world = getenv("NP_WORLD");
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	snprintf(path, sizeof(path), "%s/notify.%d", world != NULL ? world : "/tmp", (int)getpid());
