@@ -241,6 +241,7 @@ make(const char *host, const char *proxy_jump, struct witness *t)
 {
 	struct link_wishes wishes = {.id = 4, .agent_socket = "/run/agent", .witness = t};
 
+	target_unref(world->target); /* that of a session before this one */
 	world->target = fake_target(host, proxy_jump);
 	wishes.target = world->target;
 	world->link = link_create(&world->home, &wishes);
@@ -734,7 +735,6 @@ test_sign_of_life_by_ssh_or_by_a_free_shell(void **state NP_UNUSED)
 	assert_int_equal(fake_last->probes, 1);
 	fake_session_closed(fake_last, REASON_NONE, "next");
 	world->told[0] = '\0';
-	target_unref(world->target);
 	make_shell();
 	assert_true(link_probe(world->link, true));
 	assert_int_equal(fake_last->probes, 0);
