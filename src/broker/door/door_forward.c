@@ -81,18 +81,6 @@ on_connection(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 	}
 }
 
-/* Listens for f at these sockets, which are f's from now on. */
-static void
-listen_for(struct forwarding *f, const int *fds, int count)
-{
-	for (f->count = 0; f->count < count; f->count++) {
-		ev_io *io = &f->io[f->count];
-		ev_io_init(io, on_connection, fds[f->count], EV_READ);
-		io->data = f;
-		ev_io_start(f->all->loop, io);
-	}
-}
-
 static void
 forwarding_free(struct forwarding *f)
 {
@@ -147,19 +135,23 @@ static int
 start(struct forwarding *f)
 {
 	struct addrinfo *list = addresses(f);
-	int error = list == NULL ? EADDRNOTAVAIL : 0, fds[ADDRESSES_MAX] = {-1}, count = 0;
+	int error = list == NULL ? EADDRNOTAVAIL : 0;
 
-	for (struct addrinfo *ai = list; ai != NULL && count < ADDRESSES_MAX; ai = ai->ai_next) {
-		fds[count] = listen_at(ai);
-		if (fds[count] == -1)
+	for (struct addrinfo *ai = list; ai != NULL && f->count < ADDRESSES_MAX; ai = ai->ai_next) {
+		ev_io *io = &f->io[f->count];
+		int fd = listen_at(ai);
+		if (fd == -1) {
 			error = errno;
-		else
-			count++;
+			continue;
+		}
+		ev_io_init(io, on_connection, fd, EV_READ);
+		io->data = f;
+		ev_io_start(f->all->loop, io);
+		f->count++;
 	}
 	if (list != NULL)
 		freeaddrinfo(list);
-	listen_for(f, fds, count);
-	return count > 0 ? 0 : error;
+	return f->count > 0 ? 0 : error;
 }
 
 /* ---- asked for ---- */
