@@ -531,7 +531,11 @@ summary()
 # mandoc looks for the pages that are referred to on this machine, where ours need not be installed.
 lint_man()
 {
-	lint_output=$(mandoc -T lint "$top"/man/*.[1-9] 2>&1 | grep -v -e 'referenced manual not found' -e 'mandoc.db lacks')
+	# Its two outputs one after the other: in one they cut each other's lines.
+	lint_output=$({
+		mandoc -T lint "$top"/man/*.[1-9] 2>/dev/null
+		mandoc -T lint "$top"/man/*.[1-9] 2>&1 >/dev/null
+	} | grep -v -e 'referenced manual not found' -e 'mandoc.db lacks')
 	printf '%s\n' "$lint_output"
 	[ -z "$lint_output" ]
 }
