@@ -174,6 +174,8 @@ put_session(FILE *out, const cJSON *s)
 		fprintf(out, "    %s\n    %s\n    %s\n", npjson_text(s, "banner", banner, sizeof(banner)),
 		    npjson_text(s, "algorithms", algorithms, sizeof(algorithms)),
 		    npjson_text(s, "auth", auth, sizeof(auth)));
+	if (npjson_string(s, "algorithms_remark") != NULL)
+		fprintf(out, "    %s\n", npjson_text(s, "algorithms_remark", algorithms, sizeof(algorithms)));
 }
 
 /* "npexec (pid 123, client 9)"; the broker itself where nobody asked. */

@@ -1,6 +1,8 @@
 /*
- * Algorithm names: tables of what libssh 0.10 has, and lists made of them.
+ * Algorithm names: tables of what libssh has, and lists made of them.
  */
+#include "config.h"
+
 #include "conf/algorithm.h"
 
 #include <stdio.h>
@@ -15,8 +17,12 @@
  * server may choose a large group, a rekey takes 17 ms on the loop with group 16 and 117 ms with group 18.  Then legacy
  * ones, which are offered only when asked for.
  */
-static const char *const kex_names[] = {"curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group14-sha256", "diffie-hellman-group-exchange-sha256",
+static const char *const kex_names[] = {
+#ifdef HAVE_LIBSSH_HYBRID_KEX
+    "mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com",
+#endif
+    "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521", "diffie-hellman-group14-sha256", "diffie-hellman-group-exchange-sha256",
     "diffie-hellman-group16-sha512", "diffie-hellman-group18-sha512", "diffie-hellman-group14-sha1",
     "diffie-hellman-group-exchange-sha1", "diffie-hellman-group1-sha1"};
 
@@ -269,4 +275,47 @@ algorithm_list(
 	if (wish->legacy)
 		chosen_add_all(&chosen, true);
 	return chosen_join(&chosen);
+}
+
+/* A hybrid of a quantum-resistant exchange and a usual one, as OpenSSH and libssh name them. */
+static bool
+is_hybrid(const char *kex)
+{
+	return strncmp(kex, "mlkem", 5) == 0 || strncmp(kex, "sntrup", 6) == 0;
+}
+
+static bool
+is_legacy(const struct algorithms *table, const char *name)
+{
+	size_t i = place_of(table, name);
+
+	return i < table->count && i >= place_of(table, table->legacy);
+}
+
+/* ssh of 9.0 and later asks for a hybrid first, and a server of that age has one. */
+static bool
+hybrid_with_openssh(const char *banner)
+{
+	const char *at = strstr(banner, "OpenSSH_");
+
+	return at != NULL && strtol(at + strlen("OpenSSH_"), NULL, 10) >= 9;
+}
+
+char *
+algorithm_remark(const char *algorithms, const char *banner)
+{
+	const char *space = strchr(algorithms, ' ');
+	char *kex = xstrndup(algorithms, strcspn(algorithms, " ")), *remark = NULL;
+	const char *cipher = space != NULL ? space + 1 : "";
+
+	if (is_legacy(&tables[ALGORITHM_KEX], kex) || is_legacy(&tables[ALGORITHM_CIPHER], cipher))
+		remark = xasprintf("weak: %s", is_legacy(&tables[ALGORITHM_CIPHER], cipher) ? cipher : kex);
+	else if (!is_hybrid(kex) && hybrid_with_openssh(banner))
+		remark = xstrdup("ssh would have had a post-quantum key exchange with this server"
+#ifndef HAVE_LIBSSH_HYBRID_KEX
+				 "; this libssh has none (0.12 has)"
+#endif
+		);
+	free(kex);
+	return remark;
 }

@@ -37,4 +37,11 @@ struct algorithm_wish {
 char *algorithm_list(enum algorithm_kind kind, const struct algorithm_wish *wish, struct strings *dropped,
     struct np_error *err) NP_MUST_CHECK;
 
+/*
+ * What a person should know about what was agreed on ("KEX CIPHER", as session_algorithms() has it) with the server of
+ * that banner: a legacy name in use, or no post-quantum key exchange where ssh would have had one.  The caller frees
+ * it; NULL: nothing.
+ */
+char *algorithm_remark(const char *algorithms, const char *banner) NP_MUST_CHECK;
+
 #endif

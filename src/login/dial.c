@@ -16,6 +16,7 @@
 #include "login/child.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "conf/algorithm.h"
 #include "ssh/sshdialled.h"
 
 #define AGENT_HASH_SECONDS 2.0
@@ -179,11 +180,16 @@ static void
 tell_handshake(struct dialing *d)
 {
 	ssh_session s = d->made->ssh;
-
+	const char *banner = known(ssh_get_serverbanner(s), "no banner");
 	/* libssh names no group exchange. */
-	hooks_step(d->hooks, d->stage, STEP_OK, "%s: %s, %s, %s", known(ssh_get_serverbanner(s), "no banner"),
-	    known(ssh_get_kex_algo(s), "diffie-hellman-group-exchange"), known(ssh_get_cipher_out(s), "no cipher"),
-	    known(ssh_get_hmac_out(s), "no MAC"));
+	const char *kex = known(ssh_get_kex_algo(s), "diffie-hellman-group-exchange");
+	const char *cipher = known(ssh_get_cipher_out(s), "no cipher");
+	char *agreed = xasprintf("%s %s", kex, cipher), *remark = algorithm_remark(agreed, banner);
+
+	hooks_step(d->hooks, d->stage, STEP_OK, "%s: %s, %s, %s%s%s", banner, kex, cipher,
+	    known(ssh_get_hmac_out(s), "no MAC"), remark != NULL ? "; " : "", remark != NULL ? remark : "");
+	free(remark);
+	free(agreed);
 }
 
 static int

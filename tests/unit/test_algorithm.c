@@ -1,6 +1,8 @@
 /*
  * Tests of src/conf/algorithm.c: which names are offered and in what order; that libssh knows every one of them.
  */
+#include "config.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +15,12 @@
 
 #include "conf/algorithm.h"
 #include "base/xalloc.h"
+
+#ifdef HAVE_LIBSSH_HYBRID_KEX
+#define HYBRID "sntrup761x25519-sha512@openssh.com,"
+#else
+#define HYBRID ""
+#endif
 
 static const enum algorithm_kind kinds[] = {
     ALGORITHM_KEX, ALGORITHM_HOST_KEY, ALGORITHM_CIPHER, ALGORITHM_MAC, ALGORITHM_PUBKEY};
@@ -86,9 +94,9 @@ test_lists_of_ssh_are_filtered_and_costly_exchanges_come_last(void **state)
 	    "diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"
 	    "diffie-hellman-group14-sha256,diffie-hellman-group14-sha1",
 	    NULL, false,
-	    "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,diffie-hellman-group14-sha256,"
-	    "diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"
-	    "diffie-hellman-group14-sha1");
+	    HYBRID "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,diffie-hellman-group14-sha256,"
+		   "diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"
+		   "diffie-hellman-group14-sha1");
 	expect_list(ALGORITHM_HOST_KEY, "ssh-ed25519-cert-v01@openssh.com,rsa-sha2-512,ssh-ed25519,rsa-sha2-512", NULL,
 	    false, "rsa-sha2-512,ssh-ed25519");
 	expect_list(
@@ -132,6 +140,36 @@ test_gcm_comes_first_only_where_nobody_chose(void **state)
 	/* chosen */
 	expect_list(ALGORITHM_CIPHER, "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com", NULL, false,
 	    "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com");
+}
+
+static void
+test_what_a_person_should_know_of_what_was_agreed_on(void **state)
+{
+	static const struct {
+		const char *algorithms, *banner, *says;
+	} rows[] = {
+	    {"curve25519-sha256 aes128-gcm@openssh.com", "SSH-2.0-OpenSSH_9.2p1 Debian-2", "post-quantum"},
+	    {"curve25519-sha256 aes128-gcm@openssh.com", "SSH-2.0-OpenSSH_10.0p2", "post-quantum"},
+	    {"sntrup761x25519-sha512@openssh.com aes128-gcm@openssh.com", "SSH-2.0-OpenSSH_9.2p1", NULL},
+	    {"mlkem768x25519-sha256 aes128-ctr", "SSH-2.0-OpenSSH_10.0", NULL},
+	    {"curve25519-sha256 aes128-gcm@openssh.com", "SSH-2.0-OpenSSH_8.4p1", NULL},
+	    {"curve25519-sha256 aes128-gcm@openssh.com", "SSH-2.0-dropbear_2022.83", NULL},
+	    {"curve25519-sha256 aes128-gcm@openssh.com", "", NULL},
+	    {"diffie-hellman-group14-sha1 aes128-ctr", "SSH-2.0-Cisco-1.25", "weak: diffie-hellman-group14-sha1"},
+	    {"curve25519-sha256 3des-cbc", "SSH-2.0-OpenSSH_9.2p1", "weak: 3des-cbc"},
+	    {"diffie-hellman-group-exchange unknown", "SSH-2.0-Cisco-1.25", NULL},
+	};
+
+	(void)state;
+
+	for (size_t i = 0; i < NP_COUNT(rows); i++) {
+		char *remark = algorithm_remark(rows[i].algorithms, rows[i].banner);
+
+		if ((remark == NULL) != (rows[i].says == NULL) ||
+		    (remark != NULL && strstr(remark, rows[i].says) == NULL))
+			fail_msg("row %zu: %s", i, remark != NULL ? remark : "nothing");
+		free(remark);
+	}
 }
 
 static void
@@ -222,6 +260,7 @@ main(void)
 	    cmocka_unit_test(test_lists_of_ssh_are_filtered_and_costly_exchanges_come_last),
 	    cmocka_unit_test(test_without_ssh_nothing_legacy_is_offered),
 	    cmocka_unit_test(test_gcm_comes_first_only_where_nobody_chose),
+	    cmocka_unit_test(test_what_a_person_should_know_of_what_was_agreed_on),
 	    cmocka_unit_test(test_a_full_list_of_the_device_keeps_its_order),
 	    cmocka_unit_test(test_plus_appends_to_the_list_of_ssh),
 	    cmocka_unit_test(test_legacy_appends_what_libssh_has_of_it),

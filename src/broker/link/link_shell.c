@@ -17,6 +17,7 @@
 #include "base/state.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "conf/algorithm.h"
 #include "wire/json.h"
 
 static const char *const use_names[] = {
@@ -320,6 +321,7 @@ link_json(const struct link *link, double now)
 {
 	cJSON *o = cJSON_CreateObject();
 	cJSON *shell;
+	char *remark;
 	struct session_stats stats;
 
 	cJSON_AddNumberToObject(o, "id", (double)link->is.id);
@@ -340,6 +342,10 @@ link_json(const struct link *link, double now)
 	cJSON_AddNumberToObject(o, "bytes_out", (double)stats.bytes_out);
 	cJSON_AddStringToObject(o, "banner", session_banner(link->is.session));
 	cJSON_AddStringToObject(o, "algorithms", session_algorithms(link->is.session));
+	remark = algorithm_remark(session_algorithms(link->is.session), session_banner(link->is.session));
+	if (remark != NULL)
+		cJSON_AddStringToObject(o, "algorithms_remark", remark);
+	free(remark);
 	cJSON_AddStringToObject(o, "auth", link->is.auth);
 	shell = shell_json(link);
 	if (shell != NULL)
