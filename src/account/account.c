@@ -55,7 +55,7 @@ account_kind_word(const struct account *a, bool for_people)
 	};
 
 	if (a->command)
-		return for_people ? "password command" : "command";
+		return !for_people ? "command" : a->kind == ACCOUNT_ENABLE ? "secret command" : "password command";
 	if (a->code)
 		return for_people ? "one-time code" : "code";
 	return words[a->kind][for_people];

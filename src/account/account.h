@@ -55,6 +55,7 @@ struct account_claim {
 	char *place;         /* where: host:port and the way there */
 	bool by_place;       /* equal words are another account at another place (credential_scope: device) */
 	bool insists;        /* a person wants it: what is barred is tried all the same */
+	double began;        /* its login, or 0: who is older than the refusal that bars him has waited for that */
 	double unless_since; /* not what was refused after this time: then he did not know; 0: that too */
 	bool command;        /* the secret stands for a command, whose words are another claim; see accounts_words() */
 	bool code;           /* of one time, or the command that makes such */
@@ -90,7 +91,7 @@ struct account_ticket {
 	struct account_claim claim; /* of its owner */
 	/* What became of ACCOUNT_WAIT: go, or barred.  From inside another ticket's accounts_settle(). */
 	void (*answered)(struct account_ticket *t, enum account_answer answer);
-	struct np_error why; /* ACCOUNT_BARRED: auth_backoff; where it waited when the gate closed, auth_failed */
+	struct np_error why; /* ACCOUNT_BARRED: auth_backoff; of a login that was under way then, auth_failed */
 	uint64_t account;    /* which one it is, for accounts_bar(); 0: none yet */
 
 	TAILQ_ENTRY(account_ticket) link; /* the module's from here on */

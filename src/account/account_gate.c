@@ -122,6 +122,13 @@ is_barred(const struct account_ticket *t)
 	return barred > 0 && barred == c->count;
 }
 
+/* Behind a command whose words were refused meanwhile, for example. */
+static bool
+began_before(const struct account_ticket *t)
+{
+	return t->claim.began > 0 && t->of->kind != ACCOUNT_KEYS && t->of->refused_at >= t->claim.began;
+}
+
 /* A device that says nothing must not hold up what others have taken: one more, and no more than that. */
 static bool
 may_probe_elsewhere(const struct account_ticket *t, double now)
@@ -195,7 +202,7 @@ accounts_ask(struct accounts *all, struct account_ticket *t, double now)
 		break;
 	case ACCOUNT_BARRED:
 		note_barred_keys(t);
-		describe(all, t, REASON_AUTH_BACKOFF);
+		describe(all, t, began_before(t) ? REASON_AUTH_FAILED : REASON_AUTH_BACKOFF);
 		forget_ticket(t);
 		break;
 	}

@@ -12,15 +12,16 @@
 #include "login/auth_impl.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "login/claim.h"
 
 static struct account_claim
 claim_of(const struct auth *a, enum account_kind kind)
 {
-	return (struct account_claim){.kind = kind,
-	    .user = xstrdup(a->target->user),
-	    .place = target_place(a->target),
-	    .by_place = a->target->device->credential_scope == SCOPE_DEVICE,
-	    .insists = a->attempt->insists};
+	struct account_claim claim = claim_make(a->target, kind);
+
+	claim.insists = a->attempt->insists;
+	claim.began = a->began;
+	return claim;
 }
 
 static int
@@ -100,33 +101,27 @@ auth_offers(struct auth *a, struct secret *secret, bool typed, bool code)
 	o->secrets[o->count++] = (struct auth_secret){.secret = secret_ref(secret), .typed = typed, .code = code};
 }
 
-static void
-offers_for(struct auth *a, const char *key, const char *command, bool code)
-{
-	char *text = xasprintf("%s %s", key, command);
-	struct secret *stands_for = secret_make(text);
-
-	auth_offers(a, stands_for, false, code);
-	find_secret(a, stands_for)->command = !code;
-	secret_unref(stands_for);
-	secret_free(text);
-}
-
 /* Each code is another one: what fails is the command. */
 void
 auth_offers_factor(struct auth *a, const char *command)
 {
-	offers_for(a, "otp_command", command, true);
+	struct secret *stands_for = claim_command("otp_command", command);
+
+	auth_offers(a, stands_for, false, true);
+	secret_unref(stands_for);
 }
 
 /* One that prints other words each time is stopped as well. */
 void
 auth_offers_command(struct auth *a)
 {
-	const struct device_conf *d = a->target->device;
+	struct secret *printer = claim_printer(a->target->device, ACCOUNT_SECRET);
 
-	if (d->password == NULL && d->password_command != NULL)
-		offers_for(a, "password_command", d->password_command, false);
+	if (printer == NULL)
+		return;
+	auth_offers(a, printer, false, false);
+	find_secret(a, printer)->command = true;
+	secret_unref(printer);
 }
 
 void

@@ -127,6 +127,20 @@ is "$(typed fan 'printed wrong')" 1 "while it is the same"
 printf 'enable-pw\n' >"$T/printed"
 ok "one that it prints later is" wait_until "npexec -n -o secret_command='cat $T/printed' fan1 'show clock'"
 
+# Another word each time: the second one that is refused bars the command.
+turn='mktemp -u turn.XXXXXXXX'
+for _k in secret password; do
+	: >"$T/fan/events"
+	for _i in 1 2 3 4 5; do
+		run npexec -n -o ${_k}_command="$turn" fan$_i 'show clock'
+	done
+	at_most "$(typed fan 'turn')" 2 "a ${_k}_command that prints another word each time is tried twice at most"
+	like "$err" " auth_backoff: .*the $_k command of admin is barred: " "and barred then"
+	: >"$T/fan/events"
+	run npexec -n -P 20 -o ${_k}_command="$turn # other" @fan 'show clock'
+	at_most "$(typed fan 'turn')" 2 "in a fan-out as well"
+done
+
 # ---- one password for lines ----
 
 run npexec -n @line 'show clock'

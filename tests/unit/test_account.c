@@ -1047,6 +1047,30 @@ test_command_of_which_two_different_words_were_refused_is_barred(void **state)
 	assert_true(command_goes(w, 9, 10));
 }
 
+/* It waited for the command while the words were refused elsewhere. */
+static void
+test_login_that_was_under_way_at_the_failure_has_failed(void **state)
+{
+	struct world *w = *state;
+	struct account_ticket t = {.answered = on_answered};
+	double began;
+
+	begin(w, PASSWORD, REFUSES);
+	began = w->now;
+	fan_out(w);
+	run(w, w->now + 10);
+	t.claim = (struct account_claim){.user = xstrdup("admin"),
+	    .place = xstrdup("192.0.2.9:22"),
+	    .began = began,
+	    .secret = secret_make(w->words)};
+	assert_int_equal(accounts_ask(w->all, &t, w->now), ACCOUNT_BARRED);
+	assert_int_equal(t.why.reason, REASON_AUTH_FAILED);
+	t.claim.began = w->now;
+	assert_int_equal(accounts_ask(w->all, &t, w->now), ACCOUNT_BARRED);
+	assert_int_equal(t.why.reason, REASON_AUTH_BACKOFF);
+	account_claim_finish(&t.claim);
+}
+
 static void
 test_answer_insists_on_what_was_refused_before_its_question_only(void **state)
 {
@@ -1098,6 +1122,7 @@ main(void)
 	    TEST(test_mute_device_does_not_hold_up_who_is_proven),
 	    TEST(test_failed_question_behind_a_proven_password_bars_the_place_alone),
 	    TEST(test_command_of_which_two_different_words_were_refused_is_barred),
+	    TEST(test_login_that_was_under_way_at_the_failure_has_failed),
 	    TEST(test_answer_insists_on_what_was_refused_before_its_question_only),
 	};
 

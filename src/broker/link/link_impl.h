@@ -43,6 +43,8 @@ struct link_shell {
 	struct secret *password;
 	struct secret *offered;        /* the server has had it: only masked */
 	struct account_ticket ticket;  /* of what the driver types: link_offer.c */
+	struct account_ticket printer; /* of the command that printed that, or none */
+	struct account_ticket *waits;  /* which of both */
 	ev_timer notice;               /* it has waited for a while */
 	bool way_lost;                 /* what ends the shell is no answer of its device */
 	struct redact *known;          /* all secrets of this shell, for what others see of it */

@@ -6,31 +6,30 @@
  */
 #include "broker/link/link_impl.h"
 #include "base/clock.h"
-#include "base/xalloc.h"
-
-static struct link *
-of_ticket(struct account_ticket *t)
-{
-	return NP_CONTAINER(t, struct link, sh.ticket);
-}
+#include "login/claim.h"
 
 static void
-note_account(struct link *link)
+note_account(struct link *link, const struct account_ticket *t)
 {
-	const struct account_ticket *t = &link->sh.ticket;
-
 	if (accounts_bar(link->home->accounts, t->account, t->claim.place))
 		link->is.account = t->account;
 }
 
-static void
-tell_driver(struct link *link, enum account_answer answer)
-{
-	struct account_ticket *t = &link->sh.ticket;
+static void ask(struct link *link, struct account_ticket *t);
 
-	if (answer == ACCOUNT_BARRED)
-		note_account(link);
-	cli_offer_answer(shell_cli(link->sh.shell), answer == ACCOUNT_BARRED ? &t->why : NULL, clock_now());
+/* The command that printed a secret is asked for before its words: who holds it may wait for them. */
+static void
+take_answer(struct link *link, struct account_ticket *t, enum account_answer answer)
+{
+	bool barred = answer == ACCOUNT_BARRED;
+
+	if (!barred && t == &link->sh.printer) {
+		ask(link, &link->sh.ticket);
+		return;
+	}
+	if (barred)
+		note_account(link, t);
+	cli_offer_answer(shell_cli(link->sh.shell), barred ? &t->why : NULL, clock_now());
 	shell_wake(link->sh.shell);
 }
 
@@ -39,10 +38,12 @@ static void
 on_notice(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 {
 	struct link *link = w->data;
+	struct account_ticket *t = link->sh.waits;
 	char text[256];
 
-	accounts_describe_wait(&link->sh.ticket, text, sizeof(text));
+	accounts_describe_wait(t, text, sizeof(text));
 	link->home->events->notice(link, text);
+	accounts_look(link->home->accounts, t, clock_now());
 }
 
 void
@@ -55,32 +56,65 @@ link_offer_init(struct link *link)
 static void
 on_answered(struct account_ticket *t, enum account_answer answer)
 {
-	ev_timer_stop(of_ticket(t)->home->loop, &of_ticket(t)->sh.notice);
-	tell_driver(of_ticket(t), answer);
+	struct link *link = NP_CONTAINER(t, struct link, sh.ticket);
+
+	ev_timer_stop(link->home->loop, &link->sh.notice);
+	take_answer(link, t, answer);
+}
+
+static void
+on_printer_answered(struct account_ticket *t, enum account_answer answer)
+{
+	struct link *link = NP_CONTAINER(t, struct link, sh.printer);
+
+	ev_timer_stop(link->home->loop, &link->sh.notice);
+	take_answer(link, t, answer);
+}
+
+static void
+ask(struct link *link, struct account_ticket *t)
+{
+	enum account_answer answer = accounts_ask(link->home->accounts, t, clock_now());
+
+	accounts_words(&link->sh.printer, link->sh.ticket.account);
+	if (answer != ACCOUNT_WAIT) {
+		take_answer(link, t, answer);
+		return;
+	}
+	link->sh.waits = t;
+	ev_timer_set(&link->sh.notice, ACCOUNT_NOTICE_AFTER, 0.);
+	ev_timer_start(link->home->loop, &link->sh.notice);
+}
+
+static struct account_claim
+claim_of(const struct link *link, const struct cli_event *event, struct secret *secret)
+{
+	struct account_claim claim = claim_make(link->is.target, event->enable ? ACCOUNT_ENABLE : ACCOUNT_SECRET);
+
+	claim.insists = event->given || (link->insists && link->state == LINK_LOGIN);
+	claim.began = clock_now();
+	claim.secret = secret;
+	return claim;
 }
 
 void
 link_offer_ask(struct link *link, const struct cli_event *event)
 {
-	struct account_ticket *t = &link->sh.ticket;
-	const struct target *target = link->is.target;
-	enum account_answer answer;
+	struct link_shell *sh = &link->sh;
+	struct secret *printer = NULL;
 
-	account_claim_finish(&t->claim);
-	*t = (struct account_ticket){.answered = on_answered,
-	    .claim = {.kind = event->enable ? ACCOUNT_ENABLE : ACCOUNT_SECRET,
-		.user = xstrdup(target->user),
-		.place = target_place(target),
-		.by_place = target->device->credential_scope == SCOPE_DEVICE,
-		.insists = event->given || (link->insists && link->state == LINK_LOGIN),
-		.secret = secret_ref(event->secret)}};
-	answer = accounts_ask(link->home->accounts, t, clock_now());
-	if (answer != ACCOUNT_WAIT) {
-		tell_driver(link, answer);
-		return;
+	if (!event->given)
+		printer = claim_printer(link->is.target->device, event->enable ? ACCOUNT_ENABLE : ACCOUNT_SECRET);
+	account_claim_finish(&sh->printer.claim);
+	account_claim_finish(&sh->ticket.claim);
+	sh->printer = (struct account_ticket){.answered = on_printer_answered};
+	sh->ticket =
+	    (struct account_ticket){.answered = on_answered, .claim = claim_of(link, event, secret_ref(event->secret))};
+	if (printer != NULL) {
+		sh->printer.claim = claim_of(link, event, printer);
+		sh->printer.claim.command = true;
 	}
-	ev_timer_set(&link->sh.notice, ACCOUNT_NOTICE_AFTER, 0.);
-	ev_timer_start(link->home->loop, &link->sh.notice);
+	ask(link, printer != NULL ? &sh->printer : &sh->ticket);
 }
 
 bool
@@ -90,17 +124,22 @@ link_offer_is_judged(const struct link *link)
 }
 
 static void
-settle(struct link *link, enum account_verdict verdict, const char *words)
+settle(struct link *link, struct account_ticket *t, enum account_verdict verdict, const char *words)
 {
-	struct account_ticket *t = &link->sh.ticket;
-
 	if (t->claim.user == NULL)
 		return;
-	ev_timer_stop(link->home->loop, &link->sh.notice);
 	accounts_leave(link->home->accounts, t);
 	accounts_settle(link->home->accounts, t, verdict, NULL, words, clock_now());
-	note_account(link);
+	note_account(link, t);
 	account_claim_finish(&t->claim);
+}
+
+static void
+settle_both(struct link *link, enum account_verdict verdict, const char *words)
+{
+	ev_timer_stop(link->home->loop, &link->sh.notice);
+	settle(link, &link->sh.printer, verdict, words);
+	settle(link, &link->sh.ticket, verdict, words);
 }
 
 void
@@ -115,12 +154,12 @@ link_offer_judged(struct link *link, const struct cli_event *event)
 
 	if (verdict == ACCOUNT_UNJUDGED && (link->is.closing || link->sh.way_lost))
 		verdict = ACCOUNT_GIVEN_UP;
-	settle(link, verdict, event->text);
+	settle_both(link, verdict, event->text);
 }
 
 void
 link_offer_finish(struct link *link)
 {
 	if (link->home->accounts != NULL)
-		settle(link, ACCOUNT_GIVEN_UP, "the session has ended");
+		settle_both(link, ACCOUNT_GIVEN_UP, "the session has ended");
 }
