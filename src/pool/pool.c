@@ -321,7 +321,8 @@ pool_may_try(const struct pool *p, bool asked, double now, struct np_error *err)
 {
 	if (p->block == POOL_AUTH && !asked)
 		return error_set(err, REASON_AUTH_BACKOFF,
-		    "no login is tried since one failed %.0f s ago: %.360s; npctl test --login tries one all the same",
+		    "npctl test --login tries one unless its account is barred (npctl accounts retry lifts that): no "
+		    "login is tried since one failed %.0f s ago: %.360s",
 		    now - p->failed_at, p->last_error.text);
 	if ((!p->proven || p->failures > 0) && pool_is_dialling(p))
 		return error_set(err, REASON_BACKOFF,

@@ -103,7 +103,12 @@ like "$out" '^  authentication +[0-9]+ ms  SKIPPED' "and no further"
 like "$err" 'auth_backoff: .*npctl test --login' "and says how to go on"
 is "$(tries)" 1 "still one attempt"
 run npctl test --login wrong
-like "$err" 'auth_failed' "with --login it tries"
+like "$err" 'auth_backoff: .*npctl accounts retry lifts this: the password of admin is barred' \
+	"with --login it meets the gate before accounts, and says what opens that"
+is "$(tries)" 1 "still one attempt"
+npctl accounts retry admin >/dev/null
+run npctl test --login wrong
+like "$err" 'auth_failed' "then it tries"
 is "$(tries)" 2 "once"
 sed -i 's/password: bad/password: right/' "$T/config.yaml"
 npctl reload >/dev/null

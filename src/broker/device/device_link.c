@@ -281,8 +281,7 @@ device_try(struct device *dev, struct target *target, struct witness *t)
 	const struct link_wishes wishes = {.id = devices_next_id(dev->all),
 	    .target = target,
 	    .agent_socket = t->agent_socket != NULL ? t->agent_socket : dev->all->world.agent_socket,
-	    .witness = t,
-	    .insists = t->insists};
+	    .witness = t};
 	struct link *link = make(dev, &wishes);
 
 	pool_trial_started(&dev->policy, link_entry(link), wishes.id, clock_now());

@@ -201,7 +201,7 @@ struct witness {
 	const struct witness_events *events;
 	struct waiter *waiter; /* who can be told and asked */
 	struct link *link;     /* NULL: not begun, over, or nobody watches any more */
-	bool no_login, insists;
+	bool no_login;
 	const char *agent_socket; /* NULL: the daemon's */
 };
 

@@ -4,7 +4,8 @@
  * It is made as sessions are, through jump hosts and up to the prompt of a command line, and counts as one; but no
  * request waits for it and none gets it.  What the operator has said about the device does not concern it: he is the
  * one who asks.  The promise about lockouts does: where log-ins are barred, or one is under way that must show whether
- * the credentials are right, the test ends before its own, unless it was asked for.
+ * the credentials are right, the test ends before its own.  Where that was asked for it goes on to the gate before
+ * accounts, as others do.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,7 +182,6 @@ try(struct request *r, struct target *target)
 	r->test.session = (struct witness){.events = &witness_callbacks,
 	    .waiter = &r->waiter,
 	    .no_login = barred,
-	    .insists = r->params.login,
 	    .agent_socket = r->params.agent_socket};
 	device_try(r->dev, target, &r->test.session);
 }
