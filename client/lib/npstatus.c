@@ -158,6 +158,32 @@ put_error(FILE *out, const cJSON *d)
 		fprintf(out, "  the next attempt may be made in %s\n", npstatus_duration(span, sizeof(span), retry));
 }
 
+void
+npstatus_account(char *out, size_t size, const cJSON *account)
+{
+	const cJSON *refusal = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(account, "refusals"), 0);
+	const char *state = npjson_string(account, "state");
+	double waiting = npjson_number(account, "waiting", 0), keys = npjson_number(account, "refused_keys", 0);
+	char name[160], place[100], text[256], age[32];
+	size_t n;
+
+	n = (size_t)snprintf(out, size, "%s", npjson_text(account, "name", name, sizeof(name)));
+	if (waiting > 0 && n < size)
+		n += (size_t)snprintf(out + n, size - n, ": %.0f log-in%s wait%s for it, for %s", waiting,
+		    npstatus_plural(waiting), waiting == 1 ? "s" : "",
+		    npstatus_duration(age, sizeof(age), npjson_number(account, "waiting_age", -1)));
+	if (state != NULL && strcmp(state, "refused") == 0 && n < size)
+		n += (size_t)snprintf(out + n, size - n, " is tried nowhere");
+	if (keys > 0 && n < size)
+		n += (size_t)snprintf(out + n, size - n, ": %.0f refused there", keys);
+	if (refusal != NULL && n < size)
+		snprintf(out + n, size - n, "%s %s %s %s ago: %s", waiting > 0 ? ";" : ":",
+		    npjson_text(refusal, "place", place, sizeof(place)),
+		    npjson_true(refusal, "judged") ? "refused it" : "had it and gave no verdict",
+		    npstatus_duration(age, sizeof(age), npjson_number(refusal, "age", -1)),
+		    npjson_text(refusal, "text", text, sizeof(text)));
+}
+
 static void
 put_session(FILE *out, const cJSON *s)
 {
@@ -236,7 +262,8 @@ npstatus_device_text(FILE *out, const cJSON *status, const cJSON *d)
 {
 	const char *device = npjson_string(d, "device"), *other;
 	const cJSON *item;
-	char name[160], user[128], host[256];
+	const cJSON *account = cJSON_GetObjectItemCaseSensitive(d, "account");
+	char name[160], user[128], host[256], text[640];
 
 	fprintf(out, "\n%s: %s@%s, port %.0f%s\n", npjson_text(d, "device", name, sizeof(name)),
 	    npjson_text(d, "user", user, sizeof(user)), npjson_text(d, "host", host, sizeof(host)),
@@ -244,6 +271,10 @@ npstatus_device_text(FILE *out, const cJSON *status, const cJSON *d)
 	put_steering(out, d);
 	put_counts(out, d);
 	put_error(out, d);
+	if (account != NULL) {
+		npstatus_account(text, sizeof(text), account);
+		fprintf(out, "  %s\n", text);
+	}
 	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(d, "list"))
 		put_session(out, item);
 	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(status, "requests")) {

@@ -18,6 +18,8 @@ cJSON *npstatus_page_next(cJSON *page);
 void npstatus_page_join(cJSON *status, cJSON *page);
 
 /* Writes the text for one device of the status: its sessions, what runs and waits there, and for whom. */
+/* What became of an account, in a line: who waits for it, who refused it. */
+void npstatus_account(char *out, size_t size, const cJSON *account);
 void npstatus_device_text(FILE *out, const cJSON *status, const cJSON *device);
 /* What the operator has ordered for a device, "paused", or NULL. */
 const char *npstatus_order(const cJSON *device);

@@ -23,20 +23,26 @@ static void
 note(const cJSON *a, char *out, size_t size)
 {
 	double keys = npjson_number(a, "refused_keys", 0), places = npjson_number(a, "refused_at", 0);
+	bool alone = keys == 0 && npjson_string(a, "place") != NULL; /* credential_scope: device */
 	char place[100], age[32];
+	size_t n = 0;
 
 	out[0] = '\0';
+	if (alone)
+		n = (size_t)snprintf(out, size, "%s alone: ", npjson_text(a, "place", place, sizeof(place)));
 	if (keys > 0)
 		snprintf(out, size, "%.0f key%s refused by %s", keys, npstatus_plural(keys),
 		    npjson_text(a, "place", place, sizeof(place)));
 	else if (places > 0)
-		snprintf(out, size, "refused by %.0f device%s%s", places, npstatus_plural(places),
+		snprintf(out + n, size - n, "refused by %.0f device%s%s", places, npstatus_plural(places),
 		    npjson_true(a, "barred") && strcmp(npjson_text(a, "state", age, sizeof(age)), "refused") == 0
 			? ": tried nowhere"
 			: "");
 	else if (npjson_string(a, "proven_at") != NULL)
-		snprintf(out, size, "good at %s, %s ago", npjson_text(a, "proven_at", place, sizeof(place)),
+		snprintf(out + n, size - n, "good at %s, %s ago", npjson_text(a, "proven_at", place, sizeof(place)),
 		    npstatus_duration(age, sizeof(age), npjson_number(a, "proven_age", -1)));
+	else if (alone)
+		out[n - 2] = '\0';
 }
 
 static void
@@ -44,7 +50,7 @@ print_accounts(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 {
 	const cJSON *all = cJSON_GetObjectItemCaseSensitive(result, "accounts"), *a, *refusal;
 	double count = npjson_number(result, "count", 0);
-	char user[64], kind[16], state[16], busy[16], waiting[16], text[200];
+	char user[64], kind[16], state[16], busy[16], waiting[16], text[320];
 
 	if (count == 0) {
 		printf("No account has been used yet.\n");

@@ -247,6 +247,20 @@ put_broker(FILE *out, const cJSON *broker)
 	fprintf(out, "%s\n", line);
 }
 
+/* Who is kept from logging in, and by which device's words; those may be cut. */
+static void
+put_gate(FILE *out, const cJSON *broker)
+{
+	const cJSON *account;
+	char line[640];
+
+	cJSON_ArrayForEach (account, cJSON_GetObjectItemCaseSensitive(broker, "accounts")) {
+		npstatus_account(line, sizeof(line), account);
+		cut(line, NPCTL_WIDTH);
+		fprintf(out, "%s\n", line);
+	}
+}
+
 static void
 put_footer(FILE *out, const struct npctl_view *view, size_t shown, size_t total)
 {
@@ -270,6 +284,7 @@ npctl_status_text(FILE *out, const cJSON *status, const struct npctl_view *view)
 	struct chosen chosen;
 
 	put_broker(out, cJSON_GetObjectItemCaseSensitive(status, "broker"));
+	put_gate(out, cJSON_GetObjectItemCaseSensitive(status, "broker"));
 	if (total == 0) {
 		fprintf(out, "No device has been used yet.\n");
 		return;

@@ -182,6 +182,15 @@ account_is_barred(const struct account *a)
 	       (a->kind == ACCOUNT_KEYS && a->refusals > 0);
 }
 
+void
+account_weigh(struct accounts *all, struct account *a)
+{
+	bool kept = a->unattended && account_is_barred(a);
+
+	all->kept += kept - a->kept;
+	a->kept = kept;
+}
+
 static bool
 is_used(const struct account *a)
 {
@@ -199,6 +208,7 @@ free_account(struct accounts *all, struct account *a)
 	hashtab_remove(&all->numbers, &a->numbered);
 	TAILQ_REMOVE(&all->list, a, link);
 	all->count--;
+	all->kept -= a->kept;
 	free(a->user);
 	free(a->scope);
 	free(a->proven_at);
@@ -292,6 +302,7 @@ account_find(struct accounts *all, struct account_ticket *t, double now)
 		a = make(all, c, id);
 	}
 	a->unattended |= !c->insists;
+	account_weigh(all, a);
 	a->used = now;
 	TAILQ_REMOVE(&all->list, a, link);
 	TAILQ_INSERT_TAIL(&all->list, a, link);
@@ -337,12 +348,7 @@ accounts_allow(const struct accounts *all, const struct account_claim *c)
 bool
 accounts_are_worth_keeping(const struct accounts *all)
 {
-	const struct account *a;
-
-	TAILQ_FOREACH (a, &all->list, link)
-		if (a->unattended && account_is_barred(a))
-			return true;
-	return false;
+	return all->kept > 0;
 }
 
 void
@@ -403,6 +409,7 @@ accounts_next(const struct accounts *all, const struct account *after)
 void
 account_facts(const struct account *a, struct account_facts *facts)
 {
+	const struct account_ticket *first = TAILQ_FIRST(&a->waiting);
 	const struct account_place *p;
 
 	*facts = (struct account_facts){.number = a->number,
@@ -417,6 +424,7 @@ account_facts(const struct account *a, struct account_facts *facts)
 	    .proven_since = a->proven_since,
 	    .flying = a->flying,
 	    .waiting = a->waiting_count,
+	    .waiting_since = first != NULL ? first->since : 0,
 	    .refused_keys = (int)a->keys_count,
 	    .refused_places = a->barred_places};
 	TAILQ_FOREACH (p, &a->places, link) {

@@ -163,6 +163,7 @@ struct account_facts {
 	const char *proven_at; /* the place; NULL: never */
 	double proven_since;
 	int flying, waiting;
+	double waiting_since; /* the first of those that wait */
 	int refused_keys;
 	int refused_places; /* of which these are the first */
 	struct account_refusal refusals[ACCOUNT_REFUSALS_SHOWN];

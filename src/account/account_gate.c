@@ -43,7 +43,8 @@ describe(const struct accounts *all, struct account_ticket *t, enum np_reason re
 	char text[480] = "", others[48] = "";
 
 	if (a->kind == ACCOUNT_KEYS) {
-		error_set(&t->why, reason, "all keys that could be shown were refused there before");
+		error_set(&t->why, reason,
+		    "npctl open or other keys lift this: all keys that could be shown were refused there before");
 		return;
 	}
 	add_refusal(text, sizeof(text), place, "", all->wall);
@@ -51,8 +52,9 @@ describe(const struct accounts *all, struct account_ticket *t, enum np_reason re
 		add_refusal(text, sizeof(text), TAILQ_NEXT(place, link), " and ", all->wall);
 	if (a->waiting_count > 0)
 		(void)snprintf(others, sizeof(others), "; %d more wait for it", a->waiting_count);
+	/* What lifts it comes first: whoever has more to say may cut the end. */
 	error_set(&t->why, reason,
-	    "the %s of %.64s is barred%s: %s%s; lifted by another one, npctl open and npctl accounts retry",
+	    "another one, npctl open or npctl accounts retry lifts this: the %s of %.64s is barred%s: %s%s",
 	    account_kind_word(a, true), a->user, a->state == ACCOUNT_REFUSED ? "" : " there", text, others);
 }
 
@@ -404,19 +406,21 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
 			a->refusals += verdict != ACCOUNT_ACCEPTED;
 		}
 	forget_ticket(t);
+	account_weigh(all, a);
 	answer_waiting(all, a, closed, now);
 }
 
 /* ---- what lifts a block ---- */
 
 static void
-lift(struct account *a)
+lift(struct accounts *all, struct account *a)
 {
 	account_places_clear(a);
 	account_keys_clear(a);
 	a->refusals = 0;
 	if (a->state == ACCOUNT_REFUSED)
 		account_move(a, ACCOUNT_UNPROVEN);
+	account_weigh(all, a);
 }
 
 int
@@ -428,7 +432,7 @@ accounts_retry(struct accounts *all, const char *user)
 	TAILQ_FOREACH (a, &all->list, link) {
 		if (strcasecmp(a->user, user) != 0 || (!account_is_barred(a) && a->keys_count == 0))
 			continue;
-		lift(a);
+		lift(all, a);
 		count++;
 	}
 	return count;
@@ -441,6 +445,6 @@ accounts_retry_keys(struct accounts *all, const char *user, const char *place)
 
 	TAILQ_FOREACH (a, &all->list, link) {
 		if (a->kind == ACCOUNT_KEYS && strcasecmp(a->user, user) == 0 && strcmp(a->scope, place) == 0)
-			lift(a);
+			lift(all, a);
 	}
 }

@@ -37,6 +37,7 @@ struct account {
 	char *user, *scope, *proven_at;
 	enum account_state state;
 	bool unattended; /* somebody logs in with it who does not insist */
+	bool kept;       /* counted by accounts.kept */
 	int refusals;    /* in a row */
 	int width;       /* attempts that may be under way while it is proven, see widen() */
 	int flying;
@@ -56,6 +57,7 @@ struct accounts {
 	TAILQ_HEAD(, account) list; /* the one used last at the end */
 	struct hashtab table, numbers, places;
 	int count;
+	int kept; /* see accounts_are_worth_keeping() */
 	uint64_t last_number;
 	double wall;
 	uint8_t key[ACCOUNT_ID_SIZE];
@@ -85,5 +87,7 @@ void account_places_clear(struct account *a);
 bool account_bars_place(const struct account *a, const struct account_place *p);
 /* Whether it, or one of its places, bars anybody. */
 bool account_is_barred(const struct account *a);
+/* Behind whatever may have changed that: counts those that are worth keeping. */
+void account_weigh(struct accounts *all, struct account *a);
 
 #endif

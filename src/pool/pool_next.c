@@ -78,14 +78,13 @@ waiter_blocked(struct look *l, struct pool_waiter *w)
 	if (p->block == POOL_OPEN || waiter_may_hope(p, w))
 		return false;
 	if (p->block == POOL_AUTH) {
-		/* An account that is barred has said what lifts that. */
-		error_set(why, REASON_AUTH_BACKOFF,
-		    "`npctl open` tries again: no login is tried since one failed %.0f s ago: %.*s%s",
-		    l->now - p->failed_at, p->last_error.reason == REASON_AUTH_BACKOFF ? 540 : 360, p->last_error.text,
+		/* An account that is barred says itself what lifts that; the end of either may be cut. */
+		error_set(why, REASON_AUTH_BACKOFF, "%s: no login is tried since one failed %.0f s ago: %s",
 		    p->last_error.reason == REASON_AUTH_BACKOFF
-			? ""
-			: "; lifted by another password, key or user, other keys in the agent, npctl open and npctl "
-			  "accounts retry");
+			? "`npctl open` tries again"
+			: "`npctl open`, another password, key or user, other keys in the agent or npctl accounts "
+			  "retry lifts this",
+		    l->now - p->failed_at, p->last_error.text);
 		return look_fail(l, w);
 	}
 	if (wait <= 0)

@@ -165,6 +165,9 @@ is "$(status '[.devices[] | select(.device == "fan3" and .account != null)][0].a
 	"npctl status says which account bars a device"
 like "$(status '[.devices[] | select(.device == "fan3" and .account != null)][0].account.refusals[0].place')" \
 	'^127\.0\.9\.' "and who refused it"
+like "$(npctl status fan3)" '^  the password of admin is tried nowhere: 127\.0\.9\..* refused it .* ago: ' \
+	"to people too"
+like "$(npctl status)" '^the password of admin is tried nowhere: 127\.0\.9\.' "and of the account, whatever device"
 printf 'right\n' >"$T/fanwrong"
 run npexec -n @fan true
 is "$status" 0 "the right password opens all of them"
@@ -177,6 +180,7 @@ printf 'scoped wrong\n' >"$T/scoped"
 run npexec -n @scoped true
 is "$(grep -c ' auth_failed: ' "$T/err")" 4 "credential_scope device: each device is another account"
 is $(($(offered fan) - before)) 4 "that is tried once"
+like "$(npctl accounts)" '^admin .* 127\.0\.9\.3:[0-9]* alone: refused by 1 device' "npctl accounts says which"
 run npexec -n -o check_delay=9 @scoped true
 is $(($(offered fan) - before)) 4 "and not again"
 run npexec -n -o credential_scope=device fan1 true
@@ -266,6 +270,8 @@ npexec -P 400 -o username=admin -o password_file="$T/crowded" -o connection_time
 _crowd=$!
 ok "340 devices wait for one mute account" \
 	wait_until "npctl accounts --json | jq -e '[.accounts[] | .waiting] | max >= 339'"
+ok "npctl status says that, and for how long" \
+	wait_until "npctl status | grep '^the password of admin: 339 log-ins wait for it, for [0-9]*[sm]'"
 is "$(npexec -n dev 'echo hi')" hi "others log in meanwhile"
 npexec -v -o username=admin -o password_file="$T/crowded" -o check_delay=4 127.0.13.7 true 2>"$T/waits" &
 _pid=$!

@@ -66,6 +66,34 @@ test_table_shows_a_row_a_device(void **state NP_UNUSED)
 }
 
 static void
+test_account_is_told_who_waits_for_it_and_whose_words_bar_it(void **state NP_UNUSED)
+{
+	static const struct {
+		const char *json, *text;
+	} cases[] = {
+	    {"{\"name\":\"the password of "
+	     "admin\",\"state\":\"unproven\",\"waiting\":2,\"waiting_age\":7,\"refusals\":[]}",
+		"the password of admin: 2 log-ins wait for it, for 7s"},
+	    {"{\"name\":\"the password of admin\",\"state\":\"unproven\",\"waiting\":1,\"waiting_age\":7,\"refusals\":"
+	     "[{\"place\":\"r1:22\",\"age\":9,\"judged\":true,\"text\":\"no\\u001b\"}]}",
+		"the password of admin: 1 log-in waits for it, for 7s; r1:22 refused it 9s ago: no\\033"},
+	    {"{\"name\":\"the enable secret of admin\",\"state\":\"refused\",\"waiting\":0,\"refusals\":"
+	     "[{\"place\":\"r1:22\",\"age\":9,\"judged\":false,\"text\":\"closed\"}]}",
+		"the enable secret of admin is tried nowhere: r1:22 had it and gave no verdict 9s ago: closed"},
+	    {"{\"name\":\"the keys of admin\",\"state\":\"unproven\",\"waiting\":0,\"refused_keys\":3}",
+		"the keys of admin: 3 refused there"},
+	};
+	char text[200];
+
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		cJSON *account = cJSON_Parse(cases[i].json);
+		npstatus_account(text, sizeof(text), account);
+		assert_string_equal(text, cases[i].text);
+		cJSON_Delete(account);
+	}
+}
+
+static void
 test_detail_shows_sessions_and_the_whole_error(void **state NP_UNUSED)
 {
 	char *text = render(one_device, true);
@@ -362,6 +390,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_table_shows_a_row_a_device),
+	    cmocka_unit_test(test_account_is_told_who_waits_for_it_and_whose_words_bar_it),
 	    cmocka_unit_test(test_detail_shows_sessions_and_the_whole_error),
 	    cmocka_unit_test(test_note_says_what_the_operator_did_and_what_failed),
 	    cmocka_unit_test(test_devices_of_interest_come_first_and_pages_follow_each_other),

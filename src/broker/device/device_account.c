@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "wire/json.h"
 
+#define GATE_SHOWN 20 /* accounts beside the broker; all of them: the verb accounts */
+
 void
 device_note_account(struct device *dev, uint64_t account, const struct np_error *err)
 {
@@ -140,10 +142,13 @@ account_json(const struct account *a, double now)
 {
 	struct account_facts f;
 	cJSON *o = cJSON_CreateObject();
+	char name[128];
 
 	account_facts(a, &f);
 	cJSON_AddStringToObject(o, "user", f.user);
 	cJSON_AddStringToObject(o, "kind", account_kind_word(a, false));
+	(void)snprintf(name, sizeof(name), "the %s of %.64s", account_kind_word(a, true), f.user);
+	cJSON_AddStringToObject(o, "name", name);
 	if (f.scope != NULL)
 		cJSON_AddStringToObject(o, "place", f.scope);
 	cJSON_AddStringToObject(o, "state", account_state_word(f.state));
@@ -154,6 +159,8 @@ account_json(const struct account *a, double now)
 	}
 	cJSON_AddNumberToObject(o, "under_way", f.flying);
 	cJSON_AddNumberToObject(o, "waiting", f.waiting);
+	if (f.waiting > 0)
+		json_add_rounded(o, "waiting_age", now - f.waiting_since, 10);
 	if (f.kind == ACCOUNT_KEYS) {
 		cJSON_AddNumberToObject(o, "refused_keys", f.refused_keys);
 	} else {
@@ -161,6 +168,21 @@ account_json(const struct account *a, double now)
 		cJSON_AddItemToObject(o, "refusals", refusals_json(&f, now));
 	}
 	return o;
+}
+
+cJSON *
+accounts_json_gate(const struct accounts *all, double now)
+{
+	cJSON *list = cJSON_CreateArray();
+	const struct account *a;
+	struct account_facts f;
+
+	for (a = accounts_next(all, NULL); a != NULL; a = accounts_next(all, a)) {
+		account_facts(a, &f);
+		if ((f.waiting > 0 || f.state == ACCOUNT_REFUSED) && cJSON_GetArraySize(list) < GATE_SHOWN)
+			cJSON_AddItemToArray(list, account_json(a, now));
+	}
+	return list;
 }
 
 void
