@@ -17,6 +17,7 @@
 #include "conf/conf.h"
 #include "inspect/inspect.h"
 #include "base/log.h"
+#include "secret/secret.h"
 #include "serve/notify.h"
 #include "serve/process.h"
 #include "base/options.h"
@@ -275,6 +276,8 @@ main(int argc, char **argv)
 	if (d.options.task != TASK_SERVE)
 		return run_task(&d.options);
 	process_raise_descriptors();
+	if (secret_lock_memory() == -1)
+		log_warning("main", "secrets may be swapped out: the system lets this process lock no memory");
 	ev_init(&d.term, NULL);
 	ev_init(&d.interrupt, NULL);
 	ev_init(&d.hup, NULL);

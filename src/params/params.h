@@ -28,9 +28,9 @@ struct schema_table;
 
 /* Which device, and what the client said about it beside its name.  The part of the params that makes the pool key. */
 struct device_ref {
-	char *operand;   /* name, user@host, host:port; NULL when object is set */
-	char *object;    /* JSON text of one device entry */
-	char *overrides; /* JSON text of an object with sorted keys, or NULL */
+	char *operand;            /* name, user@host, host:port; NULL when object is set */
+	struct secret *object;    /* JSON text of one device entry, which may hold a password */
+	struct secret *overrides; /* JSON text of an object with sorted keys, or NULL */
 };
 
 enum on_error { ON_ERROR_DEFAULT, ON_ERROR_CONTINUE, ON_ERROR_STOP };

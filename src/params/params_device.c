@@ -6,11 +6,12 @@
 #include "base/xalloc.h"
 #include "params/params_impl.h"
 
-/* cJSON's print in memory of our own; it may hold a password. */
-static char *
+/* It may hold a password. */
+static struct secret *
 print_json(const cJSON *json)
 {
-	char *printed = xchecked(cJSON_PrintUnformatted(json)), *text = xstrdup(printed);
+	char *printed = xchecked(cJSON_PrintUnformatted(json));
+	struct secret *text = secret_make(printed);
 
 	secret_wipe(printed, strlen(printed));
 	cJSON_free(printed);
@@ -63,14 +64,14 @@ find_limit(const char *name)
 }
 
 /* Equal overrides must give equal text whatever the order of their members: the text is part of the pool key. */
-static char *
+static struct secret *
 overrides_canonical(const cJSON *object)
 {
 	size_t count = (size_t)cJSON_GetArraySize(object), n = 0;
 	const cJSON **members = xcalloc(count + 1, sizeof(members[0]));
 	const cJSON *member;
 	cJSON *sorted = cJSON_CreateObject();
-	char *text;
+	struct secret *text;
 
 	cJSON_ArrayForEach (member, object)
 		if (find_limit(member->string) == NULL)
@@ -131,20 +132,27 @@ const struct schema_kind params_overrides_kind = {"object", read_overrides, NULL
 
 /* ---- the key ---- */
 
+/* Texts that may hold a password stand there as what they hash to. */
 char *
 device_ref_key(const struct device_ref *ref)
 {
-	/* A unit separator can be in none of the parts: operands refuse control bytes, JSON text escapes them. */
-	return xasprintf("%s\x1f%s", ref->operand != NULL ? ref->operand : ref->object,
-	    ref->overrides != NULL ? ref->overrides : "");
+	char *object = ref->object != NULL ? secret_digest(ref->object) : NULL;
+	char *overrides = ref->overrides != NULL ? secret_digest(ref->overrides) : NULL;
+	/* A unit separator is in no operand: those refuse control bytes. */
+	char *key = xasprintf("%s\x1f%s\x1f%s", ref->operand != NULL ? ref->operand : "", object != NULL ? object : "",
+	    overrides != NULL ? overrides : "");
+
+	free(object);
+	free(overrides);
+	return key;
 }
 
 void
 device_ref_finish(struct device_ref *ref)
 {
 	free(ref->operand);
-	secret_free(ref->object);
-	secret_free(ref->overrides);
+	secret_unref(ref->object);
+	secret_unref(ref->overrides);
 	memset(ref, 0, sizeof(*ref));
 }
 
@@ -152,6 +160,6 @@ struct device_ref
 device_ref_copy(const struct device_ref *ref)
 {
 	return (struct device_ref){.operand = xstrdup_null(ref->operand),
-	    .object = xstrdup_null(ref->object),
-	    .overrides = xstrdup_null(ref->overrides)};
+	    .object = secret_ref(ref->object),
+	    .overrides = secret_ref(ref->overrides)};
 }

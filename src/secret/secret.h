@@ -14,12 +14,21 @@
 
 struct secret;
 
+/*
+ * Secrets made from now on are in locked memory, which is in no core dump, with a page behind it that nobody may touch
+ * (libcrypto's secure heap).  -1: the system allows less of that.  Before there are threads.
+ */
+int secret_lock_memory(void);
+
 /* A copy of the text, up to its NUL; NULL for NULL, here and below. */
 struct secret *secret_make(const char *text) NP_MUST_CHECK;
 /* The same of bytes without a NUL. */
 struct secret *secret_make_bytes(const void *bytes, size_t size) NP_MUST_CHECK;
 struct secret *secret_ref(struct secret *s);
 void secret_unref(struct secret *s);
+
+/* Its SHA-256 in hexadecimal, by which equal ones are known; the caller frees it.  Not for NULL. */
+char *secret_digest(const struct secret *s) NP_MUST_CHECK;
 
 /* Valid as long as the reference. */
 const char *secret_text(const struct secret *s);

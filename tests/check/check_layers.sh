@@ -20,7 +20,7 @@ AWK=${AWK:-awk}
 rules='
 src/base         : : pthread=log
 src/wire         : : cjson
-src/secret       : :
+src/secret       : : libcrypto=secret
 src/schema       : src/secret src/wire : yaml=yamldoc cjson=node,schema_show
 src/account      : src/secret : libcrypto=account_id
 src/conf         : src/schema : cjson=conf_show
@@ -180,6 +180,7 @@ BEGIN {
 	library_of["yaml.h"] = prefix["yaml_"] = "yaml"
 	library_of["pcre2.h"] = prefix["pcre2_"] = "pcre2"
 	library_of["openssl/evp.h"] = library_of["openssl/hmac.h"] = library_of["openssl/rand.h"] = prefix["EVP_"] = "libcrypto"
+	library_of["openssl/crypto.h"] = prefix["CRYPTO_"] = prefix["OPENSSL_"] = "libcrypto"
 	library_of["curses.h"] = library_of["term.h"] = "curses"
 }
 

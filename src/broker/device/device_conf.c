@@ -139,9 +139,9 @@ is_default(const struct devices *all, const struct platforms *set, const struct 
 /* ---- what a device is ---- */
 
 static int
-apply_overrides(struct device_conf *device, const char *overrides, struct np_error *err)
+apply_overrides(struct device_conf *device, const struct secret *overrides, struct np_error *err)
 {
-	cJSON *object = overrides != NULL ? cJSON_Parse(overrides) : NULL;
+	cJSON *object = overrides != NULL ? cJSON_Parse(secret_text(overrides)) : NULL;
 	const cJSON *member;
 	int rc = 0;
 
@@ -172,7 +172,7 @@ device_make_conf(const struct config *config, const struct device_ref *ref, stru
 	struct operand op;
 
 	if (ref->object != NULL) {
-		device = device_conf_parse(config, ref->object, strlen(ref->object), err);
+		device = device_conf_parse(config, secret_text(ref->object), secret_size(ref->object), err);
 		if (device == NULL)
 			return NULL;
 	} else if ((known = config_device(config, ref->operand)) != NULL) {
@@ -188,6 +188,19 @@ device_make_conf(const struct config *config, const struct device_ref *ref, stru
 		return NULL;
 	}
 	return device;
+}
+
+/* Looks for the keys as JSON is printed; a device too many is forgotten early. */
+bool
+device_ref_has_secret(const struct device_ref *ref)
+{
+	static const char *const keys[] = {"\"password\":", "\"secret\":"};
+	bool has = false;
+
+	for (size_t i = 0; i < NP_COUNT(keys); i++)
+		has = has || (ref->object != NULL && strstr(secret_text(ref->object), keys[i]) != NULL) ||
+		      (ref->overrides != NULL && strstr(secret_text(ref->overrides), keys[i]) != NULL);
+	return has;
 }
 
 bool
@@ -229,7 +242,7 @@ device_ref_of_jump(const struct devices *all, const char *chain, const char *ssh
 		cJSON_AddStringToObject(o, "ssh_config", ssh_config);
 	if (cJSON_GetArraySize(o) > 0) {
 		char *printed = cJSON_PrintUnformatted(o);
-		ref.overrides = xstrdup(printed);
+		ref.overrides = secret_make(printed);
 		cJSON_free(printed);
 	}
 	cJSON_Delete(o);

@@ -50,6 +50,7 @@ struct device {
 	struct hash_entry by_key;  /* devices.by_key */
 	struct hash_entry by_name; /* devices.by_name, of device_name */
 	struct device_ref ref;
+	bool has_secret;           /* ref has one of a client's: gone with the last session that it made */
 	char *device_name;         /* whose max_connections counts: the device's name, or host[:port] */
 	struct device *sibling;    /* the next pool of that name, in a ring; itself when there is no other */
 	struct device_conf *conf;  /* device_set_conf(): home has it, too */
@@ -140,6 +141,8 @@ struct device_plan {
 
 int device_plan(const struct devices *all, const struct config *config, const struct platforms *set,
     const struct device_ref *ref, enum broker_want want, struct device_plan *plan, struct np_error *err) NP_MUST_CHECK;
+/* Whether a client's own password or enable secret came with it. */
+bool device_ref_has_secret(const struct device_ref *ref);
 bool device_ref_is_adhoc(const struct device_ref *ref, const struct config *config);
 /*
  * "a,b,c": the session to c is reached through b, that one through a (ssh_config(5) ProxyJump).  A hop that is not a

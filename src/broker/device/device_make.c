@@ -39,7 +39,7 @@ device_set_key(struct device *dev, char *key)
 {
 	if (dev->key != NULL)
 		hashtab_remove(&dev->all->by_key, &dev->by_key);
-	secret_free(dev->key);
+	free(dev->key);
 	dev->key = key;
 	hashtab_put(&dev->all->by_key, &dev->by_key, hash_string(key));
 }
@@ -89,7 +89,7 @@ device_free(struct device *dev)
 	device_ref_finish(&dev->ref);
 	free(dev->device_name);
 	hashtab_remove(&all->by_key, &dev->by_key);
-	secret_free(dev->key);
+	free(dev->key);
 	job_forget(all->world.jobs, &dev->resolve);
 	job_forget(all->world.jobs, &dev->agent);
 	TAILQ_REMOVE(&all->list, dev, link);
@@ -121,6 +121,8 @@ is_worth_remembering(const struct device *dev)
 bool
 device_is_forgettable(const struct device *dev, double now)
 {
+	if (dev->has_secret && !dev->policy.args->persistent)
+		return is_unused(dev); /* the account remembers what was refused, without the secret */
 	return (dev->retired || now - dev->last_used > FORGET_SECONDS) && !is_worth_remembering(dev) && is_unused(dev);
 }
 
@@ -228,6 +230,7 @@ create(struct devices *all, const struct device_ref *ref, char *key, const struc
 	dev->serial = devices_next_id(all);
 	device_set_key(dev, key);
 	dev->ref = device_ref_copy(ref);
+	dev->has_secret = device_ref_has_secret(ref);
 	device_set_conf(dev, plan->conf);
 	dev->device_name = device_budget_name(all->world.config, ref, plan->conf);
 	dev->last_used = clock_now();
@@ -284,7 +287,7 @@ device_get(struct devices *all, const struct device_ref *ref, enum broker_want w
 		dev = by_key(hashtab_next(&dev->by_key));
 	if (dev == NULL)
 		dev = make(all, ref, key, want, err);
-	secret_free(key);
+	free(key);
 	return dev;
 }
 

@@ -65,7 +65,7 @@ plain_operand(const cJSON *object)
 static void
 choose(struct broker *b, struct exec_params *p)
 {
-	cJSON *object = p->device.object != NULL ? cJSON_Parse(p->device.object) : NULL;
+	cJSON *object = p->device.object != NULL ? cJSON_Parse(secret_text(p->device.object)) : NULL;
 	char *operand = object != NULL && b->config->ssh_config == NULL ? plain_operand(object) : NULL;
 	struct np_error err;
 
@@ -83,7 +83,7 @@ choose(struct broker *b, struct exec_params *p)
 static char *
 ref_text(const struct device_ref *ref)
 {
-	cJSON *json = ref->object != NULL ? cJSON_Parse(ref->object) : cJSON_CreateString(ref->operand);
+	cJSON *json = ref->object != NULL ? cJSON_Parse(secret_text(ref->object)) : cJSON_CreateString(ref->operand);
 	char *printed = xchecked(cJSON_PrintUnformatted(json)), *text = xstrdup(printed);
 
 	cJSON_free(printed);

@@ -1,0 +1,54 @@
+#!/bin/sh
+# Where secrets stand in the broker's memory: configured ones in locked pages alone, others no longer than they are needed.
+. "$(dirname "$0")/../kit/lib.sh"
+need jq
+[ "$(id -u)" = 0 ] || skip_all "only root may read the broker's memory"
+[ -r /proc/self/smaps ] || skip_all "no /proc/PID/smaps here"
+case $(ulimit -l) in
+unlimited) ;;
+*) [ "$(ulimit -l)" -ge 512 ] || skip_all "no memory can be locked here" ;;
+esac
+
+start_simdev kept --user admin --password Xq7kept
+start_simdev lent --user admin --password Xq7lent
+start_simdev said --user admin --password Xq7said
+start_simdev line --scenario inband.txt
+for _h in kept lent said line; do
+	eval "add_host $_h \$port_$_h 'User admin'"
+done
+start_broker "
+devices:
+  kept: {username: admin, password: Xq7kept}
+  line: {device_type: cisco_ios, username: admin, password: line-pw, secret: enable-pw}
+"
+
+# in_memory WORD: copies in locked memory and elsewhere.
+in_memory()
+{
+	memfind "$broker_pid" "$1"
+}
+
+is "$(npexec kept 'echo hi')" hi "a configured password"
+is "$(in_memory Xq7kept)" "1 0" "stands once in memory, which is locked"
+npctl close kept >/dev/null
+is "$(in_memory Xq7kept)" "1 0" "and no more often after its session"
+npctl reload >/dev/null
+like "$(in_memory Xq7kept)" '^[12] 0$' "nor in other memory after a reload"
+
+request='{"jsonrpc":"2.0","id":1,"method":"exec","params":{"command":"echo hi","device":
+	{"host":"lent","username":"admin","password":"Xq7lent"}}}'
+echo "$request" | tr -d '\n\t' | nprpc >"$T/lent.out" 2>&1
+like "$(cat "$T/lent.out")" '"exit_status":0' "a password that comes with a request"
+like "$(in_memory Xq7lent)" ' 0$' "is in locked memory alone while its session lasts"
+npctl close --all >/dev/null
+ok "and gone with the session" wait_until '[ "$(in_memory Xq7lent)" = "0 0" ]'
+
+run ptyrun -e 'assword' -s 'Xq7said\r' npexec admin@said 'echo inside'
+like "$out" 'inside' "a password that a person types"
+is "$(in_memory Xq7said)" "0 0" "is gone once the server has it"
+
+run npexec --answer 'Really=Xq7answer' line 'show clock'
+is "$status" 0 "an answer that is not needed"
+ok "is gone with its request" wait_until '[ "$(in_memory Xq7answer)" = "0 0" ]'
+like "$(in_memory enable-pw)" ' 0$' "an enable secret is in locked memory alone"
+done_testing
