@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #ifdef __linux__
 #include <linux/kcmp.h>
 #include <sys/syscall.h>
@@ -26,7 +27,7 @@
 #include "base/xalloc.h"
 #include "serve/lentthread.h"
 
-#define READ_MOST (64u * 1024u)
+#define READ_MOST (128u * 1024u)
 #define KEEP (128u * 1024u)
 #define MAJOR_MEMORY 1
 #define MINOR_NULL 3 /* these three never block; /dev/kmsg, of the same major, does */
@@ -43,7 +44,9 @@ struct lent {
 	bool own;    /* fd is a connection of ours */
 	bool helped; /* fd is our end of a thread's socket pair */
 	bool failed;
-	bool asked; /* the thread was told to read */
+	bool asked; /* the thread was told to read, its answer is due */
+	int theirs; /* what the thread reads */
+	enum lent_direct direct;
 	enum lent_state state;
 	size_t wanted;
 	struct buf out;
@@ -141,6 +144,7 @@ use(struct lent *l, int fd)
 		return own;
 	}
 	l->helped = true;
+	l->theirs = fd;
 	return lentthread_start(fd, l->reads);
 }
 
@@ -213,12 +217,78 @@ is_passing(int error)
 	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
+/* ---- reading ---- */
+
+static void
+watch(struct lent *l, int fd, int what)
+{
+	ev_io_stop(l->loop, &l->io);
+	ev_io_set(&l->io, fd, what);
+	update(l);
+}
+
+static void
+ask_thread(struct lent *l)
+{
+	(void)!write(l->fd, &l->wanted, sizeof(l->wanted)); /* if it has gone, its end shows that */
+	l->asked = true;
+	watch(l, l->fd, EV_READ);
+}
+
+/* What is wanted is on its way. */
+static void
+read_on(struct lent *l)
+{
+	if (l->helped && !l->asked && l->direct == LENT_NEVER && l->wanted > 0)
+		ask_thread(l);
+	update(l);
+}
+
+static ssize_t
+take_answer(struct lent *l, void *p, size_t n)
+{
+	ssize_t got = lentthread_answer(l->fd, &l->direct, p, n);
+
+	if (got <= 0)
+		return got;
+	l->asked = false;
+	if (l->direct != LENT_NEVER)
+		watch(l, l->theirs, EV_READ); /* which is always ready */
+	return got;
+}
+
+/* What is not in memory is the thread's to read. */
+static ssize_t
+read_direct(struct lent *l, void *p, size_t n)
+{
+	ssize_t got = -1;
+#ifdef RWF_NOWAIT
+	struct iovec part = {p, n};
+
+	got = preadv2(l->theirs, &part, 1, -1, l->direct == LENT_CACHED ? RWF_NOWAIT : 0);
+#endif
+	if (got < 0) {
+		ask_thread(l);
+		errno = EAGAIN;
+	}
+	return got;
+}
+
+/* -1 with errno. */
+static ssize_t
+read_now(struct lent *l, void *p, size_t n)
+{
+	if (!l->helped)
+		return read(l->fd, p, n);
+	return l->asked ? take_answer(l, p, n) : read_direct(l, p, n);
+}
+
 static void
 on_readable(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 {
 	struct lent *l = w->data;
 	uint8_t data[READ_MOST];
-	ssize_t n = read(l->fd, data, l->wanted < sizeof(data) ? l->wanted : sizeof(data));
+	ssize_t n = read_now(l, data, l->wanted < sizeof(data) ? l->wanted : sizeof(data));
 
 	if (n < 0 && is_passing(errno))
 		return;
@@ -227,9 +297,11 @@ on_readable(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 		return;
 	}
 	l->wanted -= (size_t)n;
-	update(l);
+	read_on(l);
 	l->events->data(l, data, (size_t)n, l->arg);
 }
+
+/* ---- writing ---- */
 
 /* All has been written; where a thread does that, once it says so by closing its end. */
 static void
@@ -244,9 +316,7 @@ finish_if_empty(struct lent *l)
 		return;
 	}
 	shutdown(l->fd, SHUT_WR);
-	ev_io_stop(l->loop, &l->io);
-	ev_io_set(&l->io, l->fd, EV_READ);
-	update(l);
+	watch(l, l->fd, EV_READ);
 }
 
 /* Bytes of p that were written now. */
@@ -331,11 +401,8 @@ lent_own_writer(struct ev_loop *loop, int fd, const struct lent_events *events, 
 void
 lent_want(struct lent *l, size_t n)
 {
-	if (l->helped && !l->asked)
-		(void)!write(l->fd, "", 1);
-	l->asked = true;
 	l->wanted += n;
-	update(l);
+	read_on(l);
 }
 
 void

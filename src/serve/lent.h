@@ -6,7 +6,8 @@
  *   a pipe, a terminal      opened anew through /proc/self/fd: a file of our own, which may be non-blocking
  *   /dev/null, zero, full   used as it is
  *   a file, all else        a thread reads or writes, with the position that all its users share, and closes; we talk
- *                           to it by a socket pair.  A file may be on a file system that hangs, or waits for us
+ *                           to it by a socket pair.  A file may be on a file system that hangs, or waits for us;
+ *                           one on a local file system is read here as far as it is in memory
  */
 #ifndef NP_LENT_H
 #define NP_LENT_H

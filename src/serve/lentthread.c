@@ -1,6 +1,6 @@
 /*
  * Copies between a descriptor of others and a socket pair; see lentthread.h.  One thread a descriptor, which shares
- * nothing with any other.
+ * nothing with any other but the number of a descriptor that both may read, in turns.
  */
 #include "serve/lentthread.h"
 
@@ -10,15 +10,22 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#ifdef RWF_NOWAIT
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/xalloc.h"
 
 #define STACK_SIZE (128u * 1024u)
-#define CHUNK 32768u
+#define CHUNK (64u * 1024u)
 
 struct copy {
 	int fd;   /* theirs */
@@ -84,34 +91,89 @@ copy_all(int from, int to, int pair)
 	}
 }
 
-/* True once our side wants to have something; false: it has gone before. */
-static bool
-wanted(int pair)
+/* ---- reading ---- */
+
+/*
+ * What knows RWF_NOWAIT is no file system of another machine or process, of which no call is sure to come back. Whoever
+ * else reads the file at its common position is waited for, but for no longer than a disk takes.
+ */
+static enum lent_direct
+direct(int fd)
 {
+#ifdef RWF_NOWAIT
+	struct stat st;
+	struct statfs fs;
 	char byte;
-	ssize_t n;
+	struct iovec part = {&byte, 1};
 
-	while ((n = read(pair, &byte, 1)) == -1 && errno == EINTR)
-		;
-	return n == 1;
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
+		return LENT_NEVER;
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
+		return LENT_MEMORY;
+	if (preadv2(fd, &part, 1, 0, RWF_NOWAIT) >= 0 || errno == EAGAIN)
+		return LENT_CACHED;
+#endif
+	return LENT_NEVER;
 }
 
-static bool
-copy(const struct copy *c)
+/* As read(2), but that it waits; 0 as well when our side has gone. */
+static ssize_t
+read_some(const struct copy *c, void *p, size_t n)
 {
-	if (c->pair == -1)
-		return false;
-	if (c->reads)
-		return wanted(c->pair) && copy_all(c->fd, c->pair, c->pair);
-	return copy_all(c->pair, c->fd, c->pair);
+	ssize_t got;
+
+	do {
+		if (!wait_for(c->fd, c->pair))
+			return 0;
+		got = read(c->fd, p, n);
+	} while (got < 0 && wait_again(c->fd, POLLIN));
+	return got;
 }
+
+/* Until our side goes, or nothing more is there. */
+static void
+answer_all(const struct copy *c)
+{
+	uint8_t how = LENT_NEVER;
+	char chunk[CHUNK];
+	size_t wanted;
+	bool looked = false;
+
+	while (recv(c->pair, &wanted, sizeof(wanted), 0) == (ssize_t)sizeof(wanted)) {
+		ssize_t n = read_some(c, chunk, wanted < sizeof(chunk) ? wanted : sizeof(chunk));
+		struct iovec parts[] = {{&how, 1}, {chunk, n > 0 ? (size_t)n : 0}};
+
+		if (n <= 0)
+			return;
+		if (!looked)
+			how = (uint8_t)direct(c->fd);
+		looked = true;
+		if (writev(c->pair, parts, 2) == -1)
+			return;
+	}
+}
+
+ssize_t
+lentthread_answer(int pair, enum lent_direct *direct, void *p, size_t n)
+{
+	uint8_t how = LENT_NEVER;
+	struct iovec parts[] = {{&how, 1}, {p, n}};
+	ssize_t got = readv(pair, parts, 2);
+
+	*direct = how;
+	return got > 0 ? got - 1 : got;
+}
+
+/* ---- the thread ---- */
 
 static void *
 run(void *arg)
 {
 	struct copy *c = arg;
 
-	if (copy(c) && !c->reads)
+	if (c->pair >= 0 && c->reads)
+		answer_all(c);
+	else if (c->pair >= 0 && copy_all(c->pair, c->fd, c->pair))
 		(void)!write(c->pair, "", 1);
 	if (c->pair >= 0)
 		close(c->pair);
@@ -145,7 +207,7 @@ lentthread_start(int fd, bool reads)
 	int pair[2];
 	struct copy *c;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1) {
+	if (socketpair(AF_UNIX, (reads ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0, pair) == -1) {
 		close(fd);
 		return -1;
 	}

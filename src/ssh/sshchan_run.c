@@ -12,7 +12,7 @@
  * leave as a full packet and one of ten bytes, which costs the server as much.
  */
 #define PACKET_FILL (32u * 1024u - 10u)
-#define WRITE_CHUNK (2u * PACKET_FILL)
+#define WRITE_CHUNK (4u * PACKET_FILL)
 
 /* libssh's window is 1.25 MiB; a long path needs more to stay full. */
 #define WINDOW_MAX (6u * 1024u * 1024u)
@@ -118,9 +118,12 @@ send_signals(struct sshchan *ch)
 	return moved;
 }
 
-/* How much of n waiting bytes goes now: whole packets, what is left over can be part of the next. */
+/*
+ * How much of n waiting bytes goes now: whole packets.  What is left over waits a turn, for more may have come by then,
+ * and be in its packet.
+ */
 static size_t
-write_size(const struct sshchan *ch, size_t n)
+write_size(struct sshchan *ch, size_t n)
 {
 	uint32_t window = ssh_channel_window_size(ch->ssh);
 
@@ -128,7 +131,14 @@ write_size(const struct sshchan *ch, size_t n)
 		n = WRITE_CHUNK;
 	if (n > window)
 		n = window;
-	return n > PACKET_FILL ? n - n % PACKET_FILL : n;
+	if (n >= PACKET_FILL) {
+		ch->filled_at = ch->conn->turns;
+		return n - n % PACKET_FILL;
+	}
+	if (ch->filled_at != ch->conn->turns || ch->base.want_eof || n == 0)
+		return n;
+	sshconn_wake(ch->conn);
+	return 0;
 }
 
 /* Only while libssh's own output buffer is empty: it takes a whole window at once, and would send it in one call. */

@@ -275,6 +275,7 @@ sshconn_pump(struct sshconn *s)
 	ev_idle_stop(s->loop, &s->wake);
 	ev_clear_pending(s->loop, &s->turn);
 	s->pumping = true;
+	s->turns++;
 	if (s->state == SESSION_LIVE)
 		pump_live(s);
 	if (s->state == SESSION_ENDING)
@@ -291,10 +292,13 @@ on_io(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 	sshconn_pump(w->data);
 }
 
+/* The next turn is there: first what has come of clients is read, some of it may be for us. */
 static void
-on_wake(struct ev_loop *loop NP_UNUSED, ev_idle *w, int revents NP_UNUSED)
+on_wake(struct ev_loop *loop, ev_idle *w, int revents NP_UNUSED)
 {
-	sshconn_pump(w->data);
+	struct sshconn *s = w->data;
+
+	ev_feed_event(loop, &s->turn, EV_CUSTOM);
 }
 
 static void

@@ -96,6 +96,7 @@ struct sshchan {
 	double close_sent;                  /* 0: not yet */
 	double leaving_since;               /* given up, or close sent, and the server's CLOSE is awaited; 0: not */
 	bool eof_sent;
+	uint64_t filled_at; /* turns of the connection when whole packets of input left */
 };
 
 TAILQ_HEAD(chan_list, sshchan);
@@ -113,6 +114,7 @@ struct sshconn {
 	ev_prepare turn; /* fed, never started: users have wishes, the pump is due at the end of this turn */
 	ev_idle wake;    /* active: a pump is due in the coming turn */
 	bool pumping;
+	uint64_t turns; /* of the pump */
 	ev_timer timer; /* closes that are not confirmed; the proxy's end */
 	pid_t proxy_pid;
 	double proxy_deadline; /* when it gets KILL, or is given up */

@@ -457,6 +457,61 @@ test_dropbear_gets_no_spares_and_lives(void **state NP_UNUSED)
 	sshpair_stop(&t);
 }
 
+/* ---- uploads ---- */
+
+#define PIECE (64u * 1024u) /* what clients send at once */
+#define UPLOAD (64u * PIECE)
+
+struct upload {
+	struct record record;
+	size_t left;
+};
+
+/* A client: what it sends is read within a turn of the loop. */
+static void
+upload_feed(struct ev_loop *loop NP_UNUSED, ev_check *w, int revents NP_UNUSED)
+{
+	static const uint8_t zeros[PIECE];
+	struct upload *u = w->data;
+
+	if (u->left == 0 || chan_write_room(u->record.chan) <= CHANNEL_BUFFER_MAX - PIECE)
+		return;
+	assert_int_equal(chan_write(u->record.chan, zeros, PIECE), 0);
+	u->left -= PIECE;
+}
+
+static bool
+upload_fed(void *arg)
+{
+	return ((struct upload *)arg)->left == 0;
+}
+
+/* Two of a piece, and what is left over of it in the next: a small one costs the server as much as a full one. */
+static void
+test_an_upload_leaves_in_full_packets(void **state NP_UNUSED)
+{
+	struct upload u = {.left = UPLOAD};
+	struct sshpair t;
+	uint64_t before;
+	ev_check feed;
+
+	sshpair_start(&t, &plain);
+	record_exec(&u.record, t.session, "cat | wc -c");
+	sshpair_until(&t, record_started, &u.record);
+	before = sshconn_of(t.session)->raw_count.out_packets;
+	ev_check_init(&feed, upload_feed);
+	feed.data = &u;
+	ev_check_start(t.loop, &feed);
+	sshpair_until(&t, upload_fed, &u);
+	ev_check_stop(t.loop, &feed);
+	chan_eof(u.record.chan);
+	sshpair_until(&t, record_done, &u.record);
+	assert_int_equal(atoi((const char *)buf_head(&u.record.out[0])), UPLOAD);
+	assert_in_range(sshconn_of(t.session)->raw_count.out_packets - before, UPLOAD / 32768, UPLOAD / 32768 + 32);
+	record_free(&u.record);
+	sshpair_stop(&t);
+}
+
 int
 main(void)
 {
@@ -473,6 +528,7 @@ main(void)
 	    cmocka_unit_test(test_a_full_session_is_kept_full_without_errors),
 	    cmocka_unit_test(test_three_commands_run_side_by_side),
 	    cmocka_unit_test(test_a_channel_on_an_ending_session_fails_later_not_now),
+	    cmocka_unit_test(test_an_upload_leaves_in_full_packets),
 	    cmocka_unit_test(test_dropbear_gets_no_spares_and_lives),
 	};
 

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -302,6 +303,55 @@ test_nothing_is_read_that_nobody_wants(void **state)
 	assert_int_equal(w->got.len, 10);
 }
 
+/* A large file, of which a part is not in memory: what is wanted and no more, by whoever reads it. */
+static void
+read_file(struct world *w, const char *folder)
+{
+	char name[64];
+	uint8_t *p = pattern(MUCH);
+	int fd, witness;
+
+	snprintf(name, sizeof(name), "%s/np-lentXXXXXX", folder);
+	fd = mkstemp(name);
+	assert_true(fd >= 0);
+	unlink(name);
+	assert_int_equal(write(fd, p, MUCH), MUCH);
+	assert_int_equal(fsync(fd), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	(void)posix_fadvise(fd, MUCH / 2, MUCH / 4, POSIX_FADV_DONTNEED);
+	witness = dup(fd);
+	w->lent = lent_reader(w->loop, fd, &events, w);
+	w->wanted = 0;
+	while (w->wanted < 2 * (MUCH / 3)) {
+		w->wanted += 200000;
+		lent_want(w->lent, 200000);
+		assert_true(drive_until(w->loop, has_wanted, w));
+		drive_turns(w->loop, 2);
+		assert_int_equal(w->got.len, w->wanted);
+		assert_int_equal(lseek(witness, 0, SEEK_CUR), w->wanted);
+	}
+	lent_want(w->lent, MUCH);
+	assert_true(drive_until(w->loop, has_ended, w));
+	assert_false(w->failed);
+	assert_int_equal(w->got.len, MUCH);
+	assert_memory_equal(buf_head(&w->got), p, MUCH);
+	lent_destroy(w->lent);
+	w->lent = NULL;
+	w->ended = false;
+	buf_free(&w->got);
+	close(witness);
+	free(p);
+}
+
+static void
+test_a_file_is_read_to_its_end(void **state)
+{
+	read_file(*state, "/tmp");
+	read_file(*state, "/var/tmp");
+	if (access("/dev/shm", W_OK) == 0)
+		read_file(*state, "/dev/shm");
+}
+
 static int
 tasks(void)
 {
@@ -441,6 +491,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_a_full_disk_fails, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_reads_what_is_wanted_and_the_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_nothing_is_read_that_nobody_wants, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_file_is_read_to_its_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_dev_null_ends_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_terminal_keeps_its_flags, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_destroyed_under_way, setup, teardown),
