@@ -51,14 +51,16 @@ static int
 read_connect(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
 	struct operand op;
-	bool good;
+	bool good = node->kind == YAMLDOC_SCALAR && node->text[0] == '/';
 
-	if (schema_check_text(r, row, node) == -1 || operand_parse(node->text, &op, r->err) == -1)
+	if (schema_check_text(r, row, node) == -1 || (!good && operand_parse(node->text, &op, r->err) == -1))
 		return -1;
-	good = op.port > 0 && op.user == NULL;
-	operand_finish(&op);
+	if (!good) {
+		good = op.port > 0 && op.user == NULL;
+		operand_finish(&op);
+	}
 	if (!good)
-		return params_bad(r->err, row->name, "HOST:PORT");
+		return params_bad(r->err, row->name, "HOST:PORT, or the path of a socket");
 	((struct exec_params *)base)->kind = EXEC_FORWARD;
 	return read_command(r, row, node, base);
 }

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,8 +59,12 @@ open_refused(struct sshchan *ch)
 
 	(void)text_vis_into(why, sizeof why, ssh_get_error(s->ssh));
 	if (ch->base.spec.kind == CHANNEL_FORWARD) {
-		chan_end_set(&ch->base, REASON_CHANNEL_REFUSED, "%s: no connection to %s port %d from there: %s",
-		    s->base.name, ch->base.spec.forward_host, ch->base.spec.forward_port, why);
+		char port[32] = "";
+
+		if (ch->base.spec.forward_port != 0)
+			snprintf(port, sizeof port, " port %d", ch->base.spec.forward_port);
+		chan_end_set(&ch->base, REASON_CHANNEL_REFUSED, "%s: no connection to %s%s from there: %s",
+		    s->base.name, ch->base.spec.forward_host, port, why);
 	} else if (sshconn_refusal_is_race(ch)) {
 		sshchan_drop(ch);
 		return;
@@ -69,6 +74,18 @@ open_refused(struct sshchan *ch)
 		    s->base.name, confirmed, why);
 	}
 	sshchan_gone(ch);
+}
+
+static int
+open_step(struct sshchan *ch)
+{
+	const struct chan_spec *spec = &ch->base.spec;
+
+	if (spec->kind != CHANNEL_FORWARD)
+		return ssh_channel_open_session(ch->ssh);
+	if (spec->forward_port == 0)
+		return ssh_channel_open_forward_unix(ch->ssh, spec->forward_host, "", 0);
+	return ssh_channel_open_forward(ch->ssh, spec->forward_host, spec->forward_port, "127.0.0.1", 0);
 }
 
 bool
@@ -84,11 +101,7 @@ sshchan_service_opening(struct sshchan *ch)
 		if (!sshchan_make(ch))
 			return true;
 	}
-	if (ch->base.spec.kind == CHANNEL_FORWARD)
-		rc = ssh_channel_open_forward(
-		    ch->ssh, ch->base.spec.forward_host, ch->base.spec.forward_port, "127.0.0.1", 0);
-	else
-		rc = ssh_channel_open_session(ch->ssh);
+	rc = open_step(ch);
 	if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
 		return false;
 	if (rc == SSH_OK)

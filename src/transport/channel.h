@@ -34,7 +34,7 @@ struct chan_spec {
 	const char *const
 	    *env; /* "NAME=VALUE", NULL-terminated, or NULL; refusals by the server are ignored as ssh does */
 	const char *forward_host; /* CHANNEL_FORWARD: direct-tcpip, RFC 4254 section 7.2 */
-	int forward_port;
+	int forward_port;         /* 0: forward_host is the path of a socket */
 };
 
 /* How it ended. */

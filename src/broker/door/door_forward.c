@@ -1,6 +1,7 @@
 /*
  * Ports that an ssh at the mux door has forwarded (-L, -D): listened at here, each connection a client that asks for a
- * connection from the device.
+ * connection from the device.  A port may be a socket with a path: its host is the path then, its number
+ * MUX_PORT_PATH.
  *
  * They are those of the ssh that wanted a session with them, and end when it does; what an `ssh -O forward` has asked
  * for stays until it is cancelled, or `ssh -O exit`, and whoever asks for the same has it as well.  A port that an ssh
@@ -14,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -40,8 +43,17 @@ struct forwarding {
 	char *listen_host, *host;
 	ev_io io[ADDRESSES_MAX];
 	int count;
+	struct stat made; /* its socket with a path */
 	ev_timer pause;
 };
+
+/* As the log has it. */
+static char *
+listened_at(const struct forwarding *f)
+{
+	return f->listen_port == MUX_PORT_PATH ? xstrdup(f->listen_host)
+					       : xasprintf("port %u", (unsigned)f->listen_port);
+}
 
 /* ---- listening ---- */
 
@@ -57,8 +69,10 @@ on_pause(struct ev_loop *loop, ev_timer *w, int revents NP_UNUSED)
 static void
 pause_listening(struct forwarding *f)
 {
-	log_warning("door", "%s: a connection to port %u waits: no descriptors are left", f->to.device,
-	    (unsigned)f->listen_port);
+	char *where = listened_at(f);
+
+	log_warning("door", "%s: a connection to %s waits: no descriptors are left", f->to.device, where);
+	free(where);
 	for (int i = 0; i < f->count; i++)
 		ev_io_stop(f->all->loop, &f->io[i]);
 	ev_timer_start(f->all->loop, &f->pause);
@@ -81,9 +95,21 @@ on_connection(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 	}
 }
 
+/* What others have put in the place of our socket stays theirs. */
+static void
+remove_socket(const struct forwarding *f)
+{
+	struct stat st;
+
+	if (f->count > 0 && f->listen_port == MUX_PORT_PATH && lstat(f->listen_host, &st) == 0 &&
+	    st.st_dev == f->made.st_dev && st.st_ino == f->made.st_ino)
+		unlink(f->listen_host);
+}
+
 static void
 forwarding_free(struct forwarding *f)
 {
+	remove_socket(f);
 	ev_timer_stop(f->all->loop, &f->pause);
 	for (int i = 0; i < f->count; i++) {
 		ev_io_stop(f->all->loop, &f->io[i]);
@@ -105,6 +131,8 @@ listen_at(const struct addrinfo *ai)
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (ai->ai_family == AF_UNIX) /* its name is its owner's alone */
+		(void)fchmod(fd, 0600);
 	if (ai->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
@@ -130,24 +158,49 @@ addresses(const struct forwarding *f)
 	return getaddrinfo(loopback || all ? NULL : host, port, &hints, &list) == 0 ? list : NULL;
 }
 
+static void
+watch(struct forwarding *f, int fd)
+{
+	ev_io *io = &f->io[f->count++];
+
+	ev_io_init(io, on_connection, fd, EV_READ);
+	io->data = f;
+	ev_io_start(f->all->loop, io);
+}
+
+/* 0, or errno. */
+static int
+start_socket(struct forwarding *f)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct addrinfo ai = {
+	    .ai_family = AF_UNIX, .ai_addr = (struct sockaddr *)(void *)&sun, .ai_addrlen = sizeof(sun)};
+	int fd;
+
+	if (strlen(f->listen_host) >= sizeof(sun.sun_path))
+		return ENAMETOOLONG;
+	strcpy(sun.sun_path, f->listen_host);
+	fd = listen_at(&ai);
+	if (fd == -1)
+		return errno;
+	(void)lstat(f->listen_host, &f->made);
+	watch(f, fd);
+	return 0;
+}
+
 /* One family is enough; 0, or errno. */
 static int
-start(struct forwarding *f)
+start_port(struct forwarding *f)
 {
 	struct addrinfo *list = addresses(f);
 	int error = list == NULL ? EADDRNOTAVAIL : 0;
 
 	for (struct addrinfo *ai = list; ai != NULL && f->count < ADDRESSES_MAX; ai = ai->ai_next) {
-		ev_io *io = &f->io[f->count];
 		int fd = listen_at(ai);
-		if (fd == -1) {
+		if (fd == -1)
 			error = errno;
-			continue;
-		}
-		ev_io_init(io, on_connection, fd, EV_READ);
-		io->data = f;
-		ev_io_start(f->all->loop, io);
-		f->count++;
+		else
+			watch(f, fd);
 	}
 	if (list != NULL)
 		freeaddrinfo(list);
@@ -160,6 +213,12 @@ static bool
 is_host(const struct mux_text *text)
 {
 	return text->size <= HOST_MAX && memchr(text->p, '\0', text->size) == NULL && text_is_utf8(text->p, text->size);
+}
+
+static bool
+is_port(uint32_t port)
+{
+	return (port > 0 && port <= 65535) || port == MUX_PORT_PATH;
 }
 
 static bool
@@ -212,15 +271,14 @@ forwarding_open(struct visit *v, const struct mux_message *m)
 {
 	bool dynamic = m->forward == MUX_FORWARD_DYNAMIC;
 	struct forwarding *f;
+	char *where;
 	int error;
 
 	if (v->all->lock == -1)
 		return "the broker is shutting down";
 	if (m->forward != MUX_FORWARD_LOCAL && !dynamic)
 		return "remote ports are forwarded on a connection of one's own";
-	if (m->listen_port == MUX_PORT_PATH || (!dynamic && m->port == MUX_PORT_PATH))
-		return "sockets with a path are forwarded on a connection of one's own";
-	if (m->listen_port == 0 || m->listen_port > 65535 || (!dynamic && (m->port == 0 || m->port > 65535)))
+	if (!is_port(m->listen_port) || (!dynamic && !is_port(m->port)))
 		return "no such port";
 	if (!is_host(&m->listen_host) || !is_host(&m->host))
 		return "no such host";
@@ -229,10 +287,12 @@ forwarding_open(struct visit *v, const struct mux_message *m)
 	if (v->all->forwardings_count >= FORWARDINGS_MAX)
 		return "too many ports are forwarded";
 	f = forwarding_create(v, m);
-	error = start(f);
+	error = f->listen_port == MUX_PORT_PATH ? start_socket(f) : start_port(f);
 	if (error == 0) {
-		log_info("door", "%s: port %u is forwarded for client %llu", f->to.device, (unsigned)f->listen_port,
+		where = listened_at(f);
+		log_info("door", "%s: %s is forwarded for client %llu", f->to.device, where,
 		    (unsigned long long)client_id(v->client));
+		free(where);
 		return NULL;
 	}
 	forwarding_free(f);
@@ -296,11 +356,12 @@ doors_ports(const struct doors *all)
 		cJSON_AddStringToObject(o, "device", f->to.device);
 		cJSON_AddNumberToObject(o, "pid", (double)f->pid);
 		cJSON_AddStringToObject(o, "listen_host", f->listen_host);
-		cJSON_AddNumberToObject(o, "listen_port", (double)f->listen_port);
-		if (f->type != MUX_FORWARD_DYNAMIC) {
+		if (f->listen_port != MUX_PORT_PATH)
+			cJSON_AddNumberToObject(o, "listen_port", (double)f->listen_port);
+		if (f->type != MUX_FORWARD_DYNAMIC)
 			cJSON_AddStringToObject(o, "host", f->host);
+		if (f->type != MUX_FORWARD_DYNAMIC && f->port != MUX_PORT_PATH)
 			cJSON_AddNumberToObject(o, "port", (double)f->port);
-		}
 		cJSON_AddItemToArray(list, o);
 	}
 	return list;

@@ -94,7 +94,9 @@ wish_session(cJSON *params, const struct mux_message *m, struct visit *v)
 static void
 add_connect(cJSON *params, const char *host, uint32_t port)
 {
-	char *where = xasprintf(strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
+	char *where = port == MUX_PORT_PATH
+			  ? xstrdup(host)
+			  : xasprintf(strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
 
 	cJSON_AddStringToObject(params, "connect", where);
 	free(where);

@@ -216,7 +216,9 @@ channel_start(struct request *r)
 	struct operand to = {0};
 	struct np_error err;
 
-	if (r->params.kind == EXEC_FORWARD && operand_parse(c->text, &to, &err) == 0) { /* as its params were read */
+	if (r->params.kind == EXEC_FORWARD && c->text[0] == '/') { /* as its params were read */
+		spec.forward_host = c->text;
+	} else if (r->params.kind == EXEC_FORWARD && operand_parse(c->text, &to, &err) == 0) {
 		spec.forward_host = to.host;
 		spec.forward_port = to.port;
 	}
