@@ -154,6 +154,8 @@ effect(const struct npexec_options *o, const cJSON *result, double ok, double un
 		return unclear > 0 ? "whether a line is live is not known" : "no line is live";
 	if (live && npjson_true(result, "aborted"))
 		return "what was begun and not ended is thrown away, the rest is live";
+	if (live && npjson_true(result, "unended"))
+		return "what was begun and not ended acts only at its end, the rest is live";
 	if (npjson_true(result, "aborted"))
 		return npexec_flag(o, "dry_run") ? "discarded, as a dry run is" : "discarded: nothing was changed";
 	if (npjson_true(result, "committed")) {

@@ -129,7 +129,8 @@ struct cli_result {
 	size_t lines[CLI_NOT_RUN + 1]; /* by outcome */
 	bool temporary;                /* it was refused for now: somebody else holds the lock, the device is busy */
 	bool committed, aborted, saved;
-	bool live; /* lines act at once there, and some were typed; with `aborted': but what a sub-mode began */
+	bool live;    /* lines act at once there, and some were typed; with `aborted': but what a sub-mode began */
+	bool unended; /* the shell was lost in a sub-mode whose lines act only where it ends */
 };
 
 /* What became of a password or secret that the owner was asked for. */

@@ -314,7 +314,8 @@ step_done(struct cli *cli, const struct np_error *err)
 
 /*
  * Lines act at once without a candidate: those that were taken do, an unclear one may, and a refused one may have
- * changed a part.  Which of those are live that stood before a sub-mode was thrown away, only the device knows.
+ * changed a part.  Which of those are live that stood before a sub-mode was thrown away, or never ended, only the
+ * device knows.
  */
 static void
 tell_live(struct cli *cli)
@@ -328,6 +329,7 @@ tell_live(struct cli *cli)
 		return;
 	t->live = taken + t->lines[CLI_UNCLEAR] + t->lines[CLI_REFUSED] > 0;
 	t->saved = t->saved || (c->saves_itself && ended && taken > 0);
+	t->unended = c->abort.count > 0 && !ended && !t->aborted;
 }
 
 static enum cli_next

@@ -17,7 +17,8 @@
  * A step that commits, confirms, saves or throws away is judged likewise.  It is done when the platform's `ok` was
  * seen, nothing was refused before it and nothing but remarks came behind it, or, without one, when nothing but remarks
  * came.  No `ok`, or something unclear, leaves it open what the device did.  Words of any vendor do not make a refusal
- * of the line that is `ok` itself ("0 failed, done"), nor of what an `ok` follows and only sounds busy ("in progress").
+ * of the line that is `ok` itself ("0 failed, done"), unless it denies that ("not saved successfully"), nor of what an
+ * `ok` follows and only sounds busy ("in progress").
  */
 #include <stdio.h>
 #include <string.h>
@@ -139,6 +140,15 @@ sounds_like_refusal(const char *text, size_t size)
 	return says_any(text, size, words, NP_COUNT(words));
 }
 
+/* "... was not saved successfully": no success, whatever word of it stands there. */
+static bool
+denies(const char *text, size_t size)
+{
+	static const char *const words[] = {" not ", "n't ", "unsuccess", "without success", "no success"};
+
+	return says_any(text, size, words, NP_COUNT(words));
+}
+
 /* For now: another one holds the lock, or the device has something else to do. */
 static bool
 sounds_busy(const char *text, size_t size)
@@ -204,7 +214,8 @@ refuse(struct cli *cli, bool known, bool busy, const char *text, size_t size)
 static void
 refuse_error(struct cli *cli, const char *text, size_t size, size_t look)
 {
-	refuse(cli, true, sounds_busy(text, look), text, size);
+	refuse(cli, true, sounds_busy(text, look) || pattern_list_matches(&cli->platform->config.busy, text, look),
+	    text, size);
 	cli->job.verdict.error = true;
 }
 
@@ -266,7 +277,7 @@ cli_judge_line(struct cli *cli, const char *text, size_t size)
 	struct cli_job *job = &cli->job;
 	struct cli_verdict *v = &job->verdict;
 	size_t look = size < JUDGE_LOOK ? size : JUDGE_LOOK;
-	bool is_ok;
+	bool is_ok, denied;
 
 	/* Nor is the question itself an answer, with what was typed behind it. */
 	if (job->judged_as == CLI_JUDGE_NOTHING || cli_begins(text, size, &job->asked))
@@ -278,12 +289,15 @@ cli_judge_line(struct cli *cli, const char *text, size_t size)
 	if (pattern_list_matches(&p->async, text, look))
 		return;
 	is_ok = job->ok != NULL && pattern_matches(job->ok, text, look);
+	denied = is_ok && job->judged_as == CLI_JUDGE_ANSWER && denies(text, look);
 	if (pattern_list_matches(&p->errors, text, look) && !pattern_list_matches(&p->ignore, text, look) &&
 	    (cli->op != CLI_OP_RUN || !cli->asked.ignore_errors))
 		refuse_error(cli, text, size, look);
+	else if (denied)
+		refuse(cli, false, sounds_busy(text, look), text, size);
 	else if (job->judged_as != CLI_JUDGE_OUTPUT)
 		judge_words(cli, text, size, look, is_ok);
-	if (!is_ok)
+	if (!is_ok || denied)
 		return;
 	/* What nobody knows, and what only sounds busy ("in progress"), was no more than chatter then. */
 	if (v->outcome == CLI_UNCLEAR || (v->outcome == CLI_REFUSED && v->busy && !v->known))

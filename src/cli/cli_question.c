@@ -28,13 +28,21 @@ is_percentage(const struct platform_view *view)
 	return at < end && (at == 0 || strchr(" \t([:=", view->tail[at - 1]) != NULL);
 }
 
+/* "... ", "{... ", "\\... ": they ask for the next line. */
+static bool
+is_mark_of_dots(const struct platform_view *view)
+{
+	size_t lead = view->size == 5 && strchr("{[(\\\"'", view->tail[0]) != NULL ? 1 : 0;
+
+	return view->size == lead + 4 && memcmp(view->tail + lead, "... ", 4) == 0;
+}
+
 bool
 cli_is_progress(const struct platform_view *view)
 {
 	if (is_percentage(view))
 		return true;
-	/* "... " and "{... " ask for the next line. */
-	if (view->size == 4 && memcmp(view->tail, "... ", 4) == 0)
+	if (is_mark_of_dots(view))
 		return false;
 	for (size_t i = 0; i < view->size; i++) {
 		unsigned char c = (unsigned char)view->tail[i];

@@ -112,9 +112,10 @@ cli_resync_look(struct cli *cli)
 	struct platform_view view = cli_view(cli);
 	struct prompt_match match = cli_look(cli);
 
-	/* A configuration must be left also from a place that no mode knows: its steps are typed there. */
+	/* A configuration must be left also from a place that no mode knows: its steps are typed there, when it is no
+	 * beginning of a known prompt. */
 	if (match.tier == PROMPT_NONE && cli->op == CLI_OP_CONFIG && cli->sync_echoed && cli->drained &&
-	    prompt_kin(&cli->prompt, &view) != PROMPT_STRANGER)
+	    prompt_kin(&cli->prompt, &view) != PROMPT_STRANGER && cli_quiet_for(cli, CLI_QUIET_SILENT + cli->rtt))
 		match = (struct prompt_match){PROMPT_HOST, cli->prompt.mode};
 	if (match.tier == PROMPT_NONE || !cli->sync_sent)
 		return;

@@ -94,30 +94,57 @@ cli_text_report(struct cli *cli, enum cli_outcome outcome, const char *text)
 	report_not_run(cli, cli->config_next);
 }
 
-/* The quote that is left open behind this line, or 0; open: that before it.  What is quoted by the one is no quote. */
-static char
-quote_left_open(enum platform_quotes quotes, const struct cli_text_line *line, char open)
-{
-	for (size_t i = 0; i < line->size; i++) {
-		char c = line->text[i];
+/* What the lines so far leave open. */
+struct open {
+	char quote;     /* or 0 */
+	unsigned depth; /* brackets */
+	bool backslash; /* at the end */
+};
 
-		if (c == '\\' && open != '\'')
-			i++;
-		else if (open != 0)
-			open = c == open ? 0 : open;
-		else if (c == '#' && (i == 0 || line->text[i - 1] == ' ' || line->text[i - 1] == '\t')) /* a comment */
+static bool
+is_open(const struct open *open)
+{
+	return open->quote != 0 || open->depth > 0 || open->backslash;
+}
+
+/* One character that stands in no quote. */
+static void
+open_plain(const struct platform_config *c, struct open *open, char ch)
+{
+	if (ch == '"' && c->quotes != PLATFORM_QUOTES_NONE)
+		open->quote = ch;
+	else if (ch == '\'' && c->quotes == PLATFORM_QUOTES_BOTH)
+		open->quote = ch;
+	else if (c->brackets && strchr("{[(", ch) != NULL)
+		open->depth++;
+	else if (c->brackets && strchr("}])", ch) != NULL && open->depth > 0)
+		open->depth--;
+}
+
+/* What is left open behind this line, too.  What is quoted by the one quote is no other, and no bracket. */
+static void
+open_line(const struct platform_config *c, struct open *open, const struct cli_text_line *line)
+{
+	open->backslash = false;
+	for (size_t i = 0; i < line->size; i++) {
+		char ch = line->text[i];
+
+		if (ch == '\\' && open->quote != '\'')
+			open->backslash = ++i == line->size && c->brackets;
+		else if (open->quote != 0)
+			open->quote = ch == open->quote ? 0 : open->quote;
+		else if (ch == '#' && (i == 0 || line->text[i - 1] == ' ' || line->text[i - 1] == '\t')) /* a comment */
 			break;
-		else if (c == '"' || (c == '\'' && quotes == PLATFORM_QUOTES_BOTH))
-			open = c;
+		else
+			open_plain(c, open, ch);
 	}
-	return open;
 }
 
 /* What ends a text of several lines. */
 struct block {
 	bool begun;
 	bool optional;
-	char quote; /* one that was left open ends it */
+	struct open open; /* it ends where nothing is */
 	const struct pattern *end;
 	struct pattern_span word; /* of the first line: in the last one; empty, and no `end': EOF */
 };
@@ -137,9 +164,8 @@ block_of(const struct cli *cli, const struct cli_text_line *line)
 		block.optional = c->blocks[i].optional;
 		return block;
 	}
-	if (c->quotes != PLATFORM_QUOTES_NONE)
-		block.quote = quote_left_open(c->quotes, line, 0);
-	block.begun = block.quote != 0;
+	open_line(c, &block.open, line);
+	block.begun = is_open(&block.open);
 	return block;
 }
 
@@ -147,9 +173,9 @@ static bool
 ends_block(
     const struct cli *cli, struct block *block, const struct cli_text_line *first, const struct cli_text_line *line)
 {
-	if (block->quote != 0) {
-		block->quote = quote_left_open(cli->platform->config.quotes, line, block->quote);
-		return block->quote == 0;
+	if (is_open(&block->open)) {
+		open_line(&cli->platform->config, &block->open, line);
+		return !is_open(&block->open);
 	}
 	if (block->end != NULL)
 		return pattern_matches(block->end, line->text, line->size);

@@ -111,6 +111,7 @@ struct platform_config {
 	struct platform_block *blocks;
 	size_t blocks_count;
 	enum platform_quotes quotes;
+	bool brackets;                /* likewise those, and a backslash at its end */
 	struct pattern_list shows;    /* PATTERN_START: lines that are meant to print something */
 	struct pattern_list remarks;  /* PATTERN_START: answers to a line that was taken all the same */
 	struct pattern_list refusals; /* PATTERN_START: answers to one that was not; `errors` are, too */

@@ -143,6 +143,7 @@ static const struct schema_row config_keys[] = {
     {"blocks", SCHEMA_LIST, .offset = FIELD(platform_config, blocks), .also = FIELD(platform_config, blocks_count),
 	.table = &block_table},
     {"quotes", SCHEMA_WORD, .offset = FIELD(platform_config, quotes), .words = quotings},
+    {"brackets", SCHEMA_BOOL, .offset = FIELD(platform_config, brackets)},
     {"shows", PATTERNS(PATTERN_START), .offset = FIELD(platform_config, shows)},
     {"remarks", PATTERNS(PATTERN_START), .offset = FIELD(platform_config, remarks)},
     {"refusals", PATTERNS(PATTERN_START), .offset = FIELD(platform_config, refusals)},

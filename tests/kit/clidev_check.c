@@ -276,10 +276,10 @@ clidev_check_event(struct dev *d, char *text)
 	} else if (strcmp(text, "tally") == 0) {
 		const struct cli_result *r = &d->result.result;
 
-		snprintf(got, sizeof(got), "%zu ok %zu failed %zu not_run%s%s%s%s",
+		snprintf(got, sizeof(got), "%zu ok %zu failed %zu not_run%s%s%s%s%s",
 		    r->lines[CLI_TAKEN] + r->lines[CLI_REMARK], r->lines[CLI_REFUSED] + r->lines[CLI_UNCLEAR],
 		    r->lines[CLI_NOT_RUN], r->committed ? " committed" : "", r->aborted ? " aborted" : "",
-		    r->saved ? " saved" : "", r->live ? " live" : "");
+		    r->saved ? " saved" : "", r->live ? " live" : "", r->unended ? " unended" : "");
 		if (strcmp(got, rest) != 0)
 			clidev_fail(d, "tally", rest, got);
 	} else if (strcmp(text, "line") == 0) {

@@ -86,7 +86,7 @@ test_every_kind_of_value_is_shown(void **state)
 	    "\"pager\":[{\"match\":\"More\",\"keys\":\" \"}]",
 	    "\"config\":{\"enter\":[\"conf\"],\"candidate\":true,\"commit\":[\"a\",{\"send\":\"b\",\"optional\":false,"
 	    "\"ok\":\"done\",\"timeout\":0}],\"abort\":[\"c\"],\"leave\":[\"end\"],\"save_inside\":false,\"saves_"
-	    "itself\":false}",
+	    "itself\":false,\"brackets\":false}",
 	    "\"errors\":[\"%\",\"bad\"]", "\"file\":\"t.yaml\"", "no `logout`"};
 	struct np_error err;
 	struct platform *p = platform_parse(text, strlen(text), "t.yaml", NULL, NULL, &err);

@@ -181,6 +181,8 @@ config_describe(cJSON *o, const struct request *r)
 	cJSON_AddBoolToObject(o, "aborted", c->aborted);
 	cJSON_AddBoolToObject(o, "saved", c->saved);
 	cJSON_AddBoolToObject(o, "live", c->live);
+	if (c->unended)
+		cJSON_AddTrueToObject(o, "unended");
 }
 
 static void
