@@ -144,18 +144,59 @@ bool
 account_key_is_barred(const struct account *a, uint64_t key)
 {
 	for (size_t i = 0; i < a->keys_count; i++)
-		if (a->keys[i] == key)
+		if (a->keys[i].key == key)
 			return true;
 	return false;
 }
 
 void
-account_key_bar(struct account *a, uint64_t key)
+account_key_bar(struct account *a, uint64_t key, bool agent)
 {
 	if (account_key_is_barred(a, key))
 		return;
 	a->keys = xreallocarray(a->keys, a->keys_count + 1, sizeof(a->keys[0]));
-	a->keys[a->keys_count++] = key;
+	a->keys[a->keys_count++] = (struct account_key){key, agent};
+}
+
+static bool
+has_key(const struct account_claim *c, uint64_t key)
+{
+	for (size_t i = 0; i < c->agents; i++)
+		if (c->keys[i] == key)
+			return true;
+	return false;
+}
+
+static bool
+list_is_new(struct account *a, uint64_t list)
+{
+	for (size_t i = 0; i < a->lists_count; i++)
+		if (a->lists[i] == list)
+			return false;
+	a->lists = xreallocarray(a->lists, a->lists_count + 1, sizeof(a->lists[0]));
+	a->lists[a->lists_count++] = list;
+	return true;
+}
+
+/*
+ * An agent that holds fewer was set up anew: what is left in it may be shown again, once for each such list, whichever
+ * pool comes with it.  Keys that were only added are new by themselves, and lift nothing from the others.
+ */
+void
+account_keys_renew(struct account *a, const struct account_claim *c)
+{
+	size_t kept = 0;
+	bool fewer = false;
+
+	if (c->list == 0 || !list_is_new(a, c->list))
+		return;
+	for (size_t i = 0; i < a->keys_count; i++)
+		fewer |= a->keys[i].agent && !has_key(c, a->keys[i].key);
+	for (size_t i = 0; fewer && i < a->keys_count; i++)
+		if (!has_key(c, a->keys[i].key))
+			a->keys[kept++] = a->keys[i];
+	if (fewer)
+		a->keys_count = kept;
 }
 
 void
@@ -213,6 +254,7 @@ free_account(struct accounts *all, struct account *a)
 	free(a->scope);
 	free(a->proven_at);
 	free(a->keys);
+	free(a->lists);
 	free(a);
 }
 

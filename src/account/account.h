@@ -61,9 +61,10 @@ struct account_claim {
 	bool code;           /* of one time, or the command that makes such */
 	bool joins;          /* its login holds another one, and so waits for none */
 	struct secret *secret; /* unless they are keys */
-	uint64_t *keys;        /* ACCOUNT_KEYS: a number for each */
+	uint64_t *keys;        /* ACCOUNT_KEYS: a number for each, those of an agent first */
 	bool *barred;          /* likewise, filled in by the gate: the place has refused it */
-	size_t count;
+	size_t count, agents;  /* keys; of these an agent's */
+	uint64_t list;         /* a number for all that this agent holds; 0: there is none */
 };
 
 struct account_claim account_claim_copy(const struct account_claim *c);
@@ -82,7 +83,8 @@ enum account_verdict {
 	ACCOUNT_UNJUDGED, /* it has it, and said nothing: a refusal of a secret, nothing for keys */
 	ACCOUNT_DOUBTED,  /* another question followed it, and the login failed: a proven password is not wrong for that
 			   */
-	ACCOUNT_GIVEN_UP, /* likewise, as we did not wait: a refusal, but once, of what is proven, none */
+	ACCOUNT_GIVEN_UP, /* likewise, as we did not wait: a refusal, but once, of what is proven, none; with keys:
+			     one of those denied is not judged */
 	ACCOUNT_UNUSED    /* it never got it */
 };
 
@@ -137,8 +139,6 @@ bool accounts_bar(const struct accounts *all, uint64_t account, const char *plac
 bool accounts_are_worth_keeping(const struct accounts *all);
 /* What bars this user is forgotten; how many accounts did. */
 int accounts_retry(struct accounts *all, const char *user);
-/* The keys that this user was refused at that place may be shown again. */
-void accounts_retry_keys(struct accounts *all, const char *user, const char *place);
 
 /* ---- shown ---- */
 

@@ -192,6 +192,8 @@ accounts_ask(struct accounts *all, struct account_ticket *t, double now)
 	if (!account_find(all, t, now))
 		return ACCOUNT_BARRED;
 	forget_old_proof(t, now);
+	if (t->of->kind == ACCOUNT_KEYS)
+		account_keys_renew(t->of, &t->claim);
 	answer = judge(t, now);
 	switch (answer) {
 	case ACCOUNT_GO:
@@ -373,7 +375,7 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
     const char *words, double now)
 {
 	struct account *a = t->of;
-	bool closed = false;
+	bool closed = false, spared = false;
 
 	if (!t->flies)
 		return;
@@ -392,7 +394,8 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
 		closed = doubt(t, words, now);
 		break;
 	case ACCOUNT_GIVEN_UP:
-		closed = a->kind != ACCOUNT_KEYS && !forgive(t, now) && refuse(t, false, words, now);
+		spared = (a->kind != ACCOUNT_KEYS || denied != NULL) && forgive(t, now);
+		closed = a->kind != ACCOUNT_KEYS && !spared && refuse(t, false, words, now);
 		break;
 	case ACCOUNT_DENIED:
 		closed = refuse(t, true, words, now);
@@ -400,9 +403,9 @@ accounts_settle(struct accounts *all, struct account_ticket *t, enum account_ver
 	case ACCOUNT_UNUSED:
 		break;
 	}
-	for (size_t i = 0; denied != NULL && i < t->claim.count; i++)
+	for (size_t i = 0; denied != NULL && !spared && i < t->claim.count; i++)
 		if (denied[i]) {
-			account_key_bar(a, t->claim.keys[i]);
+			account_key_bar(a, t->claim.keys[i], i < t->claim.agents);
 			a->refusals += verdict != ACCOUNT_ACCEPTED;
 		}
 	forget_ticket(t);
@@ -436,15 +439,4 @@ accounts_retry(struct accounts *all, const char *user)
 		count++;
 	}
 	return count;
-}
-
-void
-accounts_retry_keys(struct accounts *all, const char *user, const char *place)
-{
-	struct account *a;
-
-	TAILQ_FOREACH (a, &all->list, link) {
-		if (a->kind == ACCOUNT_KEYS && strcasecmp(a->user, user) == 0 && strcmp(a->scope, place) == 0)
-			lift(all, a);
-	}
 }

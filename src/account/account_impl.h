@@ -24,6 +24,11 @@ struct account_place {
 TAILQ_HEAD(account_places, account_place);
 TAILQ_HEAD(account_tickets, account_ticket);
 
+struct account_key {
+	uint64_t key;
+	bool agent; /* one held it */
+};
+
 struct account {
 	TAILQ_ENTRY(account) link;
 	struct hash_entry entry;    /* accounts.table */
@@ -49,8 +54,10 @@ struct account {
 	struct account_places places; /* those that bar first, as they came */
 	int barred_places;
 	struct account_tickets waiting;
-	uint64_t *keys; /* refused ones */
+	struct account_key *keys; /* refused ones */
 	size_t keys_count;
+	uint64_t *lists; /* of agents that have come */
+	size_t lists_count;
 };
 
 struct accounts {
@@ -77,8 +84,10 @@ int account_identify(
 bool account_find(struct accounts *all, struct account_ticket *t, double now) NP_MUST_CHECK;
 void account_move(struct account *a, enum account_state state);
 bool account_key_is_barred(const struct account *a, uint64_t key);
-void account_key_bar(struct account *a, uint64_t key);
+void account_key_bar(struct account *a, uint64_t key, bool agent);
 void account_keys_clear(struct account *a);
+/* An agent's list of keys comes: what it may show again. */
+void account_keys_renew(struct account *a, const struct account_claim *c);
 void account_place_bar(struct account_place *p, bool judged, const char *words, double now);
 void account_place_clear(struct account_place *p);
 /* No place bars any more. */

@@ -49,8 +49,8 @@ answer_sign(struct agent_proxy *p, struct keyblob message, struct buf *reply)
 	     agent_receive(p->agent_fd, reply, p->deadline, p->session_fd, &err) == 0 &&
 	     buf_head(reply)[0] == AGENT_SIGN_RESPONSE;
 	buf_free(&request);
-	atomic_store(&p->signer, (int)i);
 	atomic_store(&p->refused, !ok);
+	atomic_store(&p->signer, (int)i);
 	return ok;
 }
 

@@ -79,12 +79,19 @@ auth_complaint(const struct auth *a, char *text, size_t size)
 	return text_vis_into(text, size, has_complaint(a) ? ssh_get_error(a->made->ssh) : "");
 }
 
+double
+auth_least_time(const struct auth *a)
+{
+	double limit = a->attempt->timeout;
+
+	return limit / 4 < LEAST_SECONDS ? limit / 4 : LEAST_SECONDS;
+}
+
 /* A verdict needs some time: where our own limit would be taken for one, nothing is offered. */
 static bool
 has_time(struct auth *a)
 {
-	double limit = a->attempt->timeout, left = a->hooks->left(a->err, a->hooks->arg);
-	double least = limit / 4 < LEAST_SECONDS ? limit / 4 : LEAST_SECONDS;
+	double limit = a->attempt->timeout, left = a->hooks->left(a->err, a->hooks->arg), least = auth_least_time(a);
 
 	if (left < 0)
 		return false;
@@ -104,9 +111,12 @@ int
 auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key)
 {
 	const struct dial_hooks *hooks = a->hooks;
+	bool shows_key = step == STEP_AGENT || step == STEP_TRY_KEY || step == STEP_SIGN;
+	uint64_t packets = 0;
 	double left;
 	int rc;
 
+	a->keys.out = false;
 	if (a->has_secret && auth_claim_secret(a) == -1)
 		return SSH_AUTH_AGAIN;
 	if (a->has_secret && !still_there(a))
@@ -115,13 +125,17 @@ auth_step(struct auth *a, enum auth_step step, const char *password, ssh_key key
 		return SSH_AUTH_AGAIN;
 	if (a->has_secret)
 		auth_secret_sent(a);
-	a->shown |= a->has_secret || step == STEP_AGENT || step == STEP_TRY_KEY || step == STEP_SIGN;
+	a->shown |= a->has_secret || shows_key;
 	a->has_secret = false;
 	snprintf(a->before, sizeof(a->before), "%s", ssh_get_error(a->made->ssh));
 	for (;;) {
 		left = hooks->left(a->err, hooks->arg);
 		if (left < 0)
 			return SSH_AUTH_AGAIN;
+		if (a->traffic.in_packets != packets || !a->keys.out)
+			a->keys.heard_at = clock_now();
+		packets = a->traffic.in_packets;
+		a->keys.out = shows_key;
 		rc = call_libssh(a, step, password, key);
 		if (rc != SSH_AUTH_AGAIN)
 			return rc;

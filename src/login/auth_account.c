@@ -195,7 +195,7 @@ auth_secret_right(struct auth *a)
 /* ---- keys ---- */
 
 int
-auth_claim_keys(struct auth *a, const struct keyblob *blobs, size_t count)
+auth_claim_keys(struct auth *a, const struct keyblob *blobs, size_t count, size_t agents, uint64_t list)
 {
 	struct auth_keys *k = &a->keys;
 	size_t barred = 0;
@@ -207,6 +207,8 @@ auth_claim_keys(struct auth *a, const struct keyblob *blobs, size_t count)
 	k->claim.barred = xcalloc(count, sizeof(k->claim.barred[0]));
 	k->denied = xcalloc(count, sizeof(k->denied[0]));
 	k->claim.count = count;
+	k->claim.agents = agents;
+	k->claim.list = list;
 	for (size_t i = 0; i < count; i++)
 		k->claim.keys[i] = keyblob_hash(&blobs[i]);
 	k->held = ask_gate(a, &k->claim) == 0;
@@ -245,14 +247,26 @@ auth_key_denied(struct auth *a, const struct keyblob *blob)
 		a->keys.denied[i] = true;
 }
 
+bool
+auth_key_swallowed(struct auth *a, enum auth_outcome outcome)
+{
+	enum np_reason why = a->err->reason;
+	bool silent = why == REASON_CONNECT_TIMEOUT && clock_now() - a->keys.heard_at >= auth_least_time(a);
+	bool swallowed = outcome == AUTH_OUTCOME_FAILED && a->keys.out && (silent || why == REASON_CONNECT_FAILED);
+
+	a->keys.swallowed |= swallowed;
+	return swallowed;
+}
+
 void
 auth_settle_keys(struct auth *a, enum auth_outcome outcome)
 {
 	struct auth_keys *k = &a->keys;
 	bool accepted = outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL;
+	enum account_verdict verdict = accepted ? ACCOUNT_ACCEPTED : k->swallowed ? ACCOUNT_GIVEN_UP : ACCOUNT_UNJUDGED;
 
 	if (k->held)
-		tell_gate(a, accepted ? ACCOUNT_ACCEPTED : ACCOUNT_UNJUDGED, k->denied, k->claim.count, NULL);
+		tell_gate(a, verdict, k->denied, k->claim.count, NULL);
 	account_claim_finish(&k->claim);
 	free(k->denied);
 	k->denied = NULL;

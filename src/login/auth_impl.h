@@ -49,6 +49,9 @@ struct auth_keys {
 	bool *denied;
 	size_t barred_count; /* in all of the login */
 	bool held;
+	bool out;        /* the server was shown one in this step */
+	double heard_at; /* then: the last time that it said something */
+	bool swallowed;  /* one was denied by silence */
 };
 
 struct auth {
@@ -97,6 +100,8 @@ enum auth_outcome auth_outcome(struct auth *a, int rc);
 const char *auth_complaint(const struct auth *a, char *text, size_t size);
 /* The login ends here, as the server does what no login survives; the text says what. */
 enum auth_outcome auth_give_up(struct auth *a, const char *fmt, ...) NP_PRINTF(2, 3);
+/* Seconds that a server has for a verdict. */
+double auth_least_time(const struct auth *a);
 /* Adds to the list of what was tried. */
 void auth_note_tried(struct auth *a, const char *fmt, ...) NP_PRINTF(2, 3);
 /* Remembers the method that has just succeeded, wholly or in part. */
@@ -126,8 +131,14 @@ void auth_secret_sent(struct auth *a);
 void auth_secret_right(struct auth *a);
 /* What was refused is settled: a person is asked for another one, who may take his time. */
 void auth_settle_denied(struct auth *a);
-/* Whether keys may be shown now: 0, and which ones not says auth_key_is_barred(); or -1 with err. */
-int auth_claim_keys(struct auth *a, const struct keyblob *blobs, size_t count) NP_MUST_CHECK;
+/*
+ * Whether keys may be shown now: 0, and which ones not says auth_key_is_barred(); or -1 with err.  The first are the
+ * agent's, whose list has that number.
+ */
+int auth_claim_keys(
+    struct auth *a, const struct keyblob *blobs, size_t count, size_t agents, uint64_t list) NP_MUST_CHECK;
+/* Whether the key that was shown last counts as refused, as the login ended like this: nothing was said of it. */
+bool auth_key_swallowed(struct auth *a, enum auth_outcome outcome);
 bool auth_key_is_barred(const struct auth *a, const struct keyblob *blob);
 void auth_key_denied(struct auth *a, const struct keyblob *blob);
 void auth_settle_keys(struct auth *a, enum auth_outcome outcome);

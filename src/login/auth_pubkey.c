@@ -124,16 +124,17 @@ ended_by_server(const struct auth *a, enum auth_outcome outcome)
 
 /* How many of the keys that were shown the server has refused: libssh does not say, but each refusal was a packet. */
 static size_t
-count_denied(const struct auth *a, const struct agent_proxy *proxy, enum auth_outcome outcome, uint64_t packets)
+count_denied(struct auth *a, const struct agent_proxy *proxy, enum auth_outcome outcome, uint64_t packets)
 {
 	size_t shown = proxy->count - proxy->from;
 
-	if (proxy->signer >= 0)
-		return (size_t)proxy->signer - proxy->from;
+	if (proxy->signer >=
+	    0) /* the server has taken it; the signature, if the agent gave one, it may have swallowed */
+		return (size_t)proxy->signer - proxy->from + (!proxy->refused && auth_key_swallowed(a, outcome));
 	if (outcome == AUTH_OUTCOME_DENIED)
 		return shown;
 	packets = a->traffic.in_packets - packets;
-	packets += ended_by_server(a, outcome); /* the key in flight */
+	packets += ended_by_server(a, outcome) || auth_key_swallowed(a, outcome); /* the key in flight */
 	packets -= packets > 0 && a->told_end;
 	return packets < shown ? (size_t)packets : shown;
 }
@@ -307,7 +308,7 @@ key_outcome(struct auth *a, const struct keyblob *pub, int rc)
 	bool denied = rc == SSH_AUTH_DENIED && ssh_is_connected(a->made->ssh);
 	enum auth_outcome outcome = auth_outcome(a, rc);
 
-	if (denied || ended_by_server(a, outcome))
+	if (denied || ended_by_server(a, outcome) || auth_key_swallowed(a, outcome))
 		auth_key_denied(a, pub);
 	return outcome;
 }
@@ -411,14 +412,16 @@ claim(struct auth *a, const struct agent_keys *keys)
 	size_t n = 0;
 	int rc;
 
+	while (n < keys->n) {
+		all[n] = keys->v[n];
+		n++;
+	}
 	for (size_t i = 0; i < ids->certs_count; i++)
 		all[n++] = ids->certs[i].blob;
 	for (size_t i = 0; i < ids->keys_count; i++)
 		if (ids->keys[i].pub.data != NULL && !ids->keys[i].missing)
 			all[n++] = ids->keys[i].pub;
-	for (size_t i = 0; i < keys->n; i++)
-		all[n++] = keys->v[i];
-	rc = auth_claim_keys(a, all, n);
+	rc = auth_claim_keys(a, all, n, keys->n, keys->n > 0 ? keys->hash : 0);
 	free(all);
 	return rc;
 }

@@ -14,6 +14,8 @@ start_simdev printed --user admin --password right
 start_simdev once --user admin --password right --accepts 1
 start_simdev mute --user admin --password right --auth-delay 600
 start_simdev reset --user admin --password right --hang-up
+start_simdev keymute --user admin --any-key --auth-delay 600
+start_simdev keyreset --user admin --any-key --hang-up
 start_simdev kbmute --user admin --kbdint right --auth-delay 600
 start_simdev one --listen 127.0.10.1-127.0.10.3 --user admin --password "right one"
 start_simdev slow --user admin --password slowly --auth-delay 3
@@ -62,6 +64,9 @@ config=$(
 	done
 	echo "  once: {username: admin, password: right}"
 	echo "  mute: {username: admin, password: swallowed, connection_args: {connection_timeout: 2, persistent: true, retry_delay: 0.1, retry_max: 0.2}}"
+	for _i in keymute keyreset; do
+		echo "  $_i: {username: admin, key_file: $T/useless, connection_args: {connection_timeout: 2, persistent: true, retry_delay: 0.1, retry_max: 0.2}}"
+	done
 	echo "  kbmute: {username: admin, password: kbswallowed, connection_args: {connection_timeout: 2}}"
 	echo "  reset: {username: admin, password: cut off}"
 	echo "  odd: {username: admin, password: right one}"
@@ -321,9 +326,16 @@ run npexec -o check_delay=8 agent2 true
 npctl reload >/dev/null
 run npexec agent2 true
 is "$(grep -c 'Failed publickey' "$T/many/log")" 20 "the server sees each of them once"
+make_key "$T/agent21"
+ssh-add -q "$T/agent21" 2>/dev/null
+for _i in 1 2 3 4; do
+	npexec -o check_delay=$_i agent true
+	npexec -o check_delay=$_i agent2 true
+done 2>/dev/null
+is "$(grep -c 'Failed publickey' "$T/many/log")" 21 "and one that is added later, whatever pools there are"
 cat "$T/agent7.pub" >>"$T/many/authorized_keys"
-ssh-add -q -d "$T/agent1" 2>/dev/null
-is "$(npexec agent 'echo hi')" hi "a changed agent shows its keys again"
+ssh-add -q -d "$T/agent1" "$T/agent21" 2>/dev/null
+is "$(npexec agent 'echo hi')" hi "an agent from which keys have gone shows the others again"
 for _i in 1 2 3 4 5; do
 	run npexec -o check_delay=$_i fewkeys true
 done
@@ -335,6 +347,15 @@ ssh-add -q "$T/agent8" "$T/agent9" 2>/dev/null
 is "$(npexec -o check_delay=3 fewkeys 'echo hi')" hi "a changed agent shows them again"
 is "$(npexec -o check_delay=4 fewkeys 'echo hi')" hi "to the other pools of that device as well"
 kill "$SSH_AGENT_PID"
+
+for _d in keymute keyreset; do
+	ok "$_d: a persistent device uses a key of which nothing is heard" \
+		wait_until "status '.devices[] | select(.device == \"$_d\") | .last_error.blocked' | grep true"
+	run npexec -n $_d true
+	run npexec -n -o check_delay=9 $_d true
+	like "$err" ' auth_backoff: .*npctl open' "$_d: that counts as refused, there"
+	is "$(events $_d '^asked publickey')" 1 "$_d: it was used once"
+done
 
 # ---- nothing of it is told ----
 

@@ -99,6 +99,18 @@ on_none(ssh_session session NP_UNUSED, const char *user NP_UNUSED, void *arg)
 	return s->done ? SSH_AUTH_SUCCESS : SSH_AUTH_DENIED;
 }
 
+/* What it was given it keeps to itself, if it is to. */
+static bool
+swallow(const struct serving *s)
+{
+	if (s->login->stall == NULL)
+		return false;
+	s->login->stall(s->login->stall_arg);
+	while (!testserver_ending(s->server))
+		usleep(5000);
+	return true;
+}
+
 static int
 on_password(ssh_session session NP_UNUSED, const char *user NP_UNUSED, const char *password, void *arg)
 {
@@ -106,12 +118,8 @@ on_password(ssh_session session NP_UNUSED, const char *user NP_UNUSED, const cha
 	const char *good = step_now(s)->password;
 
 	count(s->server, &s->server->counts.passwords);
-	if (s->login->stall != NULL) {
-		s->login->stall(s->login->stall_arg);
-		while (!testserver_ending(s->server))
-			usleep(5000);
+	if (swallow(s))
 		return SSH_AUTH_DENIED;
-	}
 	return verdict(s, good != NULL && strcmp(password, good) == 0);
 }
 
@@ -121,6 +129,9 @@ on_key(ssh_session session NP_UNUSED, const char *user NP_UNUSED, struct ssh_key
 {
 	struct serving *s = arg;
 
+	/* The key, or the signature of one that it takes. */
+	if ((state == SSH_PUBLICKEY_STATE_NONE) != step_now(s)->any_key && swallow(s))
+		return SSH_AUTH_DENIED;
 	if (state == SSH_PUBLICKEY_STATE_NONE)
 		return step_now(s)->any_key ? SSH_AUTH_SUCCESS : verdict(s, false);
 	count(s->server, &s->server->counts.keys);

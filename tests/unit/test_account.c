@@ -14,6 +14,7 @@
 
 #include "account/account.h"
 #include "base/compiler.h"
+#include "base/hashtab.h"
 #include "base/xalloc.h"
 
 #define PLACES 20
@@ -230,7 +231,7 @@ static void
 land(struct world *w, struct dial *d)
 {
 	enum account_verdict verdict = judge(w, d);
-	const bool denied[] = {verdict == ACCOUNT_DENIED};
+	const bool denied[] = {verdict != ACCOUNT_ACCEPTED};
 
 	w->flying--;
 	w->accepted += verdict == ACCOUNT_ACCEPTED;
@@ -238,6 +239,8 @@ land(struct world *w, struct dial *d)
 	d->in = verdict == ACCOUNT_ACCEPTED;
 	d->reason = d->in ? REASON_NONE : REASON_AUTH_FAILED;
 	accounts_settle(w->all, &d->first, verdict, NULL, "permission denied", w->now);
+	if (w->method == KEY && verdict == ACCOUNT_UNJUDGED) /* the last one of those denied */
+		verdict = ACCOUNT_GIVEN_UP;
 	accounts_settle(w->all, &d->ticket, verdict, w->method == KEY ? denied : NULL, "permission denied", w->now);
 	end(d);
 }
@@ -378,10 +381,9 @@ check(const struct world *w, enum drive how)
 		break;
 	case SILENT:
 	case RESETS:
-		if (key) /* nothing is known of it: one at a time, for ever */
-			assert_true(w->most_flying <= PLACES);
-		else
-			assert_int_equal(attempts(w), 2);
+		assert_int_equal(attempts(w), key ? PLACES : 2);
+		for (int i = 0; i < PLACES; i++)
+			assert_true(w->attempts[i] <= 1);
 		break;
 	case CHANGES:
 		assert_int_equal(w->accepted, logins(how) - PLACES);
@@ -660,11 +662,74 @@ test_key_that_one_host_lacks_says_nothing_about_others_or_other_keys(void **stat
 	assert_int_equal(accounts_ask(w->all, &t, w->now), ACCOUNT_GO);
 	assert_true(t.claim.barred[1] && !t.claim.barred[2]);
 	accounts_settle(w->all, &t, ACCOUNT_UNUSED, NULL, NULL, w->now);
-	accounts_retry_keys(w->all, "admin", "192.0.2.1:22");
-	assert_int_equal(accounts_ask(w->all, &t, w->now), ACCOUNT_GO);
-	assert_false(t.claim.barred[0]);
-	accounts_settle(w->all, &t, ACCOUNT_UNUSED, NULL, NULL, w->now);
 	account_claim_finish(&t.claim);
+}
+
+/* An agent comes with keys 1 to 9, as far as they stand in `holds`; which of them are shown. */
+static void
+agent_shows(struct world *w, const char *holds, const char *expected)
+{
+	struct account_ticket t = {.answered = on_answered};
+	size_t n = strlen(holds);
+	char shown[10] = "";
+	bool denied[9];
+
+	t.claim = (struct account_claim){.kind = ACCOUNT_KEYS,
+	    .user = xstrdup("admin"),
+	    .place = xstrdup("192.0.2.1:22"),
+	    .count = n,
+	    .agents = n,
+	    .list = hash_string(holds)};
+	t.claim.keys = xcalloc(n, sizeof(uint64_t));
+	t.claim.barred = xcalloc(n, sizeof(bool));
+	for (size_t i = 0; i < n; i++)
+		t.claim.keys[i] = (uint64_t)holds[i];
+	if (accounts_ask(w->all, &t, w->now) == ACCOUNT_GO) {
+		for (size_t i = 0; i < n; i++) {
+			denied[i] = !t.claim.barred[i];
+			if (denied[i])
+				shown[strlen(shown)] = holds[i];
+		}
+		accounts_settle(w->all, &t, ACCOUNT_UNJUDGED, denied, NULL, w->now);
+	}
+	assert_string_equal(shown, expected);
+	account_claim_finish(&t.claim);
+}
+
+static void
+test_changed_agent_shows_what_is_new_and_its_rest_once_when_some_have_gone(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, KEY, REFUSES);
+	agent_shows(w, "123", "123");
+	for (int pool = 0; pool < 5; pool++)
+		agent_shows(w, "123", "");
+	agent_shows(w, "1234", "4"); /* one was added */
+	agent_shows(w, "1234", "");
+	agent_shows(w, "789", "789"); /* another client's */
+	agent_shows(w, "123", "");
+	agent_shows(w, "24", "24"); /* some have gone: somebody has set it up anew */
+	for (int pool = 0; pool < 5; pool++)
+		agent_shows(w, "24", "");
+	agent_shows(w, "13", "13");
+	agent_shows(w, "123", ""); /* a list that has been here lifts nothing */
+}
+
+static void
+test_key_of_a_proven_place_that_is_swallowed_once_is_shown_once_more(void **state)
+{
+	struct world *w = *state;
+
+	begin(w, KEY, ACCEPTS);
+	dial(w, 0, false);
+	run(w, w->now + 1);
+	w->server = SILENT;
+	for (int i = 0; i < 5; i++) {
+		dial(w, 0, false);
+		run(w, w->now + 100);
+	}
+	assert_int_equal(w->attempts[0], 1 + 2);
 }
 
 static void
@@ -1151,6 +1216,8 @@ main(void)
 	    TEST(test_retry_forgets_what_bars_that_user),
 	    TEST(test_scope_of_the_device_keeps_equal_words_apart),
 	    TEST(test_key_that_one_host_lacks_says_nothing_about_others_or_other_keys),
+	    TEST(test_changed_agent_shows_what_is_new_and_its_rest_once_when_some_have_gone),
+	    TEST(test_key_of_a_proven_place_that_is_swallowed_once_is_shown_once_more),
 	    TEST(test_who_leaves_waits_no_longer_and_holds_nobody_up),
 	    TEST(test_what_was_not_offered_is_no_refusal),
 	    TEST(test_what_only_people_were_refused_with_is_not_worth_keeping),

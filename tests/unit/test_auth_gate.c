@@ -310,6 +310,59 @@ test_key_at_which_a_server_hangs_up_is_told(void **state)
 	assert_string_equal(f->kit.gate, "offer keys\nkeys unjudged, 4 denied\n");
 }
 
+/* Shown, or used to sign, and nothing is heard of it: that one is refused, and no other. */
+static void
+test_key_that_is_swallowed_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const struct testserver_login shown = {
+	    .stall = stall, .steps_count = 1, .steps = {{.methods = SSH_AUTH_METHOD_PUBLICKEY}}};
+	const struct testserver_login signed_with = {
+	    .stall = stall, .steps_count = 1, .steps = {{.methods = SSH_AUTH_METHOD_PUBLICKEY, .any_key = true}}};
+	const struct {
+		const struct testserver_login *login;
+		const char *config, *file;
+	} cases[] = {{&shown, "IdentityAgent", "agent"}, {&signed_with, "IdentityAgent", "agent"},
+	    {&signed_with, "IdentityAgent none\nIdentityFile", "1"}};
+	char config[256];
+
+	kit_run("cd %s && ssh-agent -a agent >agent.env && . ./agent.env >/dev/null && "
+		"for k in 1 2 3; do ssh-keygen -q -t ed25519 -N '' -f $k && ssh-add -q $k 2>/dev/null; done",
+	    f->kit.dir);
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		(void)snprintf(config, sizeof(config), "%s %s/%s\n", cases[i].config, f->kit.dir, cases[i].file);
+		f->server = testserver_start_ssh(cases[i].login);
+		log_in(f, testserver_port(f->server), "", config, slow(1));
+		assert_int_equal(f->rc, -1);
+		if (strcmp(f->kit.gate, "offer keys\nkeys given up, 1 denied\n") != 0)
+			fail_msg("%zu: %s: %s: %s", i, f->kit.gate, reason_name(f->err.reason), f->err.text);
+		stop(f);
+	}
+	kit_run("cd %s && . ./agent.env >/dev/null && kill $SSH_AGENT_PID", f->kit.dir);
+}
+
+/* The server has taken the key, and the agent asks its owner whether it may sign. */
+static void
+test_key_for_which_the_agent_gives_no_signature_in_time_is_not_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct testserver_login login = {
+	    .steps_count = 1, .steps = {{.methods = SSH_AUTH_METHOD_PUBLICKEY, .any_key = true}}};
+	char config[256];
+
+	kit_run("cd %s && printf '#!/bin/sh\necho $$ >%%s/asking\nexec sleep 600\n' $PWD >ask && chmod +x ask && "
+		"SSH_ASKPASS=$PWD/ask DISPLAY=:0 ssh-agent -a agent >agent.env && . ./agent.env >/dev/null && "
+		"ssh-keygen -q -t ed25519 -N '' -f 1 && ssh-add -q -c 1 2>/dev/null",
+	    f->kit.dir);
+	(void)snprintf(config, sizeof(config), "IdentityAgent %s/agent\n", f->kit.dir);
+	f->server = testserver_start_ssh(&login);
+	log_in(f, testserver_port(f->server), "", config, slow(1));
+	kit_run("cd %s && . ./agent.env >/dev/null && kill $SSH_AGENT_PID; kill $(cat asking)", f->kit.dir);
+	assert_int_equal(f->rc, -1);
+	if (strcmp(f->kit.gate, "offer keys\nkeys unjudged, 0 denied\n") != 0)
+		fail_msg("%s: %s: %s", f->kit.gate, reason_name(f->err.reason), f->err.text);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -322,6 +375,8 @@ main(void)
 	    T(test_keys_that_were_refused_are_told_and_not_shown_again),
 	    T(test_keys_of_an_agent_that_the_server_has_seen_are_told),
 	    T(test_key_at_which_a_server_hangs_up_is_told),
+	    T(test_key_that_is_swallowed_is_told),
+	    T(test_key_for_which_the_agent_gives_no_signature_in_time_is_not_refused),
 	};
 
 	return cmocka_run_group_tests_name("auth_gate", tests, NULL, NULL);

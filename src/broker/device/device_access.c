@@ -259,7 +259,7 @@ on_agent_keys(struct job *j, struct connect_result *result)
 	if (result->agent_keys_hash != 0 && !agent_hash_tried(dev, result->agent_keys_hash)) {
 		log_info(
 		    "pool", "%s: the agent holds other keys than before: log-ins are allowed again", dev->conf->name);
-		device_agent_changed(dev);
+		pool_unblock(&dev->policy, true); /* the gate knows which of them may be shown */
 	} else if (device_password_is_free(dev, result->password)) {
 		log_info("pool", "%s: its password is another one: log-ins are allowed again", dev->conf->name);
 		device_unblock(dev, false);

@@ -90,20 +90,6 @@ device_password_is_free(const struct device *dev, struct secret *password)
 	return allowed;
 }
 
-void
-device_agent_changed(struct device *dev)
-{
-	struct accounts *accounts = dev->all->world.accounts;
-	char *place;
-
-	pool_unblock(&dev->policy, true);
-	if (accounts == NULL || dev->target == NULL)
-		return;
-	place = target_place(dev->target);
-	accounts_retry_keys(accounts, dev->target->user, place);
-	free(place);
-}
-
 int
 devices_retry(struct devices *all, const char *user)
 {

@@ -175,8 +175,6 @@ void device_note_account(struct device *dev, uint64_t account, const struct np_e
 void device_tell_unjudged(struct device *dev, struct link *link);
 /* It was an account that barred it, and that does so no longer. */
 bool device_account_is_free(const struct device *dev);
-/* The agent holds other keys than those that were refused. */
-void device_agent_changed(struct device *dev);
 /* It is one that leads to the privileged mode. */
 bool device_account_enables(const struct device *dev);
 /* password_command, or secret_command, prints one that nothing bars. */
