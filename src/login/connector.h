@@ -61,6 +61,8 @@ struct attempt {
 	bool steps;        /* CONNECT_DIAL: tell each step */
 	bool no_login;     /* CONNECT_DIAL: end before the login, with REASON_CANCELLED */
 	bool insists;      /* CONNECT_DIAL: what servers have refused is tried all the same */
+	bool for_ssh; /* CONNECT_DIAL: nobody but ssh clients waits, of whom one had better note a new host key itself:
+			 it says so */
 };
 
 /* A copy of all but the ready_fd, which moves there. */

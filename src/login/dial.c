@@ -213,7 +213,7 @@ dial_steps(struct dialing *d, uint64_t *agent_hash)
 		return -1;
 	tell_handshake(d);
 	d->stage = "host key";
-	if (hostkey_check(d->made->ssh, d->target, d->hooks, d->err) == -1)
+	if (hostkey_check(d->made->ssh, d->attempt, d->hooks, d->err) == -1)
 		return -1;
 	d->stage = "authentication";
 	if (d->attempt->no_login)

@@ -141,11 +141,11 @@ char *hostkey_algorithms(const struct target *target) NP_MUST_CHECK;
 
 /*
  * Judges the key that the server of a connected session has shown: known, new, changed or revoked, and what
- * StrictHostKeyChecking makes of it.  0: trusted, and added to known_hosts where that is
+ * StrictHostKeyChecking of the attempt's target makes of it.  0: trusted, and added to known_hosts where that is
  * what the configuration or the person wants; -1: host_key_unknown or host_key_changed (also for revoked keys), with
  * fingerprints and what to do.
  */
-int hostkey_check(ssh_session session, const struct target *target, const struct dial_hooks *hooks,
+int hostkey_check(ssh_session session, const struct attempt *attempt, const struct dial_hooks *hooks,
     struct np_error *err) NP_MUST_CHECK;
 
 /* ---- configured secrets (credential.c) ---- */

@@ -87,6 +87,7 @@ hostkey_algorithms(const struct target *target)
 struct check {
 	const struct target *target;
 	const struct dial_hooks *hooks;
+	bool for_ssh;
 	ssh_key key;
 	const char *type;
 	char fingerprint[FINGERPRINT_SIZE];
@@ -178,6 +179,13 @@ ask_person(const struct check *c)
 	return verdict;
 }
 
+/* Of a file that keeps nothing no connection would be the second one. */
+static bool
+keeps_keys(const struct target *t)
+{
+	return t->user_known_hosts.n > 0 && strcmp(t->user_known_hosts.v[0], "/dev/null") != 0;
+}
+
 static int
 judge_unknown(const struct check *c, struct np_error *err)
 {
@@ -199,6 +207,8 @@ judge_unknown(const struct check *c, struct np_error *err)
 		break;
 	case STRICT_ACCEPT_NEW:
 	case STRICT_OFF:
+		if (c->for_ssh && keeps_keys(c->target))
+			return refuse_unknown(c, "ssh notes it by itself, and says so", err);
 		break;
 	}
 	add_key(c);
@@ -232,9 +242,9 @@ judge(struct check *c, struct np_error *err)
 }
 
 int
-hostkey_check(ssh_session session, const struct target *target, const struct dial_hooks *hooks, struct np_error *err)
+hostkey_check(ssh_session session, const struct attempt *attempt, const struct dial_hooks *hooks, struct np_error *err)
 {
-	struct check c = {.target = target, .hooks = hooks};
+	struct check c = {.target = attempt->target, .for_ssh = attempt->for_ssh, .hooks = hooks};
 	int rc;
 
 	if (ssh_get_server_publickey(session, &c.key) != SSH_OK)

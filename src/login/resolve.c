@@ -330,6 +330,50 @@ take_answer(const struct device_conf *device, const struct question *q, enum chi
 	return target;
 }
 
+/* Whether a file that ssh has read has this keyword somewhere. */
+static bool
+is_mentioned(const char *keyword, const char *log)
+{
+	struct strings files = {NULL, 0};
+	bool found = false;
+	char *line = NULL;
+	size_t size = 0;
+
+	sshconf_files(log, &files);
+	for (size_t i = 0; i < files.n && !found; i++) {
+		struct stat st;
+		int fd = open_regular(files.v[i], &st);
+		FILE *f = fd != -1 ? fdopen(fd, "r") : NULL;
+
+		while (f != NULL && !found && getline(&line, &size, f) != -1)
+			found = strcasestr(line, keyword) != NULL;
+		if (f != NULL)
+			fclose(f);
+		else if (fd != -1)
+			close(fd);
+	}
+	free(line);
+	strings_finish(&files);
+	return found;
+}
+
+/* Asked with -v it has another LogLevel than its configuration says: that takes a second question. */
+static void
+learn_log_level(const char **argv, const struct dial_hooks *hooks, struct target *target)
+{
+	struct child_limits limits = {.out_max = SSH_OUTPUT_MAX, .err_max = SSH_OUTPUT_MAX, .seconds = SSH_SECONDS};
+	struct child_output output;
+	struct np_error ignored;
+	enum child_end end;
+
+	argv[1] = "-G";
+	if (!child_run_within(hooks, argv, &limits, &output, &end, &ignored))
+		return;
+	if (end == CHILD_EXITED)
+		sshconf_log_level(output.out, target);
+	child_output_finish(&output);
+}
+
 static struct target *
 ask_ssh(const struct device_conf *device, const struct question *q, const struct dial_hooks *hooks,
     struct file_stamps *stamps, struct np_error *err)
@@ -342,14 +386,18 @@ ask_ssh(const struct device_conf *device, const struct question *q, const struct
 	enum child_end end;
 	bool ran = child_run_within(hooks, argv, &limits, &output, &end, err);
 
-	free(argv);
-	if (!ran)
+	if (!ran) {
+		free(argv);
 		return NULL;
+	}
 	/* A cancel or the job's own limit is the better reason where that was what ended ssh. */
 	if ((end != CHILD_CANCELLED && end != CHILD_TIMED_OUT) || hooks->left(err, hooks->arg) >= 0)
 		target = take_answer(device, q, end, &limits, &output, err);
 	if (target == NULL)
 		stamp(stamps, q, output.err);
+	else if (is_mentioned("loglevel", output.err))
+		learn_log_level(argv, hooks, target);
+	free(argv);
 	child_output_finish(&output);
 	return target;
 }

@@ -106,6 +106,7 @@ static const struct unsupported {
     {"remoteforward", {NULL}, WHOM_ALL},
     {"requiredrsasize", {"1024"}, WHOM_ALL},
     {"revokedhostkeys", {"none"}, WHOM_ALL},
+    {"serveraliveinterval", {"0", "300"}, WHOM_OTHERS}, /* 300: of Debian's BatchMode */
     {"sessiontype", {"default", "subsystem"}, WHOM_SSH},
     {"tunnel", {"no", "false"}, WHOM_ALL},
     {"verifyhostkeydns", {"no", "false"}, WHOM_ALL},
@@ -365,6 +366,17 @@ sshconf_conditions(const char *log, struct target *t)
 				target_own_way(t, "its configuration asks for more than its target (Match)");
 		line += n;
 	}
+}
+
+void
+sshconf_log_level(const char *text, struct target *t)
+{
+	static const char *const words[] = {
+	    "loglevel VERBOSE\n", "loglevel DEBUG\n", "loglevel DEBUG1\n", "loglevel DEBUG2\n", "loglevel DEBUG3\n"};
+
+	for (size_t i = 0; i < NP_COUNT(words); i++)
+		if (strstr(text, words[i]) != NULL)
+			target_own_way(t, "its configuration says `%.*s`", (int)strcspn(words[i], "\n"), words[i]);
 }
 
 void

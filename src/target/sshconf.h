@@ -19,6 +19,8 @@ int sshconf_parse(const char *text, struct target *t, struct np_error *err) NP_M
 void sshconf_files(const char *stderr_text, struct strings *files);
 /* What in the log of ssh -vvvG tells that another ssh could be given another answer: the target's own_way. */
 void sshconf_conditions(const char *log, struct target *t);
+/* What ssh -G, without -v, says of what it tells by itself: likewise. */
+void sshconf_log_level(const char *text, struct target *t);
 
 /* What the % tokens of ssh_config(5) stand for. */
 struct sshconf_tokens {

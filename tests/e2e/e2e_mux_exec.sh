@@ -263,6 +263,11 @@ with one true
 took=$(($(now_ms) - begun))
 kill -CONT "$stopped"
 at_most "$took" "$(($(slow 10) * 1000))" "a broker that hangs holds up no ssh"
+# What ssh says of itself at a LogLevel of the configuration it says.
+printf 'Host one\n  LogLevel VERBOSE\nHost two\n  LogLevel ERROR\n' | cat - "$T/with" >"$T/loud"
+like "$(ssh -F "$T/loud" one true 2>&1)" '^Authenticated to ' "LogLevel VERBOSE of the configuration"
+like "$(npctl mux --explain -- -F "$T/loud" one true)" '^no: .*loglevel VERBOSE' "goes by itself"
+is "$(npctl mux --explain -- -F "$T/loud" two true)" 'yes: two has a session' "ERROR does not"
 is "$(npctl mux --explain -- -F "$T/with" one true)" 'yes: one has a session' "it is told to people"
 like "$(npctl mux --explain -- -A one)" '^no: .*its arguments' "and why it is not"
 like "$(npctl mux --explain -- -F "$T/with" -oProxyCommand=x one)" '^no: .*ProxyCommand' "by the broker's word"

@@ -24,9 +24,9 @@ logins()
 way()
 {
 	case $1 in
-	plain) echo "ssh() { command ssh -F $T/ssh_config \"\$@\"; }" ;;
-	exec) echo "ssh() { command ssh -F $T/with \"\$@\"; }" ;;
-	npssh) echo "ssh() { npssh -F $T/ssh_config \"\$@\"; }" ;;
+	plain) echo "WAY=$1; ssh() { command ssh -F $T/ssh_config \"\$@\"; }" ;;
+	exec) echo "WAY=$1; ssh() { command ssh -F $T/with \"\$@\"; }" ;;
+	npssh) echo "WAY=$1; ssh() { npssh -F $T/ssh_config \"\$@\"; }" ;;
 	esac
 }
 
@@ -135,6 +135,11 @@ ssh nowhere.invalid true; echo $?
 ssh -p 1 -oConnectTimeout=5 127.0.0.1 true; echo $?
 ssh -s dev no-such-subsystem; echo $?
 ssh -W 127.0.0.1:1 -oPort=1 dev; echo $?
+END
+script 'new host keys' <<'END'
+for i in 1 2 3; do ssh -oStrictHostKeyChecking=accept-new -oUserKnownHostsFile=../known.$WAY dev 'echo known'; done
+ssh -oStrictHostKeyChecking=no -oUserKnownHostsFile=../other.$WAY dev 'echo known'
+cut -d' ' -f1,2 ../known.$WAY ../other.$WAY
 END
 script 'environment' <<'END'
 LC_SENT='a b' ssh -oSendEnv=LC_SENT dev 'echo "$LC_SENT"'

@@ -259,6 +259,18 @@ is_wished(const struct device *dev)
 	return false;
 }
 
+/* Nobody else waits. */
+static bool
+is_for_ssh(const struct device *dev)
+{
+	struct pool_waiter *w;
+
+	TAILQ_FOREACH (w, &dev->policy.waiters, link)
+		if (!waiter_of(w)->as_ssh)
+			return false;
+	return !TAILQ_EMPTY(&dev->policy.waiters);
+}
+
 void
 device_connect(struct device *dev, const struct pool_action *action)
 {
@@ -268,7 +280,8 @@ device_connect(struct device *dev, const struct pool_action *action)
 	    .agent_socket = choose_agent(dev, action->waiter),
 	    .records = w != NULL && w->records,
 	    .sees_login = w != NULL && w->sees_login,
-	    .insists = is_wished(dev)};
+	    .insists = is_wished(dev),
+	    .for_ssh = is_for_ssh(dev)};
 	struct link *link = make(dev, &wishes);
 
 	pool_connect_started(&dev->policy, link_entry(link), wishes.id, clock_now());

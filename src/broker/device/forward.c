@@ -306,9 +306,11 @@ inherit_wishes(struct waiter *mine, const struct device *dev, const struct witne
 {
 	struct pool_waiter *w;
 
+	mine->as_ssh = !TAILQ_EMPTY(&dev->policy.waiters);
 	TAILQ_FOREACH (w, &dev->policy.waiters, link) {
 		mine->interactive |= waiter_of(w)->interactive;
 		mine->opens |= waiter_of(w)->opens;
+		mine->as_ssh &= waiter_of(w)->as_ssh;
 	}
 	if (t != NULL)
 		mine->interactive |= t->waiter->interactive;

@@ -244,6 +244,7 @@ start_dial(struct link *link, int ready_fd)
 	    .steps = link->is.witness != NULL,
 	    .no_login = link->is.witness != NULL && link->is.witness->no_login,
 	    .insists = link->insists,
+	    .for_ssh = link->for_ssh,
 	    .prompt_timeout = link->home->conf->args.prompt_timeout};
 
 	link_move(link, LINK_DIALLING);
@@ -409,6 +410,7 @@ link_create(struct link_home *home, const struct link_wishes *wishes)
 	link->sh.records = wishes->records;
 	link->sh.sees_login = wishes->sees_login;
 	link->insists = wishes->insists;
+	link->for_ssh = wishes->for_ssh;
 	link->is.witness = wishes->witness;
 	if (link->is.witness != NULL)
 		link->is.witness->link = link;

@@ -106,6 +106,7 @@ struct link_wishes {
 	bool records, sees_login; /* as those of a waiter */
 	struct witness *witness;  /* watches, or NULL */
 	bool insists;             /* a person wants it, whatever servers have refused before */
+	bool for_ssh;             /* see struct attempt */
 };
 
 struct link *link_create(struct link_home *home, const struct link_wishes *wishes) NP_MALLOC;

@@ -80,7 +80,7 @@ struct link {
 	struct file_stamps keys; /* as they were before the login */
 	struct np_error *blamed; /* link_blame(); NULL: how it ends says why */
 	ev_prepare given_up;     /* fed, never started: nothing else would end it */
-	bool insists;
+	bool insists, for_ssh;
 	struct lease_list leases;
 	struct link_shell sh;
 	char *end_why; /* of a session whose shell says goodbye first */
