@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "lib/npstart.h"
 #include "base/paths.h"
+#include "base/text.h"
 #include "base/xalloc.h"
 
 enum attempt {
@@ -31,18 +32,33 @@ is_stopped(const struct npclient *c)
 	return c->stop != NULL && *c->stop != 0;
 }
 
+/*
+ * Somebody else's broker, for who was handed one of its sockets: then the kernel's word about who listens there is all
+ * that counts, for nobody else could answer as that user, whoever owns the directory.
+ */
+static bool
+broker_uid(unsigned long *uid)
+{
+	const char *text = getenv("NETPULSE_BROKER_UID");
+
+	return text != NULL && text_parse_ulong(text, 0xfffffffe, uid);
+}
+
 /* Root is trusted: it can do everything anyway, and a socket made by init(1) belongs to it. */
 static int
 check_broker_uid(int fd, const char *path, struct np_error *err)
 {
-	uid_t uid;
+	unsigned long trusted = geteuid();
+	struct paths_peer peer;
 
-	if (paths_peer(fd, &uid, NULL, err) == -1)
+	if (paths_peer(fd, &peer, err) == -1)
 		return -1;
-	if (uid != geteuid() && uid != 0)
+	(void)broker_uid(&trusted);
+	if (peer.uid != trusted && peer.uid != 0)
 		return error_set(err, REASON_DENIED,
-		    "the broker at %s runs as user %ld, not as you: nothing was sent; use another socket (-S)", path,
-		    (long)uid);
+		    "the broker at %s runs as user %ld, not as %s: nothing was sent; use another socket (-S)%s", path,
+		    (long)peer.uid, trusted == geteuid() ? "you" : "NETPULSE_BROKER_UID says",
+		    trusted == geteuid() ? ", or name who is trusted by NETPULSE_BROKER_UID" : "");
 	return 0;
 }
 
@@ -89,7 +105,9 @@ connect_once(struct npclient *c, struct np_error *err)
 static enum attempt
 connect_checked(struct npclient *c, struct np_error *err)
 {
-	if (paths_check_dir(c->path, err) == 0)
+	unsigned long ignored;
+
+	if (broker_uid(&ignored) || paths_check_dir(c->path, err) == 0)
 		return connect_once(c, err);
 	return err->reason == REASON_BROKER_UNAVAILABLE ? ATTEMPT_ABSENT : ATTEMPT_FAILED;
 }
@@ -98,10 +116,11 @@ connect_checked(struct npclient *c, struct np_error *err)
 static int
 open_lock(const struct npclient *c, struct np_error *err)
 {
+	unsigned long uid;
 	char *path;
 	int fd;
 
-	if (!c->start)
+	if (!c->start || (broker_uid(&uid) && uid != geteuid()))
 		return error_set(err, REASON_BROKER_UNAVAILABLE, "no broker is running at %s", c->path);
 	if (c->default_path && paths_make_dir(c->path, err) == -1)
 		return -1;

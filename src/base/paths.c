@@ -195,7 +195,19 @@ paths_make_dir(const char *socket_path, struct np_error *err)
 }
 
 int
-paths_peer(int fd, uid_t *uid, pid_t *pid, struct np_error *err)
+paths_make_shared_dir(const char *socket_path, struct np_error *err)
+{
+	char *dir = directory_of(socket_path);
+	int r = judge_way(dir, err);
+
+	if (r == 0 && mkdir(dir, 0700) == 0 && chmod(dir, 0711) < 0)
+		r = error_set_errno(err, REASON_DENIED, "let others pass through socket directory %s", dir);
+	free(dir);
+	return r == 0 ? paths_check_dir(socket_path, err) : -1;
+}
+
+int
+paths_peer(int fd, struct paths_peer *peer, struct np_error *err)
 {
 #ifdef SO_PEERCRED
 	struct ucred cred;
@@ -203,16 +215,11 @@ paths_peer(int fd, uid_t *uid, pid_t *pid, struct np_error *err)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
 		return error_set_errno(err, REASON_DENIED, "ask who is at the other end of the socket");
-	*uid = cred.uid;
-	if (pid != NULL)
-		*pid = cred.pid;
+	*peer = (struct paths_peer){cred.uid, cred.gid, cred.pid};
 #else
-	gid_t gid;
-
-	if (getpeereid(fd, uid, &gid) < 0)
+	peer->pid = 0;
+	if (getpeereid(fd, &peer->uid, &peer->gid) < 0)
 		return error_set_errno(err, REASON_DENIED, "ask who is at the other end of the socket");
-	if (pid != NULL)
-		*pid = 0;
 #endif
 	return 0;
 }

@@ -33,8 +33,16 @@ int paths_check_dir(const char *socket_path, struct np_error *err) NP_MUST_CHECK
  * ours alone to use. */
 int paths_make_dir(const char *socket_path, struct np_error *err) NP_MUST_CHECK;
 
-/* The uid at the other end of a connected Unix socket (SO_PEERCRED or getpeereid); pid may be NULL, 0 where unknown. */
-int paths_peer(int fd, uid_t *uid, pid_t *pid, struct np_error *err) NP_MUST_CHECK;
+/* The same for a socket that others are handed: they must be able to pass, so that a missing one is made 0711. */
+int paths_make_shared_dir(const char *socket_path, struct np_error *err) NP_MUST_CHECK;
+
+struct paths_peer {
+	uid_t uid;
+	gid_t gid;
+	pid_t pid; /* 0 where unknown */
+};
+/* Who is at the other end of a connected Unix socket (SO_PEERCRED or getpeereid). */
+int paths_peer(int fd, struct paths_peer *peer, struct np_error *err) NP_MUST_CHECK;
 
 /* "~" and "~/x" with the home directory from $HOME, else the password file; other strings are copied.  Caller frees. */
 char *paths_expand_home(const char *path) NP_MALLOC;

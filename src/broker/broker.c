@@ -75,12 +75,19 @@ welcome(struct broker *b, struct client *client, bool has_place)
 }
 
 static void
-on_accept(int fd, uid_t uid, pid_t pid, void *arg)
+admit(struct broker *b, int fd, const struct paths_peer *peer, const char *role)
 {
-	struct broker *b = arg;
 	bool has_place = clients_have_place(b->clients, b->config->max_clients);
+	struct client *client = clients_accept(b->clients, broker_next_id(b), fd, peer->uid, peer->pid);
 
-	welcome(b, clients_accept(b->clients, broker_next_id(b), fd, uid, pid), has_place);
+	client_set_role(client, role, peer->gid);
+	welcome(b, client, has_place);
+}
+
+static void
+on_accept(int fd, const struct paths_peer *peer, void *arg)
+{
+	admit(arg, fd, peer, POLICY_MAIN);
 }
 
 static struct client *
@@ -301,6 +308,8 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->reloads);
 	ev_init(&b->reload_clock, on_reload_clock);
 	TAILQ_INIT(&b->waits);
+	TAILQ_INIT(&b->sockets);
+	b->admit = admit;
 	steer_rules_init(&b->rules);
 	b->events = reports_create(loop);
 	b->clients = clients_create(loop, &client_callbacks, b);
@@ -345,10 +354,10 @@ static const struct listener_events listener_callbacks = {.accepted = on_accept,
 static const struct door_events door_callbacks = {.comes = on_door, .refused = on_stranger};
 
 static int
-listening(struct broker *b, struct listener *l)
+listening(struct broker *b, struct listener *l, struct np_error *err)
 {
 	b->listener = l;
-	if (l == NULL)
+	if (l == NULL || broker_sockets_follow(b, b->config, err) == -1)
 		return -1;
 	b->doors = doors_create(b->loop, listener_path(l), &door_callbacks, b);
 	doors_follow(b->doors, b->config);
@@ -358,13 +367,13 @@ listening(struct broker *b, struct listener *l)
 int
 broker_listen(struct broker *b, struct np_error *err)
 {
-	return listening(b, listener_create(b->loop, b->options.socket_path, &listener_callbacks, b, err));
+	return listening(b, listener_create(b->loop, b->options.socket_path, &listener_callbacks, b, err), err);
 }
 
 int
 broker_listen_fd(struct broker *b, int fd, struct np_error *err)
 {
-	return listening(b, listener_adopt(b->loop, fd, &listener_callbacks, b, err));
+	return listening(b, listener_adopt(b->loop, fd, &listener_callbacks, b, err), err);
 }
 
 const char *
@@ -412,6 +421,7 @@ broker_destroy(struct broker *b)
 	ev_timer_stop(b->loop, &b->tick);
 	ev_timer_stop(b->loop, &b->trim);
 	ev_prepare_stop(b->loop, &b->turn);
+	broker_sockets_close(b);
 	listener_destroy(b->listener);
 	doors_destroy(b->doors);
 	clients_destroy(b->clients);

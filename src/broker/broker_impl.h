@@ -58,6 +58,14 @@ struct broker {
 	bool idle_due;    /* sessions have ended: nothing may be left to do */
 	bool waits_due;   /* something has ended that somebody may wait for */
 	uint64_t next_id; /* sessions, requests, peers: one row of numbers, so that no two things share one */
+	struct {
+		uint64_t count;
+		double since; /* clock_now(): of the lines that are counted */
+		unsigned lines;
+	} denials;
+	TAILQ_HEAD(, shared_socket) sockets; /* beside the broker's own */
+	/* Somebody has come by a socket of that role. */
+	void (*admit)(struct broker *b, int fd, const struct paths_peer *peer, const char *role);
 	double started;
 	double idle_since; /* 0: not idle */
 	bool stopping;
@@ -86,6 +94,19 @@ broker_note_end(struct broker *b)
 
 /* A client without a place of its own asks for something: 0, or -1 with err, and it has to go. */
 int broker_seat(struct broker *b, struct client *client, bool looks_or_steers, struct np_error *err);
+
+/* ---- broker_sockets.c ---- */
+
+struct shared_socket;
+
+/*
+ * The sockets that this configuration names are there, and no others: 0, or -1 with the first err, when the others are
+ * there all the same.  Clients of a role that has no socket any more are closed.
+ */
+int broker_sockets_follow(struct broker *b, const struct config *config, struct np_error *err);
+cJSON *broker_sockets_json(const struct broker *b);
+/* Nobody comes any more; the names are gone. */
+void broker_sockets_close(struct broker *b);
 
 /* ---- broker_stop.c ---- */
 

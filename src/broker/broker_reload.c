@@ -26,6 +26,8 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	b->config = config;
 	if (b->doors != NULL && !b->stopping)
 		doors_follow(b->doors, config);
+	if (!b->stopping && b->listener != NULL && broker_sockets_follow(b, config, err) == -1)
+		log_error("config", "%s", err->text);
 	if (config->log_level_given && !b->options.fixed_log_level)
 		log_set_level(config->log_level);
 	audit_configure(b->events, config->audit_log);

@@ -23,6 +23,7 @@ finish(struct broker *b)
 	devices_close(b->devices);
 	error_set(&err, REASON_SHUTTING_DOWN, "the broker has ended meanwhile");
 	clients_fail_later(b->clients, &err);
+	broker_sockets_close(b);
 	listener_stop(b->listener);
 	log_info("broker", "ended after %.0f s", clock_now() - b->started);
 	b->options.finished(b->options.arg);

@@ -36,6 +36,10 @@ static const struct schema_row global_keys[] = {
     {"max_queue", SCHEMA_INT, GLOBAL(max_queue), .min = 1, .max = 1000000},
     {"max_sessions", SCHEMA_INT, GLOBAL(max_sessions), .min = 1, .max = 1000000},
     {"platform_path", SCHEMA_PATH, GLOBAL(platform_path), .flags = SCHEMA_PATH_LIST},
+    {"policy", SCHEMA_LIST, GLOBAL(policy.rules), .also = offsetof(struct config, policy.count),
+	.table = &policy_table},
+    {"sockets", SCHEMA_LIST, GLOBAL(sockets), .also = offsetof(struct config, sockets_count),
+	.table = &conf_socket_table},
     {"ssh_config", SCHEMA_PATH, GLOBAL(ssh_config), .flags = SCHEMA_MAY_BE_NONE},
 };
 

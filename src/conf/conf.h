@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "policy/policy.h"
 
 enum keepalive_mode { KEEPALIVE_NONE, KEEPALIVE_SSH, KEEPALIVE_CLI, KEEPALIVE_BOTH };
 
@@ -97,6 +98,16 @@ struct device_conf {
 	struct conf_origins origins; /* of its keys and those of its connection_args; empty in copies and requests */
 };
 
+/* A socket beside the broker's own: what one hands to others, whose clients have its role. */
+struct socket_conf {
+	char *path;
+	char *mode;  /* octal digits, or NULL: 0600 */
+	char *owner; /* a user's name or number, or NULL: the broker's */
+	char *group; /* likewise, of a group */
+	char *role;
+	char where[POLICY_WHERE_MAX]; /* "FILE:LINE" */
+};
+
 struct config {
 	unsigned refs;
 	char *ssh_config; /* as above; the default for every device */
@@ -112,6 +123,9 @@ struct config {
 	bool log_level_given;
 	char *audit_log; /* a file, "journal", or NULL */
 	char *platform_path;
+	struct policy policy;
+	struct socket_conf *sockets;
+	size_t sockets_count;
 	struct conf_origins origins; /* of the global keys and those of long_connection */
 	struct strings files;        /* those read, for messages and stat */
 	/* "FILE:LINE: ..." things that are allowed but unwise (a password in a file others can read) */

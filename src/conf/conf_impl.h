@@ -35,6 +35,10 @@ void conf_args_defaults(struct conn_args *args);
 struct device_conf *conf_device_read(const struct conn_args *defaults, const struct conf_source *source,
     const struct yamldoc_node *name_node, const struct yamldoc_node *node, struct np_error *err) NP_MUST_CHECK;
 
+/* --- conf_socket.c --- */
+
+extern const struct schema_table conf_socket_table;
+
 /* --- conf.c --- */
 
 /* Reads a mapping into base: every key that is not read apart; notes in origins where each stood. */

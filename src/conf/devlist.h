@@ -29,9 +29,6 @@ int devlist_expand(
     const struct config *config, const char *text, struct devlist *list, struct np_error *err) NP_MUST_CHECK;
 void devlist_finish(struct devlist *list);
 
-/* Whether a shell pattern matches the whole of name; its time is bounded by the product of both lengths. */
-bool glob_match(const char *pattern, const char *name);
-
 /*
  * The device that this name means as one of its users, or at all: host[:port]; NULL when it is a device's own name. The
  * caller frees it.

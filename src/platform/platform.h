@@ -20,6 +20,7 @@
 struct docfile;
 
 #define PLATFORM_CONTEXT_MAX 4 /* lines of a prompt before its last */
+#define PLATFORM_WORD_MAX 64   /* bytes of a word that has an abbreviation */
 #define PLATFORM_DEPTH_MAX 8   /* modes inside modes, and `extends` */
 
 /* Where the transcripts that prove a definition come from. */
@@ -172,6 +173,11 @@ struct platform {
 	bool prove;
 	bool
 	    bare; /* prompts of some mode are like ordinary text, until `prepare' sets another one, or each is proven */
+
+	/* What commands do, for policies. */
+	struct strings abbreviations;  /* "sh[ow]": what may be left out of a word */
+	struct pattern_list read_only; /* PATTERN_WHOLE: commands that change nothing */
+	struct pattern_list filters;   /* PATTERN_WHOLE: what may stand behind a `|` and only picks lines */
 
 	/* Limits and habits. */
 	enum platform_exec exec;

@@ -2,6 +2,8 @@
  * The keys of a platform file: names, types, bounds, and where they are kept.  netpulse-platform(5) describes them in
  * the same order.
  */
+#include <string.h>
+
 #include "platform/platform_impl.h"
 
 _Static_assert(sizeof(enum platform_origin) == sizeof(int) && sizeof(enum platform_exec) == sizeof(int) &&
@@ -152,6 +154,18 @@ static const struct schema_row config_keys[] = {
 
 static const struct schema_table config_table = {SCHEMA_TABLE(SCHEMA_DEFINITION, "in `config`", config_keys)};
 
+static int
+check_abbreviation(const struct schema_row *row, const char *text, struct np_error *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t least = strspn(text, letters), rest = text[least] == '[' ? strspn(text + least + 1, letters) : 0;
+
+	(void)row;
+	if (least > 0 && rest > 0 && least + rest < PLATFORM_WORD_MAX && strcmp(text + least + 1 + rest, "]") == 0)
+		return 0;
+	return error_set(err, REASON_INVALID_PARAMS, "`%s`: write it as in `sh[ow]`, in lower case", text);
+}
+
 static const struct schema_row platform_keys[] = {
     {"extends", SCHEMA_APART, .offset = 0},
     {"name", SCHEMA_TEXT, .offset = FIELD(platform, name)},
@@ -198,6 +212,10 @@ static const struct schema_row platform_keys[] = {
     {"sentinel", SCHEMA_TEXT, .offset = FIELD(platform, sentinel)},
     {"sentinel_says", SCHEMA_TEXT, .offset = FIELD(platform, sentinel_says)},
     {"prove", SCHEMA_BOOL, .offset = FIELD(platform, prove)},
+
+    {"abbreviations", SCHEMA_TEXTS, .offset = FIELD(platform, abbreviations), .check = check_abbreviation},
+    {"read_only", PATTERNS(PATTERN_WHOLE), .offset = FIELD(platform, read_only)},
+    {"filters", PATTERNS(PATTERN_WHOLE), .offset = FIELD(platform, filters)},
 
     {"exec", SCHEMA_WORD, .offset = FIELD(platform, exec), .words = execs},
     {"max_sessions", SCHEMA_INT, .offset = FIELD(platform, max_sessions), .min = 1, .max = 1000},

@@ -42,6 +42,8 @@ struct event_who {
 	uint64_t peer; /* 0: the broker itself, or who was not let in */
 	pid_t pid;     /* 0: the broker itself */
 	uid_t uid;
+	gid_t gid;
+	char role[32];    /* of the socket by which it came; "" or "main": the broker's own */
 	const char *door; /* static: the one by which it came; NULL: the socket */
 	char program[32]; /* made harmless; "" where unknown or not asked for */
 	char parent[32];  /* the program that started it: all clients look alike, what runs them does not */

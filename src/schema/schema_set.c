@@ -271,6 +271,8 @@ read_struct(const struct schema_reader *r, const struct schema_row *row, const s
 	int result;
 
 	inner.table = table;
+	if (row->type == SCHEMA_LIST)
+		inner.note = NULL; /* keys of elements are no settings that a name could tell */
 	if (table->brief && node->kind == YAMLDOC_SCALAR)
 		return schema_check_text(r, row, node) == 0 ? schema_set(&inner, &table->rows[0], node, base) : -1;
 	if (node->kind != YAMLDOC_MAPPING)

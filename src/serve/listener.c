@@ -32,11 +32,12 @@ struct listener {
 	const struct listener_events *events;
 	void *arg;
 	struct sockfile socket;
-	int spare_fd;       /* given up when descriptors run out, to tell a client so */
-	bool starved;       /* the last accept(2) found no descriptor */
-	bool unreachable;   /* the name could not be made again: said once */
-	bool lost;          /* another broker has it */
-	unsigned iteration; /* of the loop, in which one came last */
+	struct sockfile_access access; /* of one for others */
+	int spare_fd;                  /* given up when descriptors run out, to tell a client so */
+	bool starved;                  /* the last accept(2) found no descriptor */
+	bool unreachable;              /* the name could not be made again: said once */
+	bool lost;                     /* another broker has it */
+	unsigned iteration;            /* of the loop, in which one came last */
 	double logged_at;
 	unsigned unlogged;
 	ev_io io;
@@ -85,28 +86,28 @@ static void
 listener_admit(struct listener *l, int fd)
 {
 	struct np_error err;
-	uid_t uid;
-	pid_t pid;
+	struct paths_peer peer;
 	char left_out[48];
 
-	if (paths_peer(fd, &uid, &pid, &err) < 0) {
+	if (paths_peer(fd, &peer, &err) < 0) {
 		/* It may have left already. */
 		log_debug("listener", "connection dropped: %s", err.text);
 		close(fd);
 		return;
 	}
-	if (uid == geteuid() || uid == 0) {
-		l->events->accepted(fd, uid, pid, l->arg);
+	/* Who may connect to one for others was judged by the kernel, by the mode of its name. */
+	if (l->socket.access != NULL || peer.uid == geteuid() || peer.uid == 0) {
+		l->events->accepted(fd, &peer, l->arg);
 		return;
 	}
 	if (listener_may_log(l, left_out, sizeof(left_out))) {
-		log_warning(
-		    "listener", "connection of uid %lu (pid %ld) refused%s", (unsigned long)uid, (long)pid, left_out);
+		log_warning("listener", "connection of uid %lu (pid %ld) refused%s", (unsigned long)peer.uid,
+		    (long)peer.pid, left_out);
 		if (l->events->refused != NULL)
-			l->events->refused(uid, pid, l->arg);
+			l->events->refused(peer.uid, peer.pid, l->arg);
 	}
 	error_set(&err, REASON_DENIED, "this broker belongs to uid %lu: you are uid %lu", (unsigned long)geteuid(),
-	    (unsigned long)uid);
+	    (unsigned long)peer.uid);
 	listener_refuse(fd, &err);
 }
 
@@ -284,12 +285,26 @@ struct listener *
 listener_create(
     struct ev_loop *loop, const char *path, const struct listener_events *events, void *arg, struct np_error *err)
 {
+	return listener_create_shared(loop, path, NULL, events, arg, err);
+}
+
+struct listener *
+listener_create_shared(struct ev_loop *loop, const char *path, const struct sockfile_access *access,
+    const struct listener_events *events, void *arg, struct np_error *err)
+{
 	struct sockfile socket;
 	struct listener *l;
 
-	if (sockfile_init(&socket, path, err) < 0 || sockfile_open(&socket, err) < 0)
+	if (sockfile_init(&socket, path, err) < 0)
+		return NULL;
+	socket.access = access;
+	if (sockfile_open(&socket, err) < 0)
 		return NULL;
 	l = listener_alloc(loop, &socket, events, arg);
+	if (access != NULL) {
+		l->access = *access;
+		l->socket.access = &l->access;
+	}
 	listener_start(l);
 	ev_stat_start(loop, &l->watch);
 	return l;

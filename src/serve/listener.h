@@ -1,5 +1,5 @@
 /*
- * The listening socket: made without a race, in a directory that only its owner can use, one broker a path.
+ * A listening socket: made without a race, in a directory that only its owner can change, one broker a path.
  * Main thread only.
  */
 #ifndef NP_LISTENER_H
@@ -12,12 +12,14 @@
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/paths.h"
+#include "serve/sockfile.h"
 
 struct listener;
 
 struct listener_events {
-	/* A connection of a process of our own uid was accepted; the callee owns fd (non-blocking, CLOEXEC). */
-	void (*accepted)(int fd, uid_t uid, pid_t pid, void *arg);
+	/* A connection was accepted; the callee owns fd (non-blocking, CLOEXEC). */
+	void (*accepted)(int fd, const struct paths_peer *peer, void *arg);
 	/* A connection of another user was turned away; not called for each of very many.  May be NULL. */
 	void (*refused)(uid_t uid, pid_t pid, void *arg);
 };
@@ -30,6 +32,13 @@ struct listener_events {
  */
 struct listener *listener_create(struct ev_loop *loop, const char *path, const struct listener_events *events,
     void *arg, struct np_error *err) NP_MUST_CHECK;
+/*
+ * The same for others, as far as access (copied) lets them connect: whoever comes is let in.  The directory is made
+ * with mode 0711 where it is missing.  NULL with err: as above; denied also when the socket cannot be given to its
+ * owner.
+ */
+struct listener *listener_create_shared(struct ev_loop *loop, const char *path, const struct sockfile_access *access,
+    const struct listener_events *events, void *arg, struct np_error *err) NP_MUST_CHECK;
 /* Serves a socket that the service manager has made (LISTEN_FDS); it is never unlinked by us. */
 struct listener *listener_adopt(
     struct ev_loop *loop, int fd, const struct listener_events *events, void *arg, struct np_error *err) NP_MUST_CHECK;

@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,8 +132,22 @@ temporary_name(char *out, const char *path)
 	out[last] = path[last] == '~' ? '#' : '~';
 }
 
+/* Nobody else can have put another thing there: the directory is ours or root's alone. */
 static int
-sockfile_bind(int fd, const char *temporary, int backlog, struct np_error *err)
+give_access(const char *temporary, const struct sockfile_access *access, struct np_error *err)
+{
+	bool given = access != NULL && (access->owner != (uid_t)-1 || access->group != (gid_t)-1);
+
+	if (given && lchown(temporary, access->owner, access->group) < 0)
+		return error_set_errno(
+		    err, REASON_DENIED, "cannot give the socket to its `owner` and `group` (that takes root's rights)");
+	if (chmod(temporary, access != NULL ? access->mode : 0600) < 0)
+		return error_set_errno(err, REASON_INTERNAL, "cannot set the mode of %s", temporary);
+	return 0;
+}
+
+static int
+sockfile_bind(int fd, const char *temporary, int backlog, const struct sockfile_access *access, struct np_error *err)
 {
 	struct sockaddr_un sun;
 	struct stat st;
@@ -143,7 +159,11 @@ sockfile_bind(int fd, const char *temporary, int backlog, struct np_error *err)
 	(void)fchmod(fd, 0600);
 	if (bind(fd, (const struct sockaddr *)(const void *)&sun, sizeof(sun)) < 0)
 		return error_set_errno(err, REASON_INTERNAL, "cannot make the socket %s", temporary);
-	if (chmod(temporary, 0600) < 0 || listen(fd, backlog) < 0) {
+	if (give_access(temporary, access, err) < 0) {
+		unlink(temporary);
+		return -1;
+	}
+	if (listen(fd, backlog) < 0) {
 		error_set_errno(err, REASON_INTERNAL, "cannot listen at %s", temporary);
 		unlink(temporary);
 		return -1;
@@ -152,13 +172,14 @@ sockfile_bind(int fd, const char *temporary, int backlog, struct np_error *err)
 }
 
 int
-sockfile_make(const char *path, const char *temporary, int backlog, struct stat *made, struct np_error *err)
+sockfile_make(const char *path, const char *temporary, int backlog, const struct sockfile_access *access,
+    struct stat *made, struct np_error *err)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return error_set_errno(err, REASON_INTERNAL, "socket");
-	if (sockfile_bind(fd, temporary, backlog, err) < 0) {
+	if (sockfile_bind(fd, temporary, backlog, access, err) < 0) {
 		close(fd);
 		return -1;
 	}
@@ -170,6 +191,53 @@ sockfile_make(const char *path, const char *temporary, int backlog, struct stat 
 	}
 	return fd;
 }
+
+/* ---- who may connect ---- */
+
+#define NAMES_MAX 16384
+
+/* A number, or the name of a user or group; -1 with err. */
+static int
+find_id(const char *name, bool is_group, unsigned long *id, struct np_error *err)
+{
+	char *scratch = xmalloc(NAMES_MAX);
+	struct passwd pw, *user = NULL;
+	struct group gr, *group = NULL;
+	int rc = 0;
+
+	if (text_parse_ulong(name, 0xfffffffe, id))
+		;
+	else if (!is_group && getpwnam_r(name, &pw, scratch, NAMES_MAX, &user) == 0 && user != NULL)
+		*id = pw.pw_uid;
+	else if (is_group && getgrnam_r(name, &gr, scratch, NAMES_MAX, &group) == 0 && group != NULL)
+		*id = gr.gr_gid;
+	else
+		rc = error_set(err, REASON_INVALID_PARAMS, "there is no %s `%s`", is_group ? "group" : "user", name);
+	free(scratch);
+	return rc;
+}
+
+int
+sockfile_access(
+    struct sockfile_access *access, const char *mode, const char *owner, const char *group, struct np_error *err)
+{
+	unsigned long id;
+
+	*access = (struct sockfile_access){.mode = 0600, .owner = (uid_t)-1, .group = (gid_t)-1};
+	if (mode != NULL)
+		access->mode = (mode_t)strtoul(mode, NULL, 8);
+	if (owner != NULL && find_id(owner, false, &id, err) == -1)
+		return -1;
+	if (owner != NULL)
+		access->owner = (uid_t)id;
+	if (group != NULL && find_id(group, true, &id, err) == -1)
+		return -1;
+	if (group != NULL)
+		access->group = (gid_t)id;
+	return 0;
+}
+
+/* ---- the name ---- */
 
 int
 sockfile_init(struct sockfile *f, const char *path, struct np_error *err)
@@ -192,14 +260,15 @@ sockfile_open(struct sockfile *f, struct np_error *err)
 	struct stat made = {.st_ino = 0};
 	int lock_fd, fd;
 
-	if (paths_make_dir(f->path, err) < 0)
+	if ((f->access != NULL ? paths_make_shared_dir(f->path, err) : paths_make_dir(f->path, err)) < 0)
 		return -1;
 	lock_fd = lock_open(f->path, err);
 	if (lock_fd < 0)
 		return -1;
 	temporary_name(temporary, f->path);
-	fd = sockfile_check_name(f->path, err) < 0 ? -1
-						   : sockfile_make(f->path, temporary, SOCKFILE_BACKLOG, &made, err);
+	fd = sockfile_check_name(f->path, err) < 0
+		 ? -1
+		 : sockfile_make(f->path, temporary, SOCKFILE_BACKLOG, f->access, &made, err);
 	if (fd < 0) {
 		close(lock_fd);
 		return -1;

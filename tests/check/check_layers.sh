@@ -23,20 +23,21 @@ src/wire         : : cjson
 src/secret       : : libcrypto=secret
 src/schema       : src/secret src/wire : yaml=yamldoc cjson=node,schema_show
 src/account      : src/secret : libcrypto=account_id
-src/conf         : src/schema : cjson=conf_show
+src/conf         : src/schema src/policy : cjson=conf_show
 src/platform     : src/schema src/wire : pcre2=pattern cjson=platform_kind,platform_show
 src/params       : src/schema src/platform src/secret src/cli : cjson
 src/target       : src/conf :
 src/cli          : src/platform src/secret :
+src/policy       : src/schema src/platform : cjson=policy_rule
 src/pool         : src/conf :
 src/transport    : src/cli src/secret : ev
 src/ssh          : src/transport : libssh ev
 src/login        : src/account src/transport src/conf src/target src/secret src/ssh src/platform : libssh ev pthread libcrypto=knownhosts
 src/serve        : src/wire : ev cjson pthread=lentthread
 src/report       : src/wire : cjson pthread=auditfile
-src/inspect      : +src/broker src/broker : cjson
-src/broker       : src/account src/wire src/secret src/schema src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/serve src/report src/broker/client src/broker/device src/broker/door src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev
-src/broker/client  : src/wire src/report src/serve : cjson ev
+src/inspect      : +src/broker src/broker src/policy : cjson
+src/broker       : src/account src/policy src/wire src/secret src/schema src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/serve src/report src/broker/client src/broker/device src/broker/door src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev
+src/broker/client  : src/policy src/wire src/report src/serve : cjson ev
 src/broker/device  : +src/broker/link src/account src/wire src/secret src/params src/report src/schema src/broker/client src/broker/link src/broker/report src/broker/steer : cjson ev
 src/broker/door    : src/wire src/conf src/report src/serve src/broker/client : cjson ev
 src/broker/link    : src/account src/wire src/secret src/conf src/platform src/target src/cli src/pool src/login src/transport src/broker/client : cjson ev

@@ -663,7 +663,7 @@ fake_ask(struct fake_around *f, int id, const char *verb, const char *params, st
 	assert_non_null(json);
 	rc = exec_params_parse(verbs[i].params, json, &parsed, err);
 	if (rc == 0)
-		rc = broker_request_make(&f->b, &f->client, &as, verbs[i].kind, &parsed, err);
+		rc = broker_request_make(&f->b, &f->client, &as, verbs[i].kind, &parsed, NULL, err);
 	exec_params_finish(&parsed);
 	cJSON_Delete(json);
 	return rc;

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "kit/confkit.h"
 #include "base/clock.h"
+#include "base/glob.h"
 #include "conf/devlist.h"
 #include "base/operand.h"
 #include "kit/slow.h"

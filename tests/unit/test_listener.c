@@ -43,13 +43,13 @@ struct world {
 };
 
 static void
-on_accepted(int fd, uid_t uid NP_UNUSED, pid_t pid, void *arg)
+on_accepted(int fd, const struct paths_peer *peer, void *arg)
 {
 	struct world *w = arg;
 
 	assert_true(w->count < CONNECTIONS);
 	w->fds[w->count] = fd;
-	w->pids[w->count] = pid;
+	w->pids[w->count] = peer->pid;
 	w->count++;
 	if (w->stop_in_callback)
 		listener_stop(w->listener);

@@ -169,7 +169,7 @@ path_type(const struct schema_row *row)
 	    (row->flags & SCHEMA_PATH_LIST) != 0 ? " Ns Op : Ns Ar path ..." : "");
 }
 
-static const char *const kinds[] = {"step", "question", "block"};
+static const char *const kinds[] = {"step", "question", "block", "socket", "rule"};
 
 /* "in a step": a step. */
 static const char *
@@ -190,7 +190,8 @@ key_type(enum page page, const struct schema_row *row)
 	    [PATTERN_START] = " , start",
 	    [PATTERN_END] = " , end",
 	    [PATTERN_WHOLE] = " , whole line"};
-	bool expression = row->type == SCHEMA_KIND && row->kind != &platform_modes_kind;
+	bool expression =
+	    row->type == SCHEMA_KIND && (row->kind == &platform_pattern_kind || row->kind == &platform_patterns_kind);
 
 	switch (row->type) {
 	case SCHEMA_TEXT:
@@ -342,6 +343,8 @@ test_the_page_of_the_configuration(void **state)
 		for (size_t k = 0; k < table->count; k++) {
 			if (strcmp(table->rows[k].name, "name") != 0) /* of a request's object alone */
 				expect_row(parts[i].from, PAGE_CONF, &items, &table->rows[k]);
+			for (size_t j = 0; table->rows[k].type == SCHEMA_LIST && j < table->rows[k].table->count; j++)
+				expect_row(parts[i].from, PAGE_CONF, &items, &table->rows[k].table->rows[j]);
 		}
 		expect_no_more(parts[i].from, &items);
 		items_finish(&items);

@@ -339,22 +339,22 @@ test_directories_of_root_are_trusted(void **state)
 static void
 test_peer_of_a_socket_is_known(void **state)
 {
-	uid_t uid = (uid_t)-1;
-	pid_t pid = -1;
+	struct paths_peer peer = {(uid_t)-1, (gid_t)-1, -1};
 	int fds[2];
 	struct np_error err;
 	(void)state;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	assert_int_equal(paths_peer(fds[0], &uid, &pid, &err), 0);
-	assert_int_equal(uid, geteuid());
-	assert_true(pid == getpid() || pid == 0);
-	uid = (uid_t)-1;
-	assert_int_equal(paths_peer(fds[1], &uid, NULL, &err), 0);
-	assert_int_equal(uid, geteuid());
+	assert_int_equal(paths_peer(fds[0], &peer, &err), 0);
+	assert_int_equal(peer.uid, geteuid());
+	assert_int_equal(peer.gid, getegid());
+	assert_true(peer.pid == getpid() || peer.pid == 0);
+	peer.uid = (uid_t)-1;
+	assert_int_equal(paths_peer(fds[1], &peer, &err), 0);
+	assert_int_equal(peer.uid, geteuid());
 	close(fds[0]);
 	close(fds[1]);
-	assert_int_equal(paths_peer(fds[0], &uid, &pid, &err), -1);
+	assert_int_equal(paths_peer(fds[0], &peer, &err), -1);
 	assert_int_equal(err.reason, REASON_DENIED);
 }
 

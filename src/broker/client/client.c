@@ -8,6 +8,7 @@
  */
 #include "broker/client/client_impl.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/xalloc.h"
+#include "policy/policy.h"
 
 /* ---- sending ---- */
 
@@ -104,6 +106,19 @@ error_without_id(struct client *client, const struct np_error *err)
 	struct message_id none = {.kind = MESSAGE_ID_NULL};
 
 	client_error(client, &none, err, NULL);
+}
+
+void
+client_set_role(struct client *client, const char *role, gid_t gid)
+{
+	snprintf(client->who.role, sizeof(client->who.role), "%s", role);
+	client->who.gid = gid;
+}
+
+bool
+client_is_main(const struct client *client)
+{
+	return strcmp(client->who.role, POLICY_MAIN) == 0;
 }
 
 void
@@ -225,6 +240,7 @@ clients_admit(struct clients *all, uint64_t id, uid_t uid, pid_t pid, const stru
 	client->who.peer = id;
 	client->who.pid = pid;
 	client->who.uid = uid;
+	client_set_role(client, POLICY_MAIN, getegid());
 	client->who.door = end->door;
 	client->end = end;
 	client->at = at;

@@ -134,6 +134,10 @@ void client_error(struct client *client, const struct message_id *id, const stru
 void client_notify(struct client *client, const char *method, cJSON *params);
 /* Greets, and names what this broker can. */
 void client_hello(struct client *client);
+/* It came by a socket of that role (default: main). */
+void client_set_role(struct client *client, const char *role, gid_t gid);
+/* It came by the broker's own socket, or by its mux door. */
+bool client_is_main(const struct client *client);
 void client_set_place(struct client *client, enum client_place place);
 enum client_place client_place(const struct client *client);
 /* Turns it away: told so, then closed. */

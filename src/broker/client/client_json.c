@@ -16,6 +16,7 @@ client_json(const struct client *client, double now)
 	cJSON_AddNumberToObject(o, "pid", (double)client->who.pid);
 	cJSON_AddNumberToObject(o, "uid", (double)client->who.uid);
 	cJSON_AddStringToObject(o, "program", process_name(client->who.pid, program, sizeof(program)));
+	cJSON_AddStringToObject(o, "role", client->who.role);
 	if (client->who.door != NULL)
 		cJSON_AddStringToObject(o, "door", client->who.door);
 	json_add_rounded(o, "age", now - client->since, 10);

@@ -45,23 +45,23 @@ admit(struct door *d, int fd)
 {
 	struct np_error err;
 	struct whither to;
-	uid_t uid;
-	pid_t pid;
+	struct paths_peer peer;
 
-	if (paths_peer(fd, &uid, &pid, &err) == -1) {
+	if (paths_peer(fd, &peer, &err) == -1) {
 		close(fd);
 		return;
 	}
-	if (uid == geteuid() || uid == 0) {
+	if (peer.uid == geteuid() || peer.uid == 0) {
 		if (d == d->all->everybodys)
-			(void)guest_comes(d->all, pid, &to);
+			(void)guest_comes(d->all, peer.pid, &to);
 		else
 			to = whither_copy(&d->to);
-		visit_begin(d->all, &to, fd, uid, pid);
+		visit_begin(d->all, &to, fd, peer.uid, peer.pid);
 		return;
 	}
-	log_warning("door", "%s: connection of uid %lu (pid %ld) refused", d->to.device, (unsigned long)uid, (long)pid);
-	d->all->events->refused(uid, pid, d->all->arg);
+	log_warning("door", "%s: connection of uid %lu (pid %ld) refused", d->to.device, (unsigned long)peer.uid,
+	    (long)peer.pid);
+	d->all->events->refused(peer.uid, peer.pid, d->all->arg);
 	close(fd);
 }
 
@@ -89,7 +89,7 @@ listen_at(struct door *d, struct np_error *err)
 {
 	char *temporary = xasprintf("%s/.new", d->all->folder);
 	struct stat st;
-	int fd = sockfile_make(d->path, temporary, BACKLOG, &st, err);
+	int fd = sockfile_make(d->path, temporary, BACKLOG, NULL, &st, err);
 
 	if (fd >= 0) {
 		d->dev = st.st_dev;

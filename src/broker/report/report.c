@@ -109,13 +109,27 @@ report_stranger(struct reports *events, uid_t uid, pid_t pid)
 	report_emit(events, &e);
 }
 
+/* What was not allowed, as the audit log may show it: of several the first, and of those in base64 none. */
+static char *
+denied_command(const struct reports *events, const struct message *m, size_t *size)
+{
+	const cJSON *command = cJSON_GetObjectItemCaseSensitive(m->params, "command");
+	const char *text;
+
+	if (command == NULL)
+		command = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(m->params, "commands"), 0);
+	text = cJSON_GetStringValue(command);
+	*size = text != NULL ? strlen(text) : 0;
+	return audit_command(events, text, *size, NULL, NULL);
+}
+
 void
 report_refused(struct reports *events, struct client *client, const struct message *m, const struct np_error *err)
 {
 	const char *device =
 	    m != NULL ? cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(m->params, "device")) : NULL;
 	struct event e;
-	char method[32], shown[256];
+	char method[32], shown[256], *command = NULL;
 
 	event_init(&e, EVENT_REFUSED);
 	report_name_program(events, client);
@@ -125,7 +139,10 @@ report_refused(struct reports *events, struct client *client, const struct messa
 		e.what = text_vis_into(method, sizeof(method), m->method);
 	if (device != NULL)
 		e.device = text_vis_into(shown, sizeof(shown), device);
+	if (m != NULL && err->reason == REASON_DENIED && audit_is_on(events))
+		e.command = command = denied_command(events, m, &e.command_size);
 	report_emit(events, &e);
+	secret_free(command);
 }
 
 /* ---- the broker ---- */

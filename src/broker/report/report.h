@@ -94,8 +94,8 @@ void audit_finish(struct reports *events);
 bool audit_is_on(const struct reports *events);
 void audit_event(struct reports *events, const struct event *e);
 /*
- * A command as the audit log may show it: without the known secrets (borrowed) and those that platform (or NULL) says
- * lines hold.  The caller frees it; NULL when there is no audit log or no command.
+ * A command as the audit log may show it: without the known secrets (borrowed, or NULL) and those that platform (or
+ * NULL) says lines hold.  The caller frees it; NULL when there is no audit log or no command.
  */
 char *audit_command(const struct reports *events, const char *command, size_t size, const struct redact *secrets,
     const struct platform *platform);

@@ -84,7 +84,8 @@ audit_command(const struct reports *events, const char *command, size_t size, co
 	while (read < size && read > 0 && ((unsigned char)command[read] & 0xC0) == 0x80)
 		read--; /* between characters */
 	text = as_text(command, read);
-	known = redact_by_platform(platform, redact_text(secrets, text, strlen(text), read < size));
+	known = secrets != NULL ? redact_text(secrets, text, strlen(text), read < size) : xstrdup(text);
+	known = redact_by_platform(platform, known);
 	masked = mask_command(known);
 	cut(masked, COMMAND_SHOWN_MAX);
 	secret_free(text);

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/queue.h"
+#include "broker/device/device.h"
 #include <cjson/cJSON.h>
 
 struct answer;
@@ -21,6 +22,7 @@ struct client;
 struct device;
 struct exec_params;
 struct message_id;
+struct pass;
 struct request;
 struct secret;
 TAILQ_HEAD(request_list, request);
@@ -32,9 +34,13 @@ struct request_kind;
 extern const struct request_kind request_exec, request_config, request_open, request_record, request_platform_test,
     request_test, request_mux;
 
-/* A request with its device, of parsed params, which are taken over; it begins. */
+/*
+ * A request with its device, of parsed params and a pass (or NULL), which are taken over with success; it begins.
+ */
 int broker_request_make(struct broker *b, struct client *client, const struct message_id *id,
-    const struct request_kind *kind, struct exec_params *params, struct np_error *err);
+    const struct request_kind *kind, struct exec_params *params, struct pass *pass, struct np_error *err);
+/* What it wants of its device: a command line, a channel, or either. */
+enum broker_want request_want(const struct request_kind *kind, const struct exec_params *params);
 /* A session is opened for nobody: of a device that is reconnected. */
 void request_open_anew(struct broker *b, struct device *dev, const char *agent_socket);
 

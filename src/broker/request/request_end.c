@@ -22,6 +22,8 @@ request_ended(struct request *r)
 	question_drop(&r->waiter);
 	request_release_lease(r);
 	request_detach_client(r);
+	pass_destroy(r->pass);
+	r->pass = NULL;
 	request_report_ended(r, NULL);
 	device_served(r->dev);
 	questions_reassign(b->devices, r->uid);

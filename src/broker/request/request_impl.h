@@ -13,6 +13,7 @@
 #include "transport/channel.h"
 #include "broker/broker_impl.h"
 #include "broker/link/link.h"
+#include "broker/request/pass.h"
 #include "broker/request/request.h"
 #include "broker/request/request_kind.h"
 #include <ev.h>
@@ -51,6 +52,7 @@ struct request {
 	enum request_state state;
 	struct answer answer; /* its client is NULL: internal, or the client has left */
 	struct exec_params params;
+	struct pass *pass;    /* by which it was let in; NULL: no rule was asked */
 	bool stopped;         /* no further command of it runs */
 	bool rest_failed;     /* and why that is was no command's end */
 	struct redact *known; /* secrets, for the audit log; NULL: nobody has asked yet */
@@ -128,8 +130,6 @@ void request_enter(struct request *r, struct device *dev);
 void request_detach_client(struct request *r);
 void request_release_lease(struct request *r);
 const struct drive *request_drive(const struct request *r);
-/* The device that it needs: one driven by its command line, by channels, or any. */
-enum broker_want request_want(const struct request_kind *kind, const struct exec_params *params);
 /* A limit, or the person at the terminal, ends the command. */
 void request_give_up(struct request *r, enum np_reason reason, const char *text);
 /* A notification to its client, of params that begin with its id; NULL: nobody listens. */

@@ -38,7 +38,7 @@ answer_lines(struct client *client, const struct message_id *id)
 
 int
 broker_request_make(struct broker *b, struct client *client, const struct message_id *id,
-    const struct request_kind *kind, struct exec_params *params, struct np_error *err)
+    const struct request_kind *kind, struct exec_params *params, struct pass *pass, struct np_error *err)
 {
 	struct device *dev;
 	struct request *r;
@@ -58,10 +58,12 @@ broker_request_make(struct broker *b, struct client *client, const struct messag
 		return -1;
 	if (params->lines && device_has_command_line(device_settings(dev))) {
 		answer_lines(client, id);
+		pass_destroy(pass);
 		return 0;
 	}
 	r = request_create(b, kind, client, id, dev);
 	r->params = *params;
+	r->pass = pass;
 	memset(params, 0, sizeof(*params));
 	r->window_left = r->params.window;
 	kind->begin(r);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
+#include "broker/request/pass.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -114,10 +115,13 @@ make_request(
     struct broker *b, struct client *client, const struct verb *verb, const struct message *m, struct np_error *err)
 {
 	struct exec_params params;
+	struct pass *pass = NULL;
 	int rc = exec_params_parse(verb->params, m->params, &params, err);
 
-	if (rc == 0)
-		rc = broker_request_make(b, client, &m->id, verb->makes, &params, err);
+	if (rc == 0 && broker_is_governed(b, client))
+		rc = broker_gate_request(b, client, verb, &params, &pass, err);
+	if (rc == 0 && (rc = broker_request_make(b, client, &m->id, verb->makes, &params, pass, err)) == -1)
+		pass_destroy(pass);
 	exec_params_finish(&params);
 	return rc;
 }
@@ -129,6 +133,8 @@ run_verb(
 	struct call c = {.broker = b, .client = client, .id = &m->id, .verb = verb};
 	int rc = params_read(&ask_table, verb->params, m->params, &c.params, err);
 
+	if (rc == 0 && broker_is_governed(b, client))
+		rc = broker_gate_verb(&c, err);
 	if (rc == 0)
 		rc = verb->run(&c, err);
 	schema_free(&ask_table, &c.params);
@@ -146,7 +152,8 @@ dispatch_request(
 		text_vis_into(shown, sizeof(shown), m->method);
 		return error_set(err, REASON_UNKNOWN_METHOD, "unknown method `%s`", shown);
 	}
-	if (client_place(client) != PLACE_OWN && broker_seat(b, client, verb->makes == NULL, err) == -1)
+	if (client_place(client) != PLACE_OWN &&
+	    broker_seat(b, client, verb->makes == NULL && client_is_main(client), err) == -1)
 		return -1;
 	if (frame->data_size > 0)
 		return error_set(err, REASON_INVALID_REQUEST, "a request carries no attached data: send it as stdin");
@@ -185,6 +192,8 @@ broker_dispatch(struct broker *b, struct client *client, const struct frame *fra
 	case MESSAGE_REQUEST:
 		log_debug("peer", "client %llu: %s", (unsigned long long)client_id(client), m.method);
 		if (dispatch_request(b, client, &m, frame, &err) == -1) {
+			if (err.reason == REASON_DENIED)
+				broker_note_denial(b, client, &m, &err);
 			report_refused(b->events, client, &m, &err);
 			client_error(client, &m.id, &err, NULL);
 			if (client_place(client) == PLACE_GUEST)

@@ -20,6 +20,8 @@
 
 struct broker;
 struct device;
+struct exec_params;
+struct pass;
 struct client;
 struct conf_parts;
 struct request_kind;
@@ -46,9 +48,28 @@ struct verb {
 	/* Answers now and returns 0, or sets err and returns -1; a verb that answers later returns 0 as well. */
 	int (*run)(const struct call *c, struct np_error *err);
 	const struct request_kind *makes; /* run is NULL then */
+	bool harmless;                    /* tells nothing about others: whoever may come may ask */
 };
 const struct verb *broker_verb(const char *name);
 void broker_syncs_answer(struct broker *b);
+
+/* ---- verb_policy.c: whether the policy allows it ---- */
+
+/* Whether its clients are asked at all: without rules those of the main socket may everything. */
+bool broker_is_governed(const struct broker *b, const struct client *client);
+/*
+ * A client wants to make a request.  Params are cut down to what the rule allows.  0 and the pass (NULL: no rule was
+ * asked), or -1 with err (denied).
+ */
+int broker_gate_request(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *params,
+    struct pass **pass, struct np_error *err) NP_MUST_CHECK;
+/* It looks at the broker, or steers it: 0, or -1 with err. */
+int broker_gate_verb(const struct call *c, struct np_error *err) NP_MUST_CHECK;
+/* Logged and counted. */
+void broker_note_denial(
+    struct broker *b, const struct client *client, const struct message *m, const struct np_error *err);
+/* Takes those names away of which the client may not know. */
+void broker_gate_names(const struct call *c, struct strings *names);
 
 /* ---- verb_reload.c ---- */
 

@@ -45,6 +45,9 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddItemToObject(o, "accounts", accounts_json_gate(b->accounts, now));
 	cJSON_AddNumberToObject(o, "max_sessions", b->config->max_sessions);
 	cJSON_AddNumberToObject(o, "max_clients", b->config->max_clients);
+	cJSON_AddNumberToObject(o, "rules", (double)b->config->policy.count);
+	cJSON_AddNumberToObject(o, "denied", (double)b->denials.count);
+	cJSON_AddItemToObject(o, "sockets", broker_sockets_json(b));
 	cJSON_AddNumberToObject(o, "memory_kb", process_memory_kb());
 	if (b->doors != NULL)
 		cJSON_AddItemToObject(o, "ports", doors_ports(b->doors));

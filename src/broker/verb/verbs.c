@@ -48,6 +48,11 @@ verb_devices(const struct call *c, struct np_error *err)
 	struct devlist list;
 	int rc = devlist_expand(c->broker->config, c->params.name, &list, err);
 
+	if (rc == 0 && broker_is_governed(c->broker, c->client)) {
+		broker_gate_names(c, &list.names);
+		if (list.names.n == 0)
+			rc = error_set(err, REASON_DENIED, "the policy allows nothing on any of these devices");
+	}
 	if (rc == 0) {
 		cJSON *result = cJSON_CreateObject();
 		cJSON_AddItemToObject(result, "devices", json_strings(&list.names));
@@ -150,8 +155,8 @@ static const struct verb verbs[] = {
     {"drain", ASK_SHUT, .run = verb_steer},
     {"reconnect", ASK_RECONNECT, .run = verb_steer},
     {"status", ASK_STATUS, .run = verb_status},
-    {"devices", ASK_DEVICES, .run = verb_devices},
-    {"ping", ASK_NOTHING, .run = verb_ping},
+    {"devices", ASK_DEVICES, .run = verb_devices, .harmless = true},
+    {"ping", ASK_NOTHING, .run = verb_ping, .harmless = true},
     {"sync", ASK_NOTHING, .run = verb_sync},
     {"reload", ASK_NOTHING, .run = verb_reload},
     {"stop", ASK_STOP, .run = verb_stop},

@@ -1,0 +1,47 @@
+/* By which rules a request was let in; see pass.h. */
+#include "broker/request/pass.h"
+
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "conf/conf.h"
+
+struct pass {
+	struct config *config;
+	char *device;
+	struct policy_rule **rules; /* each once */
+	size_t count;
+};
+
+struct pass *
+pass_create(struct config *config, const char *device)
+{
+	struct pass *pass = xcalloc(1, sizeof(*pass));
+
+	pass->config = config_ref(config);
+	pass->device = xstrdup_null(device);
+	return pass;
+}
+
+int
+pass_by(struct pass *pass, struct policy_rule *rule, unsigned commands, double now, struct np_error *err)
+{
+	if (policy_enter(rule, pass->device, commands, now, err) == -1)
+		return -1;
+	pass->rules = xreallocarray(pass->rules, pass->count + 1, sizeof(pass->rules[0]));
+	pass->rules[pass->count++] = rule;
+	return 0;
+}
+
+void
+pass_destroy(struct pass *pass)
+{
+	if (pass == NULL)
+		return;
+	for (size_t i = 0; i < pass->count; i++)
+		policy_leave(pass->rules[i], pass->device);
+	config_unref(pass->config);
+	free(pass->rules);
+	free(pass->device);
+	free(pass);
+}

@@ -1,0 +1,25 @@
+/*
+ * By which rules of the policy a request was let in: held until it ends, since rules count what is under way.  Main
+ * thread only.
+ */
+#ifndef NP_PASS_H
+#define NP_PASS_H
+
+#include <stddef.h>
+
+#include "base/compiler.h"
+#include "base/error.h"
+
+struct config;
+struct pass;
+struct policy_rule;
+
+/* Keeps the configuration, whose rules it holds. */
+struct pass *pass_create(struct config *config, const char *device) NP_MALLOC;
+/* Passes by that rule with so many commands: 0, or -1 with err (denied: its limits). */
+int pass_by(
+    struct pass *pass, struct policy_rule *rule, unsigned commands, double now, struct np_error *err) NP_MUST_CHECK;
+/* It is over, or came to nothing.  NULL is fine. */
+void pass_destroy(struct pass *pass);
+
+#endif

@@ -1,0 +1,452 @@
+/*
+ * Whether the policy allows what a client asks for: the facts that rules are about, gathered here, and what a rule with
+ * an expression cuts away.  The rules themselves: src/policy.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/operand.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "broker/broker_impl.h"
+#include "broker/request/pass.h"
+#include "conf/conf_impl.h"
+#include "conf/devlist.h"
+#include "policy/policy.h"
+
+bool
+broker_is_governed(const struct broker *b, const struct client *client)
+{
+	return !client_is_main(client) || policy_concerns_main(&b->config->policy);
+}
+
+/* ---- facts ---- */
+
+static struct policy_who
+who_of(const struct client *client)
+{
+	const struct event_who *who = client_who(client);
+
+	return (struct policy_who){.role = who->role, .uid = who->uid, .gid = who->gid, .mux = who->door != NULL};
+}
+
+static int
+minute_of_week(void)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	return (tm.tm_wday + 6) % 7 * 24 * 60 + tm.tm_hour * 60 + tm.tm_min;
+}
+
+/* What a device is to rules, and the texts that this is made of. */
+struct facts {
+	struct policy_device device;
+	char *host, *bare;
+};
+
+static void
+facts_finish(struct facts *f)
+{
+	free(f->host);
+	free(f->bare);
+}
+
+/* USER@HOST:PORT is HOST:PORT to rules as well; HOST alone may be one that is configured, by another way. */
+static void
+add_host(struct facts *f, const struct config *config, const char *name)
+{
+	const struct device_conf *like;
+	struct operand op;
+
+	f->host = config_device_of_user(config, name);
+	f->device.host = f->host;
+	if (operand_parse(name, &op, NULL) != 0)
+		return;
+	f->bare = xstrdup(op.host);
+	operand_finish(&op);
+	like = config_device(config, f->host != NULL ? f->host : name);
+	if (like == NULL)
+		like = config_device(config, f->bare);
+	f->device.like = like != NULL ? like->name : f->bare;
+	f->device.like_groups = like != NULL ? &like->groups : NULL;
+}
+
+static void
+facts_of_name(struct facts *f, const struct config *config, const char *name)
+{
+	const struct device_conf *device = config_device(config, name);
+
+	*f = (struct facts){.device.name = name};
+	if (device != NULL)
+		f->device.groups = &device->groups;
+	else
+		add_host(f, config, name);
+}
+
+/* Who reads its commands: as it is configured, for nothing that a client says of it decides that. */
+static void
+add_reader(struct facts *f, const struct broker *b, const char *name, enum broker_want want)
+{
+	const struct device_conf *device = config_device(b->config, name);
+	struct platform *p = NULL;
+	struct np_error err;
+
+	if (device == NULL)
+		return;
+	if (device_choose_driver(b->devices, b->platforms, device, want, &p, &err) == 0 && p != NULL)
+		f->device.shell = true;
+	else
+		p = platforms_find(b->platforms, device->device_type != NULL ? device->device_type : "linux");
+	f->device.platform = p;
+}
+
+/* ---- what is wanted of a device beside its name ---- */
+
+static unsigned
+want_of_key(const char *key, bool adhoc)
+{
+	static const char *const plain[] = {"name", "host", "port", "username", "device_type", "driver"};
+
+	if (strcmp(key, "connection_args") == 0 || schema_find(&conf_args_table, 0, key) != NULL)
+		return POLICY_OPTIONS;
+	for (size_t i = 0; adhoc && i < NP_COUNT(plain); i++) {
+		if (strcmp(plain[i], key) == 0)
+			return POLICY_ADHOC;
+	}
+	return POLICY_CREDENTIALS;
+}
+
+static unsigned
+wants_of_object(const struct secret *json, bool adhoc, char **host)
+{
+	cJSON *object = json != NULL ? cJSON_Parse(secret_text(json)) : NULL;
+	const cJSON *member;
+	unsigned wants = 0;
+
+	cJSON_ArrayForEach (member, object) {
+		wants |= want_of_key(member->string, adhoc);
+		if (host != NULL && strcmp(member->string, "host") == 0 && cJSON_IsString(member)) {
+			free(*host);
+			*host = xstrdup(member->valuestring);
+		}
+	}
+	params_wipe(object);
+	cJSON_Delete(object);
+	return wants;
+}
+
+/* The device that is meant: configured, or what somebody wrote; an object is what it connects to, not what it is
+ * called. */
+static unsigned
+read_device(const struct broker *b, const struct device_ref *ref, enum broker_want want, char **name, struct facts *f)
+{
+	unsigned wants = wants_of_object(ref->overrides, false, NULL);
+
+	*name = NULL;
+	if (ref->object != NULL) {
+		wants |= POLICY_ADHOC | wants_of_object(ref->object, true, name);
+		if (*name == NULL)
+			*name = xstrdup("?");
+	} else {
+		*name = xstrdup(ref->operand);
+		if (config_device(b->config, *name) == NULL)
+			wants |= POLICY_ADHOC;
+	}
+	facts_of_name(f, b->config, *name);
+	if (ref->object != NULL && f->device.groups != NULL) {
+		/* What is configured under this name is another one, by which nothing is allowed. */
+		f->device.like = *name;
+		f->device.like_groups = f->device.groups;
+		f->device.groups = NULL;
+	} else if ((wants & POLICY_CREDENTIALS) == 0)
+		add_reader(f, b, *name, want);
+	return wants;
+}
+
+/* ---- deciding ---- */
+
+static int
+decide(struct broker *b, const struct policy_ask *ask, struct policy_verdict *v, struct np_error *err)
+{
+	policy_decide(&b->config->policy, ask, v);
+	if (v->then == POLICY_ALLOW)
+		return 0;
+	policy_explain(ask, v, err);
+	return -1;
+}
+
+static enum policy_method
+method_of(const struct verb *verb, const struct exec_params *p, const struct device_ref *ref, const struct config *c)
+{
+	const struct device_conf *device = ref->operand != NULL ? config_device(c, ref->operand) : NULL;
+
+	if (verb->makes == &request_config)
+		return POLICY_CONFIG;
+	if (verb->makes != &request_exec)
+		return POLICY_STEER;
+	switch (p->kind) {
+	case EXEC_COMMAND:
+		return POLICY_EXEC;
+	case EXEC_SUBSYSTEM:
+		return POLICY_SUBSYSTEM;
+	case EXEC_FORWARD:
+		return POLICY_FORWARD;
+	case EXEC_SHELL:
+		break;
+	}
+	/* It only asks whether its lines are commands there. */
+	return p->lines && device != NULL && device_has_command_line(device) ? POLICY_EXEC : POLICY_SHELL;
+}
+
+static unsigned
+wants_of_params(const struct exec_params *p)
+{
+	return (p->env != NULL ? POLICY_ENV : 0) | (p->pty ? POLICY_PTY : 0) |
+	       (p->cli.answers_count > 0 ? POLICY_ANSWERS : 0);
+}
+
+/* What the rules of all commands of a request allow beside them. */
+struct allowance {
+	unsigned may;
+	bool by_command; /* an expression decided about one of them */
+};
+
+static void
+note_rule(struct allowance *a, const struct policy_rule *rule)
+{
+	if (rule == NULL)
+		return;
+	a->may &= rule->may;
+	a->by_command |= rule->commands.given;
+}
+
+/*
+ * What comes of itself with every request of npexec and ssh and need not be meant: where the rule does not allow it, it
+ * is not there.  Nobody is asked anything then: an answer is a text that goes to the device.
+ */
+static void
+cut_down(struct exec_params *p, const struct allowance *a, const struct client *client)
+{
+	bool others = !client_is_main(client);
+
+	if (others && (a->may & POLICY_CREDENTIALS) == 0) {
+		free(p->agent_socket);
+		p->agent_socket = NULL;
+	}
+	if ((others || a->by_command) && (a->may & POLICY_ANSWERS) == 0)
+		p->interactive = false;
+	if (a->by_command && (a->may & POLICY_STDIN) == 0)
+		p->no_stdin = true;
+}
+
+/* An ssh sends its locale whether anybody wants it or not. */
+static void
+drop_env(struct exec_params *p)
+{
+	for (char **e = p->env; e != NULL && *e != NULL; e++)
+		secret_free(*e);
+	free(p->env);
+	p->env = NULL;
+}
+
+/* Each command by itself; each rule counts its own. */
+static int
+gate_commands(struct broker *b, const struct exec_params *p, struct policy_ask *ask, struct pass *pass,
+    struct allowance *a, struct np_error *err)
+{
+	struct policy_verdict v;
+	double now = clock_now();
+
+	for (size_t i = 0; i < p->commands_count; i++) {
+		ask->command = p->commands[i].text;
+		ask->size = p->commands[i].size;
+		if (decide(b, ask, &v, err) == -1)
+			return -1;
+		if (v.rule != NULL && pass_by(pass, v.rule, 1, now, err) == -1)
+			return -1;
+		note_rule(a, v.rule);
+	}
+	return 0;
+}
+
+static int
+gate_other(struct broker *b, const struct policy_ask *ask, struct pass *pass, struct allowance *a, struct np_error *err)
+{
+	struct policy_verdict v;
+
+	if (decide(b, ask, &v, err) == -1)
+		return -1;
+	note_rule(a, v.rule);
+	return v.rule != NULL ? pass_by(pass, v.rule, 1, clock_now(), err) : 0;
+}
+
+/* Something on this device: not yet what. */
+static int
+gate_device(const struct broker *b, const struct policy_ask *ask, struct np_error *err)
+{
+	if (policy_shows(&b->config->policy, &ask->who, &ask->device))
+		return 0;
+	return error_set(
+	    err, REASON_DENIED, "denied to role %s: the policy allows nothing on this device", ask->who.role);
+}
+
+/* An ssh comes by the mux door, and is asked about there. */
+static int
+gate_mux(const struct broker *b, const struct client *client, struct policy_ask *ask, struct np_error *err)
+{
+	if (!client_is_main(client))
+		return error_set(err, REASON_DENIED, "the mux door is for clients of the broker's own socket");
+	ask->who.mux = true;
+	return gate_device(b, ask, err);
+}
+
+static int
+gate(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *p, struct policy_ask *ask,
+    struct pass *pass, struct np_error *err)
+{
+	struct allowance allowed = {.may = ~0u};
+	int rc;
+
+	if (verb->makes == &request_mux)
+		return gate_mux(b, client, ask, err);
+	if (ask->method != POLICY_EXEC)
+		rc = gate_other(b, ask, pass, &allowed, err);
+	else if (p->commands_count == 0)
+		return gate_device(b, ask, err); /* `lines`: nothing is run */
+	else
+		rc = gate_commands(b, p, ask, pass, &allowed, err);
+	if (rc == 0 && verb->makes == &request_record) {
+		ask->method = POLICY_EXEC; /* it runs commands as well */
+		rc = gate_commands(b, p, ask, pass, &allowed, err);
+	}
+	if (rc == 0)
+		cut_down(p, &allowed, client);
+	return rc;
+}
+
+int
+broker_gate_request(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *p,
+    struct pass **pass, struct np_error *err)
+{
+	struct policy_ask ask = {.who = who_of(client), .minute = minute_of_week()};
+	struct facts facts;
+	char *name;
+	int rc;
+
+	ask.method = method_of(verb, p, &p->device, b->config);
+	if (ask.who.mux)
+		drop_env(p);
+	ask.wants = read_device(b, &p->device, request_want(verb->makes, p), &name, &facts) | wants_of_params(p);
+	ask.device = facts.device;
+	*pass = pass_create(b->config, name);
+	rc = gate(b, client, verb, p, &ask, *pass, err);
+	if (rc == -1) {
+		pass_destroy(*pass);
+		*pass = NULL;
+	}
+	facts_finish(&facts);
+	free(name);
+	return rc;
+}
+
+/* ---- looking and steering ---- */
+
+/* device NULL: the broker, or all. */
+static int
+gate_steering(const struct call *c, const char *device, struct np_error *err)
+{
+	struct policy_ask ask = {.who = who_of(c->client), .method = POLICY_STEER, .minute = minute_of_week()};
+	struct policy_verdict v;
+	struct facts facts = {.host = NULL};
+	int rc;
+
+	if (device != NULL)
+		facts_of_name(&facts, c->broker->config, device);
+	ask.device = facts.device;
+	rc = decide(c->broker, &ask, &v, err);
+	if (rc == 0 && v.rule != NULL) {
+		rc = policy_enter(v.rule, NULL, 1, clock_now(), err);
+	}
+	facts_finish(&facts);
+	return rc;
+}
+
+/* Each device of a list, a group or a pattern. */
+static int
+gate_word(const struct call *c, const char *word, struct np_error *err)
+{
+	struct devlist list;
+	int rc = devlist_expand(c->broker->config, word, &list, err);
+
+	if (rc == -1)
+		rc = gate_steering(c, NULL, err); /* which one is not known here */
+	for (size_t i = 0; rc == 0 && i < list.names.n; i++)
+		rc = gate_steering(c, list.names.v[i], err);
+	devlist_finish(&list);
+	return rc;
+}
+
+int
+broker_gate_verb(const struct call *c, struct np_error *err)
+{
+	const struct ask_params *p = &c->params;
+	int rc = 0;
+
+	if (c->verb->harmless)
+		return 0;
+	if (p->device == NULL && p->devices.n == 0)
+		return gate_steering(c, NULL, err);
+	if (p->device != NULL)
+		rc = gate_word(c, p->device, err);
+	for (size_t i = 0; rc == 0 && i < p->devices.n; i++)
+		rc = gate_word(c, p->devices.v[i], err);
+	return rc;
+}
+
+void
+broker_gate_names(const struct call *c, struct strings *names)
+{
+	const struct policy_who who = who_of(c->client);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < names->n; i++) {
+		struct facts facts;
+
+		facts_of_name(&facts, c->broker->config, names->v[i]);
+		if (policy_shows(&c->broker->config->policy, &who, &facts.device))
+			names->v[kept++] = names->v[i];
+		else
+			free(names->v[i]);
+		facts_finish(&facts);
+	}
+	names->n = kept;
+}
+
+/* ---- what is told of denials ---- */
+
+#define DENIALS_A_MINUTE 30 /* lines of the log: a client may try as often as it likes */
+
+void
+broker_note_denial(struct broker *b, const struct client *client, const struct message *m, const struct np_error *err)
+{
+	const struct event_who *who = client_who(client);
+	double now = clock_now();
+	char method[32];
+
+	b->denials.count++;
+	if (now - b->denials.since >= 60) {
+		if (b->denials.lines > DENIALS_A_MINUTE)
+			log_warning("policy", "%u denials left out", b->denials.lines - DENIALS_A_MINUTE);
+		b->denials.since = now;
+		b->denials.lines = 0;
+	}
+	if (b->denials.lines++ < DENIALS_A_MINUTE)
+		log_warning("policy", "client %llu (uid %lu, pid %ld): %s: %s", (unsigned long long)who->peer,
+		    (unsigned long)who->uid, (long)who->pid, text_vis_into(method, sizeof(method), m->method),
+		    err->text);
+}

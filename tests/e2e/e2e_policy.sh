@@ -1,0 +1,247 @@
+#!/bin/sh
+# A policy: a client of a role socket, as another user where we are root, may `show` on @edge and changes nothing by any
+# way there is.
+. "$(dirname "$0")/../kit/lib.sh"
+need jq
+
+# as COMMAND...: as the one who was handed the socket.  An ordinary user has nobody to become.
+other=$uid
+as() { "$@"; }
+bins=$bin
+if [ "$uid" = 0 ] && command -v setpriv >/dev/null && setpriv --reuid=65534 --regid=65534 --clear-groups true; then
+	other=65534
+	as() { setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=/nonexistent "$@"; }
+	chmod 711 "$T"
+	mkdir -m 755 "$T/bin"
+	cp "$bin/npexec" "$bin/npctl" "$bin/tests/tool/nprpc" "$T/bin"
+	chmod 755 "$T/bin"/*
+	bins=$T/bin
+fi
+NETPULSE_BROKER_UID=$uid
+export NETPULSE_BROKER_UID
+
+start_sshd dev 'AcceptEnv NP_*'
+start_simdev edge1 --scenario ios.txt
+start_simdev core1 --scenario ios.txt --listen 127.0.1.1
+mkdir -m 711 "$T/agent"
+log=$T/audit
+: >"$log"
+devices="
+devices:
+  edge1: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw, groups: [edge]}
+  core1: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw}
+  dev: {groups: [edge]}
+"
+sockets="
+sockets:
+  - {path: $T/agent/show, role: show, mode: 0666}
+  - {path: $T/agent/boss, role: boss, mode: 0666}
+  - {path: $T/agent/none, role: none, mode: 0666}
+  - {path: $T/agent/some, role: some, mode: 0666}
+  - {path: $T/agent/closed, role: show, mode: 0600}
+"
+start_broker "audit_log: $log
+$sockets
+policy:
+  - {role: show, devices: ['@edge'], command: ['show .*', 'echo [a-z ]*'], then: allow}
+  - {role: boss, methods: [steer], then: allow}
+  - {role: boss, devices: ['@edge'], then: allow}
+  - {role: some, devices: ['@edge'], command: 'cat', may: [stdin], then: allow}
+  - {role: some, devices: ['@edge'], command: 'printenv NP_X', may: [env], then: allow}
+  - {role: some, devices: ['@edge'], methods: [exec], requests_per_minute: 2, then: allow}
+$devices"
+
+show() { as "$bins/npexec" -S "$T/agent/show" "$@"; }
+# denied NAME COMMAND...: it ends with 255 and says that it was denied.
+denied()
+{
+	_what=$1
+	shift
+	run "$@" </dev/null
+	like "$status $err" '^255 .*denied' "$_what"
+}
+# rpc SOCKET LINE...: its answers.
+rpc()
+{
+	_socket=$1
+	shift
+	printf '%s\n' "$@" | as "$bins/nprpc" -S "$T/agent/$_socket" -t 20
+}
+# exec_json MEMBERS: an exec of the role.
+request() { printf '{"jsonrpc":"2.0","id":1,"method":"%s","params":{%s}}' "$1" "$2"; }
+refuses()
+{
+	like "$(rpc show "$(request "$2" "$3")" 2>&1)" '"reason": *"denied"' "$1"
+}
+
+# ---- the sockets ----
+
+is "$(stat -c '%a %F' "$T/agent/show")" '666 socket' "the socket has its mode"
+is "$(stat -c '%a' "$T/agent")" 711 "its directory lets others pass"
+is "$(npctl --json status | jq -c '[.broker.rules, (.broker.sockets | length)]')" '[6,5]' "status tells"
+if [ "$other" != "$uid" ]; then
+	run as "$bins/npexec" -S "$T/agent/closed" edge1 show clock
+	like "$status $err" '^255 .*ermission denied' "nobody comes by a socket that its mode closes"
+	run as "$bins/npexec" -S "$NETPULSE_SOCKET" edge1 show clock
+	is "$status" 255 "nor by the broker's own"
+else
+	skip 2 "nobody else to be"
+fi
+
+# ---- what it may ----
+
+run show edge1 show clock
+is "$status $out" '0 *00:01:02.003 UTC Mon Mar 1 2027' "it may show"
+run show -e 'show clock' -e 'show privilege' edge1
+is "$status" 0 "several, too"
+run show dev echo hello world
+is "$status $out" '0 hello world' "and what else is allowed"
+is "$(npexec edge1 show clock)" '*00:01:02.003 UTC Mon Mar 1 2027' "the broker's own user is not asked about"
+is "$(as "$bins/npctl" -S "$T/agent/show" ping | wc -l)" 1 "it may ask whether the broker lives"
+
+# ---- what it may not ----
+
+before=$(npexec edge1 show running-config)
+: >"$T/marks"
+chmod 666 "$T/marks"
+for command in 'configure terminal' 'conf t' 'reload' 'write memory' 'wr' 'erase startup-config' 'do show clock' \
+	'show clock; reload' 'show clock | redirect flash:x' 'show clock | tee flash:x' 'show clock > x' \
+	"show clock
+configure terminal
+hostname evil" "$(printf 'show clock\rreload')" "$(printf 'show cl\t')" 'show ?' "$(printf 'show\302\240clock')" '' ' '; do
+	denied "edge1: $(printf %s "$command" | tr '\n\r\t' '+++')" show edge1 "$command"
+done
+for command in "touch $T/marks/x" "echo a; echo b >$T/marks" "echo a && echo b >$T/marks" "echo \$(echo b >$T/marks)" \
+	"echo \`echo b >$T/marks\`" "echo a | tee $T/marks" "echo a >$T/marks" "echo a
+echo b >$T/marks" "echo a & echo b >$T/marks" 'sh' 'echo A' "echo a\\"; do
+	denied "dev: $(printf %s "$command" | tr '\n' + | sed "s#$T##")" show dev "$command"
+done
+denied "a batch with one that it may not" show -e 'show clock' -e 'reload' edge1
+denied "another device" show core1 show clock
+denied "a device that is not configured" show admin@edge1 show clock
+denied "one by address" show 127.0.0.1 echo a
+denied "a shell" show -tt edge1
+denied "a terminal" show -tt dev echo a
+denied "a subsystem" show -s dev sftp
+denied "an environment" show --env NP_X=y dev echo a
+denied "answers" show --answer 'x=y' edge1 show clock
+denied "another user" show -l root dev echo a
+denied "another port" show -p 22 dev echo a
+denied "an option" show -o max_idle_time=3 dev echo a
+denied "a command of its own" show -o "password_command=touch $T/marks/y" dev echo a
+denied "an ssh configuration" show -F "$T/ssh_config" dev echo a
+denied "a jump host" show -J core1 dev echo a
+echo 'hostname evil' >"$T/in"
+run show -c edge1 <"$T/in"
+like "$status $err" '^255 .*denied' "a configuration"
+run show edge1 <"$T/in"
+like "$status $err" '.*denied' "commands by a pipe"
+run show dev <"$T/in"
+like "$status $err" '^255 .*denied' "a login shell by a pipe"
+like "$(show edge1 reload 2>&1)" "denied to role show: .*config.yaml:[0-9]+ allows other commands: .show \.\*" \
+	"it is told which rule, and what it may"
+
+refuses "a connection through" exec '"device":"dev","connect":"127.0.0.1:22"'
+refuses "an object" exec '"device":{"host":"127.0.0.1","name":"edge1"},"command":"show clock"'
+refuses "a command in base64" exec "\"device\":\"dev\",\"command_base64\":\"$(printf 'echo a;id' | base64)\""
+refuses "a recording" record '"device":"edge1","commands":["show clock"]'
+refuses "a session" open '"device":"edge1"'
+refuses "a test" test '"device":"edge1","login":true'
+refuses "a test of its platform" platform_test '"device":"edge1"'
+refuses "the mux door" mux '"device":"dev","parent":true'
+for verb in status sync reload stop watch accounts metrics config_show platforms; do
+	refuses "$verb" $verb ''
+done
+for verb in close pause resume disable enable drain reconnect; do
+	refuses "$verb" $verb '"device":"edge1"'
+done
+refuses "kill" kill '"id":1'
+like "$(rpc show "$(request devices '"pattern":"@edge,core1"')")" '"devices": *\["edge1","dev"\]' "of a list it sees what it may use"
+if [ "$other" != "$uid" ]; then
+	ok "the mux sockets are not for it" not as ls "$T/run/mux"
+else
+	skip 1 "nobody else to be"
+fi
+
+# Its input goes nowhere, and nobody asks it anything.
+run show dev echo a <"$T/in"
+is "$status $out" '0 a' "what is piped to it does not get there"
+like "$(rpc show "$(request exec '"device":"dev","command":"echo a"')" \
+	'{"jsonrpc":"2.0","method":"stdin","params":{"id":1}}')" '"exit_status": *0|credit' "a notification of input gets nothing to it"
+like "$(rpc show "$(request exec '"device":"dev","command":"echo a"')" '!data xx' \
+	'{"jsonrpc":"2.0","method":"stdin","params":{"id":1}}' 2>&1)" 'credit of 0|exit_status' "nor does input without credit"
+
+# Another one's request, by its id.
+npexec dev "until [ -e $T/go ]; do sleep 0.05; done; echo end" >"$T/own" 2>&1 </dev/null &
+own=$!
+wait_until 'npctl --json status | jq -e ".requests | length == 1"'
+id=$(npctl --json status | jq '.requests[0].id')
+peer=$(npctl --json status | jq '.requests[0].peer')
+rpc show "$(request kill "\"id\":$id")" "{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":{\"id\":$id}}" \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":{\"id\":1}}" \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"signal\",\"params\":{\"id\":1,\"name\":\"KILL\"}}" \
+	"{\"jsonrpc\":\"2.0\",\"method\":\"answer\",\"params\":{\"id\":1,\"prompt_id\":1,\"value\":\"x\"}}" >/dev/null
+run as "$bins/npctl" -S "$T/agent/show" kill "$peer"
+like "$status $err" '^1 npctl: .*denied' "npctl kill"
+: >"$T/go"
+wait_for "$own"
+is "$(cat "$T/own")" end "the requests of others go on"
+
+is "$(npexec edge1 show running-config)" "$before" "nothing has changed on the command line"
+ok "nor was it reloaded" not grep reload "$T/edge1/events"
+is "$(cat "$T/marks")" '' "nor on the server"
+is "$(npexec core1 show running-config | grep -c evil)" 0 "nor elsewhere"
+
+# ---- what is told of it ----
+
+ok "denials are counted" [ "$(npctl --json status | jq .broker.denied)" -gt 60 ]
+ok "and in the metrics" [ "$(npctl metrics | sed -n 's/.*refusals.*reason="denied".* //p')" -gt 60 ]
+ok "and logged" grep -q 'policy: client .*denied to role show' "$T/broker.log"
+wait_until "grep -q '\"command\":\"reload\"' $log"
+is "$(jq -c 'select(.event == "refused" and .command == "reload") | [.role, .uid, .device, .reason]' "$log" | head -n 1)" \
+	"[\"show\",$other,\"edge1\",\"denied\"]" "the audit log says who wanted what"
+
+# ---- other roles ----
+
+for command in 'show clock' ping; do
+	denied "a role without rules: $command" as "$bins/npexec" -S "$T/agent/none" edge1 "$command"
+done
+run as "$bins/npctl" -S "$T/agent/boss" status
+is "$status" 0 "a role that may steer sees the status"
+ok "and steers" as "$bins/npctl" -S "$T/agent/boss" pause edge1
+ok "whom it wants" as "$bins/npctl" -S "$T/agent/boss" resume edge1
+denied "and is held to its devices" as "$bins/npexec" -S "$T/agent/boss" core1 show clock
+run as "$bins/npexec" -S "$T/agent/some" dev cat <"$T/in"
+is "$status $out" '0 hostname evil' "a rule may give an input"
+run as "$bins/npexec" -S "$T/agent/some" --env NP_X=env dev printenv NP_X
+is "$status $out" '0 env' "or an environment"
+run as "$bins/npexec" -S "$T/agent/some" dev true
+run as "$bins/npexec" -S "$T/agent/some" dev true
+is "$status" 0 "so many requests"
+denied "and no more in a minute" as "$bins/npexec" -S "$T/agent/some" dev true
+like "$err" 'allows 2 requests a minute: try again in [0-9]+ s' "which says when"
+
+# ---- another configuration ----
+
+later held as "$bins/npexec" -S "$T/agent/boss" dev sleep 100
+wait_until 'npctl --json status | jq -e "[.peers[] | select(.role == \"boss\")] | length == 1"'
+write_config "audit_log: $log
+sockets: [{path: $T/agent/show, role: show, mode: 0666}]
+$devices"
+npctl reload >/dev/null
+ok "a socket that is configured no more is gone" [ ! -e "$T/agent/boss" ]
+ok "with those who came by it" wait_until '! alive "$bg_held"'
+ok "the other one stays" [ -S "$T/agent/show" ]
+denied "without a policy it may nothing" show edge1 show clock
+run npexec dev echo own
+is "$status $out$err" "0 own" "and we everything"
+cat >>"$T/config.yaml" <<END
+policy: [{devices: [dev], command: 'echo .*', then: allow}, {methods: [steer], then: allow}]
+END
+npctl reload >/dev/null
+run npexec dev echo mine
+is "$status $out$err" '0 mine' "a rule without a role is about our own socket as well"
+denied "and holds us to it" npexec dev true
+stop_broker
+ok "at the end the sockets are gone" [ ! -e "$T/agent/show" ]
+done_testing
