@@ -111,6 +111,32 @@ npclient_stdin(struct npclient *c, int64_t id, const void *p, size_t n)
 	queue_notification(c, json, p, n);
 }
 
+bool
+npclient_lend(struct npclient *c, int64_t id, int fd)
+{
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+	struct iovec part;
+	struct msghdr m = {
+	    .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
+	ssize_t n;
+
+	if (npclient_pending(c) > 0)
+		return false;
+	npclient_notify(c, id, "lend", NULL);
+	part = (struct iovec){(void *)(uintptr_t)(buf_head(&c->out) + c->sent), npclient_pending(c)};
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	n = sendmsg(c->fd, &m, MSG_NOSIGNAL);
+	if (n == -1) {
+		c->out.len = c->sent; /* as if it had not been said */
+		return false;
+	}
+	c->sent += (size_t)n;
+	return true;
+}
+
 void
 npclient_answer(struct npclient *c, const cJSON *prompt, const char *value)
 {

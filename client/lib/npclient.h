@@ -69,6 +69,11 @@ int npclient_request(
 void npclient_notify(struct npclient *c, int64_t id, const char *method, cJSON *params);
 /* A `stdin` notification with n <= FRAME_DATA_MAX bytes. */
 void npclient_stdin(struct npclient *c, int64_t id, const void *p, size_t n);
+/*
+ * A `lend` notification: the broker reads fd in our place.  False: it has not left, nothing must be pending and the
+ * broker may not take it in.
+ */
+bool npclient_lend(struct npclient *c, int64_t id, int fd);
 /* The answer to a prompt, given by its params (NULL: declined).  All copies made here are wiped once sent; value stays
  * the caller's. */
 void npclient_answer(struct npclient *c, const cJSON *prompt, const char *value);

@@ -34,6 +34,8 @@ struct npexec_job {
 	int errors;      /* lines said about its failures */
 	int status;      /* the largest so far */
 	uint64_t credit; /* bytes of input that the broker takes */
+	bool lend;       /* it can read a descriptor of ours itself */
+	size_t fed;      /* bytes of input that were read */
 	size_t owed;     /* several devices: bytes of output taken, not yet told to the broker */
 	struct buf
 	    kept[2]; /* stdout and stderr that wait: for the result (-j), for all devices (-b), for a whole line */

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "npexec/npexec_impl.h"
@@ -14,6 +15,7 @@
 #include "base/text.h"
 
 #define KEYS_AHEAD 4096u
+#define LEND_AFTER (256u * 1024u) /* bytes: what has so much may have much more */
 #define READ_MAX ((size_t)FRAME_DATA_MAX)
 #define READ_LINES_MAX ((size_t)32 * 1024)
 
@@ -123,10 +125,27 @@ read_bytes(struct npexec *x)
 	if (p == NULL)
 		return;
 	n = read(STDIN_FILENO, p, want);
-	if (n > 0)
+	if (n > 0) {
 		buf_commit(&x->input, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		x->jobs->fed += (size_t)n;
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		input_ended(x);
+}
+
+/* The broker reads a file or a pipe itself from here on, and all is copied once less; at its end it needs no word. */
+static bool
+lend_input(struct npexec *x)
+{
+	struct stat st;
+
+	if (is_lines(x) || !x->jobs->lend || x->jobs->fed < LEND_AFTER)
+		return false;
+	x->jobs->lend = false;
+	if (fstat(STDIN_FILENO, &st) == -1 || !(S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode)) ||
+	    !npclient_lend(&x->client, x->jobs->id, STDIN_FILENO))
+		return false;
+	x->stdin_open = false;
+	return true;
 }
 
 void
@@ -134,7 +153,7 @@ npexec_input_read(struct npexec *x)
 {
 	if (x->tty.raw)
 		read_keys(x);
-	else
+	else if (!lend_input(x))
 		read_bytes(x);
 }
 

@@ -28,6 +28,7 @@ on_credit(struct npexec *x, struct npexec_job *job, const cJSON *params)
 	double bytes = npjson_number(params, "bytes", 0);
 
 	note_started(x, job);
+	job->lend = npjson_true(params, "lend");
 	if (bytes > 0 && bytes <= MESSAGE_INT_MAX)
 		job->credit += (uint64_t)bytes;
 }

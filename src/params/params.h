@@ -139,7 +139,8 @@ enum note_kind {
 	NOTE_SIGNAL = 1 << 3,
 	NOTE_RESIZE = 1 << 4,
 	NOTE_ANSWER = 1 << 5,
-	NOTE_CREDIT = 1 << 6
+	NOTE_CREDIT = 1 << 6,
+	NOTE_LEND = 1 << 7
 };
 
 struct note_params {

@@ -227,10 +227,17 @@ watch(struct lent *l, int fd, int what)
 	update(l);
 }
 
+/* If it has gone, its end shows that.  0: we use its descriptor no more. */
+static void
+ask_thread_for(const struct lent *l, size_t n)
+{
+	(void)!write(l->fd, &n, sizeof(n));
+}
+
 static void
 ask_thread(struct lent *l)
 {
-	(void)!write(l->fd, &l->wanted, sizeof(l->wanted)); /* if it has gone, its end shows that */
+	ask_thread_for(l, l->wanted);
 	l->asked = true;
 	watch(l, l->fd, EV_READ);
 }
@@ -444,6 +451,8 @@ lent_destroy(struct lent *l)
 		return;
 	ev_io_stop(l->loop, &l->io);
 	ev_clear_pending(l->loop, &l->turn);
+	if (l->helped && l->reads)
+		ask_thread_for(l, 0);
 	buf_free(&l->out);
 	close(l->fd);
 	free(l);

@@ -139,7 +139,7 @@ answer_all(const struct copy *c)
 	size_t wanted;
 	bool looked = false;
 
-	while (recv(c->pair, &wanted, sizeof(wanted), 0) == (ssize_t)sizeof(wanted)) {
+	while (recv(c->pair, &wanted, sizeof(wanted), 0) == (ssize_t)sizeof(wanted) && wanted > 0) {
 		ssize_t n = read_some(c, chunk, wanted < sizeof(chunk) ? wanted : sizeof(chunk));
 		struct iovec parts[] = {{&how, 1}, {chunk, n > 0 ? (size_t)n : 0}};
 

@@ -19,10 +19,10 @@ enum lent_direct {
  * Starts a thread that reads fd, or writes to it, until either end has ended; fd is its own from now on, and open until
  * then. Returns the other end of its socket pair, non-blocking, or -1: there can be none, and fd is closed.
  *
- * Reading, it is asked by a size_t, more than 0, and answers with one packet: a byte, enum lent_direct, and so many
- * bytes at most, as lentthread_answer() takes them.  Writing, it says by one byte that all has been written once the
- * pair was shut down, and closes its end without a word when it cannot go on.  A thread that is stuck in fd stays until
- * that moves; it holds nothing else.
+ * Reading, it is asked by a size_t (0: the caller uses fd no more), and answers with one packet: a byte, enum
+ * lent_direct, and so many bytes at most, as lentthread_answer() takes them.  Writing, it says by one byte that all has
+ * been written once the pair was shut down, and closes its end without a word when it cannot go on.  A thread that is
+ * stuck in fd stays until that moves; it holds nothing else.
  */
 int lentthread_start(int fd, bool reads);
 /* Bytes of p[0..n), 0 at the end, or -1 with errno. */

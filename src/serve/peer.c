@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/state.h"
 #include "base/xalloc.h"
+#include "serve/lent.h"
 
 #define PEER_FRAMES_PER_TURN 32 /* then the others have their turn */
 #define PEER_TURN_SECONDS 0.005 /* and after so long: some frames cost more than others */
@@ -46,6 +47,7 @@ struct peer {
 	bool frames_left; /* the buffer may hold further whole frames: take them before reading on */
 	bool room_denied; /* a stream was told that there is no room: it waits for drained() */
 	size_t read_size;
+	int descriptor; /* that came with its bytes and nobody has taken; -1: none */
 	uint64_t bytes_in, bytes_out;
 	ev_io reader;
 	ev_io writer;
@@ -181,6 +183,29 @@ peer_adapt_read_size(struct peer *p, size_t asked, size_t got)
 		buf_wipe(&p->in);
 }
 
+/* With the bytes a descriptor may come; the kernel keeps what is more than one. */
+static ssize_t
+peer_receive(struct peer *p, void *dst, size_t n)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = {dst, n};
+	struct msghdr m = {
+	    .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int))};
+	ssize_t got = recvmsg(p->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *c = got > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int))) {
+		if (p->descriptor >= 0)
+			lent_drop(p->descriptor);
+		memcpy(&p->descriptor, CMSG_DATA(c), sizeof(p->descriptor));
+	}
+	return got;
+}
+
 static void
 peer_on_readable(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED)
 {
@@ -194,7 +219,7 @@ peer_on_readable(struct ev_loop *loop NP_UNUSED, ev_io *w, int revents NP_UNUSED
 		peer_close(p);
 		return;
 	}
-	n = recv(p->fd, dst, want, MSG_DONTWAIT);
+	n = peer_receive(p, dst, want);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -282,6 +307,8 @@ peer_finish(struct peer *p)
 	ev_clear_pending(p->loop, &p->turn);
 	p->events->closed(p, p->arg);
 	ev_clear_pending(p->loop, &p->turn);
+	if (p->descriptor >= 0)
+		lent_drop(p->descriptor);
 	close(p->fd);
 	buf_wipe(&p->in);
 	buf_wipe(&p->out);
@@ -311,6 +338,7 @@ peer_create(struct ev_loop *loop, uint64_t id, int fd, pid_t pid, const struct p
 	p->events = events;
 	p->arg = arg;
 	p->read_size = PEER_READ_FIRST;
+	p->descriptor = -1;
 	buf_init(&p->in, FRAME_SIZE_MAX + PEER_READ_MOST);
 	buf_keep(&p->in, 2 * PEER_READ_MOST);
 	buf_init(&p->out, PEER_OUT_MAX);
@@ -400,6 +428,15 @@ bool
 peer_is_flushing(const struct peer *p)
 {
 	return p->state == PEER_FLUSHING;
+}
+
+int
+peer_take_descriptor(struct peer *p)
+{
+	int fd = p->descriptor;
+
+	p->descriptor = -1;
+	return fd;
 }
 
 uint64_t

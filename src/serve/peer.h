@@ -54,6 +54,8 @@ bool peer_is_closing(const struct peer *p);
 bool peer_is_flushing(const struct peer *p);
 /* The other end has gone, although what it said before may still be unread here.  A system call. */
 bool peer_has_left(const struct peer *p);
+/* The descriptor that came with its bytes last, the caller's from now on; or -1. */
+int peer_take_descriptor(struct peer *p);
 uint64_t peer_bytes_in(const struct peer *p);
 uint64_t peer_bytes_out(const struct peer *p);
 size_t peer_out_pending(const struct peer *p);

@@ -42,7 +42,7 @@ src/broker/device  : +src/broker/link src/account src/wire src/secret src/params
 src/broker/door    : src/wire src/conf src/report src/serve src/broker/client : cjson ev
 src/broker/link    : src/account src/wire src/secret src/conf src/platform src/target src/cli src/pool src/login src/transport src/broker/client : cjson ev
 src/broker/report  : src/wire src/secret src/platform src/report src/broker/client : cjson ev
-src/broker/request : +src/broker/device src/broker src/wire src/cli src/conf src/login src/platform src/pool src/target src/transport src/broker/device : cjson ev
+src/broker/request : +src/broker/device src/broker src/serve src/wire src/cli src/conf src/login src/platform src/pool src/target src/transport src/broker/device : cjson ev
 src/broker/steer   : src/conf : cjson
 src/broker/verb    : +src/broker src/broker : cjson ev
 src              : +src/broker src/broker : ev

@@ -3,16 +3,19 @@
  * test wants.  What each is told, and that nothing of a request is left, is checked for every way in which it may end.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/log.h"
 #include "broker/request/request_impl.h"
+#include "kit/drive.h"
 #include "kit/fakerequest.h"
 #include "kit/platdir.h"
 
@@ -249,7 +252,7 @@ test_output_waits_for_the_client(void **state)
 	say(f, 0, text);
 	assert_int_equal(f->client.out[0].len, 5000);
 	end(f, 0);
-	assert_string_equal(f->client.told, "credit {\"id\":1,\"bytes\":262144}\n"); /* of stdin */
+	assert_string_equal(f->client.told, "credit {\"id\":1,\"bytes\":262144,\"lend\":true}\n"); /* of stdin */
 	fake_client_reads(f, 100000);
 	is_out(f, 0, text);
 	is_over(f, "queued started command:ok ended:ok");
@@ -297,7 +300,7 @@ test_standard_input_needs_credit(void **state)
 	fake_assign(f);
 	fake_start(chan(f));
 	fake_turn(f);
-	is_told(f, "credit {\"id\":1,\"bytes\":262144}");
+	is_told(f, "credit {\"id\":1,\"bytes\":262144,\"lend\":true}");
 	assert_int_equal(request_stdin(r, "hello", 5, &err), 0);
 	request_eof(r);
 	fake_turn(f);
@@ -305,6 +308,57 @@ test_standard_input_needs_credit(void **state)
 	assert_true(chan(f)->eof);
 	end(f, 0);
 	is_over(f, "queued started command:ok ended:ok");
+}
+
+static bool
+all_has_come(void *arg)
+{
+	return chan(arg)->eof;
+}
+
+static void
+test_standard_input_is_read_in_the_clients_place(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r = running(f, "{\"device\":\"r1\",\"command\":\"cat\"}");
+	FILE *file = tmpfile();
+	struct np_error err;
+
+	assert_int_equal(request_lend(r, -1, &err), -1);
+	assert_int_equal(err.reason, REASON_INVALID_REQUEST);
+	assert_int_equal(ftruncate(fileno(file), 1000000), 0);
+	chan(f)->holds = true;
+	f->client.told[0] = '\0';
+	assert_int_equal(request_stdin(r, "hello", 5, &err), 0);
+	assert_int_equal(request_lend(r, dup(fileno(file)), &err), 0);
+	assert_int_equal(request_lend(r, dup(fileno(file)), &err), -1);
+	assert_int_equal(request_stdin(r, "x", 1, &err), -1);
+	fake_turn(f);
+	fake_resume(chan(f));
+	assert_true(drive_until(f->b.loop, all_has_come, f));
+	assert_int_equal(chan(f)->input.len, 1000005);
+	assert_string_equal(f->client.told, ""); /* no credit is due to the client */
+	assert_int_equal(lseek(fileno(file), 0, SEEK_CUR), 1000000);
+	end(f, 0);
+	is_over(f, "queued started command:ok ended:ok");
+	fclose(file);
+}
+
+static void
+test_a_command_may_end_before_what_was_lent(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r = running(f, "{\"device\":\"r1\",\"command\":\"true\"}");
+	struct np_error err;
+	int fds[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(request_lend(r, fds[0], &err), 0);
+	end(f, 0);
+	is_over(f, "queued started command:ok ended:ok");
+	assert_int_equal(write(fds[1], "x", 1), -1); /* nobody reads */
+	close(fds[1]);
 }
 
 /* ---- a client that does not read ---- */
@@ -1206,6 +1260,8 @@ main(void)
 	    ON_CHANNEL(test_window_is_the_clients_to_open),
 	    ON_CHANNEL(test_captured_output_has_a_limit),
 	    ON_CHANNEL(test_standard_input_needs_credit),
+	    ON_CHANNEL(test_standard_input_is_read_in_the_clients_place),
+	    ON_CHANNEL(test_a_command_may_end_before_what_was_lent),
 	    ON_CHANNEL(test_lease_ends_with_its_command_though_nobody_reads),
 	    ON_CHANNEL(test_deaf_client_gets_nothing_more_begun),
 	    ON_CHANNEL(test_deaf_client_gives_back_what_it_is_given),

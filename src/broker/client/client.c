@@ -40,6 +40,12 @@ client_room(struct client *client)
 	return client->end->room(client->at);
 }
 
+int
+client_take_descriptor(struct client *client)
+{
+	return client->end->take_descriptor != NULL ? client->end->take_descriptor(client->at) : -1;
+}
+
 void
 client_begins(struct client *client, const struct message_id *id)
 {

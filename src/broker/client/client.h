@@ -67,6 +67,8 @@ struct client_end {
 	bool (*is_flushing)(const void *at); /* closing, and what was said to it has not left yet */
 	bool (*has_left)(const void *at);    /* its process has gone; nobody may know yet.  A system call */
 	struct client_bytes (*bytes)(const void *at);
+	/* As client_take_descriptor().  NULL: none ever comes. */
+	int (*take_descriptor)(void *at);
 };
 
 /* ---- all of them ---- */
@@ -127,6 +129,8 @@ void client_send(struct client *client, char *json, const void *data, size_t siz
 void client_stream(struct client *client, const char *head, const void *data, size_t size);
 /* Bytes that a stream may add now; told once that there are none, its answers learn when there are. */
 size_t client_room(struct client *client);
+/* The descriptor that it has sent last, the caller's from now on; or -1. */
+int client_take_descriptor(struct client *client);
 /* What has this id begins: before anything of it leaves for its device. */
 void client_begins(struct client *client, const struct message_id *id);
 void client_result(struct client *client, const struct message_id *id, cJSON *result);

@@ -51,6 +51,12 @@ end_bytes(const void *at)
 	return (struct client_bytes){peer_bytes_in(at), peer_bytes_out(at), peer_out_pending(at)};
 }
 
+static int
+end_take_descriptor(void *at)
+{
+	return peer_take_descriptor(at);
+}
+
 static const struct client_end end = {
     .send = end_send,
     .room = end_room,
@@ -59,6 +65,7 @@ static const struct client_end end = {
     .is_flushing = end_is_flushing,
     .has_left = end_has_left,
     .bytes = end_bytes,
+    .take_descriptor = end_take_descriptor,
 };
 
 /* ---- what the peer tells ---- */

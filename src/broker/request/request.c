@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/state.h"
 #include "base/xalloc.h"
+#include "serve/lent.h"
 
 static const char *const state_names[] = {
     [REQUEST_MADE] = "made",
@@ -181,6 +182,13 @@ request_detach_client(struct request *r)
 	r->unread = 0;
 	answer_end(&r->answer);
 	r->waiter.holder = NULL;
+}
+
+void
+request_give_back(struct request *r)
+{
+	lent_destroy(r->input);
+	r->input = NULL;
 }
 
 void

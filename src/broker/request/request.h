@@ -85,6 +85,8 @@ void request_kill(struct request *r);
 
 /* The request behind what a client has in flight, or NULL: it is something else. */
 struct request *request_of_answer(struct answer *a);
+/* Its standard input is the rest of what fd reads, which it takes over; -1: none came. */
+int request_lend(struct request *r, int fd, struct np_error *err);
 int request_stdin(struct request *r, const void *data, size_t size, struct np_error *err);
 void request_eof(struct request *r);
 void request_signal(struct request *r, const char *name);

@@ -155,6 +155,7 @@ on_done(struct chan *ch, const struct chan_end *end, void *arg)
 	channel_pump(r);
 	save_tails(r, ch);
 	r->chan = NULL;
+	request_give_back(r);
 	if (request_try_again(r, &end->err, end->sent))
 		return;
 	r->end = *end;

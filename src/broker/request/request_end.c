@@ -17,6 +17,7 @@ request_ended(struct request *r)
 		return;
 	watched = witness_leave(&r->test.session);
 	request_move(r, REQUEST_ENDED);
+	request_give_back(r);
 	job_forget(&b->jobs, &r->test.job);
 	device_unwait(&r->waiter);
 	question_drop(&r->waiter);

@@ -80,6 +80,7 @@ struct request {
 	size_t stdin_granted;  /* bytes the client may still send */
 	size_t stdin_owed;     /* bytes that have left and are not granted anew yet */
 	bool stdin_ended;
+	struct lent *input;  /* what its client has lent to be read in its place; NULL: it sends it */
 	bool far_ended;      /* of a connection: it says no more, and that was seen */
 	char *heads[2];      /* JSON of the stdout and stderr notifications of this command, once there are any */
 	struct buf tails[2]; /* left over when the channel ended before the client had read */
@@ -129,6 +130,8 @@ void request_stall_over(struct request *r);
 void request_enter(struct request *r, struct device *dev);
 void request_detach_client(struct request *r);
 void request_release_lease(struct request *r);
+/* Nothing more is read of what was lent. */
+void request_give_back(struct request *r);
 const struct drive *request_drive(const struct request *r);
 /* A limit, or the person at the terminal, ends the command. */
 void request_give_up(struct request *r, enum np_reason reason, const char *text);

@@ -6,6 +6,7 @@
 
 #include "broker/request/request_impl.h"
 #include "base/log.h"
+#include "serve/lent.h"
 
 /* ---- the device ---- */
 
@@ -180,8 +181,8 @@ driven(const struct request *r)
 	return r->kind->works ? request_drive(r) : NULL;
 }
 
-int
-request_stdin(struct request *r, const void *data, size_t size, struct np_error *err)
+static int
+take_stdin(struct request *r, const void *data, size_t size, struct np_error *err)
 {
 	const struct drive *drive = driven(r);
 
@@ -194,17 +195,69 @@ request_stdin(struct request *r, const void *data, size_t size, struct np_error 
 	return drive != NULL && drive->write != NULL ? drive->write(r, data, size, err) : 0;
 }
 
+int
+request_stdin(struct request *r, const void *data, size_t size, struct np_error *err)
+{
+	if (r->input != NULL)
+		return error_set(err, REASON_INVALID_REQUEST, "its standard input is the descriptor that was lent");
+	return take_stdin(r, data, size, err);
+}
+
 void
 request_eof(struct request *r)
 {
 	const struct drive *drive = driven(r);
 
+	request_give_back(r);
 	r->stdin_ended = true;
 	if (r->kind->eof != NULL)
 		r->kind->eof(r);
 	else if (drive != NULL && drive->eof != NULL)
 		drive->eof(r);
 }
+
+/* ---- what is read in the client's place ---- */
+
+/* No more than was granted is wanted. */
+static void
+on_lent_data(struct lent *l NP_UNUSED, const void *p, size_t n, void *arg)
+{
+	struct request *r = arg;
+	struct np_error err;
+
+	if (take_stdin(r, p, n, &err) == -1)
+		request_fail(r, &err);
+}
+
+static void
+on_lent_end(struct lent *l NP_UNUSED, bool failed NP_UNUSED, void *arg)
+{
+	request_eof(arg);
+}
+
+static const struct lent_events lent_callbacks = {.data = on_lent_data, .ended = on_lent_end};
+
+int
+request_lend(struct request *r, int fd, struct np_error *err)
+{
+	if (fd == -1)
+		return error_set(err, REASON_INVALID_REQUEST, "no descriptor came with it");
+	if (r->input != NULL || r->stdin_ended ||
+	    r->chan == NULL) { /* the command has ended meanwhile, or it is wrong */
+		lent_drop(fd);
+		return r->input == NULL ? 0 : error_set(err, REASON_INVALID_REQUEST, "another one has been lent");
+	}
+	r->input = lent_reader(r->broker->loop, fd, &lent_callbacks, r);
+	if (r->input == NULL)
+		request_give_up(r, REASON_INTERNAL, "the broker has no descriptor or thread left for standard input");
+	else
+		lent_want(r->input, r->stdin_granted);
+	log_debug(
+	    "request", "%s: request %llu: standard input is read here", request_device(r), (unsigned long long)r->uid);
+	return 0;
+}
+
+/* ---- what else the client says ---- */
 
 void
 request_signal(struct request *r, const char *name)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/request/request_impl.h"
+#include "serve/lent.h"
 #include "base/log.h"
 
 /* A stream frame smaller than this is not worth sending while the client's socket is nearly full. */
@@ -110,11 +111,15 @@ request_pump_tails(struct request *r)
 void
 request_grant_stdin(struct request *r, size_t n)
 {
-	cJSON *params = request_note(r);
+	cJSON *params = r->input == NULL ? request_note(r) : NULL;
 
 	r->stdin_granted += n;
+	if (r->input != NULL)
+		lent_want(r->input, n);
 	if (params == NULL)
 		return;
 	cJSON_AddNumberToObject(params, "bytes", (double)n);
+	if (r->chan != NULL)
+		cJSON_AddBoolToObject(params, "lend", true);
 	client_notify(r->answer.client, "credit", params);
 }

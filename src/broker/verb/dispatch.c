@@ -24,11 +24,12 @@ static const struct notification {
     {"resize", NOTE_RESIZE},
     {"answer", NOTE_ANSWER},
     {"credit", NOTE_CREDIT},
+    {"lend", NOTE_LEND},
 };
 
 static int
-notify_request(struct request *r, enum note_kind kind, const struct note_params *p, const struct frame *frame,
-    struct np_error *err)
+notify_request(struct request *r, struct client *client, enum note_kind kind, const struct note_params *p,
+    const struct frame *frame, struct np_error *err)
 {
 	switch (kind) {
 	case NOTE_STDIN:
@@ -48,6 +49,8 @@ notify_request(struct request *r, enum note_kind kind, const struct note_params 
 	case NOTE_CREDIT:
 		request_credit(r, p->number);
 		break;
+	case NOTE_LEND:
+		return request_lend(r, client_take_descriptor(client), err);
 	case NOTE_CANCEL:
 		break; /* of any answer */
 	}
@@ -56,15 +59,15 @@ notify_request(struct request *r, enum note_kind kind, const struct note_params 
 
 /* Watches and what is answered later have only an end; input is too much for them as any byte beyond a credit is. */
 static int
-notify_answer(
-    struct answer *a, enum note_kind kind, const struct note_params *p, const struct frame *frame, struct np_error *err)
+notify_answer(struct answer *a, struct client *client, enum note_kind kind, const struct note_params *p,
+    const struct frame *frame, struct np_error *err)
 {
 	struct request *r = request_of_answer(a);
 
 	if (kind == NOTE_CANCEL)
 		answer_cancel(a);
 	else if (r != NULL)
-		return notify_request(r, kind, p, frame, err);
+		return notify_request(r, client, kind, p, frame, err);
 	else if (frame->data_size > 0)
 		return error_set(err, REASON_INVALID_REQUEST, "what this id asked for has no standard input");
 	return 0;
@@ -86,7 +89,7 @@ notify(struct client *client, enum note_kind kind, const struct message *m, cons
 	if (rc == 0 && !message_id_from_json(cJSON_GetObjectItemCaseSensitive(m->params, "id"), &id))
 		rc = error_set(err, REASON_INVALID_PARAMS, "`id` must be that of a request");
 	if (rc == 0 && (a = answer_find(client, &id)) != NULL)
-		rc = notify_answer(a, kind, &p, frame, err);
+		rc = notify_answer(a, client, kind, &p, frame, err);
 	schema_free(&note_table, &p);
 	return rc;
 }
