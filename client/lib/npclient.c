@@ -138,7 +138,7 @@ npclient_lend(struct npclient *c, int64_t id, int fd)
 }
 
 void
-npclient_answer(struct npclient *c, const cJSON *prompt, const char *value)
+npclient_answer(struct npclient *c, const cJSON *prompt, const char *value, bool by_program)
 {
 	cJSON *params = cJSON_CreateObject();
 	cJSON *string = value != NULL ? cJSON_CreateString(value) : cJSON_CreateNull();
@@ -148,6 +148,8 @@ npclient_answer(struct npclient *c, const cJSON *prompt, const char *value)
 	cJSON_AddItemToObject(params, "prompt_id", cJSON_Duplicate(prompt_id, 1));
 	/* By reference, so that the text can be wiped before the tree is freed with the message. */
 	cJSON_AddItemReferenceToObject(params, "value", string);
+	if (by_program)
+		cJSON_AddTrueToObject(params, "program");
 	char *json = message_make_notification("answer", params);
 	queue_notification(c, json, NULL, 0);
 	secret_wipe(json, strlen(json));

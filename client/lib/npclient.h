@@ -76,7 +76,7 @@ void npclient_stdin(struct npclient *c, int64_t id, const void *p, size_t n);
 bool npclient_lend(struct npclient *c, int64_t id, int fd);
 /* The answer to a prompt, given by its params (NULL: declined).  All copies made here are wiped once sent; value stays
  * the caller's. */
-void npclient_answer(struct npclient *c, const cJSON *prompt, const char *value);
+void npclient_answer(struct npclient *c, const cJSON *prompt, const char *value, bool by_program);
 
 /* Bytes that wait for the socket. */
 size_t npclient_pending(const struct npclient *c);

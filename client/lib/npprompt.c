@@ -235,7 +235,7 @@ npprompt_type(struct npprompt *p, struct npclient *client)
 
 	if (typed == TYPED_MORE)
 		return;
-	npclient_answer(client, p->queue[0], typed == TYPED_ANSWER ? p->line : NULL);
+	npclient_answer(client, p->queue[0], typed == TYPED_ANSWER ? p->line : NULL, p->askpass != NULL);
 	next(p);
 }
 
@@ -243,7 +243,7 @@ void
 npprompt_decline(struct npprompt *p, struct npclient *client)
 {
 	while (p->count > 0) {
-		npclient_answer(client, p->queue[0], NULL);
+		npclient_answer(client, p->queue[0], NULL, false);
 		forget(p);
 	}
 }

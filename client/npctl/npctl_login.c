@@ -99,7 +99,7 @@ static void
 on_notification(struct npctl *c, const struct message *m, const struct frame *frame)
 {
 	if (strcmp(m->method, "prompt") == 0 && !npprompt_add(&c->prompt, m->params))
-		npclient_answer(&c->client, m->params, NULL);
+		npclient_answer(&c->client, m->params, NULL, false);
 	else if (strcmp(m->method, "stdout") == 0)
 		fwrite(frame->data, 1, frame->data_size, stdout);
 	else if (c->o->verb->login->step != NULL &&

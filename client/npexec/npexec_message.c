@@ -63,7 +63,7 @@ on_prompt(struct npexec *x, struct npexec_job *job NP_UNUSED, const cJSON *param
 {
 	npexec_progress_hide(x, false);
 	if (x->interrupted || !npprompt_add(&x->prompt, params))
-		npclient_answer(&x->client, params, NULL);
+		npclient_answer(&x->client, params, NULL, false);
 }
 
 static void

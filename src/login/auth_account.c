@@ -93,7 +93,8 @@ auth_offers(struct auth *a, struct secret *secret, bool typed, bool code)
 	struct auth_secret *known = find_secret(a, secret);
 
 	a->has_secret = true;
-	if (known != NULL) { /* one claim for equal words */
+	typed &= !secret_is_by_program(secret); /* which does not think about it */
+	if (known != NULL) {                    /* one claim for equal words */
 		known->typed |= typed;
 		return;
 	}

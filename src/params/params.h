@@ -148,6 +148,7 @@ struct note_params {
 	int cols, rows;
 	uint64_t number;      /* `prompt_id` or `bytes` */
 	struct secret *value; /* NULL: declined */
+	bool program;         /* no person gave it */
 };
 
 extern const struct schema_table params_table, ask_table, note_table;

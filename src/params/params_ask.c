@@ -111,6 +111,7 @@ static const struct schema_row note_rows[] = {
     {"prompt_id", SCHEMA_SIZE, AT(number), .min = 1, .max = NUMBER_MAX, .where = NOTE_ANSWER},
     {"value", SCHEMA_HIDDEN, .offset = offsetof(struct note_params, value), .flags = SCHEMA_SECRET,
 	.where = NOTE_ANSWER},
+    {"program", SCHEMA_BOOL, .offset = offsetof(struct note_params, program), .where = NOTE_ANSWER},
     {"bytes", SCHEMA_SIZE, AT(number), .min = 1, .max = CREDIT_MAX, .where = NOTE_CREDIT},
 };
 const struct schema_table note_table = {SCHEMA_TABLE(SCHEMA_PARAMS, NULL, note_rows)};

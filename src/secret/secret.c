@@ -15,6 +15,7 @@
 
 struct secret {
 	atomic_uint refs; /* connector threads and the loop hold the same one */
+	bool by_program;
 	size_t size;
 	char text[]; /* with a NUL */
 };
@@ -40,6 +41,7 @@ secret_make_bytes(const void *bytes, size_t size)
 	struct secret *s = allocate(sizeof(*s) + size + 1);
 
 	atomic_init(&s->refs, 1);
+	s->by_program = false;
 	s->size = size;
 	if (size > 0)
 		memcpy(s->text, bytes, size);
@@ -89,6 +91,19 @@ secret_digest(const struct secret *s)
 	}
 	text[2 * size] = '\0';
 	return text;
+}
+
+void
+secret_set_by_program(struct secret *s)
+{
+	if (s != NULL)
+		s->by_program = true;
+}
+
+bool
+secret_is_by_program(const struct secret *s)
+{
+	return s != NULL && s->by_program;
 }
 
 const char *

@@ -8,6 +8,7 @@
 #ifndef NP_SECRET_H
 #define NP_SECRET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -29,6 +30,10 @@ void secret_unref(struct secret *s);
 
 /* Its SHA-256 in hexadecimal, by which equal ones are known; the caller frees it.  Not for NULL. */
 char *secret_digest(const struct secret *s) NP_MUST_CHECK;
+
+/* A program has answered it, and would do so again; before others hold it.  Nothing for NULL. */
+void secret_set_by_program(struct secret *s);
+bool secret_is_by_program(const struct secret *s);
 
 /* Valid as long as the reference. */
 const char *secret_text(const struct secret *s);

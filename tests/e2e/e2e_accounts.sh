@@ -11,6 +11,7 @@ start_sshd dev 'PasswordAuthentication yes' ${penalties:+"$penalties"}
 start_sshd many 'MaxAuthTries 30' ${penalties:+"$penalties"}
 start_simdev fan --listen 127.0.9.1-127.0.9.20 --user admin --password right
 start_simdev printed --user admin --password right
+start_simdev program --user admin --password right
 start_simdev once --user admin --password right --accepts 1
 start_simdev mute --user admin --password right --auth-delay 600
 start_simdev reset --user admin --password right --hang-up
@@ -62,6 +63,7 @@ config=$(
 	for _i in 1 2 3 4; do
 		echo "  scoped$_i: {host: fan$_i, username: admin, password_file: $T/scoped, credential_scope: device, groups: [scoped]}"
 	done
+	echo "  program: {username: admin}"
 	echo "  once: {username: admin, password: right}"
 	echo "  mute: {username: admin, password: swallowed, connection_args: {connection_timeout: 2, persistent: true, retry_delay: 0.1, retry_max: 0.2}}"
 	for _i in keymute keyreset; do
@@ -143,6 +145,14 @@ done
 at_most $(($(wc -l <"$T/runs" | tr -d ' ') - before)) 1 "nor is the command run for every request"
 printf 'right\n' >"$T/word"
 ok "one that it prints later is" wait_until "npexec -n printed true"
+
+printf '#!/bin/sh\necho program wrong\n' >"$T/askpass"
+chmod +x "$T/askpass"
+for _i in 1 2 3; do
+	run env SSH_ASKPASS="$T/askpass" SSH_ASKPASS_REQUIRE=force npexec -n program true
+done
+is "$(offered program)" 1 "a program that answers, and answers the same each time, is one attempt"
+like "$err" ' auth_backoff: .*npctl accounts retry' "and is told what lifts that"
 
 # ---- a fan-out, many processes, a reload ----
 
@@ -360,7 +370,7 @@ done
 # ---- nothing of it is told ----
 
 unlike "$(npctl accounts --json; npctl accounts; npctl status --json; cat "$T/broker.log")" \
-	'printed wrong|scoped wrong|fan wrong|swallowed"|cut off|given up"|crowded"|right one' "no secret in accounts, status or log"
+	'printed wrong|program wrong|scoped wrong|fan wrong|swallowed"|cut off|given up"|crowded"|right one' "no secret in accounts, status or log"
 ok "the broker ends well" stop_broker
 
 # ---- a broker that nobody needs ----

@@ -300,7 +300,7 @@ test_answer_is_wiped_once_it_is_sent(void **state NP_UNUSED)
 	fake_hello(&f);
 	fake_send(&f, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
 	expect_result(1);
-	npclient_answer(&c, prompt, "hunter2");
+	npclient_answer(&c, prompt, "hunter2", false);
 	npclient_flush(&c);
 	params = fake_expect(&f, "answer");
 

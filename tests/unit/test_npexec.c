@@ -744,7 +744,10 @@ test_ssh_askpass_asks(void **state NP_UNUSED)
 		params = fake_expect(&f, "exec");
 		assert_true(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(params, "interactive")) == cases[i].asked);
 		note("prompt", 1, "\"prompt_id\":7,\"kind\":\"password\",\"text\":\"Password: \",\"echo\":false");
-		value = cJSON_GetObjectItemCaseSensitive(fake_expect(&f, "answer"), "value");
+		params = fake_expect(&f, "answer");
+		value = cJSON_GetObjectItemCaseSensitive(params, "value");
+		if (cases[i].asked)
+			assert_true(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(params, "program")));
 		if (cases[i].answer == NULL)
 			assert_true(cJSON_IsNull(value));
 		else

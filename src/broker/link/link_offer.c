@@ -91,7 +91,7 @@ claim_of(const struct link *link, const struct cli_event *event, struct secret *
 {
 	struct account_claim claim = claim_make(link->is.target, event->enable ? ACCOUNT_ENABLE : ACCOUNT_SECRET);
 
-	claim.insists = event->given || (link->insists && link->state == LINK_LOGIN);
+	claim.insists = (event->given && !secret_is_by_program(secret)) || (link->insists && link->state == LINK_LOGIN);
 	claim.began = clock_now();
 	claim.secret = secret;
 	return claim;

@@ -44,6 +44,8 @@ notify_request(struct request *r, struct client *client, enum note_kind kind, co
 		request_resize(r, p->cols, p->rows);
 		break;
 	case NOTE_ANSWER:
+		if (p->program)
+			secret_set_by_program(p->value);
 		request_answer_prompt(r, p->number, p->value);
 		break;
 	case NOTE_CREDIT:
