@@ -164,6 +164,7 @@ struct cli_event {
 	struct secret *secret;    /* OFFER: to be read at once, no reference */
 	bool enable;              /* OFFER: it leads to the privileged mode; else it is the login's password */
 	bool given;               /* OFFER: for this operation, by a person */
+	bool configured;          /* OFFER: it is one of the options */
 	enum cli_judged judged;   /* JUDGED */
 };
 

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/cli_impl.h"
 
@@ -199,6 +200,29 @@ know_answer(struct cli *cli, struct secret *text, bool hidden)
 		redact_add(cli->known, text, REDACT_PASSING);
 }
 
+/*
+ * Whether that is the question of the platform's own way to a further mode, whose line was given as a command: what
+ * answers it is judged by the device as a configured secret is.
+ */
+static bool
+asks_for_secret(const struct cli *cli, const struct platform_view *view)
+{
+	const struct platform_question *q;
+	const struct platform_step *step;
+	size_t word = strcspn(cli->job.text, " ");
+
+	for (size_t i = 0; i < cli->platform->modes_count; i++) {
+		step = cli->platform->modes[i]->enter;
+		if (step == NULL || word == 0 || word > strlen(step->send) ||
+		    strncasecmp(cli->job.text, step->send, word) != 0)
+			continue;
+		q = cli_find_question(&step->questions, view->tail, view->size);
+		if (q != NULL && q->reply == PLATFORM_SECRET)
+			return true;
+	}
+	return false;
+}
+
 /* Text that does not end as questions do may be the middle of a line that happens to match: it must stand a while. */
 static bool
 answer_by_request(struct cli *cli, const struct platform_view *view, enum cli_asking asks, bool hidden)
@@ -208,8 +232,10 @@ answer_by_request(struct cli *cli, const struct platform_view *view, enum cli_as
 	struct platform_view whole = cli_view(cli);
 
 	/* A secret that was not taken is not sent again: that counts as one more failure. */
-	if (hidden && cli_begins(whole.tail, whole.size, &job->asked))
+	if (hidden && cli_begins(whole.tail, whole.size, &job->asked)) {
+		cli_offer_end(cli, CLI_DENIED, "it asks again");
 		return false;
+	}
 	for (size_t i = 0; i < job->answers_count; i++) {
 		const struct cli_answer *a = &job->answers[i];
 
@@ -222,7 +248,11 @@ answer_by_request(struct cli *cli, const struct platform_view *view, enum cli_as
 		cli_note_asked(cli);
 		cli_judge_answered(&cli->job);
 		know_answer(cli, a->text, hidden);
-		if (!too_many(cli))
+		if (too_many(cli))
+			return true;
+		if (hidden && job->kind == CLI_JOB_COMMAND && asks_for_secret(cli, view))
+			cli_offer_answer_of_request(cli, a->text);
+		else
 			cli_type(cli, secret_text(a->text), secret_size(a->text));
 		return true;
 	}

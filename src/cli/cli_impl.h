@@ -206,8 +206,9 @@ struct cli_offer {
 	enum cli_offer_stage stage;
 	bool enable;
 	struct secret *value;
-	const char *name; /* what is typed first; NULL: the secret itself */
-	double since;     /* of this stage */
+	const char *name;                 /* what is typed first; NULL: the secret itself */
+	const struct platform_mode *from; /* of an answer: who stays in this mode was refused; or NULL */
+	double since;                     /* of this stage */
 };
 
 struct cli_event_item {
@@ -499,6 +500,8 @@ int cli_reply(struct cli *cli, const struct platform_question *q, const char *ta
 /* Types the secret, or a name before it (NULL: none): at once, or when the owner allows it. */
 void cli_offer(struct cli *cli, bool enable, struct secret *value, const char *name);
 /* The owner has allowed it. */
+/* Likewise, of the request, for the privileged mode. */
+void cli_offer_answer_of_request(struct cli *cli, struct secret *value);
 void cli_offer_allowed(struct cli *cli);
 /* What was typed is judged; what was not is unused. */
 void cli_offer_end(struct cli *cli, enum cli_judged judged, const char *words);

@@ -31,7 +31,10 @@ void
 cli_offer(struct cli *cli, bool enable, struct secret *value, const char *name)
 {
 	struct cli_offer *o = &cli->offer;
-	struct cli_event event = {.kind = CLI_EVENT_OFFER, .enable = enable, .given = enable && cli->lent != NULL};
+	struct cli_event event = {.kind = CLI_EVENT_OFFER,
+	    .enable = enable,
+	    .given = enable && cli->lent != NULL,
+	    .configured = value == (enable ? cli->secret : cli->password)};
 
 	if (o->stage == CLI_OFFER_ALLOWED && o->enable == enable && name == NULL) {
 		type(cli);
@@ -48,8 +51,16 @@ cli_offer(struct cli *cli, bool enable, struct secret *value, const char *name)
 	o->enable = enable;
 	o->value = event.secret = secret_ref(value);
 	o->name = name;
+	o->from = NULL;
 	set_stage(cli, CLI_OFFER_ASKED);
 	cli_emit(cli, &event);
+}
+
+void
+cli_offer_answer_of_request(struct cli *cli, struct secret *value)
+{
+	cli_offer(cli, true, value, NULL);
+	cli->offer.from = cli->prompt.mode;
 }
 
 void
@@ -75,6 +86,10 @@ cli_offer_end(struct cli *cli, enum cli_judged judged, const char *words)
 		return;
 	if (o->stage == CLI_OFFER_TYPED)
 		event.judged = judged;
+	if (event.judged == CLI_ACCEPTED && o->from != NULL && o->from == cli->prompt.mode) {
+		event.judged = CLI_DENIED;
+		words = cli->job.verdict.text;
+	}
 	snprintf(event.text, sizeof(event.text), "%s", words != NULL ? words : "");
 	secret_unref(o->value);
 	o->value = NULL;

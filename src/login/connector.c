@@ -7,6 +7,7 @@
 #include "login/connector.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,6 +244,17 @@ connector_give_place(struct job *job, bool gives)
 	start_jobs(c);
 }
 
+/* Others wait for the verdict on a secret that a server has: all the questions behind it have the time of one. */
+static double
+time_to_answer(struct job *job)
+{
+	bool judged = gate_is_judged(job);
+
+	if (!judged || job->ask_left == 0)
+		job->ask_left = judged ? job->attempt.prompt_timeout : 0;
+	return judged ? job->ask_left : job->attempt.prompt_timeout;
+}
+
 static void
 deliver_prompt(struct connector *c, struct job *job, struct message *m)
 {
@@ -251,7 +263,7 @@ deliver_prompt(struct connector *c, struct job *job, struct message *m)
 	/* The limit stands still while a person thinks. */
 	stop_limit(job);
 	job->prompt_id = m->prompt.prompt_id;
-	set_timer(job, TIMER_PROMPT, job->attempt.prompt_timeout);
+	set_timer(job, TIMER_PROMPT, time_to_answer(job));
 	c->events.prompt(&m->prompt, c->arg);
 }
 
@@ -441,6 +453,8 @@ connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, struc
 		pthread_cond_signal(&job->answer_came);
 	}
 	pthread_mutex_unlock(&job->mailbox->lock);
+	if (taken && job->ask_left > 0)
+		job->ask_left = fmax(ev_timer_remaining(c->loop, &job->timer), 0.001);
 	if (taken)
 		set_timer(job, TIMER_LIMIT, job->limit_left);
 	return taken;

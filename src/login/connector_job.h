@@ -80,6 +80,7 @@ struct job {
 	struct ev_timer timer;
 	enum timer_use timer_use;
 	double limit_left;        /* while a prompt, or the gate, stops the clock */
+	double ask_left;          /* of prompt_timeout, for questions while a secret is not judged; 0: none yet */
 	bool gives_place;         /* it is at the gate, and none of those that dial */
 	struct job_offers offers; /* as they came, the judged ones too */
 	uint64_t prompt_id;       /* that prompt */

@@ -38,6 +38,9 @@ config=$(
 	for _i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		echo "  fan$_i: {$ios, password_file: $T/word, secret_file: $T/enable, groups: [fan]}"
 	done
+	for _i in 1 2 3 4 5 6 7 8; do
+		echo "  plain$_i: {$ios, host: fan$_i, password: line-pw, groups: [plain]}"
+	done
 	for _i in 1 2 3 4; do
 		echo "  line$_i: {device_type: cisco_ios, username: liner, password: all lines wrong, groups: [line]}"
 	done
@@ -140,6 +143,17 @@ for _k in secret password; do
 	run npexec -n -P 20 -o ${_k}_command="$turn # other" @fan 'show clock'
 	at_most "$(typed fan 'turn')" 2 "in a fan-out as well"
 done
+
+# ---- what a request answers ----
+
+: >"$T/fan/events"
+run npexec -n -P 8 --answer 'assword=answered wrong' @plain enable
+is "$status" 255 "a command that leads to the privileged mode, with a wrong answer, on eight devices"
+like "$err" 'the enable secret of admin is barred: ' "meets the gate as a configured secret does"
+at_most "$(typed fan 'answered wrong')" 2 "it was typed twice at most"
+run npexec -n -P 8 --answer 'assword=enable-pw' @plain en
+is "$status" 0 "the right one is typed everywhere"
+is "$(typed fan 'enable-pw')" 8 "once"
 
 # ---- one password for lines ----
 

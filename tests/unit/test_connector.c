@@ -590,6 +590,36 @@ test_prompt_timeout_counts_as_no_answer(void **state)
 	target_unref(target);
 }
 
+/* While a person thinks about them, others wait for what becomes of the password. */
+static void
+test_questions_behind_a_secret_have_the_time_of_one(void **state)
+{
+	struct fixture *f = *state;
+	const struct testserver_login login = {.endless = true,
+	    .steps_count = 1,
+	    .steps = {{.methods = SSH_AUTH_METHOD_INTERACTIVE,
+		.prompts = {{"Password: ", false, "secret"}},
+		.prompts_count = 1}}};
+	struct attempt r = {.kind = CONNECT_DIAL, .ready_fd = -1, .timeout = slow(20), .prompt_timeout = 1};
+	double asked;
+
+	f->server = testserver_start_ssh(&login);
+	f->accounts = accounts_create(0);
+	r.target = kit_target(
+	    &f->kit, testserver_port(f->server), "\"password\": \"secret\"", "StrictHostKeyChecking accept-new\n");
+	create(f, 2);
+	(void)connector_submit(f->connector, &r);
+	wait_for_prompt(f, 1);
+	asked = clock_now();
+	f->until = asked + 0.8;
+	assert_true(drive_until(f->loop, time_has_passed, f));
+	assert_true(answer_prompt(f, f->prompts[0].job_id, f->prompts[0].prompt_id, "code"));
+	wait_for_prompt(f, 2);
+	wait_for(f, 1);
+	assert_true(clock_now() - asked < slow(1.6));
+	target_unref(r.target);
+}
+
 static void
 test_cancel_ends_an_open_prompt(void **state)
 {
@@ -834,6 +864,7 @@ main(void)
 	    T(test_nobody_answers),
 	    T(test_limit_stands_still_while_a_person_thinks),
 	    T(test_prompt_timeout_counts_as_no_answer),
+	    T(test_questions_behind_a_secret_have_the_time_of_one),
 	    T(test_cancel_ends_an_open_prompt),
 	    T(test_agent_without_a_socket_has_hash_0),
 	    T(test_ready_stream_of_a_cancelled_waiting_job_is_closed),

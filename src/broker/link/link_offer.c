@@ -103,7 +103,7 @@ link_offer_ask(struct link *link, const struct cli_event *event)
 	struct link_shell *sh = &link->sh;
 	struct secret *printer = NULL;
 
-	if (!event->given)
+	if (event->configured)
 		printer = claim_printer(link->is.target->device, event->enable ? ACCOUNT_ENABLE : ACCOUNT_SECRET);
 	account_claim_finish(&sh->printer.claim);
 	account_claim_finish(&sh->ticket.claim);
