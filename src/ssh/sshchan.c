@@ -94,16 +94,38 @@ check_start(const struct sshconn *s, const struct chan_spec *spec, struct np_err
 	return 0;
 }
 
-static struct chan *
-take_spare(struct sshconn *s)
+static bool
+is_same_env(const char *const *env, char *const *before)
+{
+	size_t i = 0;
+
+	while (env != NULL && env[i] != NULL && before[i] != NULL && strcmp(env[i], before[i]) == 0)
+		i++;
+	return (env == NULL || env[i] == NULL) && before[i] == NULL;
+}
+
+/* Whether the spare is for it: variables that were sent cannot be taken back. */
+static bool
+note_env(struct sshconn *s, const char *const *env)
+{
+	s->env_steady = s->env != NULL && is_same_env(env, s->env);
+	if (!s->env_steady) {
+		chan_env_free(s->env);
+		s->env = chan_env_copy(env);
+	}
+	return s->spare != NULL && (s->env_steady || !s->spare->env_ahead);
+}
+
+static struct sshchan *
+take_spare(struct sshconn *s, enum chan_state next)
 {
 	struct sshchan *ch = s->spare;
 
 	s->spare = NULL;
 	ch->is_spare = false;
 	if (ch->state == CHAN_READY)
-		sshchan_move(ch, CHAN_STARTING);
-	return &ch->base;
+		sshchan_move(ch, next);
+	return ch;
 }
 
 struct chan *
@@ -114,8 +136,10 @@ sshchan_open(struct session *base, const struct chan_spec *spec)
 	struct np_error err;
 	bool possible = check_start(s, spec, &err) == 0;
 
-	if (possible && s->spare != NULL && spec->kind != CHANNEL_FORWARD)
-		return take_spare(s);
+	if (possible && spec->kind != CHANNEL_FORWARD && note_env(s, spec->env))
+		return &take_spare(s, CHAN_STARTING)->base;
+	if (possible && spec->kind != CHANNEL_FORWARD && s->spare != NULL)
+		(void)take_spare(s, CHAN_CLOSING);
 	ch = sshchan_create(s);
 	if (!possible) {
 		sshchan_move(ch, CHAN_GONE);
@@ -281,8 +305,10 @@ sshchan_service(struct sshchan *ch)
 	case CHAN_OPENING:
 		return service_asking(ch);
 	case CHAN_READY:
-		if (!ch->got_close)
+		if (!ch->got_close) {
+			sshchan_service_ready(ch);
 			return false;
+		}
 		/* Nobody asked for that: this server does not bear spares. */
 		log_debug(
 		    "session", "%s: the server closed a spare channel; no more of them here", ch->conn->base.name);

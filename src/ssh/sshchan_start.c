@@ -114,15 +114,44 @@ sshchan_service_opening(struct sshchan *ch)
 /* ---- starting: one request at a time ---- */
 
 static int
-request_env(struct sshchan *ch)
+request_env(struct sshchan *ch, const char *pair)
 {
-	const char *pair = ch->base.spec.env[ch->env_next];
 	const char *value = strchr(pair, '=');
 	char *name = value != NULL ? xstrndup(pair, (size_t)(value - pair)) : xstrdup(pair);
 	int rc = ssh_channel_request_env(ch->ssh, name, value != NULL ? value + 1 : "");
 
 	free(name);
 	return rc;
+}
+
+/* Refused ones are left out, as ssh does.  False: an answer is awaited. */
+static bool
+send_env(struct sshchan *ch, const char *const *env)
+{
+	for (; env[ch->env_next] != NULL; ch->env_next++) {
+		int rc = request_env(ch, env[ch->env_next]);
+
+		if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * libssh awaits the answer to each variable before it sends the next request: a round trip each.  ssh sends the same
+ * ones with every command (SendEnv LANG), so where two have had the same the spare gets them in advance; not where it
+ * is the last channel to be had, for it may be that it must be closed for another one.
+ */
+void
+sshchan_service_ready(struct sshchan *ch)
+{
+	struct sshconn *s = ch->conn;
+
+	if (!ch->env_ahead && (!s->env_steady || s->env[0] == NULL || sshconn_slots_used(s) + 1 >= s->slots_max))
+		return;
+	ch->env_ahead = true;
+	ch->asked = !send_env(ch, (const char *const *)s->env);
+	ch->asked_at = s->raw_count.in_packets;
 }
 
 /* libssh 0.10 has no words for modes: a terminal has the server's there. */
@@ -214,6 +243,8 @@ sshchan_service_starting(struct sshchan *ch)
 		sshchan_move(ch, CHAN_CLOSING);
 		return true;
 	}
+	if (ch->env_ahead && !send_env(ch, ch->base.spec.env))
+		return false;
 	if (ch->step == STEP_PTY && ch->base.spec.pty) {
 		rc = request_terminal(ch);
 		if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
@@ -223,11 +254,9 @@ sshchan_service_starting(struct sshchan *ch)
 			return true;
 		}
 	}
-	for (ch->step = STEP_ENV; ch->base.spec.env[ch->env_next] != NULL; ch->env_next++) {
-		rc = request_env(ch); /* refused ones are left out, as ssh does */
-		if (rc == SSH_AGAIN || !sshconn_alive(ch->conn))
-			return false;
-	}
+	ch->step = STEP_ENV;
+	if (!send_env(ch, ch->base.spec.env))
+		return false;
 	ch->step = STEP_COMMAND;
 	return service_command(ch);
 }

@@ -38,6 +38,7 @@ sshconn_free(struct sshconn *s)
 	ev_timer_stop(s->loop, &s->timer);
 	session_clear(&s->base);
 	free(s->why);
+	chan_env_free(s->env);
 	free(s);
 }
 

@@ -38,14 +38,14 @@ enum session_state {
  *             |           ^ |
  *   OPENING --+-> STARTING  +-> CLOSING -> GONE
  *             |      ^
- *             +-> READY (a spare)
+ *             +-> READY (a spare), whose variables may have been sent
  *
  *   any -> CLOSING when it is given up, or the server closes it; any -> GONE with the connection, or when it cannot be
  *   opened.  Moved by sshchan_move().
  */
 enum chan_state {
 	CHAN_OPENING,  /* the open was sent, or will be in the next turn */
-	CHAN_READY,    /* spare: open, nothing asked for yet */
+	CHAN_READY,    /* spare: open, nothing asked for yet but variables */
 	CHAN_STARTING, /* requests go one by one: pty, each env, then the command */
 	CHAN_RUNNING,
 	CHAN_CLOSING, /* close is sent (again and again until it is out), then the server's is awaited */
@@ -81,6 +81,7 @@ struct sshchan {
 	struct ssh_channel_callbacks_struct callbacks;
 	bool is_spare;
 	int env_next;
+	bool env_ahead; /* its variables were sent before its command was known */
 
 	/* Facts from the callbacks, beside those of base. */
 	uint64_t grown_at; /* bytes_in when the window was last grown */
@@ -136,6 +137,8 @@ struct sshconn {
 
 	struct chan_list chans;
 	struct sshchan *spare;
+	char **env;      /* variables of the last command; those that the spare has had are of these */
+	bool env_steady; /* and of the one before it */
 	int slots_max;
 	int peak;                    /* most channels the server has borne at once */
 	int refusals;                /* in a row, without a confirmed open between them */
@@ -240,6 +243,7 @@ void sshchan_lost(struct sshchan *ch);
 
 /* sshchan_start.c, sshchan_run.c: the states' shares of sshchan_service(). */
 bool sshchan_service_opening(struct sshchan *ch);
+void sshchan_service_ready(struct sshchan *ch);
 bool sshchan_service_starting(struct sshchan *ch);
 /* The channel is being closed while it starts: how the command was answered before that, if it was. */
 void sshchan_take_answer(struct sshchan *ch);

@@ -27,15 +27,35 @@ own(const void *p)
 	return (void *)(uintptr_t)p;
 }
 
+char **
+chan_env_copy(const char *const *env)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (env != NULL && env[n] != NULL)
+		n++;
+	copy = xcalloc(n + 1, sizeof *copy);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(env[i]);
+	return copy;
+}
+
+void
+chan_env_free(char **env)
+{
+	for (size_t i = 0; env != NULL && env[i] != NULL; i++)
+		secret_free(env[i]);
+	free(env);
+}
+
 void
 chan_clear(struct chan *ch)
 {
 	for (int i = 0; i < CHAN_STREAMS; i++)
 		buf_wipe(&ch->output[i]);
 	buf_wipe(&ch->input);
-	for (size_t i = 0; ch->spec.env != NULL && ch->spec.env[i] != NULL; i++)
-		secret_free(own(ch->spec.env[i]));
-	free(own(ch->spec.env));
+	chan_env_free(own(ch->spec.env));
 	secret_free(own(ch->spec.command));
 	free(own(ch->spec.term));
 	free(own(ch->spec.modes));
@@ -52,19 +72,12 @@ static struct chan_spec
 copy_spec(const struct chan_spec *spec)
 {
 	struct chan_spec copy = *spec;
-	char **env;
-	size_t n = 0;
 
 	copy.command = xstrndup(spec->command != NULL ? spec->command : "", spec->command_size);
 	copy.term = xstrdup(spec->term != NULL ? spec->term : "vt100");
 	copy.modes = xstrdup_null(spec->modes);
 	copy.forward_host = xstrdup_null(spec->forward_host);
-	while (spec->env != NULL && spec->env[n] != NULL)
-		n++;
-	env = xcalloc(n + 1, sizeof *env);
-	for (size_t i = 0; i < n; i++)
-		env[i] = xstrdup(spec->env[i]);
-	copy.env = (const char *const *)env;
+	copy.env = (const char *const *)chan_env_copy(spec->env);
 	return copy;
 }
 

@@ -90,6 +90,9 @@ struct chan {
 void chan_init(struct chan *ch, struct session *s, size_t slack);
 /* Wipes and frees all that ch holds. */
 void chan_clear(struct chan *ch);
+/* Of a spec's, which may be NULL; wiped and freed. */
+char **chan_env_copy(const char *const *env) NP_MALLOC;
+void chan_env_free(char **env);
 /* Fills the end unless there is one. */
 void chan_end_set(struct chan *ch, enum np_reason reason, const char *fmt, ...) NP_PRINTF(3, 4);
 /*

@@ -7,7 +7,8 @@ need jq ssh socat
 door=$T/run/mux/dev
 start_sshd dev 'Subsystem sftp internal-sftp' 'AcceptEnv TOLD_*'
 start_sshd far
-start_broker 'devices: {dev: {}}'
+start_sshd told 'LogLevel DEBUG1' 'AcceptEnv TOLD_*'
+start_broker 'devices: {dev: {}, told: {}}'
 
 # by OPTION...: ssh, which may have no way of its own to dev.
 by()
@@ -34,6 +35,23 @@ END
 many=
 for i in $(seq 40); do many="$many TOLD_$i=value$i"; done
 is "$(by -o "SetEnv=$many" dev 'env | grep -c "^TOLD_[0-9]*=value"')" 40 "many of them"
+# A round trip each, unless they are there before the command is.
+told()
+{
+	TOLD_A=$1 TOLD_B=2 ssh -F "$T/ssh_config" -S "$T/run/mux/told" -o ProxyCommand=false -o SendEnv='TOLD_*' told \
+		'echo "$TOLD_A:$TOLD_B:$TOLD_C"'
+}
+asked()
+{
+	grep -c 'request env' "$T/told/log"
+}
+is "$(told 1) $(told 1) $(told 1)" '1:2: 1:2: 1:2:' "the same ones for each command"
+ok "are sent before it is known" wait_until '[ "$(asked)" -eq 8 ]'
+is "$(told 1)" 1:2: "and are for it"
+ok "once" wait_until '[ "$(asked)" -eq 10 ]'
+is "$(told 3)" 3:2: "others are no others'"
+is "$(ssh -F "$T/ssh_config" -S "$T/run/mux/told" -o ProxyCommand=false told 'echo "$TOLD_A:$TOLD_B"')" : "nor are any where there are none"
+is "$(logins told)" 1 "over one login"
 head -c 2000000 /dev/urandom >"$T/data"
 by dev "cat $T/data" >"$T/copy"
 same "$T/data" "$T/copy" "data"
