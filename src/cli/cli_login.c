@@ -108,7 +108,9 @@ cli_login_tick(struct cli *cli)
 {
 	struct platform_view view = cli_view(cli), unasked = cli_unasked(cli);
 	double nudge = nudge_after(cli);
+	enum cli_asking asks;
 	char tail[128];
+	bool hidden;
 
 	if (cli->now >= cli->login_deadline) {
 		if (!cli_is_question(cli, &view) && cli_looks_like_prompt(&view))
@@ -123,8 +125,9 @@ cli_login_tick(struct cli *cli)
 	cli_wake_in(cli, cli->login_deadline - cli->now);
 	if (cli->state != CLI_LOGIN)
 		return;
-	if (cli_is_question(cli, &unasked)) {
-		give_up(cli, &unasked, CLI_QUIET_DOUBT);
+	asks = cli_asking(cli, &unasked, &hidden);
+	if (asks >= CLI_ASKS_PERHAPS) {
+		give_up(cli, &unasked, asks == CLI_ASKS ? CLI_QUIET_NUDGE : CLI_QUIET_DOUBT);
 		return;
 	}
 	if (cli->nudges >= NUDGES_MAX && cli_looks_like_prompt(&unasked))
