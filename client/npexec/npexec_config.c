@@ -155,7 +155,7 @@ effect(const struct npexec_options *o, const cJSON *result, double ok, double un
 	if (live && npjson_true(result, "aborted"))
 		return "what was begun and not ended is thrown away, the rest is live";
 	if (live && npjson_true(result, "unended"))
-		return "what was begun and not ended acts only at its end, the rest is live";
+		return "live, but perhaps not what the last sub-mode began; not saved";
 	if (npjson_true(result, "aborted"))
 		return npexec_flag(o, "dry_run") ? "discarded, as a dry run is" : "discarded: nothing was changed";
 	if (npjson_true(result, "committed")) {

@@ -130,7 +130,7 @@ struct cli_result {
 	bool temporary;                /* it was refused for now: somebody else holds the lock, the device is busy */
 	bool committed, aborted, saved;
 	bool live;    /* lines act at once there, and some were typed; with `aborted': but what a sub-mode began */
-	bool unended; /* the shell was lost in a sub-mode whose lines act only where it ends */
+	bool unended; /* lost in a sub-mode whose lines act only where it ends, or the device complained as it ended */
 };
 
 /* What became of a password or secret that the owner was asked for. */

@@ -287,6 +287,8 @@ step_failed(struct cli *cli, enum cli_outcome outcome, const struct np_error *er
 	cli->tally->temporary |= busy;
 	if (cli->phase == CLI_CONFIG_ABORT)
 		cli->abort_failed = true;
+	if (cli->phase == CLI_CONFIG_LEAVE)
+		cli->tally->unended |= outcome == CLI_REFUSED && !cli->platform->config.candidate;
 	if (cli->phase == CLI_CONFIG_COMMIT)
 		cli->commit_unknown = outcome == CLI_UNCLEAR;
 	cli->step = steps_of(cli)->count;
@@ -297,7 +299,9 @@ step_failed(struct cli *cli, enum cli_outcome outcome, const struct np_error *er
 static void
 step_done(struct cli *cli, const struct np_error *err)
 {
-	const struct platform_steps *steps = steps_of(cli);
+	/* Those of leaving, too, when that is done.  The modes' own ways behind them have no say. */
+	const struct platform_steps *steps =
+	    cli->phase == CLI_CONFIG_LEAVE && !cli->leaving ? &cli->platform->config.leave : steps_of(cli);
 	const struct platform_step *step =
 	    cli->step > 0 && cli->step <= steps->count ? &steps->items[cli->step - 1] : NULL;
 	enum cli_outcome outcome = cli_judge_step(cli);
@@ -329,7 +333,7 @@ tell_live(struct cli *cli)
 		return;
 	t->live = taken + t->lines[CLI_UNCLEAR] + t->lines[CLI_REFUSED] > 0;
 	t->saved = t->saved || (c->saves_itself && ended && taken > 0);
-	t->unended = c->abort.count > 0 && !ended && !t->aborted;
+	t->unended = t->unended || (c->abort.count > 0 && !ended && !t->aborted);
 }
 
 static enum cli_next
@@ -339,7 +343,7 @@ config_done(struct cli *cli, struct np_error *err)
 	struct cli_result *t = cli->tally;
 
 	tell_live(cli);
-	if (t->err.reason == REASON_CONFIG_REJECTED && t->live && !t->aborted && cli_text_taken(cli) > 0)
+	if (t->err.reason == REASON_CONFIG_REJECTED && t->live && !t->aborted && !t->unended && cli_text_taken(cli) > 0)
 		error_prefix(&t->err, "%zu lines are live, %s", cli_text_taken(cli),
 		    t->saved ? "and saved" : "nothing was saved");
 	if (is_lost(cli) || (cli->prompt.mode != base && !platform_mode_inside(base, cli->prompt.mode))) {

@@ -168,7 +168,10 @@ cli_job_step(struct cli *cli, const struct platform_step *step)
 	spec.size = strlen(text);
 	if (cli->op == CLI_OP_CONFIG && cli->phase == CLI_CONFIG_CHECK)
 		spec.kind = CLI_JOB_COMMAND; /* a dry run shows what the check says */
-	if (cli_judge_is_claim(cli) || (cli->op == CLI_OP_CONFIG && cli->phase == CLI_CONFIG_ENTER))
+	/* Without a candidate what is told on leaving is about the lines: VLANs of IOS are made, or not, only then. */
+	if (cli_judge_is_claim(cli) ||
+	    (cli->op == CLI_OP_CONFIG && (cli->phase == CLI_CONFIG_ENTER ||
+					     (cli->phase == CLI_CONFIG_LEAVE && !cli->platform->config.candidate))))
 		spec.judged_as = CLI_JUDGE_ANSWER;
 	cli_job_start(cli, &spec);
 	free(text);

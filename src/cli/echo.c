@@ -108,7 +108,7 @@ is_end_of(const struct echo *e, const char *line, size_t size)
 	}
 }
 
-/* "$nd of a long command", "<nd of it", or "beginning of a$". */
+/* "$nd of a long command", "<nd of it", "...nd of it", or "beginning of a$". */
 static bool
 is_scrolled(const struct echo *e, const char *line, size_t size)
 {
@@ -120,6 +120,8 @@ is_scrolled(const struct echo *e, const char *line, size_t size)
 		return false;
 	if (line[0] == '$' || line[0] == '<')
 		return is_end_of(e, line + 1, size - 1);
+	if (size > 3 && memcmp(line, "...", 3) == 0)
+		return is_end_of(e, line + 3, size - 3);
 	while (size > 0 && is_blank(line[size - 1]))
 		size--;
 	return size > ECHO_SCROLL_MIN && line[size - 1] == '$' && follows(e, 0, line, size - 1, &end);

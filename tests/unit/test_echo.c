@@ -63,6 +63,8 @@ test_case_20_a_line_scrolled_sideways_shows_its_end_or_its_beginning(void **stat
 	check("show running-config interface", (struct line[]){{">show runni$", ECHO_WHOLE}, {NULL, 0}});
 	check("show running-config interface", (struct line[]){{"<g interface", ECHO_WHOLE}, {NULL, 0}});
 	check("show running-config interface", (struct line[]){{"$ce", ECHO_OTHER}, {"$", ECHO_OTHER}, {NULL, 0}});
+	check("show running-config interface", (struct line[]){{"...onfig interface", ECHO_WHOLE}, {NULL, 0}});
+	check("show running-config interface", (struct line[]){{"...other interface", ECHO_OTHER}, {NULL, 0}});
 	check("show running-config interface", (struct line[]){{"$other interface", ECHO_OTHER}, {NULL, 0}});
 	check("echo $", (struct line[]){{">echo $", ECHO_WHOLE}, {NULL, 0}});
 }

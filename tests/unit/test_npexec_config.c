@@ -104,9 +104,8 @@ test_lines_are_sent_and_the_effect_is_said(void **state NP_UNUSED)
 		1},
 	    {"", COUNTS(3, 1, 1, 1) ",\"unclear\":1,\"live\":true,\"unended\":true" REJECTED,
 		"npexec: r1: config_rejected: line 2: bad\n"
-		"npexec: r1: 1 of 3 lines taken, 0 refused, 1 unclear, 1 not run; what was begun and not ended acts "
-		"only "
-		"at its end, the rest is live\n",
+		"npexec: r1: 1 of 3 lines taken, 0 refused, 1 unclear, 1 not run; live, but perhaps not what "
+		"the last sub-mode began; not saved\n",
 		1},
 	    {"",
 		COUNTS(2, 0, 0, 2) ",\"error\":{\"code\":-32000,\"message\":\"slow\",\"data\":{\"reason\":\"idle_"
