@@ -123,6 +123,10 @@ terminal_read(struct terminal *t)
 {
 	char bytes[4096];
 	ssize_t n = read(t->fd, bytes, sizeof(bytes));
+	/* Linux looks for bytes on their way, and only then whether the other side is gone: the last ones may have come
+	 * between the two, and are there for another read. */
+	if (n < 0 && errno == EIO)
+		n = read(t->fd, bytes, sizeof(bytes));
 	if (n <= 0)
 		return n < 0 && errno == EINTR;
 	if (write(STDOUT_FILENO, bytes, (size_t)n) != n)
