@@ -24,7 +24,7 @@ struct npctl_options {
 	const char *output;                   /* --output, or NULL */
 	const char *labels[NPCTL_LABELS_MAX]; /* --label: NAME=VALUE */
 	int labels_count;
-	bool json, now, all, wait, devices, login, config, install, remove, explain;
+	bool json, now, all, wait, devices, login, config, install, remove, explain, confirm;
 	unsigned long page; /* --page; 0: not given */
 	double delay;       /* seconds, -d; 0: not given */
 };

@@ -73,6 +73,7 @@ static const struct npoption rows[] = {
     {"--text", "TEXT", NULL, MEMBER(text)},
     {"-f", "CONFIG", "with this configuration, without a broker", MEMBER(file), .bytes = true},
     {"--login", NULL, "try to log in although a failure bars it", MEMBER(login)},
+    {"--confirm", NULL, "ask you what the policy has a person confirm", MEMBER(confirm)},
     {"--page", "NUMBER", "of the table, as large as the screen", .take = take_page},
     {"-d", "SECONDS", "how often to look", .take = take_delay},
     {"--devices", NULL, "metrics of each device too", MEMBER(devices)},

@@ -196,6 +196,7 @@ on_turn(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 		broker_syncs_answer(b);
 	broker_reloads_due(b);
 	broker_waits_answer(b);
+	broker_confirmations_due(b);
 	if (b->idle_due)
 		note_idle(b);
 	b->idle_due = false;
@@ -309,6 +310,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	ev_init(&b->reload_clock, on_reload_clock);
 	TAILQ_INIT(&b->waits);
 	TAILQ_INIT(&b->sockets);
+	TAILQ_INIT(&b->confirmations);
 	b->admit = admit;
 	steer_rules_init(&b->rules);
 	b->events = reports_create(loop);

@@ -63,6 +63,7 @@ struct broker {
 		double since; /* clock_now(): of the lines that are counted */
 		unsigned lines;
 	} denials;
+	TAILQ_HEAD(, confirmation) confirmations;
 	TAILQ_HEAD(, shared_socket) sockets; /* beside the broker's own */
 	/* Somebody has come by a socket of that role. */
 	void (*admit)(struct broker *b, int fd, const struct paths_peer *peer, const char *role);

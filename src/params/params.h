@@ -106,7 +106,8 @@ enum ask_verb {
 	ASK_PLATFORMS = 1 << 11,
 	ASK_WATCH = 1 << 12,
 	ASK_METRICS = 1 << 13,
-	ASK_ACCOUNTS = 1 << 14
+	ASK_ACCOUNTS = 1 << 14,
+	ASK_CONFIRM = 1 << 15
 };
 
 struct ask_label {
@@ -129,6 +130,8 @@ struct ask_params {
 	struct ask_label *labels;
 	size_t labels_count;
 	bool each_device; /* `devices` of metrics */
+	bool confirm;     /* `watch`: asks a person */
+	bool allow;       /* `confirm`: what that one says */
 };
 
 /* What a client notifies. */

@@ -84,7 +84,8 @@ static const struct schema_row ask_rows[] = {
     {"devices", SCHEMA_TEXTS, AT(devices), .where = SELECTS},
     {"all", SCHEMA_BOOL, AT(all), .where = SELECTS},
     {"session", SCHEMA_SIZE, AT(number), .min = 1, .max = NUMBER_MAX, .where = ASK_CLOSE},
-    {"id", SCHEMA_SIZE, AT(number), .min = 1, .max = NUMBER_MAX, .flags = SCHEMA_REQUIRED, .where = ASK_KILL},
+    {"id", SCHEMA_SIZE, AT(number), .min = 1, .max = NUMBER_MAX, .flags = SCHEMA_REQUIRED,
+	.where = ASK_KILL | ASK_CONFIRM},
     {"now", SCHEMA_BOOL, AT(now), .where = ASK_CLOSE | ASK_STOP},
     {"wait", SCHEMA_BOOL, AT(wait), .where = ASK_CLOSE | ASK_PAUSE | ASK_SHUT | ASK_RECONNECT},
     {"text", SCHEMA_TEXT, AT(text), .check = check_remark, .where = ASK_SHUT},
@@ -97,6 +98,8 @@ static const struct schema_row ask_rows[] = {
     {"retry", SCHEMA_TEXT, AT(name), .where = ASK_ACCOUNTS},
     {"labels", SCHEMA_KIND, .kind = &labels_kind, .where = ASK_METRICS},
     {"devices", SCHEMA_BOOL, AT(each_device), .where = ASK_METRICS},
+    {"confirm", SCHEMA_BOOL, AT(confirm), .where = ASK_WATCH},
+    {"allow", SCHEMA_BOOL, AT(allow), .flags = SCHEMA_REQUIRED, .where = ASK_CONFIRM},
 };
 const struct schema_table ask_table = {SCHEMA_TABLE(SCHEMA_PARAMS, NULL, ask_rows)};
 

@@ -141,8 +141,8 @@ misses(const struct policy_rule *rule, const struct policy_ask *ask, struct read
 		if (!commands_match(
 			&rule->commands, ask->device.platform, reading->line.text, reading->line.size, false))
 			return POLICY_MISS_COMMAND;
-	} else {
-		wants &= ~(unsigned)OF_COMMANDS;
+	} else if (rule->then != POLICY_CONFIRM || ask->method != POLICY_EXEC) {
+		wants &= ~(unsigned)OF_COMMANDS; /* neither an expression nor a person decides about a text */
 	}
 	if (is_main(&ask->who))
 		wants &= ~(unsigned)OF_OTHERS;

@@ -274,11 +274,14 @@ check_together(const struct schema_reader *r, const struct node *node, const str
 {
 	bool denies = rule->then == POLICY_DENY;
 
+	if (rule->then == POLICY_CONFIRM && (rule->methods & POLICY_STEER) != 0)
+		return schema_error(r, node, "what looks and steers cannot wait for a person: allow it or deny it");
 	if (rule->commands.given && rule->methods != POLICY_EXEC)
 		return schema_error(r, node, "`command` is about commands: it goes with `methods: [exec]` only");
 	if (denies && (rule->may != 0 || rule->requests_per_minute > 0 || rule->devices_at_once > 0))
 		return schema_error(r, node, "a rule that denies has neither `may` nor limits: what would they allow?");
-	if (!rule->commands.given && (rule->may & (POLICY_ENV | POLICY_STDIN | POLICY_PTY | POLICY_ANSWERS)) != 0)
+	if (!rule->commands.given && rule->then != POLICY_CONFIRM &&
+	    (rule->may & (POLICY_ENV | POLICY_STDIN | POLICY_PTY | POLICY_ANSWERS)) != 0)
 		return schema_error(
 		    r, node, "`may` with env, stdin, pty or answers goes with `command`: without it they are allowed");
 	return 0;
@@ -292,7 +295,9 @@ complete(const struct schema_reader *r, const struct schema_row *row, const stru
 	(void)row;
 	rule->methods = bits_of(methods, &rule->method_names);
 	if (rule->method_names.n == 0)
-		rule->methods = rule->commands.given ? POLICY_EXEC : ~0u;
+		rule->methods = rule->commands.given           ? POLICY_EXEC
+				: rule->then == POLICY_CONFIRM ? ~(unsigned)POLICY_STEER
+							       : ~0u;
 	rule->may = bits_of(mays, &rule->may_names);
 	if (rule->hours != NULL)
 		parse_hours(rule->hours, rule);

@@ -36,6 +36,7 @@ event_name(enum event_kind kind)
 	    [EVENT_STEERING] = "steering",
 	    [EVENT_STARTED] = "started",
 	    [EVENT_STOPPING] = "stopping",
+	    [EVENT_CONFIRM] = "confirm",
 	    [EVENT_WATCHING] = "watching",
 	    [EVENT_MISSED] = "missed",
 	    [EVENT_LOST] = "lost",

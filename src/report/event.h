@@ -31,6 +31,7 @@ enum event_kind {
 	EVENT_STEERING,        /* somebody steered: action */
 	EVENT_STARTED,         /* the broker begins */
 	EVENT_STOPPING,        /* the broker drains, or ends */
+	EVENT_CONFIRM,         /* to those who confirm: `request` is what may become one, text what it would do */
 	EVENT_WATCHING,        /* to one watcher: from here on it is told everything */
 	EVENT_MISSED,          /* to one watcher: it read too slowly for `count` events */
 	EVENT_LOST,            /* in the audit log: `count` records could not be written */

@@ -38,12 +38,15 @@ sockets:
   - {path: $T/agent/boss, role: boss, mode: 0666}
   - {path: $T/agent/none, role: none, mode: 0666}
   - {path: $T/agent/some, role: some, mode: 0666}
+  - {path: $T/agent/ask, role: ask, mode: 0666}
   - {path: $T/agent/closed, role: show, mode: 0600}
 "
 start_broker "audit_log: $log
 $sockets
 policy:
   - {role: show, devices: ['@edge'], command: ['show .*', 'echo [a-z ]*'], then: allow}
+  - {role: ask, devices: [edge1], command: reload, then: deny}
+  - {role: ask, devices: ['@edge'], then: confirm}
   - {role: boss, methods: [steer], then: allow}
   - {role: boss, devices: ['@edge'], then: allow}
   - {role: some, devices: ['@edge'], command: 'cat', may: [stdin], then: allow}
@@ -78,7 +81,7 @@ refuses()
 
 is "$(stat -c '%a %F' "$T/agent/show")" '666 socket' "the socket has its mode"
 is "$(stat -c '%a' "$T/agent")" 711 "its directory lets others pass"
-is "$(npctl --json status | jq -c '[.broker.rules, (.broker.sockets | length)]')" '[6,5]' "status tells"
+is "$(npctl --json status | jq -c '[.broker.rules, (.broker.sockets | length)]')" '[8,6]' "status tells"
 if [ "$other" != "$uid" ]; then
 	run as "$bins/npexec" -S "$T/agent/closed" edge1 show clock
 	like "$status $err" '^255 .*ermission denied' "nobody comes by a socket that its mode closes"
@@ -220,6 +223,55 @@ run as "$bins/npexec" -S "$T/agent/some" dev true
 is "$status" 0 "so many requests"
 denied "and no more in a minute" as "$bins/npexec" -S "$T/agent/some" dev true
 like "$err" 'allows 2 requests a minute: try again in [0-9]+ s' "which says when"
+
+# ---- what a person confirms ----
+
+ask() { as "$bins/npexec" -S "$T/agent/ask" "$@"; }
+denied "while nobody is there it is denied" ask dev echo a
+like "$err" 'config.yaml:[0-9]+ has a person confirm it, and nobody is there .npctl watch --confirm.' "and says so"
+# person ANSWER: watches at a terminal, answers the first question so, and stays until $T/done is there.
+person()
+{
+	rm -f "$T/done"
+	later person ptyrun -t 60 -e 'Allow it' -s "$1\n" sh -c "npctl watch --confirm & until [ -e $T/done ]; do sleep 0.05; done; kill \$!"
+	wait_until 'npctl --json status | jq -e "[.peers[] | select(.program == \"npctl\")] | length == 2"'
+}
+leaves()
+{
+	: >"$T/done"
+	wait_for "$bg_person"
+	wait_until 'npctl --json status | jq -e "[.peers[] | select(.program == \"npctl\")] | length == 1"'
+}
+person y
+run ask -e 'echo a' -e 'echo b; echo c' dev
+is "$status $(echo $out)" '0 a b c' "what a person confirms runs"
+leaves
+like "$(cat "$T/person.out")" "exec of role ask .uid $other, npexec. on dev" "that person saw who, and where"
+like "$(tr -d '\r' <"$T/person.out")" '^    echo b; echo c$' "and all that runs"
+for word in n yep ''; do
+	person "$word"
+	denied "what a person answers by \`$word' does not run" ask dev echo a
+	leaves
+done
+like "$err" 'it was refused' "it says so"
+person y
+denied "a batch with one that is denied asks nobody" ask -e 'echo a' -e 'reload' edge1
+echo 'interface GigabitEthernet0/0' >"$T/conf"
+ask -c edge1 <"$T/conf" >"$T/waits" 2>&1 &
+waits=$!
+wait_until 'grep -q "config of role ask" "$T/person.out"'
+ok "a configuration waits before its lines are asked for" wait_for "$waits"
+leaves
+printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"watch","params":{"confirm":true}}' '!hold' | nprpc >/dev/null &
+watcher=$!
+wait_until 'npctl --json status | jq -e "[.peers[] | select(.program == \"nprpc\")] | length == 1"'
+later asks as "$bins/npexec" -S "$T/agent/ask" dev echo late
+wait_until 'npctl --json status | jq -e ".broker.confirming == 1"'
+like "$(rpc boss "$(request watch '"confirm":true')")" '"reason": *"denied"' "only our own socket confirms"
+kill "$watcher"
+wait_until '! alive "$bg_asks"'
+like "$(cat "$T/asks.err")" 'denied.*nobody is there any more' "who watched has left: it is denied"
+is "$(npctl --json status | jq .broker.confirming)" 0 "and waits no more"
 
 # ---- another configuration ----
 

@@ -674,6 +674,7 @@ test_a_rule_that_makes_no_sense_is_refused(void **state)
 	    {"{then: allow, command: x, methods: [exec, config]}", "goes with `methods: [exec]` only"},
 	    {"{then: deny, may: [env], command: x}", "neither `may` nor limits"},
 	    {"{then: deny, requests_per_minute: 3}", "neither `may` nor limits"},
+	    {"{then: confirm, methods: [steer]}", "cannot wait for a person"},
 	    {"{then: allow, may: [pty]}", "goes with `command`"},
 	    {"{then: allow, hours: 8-18}", "write hours as in"},
 	    {"{then: allow, hours: '08:00-25:00'}", "write hours as in"},

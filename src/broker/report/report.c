@@ -145,6 +145,24 @@ report_refused(struct reports *events, struct client *client, const struct messa
 	secret_free(command);
 }
 
+void
+report_confirm(struct reports *events, struct client *client, uint64_t id, const char *method, const char *device,
+    const char *text)
+{
+	char shown[256];
+	struct event e;
+
+	event_init(&e, EVENT_CONFIRM);
+	report_name_program(events, client);
+	e.who = client_who(client);
+	e.request = id;
+	e.what = method;
+	e.text = text;
+	if (device != NULL)
+		e.device = text_vis_into(shown, sizeof(shown), device);
+	report_emit(events, &e);
+}
+
 /* ---- the broker ---- */
 
 void

@@ -64,6 +64,10 @@ void report_stranger(struct reports *events, uid_t uid, pid_t pid);
 /* m NULL: the client was turned away, or its message could not be read. */
 void report_refused(struct reports *events, struct client *client, const struct message *m, const struct np_error *err);
 
+/* Something waits for a person's word; text: what it would do.  Only those who confirm are told. */
+void report_confirm(struct reports *events, struct client *client, uint64_t id, const char *method, const char *device,
+    const char *text);
+
 /* ---- the broker ---- */
 
 /* err NULL: done. */
@@ -81,7 +85,9 @@ void report_stopping(struct reports *events, bool now);
 
 /* The client is told of every event from now on, device NULL: of all.  0, or -1 with err (queue_full). */
 int report_watch(struct reports *events, struct client *client, const struct message_id *id, const char *device,
-    struct np_error *err) NP_MUST_CHECK;
+    bool confirms, struct np_error *err) NP_MUST_CHECK;
+/* Whether somebody watches who confirms what the policy wants confirmed. */
+bool reports_have_confirmer(const struct reports *events);
 void watch_event(struct reports *events, const struct event *e);
 
 /* ---- report_audit.c ---- */

@@ -123,6 +123,7 @@ metrics_event(struct broker_metrics *m, const struct event *e)
 	case EVENT_REQUEST_QUEUED:
 	case EVENT_STARTED:
 	case EVENT_STOPPING:
+	case EVENT_CONFIRM:
 	case EVENT_WATCHING:
 	case EVENT_MISSED:
 	case EVENT_LOST:

@@ -22,6 +22,7 @@ struct broker_watch {
 	struct reports *events;
 	struct answer answer;
 	char *device; /* NULL: everything */
+	bool confirms;
 	uint64_t missed;
 };
 
@@ -73,6 +74,8 @@ has_room(struct broker_watch *w)
 static bool
 concerns(const struct broker_watch *w, const struct event *e)
 {
+	if (e->kind == EVENT_CONFIRM && !w->confirms)
+		return false;
 	if (w->device == NULL)
 		return true;
 	if (e->device == NULL)
@@ -103,6 +106,18 @@ watch_event(struct reports *events, const struct event *e)
 		send_text(w, text);
 	}
 	cJSON_free(text);
+}
+
+bool
+reports_have_confirmer(const struct reports *events)
+{
+	const struct broker_watch *w;
+
+	TAILQ_FOREACH (w, &events->watches, link) {
+		if (w->confirms)
+			return true;
+	}
+	return false;
 }
 
 /* ---- life ---- */
@@ -137,7 +152,7 @@ static const struct answer_ops watch_answer = {.kind = ANSWER_WATCH, .left = on_
 
 int
 report_watch(struct reports *events, struct client *client, const struct message_id *id, const char *device,
-    struct np_error *err)
+    bool confirms, struct np_error *err)
 {
 	int watches = client_answers(client, ANSWER_WATCH);
 	struct broker_watch *w;
@@ -149,6 +164,7 @@ report_watch(struct reports *events, struct client *client, const struct message
 	w->events = events;
 	answer_begin(&w->answer, client, id, &watch_answer);
 	w->device = xstrdup_null(device);
+	w->confirms = confirms;
 	TAILQ_INSERT_TAIL(&events->watches, w, link);
 	event_init(&e, EVENT_WATCHING);
 	e.id = reports_last(events);

@@ -121,12 +121,17 @@ make_request(
 {
 	struct exec_params params;
 	struct pass *pass = NULL;
+	const struct policy_rule *confirm = NULL;
 	int rc = exec_params_parse(verb->params, m->params, &params, err);
 
 	if (rc == 0 && broker_is_governed(b, client))
-		rc = broker_gate_request(b, client, verb, &params, &pass, err);
-	if (rc == 0 && (rc = broker_request_make(b, client, &m->id, verb->makes, &params, pass, err)) == -1)
-		pass_destroy(pass);
+		rc = broker_gate_request(b, client, verb, &params, &pass, &confirm, err);
+	if (rc == 0) {
+		rc = confirm != NULL ? broker_confirm(b, client, &m->id, verb, &params, pass, confirm, err)
+				     : broker_request_make(b, client, &m->id, verb->makes, &params, pass, err);
+		if (rc == -1)
+			pass_destroy(pass);
+	}
 	exec_params_finish(&params);
 	return rc;
 }

@@ -22,6 +22,7 @@ struct broker;
 struct device;
 struct exec_params;
 struct pass;
+struct policy_rule;
 struct client;
 struct conf_parts;
 struct request_kind;
@@ -59,10 +60,10 @@ void broker_syncs_answer(struct broker *b);
 bool broker_is_governed(const struct broker *b, const struct client *client);
 /*
  * A client wants to make a request.  Params are cut down to what the rule allows.  0 and the pass (NULL: no rule was
- * asked), or -1 with err (denied).
+ * asked), and *confirm, the rule that wants a person to confirm it (or NULL); or -1 with err (denied).
  */
 int broker_gate_request(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *params,
-    struct pass **pass, struct np_error *err) NP_MUST_CHECK;
+    struct pass **pass, const struct policy_rule **confirm, struct np_error *err) NP_MUST_CHECK;
 /* It looks at the broker, or steers it: 0, or -1 with err. */
 int broker_gate_verb(const struct call *c, struct np_error *err) NP_MUST_CHECK;
 /* Logged and counted. */
@@ -70,6 +71,19 @@ void broker_note_denial(
     struct broker *b, const struct client *client, const struct message *m, const struct np_error *err);
 /* Takes those names away of which the client may not know. */
 void broker_gate_names(const struct call *c, struct strings *names);
+
+/* ---- verb_confirm.c ---- */
+
+/*
+ * The request waits for a person; params and pass are taken over with success.  0, or -1 with err (denied: nobody
+ * watches; queue_full).
+ */
+int broker_confirm(struct broker *b, struct client *client, const struct message_id *id, const struct verb *verb,
+    struct exec_params *params, struct pass *pass, const struct policy_rule *rule, struct np_error *err) NP_MUST_CHECK;
+int verb_confirm(const struct call *c, struct np_error *err);
+/* At the end of a turn: where nobody is left who could be asked they are denied. */
+void broker_confirmations_due(struct broker *b);
+int broker_confirmations_count(const struct broker *b);
 
 /* ---- verb_reload.c ---- */
 

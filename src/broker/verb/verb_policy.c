@@ -174,7 +174,7 @@ static int
 decide(struct broker *b, const struct policy_ask *ask, struct policy_verdict *v, struct np_error *err)
 {
 	policy_decide(&b->config->policy, ask, v);
-	if (v->then == POLICY_ALLOW)
+	if (v->then != POLICY_DENY)
 		return 0;
 	policy_explain(ask, v, err);
 	return -1;
@@ -213,7 +213,8 @@ wants_of_params(const struct exec_params *p)
 /* What the rules of all commands of a request allow beside them. */
 struct allowance {
 	unsigned may;
-	bool by_command; /* an expression decided about one of them */
+	bool by_command;                   /* an expression or a person decides about one of them */
+	const struct policy_rule *confirm; /* a person has to confirm it */
 };
 
 static void
@@ -222,7 +223,8 @@ note_rule(struct allowance *a, const struct policy_rule *rule)
 	if (rule == NULL)
 		return;
 	a->may &= rule->may;
-	a->by_command |= rule->commands.given;
+	if (rule->then == POLICY_CONFIRM && a->confirm == NULL)
+		a->confirm = rule;
 }
 
 /*
@@ -270,6 +272,7 @@ gate_commands(struct broker *b, const struct exec_params *p, struct policy_ask *
 		if (v.rule != NULL && pass_by(pass, v.rule, 1, now, err) == -1)
 			return -1;
 		note_rule(a, v.rule);
+		a->by_command |= v.rule != NULL && (v.rule->commands.given || v.rule->then == POLICY_CONFIRM);
 	}
 	return 0;
 }
@@ -307,7 +310,7 @@ gate_mux(const struct broker *b, const struct client *client, struct policy_ask 
 
 static int
 gate(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *p, struct policy_ask *ask,
-    struct pass *pass, struct np_error *err)
+    struct pass *pass, const struct policy_rule **confirm, struct np_error *err)
 {
 	struct allowance allowed = {.may = ~0u};
 	int rc;
@@ -326,12 +329,13 @@ gate(struct broker *b, struct client *client, const struct verb *verb, struct ex
 	}
 	if (rc == 0)
 		cut_down(p, &allowed, client);
+	*confirm = allowed.confirm;
 	return rc;
 }
 
 int
 broker_gate_request(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *p,
-    struct pass **pass, struct np_error *err)
+    struct pass **pass, const struct policy_rule **confirm, struct np_error *err)
 {
 	struct policy_ask ask = {.who = who_of(client), .minute = minute_of_week()};
 	struct facts facts;
@@ -344,7 +348,7 @@ broker_gate_request(struct broker *b, struct client *client, const struct verb *
 	ask.wants = read_device(b, &p->device, request_want(verb->makes, p), &name, &facts) | wants_of_params(p);
 	ask.device = facts.device;
 	*pass = pass_create(b->config, name);
-	rc = gate(b, client, verb, p, &ask, *pass, err);
+	rc = gate(b, client, verb, p, &ask, *pass, confirm, err);
 	if (rc == -1) {
 		pass_destroy(*pass);
 		*pass = NULL;

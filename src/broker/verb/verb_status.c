@@ -47,6 +47,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "max_clients", b->config->max_clients);
 	cJSON_AddNumberToObject(o, "rules", (double)b->config->policy.count);
 	cJSON_AddNumberToObject(o, "denied", (double)b->denials.count);
+	cJSON_AddNumberToObject(o, "confirming", broker_confirmations_count(b));
 	cJSON_AddItemToObject(o, "sockets", broker_sockets_json(b));
 	cJSON_AddNumberToObject(o, "memory_kb", process_memory_kb());
 	if (b->doors != NULL)

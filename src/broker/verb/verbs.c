@@ -86,7 +86,9 @@ verb_watch(const struct call *c, struct np_error *err)
 	if (device != NULL && !is_known(c->broker, device))
 		return error_set(err, REASON_UNKNOWN_DEVICE, "the broker knows no device `%s`: see npctl status",
 		    text_vis_into(shown, sizeof(shown), device));
-	return report_watch(c->broker->events, c->client, c->id, device, err);
+	if (c->params.confirm && !client_is_main(c->client))
+		return error_set(err, REASON_DENIED, "only clients of the broker's own socket confirm requests");
+	return report_watch(c->broker->events, c->client, c->id, device, c->params.confirm, err);
 }
 
 /* ---- sync ---- */
@@ -148,6 +150,7 @@ static const struct verb verbs[] = {
 
     {"close", ASK_CLOSE, .run = verb_close},
     {"kill", ASK_KILL, .run = verb_kill},
+    {"confirm", ASK_CONFIRM, .run = verb_confirm},
     {"pause", ASK_PAUSE, .run = verb_steer},
     {"resume", ASK_STEER, .run = verb_steer},
     {"disable", ASK_SHUT, .run = verb_steer},
