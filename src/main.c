@@ -239,7 +239,11 @@ static int
 run_task(const struct daemon_options *o)
 {
 	switch (o->task) {
+	case TASK_POLICY:
+		return inspect_policy(o->config_file, o->args);
 	case TASK_CHECK:
+		if (o->policy)
+			return inspect_check_policy(o->config_file);
 		return o->platform_file != NULL
 			   ? inspect_check_platforms(o->config_file, o->platform_file, o->more_files)
 			   : inspect_check(o->config_file);

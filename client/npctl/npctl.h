@@ -22,6 +22,7 @@ struct npctl_options {
 	const char *text;                     /* -m, or NULL */
 	const char *file;                     /* -f: the configuration, or NULL */
 	const char *output;                   /* --output, or NULL */
+	const char *method, *uid;             /* of `policy test` */
 	const char *labels[NPCTL_LABELS_MAX]; /* --label: NAME=VALUE */
 	int labels_count;
 	bool json, now, all, wait, devices, login, config, install, remove, explain, confirm;

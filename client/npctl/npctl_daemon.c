@@ -116,10 +116,8 @@ run(const char *program, const char **argv, char **text, struct np_error *err)
 	return await(pid, program, err);
 }
 
-/* What netpulsed prints for that task, parsed; NULL when it has said why there is nothing (err's reason NONE), or err.
- */
-static cJSON *
-ask(const struct npctl_options *o, const char *task, struct np_error *err)
+cJSON *
+npctl_daemon_ask(const struct npctl_options *o, const char *task, struct np_error *err)
 {
 	const char *program = npstart_program(err), **argv;
 	cJSON *result = NULL;
@@ -146,7 +144,7 @@ npctl_daemon_show(struct npctl *c, const struct np_error *why)
 
 	if (why != NULL)
 		fprintf(stderr, "npctl: %s: this is what one would use\n", why->text);
-	result = ask(c->o, c->o->verb->task, &err);
+	result = npctl_daemon_ask(c->o, c->o->verb->task, &err);
 	if (result == NULL && err.reason != REASON_NONE)
 		npctl_say_error(c, NULL, &err);
 	else if (result == NULL)

@@ -65,6 +65,9 @@ void npctl_login(struct npctl *c);
 /* Becomes netpulsed -t, with the verb's task before the arguments.  Returns only when that failed, which it has said.
  */
 void npctl_daemon_check(struct npctl *c);
+/* What netpulsed prints for that task, parsed; NULL when it has said why there is nothing (err's reason NONE), or err.
+ */
+cJSON *npctl_daemon_ask(const struct npctl_options *o, const char *task, struct np_error *err);
 /*
  * Shows the result that a broker would give, as netpulsed prints it for the verb's task; why: no broker gave it, or
  * NULL where none was asked.

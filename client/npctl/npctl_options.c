@@ -74,6 +74,8 @@ static const struct npoption rows[] = {
     {"-f", "CONFIG", "with this configuration, without a broker", MEMBER(file), .bytes = true},
     {"--login", NULL, "try to log in although a failure bars it", MEMBER(login)},
     {"--confirm", NULL, "ask you what the policy has a person confirm", MEMBER(confirm)},
+    {"--method", "METHOD", "exec, config, shell, subsystem, forward or steer", MEMBER(method)},
+    {"--uid", "UID", "of the client", MEMBER(uid)},
     {"--page", "NUMBER", "of the table, as large as the screen", .take = take_page},
     {"-d", "SECONDS", "how often to look", .take = take_delay},
     {"--devices", NULL, "metrics of each device too", MEMBER(devices)},

@@ -20,6 +20,7 @@ usage(FILE *out)
 	      "       netpulsed -t [-f config] [-P platform-file ...]\n"
 	      "       netpulsed -T [-f config] [DEVICE]\n"
 	      "       netpulsed -L [-f config] [PLATFORM]\n"
+	      "       netpulsed -A [-f config] ROLE DEVICE [COMMAND [METHOD [UID]]]\n"
 	      "  -f, --config FILE       read FILE instead of the default configuration files\n"
 	      "  -S, --socket PATH       listen at PATH\n"
 	      "  -d, --debug             log everything; the process can be traced and leaves core dumps\n"
@@ -27,6 +28,7 @@ usage(FILE *out)
 	      "  -t, --check             check the configuration, or the platform file of -P, and end\n"
 	      "  -T, --show-config       print what would be used for DEVICE, or for all, as JSON\n"
 	      "  -L, --show-platforms    print which platforms there are, or what one says, as JSON\n"
+	      "  -A, --policy            print which rule decides, as JSON; with -t: check the policy\n"
 	      "      --version, --help\n",
 	    out);
 }
@@ -76,6 +78,9 @@ parse_option(struct daemon_options *o, int option)
 	case 'P':
 		o->platform_file = optarg;
 		return 0;
+	case 'A':
+		o->policy = true;
+		return 0;
 	case OPT_IDLE_EXIT:
 		if (parse_seconds(optarg, &o->idle_exit))
 			return 0;
@@ -104,6 +109,15 @@ take_argument(struct daemon_options *o, int argc, char **argv)
 {
 	bool takes = o->task == TASK_SHOW_CONFIG || o->task == TASK_SHOW_PLATFORMS;
 
+	if (o->policy && o->task == TASK_SERVE)
+		o->task = TASK_POLICY;
+	o->args = argv + optind;
+	if (o->task == TASK_POLICY)
+		return 0;
+	if (o->policy && o->task != TASK_CHECK) {
+		fputs("netpulsed: -A goes alone or with -t\n", stderr);
+		return -1;
+	}
 	if (optind < argc && takes)
 		o->name = argv[optind++];
 	if (o->task == TASK_CHECK && o->platform_file != NULL) {
@@ -132,6 +146,7 @@ options_parse(struct daemon_options *o, int argc, char **argv)
 	    {"show-config", no_argument, NULL, 'T'},
 	    {"show-platforms", no_argument, NULL, 'L'},
 	    {"platform", required_argument, NULL, 'P'},
+	    {"policy", no_argument, NULL, 'A'},
 	    {"idle-exit", required_argument, NULL, OPT_IDLE_EXIT},
 	    {"startup-fd", required_argument, NULL, OPT_STARTUP_FD}, /* npexec's: where it waits for our word */
 	    {"version", no_argument, NULL, OPT_VERSION},
@@ -142,7 +157,7 @@ options_parse(struct daemon_options *o, int argc, char **argv)
 
 	*o = (struct daemon_options){.startup_fd = -1};
 	optind = 0; /* glibc: start afresh */
-	while ((option = getopt_long(argc, argv, "f:S:dtTLP:h", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:S:dtTLAP:h", longs, NULL)) != -1) {
 		if (parse_option(o, option) == -1)
 			return -1;
 		if (o->task == TASK_DONE)

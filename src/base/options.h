@@ -14,6 +14,7 @@ enum daemon_task {
 	TASK_CHECK,          /* -t: check the configuration, or with platform_file that file */
 	TASK_SHOW_CONFIG,    /* -T [DEVICE] */
 	TASK_SHOW_PLATFORMS, /* -L [NAME] */
+	TASK_POLICY,         /* -A ROLE DEVICE ... */
 	TASK_DONE            /* --help, --version: printed */
 };
 
@@ -24,6 +25,8 @@ struct daemon_options {
 	const char *platform_file;
 	const char *name;  /* the argument of -T and -L, or NULL */
 	char **more_files; /* behind platform_file, ends with NULL */
+	bool policy;       /* -A; with -t: check the policy alone */
+	char **args;       /* of -A, ends with NULL */
 	const char *socket;
 	double idle_exit;
 	bool debug;

@@ -21,6 +21,16 @@ static void NP_PRINTF(4, 0)
 	free(text);
 }
 
+void
+conf_remark_add(struct conf_remarks *remarks, bool is_error, const char *where, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_remark(remarks, is_error, where, fmt, ap);
+	va_end(ap);
+}
+
 /* About a key of a device; where the key was given, else the entry. */
 static void NP_PRINTF(6, 7) remark(struct conf_remarks *remarks, bool is_error, const struct config *config,
     const struct device_conf *device, const char *key, const char *fmt, ...)
@@ -82,6 +92,7 @@ conf_lint(const struct config *config, const struct platforms *set)
 		check_type(&remarks, config, config->devices[i], set);
 		check_files(&remarks, config, config->devices[i]);
 	}
+	policy_lint(&remarks, config);
 	return remarks;
 }
 

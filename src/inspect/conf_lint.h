@@ -24,6 +24,10 @@ struct conf_remarks {
 
 /* In the order of the file.  The caller frees them by conf_remarks_finish(). */
 struct conf_remarks conf_lint(const struct config *config, const struct platforms *set);
+/* About the policy. */
+void policy_lint(struct conf_remarks *remarks, const struct config *config);
+void conf_remark_add(struct conf_remarks *remarks, bool is_error, const char *where, const char *fmt, ...)
+    NP_PRINTF(4, 5);
 void conf_remarks_finish(struct conf_remarks *remarks);
 
 #endif

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "inspect/conf_effective.h"
 #include "inspect/conf_lint.h"
+#include "inspect/inspect_impl.h"
 #include "conf/conf_show.h"
 #include "wire/message.h"
 #include "platform/platform_show.h"
@@ -64,8 +65,8 @@ say_warning(const char *text)
 	free(line);
 }
 
-static int
-print_json(cJSON *json)
+int
+inspect_print_json(cJSON *json)
 {
 	char *text = message_print(json);
 	int printed = puts(text);
@@ -75,8 +76,8 @@ print_json(cJSON *json)
 	return printed == EOF || fflush(stdout) == EOF;
 }
 
-static struct config *
-load_config(const char *config_file)
+struct config *
+inspect_load_config(const char *config_file)
 {
 	struct np_error err;
 	struct config *config = config_load(config_file, &err);
@@ -89,9 +90,8 @@ load_config(const char *config_file)
 /* ---- checking ---- */
 
 static bool
-say_remarks(const struct config *config, const struct platforms *set)
+say_remarks(struct conf_remarks remarks)
 {
-	struct conf_remarks remarks = conf_lint(config, set);
 	bool good = true;
 
 	for (size_t i = 0; i < remarks.count; i++) {
@@ -120,7 +120,7 @@ say_good(const struct config *config, const struct platforms *set)
 int
 inspect_check(const char *config_file)
 {
-	struct config *config = load_config(config_file);
+	struct config *config = inspect_load_config(config_file);
 	struct platforms *set;
 	bool good;
 
@@ -131,12 +131,29 @@ inspect_check(const char *config_file)
 		say_warning(config->warnings.v[i]);
 	for (size_t i = 0; i < set->errors.n; i++)
 		say(set->errors.v[i]);
-	good = say_remarks(config, set) && set->errors.n == 0;
+	good = say_remarks(conf_lint(config, set)) && set->errors.n == 0;
 	if (good)
 		say_good(config, set);
 	platforms_destroy(set);
 	config_unref(config);
 	return good ? 0 : 1;
+}
+
+int
+inspect_check_policy(const char *config_file)
+{
+	struct config *config = inspect_load_config(config_file);
+	struct conf_remarks remarks = {NULL, 0};
+
+	if (config == NULL)
+		return 1;
+	policy_lint(&remarks, config);
+	(void)say_remarks(remarks);
+	printf("%zu rule%s, %zu socket%s; the broker's own socket: %s\n", config->policy.count,
+	    config->policy.count == 1 ? "" : "s", config->sockets_count, config->sockets_count == 1 ? "" : "s",
+	    policy_concerns_main(&config->policy) ? "what rules allow" : "everything is allowed");
+	config_unref(config);
+	return 0;
 }
 
 static int
@@ -162,7 +179,7 @@ check_platform(const char *path, const struct strings *dirs, const struct platfo
 int
 inspect_check_platforms(const char *config_file, const char *first, char *const *more)
 {
-	struct config *config = load_config(config_file);
+	struct config *config = inspect_load_config(config_file);
 	struct platforms *set;
 	struct strings dirs;
 	int status;
@@ -223,7 +240,7 @@ show_device(struct config *config, const struct platforms *set, const char *name
 	parts.target = target = resolve(config, parts.device, &err);
 	if (target == NULL)
 		parts.problem = err;
-	status = print_json(conf_effective(&parts));
+	status = inspect_print_json(conf_effective(&parts));
 	target_unref(target);
 	conf_parts_finish(&parts);
 	return status;
@@ -232,14 +249,14 @@ show_device(struct config *config, const struct platforms *set, const char *name
 int
 inspect_config(const char *config_file, const char *device)
 {
-	struct config *config = load_config(config_file);
+	struct config *config = inspect_load_config(config_file);
 	struct platforms *set;
 	int status;
 
 	if (config == NULL)
 		return 1;
 	if (device == NULL) {
-		status = print_json(conf_effective_globals(config));
+		status = inspect_print_json(conf_effective_globals(config));
 	} else {
 		set = platform_dirs_load(config->platform_path);
 		status = show_device(config, set, device);
@@ -252,7 +269,7 @@ inspect_config(const char *config_file, const char *device)
 int
 inspect_platforms(const char *config_file, const char *name)
 {
-	struct config *config = load_config(config_file);
+	struct config *config = inspect_load_config(config_file);
 	struct platforms *set;
 	struct np_error err;
 	cJSON *json;
@@ -263,7 +280,7 @@ inspect_platforms(const char *config_file, const char *name)
 	set = platform_dirs_load(config->platform_path);
 	json = name == NULL ? platform_show_list(set) : platform_show_named(set, name, &err);
 	if (json != NULL)
-		status = print_json(json);
+		status = inspect_print_json(json);
 	else
 		say_failed(&err);
 	platforms_destroy(set);

@@ -15,6 +15,13 @@
 int inspect_check(const char *config_file) NP_MUST_CHECK;
 /* netpulsed -t -P FILE ...: the same for platform files that need not be installed; more: further ones, up to NULL. */
 int inspect_check_platforms(const char *config_file, const char *first, char *const *more) NP_MUST_CHECK;
+/* netpulsed -t -A: the policy alone; what is unwise does not change the exit status. */
+int inspect_check_policy(const char *config_file) NP_MUST_CHECK;
+/*
+ * netpulsed -A ROLE DEVICE [COMMAND [METHOD [UID]]]: one line of JSON, which rule decides and why; DEVICE `-`: none.
+ * args ends with NULL.  Limits are not told: nothing is under way.
+ */
+int inspect_policy(const char *config_file, char *const *args) NP_MUST_CHECK;
 /* netpulsed -T [DEVICE]: one line of JSON, see conf_effective.h; device NULL: the global settings. */
 int inspect_config(const char *config_file, const char *device) NP_MUST_CHECK;
 /* netpulsed -L [NAME]: one line of JSON, see platform_show.h; name NULL: all platforms. */

@@ -54,6 +54,7 @@ policy:
   - {role: some, devices: ['@edge'], methods: [exec], requests_per_minute: 2, then: allow}
 $devices"
 
+cp "$T/config.yaml" "$T/config.good"
 show() { as "$bins/npexec" -S "$T/agent/show" "$@"; }
 # denied NAME COMMAND...: it ends with 255 and says that it was denied.
 denied()
@@ -203,6 +204,48 @@ ok "and logged" grep -q 'policy: client .*denied to role show' "$T/broker.log"
 wait_until "grep -q '\"command\":\"reload\"' $log"
 is "$(jq -c 'select(.event == "refused" and .command == "reload") | [.role, .uid, .device, .reason]' "$log" | head -n 1)" \
 	"[\"show\",$other,\"edge1\",\"denied\"]" "the audit log says who wanted what"
+
+# ---- which rule decides ----
+
+NETPULSE_DAEMON=$bin/netpulsed # asked for what would be, never started
+# verdict PATTERN ARGUMENT...: what npctl policy test says of it.
+verdict()
+{
+	_pattern=$1
+	shift
+	run npctl policy test "$@" -f "$T/config.yaml"
+	like "$status $out$err" "$_pattern" "npctl policy test $*"
+}
+verdict '^0 allow: .*config.yaml:[0-9]+: ' show edge1 'sh clock'
+verdict '^0 allow' show edge1 'show clock | include x'
+verdict '^1 deny: .*allows other commands' show edge1 reload
+verdict '^1 deny: .*this holds a .;' show edge1 'show x; y'
+verdict '^1 deny: .*no rule' show core1 'show clock'
+verdict '^1 deny: .*no rule' show admin@edge1 'show clock'
+verdict '^1 confirm: ' ask dev 'echo a'
+verdict '^1 deny: .*config.yaml' ask edge1 rel
+verdict '^0 allow: no rule is about' main core1 reload
+verdict '^0 allow' boss - --method steer
+verdict '^1 deny' show edge1 --method config
+run npctl --json policy test show edge1 reload -f "$T/config.yaml"
+is "$(printf %s "$out" | jq -r .then)" deny "for programs too"
+run npctl policy check -f "$T/config.yaml"
+like "$err" 'no rule allows anything to the role .none' "npctl policy check warns of a role without rules"
+write_config "
+policy:
+  - {role: agnet, devices: ['@edgy', nodev], then: allow}
+  - {role: main, then: deny}
+  - {role: main, devices: [dev], command: '.*', then: allow}
+" && mv "$T/config.yaml" "$T/bad.yaml" && cp "$T/config.good" "$T/config.yaml"
+run npctl policy check -f "$T/bad.yaml"
+like "$err" 'warning: no socket has the role .agnet' "of a role that no socket has"
+like "$err" 'warning: no configured device is in group .edgy' "of an empty group"
+like "$err" 'warning: no configured device is .nodev' "of a device that is not there"
+like "$err" 'warning: never reached: .*bad.yaml:[0-9]+ has decided before .deny' "of a rule that is never reached"
+like "$err" 'lets any command stand at its beginning' "and of an expression that begins anyhow"
+like "$(npctl config check -f "$T/bad.yaml" 2>&1)" 'never reached' "npctl config check as well"
+
+NETPULSE_DAEMON=/nonexistent/netpulsed
 
 # ---- other roles ----
 

@@ -77,6 +77,8 @@ test_tasks_and_their_arguments(void **state)
 	    {"core1 -T -f x", TASK_SHOW_CONFIG, "core1", NULL},
 	    {"-L", TASK_SHOW_PLATFORMS, NULL, NULL},
 	    {"--show-platforms frr", TASK_SHOW_PLATFORMS, "frr", NULL},
+	    {"-A agent edge1", TASK_POLICY, NULL, NULL},
+	    {"-t -A", TASK_CHECK, NULL, NULL},
 	    {"--version", TASK_DONE, NULL, NULL},
 	    {"--help", TASK_DONE, NULL, NULL},
 	};

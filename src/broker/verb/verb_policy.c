@@ -1,19 +1,17 @@
 /*
- * Whether the policy allows what a client asks for: the facts that rules are about, gathered here, and what a rule with
- * an expression cuts away.  The rules themselves: src/policy.
+ * Whether the policy allows what a client asks for, and what a rule with an expression cuts away.  The rules
+ * themselves: src/policy; the facts that they are about: policy_facts.c.
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/operand.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "broker/broker_impl.h"
 #include "broker/request/pass.h"
-#include "conf/conf_impl.h"
+#include "broker/verb/policy_facts.h"
 #include "conf/devlist.h"
 #include "policy/policy.h"
 
@@ -23,149 +21,12 @@ broker_is_governed(const struct broker *b, const struct client *client)
 	return !client_is_main(client) || policy_concerns_main(&b->config->policy);
 }
 
-/* ---- facts ---- */
-
 static struct policy_who
 who_of(const struct client *client)
 {
 	const struct event_who *who = client_who(client);
 
 	return (struct policy_who){.role = who->role, .uid = who->uid, .gid = who->gid, .mux = who->door != NULL};
-}
-
-static int
-minute_of_week(void)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-
-	localtime_r(&now, &tm);
-	return (tm.tm_wday + 6) % 7 * 24 * 60 + tm.tm_hour * 60 + tm.tm_min;
-}
-
-/* What a device is to rules, and the texts that this is made of. */
-struct facts {
-	struct policy_device device;
-	char *host, *bare;
-};
-
-static void
-facts_finish(struct facts *f)
-{
-	free(f->host);
-	free(f->bare);
-}
-
-/* USER@HOST:PORT is HOST:PORT to rules as well; HOST alone may be one that is configured, by another way. */
-static void
-add_host(struct facts *f, const struct config *config, const char *name)
-{
-	const struct device_conf *like;
-	struct operand op;
-
-	f->host = config_device_of_user(config, name);
-	f->device.host = f->host;
-	if (operand_parse(name, &op, NULL) != 0)
-		return;
-	f->bare = xstrdup(op.host);
-	operand_finish(&op);
-	like = config_device(config, f->host != NULL ? f->host : name);
-	if (like == NULL)
-		like = config_device(config, f->bare);
-	f->device.like = like != NULL ? like->name : f->bare;
-	f->device.like_groups = like != NULL ? &like->groups : NULL;
-}
-
-static void
-facts_of_name(struct facts *f, const struct config *config, const char *name)
-{
-	const struct device_conf *device = config_device(config, name);
-
-	*f = (struct facts){.device.name = name};
-	if (device != NULL)
-		f->device.groups = &device->groups;
-	else
-		add_host(f, config, name);
-}
-
-/* Who reads its commands: as it is configured, for nothing that a client says of it decides that. */
-static void
-add_reader(struct facts *f, const struct broker *b, const char *name, enum broker_want want)
-{
-	const struct device_conf *device = config_device(b->config, name);
-	struct platform *p = NULL;
-	struct np_error err;
-
-	if (device == NULL)
-		return;
-	if (device_choose_driver(b->devices, b->platforms, device, want, &p, &err) == 0 && p != NULL)
-		f->device.shell = true;
-	else
-		p = platforms_find(b->platforms, device->device_type != NULL ? device->device_type : "linux");
-	f->device.platform = p;
-}
-
-/* ---- what is wanted of a device beside its name ---- */
-
-static unsigned
-want_of_key(const char *key, bool adhoc)
-{
-	static const char *const plain[] = {"name", "host", "port", "username", "device_type", "driver"};
-
-	if (strcmp(key, "connection_args") == 0 || schema_find(&conf_args_table, 0, key) != NULL)
-		return POLICY_OPTIONS;
-	for (size_t i = 0; adhoc && i < NP_COUNT(plain); i++) {
-		if (strcmp(plain[i], key) == 0)
-			return POLICY_ADHOC;
-	}
-	return POLICY_CREDENTIALS;
-}
-
-static unsigned
-wants_of_object(const struct secret *json, bool adhoc, char **host)
-{
-	cJSON *object = json != NULL ? cJSON_Parse(secret_text(json)) : NULL;
-	const cJSON *member;
-	unsigned wants = 0;
-
-	cJSON_ArrayForEach (member, object) {
-		wants |= want_of_key(member->string, adhoc);
-		if (host != NULL && strcmp(member->string, "host") == 0 && cJSON_IsString(member)) {
-			free(*host);
-			*host = xstrdup(member->valuestring);
-		}
-	}
-	params_wipe(object);
-	cJSON_Delete(object);
-	return wants;
-}
-
-/* The device that is meant: configured, or what somebody wrote; an object is what it connects to, not what it is
- * called. */
-static unsigned
-read_device(const struct broker *b, const struct device_ref *ref, enum broker_want want, char **name, struct facts *f)
-{
-	unsigned wants = wants_of_object(ref->overrides, false, NULL);
-
-	*name = NULL;
-	if (ref->object != NULL) {
-		wants |= POLICY_ADHOC | wants_of_object(ref->object, true, name);
-		if (*name == NULL)
-			*name = xstrdup("?");
-	} else {
-		*name = xstrdup(ref->operand);
-		if (config_device(b->config, *name) == NULL)
-			wants |= POLICY_ADHOC;
-	}
-	facts_of_name(f, b->config, *name);
-	if (ref->object != NULL && f->device.groups != NULL) {
-		/* What is configured under this name is another one, by which nothing is allowed. */
-		f->device.like = *name;
-		f->device.like_groups = f->device.groups;
-		f->device.groups = NULL;
-	} else if ((wants & POLICY_CREDENTIALS) == 0)
-		add_reader(f, b, *name, want);
-	return wants;
 }
 
 /* ---- deciding ---- */
@@ -337,24 +198,23 @@ int
 broker_gate_request(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *p,
     struct pass **pass, const struct policy_rule **confirm, struct np_error *err)
 {
-	struct policy_ask ask = {.who = who_of(client), .minute = minute_of_week()};
-	struct facts facts;
-	char *name;
+	struct policy_ask ask = {.who = who_of(client), .minute = policy_minute_of_week()};
+	const struct policy_world world = {b->config, b->platforms, b->devices};
+	struct policy_facts facts;
 	int rc;
 
 	ask.method = method_of(verb, p, &p->device, b->config);
 	if (ask.who.mux)
 		drop_env(p);
-	ask.wants = read_device(b, &p->device, request_want(verb->makes, p), &name, &facts) | wants_of_params(p);
+	ask.wants = policy_facts_of_ref(&facts, &world, &p->device, request_want(verb->makes, p)) | wants_of_params(p);
 	ask.device = facts.device;
-	*pass = pass_create(b->config, name);
+	*pass = pass_create(b->config, facts.name);
 	rc = gate(b, client, verb, p, &ask, *pass, confirm, err);
 	if (rc == -1) {
 		pass_destroy(*pass);
 		*pass = NULL;
 	}
-	facts_finish(&facts);
-	free(name);
+	policy_facts_finish(&facts);
 	return rc;
 }
 
@@ -364,19 +224,18 @@ broker_gate_request(struct broker *b, struct client *client, const struct verb *
 static int
 gate_steering(const struct call *c, const char *device, struct np_error *err)
 {
-	struct policy_ask ask = {.who = who_of(c->client), .method = POLICY_STEER, .minute = minute_of_week()};
+	struct policy_ask ask = {.who = who_of(c->client), .method = POLICY_STEER, .minute = policy_minute_of_week()};
 	struct policy_verdict v;
-	struct facts facts = {.host = NULL};
+	struct policy_facts facts = {.host = NULL};
 	int rc;
 
 	if (device != NULL)
-		facts_of_name(&facts, c->broker->config, device);
+		policy_facts_of_name(&facts, c->broker->config, device);
 	ask.device = facts.device;
 	rc = decide(c->broker, &ask, &v, err);
-	if (rc == 0 && v.rule != NULL) {
+	if (rc == 0 && v.rule != NULL)
 		rc = policy_enter(v.rule, NULL, 1, clock_now(), err);
-	}
-	facts_finish(&facts);
+	policy_facts_finish(&facts);
 	return rc;
 }
 
@@ -419,14 +278,14 @@ broker_gate_names(const struct call *c, struct strings *names)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < names->n; i++) {
-		struct facts facts;
+		struct policy_facts facts;
 
-		facts_of_name(&facts, c->broker->config, names->v[i]);
+		policy_facts_of_name(&facts, c->broker->config, names->v[i]);
 		if (policy_shows(&c->broker->config->policy, &who, &facts.device))
 			names->v[kept++] = names->v[i];
 		else
 			free(names->v[i]);
-		facts_finish(&facts);
+		policy_facts_finish(&facts);
 	}
 	names->n = kept;
 }
