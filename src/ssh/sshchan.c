@@ -123,6 +123,7 @@ take_spare(struct sshconn *s, enum chan_state next)
 
 	s->spare = NULL;
 	ch->is_spare = false;
+	ch->tries = 0; /* refused while others had the slots, it may have had them all */
 	if (ch->state == CHAN_READY)
 		sshchan_move(ch, next);
 	return ch;

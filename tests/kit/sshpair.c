@@ -394,7 +394,8 @@ record_expect(struct sshpair *t, const char *command, int status)
 	struct record r;
 
 	record_run(t, &r, command);
-	assert_int_equal(r.end.err.reason, REASON_NONE);
+	if (r.end.err.reason != REASON_NONE)
+		fail_msg("%s: %s", command, r.end.err.text);
 	assert_true(r.end.has_status);
 	assert_int_equal(r.end.status, status);
 	record_free(&r);
