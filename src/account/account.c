@@ -393,6 +393,14 @@ accounts_are_worth_keeping(const struct accounts *all)
 	return all->kept > 0;
 }
 
+/* That a place took a key makes it the network's doing when it once says nothing, however long that is ago. */
+static bool
+is_of_use(const struct account *a)
+{
+	return is_used(a) || account_is_barred(a) || a->keys_count > 0 ||
+	       (a->kind == ACCOUNT_KEYS && a->state == ACCOUNT_PROVEN);
+}
+
 void
 accounts_tick(struct accounts *all, double now)
 {
@@ -406,7 +414,7 @@ accounts_tick(struct accounts *all, double now)
 			if (p->refused_at == 0 && now - p->used > PLACE_SECONDS)
 				free_place(all, p);
 		}
-		if (!account_is_barred(a) && a->keys_count == 0 && now - a->used > FORGET_SECONDS)
+		if (!is_of_use(a) && now - a->used > FORGET_SECONDS)
 			free_account(all, a);
 	}
 }

@@ -723,7 +723,7 @@ test_key_of_a_proven_place_that_is_swallowed_once_is_shown_once_more(void **stat
 
 	begin(w, KEY, ACCEPTS);
 	dial(w, 0, false);
-	run(w, w->now + 1);
+	run(w, w->now + HOUR);
 	w->server = SILENT;
 	for (int i = 0; i < 5; i++) {
 		dial(w, 0, false);
