@@ -263,6 +263,20 @@ with one true
 took=$(($(now_ms) - begun))
 kill -CONT "$stopped"
 at_most "$took" "$(($(slow 10) * 1000))" "a broker that hangs holds up no ssh"
+# Nobody answers: a full backlog is as silent as a dead host.
+if command -v perl >/dev/null; then
+	dead=$(free_port)
+	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 0, LocalAddr => $ARGV[0], ReuseAddr => 1) or die;
+		@c = map { IO::Socket::INET->new(PeerAddr => $ARGV[0], Blocking => 0) } 1 .. 9; open O, ">", $ARGV[1]; close O; sleep 300' \
+		"127.0.0.1:$dead" "$T/full" &
+	pid=$!
+	wait_until "[ -e $T/full ]"
+	like "$(npctl mux --explain -- -F "$T/with" -p "$dead" 127.0.0.1)" '^no: .*it has not answered' "a dead host is not waited for"
+	like "$(npctl mux --explain -- -F "$T/with" -p "$dead" 127.0.0.1)" '^no: .*it has not answered' "nor again"
+	kill "$pid"
+else
+	skip 2 "perl is not installed"
+fi
 # What ssh says of itself at a LogLevel of the configuration it says.
 printf 'Host one\n  LogLevel VERBOSE\nHost two\n  LogLevel ERROR\n' | cat - "$T/with" >"$T/loud"
 like "$(ssh -F "$T/loud" one true 2>&1)" '^Authenticated to ' "LogLevel VERBOSE of the configuration"

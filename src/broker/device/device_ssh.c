@@ -224,16 +224,21 @@ find_own_way(const struct device *dev)
 	return why;
 }
 
-/* Longer than an ssh waits: the next one would wait in vain as well. */
-static bool
-dials_for_long(const struct device *dev)
+/* An ssh would wait in vain: its own time, which it may have limited, begins only then. */
+static const char *
+dials_in_vain(const struct device *dev)
 {
-	const struct pool_entry *e;
+	struct pool_entry *e;
 
-	TAILQ_FOREACH (e, &dev->policy.entries, link)
-		if (e->state == POOL_CONNECTING && !e->trial && clock_now() - e->created > LOGIN_BEARABLE)
-			return true;
-	return false;
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+		double since = e->state == POOL_CONNECTING && !e->trial ? clock_now() - e->created : 0;
+
+		if (since > LOGIN_BEARABLE)
+			return "a login takes its time already";
+		if (since > DEVICE_SSH_REACHES && !link_facts(link_of_entry(e)).reached)
+			return "it has not answered yet";
+	}
+	return NULL;
 }
 
 static enum device_readiness
@@ -258,8 +263,9 @@ device_for_ssh(struct device *dev, const struct device_agent *agent, const struc
 		return DEVICE_AT_HAND;
 	if (!has_session(dev))
 		*at = find_like(dev);
-	if (*at == NULL && dials_for_long(dev))
-		return goes_by_itself("a login takes its time already", err);
+	why = *at == NULL ? dials_in_vain(dev) : NULL;
+	if (why != NULL)
+		return goes_by_itself(why, err);
 	if (*at == NULL)
 		return DEVICE_AWAITED;
 	switch (whole_fits(*at, agent)) {

@@ -241,7 +241,7 @@ start_dial(struct link *link, int ready_fd)
 	    .ready_fd = ready_fd,
 	    .timeout = link->is.target->connection_timeout,
 	    .for_shell = platform != NULL,
-	    .steps = link->is.witness != NULL,
+	    .steps = true,
 	    .no_login = link->is.witness != NULL && link->is.witness->no_login,
 	    .insists = link->insists,
 	    .for_ssh = link->for_ssh,
@@ -346,10 +346,12 @@ on_notice(struct job *j, const char *text)
 static void
 on_step(struct job *j, const struct connect_step *step)
 {
-	struct witness *t = of_job(j)->is.witness;
+	struct link *link = of_job(j);
 
-	if (t != NULL)
-		t->events->step(t, step);
+	if (step->outcome == STEP_OK && strcmp(step->name, "resolve") != 0)
+		link->is.reached = true;
+	if (link->is.witness != NULL)
+		link->is.witness->events->step(link->is.witness, step);
 }
 
 static const struct job_events dial_callbacks = {

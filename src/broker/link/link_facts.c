@@ -33,6 +33,7 @@ link_facts(const struct link *link)
 	    .commands = link->is.commands,
 	    .account = link->is.account,
 	    .agent_hash = link->is.agent_hash,
+	    .reached = link->is.reached || link->is.way != NULL,
 	    .connected = link->is.session != NULL,
 	    .needed_person = link->is.needed_person,
 	    .closing = link->is.closing,

@@ -70,7 +70,7 @@ struct link {
 		struct waiter *way;
 		double connect_seconds;
 		uint64_t commands, account, agent_hash;
-		bool needed_person, closing;
+		bool reached, needed_person, closing;
 	} is;
 	struct link_home *home;
 	enum link_state state;

@@ -202,6 +202,7 @@ request_release_lease(struct request *r)
 static void
 request_free(struct request *r)
 {
+	ev_timer_stop(r->broker->loop, &r->look);
 	request_drop_output(r);
 	for (int i = 0; i < 2; i++)
 		buf_free(&r->tails[i]);

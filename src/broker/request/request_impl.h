@@ -104,6 +104,7 @@ struct request {
 	struct request_cli cli;
 
 	struct device_agent agent; /* mux: of the ssh; it is asked by test.job */
+	ev_timer look;             /* mux: whether the device has answered by now */
 
 	/* test */
 	struct {

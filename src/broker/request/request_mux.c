@@ -10,6 +10,7 @@
  *                        +--> anything else, and who must be asked --> error: ssh goes by itself
  *
  * What has failed a moment ago would fail again, in twice the time: for a minute the answer is no without an attempt.
+ * A host that nobody answers for costs DEVICE_SSH_REACHES before that, for ssh's own time to connect begins only then.
  * Nothing is lifted by it: what bars log-ins bars them here as well.
  */
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "broker/request/request_impl.h"
 
 #define FAILURE_LASTS 60.0 /* seconds */
+#define LOOK_SLACK 0.25    /* its target is resolved before anything is sent */
 
 /* ---- which device ---- */
 
@@ -215,8 +217,20 @@ mux_resolved(struct request *r)
 }
 
 static void
+on_look(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
+{
+	struct request *r = w->data;
+
+	if (r->state == REQUEST_QUEUED)
+		(void)decide(r);
+}
+
+static void
 mux_begin(struct request *r)
 {
+	ev_timer_init(&r->look, on_look, DEVICE_SSH_REACHES + LOOK_SLACK, 0);
+	r->look.data = r;
+	ev_timer_start(r->broker->loop, &r->look);
 	r->waiter.as_ssh = true;
 	r->test.job.events = &agent_events;
 	if (r->params.agent_socket == NULL)
