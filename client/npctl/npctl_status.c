@@ -92,24 +92,41 @@ is_past(const cJSON *d)
 					     npjson_number(d, "sessions", 0) > 0);
 }
 
+/* The arguments of the ssh that it is of, which may share its name with others; text_vis() is the table's. */
+static void
+fill_arguments(char *out, size_t size, const cJSON *d)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(d, "ssh_arguments"), *a;
+	size_t n = 0;
+
+	out[0] = '\0';
+	if (list != NULL)
+		n = (size_t)snprintf(out, size, "ssh");
+	cJSON_ArrayForEach (a, list)
+		if (cJSON_IsString(a) && n < size)
+			n += (size_t)snprintf(out + n, size - n, " %s", TEXT_SHOWN(a->valuestring));
+}
+
 /* What the operator has said comes first: it is why nothing else happens. */
 static void
 fill_note(char *out, size_t size, const cJSON *d)
 {
 	const char *order = npstatus_order(d);
-	char said[CELL_MAX - 16], *p = out;
+	char said[CELL_MAX - 16], rest[2][CELL_MAX / 2] = {"", ""};
+	size_t n;
 
 	npjson_text(d, "text", said, sizeof(said));
 	if (order != NULL && npjson_string(d, "text") != NULL)
 		snprintf(out, size, "%s: %s", order, said);
 	else
 		snprintf(out, size, "%s", order != NULL ? order : "");
-	if (is_past(d))
-		return;
-	p += strlen(p);
-	if (p > out)
-		p += snprintf(p, size - (size_t)(p - out), "; ");
-	fill_error(p, size - (size_t)(p - out), d);
+	if (!is_past(d))
+		fill_error(rest[0], sizeof(rest[0]), d);
+	fill_arguments(rest[1], sizeof(rest[1]), d);
+	n = strlen(out);
+	for (int i = 0; i < 2; i++)
+		if (rest[i][0] != '\0' && n < size)
+			n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? "; " : "", rest[i]);
 }
 
 static void

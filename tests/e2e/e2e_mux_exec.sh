@@ -277,6 +277,8 @@ if command -v perl >/dev/null; then
 else
 	skip 2 "perl is not installed"
 fi
+with -C two true
+like "$(npctl status)" "^two .* ssh -F $T/with -C\$" "status tells those of one name apart"
 # What ssh says of itself at a LogLevel of the configuration it says.
 printf 'Host one\n  LogLevel VERBOSE\nHost two\n  LogLevel ERROR\n' | cat - "$T/with" >"$T/loud"
 like "$(ssh -F "$T/loud" one true 2>&1)" '^Authenticated to ' "LogLevel VERBOSE of the configuration"

@@ -110,6 +110,16 @@ add_place(cJSON *o, const struct device_conf *d, const struct target *t)
 	cJSON_AddNumberToObject(o, "port", t != NULL ? t->port : d->port);
 }
 
+/* What tells the devices of one name apart: the first argument is the same for all. */
+static void
+add_arguments(cJSON *o, const struct strings *arguments)
+{
+	cJSON *list = arguments->n > 1 ? cJSON_AddArrayToObject(o, "ssh_arguments") : NULL;
+
+	for (size_t i = 1; i < arguments->n; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(arguments->v[i]));
+}
+
 cJSON *
 device_json(struct device *dev, bool brief, double now)
 {
@@ -122,6 +132,7 @@ device_json(struct device *dev, bool brief, double now)
 		cJSON_AddStringToObject(o, "platform", dev->platform->name);
 	cJSON_AddStringToObject(o, "state", pool_state_word(&dev->policy));
 	cJSON_AddBoolToObject(o, "configured", config_device(dev->all->world.config, dev->conf->name) != NULL);
+	add_arguments(o, &dev->conf->ssh_arguments);
 	add_numbers(o, &sum);
 	cJSON_AddBoolToObject(o, "persistent", dev->policy.persistent_wanted);
 	steer_json_add(o, dev->all->world.rules, dev->conf->name, dev->device_name);
