@@ -156,6 +156,8 @@ effect(const struct npexec_options *o, const cJSON *result, double ok, double un
 		return "what was begun and not ended is thrown away, the rest is live";
 	if (live && npjson_true(result, "unended"))
 		return "live, but perhaps not what the last sub-mode began; not saved";
+	if (npjson_true(result, "aborted") && npjson_true(result, "committed"))
+		return "what a line of it committed holds, the rest is discarded";
 	if (npjson_true(result, "aborted"))
 		return npexec_flag(o, "dry_run") ? "discarded, as a dry run is" : "discarded: nothing was changed";
 	if (npjson_true(result, "committed")) {

@@ -48,6 +48,13 @@ is_lost(const struct cli *cli)
 	return cli->prompt.derived && !cli->prompt.mode->config;
 }
 
+/* A line of its own committed, and left configuration mode: "commit and-quit".  There is no candidate any more. */
+static bool
+committed_and_left(const struct cli *cli)
+{
+	return cli->phase == CLI_CONFIG_LINES && cli->tally->committed && !cli->prompt.mode->config;
+}
+
 /* What undoes: the candidate is thrown away; elsewhere a sub-mode that has not been ended yet. */
 static void
 undo(struct cli *cli)
@@ -56,7 +63,9 @@ undo(struct cli *cli)
 	bool inside = is_lost(cli) || (cli->prompt.mode->config && cli->prompt.mode != cli->platform->base_mode);
 	bool begun = c->candidate && cli->phase != CLI_CONFIG_ENTER;
 
-	if (c->abort.count > 0 && (inside || begun))
+	if (committed_and_left(cli))
+		set_phase(cli, CLI_CONFIG_LEAVE);
+	else if (c->abort.count > 0 && (inside || begun))
 		set_phase(cli, CLI_CONFIG_ABORT);
 	else
 		set_phase(cli, CLI_CONFIG_LEAVE);
@@ -104,7 +113,7 @@ lines_done(struct cli *cli)
 		undo(cli);
 	else if (cli->asked.dry_run)
 		set_phase(cli, CLI_CONFIG_CHECK);
-	else if (cli->platform->config.candidate)
+	else if (cli->platform->config.candidate && !committed_and_left(cli))
 		set_phase(cli, CLI_CONFIG_COMMIT);
 	else
 		set_phase(cli, CLI_CONFIG_SAVE_INSIDE);
@@ -156,7 +165,12 @@ line_done(struct cli *cli, const struct np_error *err)
 	const struct cli_verdict *v = &cli->job.verdict;
 	const char *unclear = v->outcome == CLI_UNCLEAR ? "unclear: " : "";
 	size_t number = cli->config_line + 1;
+	struct cli_text_line line;
+	bool commits = cli_text_line_at(&cli->asked, cli->config_at, &line) &&
+		       cli_text_commits(cli->platform, line.text, line.size);
 
+	cli->tally->committed |= commits && err == NULL && v->outcome < CLI_UNCLEAR;
+	cli->commit_unknown |= commits && (err != NULL || v->outcome == CLI_UNCLEAR);
 	if (err != NULL) {
 		cli_text_report(cli, CLI_UNCLEAR, err->text);
 		fail(cli, err->reason, "line %zu: %s", number, err->text);
@@ -290,7 +304,7 @@ step_failed(struct cli *cli, enum cli_outcome outcome, const struct np_error *er
 	if (cli->phase == CLI_CONFIG_LEAVE)
 		cli->tally->unended |= outcome == CLI_REFUSED && !cli->platform->config.candidate;
 	if (cli->phase == CLI_CONFIG_COMMIT)
-		cli->commit_unknown = outcome == CLI_UNCLEAR;
+		cli->commit_unknown |= outcome == CLI_UNCLEAR;
 	cli->step = steps_of(cli)->count;
 	if (cli->phase == CLI_CONFIG_SAVE)
 		cli->phase = CLI_CONFIG_DONE;

@@ -114,6 +114,7 @@ struct cli_job {
 	size_t size;
 	size_t line_at, line_size; /* the line in flight */
 	size_t typed;              /* bytes of it; less than line_size: the newline too is still to come */
+	struct cli_kept mark;      /* what asked for a further line of a text: it stands before its echo */
 	const struct platform_questions *questions;
 	const struct cli_answer *answers;
 	size_t answers_count;
@@ -577,7 +578,9 @@ struct cli_text_line {
 bool cli_text_line_at(const struct cli_command *c, size_t at, struct cli_text_line *line);
 bool cli_text_is_empty(const struct cli_text_line *line);
 /* 0 when every line of it can be typed. */
-int cli_config_check_text(const struct cli_command *c, struct np_error *err) NP_MUST_CHECK;
+int cli_config_check_text(const struct platform *p, const struct cli_command *c, struct np_error *err) NP_MUST_CHECK;
+/* Whether the line is a commit of its own: where there is a candidate, what stands before it is real then. */
+bool cli_text_commits(const struct platform *p, const char *text, size_t size);
 /* Takes the lines that belong together: one, or a block with its end; true: which the device may not want. */
 bool cli_text_take(struct cli *cli);
 /* Tells what became of the lines in flight; of a text of several those that were never typed are not run. */

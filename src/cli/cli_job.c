@@ -24,6 +24,7 @@ cli_job_clear(struct cli *cli)
 	cli_keep(&job->suspect, NULL, 0);
 	cli_keep(&job->asked, NULL, 0);
 	cli_keep(&job->pager, NULL, 0);
+	cli_keep(&job->mark, NULL, 0);
 	cli_forget(job->err, sizeof(*job->err));
 	secret_wipe(job, sizeof(*job));
 	job->held = held;
@@ -55,7 +56,9 @@ cli_job_type_line(struct cli *cli, size_t at)
 {
 	struct cli_job *job = &cli->job;
 	const char *end = memchr(job->text + at, '\n', job->size - at);
+	struct platform_view view = cli_view(cli);
 
+	cli_keep(&job->mark, view.tail, at > 0 && view.size <= PROMPT_MAX ? view.size : 0);
 	job->line_at = at;
 	job->line_size = end != NULL ? (size_t)(end - (job->text + at)) : job->size - at;
 	job->typed = 0;

@@ -19,12 +19,14 @@ known_prompt(const struct cli *cli, const char *line, size_t size)
 	return known;
 }
 
-/* Inside a text of several lines devices paint marks of their own: "> ", "... ". */
+/* Inside a text of several lines devices paint marks of their own: "> ", "... ", "(banner-motd)# ". */
 static size_t
 continuation(const struct cli_job *job, const char *line, size_t size, size_t typed_size)
 {
 	size_t before = size >= typed_size ? size - typed_size : 0;
 
+	if (cli_begins(line, size, &job->mark))
+		return job->mark.size;
 	if (job->line_at == 0 || before > CLI_MARK_MAX || !cli_is_mark(line, before) ||
 	    memcmp(line + before, job->text + job->line_at, typed_size) != 0)
 		return 0;

@@ -86,7 +86,7 @@ cli_configure(struct cli *cli, const struct cli_command *config, double now, str
 		return error_set(err, REASON_INVALID_PARAMS, "platform %s has no step that saves", p->name);
 	if (config->dry_run && p->config.check.count == 0)
 		return error_set(err, REASON_INVALID_PARAMS, "platform %s has no check without commit", p->name);
-	if (cli_config_check_text(config, err) < 0)
+	if (cli_config_check_text(p, config, err) < 0)
 		return -1;
 	if (check_answers(config->answers, config->answers_count, err) < 0)
 		return -1;

@@ -1,6 +1,7 @@
 /*
  * The text of a configuration: its lines, which of them belong together, and what became of each.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -206,14 +207,32 @@ cli_text_take(struct cli *cli)
 	return block.optional;
 }
 
-int
-cli_config_check_text(const struct cli_command *c, struct np_error *err)
+bool
+cli_text_commits(const struct platform *p, const char *text, size_t size)
 {
+	static const char word[] = "commit";
+	size_t n = sizeof(word) - 1;
+
+	while (size > 0 && (*text == ' ' || *text == '\t')) {
+		text++;
+		size--;
+	}
+	return p->config.candidate && size >= n && memcmp(text, word, n) == 0 &&
+	       (size == n || !isalnum((unsigned char)text[n])) && !pattern_list_matches(&p->config.shows, text, size);
+}
+
+int
+cli_config_check_text(const struct platform *p, const struct cli_command *c, struct np_error *err)
+{
+	bool provisional = c->dry_run || c->confirm_minutes > 0;
 	struct cli_text_line line;
 
 	for (size_t at = 0, number = 1; cli_text_line_at(c, at, &line); at = line.next, number++) {
 		if (cli_check_text(line.text, line.size, err) < 0)
 			return error_prefix(err, "line %zu", number);
+		if (provisional && cli_text_commits(p, line.text, line.size))
+			return error_set(err, REASON_INVALID_PARAMS, "line %zu commits by itself: no %s is possible",
+			    number, c->dry_run ? "dry run" : "commit that is to be confirmed");
 	}
 	return 0;
 }

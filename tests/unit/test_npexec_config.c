@@ -102,6 +102,11 @@ test_lines_are_sent_and_the_effect_is_said(void **state NP_UNUSED)
 		"npexec: r1: 1 of 2 lines taken, 1 refused, 0 not run; what was begun and not ended is thrown away, "
 		"the rest is live\n",
 		1},
+	    {"", COUNTS(3, 2, 1, 0) ",\"committed\":true,\"aborted\":true" REJECTED,
+		"npexec: r1: config_rejected: line 2: bad\n"
+		"npexec: r1: 2 of 3 lines taken, 1 refused, 0 not run; what a line of it committed holds, the rest is "
+		"discarded\n",
+		1},
 	    {"", COUNTS(3, 1, 1, 1) ",\"unclear\":1,\"live\":true,\"unended\":true" REJECTED,
 		"npexec: r1: config_rejected: line 2: bad\n"
 		"npexec: r1: 1 of 3 lines taken, 0 refused, 1 unclear, 1 not run; live, but perhaps not what "
