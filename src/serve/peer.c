@@ -24,6 +24,9 @@
 #include "base/xalloc.h"
 #include "serve/lent.h"
 
+#if defined(__linux__) && !defined(SO_PEERPIDFD)
+#define SO_PEERPIDFD 77 /* Linux 6.5; older headers lack it */
+#endif
 #define PEER_FRAMES_PER_TURN 32 /* then the others have their turn */
 #define PEER_TURN_SECONDS 0.005 /* and after so long: some frames cost more than others */
 #define PEER_READ_FIRST 4096u   /* bytes asked for by one read; grows while reads fill it */
@@ -422,6 +425,24 @@ peer_has_left(const struct peer *p)
 	end.events = POLLRDHUP;
 #endif
 	return poll(&end, 1, 0) == 1 && end.revents != 0;
+}
+
+bool
+peer_process_lives(const struct peer *p)
+{
+#ifdef __linux__
+	int pidfd = -1;
+	socklen_t size = sizeof(pidfd);
+
+	if (getsockopt(p->fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
+		return errno == ENOPROTOOPT; /* else it is known to have ended */
+	struct pollfd end = {.fd = pidfd, .events = POLLIN};
+	bool ended = poll(&end, 1, 0) == 1;
+	close(pidfd);
+	return !ended;
+#else
+	return p->fd >= 0;
+#endif
 }
 
 bool

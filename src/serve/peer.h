@@ -56,6 +56,11 @@ bool peer_is_flushing(const struct peer *p);
 bool peer_has_left(const struct peer *p);
 /* The descriptor that came with its bytes last, the caller's from now on; or -1. */
 int peer_take_descriptor(struct peer *p);
+/*
+ * Whether the process that connected is still there, so that its number is nobody else's; where the kernel cannot tell
+ * (Linux before 6.5) it is.  Some system calls.
+ */
+bool peer_process_lives(const struct peer *p);
 uint64_t peer_bytes_in(const struct peer *p);
 uint64_t peer_bytes_out(const struct peer *p);
 size_t peer_out_pending(const struct peer *p);

@@ -8,6 +8,7 @@ need jq
 other=$uid
 as() { "$@"; }
 bins=$bin
+rpc=nprpc
 if [ "$uid" = 0 ] && command -v setpriv >/dev/null && setpriv --reuid=65534 --regid=65534 --clear-groups true; then
 	other=65534
 	as() { setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=/nonexistent "$@"; }
@@ -16,6 +17,7 @@ if [ "$uid" = 0 ] && command -v setpriv >/dev/null && setpriv --reuid=65534 --re
 	cp "$bin/npexec" "$bin/npctl" "$bin/tests/tool/nprpc" "$T/bin"
 	chmod 755 "$T/bin"/*
 	bins=$T/bin
+	rpc=$T/bin/nprpc
 fi
 NETPULSE_BROKER_UID=$uid
 export NETPULSE_BROKER_UID
@@ -69,7 +71,7 @@ rpc()
 {
 	_socket=$1
 	shift
-	printf '%s\n' "$@" | as "$bins/nprpc" -S "$T/agent/$_socket" -t 20
+	printf '%s\n' "$@" | as "$rpc" -S "$T/agent/$_socket" -t 20
 }
 # exec_json MEMBERS: an exec of the role.
 request() { printf '{"jsonrpc":"2.0","id":1,"method":"%s","params":{%s}}' "$1" "$2"; }
@@ -331,12 +333,21 @@ denied "without a policy it may nothing" show edge1 show clock
 run npexec dev echo own
 is "$status $out$err" "0 own" "and we everything"
 cat >>"$T/config.yaml" <<END
-policy: [{devices: [dev], command: 'echo .*', then: allow}, {methods: [steer], then: allow}]
+policy:
+  - {door: mux, command: 'echo .*', then: allow}
+  - {door: socket, devices: [dev], command: 'echo .*', then: allow}
+  - {methods: [steer], then: allow}
 END
 npctl reload >/dev/null
 run npexec dev echo mine
 is "$status $out$err" '0 mine' "a rule without a role is about our own socket as well"
 denied "and holds us to it" npexec dev true
+denied "by the socket on other devices" npexec core1 echo a
+door() { ssh -o ControlMaster=no -o ControlPath="$T/run/mux/dev" -F "$T/ssh_config" dev "$@"; }
+run door echo through </dev/null
+is "$status $out" '0 through' "an ssh is let in by the rule about its door"
+run door touch "$T/marks/z" </dev/null
+like "$status $err" '^255 .*denied' "and held to it, without going round it"
 stop_broker
 ok "at the end the sockets are gone" [ ! -e "$T/agent/show" ]
 done_testing

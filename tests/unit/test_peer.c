@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -799,6 +801,38 @@ test_stream_of_bytes_arrives_exactly(void **state)
 	assert_int_equal(sent, seen);
 }
 
+/* Its number may be another's by now: what is called so did not connect. */
+static void
+test_process_that_has_ended_is_known_to_have(void **state)
+{
+	struct world *w = *state;
+	struct end *e = &w->ends[1];
+	struct sockaddr_un name = {.sun_family = AF_UNIX}; /* without a name: the kernel finds one */
+	socklen_t size = sizeof(sa_family_t);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd, status;
+	bool told = getsockopt(w->ends[0].fd, SOL_SOCKET, 77, &fd, &(socklen_t){sizeof(fd)}) == 0; /* SO_PEERPIDFD */
+	pid_t child;
+
+	if (told)
+		close(fd);
+	assert_true(peer_process_lives(w->ends[0].peer));
+	assert_int_equal(bind(listener, (struct sockaddr *)&name, size), 0);
+	size = sizeof(name);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	child = fork();
+	if (child == 0)
+		_exit(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, size) == 0 ? 0 : 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	assert_true(fd >= 0);
+	close(listener);
+	e->world = w;
+	e->peer = peer_create(w->loop, 2, fd, child, &events, e);
+	assert_int_equal(peer_process_lives(e->peer), !told);
+}
+
 int
 main(void)
 {
@@ -829,6 +863,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_close_after_flush_gives_up_on_who_does_not_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_client_that_left_is_noticed_while_writing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_stream_of_bytes_arrives_exactly, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_process_that_has_ended_is_known_to_have, setup, teardown),
 	};
 
 	log_set_level(LOG_LEVEL_ERROR);

@@ -438,6 +438,9 @@ client_name_program(struct client *client)
 		return;
 	process_name(who->pid, who->program, sizeof(who->program));
 	process_name(process_parent(who->pid), who->parent, sizeof(who->parent));
+	/* Asked behind: it had this number all the while. */
+	if (client->end->lives != NULL && !client->end->lives(client->at))
+		who->program[0] = who->parent[0] = '\0';
 }
 
 int

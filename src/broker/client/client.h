@@ -65,7 +65,9 @@ struct client_end {
 	void (*close)(void *at, bool at_once);
 	bool (*is_closing)(const void *at);
 	bool (*is_flushing)(const void *at); /* closing, and what was said to it has not left yet */
-	bool (*has_left)(const void *at);    /* its process has gone; nobody may know yet.  A system call */
+	bool (*lives)(
+	    const void *at); /* the process of its pid is the one that came; NULL: nothing tells.  System calls */
+	bool (*has_left)(const void *at); /* its process has gone; nobody may know yet.  A system call */
 	struct client_bytes (*bytes)(const void *at);
 	/* As client_take_descriptor().  NULL: none ever comes. */
 	int (*take_descriptor)(void *at);
@@ -117,7 +119,8 @@ uint64_t client_id(const struct client *client);
 pid_t client_pid(const struct client *client);
 /* Who it is; the names of programs only after client_name_program(). */
 const struct event_who *client_who(const struct client *client);
-/* Asks for the names of its program and of that one's parent, while they are there. */
+/* Asks for the names of its program and of that one's parent, while they are there; not those of another process that
+ * got its number. */
 void client_name_program(struct client *client);
 /* How many of a kind it has in flight. */
 int client_answers(const struct client *client, int kind);

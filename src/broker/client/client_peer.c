@@ -45,6 +45,12 @@ end_has_left(const void *at)
 	return peer_has_left(at);
 }
 
+static bool
+end_lives(const void *at)
+{
+	return peer_process_lives(at);
+}
+
 static struct client_bytes
 end_bytes(const void *at)
 {
@@ -63,6 +69,7 @@ static const struct client_end end = {
     .close = end_close,
     .is_closing = end_is_closing,
     .is_flushing = end_is_flushing,
+    .lives = end_lives,
     .has_left = end_has_left,
     .bytes = end_bytes,
     .take_descriptor = end_take_descriptor,
