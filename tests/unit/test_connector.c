@@ -455,6 +455,41 @@ test_dial_that_waits_when_the_gate_closes_offers_nothing(void **state)
 	target_unref(target);
 }
 
+/* It waited for the command, and learns there that the words are barred: it was under way when that came about. */
+static void
+test_dial_behind_a_command_fails_with_the_words_that_are_refused_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	struct testserver_login login = {
+	    .steps_count = 1, .steps = {{.methods = SSH_AUTH_METHOD_PASSWORD, .password = "right"}}};
+	struct account_ticket words = {.claim = {.user = xstrdup("ops"), .secret = secret_make("secret")}};
+	struct target *target;
+	uint64_t id;
+
+	f->server = testserver_start_ssh(&login);
+	f->accounts = accounts_create(0);
+	f->holder.claim = (struct account_claim){.user = xstrdup("ops"),
+	    .place = xstrdup("elsewhere:22"),
+	    .command = true,
+	    .secret = secret_make("password_command echo secret")};
+	assert_int_equal(accounts_ask(f->accounts, &f->holder, clock_now()), ACCOUNT_GO);
+	target = kit_target(&f->kit, testserver_port(f->server),
+	    "\"username\": \"ops\", \"password_command\": \"echo secret\"", "StrictHostKeyChecking accept-new\n");
+	id = submit_and_park(f, target, slow(20));
+	for (int i = 0; i < 2; i++) {
+		xreplace(&words.claim.place, i == 0 ? "r1:22" : "r2:22");
+		assert_int_equal(accounts_ask(f->accounts, &words, clock_now()), ACCOUNT_GO);
+		accounts_settle(f->accounts, &words, ACCOUNT_DENIED, NULL, "wrong", clock_now());
+	}
+	accounts_settle(f->accounts, &f->holder, ACCOUNT_UNUSED, NULL, NULL, clock_now());
+	wait_for(f, 1);
+	assert_int_equal(f->ends[id].reason, REASON_AUTH_FAILED);
+	assert_non_null(strstr(f->ends[id].text, "the password of ops is barred: r2:22 refused it at "));
+	assert_int_equal(testserver_counts(f->server).passwords, 0);
+	account_claim_finish(&words.claim);
+	target_unref(target);
+}
+
 static void
 test_cancel_ends_a_dial_at_the_gate(void **state)
 {
@@ -857,6 +892,7 @@ main(void)
 	    T(test_limit_ends_a_silent_server),
 	    T(test_dial_at_the_gate_takes_no_place_and_no_time),
 	    T(test_dial_that_waits_when_the_gate_closes_offers_nothing),
+	    T(test_dial_behind_a_command_fails_with_the_words_that_are_refused_meanwhile),
 	    T(test_cancel_ends_a_dial_at_the_gate),
 	    T(test_destroy_with_a_dial_at_the_gate),
 	    T(test_prompt_is_answered),
