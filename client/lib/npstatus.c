@@ -175,7 +175,8 @@ npstatus_account(char *out, size_t size, const cJSON *account)
 	if (state != NULL && strcmp(state, "refused") == 0 && n < size)
 		n += (size_t)snprintf(out + n, size - n, " is tried nowhere");
 	if (keys > 0 && n < size)
-		n += (size_t)snprintf(out + n, size - n, ": %.0f refused there", keys);
+		n += (size_t)snprintf(out + n, size - n, ": %.0f refused by %s", keys,
+		    npjson_text(account, "place", place, sizeof(place)));
 	if (refusal != NULL && n < size)
 		snprintf(out + n, size - n, "%s %s %s %s ago: %s", waiting > 0 ? ";" : ":",
 		    npjson_text(refusal, "place", place, sizeof(place)),

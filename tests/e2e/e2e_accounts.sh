@@ -143,8 +143,11 @@ for _i in 1 2 3 4 5; do
 	npexec printed true 2>/dev/null
 done
 at_most $(($(wc -l <"$T/runs" | tr -d ' ') - before)) 1 "nor is the command run for every request"
+barred() { npctl status | grep -c "^the password of admin: .*:$port_printed refused it "; }
+is "$(barred)" 1 "npctl status says that it bars a device"
 printf 'right\n' >"$T/word"
 ok "one that it prints later is" wait_until "npexec -n printed true"
+is "$(barred)" 0 "and no longer speaks of it then"
 
 printf '#!/bin/sh\necho program wrong\n' >"$T/askpass"
 chmod +x "$T/askpass"

@@ -80,8 +80,9 @@ test_account_is_told_who_waits_for_it_and_whose_words_bar_it(void **state NP_UNU
 	    {"{\"name\":\"the enable secret of admin\",\"state\":\"refused\",\"waiting\":0,\"refusals\":"
 	     "[{\"place\":\"r1:22\",\"age\":9,\"judged\":false,\"text\":\"closed\"}]}",
 		"the enable secret of admin is tried nowhere: r1:22 had it and gave no verdict 9s ago: closed"},
-	    {"{\"name\":\"the keys of admin\",\"state\":\"unproven\",\"waiting\":0,\"refused_keys\":3}",
-		"the keys of admin: 3 refused there"},
+	    {"{\"name\":\"the keys of "
+	     "admin\",\"state\":\"unproven\",\"waiting\":0,\"refused_keys\":3,\"place\":\"r1:22\"}",
+		"the keys of admin: 3 refused by r1:22"},
 	};
 	char text[200];
 

@@ -156,18 +156,37 @@ account_json(const struct account *a, double now)
 	return o;
 }
 
-cJSON *
-accounts_json_gate(const struct accounts *all, double now)
+static void
+add_once(cJSON *list, const struct account *shown[GATE_SHOWN], const struct account *a, double now)
 {
+	int n = cJSON_GetArraySize(list);
+
+	for (int i = 0; i < n; i++)
+		if (shown[i] == a)
+			return;
+	if (a == NULL || n == GATE_SHOWN)
+		return;
+	shown[n] = a;
+	cJSON_AddItemToArray(list, account_json(a, now));
+}
+
+cJSON *
+devices_json_gate(const struct devices *all, double now)
+{
+	const struct accounts *accounts = all->world.accounts;
+	const struct account *shown[GATE_SHOWN], *a;
 	cJSON *list = cJSON_CreateArray();
-	const struct account *a;
+	const struct device *dev;
 	struct account_facts f;
 
-	for (a = accounts_next(all, NULL); a != NULL; a = accounts_next(all, a)) {
+	for (a = accounts_next(accounts, NULL); a != NULL; a = accounts_next(accounts, a)) {
 		account_facts(a, &f);
-		if ((f.waiting > 0 || f.state == ACCOUNT_REFUSED) && cJSON_GetArraySize(list) < GATE_SHOWN)
-			cJSON_AddItemToArray(list, account_json(a, now));
+		if (f.waiting > 0)
+			add_once(list, shown, a, now);
 	}
+	TAILQ_FOREACH (dev, &all->list, link)
+		if (dev->policy.block == POOL_AUTH)
+			add_once(list, shown, accounts_find(accounts, dev->account), now);
 	return list;
 }
 

@@ -42,7 +42,7 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "connecting", running + waiting);
 	cJSON_AddNumberToObject(o, "logins", (double)devices_counts(b->devices)->logins);
 	cJSON_AddNumberToObject(o, "failures", (double)devices_counts(b->devices)->failures);
-	cJSON_AddItemToObject(o, "accounts", accounts_json_gate(b->accounts, now));
+	cJSON_AddItemToObject(o, "accounts", devices_json_gate(b->devices, now));
 	cJSON_AddNumberToObject(o, "max_sessions", b->config->max_sessions);
 	cJSON_AddNumberToObject(o, "max_clients", b->config->max_clients);
 	cJSON_AddNumberToObject(o, "rules", (double)b->config->policy.count);
