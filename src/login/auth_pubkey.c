@@ -195,9 +195,12 @@ try_offers(struct auth *a, int agent_fd, const struct offers *o)
 	return outcome;
 }
 
-/* Connects and lists; -1 without an error when there is no agent: the other ways remain. */
+/*
+ * Connects and lists; -1 when there is no agent: the other ways remain, unless *wanting, where descriptors were, and
+ * a->err says so.
+ */
 static int
-open_agent(struct auth *a, struct agent_keys *keys)
+open_agent(struct auth *a, struct agent_keys *keys, bool *wanting)
 {
 	char *path = agent_choose_path(a->target, a->attempt->agent_socket);
 	double left = a->hooks->left(a->err, a->hooks->arg), deadline;
@@ -211,6 +214,9 @@ open_agent(struct auth *a, struct agent_keys *keys)
 	deadline = clock_now() + (left < AGENT_SECONDS ? left : AGENT_SECONDS);
 	fd = agent_open(path, deadline, a->made->fd, keys, &problem);
 	free(path);
+	*wanting = fd == -1 && problem.reason == REASON_INTERNAL;
+	if (*wanting)
+		*a->err = problem;
 	/* A socket that is gone is no news: ssh says nothing of it either.  One that hangs costs the person time. */
 	if (fd == -1 && problem.reason == REASON_CONNECT_TIMEOUT)
 		auth_note_problem(a, problem.text);
@@ -286,7 +292,11 @@ open_private(struct auth *a, const char *path, enum auth_outcome *failed)
 	}
 	if (result == IDENTITY_OK)
 		return key;
-	auth_note_problem(a, problem.text);
+	if (problem.reason == REASON_CREDENTIAL_FAILED) {
+		*a->err = problem;
+		*failed = AUTH_OUTCOME_FAILED;
+	} else
+		auth_note_problem(a, problem.text);
 	return NULL;
 }
 
@@ -431,12 +441,18 @@ auth_pubkey(struct auth *a)
 {
 	struct agent_keys keys = {.v = NULL};
 	enum auth_outcome outcome;
+	bool wanting = false;
 	int fd;
 
-	if (!a->keys_loaded)
-		identities_load(a->target, &a->ids);
-	a->keys_loaded = true;
-	fd = open_agent(a, &keys);
+	/* A server that sees fewer keys than there are refuses, and that would bar the account. */
+	if (!a->keys_loaded) {
+		a->keys_loaded = true;
+		if (identities_load(a->target, &a->ids, a->err) == -1)
+			return AUTH_OUTCOME_FAILED;
+	}
+	fd = open_agent(a, &keys, &wanting);
+	if (wanting)
+		return AUTH_OUTCOME_FAILED;
 	outcome = claim(a, &keys) == 0 ? try_file_certificates(a, &keys) : AUTH_OUTCOME_FAILED;
 	if (outcome == AUTH_OUTCOME_DENIED && fd != -1)
 		outcome = try_agent(a, &keys, fd);

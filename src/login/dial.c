@@ -38,7 +38,8 @@ static int
 set_algorithms(struct dialing *d)
 {
 	const struct target *t = d->target;
-	char *host_keys = hostkey_algorithms(t);
+	char *host_keys;
+	int bits = LEGACY_RSA_BITS, rc = hostkey_algorithms(t, &host_keys, d->err);
 	const struct {
 		enum ssh_options_e option;
 		const char *key, *list;
@@ -52,7 +53,6 @@ set_algorithms(struct dialing *d)
 	    {SSH_OPTIONS_PUBLICKEY_ACCEPTED_TYPES, "pubkey_algorithms", t->pubkey_algorithms},
 	    {SSH_OPTIONS_COMPRESSION, "Compression", t->compression ? "yes" : "none"},
 	};
-	int bits = LEGACY_RSA_BITS, rc = 0;
 
 	for (size_t i = 0; i < NP_COUNT(lists) && rc == 0; i++)
 		if (lists[i].list != NULL && ssh_options_set(d->made->ssh, lists[i].option, lists[i].list) != 0)

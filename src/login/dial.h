@@ -112,12 +112,13 @@ struct known_answer {
 	char fingerprint[FINGERPRINT_SIZE]; /* of the key in that line */
 	bool cert_authority;                /* a @cert-authority line matches this host; such lines are not honoured */
 	struct strings types;               /* types of all keys known for this host, without repetition */
+	int wanting;                        /* not 0: a file could not be opened for this, and nothing above is known */
 };
 
 /*
  * Looks the key up in the target's user and global files, as target->known_as, and when that is a [host]:port without
  * such a key, as the bare host as well, as ssh does.  key NULL: only types and cert_authority are of interest.  Files
- * that cannot be read count as empty.
+ * that cannot be read count as empty, but where descriptors or memory were wanting.
  */
 void known_hosts_look_up(const struct target *target, ssh_key key, struct known_answer *answer);
 void known_answer_finish(struct known_answer *answer);
@@ -136,8 +137,9 @@ void known_hosts_fingerprint(ssh_key key, char fingerprint[FINGERPRINT_SIZE]);
 /*
  * The target's host key algorithms with those first whose keys are already known for it, so that a server with several
  * keys shows the one that can be checked.  Caller frees; NULL when the target names none (libssh's own list applies).
+ * -1 with err (internal) where it cannot be known which are.
  */
-char *hostkey_algorithms(const struct target *target) NP_MUST_CHECK;
+int hostkey_algorithms(const struct target *target, char **list, struct np_error *err) NP_MUST_CHECK;
 
 /*
  * Judges the key that the server of a connected session has shown: known, new, changed or revoked, and what

@@ -39,6 +39,12 @@ open_regular(const char *path, struct stat *st)
 	return -1;
 }
 
+bool
+open_was_wanting(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO;
+}
+
 int
 wake_open(const struct dial_hooks *hooks, struct np_error *err)
 {

@@ -49,6 +49,9 @@ void hooks_step(const struct dial_hooks *hooks, const char *name, enum step_outc
 
 /* Opens a regular file to read it; -1 with errno.  Never blocks: a FIFO in its place would hold the thread. */
 int open_regular(const char *path, struct stat *st) NP_MUST_CHECK;
+/* Whether this errno of it says nothing about the file, which must not count as empty then: no descriptors, no memory.
+ */
+bool open_was_wanting(int error);
 
 /* ---- waiting that a cancel can end ---- */
 

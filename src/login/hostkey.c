@@ -1,6 +1,7 @@
 /* The host key's judgement; see dial.h. */
 #include "login/dial.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -62,25 +63,37 @@ append_algorithms(struct buf *out, const char *list, const struct strings *types
 	return rc;
 }
 
-char *
-hostkey_algorithms(const struct target *target)
+/* A host whose key is known must not pass for a new one. */
+static int
+check_answer(const struct known_answer *answer, struct np_error *err)
+{
+	if (answer->wanting == 0)
+		return 0;
+	errno = answer->wanting;
+	return error_set_errno(err, REASON_INTERNAL, "known_hosts cannot be read");
+}
+
+int
+hostkey_algorithms(const struct target *target, char **list, struct np_error *err)
 {
 	struct known_answer answer;
 	struct buf out;
-	char *list;
+	int rc;
 
+	*list = NULL;
 	if (target->host_key_algorithms == NULL)
-		return NULL;
+		return 0;
 	known_hosts_look_up(target, NULL, &answer);
+	rc = check_answer(&answer, err);
 	buf_init(&out, LIST_MAX);
 	if (append_algorithms(&out, target->host_key_algorithms, &answer.types, true) == 0 &&
 	    append_algorithms(&out, target->host_key_algorithms, &answer.types, false) == 0 && out.len > 0)
-		list = xstrndup((const char *)buf_head(&out), out.len);
+		*list = xstrndup((const char *)buf_head(&out), out.len);
 	else
-		list = xstrdup(target->host_key_algorithms);
+		*list = xstrdup(target->host_key_algorithms);
 	buf_free(&out);
 	known_answer_finish(&answer);
-	return list;
+	return rc;
 }
 
 /* The judgement of one key; what the functions below share. */
@@ -220,6 +233,8 @@ static int
 judge(struct check *c, struct np_error *err)
 {
 	known_hosts_look_up(c->target, c->key, &c->answer);
+	if (check_answer(&c->answer, err) == -1)
+		return -1;
 	switch (c->answer.state) {
 	case KNOWN_MATCH:
 		hooks_step(c->hooks, "host key", STEP_OK, "%s %s, known (%s:%u)", c->type, c->fingerprint,

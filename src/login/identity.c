@@ -41,9 +41,16 @@ read_file(const char *path, size_t *size, struct stat *st)
 	return text;
 }
 
-/* The public key in a one-line file; no data when there is none. */
+static void
+not_read(struct np_error *err, const char *path)
+{
+	error_set_errno(
+	    err, open_was_wanting(errno) ? REASON_CREDENTIAL_FAILED : REASON_AUTH_FAILED, "%s cannot be read", path);
+}
+
+/* The public key in a one-line file; no data when there is none.  Sets err only when it was wanting. */
 static struct keyblob
-read_public(const char *path)
+read_public(const char *path, struct np_error *err)
 {
 	struct keyblob b = {NULL, 0};
 	struct stat st;
@@ -52,6 +59,8 @@ read_public(const char *path)
 
 	if (text != NULL)
 		b = keyblob_parse_line(text, size);
+	else if (open_was_wanting(errno))
+		not_read(err, path);
 	free(text);
 	return b;
 }
@@ -73,47 +82,49 @@ blob_of(ssh_key key)
  * are not encrypted.
  */
 static struct keyblob
-read_public_of_private(const char *path)
+read_public_of_private(const char *path, struct np_error *err)
 {
 	struct keyblob b = {NULL, 0};
-	struct np_error ignored;
+	struct np_error problem = {.reason = REASON_NONE};
 	ssh_key key = NULL;
 
 	if (ssh_pki_import_pubkey_file(path, &key) != SSH_OK &&
-	    identity_private(path, NULL, &key, &ignored) != IDENTITY_OK)
+	    identity_private(path, NULL, &key, &problem) != IDENTITY_OK)
 		key = NULL;
+	if (problem.reason == REASON_CREDENTIAL_FAILED)
+		*err = problem;
 	b = blob_of(key);
 	ssh_key_free(key);
 	return b;
 }
 
 static void
-load_key(const char *path, struct identity *id)
+load_key(const char *path, struct identity *id, struct np_error *err)
 {
 	char *pub_path = xasprintf("%s.pub", path);
 	struct stat st;
 
 	*id = (struct identity){.path = xstrdup(path)};
 	id->missing = access(path, F_OK) == -1;
-	id->pub = read_public(path);
+	id->pub = read_public(path, err);
 	id->public_only = id->pub.data != NULL;
 	if (id->pub.data == NULL)
-		id->pub = read_public(pub_path);
+		id->pub = read_public(pub_path, err);
 	/* libssh opens the file itself: a FIFO would hold it. */
 	if (id->pub.data == NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode))
-		id->pub = read_public_of_private(path);
+		id->pub = read_public_of_private(path, err);
 	free(pub_path);
 }
 
 static void
-load_certificate(struct identities *ids, const char *path)
+load_certificate(struct identities *ids, const char *path, struct np_error *err)
 {
 	struct certificate *c = &ids->certs[ids->certs_count];
 
 	for (size_t i = 0; i < ids->certs_count; i++)
 		if (strcmp(ids->certs[i].path, path) == 0)
 			return;
-	c->blob = read_public(path);
+	c->blob = read_public(path, err);
 	if (!keyblob_is_cert(&c->blob)) {
 		keyblob_finish(&c->blob);
 		return;
@@ -123,24 +134,26 @@ load_certificate(struct identities *ids, const char *path)
 	ids->certs_count++;
 }
 
-void
-identities_load(const struct target *target, struct identities *ids)
+int
+identities_load(const struct target *target, struct identities *ids, struct np_error *err)
 {
 	const struct strings *files = &target->identity_files, *certs = &target->certificate_files;
 	char *path;
 
+	error_clear(err);
 	*ids = (struct identities){.keys_count = files->n};
 	ids->keys = xcalloc(files->n + 1, sizeof(ids->keys[0]));
 	ids->certs = xcalloc(files->n + certs->n + 1, sizeof(ids->certs[0]));
 	for (size_t i = 0; i < files->n; i++)
-		load_key(files->v[i], &ids->keys[i]);
+		load_key(files->v[i], &ids->keys[i], err);
 	for (size_t i = 0; i < certs->n; i++)
-		load_certificate(ids, certs->v[i]);
+		load_certificate(ids, certs->v[i], err);
 	for (size_t i = 0; i < files->n; i++) {
 		path = xasprintf("%s-cert.pub", files->v[i]);
-		load_certificate(ids, path);
+		load_certificate(ids, path, err);
 		free(path);
 	}
+	return err->reason == REASON_NONE ? 0 : -1;
 }
 
 void
@@ -189,7 +202,7 @@ identity_private(const char *path, const char *passphrase, ssh_key *key, struct 
 
 	*key = NULL;
 	if (text == NULL) {
-		error_set_errno(err, REASON_AUTH_FAILED, "%s cannot be read", path);
+		not_read(err, path);
 		return result;
 	}
 	/* As ssh does: a key of ours that others can read is not used; other owners' files are theirs to protect. */

@@ -36,8 +36,11 @@ struct identities {
 	size_t certs_count;
 };
 
-/* Reads what is public of the target's identity and certificate files.  What cannot be read is left out. */
-void identities_load(const struct target *target, struct identities *ids);
+/*
+ * Reads what is public of the target's identity and certificate files.  What cannot be read is left out; but -1 with
+ * err (credential_failed) where descriptors or memory were wanting: a login without those keys would be refused.
+ */
+int identities_load(const struct target *target, struct identities *ids, struct np_error *err) NP_MUST_CHECK;
 void identities_finish(struct identities *ids);
 /* The key file whose public half this is, or NULL. */
 const struct identity *identities_find(const struct identities *ids, const struct keyblob *pub);
@@ -45,7 +48,8 @@ const struct identity *identities_find(const struct identities *ids, const struc
 enum identity_result {
 	IDENTITY_OK,
 	IDENTITY_ENCRYPTED, /* a passphrase is needed, or the one given is wrong */
-	IDENTITY_REFUSED    /* missing, unreadable, open to others, of a kind libssh cannot use: err says */
+	IDENTITY_REFUSED    /* missing, unreadable, open to others, of a kind libssh cannot use: err says; its
+			     * reason is credential_failed where descriptors or memory were wanting */
 };
 
 /* The private key of a file; *key is to be freed with ssh_key_free(). */

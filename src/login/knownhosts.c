@@ -175,6 +175,8 @@ look_in_file(struct look_up *l, const char *path)
 	size_t size = 0;
 	unsigned number = 0;
 
+	if (file == NULL && open_was_wanting(errno))
+		l->answer->wanting = errno;
 	if (file == NULL)
 		return;
 	while (getline(&text, &size, file) != -1) {
@@ -245,6 +247,8 @@ look_up_bare(const struct target *target, ssh_key key, const char *name, struct 
 		memcpy(answer->fingerprint, other.fingerprint, sizeof(other.fingerprint));
 		answer->cert_authority |= other.cert_authority;
 	}
+	if (other.wanting != 0)
+		answer->wanting = other.wanting;
 	known_answer_finish(&other);
 }
 

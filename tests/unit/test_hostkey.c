@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -274,20 +275,32 @@ test_types_known_for_the_host_come_first(void **state)
 {
 	struct fixture *f = *state;
 	char *text = xasprintf("r1.example.net %s\n", f->keys->rsa_text), *list;
+	struct rlimit limit, none;
+	struct np_error err;
 
 	f->target.host_key_algorithms = (char *)(uintptr_t) "ssh-ed25519,rsa-sha2-512,ecdsa-sha2-nistp256,ssh-rsa";
 	write_hosts(f, "known_hosts", text);
-	list = hostkey_algorithms(&f->target);
+	assert_int_equal(hostkey_algorithms(&f->target, &list, &err), 0);
 	assert_string_equal(list, "rsa-sha2-512,ssh-rsa,ssh-ed25519,ecdsa-sha2-nistp256");
 	free(list);
 	free(text);
 
+	/* Without descriptors nobody knows: that is no unknown host. */
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_int_equal(hostkey_algorithms(&f->target, &list, &err), -1);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	assert_int_equal(err.reason, REASON_INTERNAL);
+	free(list);
+
 	unlink(f->files[0]);
-	list = hostkey_algorithms(&f->target);
+	assert_int_equal(hostkey_algorithms(&f->target, &list, &err), 0);
 	assert_string_equal(list, f->target.host_key_algorithms);
 	free(list);
 	f->target.host_key_algorithms = NULL;
-	assert_null(hostkey_algorithms(&f->target));
+	assert_int_equal(hostkey_algorithms(&f->target, &list, &err), 0);
+	assert_null(list);
 }
 
 static void
