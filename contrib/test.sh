@@ -300,8 +300,18 @@ configure_failed_if()
 
 pass_asan()
 {
-	configure_in asan --enable-werror --enable-sanitizers CFLAGS='-O1 -g' && check_in asan check ||
-		configure_failed_if asan
+	configure_in asan --enable-werror --enable-sanitizers CFLAGS='-O1 -g' || {
+		configure_failed asan
+		return
+	}
+	check_in asan check
+	pass_began=$(date +%s)
+	limited make -C "$work/asan" soak SECONDS=120 SEED="$(date +%s)" </dev/null >"$logs/asan-soak.log" 2>&1
+	if [ -f "$work/asan/tests/soak/soak.sh.trs" ]; then
+		count_trs soak "$work/asan/tests/soak"
+	else
+		count soak 0 1 0
+	fi
 }
 
 # ThreadSanitizer of older compilers does not run with more random addresses than it knows.

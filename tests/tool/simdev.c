@@ -281,6 +281,7 @@ apply_settings(struct sim_options *o, const struct sim_settings *s)
 	o->last_closes = s->last_closes;
 	o->refuse_exec |= s->exec == SIM_EXEC_NO;
 	o->exec_once = s->exec == SIM_EXEC_ONCE;
+	o->globals = (int)s->globals;
 	o->rekey = (uint64_t)s->rekey;
 	if (chosen)
 		return;

@@ -44,6 +44,7 @@ struct sim_options {
 	int all_channels;   /* ... in the life of a connection */
 	bool last_closes;   /* the connection ends with its last channel */
 	bool exec_once;     /* refuses the second exec of a connection */
+	int globals;        /* global requests that it sends in the beginning */
 	uint64_t rekey;     /* bytes between key exchanges that it starts; 0: none */
 	const char *banner; /* the software part of its identification string */
 	const char *reply;  /* answer to commands that it does not know; NULL: the command itself */

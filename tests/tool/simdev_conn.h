@@ -21,7 +21,7 @@ struct sim_conn {
 	int round;         /* the one that was asked last */
 	struct sim_channel *channels[SIM_CHANNELS_MAX];
 	struct ssh_channel_callbacks_struct callbacks[SIM_CHANNELS_MAX];
-	int channels_count, channels_total, execs;
+	int channels_count, channels_total, execs, globals;
 	bool drop;   /* break it */
 	bool polite; /* ... with a goodbye */
 };

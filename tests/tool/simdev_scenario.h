@@ -98,7 +98,7 @@ struct sim_settings {
 	char *host, *user, *password, *secret, *auth, *start, *ident;
 	char *newline, *more, *more_erase, *interrupted, *drop_echo;
 	double echo, exec;
-	double page, width, typeahead, piece, delay, idle, rekey;
+	double page, width, typeahead, piece, delay, idle, rekey, globals;
 	double shells, channels, channels_total, connections;
 	bool page_login, interruptible, redraw, abbreviate, last_closes;
 };

@@ -54,6 +54,8 @@ static const struct setting settings[] = {
     {"last_closes", "no", "the connection ends with its last channel", YES, AT(last_closes), NULL},
     {"exec", "no", "no yes once (for each connection): exec runs commands of the first mode", WORD, AT(exec),
 	"no yes once"},
+    {"globals", "0", "global requests that it sends when a connection has its first channel", NUMBER, AT(globals),
+	NULL},
     {"rekey", "0", "bytes between key exchanges that it starts; 0: never", NUMBER, AT(rekey), NULL},
 };
 

@@ -9,6 +9,8 @@
  *   drop     what arrives is swallowed, both ways, until `thaw`: the peers see silence
  *   reset    every connection ends with a TCP reset                                            SIGUSR2
  *   close    every connection ends with FIN, queued bytes are lost
+ *   flip     one bit of the next bytes that arrive
+ *   truncate the next bytes that arrive are cut in half, and the end of file follows
  *   refuse   no further connection is accepted (the port is closed); `accept` opens it again
  *   delay N  from now on
  *   quit
@@ -53,6 +55,7 @@ struct way {
 	int from, to;
 	STAILQ_HEAD(, chunk) queue;
 	size_t queued;
+	bool cut;    /* what is queued is all that will pass */
 	bool ended;  /* from has said end of file */
 	bool closed; /* and it was passed on */
 };
@@ -67,7 +70,7 @@ struct relay {
 	int listener; /* -1 while refusing */
 	int signals;
 	double delay;
-	bool frozen, dropping, quit;
+	bool frozen, dropping, flipping, truncating, quit;
 	struct link *links[LINKS_MAX];
 	size_t links_count;
 };
@@ -170,7 +173,7 @@ way_read(struct relay *r, struct link *l, struct way *w)
 	struct chunk *c = malloc(sizeof(*c) + CHUNK_SIZE);
 	if (c == NULL)
 		die("memory");
-	ssize_t n = read(w->from, c->bytes, CHUNK_SIZE);
+	ssize_t n = w->cut ? 0 : read(w->from, c->bytes, CHUNK_SIZE);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		free(c);
 		return;
@@ -182,6 +185,15 @@ way_read(struct relay *r, struct link *l, struct way *w)
 	if (n < 0 || (n > 0 && r->dropping)) {
 		free(c);
 		return;
+	}
+	if (r->flipping && n > 0) {
+		c->bytes[n / 2] ^= 1;
+		r->flipping = false;
+	}
+	if (r->truncating && n > 1) {
+		n /= 2;
+		w->cut = true;
+		r->truncating = false;
 	}
 	struct chunk *fit = realloc(c, sizeof(*c) + (size_t)n);
 	c = fit != NULL ? fit : c;
@@ -228,6 +240,10 @@ obey(struct relay *r, const char *line)
 		r->frozen = r->dropping = false;
 	else if (strcmp(line, "drop") == 0)
 		r->dropping = true;
+	else if (strcmp(line, "flip") == 0)
+		r->flipping = true;
+	else if (strcmp(line, "truncate") == 0)
+		r->truncating = true;
 	else if (strcmp(line, "reset") == 0)
 		relay_close_links(r, true);
 	else if (strcmp(line, "close") == 0)
@@ -309,7 +325,7 @@ link_serve(struct relay *r, struct link *l, const struct pollfd *pfd)
 	if (r->frozen)
 		return;
 	for (int i = 0; i < 2; i++)
-		if (pfd[i].revents & (POLLIN | POLLHUP | POLLERR) && !l->ways[i].ended)
+		if ((pfd[i].revents & (POLLIN | POLLHUP | POLLERR) || l->ways[i].cut) && !l->ways[i].ended)
 			way_read(r, l, &l->ways[i]);
 	for (int i = 0; i < 2; i++)
 		way_write(l, &l->ways[i], t);
