@@ -14,6 +14,7 @@
 
 #include "login/agent.h"
 #include "login/child.h"
+#include "login/resolve.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "conf/algorithm.h"
@@ -100,6 +101,19 @@ user_timeout_ms(const struct conn_args *args)
 	return seconds < 10 ? 10000u : (unsigned int)(seconds * 1000);
 }
 
+/* The ssh of PATH may be ours, which would ask us. */
+static int
+start_proxy(struct dialing *d)
+{
+	const char *command = d->target->proxy_command;
+	bool is_ssh = strncmp(command, "ssh ", 4) == 0 && access(resolve_ssh, X_OK) == 0;
+	char *real = is_ssh ? xasprintf("%s%s", resolve_ssh, command + 3) : xstrdup(command);
+	int rc = child_stream_start(real, &d->proxy, d->err);
+
+	free(real);
+	return rc;
+}
+
 static int
 open_stream(struct dialing *d)
 {
@@ -118,7 +132,7 @@ open_stream(struct dialing *d)
 	if (t->proxy_command == NULL)
 		return netconn_open(&params, d->hooks, &d->fd, d->err);
 	d->stage = "proxy command";
-	if (child_stream_start(t->proxy_command, &d->proxy, d->err) == -1)
+	if (start_proxy(d) == -1)
 		return -1;
 	d->fd = d->proxy.fd;
 	hooks_step(d->hooks, d->stage, STEP_OK, "started");

@@ -214,6 +214,12 @@ done
 
 npctl stop >/dev/null
 wait_until '[ -z "$(brokers)" ]'
+printf '#!/bin/sh\necho "$@" >>%s/called\nexec %s "$@"\n' "$T" "$real" >"$T/far/ssh"
+add_host behind "$port_dev" "ProxyCommand ssh -F $T/ssh_config -W %h:%p dev" "HostKeyAlias [127.0.0.1]:$port_dev"
+is "$(PATH=$T/far:$PATH npexec -F "$T/ssh_config" behind 'echo came')" came "a ProxyCommand that calls ssh"
+ok "calls the real one" [ ! -e "$T/called" ]
+npctl stop >/dev/null
+wait_until '[ -z "$(brokers)" ]'
 run env NETPULSE_DAEMON=/nonexistent npssh -F "$T/ssh_config" dev 'echo alone; exit 9'
 is "$status:$out:$err" 9:alone: "without a broker it is ssh"
 like "$(PATH=/nonexistent "$bin/npssh" -V 2>&1)" '^OpenSSH' "without PATH as well"
