@@ -32,7 +32,7 @@ extern char **environ;
 /* All that the child needs, made before fork(). */
 struct start {
 	const char *program;
-	const char *argv[9];
+	const char *argv[10];
 	char **envp;
 	int report_fd;
 };
@@ -245,9 +245,17 @@ npstart_program(struct np_error *err)
 int
 npstart_daemon(const char *socket_path, double deadline, const volatile sig_atomic_t *stop, struct np_error *err)
 {
+	return npstart_daemon_as(socket_path, NULL, IDLE_EXIT_SECONDS, deadline, stop, err);
+}
+
+int
+npstart_daemon_as(const char *socket_path, const char *config, const char *idle_exit, double deadline,
+    const volatile sig_atomic_t *stop, struct np_error *err)
+{
 	struct start s = {.program = npstart_program(err)};
 	char *path = s.program != NULL ? npstart_absolute(socket_path, err) : NULL;
-	const char *const argv[] = {s.program, "--startup-fd", "3", "-S", path, "--idle-exit", IDLE_EXIT_SECONDS, NULL};
+	const char *const argv[] = {s.program, "--startup-fd", "3", "-S", path, "--idle-exit", idle_exit,
+	    config != NULL ? "-f" : NULL, config, NULL};
 	int fds[2] = {-1, -1}, result;
 
 	if (path == NULL)

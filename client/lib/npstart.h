@@ -17,6 +17,10 @@
 int npstart_daemon(
     const char *socket_path, double deadline, const volatile sig_atomic_t *stop, struct np_error *err) NP_MUST_CHECK;
 
+/* The same for what another broker was: its configuration file (absolute; NULL: the usual ones) and --idle-exit. */
+int npstart_daemon_as(const char *socket_path, const char *config, const char *idle_exit, double deadline,
+    const volatile sig_atomic_t *stop, struct np_error *err) NP_MUST_CHECK;
+
 /* $NETPULSE_DAEMON, else the compiled-in path; NULL with err when that is no absolute path. */
 const char *npstart_program(struct np_error *err) NP_MUST_CHECK;
 

@@ -13,7 +13,7 @@ extern const struct npctl_verb npctl_verb_ping, npctl_verb_status, npctl_verb_op
     npctl_verb_platform_test, npctl_verb_platform_show, npctl_verb_policy_check, npctl_verb_policy_test,
     npctl_verb_record, npctl_verb_reload, npctl_verb_stop, npctl_verb_sync, npctl_verb_test, npctl_verb_top,
     npctl_verb_watch, npctl_verb_metrics, npctl_verb_help, npctl_verb_accounts, npctl_verb_accounts_retry,
-    npctl_verb_mux;
+    npctl_verb_mux, npctl_verb_upgrade;
 
 /* In the order of --help. */
 const struct npctl_verb *const npctl_verbs[] = {&npctl_verb_ping, &npctl_verb_status, &npctl_verb_open,
@@ -21,8 +21,8 @@ const struct npctl_verb *const npctl_verbs[] = {&npctl_verb_ping, &npctl_verb_st
     &npctl_verb_drain, &npctl_verb_reconnect, &npctl_verb_kill, &npctl_verb_config_check, &npctl_verb_config_show,
     &npctl_verb_platform_check, &npctl_verb_platform_list, &npctl_verb_platform_test, &npctl_verb_platform_show,
     &npctl_verb_policy_check, &npctl_verb_policy_test, &npctl_verb_record, &npctl_verb_accounts_retry,
-    &npctl_verb_accounts, &npctl_verb_reload, &npctl_verb_stop, &npctl_verb_sync, &npctl_verb_test, &npctl_verb_top,
-    &npctl_verb_watch, &npctl_verb_metrics, &npctl_verb_mux, &npctl_verb_help, NULL};
+    &npctl_verb_accounts, &npctl_verb_reload, &npctl_verb_upgrade, &npctl_verb_stop, &npctl_verb_sync, &npctl_verb_test,
+    &npctl_verb_top, &npctl_verb_watch, &npctl_verb_metrics, &npctl_verb_mux, &npctl_verb_help, NULL};
 
 bool
 npctl_verb_takes(const struct npctl_verb *verb, const char *word)

@@ -308,6 +308,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->syncs);
 	TAILQ_INIT(&b->reloads);
 	ev_init(&b->reload_clock, on_reload_clock);
+	ev_init(&b->handover, NULL);
 	TAILQ_INIT(&b->waits);
 	TAILQ_INIT(&b->sockets);
 	TAILQ_INIT(&b->confirmations);
@@ -351,7 +352,14 @@ on_stranger(uid_t uid, pid_t pid, void *arg)
 	report_stranger(((struct broker *)arg)->events, uid, pid);
 }
 
-static const struct listener_events listener_callbacks = {.accepted = on_accept, .refused = on_stranger};
+static void
+on_taken(void *arg)
+{
+	broker_retire(arg);
+}
+
+static const struct listener_events listener_callbacks = {
+    .taken = on_taken, .accepted = on_accept, .refused = on_stranger};
 
 static const struct door_events door_callbacks = {.comes = on_door, .refused = on_stranger};
 
@@ -422,6 +430,7 @@ broker_destroy(struct broker *b)
 	ev_timer_stop(b->loop, &b->reload_clock);
 	ev_timer_stop(b->loop, &b->tick);
 	ev_timer_stop(b->loop, &b->trim);
+	ev_timer_stop(b->loop, &b->handover);
 	ev_prepare_stop(b->loop, &b->turn);
 	broker_sockets_close(b);
 	listener_destroy(b->listener);

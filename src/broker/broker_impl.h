@@ -75,6 +75,8 @@ struct broker {
 	ev_timer tick;
 	ev_timer trim;
 	ev_timer drain;
+	uint64_t upgrader; /* the client that asked for another broker */
+	ev_timer handover; /* looks whether it is still there; then until the clients must have left */
 	ev_prepare turn;
 };
 
@@ -108,6 +110,14 @@ int broker_sockets_follow(struct broker *b, const struct config *config, struct 
 cJSON *broker_sockets_json(const struct broker *b);
 /* Nobody comes any more; the names are gone. */
 void broker_sockets_close(struct broker *b);
+/* All of them are another broker's to take, or none (-1 with err); and are ours again. */
+int broker_sockets_hand_over(struct broker *b, struct np_error *err);
+void broker_sockets_take_back(struct broker *b);
+
+/* ---- broker_handover.c ---- */
+
+/* Another broker serves now, whoever comes. */
+void broker_retire(struct broker *b);
 
 /* ---- broker_stop.c ---- */
 

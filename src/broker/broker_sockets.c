@@ -163,6 +163,29 @@ broker_sockets_json(const struct broker *b)
 	return list;
 }
 
+int
+broker_sockets_hand_over(struct broker *b, struct np_error *err)
+{
+	struct shared_socket *s;
+
+	TAILQ_FOREACH (s, &b->sockets, link) {
+		if (listener_hand_over(s->listener, err) == -1) {
+			broker_sockets_take_back(b);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+void
+broker_sockets_take_back(struct broker *b)
+{
+	struct shared_socket *s;
+
+	TAILQ_FOREACH (s, &b->sockets, link)
+		(void)listener_take_back(s->listener);
+}
+
 void
 broker_sockets_close(struct broker *b)
 {

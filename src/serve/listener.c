@@ -37,6 +37,7 @@ struct listener {
 	bool starved;                  /* the last accept(2) found no descriptor */
 	bool unreachable;              /* the name could not be made again: said once */
 	bool lost;                     /* another broker has it */
+	bool handed_over;              /* another broker may have it */
 	unsigned iteration;            /* of the loop, in which one came last */
 	double logged_at;
 	unsigned unlogged;
@@ -250,11 +251,32 @@ listener_on_restore(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_
 	listener_restore(w->data);
 }
 
+/* The name is another's now: nobody comes any more, and who waits here has come in time. */
+static void
+listener_accept_last(struct listener *l)
+{
+	int fd;
+
+	ev_stat_stop(l->loop, &l->watch);
+	while ((fd = listener_accept(l)) >= 0)
+		listener_admit(l, fd);
+	listener_stop_accepting(l);
+	log_info("listener", "%s: another broker has taken the place", l->socket.path);
+	l->lost = true;
+	if (l->events->taken != NULL)
+		l->events->taken(l->arg);
+}
+
 static void
 listener_on_name_changed(struct ev_loop *loop NP_UNUSED, ev_stat *w, int revents NP_UNUSED)
 {
 	struct listener *l = w->data;
 
+	if (l->handed_over) {
+		if (l->socket.fd >= 0 && !sockfile_is_there(&l->socket))
+			listener_accept_last(l);
+		return;
+	}
 	if (l->socket.fd >= 0 && !sockfile_is_ours(&l->socket))
 		listener_restore(l);
 }
@@ -350,6 +372,33 @@ listener_adopt(struct ev_loop *loop, int fd, const struct listener_events *event
 	l = listener_alloc(loop, &socket, events, arg);
 	listener_start(l);
 	return l;
+}
+
+int
+listener_hand_over(struct listener *l, struct np_error *err)
+{
+	if (l->handed_over)
+		return error_set(err, REASON_INVALID_REQUEST, "%s is being handed over already", l->socket.path);
+	if (l->socket.lock_fd < 0)
+		return error_set(err, REASON_INVALID_REQUEST,
+		    "the service manager has made %s: restart the service, the socket keeps clients waiting meanwhile",
+		    l->socket.path);
+	if (sockfile_hand_over(&l->socket, err) < 0)
+		return -1;
+	l->handed_over = true;
+	return 0;
+}
+
+bool
+listener_take_back(struct listener *l)
+{
+	struct np_error err;
+
+	if (!l->handed_over || l->socket.fd < 0 || !sockfile_is_there(&l->socket) ||
+	    sockfile_take_back(&l->socket, &err) < 0)
+		return false;
+	l->handed_over = false;
+	return true;
 }
 
 void

@@ -22,6 +22,8 @@ struct listener_events {
 	void (*accepted)(int fd, const struct paths_peer *peer, void *arg);
 	/* A connection of another user was turned away; not called for each of very many.  May be NULL. */
 	void (*refused)(uid_t uid, pid_t pid, void *arg);
+	/* Another broker has taken the place that was handed over; who came before that was accepted.  May be NULL. */
+	void (*taken)(void *arg);
 };
 
 /*
@@ -44,6 +46,12 @@ struct listener *listener_adopt(
     struct ev_loop *loop, int fd, const struct listener_events *events, void *arg, struct np_error *err) NP_MUST_CHECK;
 /* Stops accepting and removes the socket from the file system (when it is still ours); connected peers live on. */
 void listener_stop(struct listener *l);
+/*
+ * Hands the name over to the broker that opens it next: 0, or -1 with err (invalid_request where the service manager
+ * has made the socket).  This one accepts until then.  Taken back, where no other has come: false, when it is too late.
+ */
+int listener_hand_over(struct listener *l, struct np_error *err) NP_MUST_CHECK;
+bool listener_take_back(struct listener *l);
 /*
  * Another broker serves our path now (somebody had removed the socket, or the service manager has bound its own): no
  * client can reach us any longer.  The owner had better end when its work is done.

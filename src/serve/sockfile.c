@@ -5,6 +5,9 @@
  * One broker a path: PATH.lock is held (flock) for life and never removed, so that nobody can lock a file that is no
  * longer there for others.  Under the lock the socket is bound with mode 0600 to a name of the same length (so that it
  * fits sun_path as well), listens, and is renamed into place: a client finds no socket or a working one.
+ *
+ * A broker that hands its name over (an upgrade) says so in the lock file and lets the lock go, and still listens.  Who
+ * takes that lock puts its own socket in the place of the other's, and every client meets one of the two.
  */
 #include "serve/sockfile.h"
 
@@ -24,6 +27,8 @@
 #include "base/paths.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+
+#define HANDED_OVER "handed over\n"
 
 static void
 sockfile_address(struct sockaddr_un *sun, const char *path)
@@ -49,7 +54,7 @@ lock_holder(int fd)
 }
 
 static int
-lock_take(int fd, const char *path, struct np_error *err)
+lock_take(int fd, const char *path, bool *handed_over, struct np_error *err)
 {
 	char text[32];
 	long pid;
@@ -63,6 +68,8 @@ lock_take(int fd, const char *path, struct np_error *err)
 			return error_set(err, REASON_CONNECT_FAILED, "another broker (pid %ld) serves %s", pid, path);
 		return error_set(err, REASON_CONNECT_FAILED, "another broker serves %s", path);
 	}
+	n = (int)pread(fd, text, sizeof(text), 0);
+	*handed_over = n == sizeof(HANDED_OVER) - 1 && memcmp(text, HANDED_OVER, (size_t)n) == 0;
 	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 	/* The number is for messages only: a full disk must not keep a broker from starting. */
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
@@ -71,7 +78,7 @@ lock_take(int fd, const char *path, struct np_error *err)
 }
 
 static int
-lock_open(const char *path, struct np_error *err)
+lock_open(const char *path, bool *handed_over, struct np_error *err)
 {
 	char *name = xasprintf("%s.lock", path);
 	struct stat st;
@@ -83,7 +90,7 @@ lock_open(const char *path, struct np_error *err)
 		error_set(err, REASON_DENIED, "%s is not a regular file: remove it", name);
 		close(fd);
 		fd = -1;
-	} else if (lock_take(fd, path, err) < 0) {
+	} else if (lock_take(fd, path, handed_over, err) < 0) {
 		close(fd);
 		fd = -1;
 	}
@@ -258,15 +265,16 @@ sockfile_open(struct sockfile *f, struct np_error *err)
 {
 	char temporary[sizeof(f->path)];
 	struct stat made = {.st_ino = 0};
+	bool handed_over = false;
 	int lock_fd, fd;
 
 	if ((f->access != NULL ? paths_make_shared_dir(f->path, err) : paths_make_dir(f->path, err)) < 0)
 		return -1;
-	lock_fd = lock_open(f->path, err);
+	lock_fd = lock_open(f->path, &handed_over, err);
 	if (lock_fd < 0)
 		return -1;
 	temporary_name(temporary, f->path);
-	fd = sockfile_check_name(f->path, err) < 0
+	fd = !handed_over && sockfile_check_name(f->path, err) < 0
 		 ? -1
 		 : sockfile_make(f->path, temporary, SOCKFILE_BACKLOG, f->access, &made, err);
 	if (fd < 0) {
@@ -280,12 +288,39 @@ sockfile_open(struct sockfile *f, struct np_error *err)
 	return 0;
 }
 
+int
+sockfile_hand_over(struct sockfile *f, struct np_error *err)
+{
+	size_t size = sizeof(HANDED_OVER) - 1;
+
+	if (ftruncate(f->lock_fd, 0) < 0 || pwrite(f->lock_fd, HANDED_OVER, size, 0) != (ssize_t)size)
+		return error_set_errno(err, REASON_INTERNAL, "cannot write %s.lock", f->path);
+	close(f->lock_fd);
+	f->lock_fd = -1;
+	return 0;
+}
+
+int
+sockfile_take_back(struct sockfile *f, struct np_error *err)
+{
+	bool handed_over;
+
+	f->lock_fd = lock_open(f->path, &handed_over, err);
+	return f->lock_fd >= 0 ? 0 : -1;
+}
+
 bool
-sockfile_is_ours(const struct sockfile *f)
+sockfile_is_there(const struct sockfile *f)
 {
 	struct stat st;
 
-	return f->lock_fd >= 0 && lstat(f->path, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino;
+	return lstat(f->path, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino;
+}
+
+bool
+sockfile_is_ours(const struct sockfile *f)
+{
+	return f->lock_fd >= 0 && sockfile_is_there(f);
 }
 
 void

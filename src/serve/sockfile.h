@@ -51,7 +51,14 @@ int sockfile_open(struct sockfile *f, struct np_error *err) NP_MUST_CHECK;
 int sockfile_check_name(const char *path, struct np_error *err) NP_MUST_CHECK;
 int sockfile_make(const char *path, const char *temporary, int backlog, const struct sockfile_access *access,
     struct stat *made, struct np_error *err) NP_MUST_CHECK;
-/* Whether the name in the file system still is the one that we made. */
+/*
+ * Another broker may put its socket in this one's place, which listens until then and is not removed by us any more:
+ * 0, or -1 with err and everything as it was.  And back again, which fails (connect_failed) when another has the lock.
+ */
+int sockfile_hand_over(struct sockfile *f, struct np_error *err) NP_MUST_CHECK;
+int sockfile_take_back(struct sockfile *f, struct np_error *err) NP_MUST_CHECK;
+/* Whether the name in the file system still is the one that we made; and it is ours to remove. */
+bool sockfile_is_there(const struct sockfile *f);
 bool sockfile_is_ours(const struct sockfile *f);
 /* Removes the name if it is ours, and lets socket and lock go.  It can be opened again. */
 void sockfile_close(struct sockfile *f);

@@ -346,10 +346,16 @@ doors_create(struct ev_loop *loop, const char *socket_path, const struct door_ev
 	all->resized.data = all;
 	ev_signal_start(loop, &all->resized);
 	if (socket_path[0] != '@')
-		folder_take(all);
+		doors_open(all);
+	return all;
+}
+
+void
+doors_open(struct doors *all)
+{
+	folder_take(all);
 	if (all->lock != -1)
 		door_open(all->everybodys = door_create(all, EVERYBODYS));
-	return all;
 }
 
 void

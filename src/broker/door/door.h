@@ -53,7 +53,8 @@ void doors_tick(struct doors *all);
 bool doors_listen(const struct doors *all);
 /* They, an object each; the caller's. */
 cJSON *doors_ports(const struct doors *all);
-/* Nobody comes any more, the sockets are removed; who is there stays. */
+/* Nobody comes any more, the sockets are removed; who is there stays.  And again, before doors_follow(). */
+void doors_open(struct doors *all);
 void doors_close(struct doors *all);
 /* The clients must be gone.  NULL is fine. */
 void doors_destroy(struct doors *all);

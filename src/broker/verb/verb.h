@@ -85,6 +85,10 @@ int verb_confirm(const struct call *c, struct np_error *err);
 void broker_confirmations_due(struct broker *b);
 int broker_confirmations_count(const struct broker *b);
 
+/* ---- broker_handover.c ---- */
+
+int verb_hand_over(const struct call *c, struct np_error *err);
+
 /* ---- verb_reload.c ---- */
 
 int verb_reload(const struct call *c, struct np_error *err);

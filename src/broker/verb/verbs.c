@@ -163,6 +163,7 @@ static const struct verb verbs[] = {
     {"sync", ASK_NOTHING, .run = verb_sync},
     {"reload", ASK_NOTHING, .run = verb_reload},
     {"stop", ASK_STOP, .run = verb_stop},
+    {"hand_over", ASK_NOTHING, .run = verb_hand_over},
     {"config_show", ASK_CONFIG_SHOW, .run = verb_config_show},
     {"platforms", ASK_PLATFORMS, .run = verb_platforms},
     {"watch", ASK_WATCH, .run = verb_watch},
