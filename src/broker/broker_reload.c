@@ -18,6 +18,7 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	}
 	for (size_t i = 0; i < config->warnings.n; i++)
 		log_warning("config", "%s", config->warnings.v[i]);
+	broker_confirmations_drop(b);
 	struct platforms *platforms = broker_platforms_load(config);
 	devices_reload(b->devices, config, platforms, changed);
 	platforms_destroy(b->platforms);

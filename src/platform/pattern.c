@@ -15,12 +15,14 @@
 #include <pcre2.h>
 
 #include "base/buf.h"
+#include "base/compiler.h"
 #include "base/xalloc.h"
 
 #define MATCH_LIMIT 100000u /* steps: a few milliseconds at most */
 #define DEPTH_LIMIT 5000u
 #define HEAP_LIMIT 2048u /* KiB */
 #define NEST_LIMIT 32u
+#define TORTURE_SIZE 1500
 
 struct pattern {
 	char *text;
@@ -214,6 +216,40 @@ bool
 pattern_matches(const struct pattern *p, const void *text, size_t size)
 {
 	return pattern_find(p, text, size, NULL, NULL) == PATTERN_YES;
+}
+
+/* --- what they cost --- */
+
+/* The unit again and again.  By copies: a division for every byte would cost more than the matching. */
+static void
+repeat_unit(char *text, size_t size, const char *unit)
+{
+	size_t have = strlen(unit);
+
+	memcpy(text, unit, have);
+	for (; have < size; have *= 2)
+		memcpy(text + have, text, have < size - have ? have : size - have);
+}
+
+bool
+pattern_is_costly(const struct pattern *pattern)
+{
+	static const char *const units[] = {
+	    "a", " ", "-", "#", "0", "a ", "a.", "a-", "(a)", "[a]", "a/", "1 ", "\t", "=", "a@", "*", "% "};
+	char *text = xmalloc(TORTURE_SIZE + 128);
+	bool costly = false;
+
+	/* With every character behind, too: else the search for one that must come ends most matches before they begin.
+	 */
+	for (size_t i = 0; i < NP_COUNT(units) && !costly; i++) {
+		repeat_unit(text, TORTURE_SIZE, units[i]);
+		for (size_t k = 0; k < 127; k++)
+			text[TORTURE_SIZE + k] = (char)(k + 1);
+		costly = pattern_find(pattern, text, TORTURE_SIZE + 1, NULL, NULL) == PATTERN_COSTLY ||
+			 pattern_find(pattern, text, TORTURE_SIZE + 127, NULL, NULL) == PATTERN_COSTLY;
+	}
+	free(text);
+	return costly;
 }
 
 /* --- lists --- */

@@ -49,6 +49,9 @@ enum pattern_result pattern_find(
 /* Whether it matches; PATTERN_COSTLY counts as no. */
 bool pattern_matches(const struct pattern *p, const void *text, size_t size);
 
+/* Whether some long line exceeds its limits: it repeats what repeats.  Takes some milliseconds. */
+bool pattern_is_costly(const struct pattern *p);
+
 /* Several with the same anchor, in order; all zero but the anchor is the empty list. */
 struct pattern_list {
 	enum pattern_anchor anchor;

@@ -10,41 +10,8 @@
 #include "platform/platform_impl.h"
 
 #define MODES_MAX 256
-#define TORTURE_SIZE 1500
 
 /* --- expressions --- */
-
-/* The unit again and again.  By copies: a division for every byte would cost more than the matching. */
-static void
-repeat_unit(char *text, size_t size, const char *unit)
-{
-	size_t have = strlen(unit);
-
-	memcpy(text, unit, have);
-	for (; have < size; have *= 2)
-		memcpy(text + have, text, have < size - have ? have : size - have);
-}
-
-static bool
-is_costly(const struct pattern *pattern)
-{
-	static const char *const units[] = {
-	    "a", " ", "-", "#", "0", "a ", "a.", "a-", "(a)", "[a]", "a/", "1 ", "\t", "=", "a@", "*", "% "};
-	char *text = xmalloc(TORTURE_SIZE + 128);
-	bool costly = false;
-
-	/* With every character behind, too: else the search for one that must come ends most matches before they begin.
-	 */
-	for (size_t i = 0; i < NP_COUNT(units) && !costly; i++) {
-		repeat_unit(text, TORTURE_SIZE, units[i]);
-		for (size_t k = 0; k < 127; k++)
-			text[TORTURE_SIZE + k] = (char)(k + 1);
-		costly = pattern_find(pattern, text, TORTURE_SIZE + 1, NULL, NULL) == PATTERN_COSTLY ||
-			 pattern_find(pattern, text, TORTURE_SIZE + 127, NULL, NULL) == PATTERN_COSTLY;
-	}
-	free(text);
-	return costly;
-}
 
 /* Keys whose expressions may match nothing at all: blank lines before a prompt, parts that are missing, an empty end.
  */
@@ -77,7 +44,7 @@ make_pattern(const struct schema_reader *r, const struct schema_row *row, const 
 	if (pattern_matches(pattern, "", 0) && !may_be_empty(row->name))
 		schema_error(r, node, "`%s`: the expression `%s` also matches an empty line: say what must be there",
 		    row->name, node->text);
-	else if (is_costly(pattern))
+	else if (pattern_is_costly(pattern))
 		schema_error(r, node,
 		    "`%s`: the expression `%s` takes too long on long lines: avoid nested repetitions", row->name,
 		    node->text);

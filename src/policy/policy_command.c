@@ -14,8 +14,9 @@
 /* Beside letters and digits. */
 #define COMMAND_LINE_BYTES " ._:/,@*+=~%-"
 #define CHANNEL_BYTES " ._:/,@+=%-'\""
-/* Of a filter behind a command: those of an expression, but no escapes; `$' has a rule of its own. */
-#define FILTER_BYTES " ._:/,@*+=~%-'\"^()[]{}#!$"
+/* Of a filter behind a command: those of an expression, but no escapes, and no `!', which brings back what others typed
+ * where a shell reads it; `$' has a rule of its own. */
+#define FILTER_BYTES " ._:/,@*+=~%-'\"^()[]{}#$"
 
 static const char *
 check_bytes(const char *text, size_t size, const char *others)

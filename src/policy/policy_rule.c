@@ -131,6 +131,13 @@ add_command(const struct schema_reader *r, const struct schema_row *row, const s
 		error_prefix(r->err, "`%s`", row->name);
 		return schema_error_at(r, node);
 	}
+	/* Thousands of commands come in one request, and nobody is served meanwhile. */
+	if (pattern_is_costly(pattern)) {
+		pattern_destroy(pattern);
+		return schema_error(r, node,
+		    "`%s`: the expression `%s` takes too long on long lines: avoid nested repetitions", row->name,
+		    node->text);
+	}
 	pattern_list_add(&c->list, pattern);
 	return 0;
 }

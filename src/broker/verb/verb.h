@@ -83,6 +83,8 @@ int broker_confirm(struct broker *b, struct client *client, const struct message
 int verb_confirm(const struct call *c, struct np_error *err);
 /* At the end of a turn: where nobody is left who could be asked they are denied. */
 void broker_confirmations_due(struct broker *b);
+/* They were judged by a configuration that is another one now. */
+void broker_confirmations_drop(struct broker *b);
 int broker_confirmations_count(const struct broker *b);
 
 /* ---- broker_handover.c ---- */

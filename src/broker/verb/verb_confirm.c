@@ -209,6 +209,13 @@ broker_confirmations_due(struct broker *b)
 		deny(TAILQ_FIRST(&b->confirmations), "nobody is there any more (npctl watch --confirm)");
 }
 
+void
+broker_confirmations_drop(struct broker *b)
+{
+	while (!TAILQ_EMPTY(&b->confirmations))
+		deny(TAILQ_FIRST(&b->confirmations), "the configuration was read again meanwhile: ask again");
+}
+
 int
 broker_confirmations_count(const struct broker *b)
 {
