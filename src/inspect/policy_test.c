@@ -61,35 +61,35 @@ test(const struct config *config, const struct platforms *set, const char *const
 }
 
 int
-inspect_policy(const char *config_file, char *const *given)
+inspect_policy(const char *config_file, char *const *args)
 {
-	const char *args[ARGS] = {[ARG_COMMAND] = "", [ARG_METHOD] = "exec"};
+	const char *given[ARGS] = {[ARG_COMMAND] = "", [ARG_METHOD] = "exec"};
 	unsigned long uid = geteuid();
 	struct policy_ask ask = {.minute = policy_minute_of_week()};
 	struct config *config;
 	struct platforms *set;
 	int status;
 
-	for (size_t i = 0; given[i] != NULL; i++) {
+	for (size_t i = 0; args[i] != NULL; i++) {
 		if (i == ARGS)
 			return usage("too many arguments");
-		args[i] = given[i];
+		given[i] = args[i];
 	}
-	if (args[ARG_ROLE] == NULL || args[ARG_DEVICE] == NULL)
+	if (given[ARG_ROLE] == NULL || given[ARG_DEVICE] == NULL)
 		return usage("name a role, and a device or -");
-	if (policy_method_of(args[ARG_METHOD]) == 0)
+	if (policy_method_of(given[ARG_METHOD]) == 0)
 		return usage("a method is one of exec, config, shell, subsystem, forward, steer");
-	if (args[ARG_UID] != NULL && !text_parse_ulong(args[ARG_UID], 0xfffffffe, &uid))
+	if (given[ARG_UID] != NULL && !text_parse_ulong(given[ARG_UID], 0xfffffffe, &uid))
 		return usage("a uid is a number");
-	ask.who = (struct policy_who){.role = args[ARG_ROLE], .uid = (uid_t)uid, .gid = getegid()};
-	ask.method = (enum policy_method)policy_method_of(args[ARG_METHOD]);
-	ask.command = ask.method == POLICY_EXEC ? args[ARG_COMMAND] : NULL;
-	ask.size = strlen(args[ARG_COMMAND]);
+	ask.who = (struct policy_who){.role = given[ARG_ROLE], .uid = (uid_t)uid, .gid = getegid()};
+	ask.method = (enum policy_method)policy_method_of(given[ARG_METHOD]);
+	ask.command = ask.method == POLICY_EXEC ? given[ARG_COMMAND] : NULL;
+	ask.size = strlen(given[ARG_COMMAND]);
 	config = inspect_load_config(config_file);
 	if (config == NULL)
 		return 1;
 	set = platform_dirs_load(config->platform_path);
-	status = inspect_print_json(test(config, set, args, &ask));
+	status = inspect_print_json(test(config, set, given, &ask));
 	platforms_destroy(set);
 	config_unref(config);
 	return status;

@@ -51,6 +51,7 @@ struct exec_params {
 	bool batch; /* `commands` was used: results carry an index */
 	bool capture;
 	bool no_stdin;   /* the command's standard input is empty, nobody says eof */
+	bool no_lend;    /* no param: its client is another user's, whose descriptor is not ours to open */
 	bool half_close; /* of EXEC_FORWARD: the client says eof itself when the far end has */
 	bool pty;
 	char *term;

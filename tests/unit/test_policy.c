@@ -257,9 +257,10 @@ test_hours_are_of_the_week(void **state)
 static enum policy_then
 on_line(const struct policy *p, const struct platform *platform, bool shell, const char *command, size_t size)
 {
-	struct policy_ask ask = ask_of("r", "d", POLICY_EXEC, command);
+	struct policy_ask ask = ask_of("r", "d", POLICY_EXEC, NULL);
 	struct policy_verdict v;
 
+	ask.command = command;
 	ask.size = size;
 	ask.device.platform = platform;
 	ask.device.shell = shell;

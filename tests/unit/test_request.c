@@ -344,6 +344,26 @@ test_standard_input_is_read_in_the_clients_place(void **state)
 	fclose(file);
 }
 
+/* A file that they may not read could be opened anew with our rights. */
+static void
+test_nothing_is_lent_by_other_users(void **state)
+{
+	struct fake_around *f = *state;
+	struct request *r = ask(f, "exec", "{\"device\":\"r1\",\"command\":\"cat\"}");
+	struct np_error err;
+
+	r->params.no_lend = true;
+	fake_assign(f);
+	fake_start(chan(f));
+	fake_turn(f);
+	is_told(f, "credit {\"id\":1,\"bytes\":262144}");
+	assert_int_equal(request_lend(r, dup(0), &err), -1);
+	assert_int_equal(err.reason, REASON_INVALID_REQUEST);
+	request_eof(r);
+	end(f, 0);
+	is_over(f, "queued started command:ok ended:ok");
+}
+
 static void
 test_a_command_may_end_before_what_was_lent(void **state)
 {
@@ -1261,6 +1281,7 @@ main(void)
 	    ON_CHANNEL(test_captured_output_has_a_limit),
 	    ON_CHANNEL(test_standard_input_needs_credit),
 	    ON_CHANNEL(test_standard_input_is_read_in_the_clients_place),
+	    ON_CHANNEL(test_nothing_is_lent_by_other_users),
 	    ON_CHANNEL(test_a_command_may_end_before_what_was_lent),
 	    ON_CHANNEL(test_lease_ends_with_its_command_though_nobody_reads),
 	    ON_CHANNEL(test_deaf_client_gets_nothing_more_begun),

@@ -242,6 +242,10 @@ request_lend(struct request *r, int fd, struct np_error *err)
 {
 	if (fd == -1)
 		return error_set(err, REASON_INVALID_REQUEST, "no descriptor came with it");
+	if (r->params.no_lend) {
+		lent_drop(fd);
+		return error_set(err, REASON_INVALID_REQUEST, "nothing may be lent here: send it as stdin");
+	}
 	if (r->input != NULL || r->stdin_ended ||
 	    r->chan == NULL) { /* the command has ended meanwhile, or it is wrong */
 		lent_drop(fd);

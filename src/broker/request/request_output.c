@@ -119,7 +119,7 @@ request_grant_stdin(struct request *r, size_t n)
 	if (params == NULL)
 		return;
 	cJSON_AddNumberToObject(params, "bytes", (double)n);
-	if (r->chan != NULL)
+	if (r->chan != NULL && !r->params.no_lend)
 		cJSON_AddBoolToObject(params, "lend", true);
 	client_notify(r->answer.client, "credit", params);
 }

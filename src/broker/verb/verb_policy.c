@@ -101,6 +101,7 @@ cut_down(struct exec_params *p, const struct allowance *a, const struct client *
 		free(p->agent_socket);
 		p->agent_socket = NULL;
 	}
+	p->no_lend = others; /* what we opened anew with our rights need not be theirs to read */
 	if ((others || a->by_command) && (a->may & POLICY_ANSWERS) == 0)
 		p->interactive = false;
 	if (a->by_command && (a->may & POLICY_STDIN) == 0)
