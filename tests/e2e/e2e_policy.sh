@@ -94,6 +94,18 @@ else
 	skip 2 "nobody else to be"
 fi
 
+printf '%s\n' "sockets: [{path: $T/agent/x, role: x, owner: nobody-at-all}]" >"$T/bad.yaml"
+run netpulsed -S "$T/run/other" -f "$T/bad.yaml"
+like "$status $err" '^1 netpulsed: .*bad.yaml:1: there is no user .nobody-at-all' "a broker says which socket it cannot make"
+printf '%s\n' "sockets: [{path: $T/agent/show, role: x}]" >"$T/bad.yaml"
+run netpulsed -S "$T/run/other" -f "$T/bad.yaml"
+like "$status $err" '^1 netpulsed: .*bad.yaml:1: another broker .pid [0-9]+. serves' "nor takes another's"
+mkdir -m 777 "$T/world"
+chmod 777 "$T/world"
+printf '%s\n' "sockets: [{path: $T/world/x, role: x}]" >"$T/bad.yaml"
+run netpulsed -S "$T/run/other" -f "$T/bad.yaml"
+like "$status $err" '^1 netpulsed: .*writable by others' "nor makes one where others could put theirs"
+
 # ---- what it may ----
 
 run show edge1 show clock

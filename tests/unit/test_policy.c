@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "kit/platdir.h"
 #include "platform/platform.h"
 #include "policy/policy.h"
 #include "schema/schema.h"
@@ -493,6 +494,120 @@ test_read_only_is_what_the_platform_says(void **state)
 	platform_unref(platform);
 }
 
+/* ---- the installed platforms ---- */
+
+/* What no platform may call harmless, whatever it is. */
+static void
+test_no_platform_lets_a_change_pass(void **state)
+{
+	static const char *const never[] = {"reload", "reboot", "configure", "configure terminal", "conf t", "write",
+	    "write memory", "wr", "copy running-config startup-config", "delete x", "erase startup-config", "clear log",
+	    "system-view", "save", "reset counters", "undo x", "request system reboot", "edit", "set x", "commit",
+	    "execute reboot", "config global", "/system reboot", "/system script run x", "/user remove print",
+	    "/file remove x", "/export file=x", "/ip address print file=x", "/ip address set 0", "tools system reboot",
+	    "enter candidate", "admin reboot", "debug all", "debug software", "test x", "start shell", "bash",
+	    "run bash", "tclsh", "do show version", "show tech-support file x | tee y", "show run | redirect x",
+	    "show run | append x", "show run | tee x", "show run | save x", "show run | bash", "show run | sh",
+	    "show run | sed x", "show run | awk x", "show run | find /", "display x | tee y",
+	    "display diagnostic-information x", "dis dia x", "ping 1.2.3.4 repeat 1000000", "ping -f 1.2.3.4",
+	    "ping -c 100000 1.2.3.4", "ip -b x", "ip link set x down", "ip addr add 1.2.3.4 dev x", "ss -K",
+	    "systemctl restart x", "systemctl status -H x", "find / -delete", "cat /etc/shadow", "show x;reload",
+	    "show x\nreload", "show `x`", "show $(x)", "show x > y", "disable", "exit", "quit", "logout"};
+	struct platforms *set = platdir_load();
+	struct policy p;
+	(void)state;
+
+	load(&p, "policy: [{command: read_only, then: allow}]\n");
+	for (size_t i = 0; i < set->count; i++) {
+		for (size_t k = 0; k < 2 * NP_COUNT(never); k++) {
+			const char *command = never[k / 2];
+
+			if (on_line(&p, set->items[i], k % 2, command, strlen(command)) != POLICY_DENY)
+				fail_msg("%s: `%s'", set->items[i]->name, command);
+		}
+	}
+	finish(&p);
+	platforms_destroy(set);
+}
+
+static void
+test_what_each_platform_calls_harmless(void **state)
+{
+	static const struct {
+		const char *platform, *command;
+		bool allowed;
+	} cases[] = {
+	    {"cisco_ios", "sh ip int br | i up", true},
+	    {"cisco_ios", "show tech-support", true},
+	    {"cisco_ios", "ping vrf MGMT 10.0.0.1 source Loopback0", true},
+	    {"cisco_iosxr", "show bgp summary | in Established", true},
+	    {"cisco_iosxr", "show tech-support file disk0:/x", false},
+	    {"cisco_nxos", "show vpc | json", true},
+	    {"cisco_asa", "show tech", false},
+	    {"arista_eos", "show interfaces status | include connected", true},
+	    {"arista_eos", "show interfaces status | i connected", false},
+	    {"juniper_junos", "show route | match \"0.0.0.0\" | count", true},
+	    {"juniper_junos", "sh conf | display set", true},
+	    {"juniper_junos", "ping 10.0.0.1", false},
+	    {"juniper_junos", "ping 10.0.0.1 count 5", true},
+	    {"huawei_vrp", "dis cur | include bgp", true},
+	    {"huawei_vrpv8", "display version", true},
+	    {"hp_comware", "display interface brief", true},
+	    {"mikrotik_routeros", "/ip address print", true},
+	    {"mikrotik_routeros", "ip/route/print detail", true},
+	    {"mikrotik_routeros", "/interface bridge port print", true},
+	    {"mikrotik_routeros", "/ip address print where [/system reboot]", false},
+	    {"fortinet_fortios", "get system status", true},
+	    {"paloalto_panos", "show system info | match serial", true},
+	    {"nokia_srlinux", "info from state interface ethernet-1/1", true},
+	    {"nokia_sros", "show router bgp summary", true},
+	    {"vyos", "show interfaces | match eth0", true},
+	    {"vyos", "show interfaces | match *", false},
+	    {"frr", "sh ip bgp summary", true},
+	    {"extreme_exos", "show ports | include active", true},
+	    {"linux", "uptime", true},
+	    {"linux", "ip -br addr", true},
+	    {"linux", "ping -c 3 192.0.2.1", true},
+	};
+	struct platforms *set = platdir_load();
+	struct policy p;
+	(void)state;
+
+	load(&p, "policy: [{command: read_only, then: allow}]\n");
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		const struct platform *platform = platforms_find(set, cases[i].platform);
+		const char *command = cases[i].command;
+
+		assert_non_null(platform);
+		if ((on_line(&p, platform, true, command, strlen(command)) == POLICY_ALLOW) != cases[i].allowed)
+			fail_msg("%s: `%s'", cases[i].platform, command);
+	}
+	finish(&p);
+	platforms_destroy(set);
+}
+
+/* Two words that one abbreviation means: to a rule it would be the first of them. */
+static void
+test_no_abbreviation_is_two_words(void **state)
+{
+	struct platforms *set = platdir_load();
+	(void)state;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct strings *all = &set->items[i]->abbreviations;
+
+		for (size_t a = 0; a < all->n; a++) {
+			for (size_t b = 0; b < all->n; b++) {
+				size_t least = strcspn(all->v[a], "[");
+
+				if (a != b && strncmp(all->v[a], all->v[b], least) == 0)
+					fail_msg("%s: %s and %s", set->items[i]->name, all->v[a], all->v[b]);
+			}
+		}
+	}
+	platforms_destroy(set);
+}
+
 /* ---- what is asked for beside ---- */
 
 static void
@@ -721,6 +836,9 @@ main(void)
 	    cmocka_unit_test(test_a_denial_of_commands_is_wide),
 	    cmocka_unit_test(test_costly_expressions_are_a_doubt),
 	    cmocka_unit_test(test_read_only_is_what_the_platform_says),
+	    cmocka_unit_test(test_no_platform_lets_a_change_pass),
+	    cmocka_unit_test(test_what_each_platform_calls_harmless),
+	    cmocka_unit_test(test_no_abbreviation_is_two_words),
 	    cmocka_unit_test(test_beside_the_command_nothing_is_allowed_by_itself),
 	    cmocka_unit_test(test_without_expressions_it_is_not_asked),
 	    cmocka_unit_test(test_a_denial_names_its_rule),
