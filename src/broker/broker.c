@@ -21,6 +21,7 @@
 #include "base/xalloc.h"
 
 #define TICK_SECONDS 5.0
+#define ROLES_SHARE 8     /* the last of so many parts of the places is for clients of the main socket */
 #define TRIM_SECONDS 10.0 /* it takes time in which nobody is served: not for each of many transfers */
 
 /* ---- clients ---- */
@@ -50,6 +51,15 @@ turn_away(struct broker *b, struct client *client, const struct np_error *why)
 	client_refuse(client, why);
 }
 
+/* Of the places some are kept from those who come by sockets of roles: they cannot keep us out. */
+static int
+places(const struct broker *b, bool is_main)
+{
+	int max = b->config->max_clients;
+
+	return is_main ? max : max - max / ROLES_SHARE;
+}
+
 static void
 too_many(const struct broker *b, struct np_error *err)
 {
@@ -77,7 +87,7 @@ welcome(struct broker *b, struct client *client, bool has_place)
 static void
 admit(struct broker *b, int fd, const struct paths_peer *peer, const char *role)
 {
-	bool has_place = clients_have_place(b->clients, b->config->max_clients);
+	bool has_place = clients_have_place(b->clients, places(b, strcmp(role, POLICY_MAIN) == 0));
 	struct client *client = clients_accept(b->clients, broker_next_id(b), fd, peer->uid, peer->pid);
 
 	client_set_role(client, role, peer->gid);
@@ -104,7 +114,7 @@ on_door(uid_t uid, pid_t pid, const struct client_end *end, void *at, void *arg)
 int
 broker_seat(struct broker *b, struct client *client, bool looks_or_steers, struct np_error *err)
 {
-	int max = b->config->max_clients;
+	int max = places(b, client_is_main(client));
 	struct client *other;
 
 	/* Nobody is refused for one who has left and whose end has not been read yet: both may come in one turn. */

@@ -360,6 +360,20 @@ run door echo through </dev/null
 is "$status $out" '0 through' "an ssh is let in by the rule about its door"
 run door touch "$T/marks/z" </dev/null
 like "$status $err" '^255 .*denied' "and held to it, without going round it"
+write_config "max_clients: 8
+sockets: [{path: $T/agent/show, role: show, mode: 0666}]
+policy: [{role: show, devices: ['@edge'], then: allow}]
+$devices"
+npctl reload >/dev/null
+for _i in 1 2 3 4 5 6 7; do
+	printf '%s\n' "$(request ping '')" '!wait "version"' '!hold' | as "$rpc" -S "$T/agent/show" >/dev/null &
+	holders="${holders:-} $!"
+done
+wait_until 'npctl --json status | jq -e "[.peers[] | select(.role == \"show\")] | length == 7"'
+run show dev echo a
+like "$status $err" '^255 .*queue_full' "clients of roles cannot take all places"
+is "$(npexec dev echo own)" own "we have one"
+kill $holders
 stop_broker
 ok "at the end the sockets are gone" [ ! -e "$T/agent/show" ]
 done_testing
