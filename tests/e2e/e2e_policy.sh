@@ -25,6 +25,7 @@ export NETPULSE_BROKER_UID
 start_sshd dev 'AcceptEnv NP_*'
 start_simdev edge1 --scenario ios.txt
 start_simdev core1 --scenario ios.txt --listen 127.0.1.1
+add_host new "$port_dev" "UserKnownHostsFile $T/none" 'StrictHostKeyChecking ask'
 mkdir -m 711 "$T/agent"
 log=$T/audit
 : >"$log"
@@ -33,6 +34,7 @@ devices:
   edge1: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw, groups: [edge]}
   core1: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw}
   dev: {groups: [edge]}
+  new: {groups: [edge]}
 "
 sockets="
 sockets:
@@ -174,7 +176,7 @@ for verb in close pause resume disable enable drain reconnect; do
 	refuses "$verb" $verb '"device":"edge1"'
 done
 refuses "kill" kill '"id":1'
-like "$(rpc show "$(request devices '"pattern":"@edge,core1"')")" '"devices": *\["edge1","dev"\]' "of a list it sees what it may use"
+like "$(rpc show "$(request devices '"pattern":"@edge,core1"')")" '"devices": *\["edge1","dev","new"\]' "of a list it sees what it may use"
 if [ "$other" != "$uid" ]; then
 	ok "the mux sockets are not for it" not as ls "$T/run/mux"
 else
@@ -270,6 +272,9 @@ run as "$bins/npctl" -S "$T/agent/boss" status
 is "$status" 0 "a role that may steer sees the status"
 ok "and steers" as "$bins/npctl" -S "$T/agent/boss" pause edge1
 ok "whom it wants" as "$bins/npctl" -S "$T/agent/boss" resume edge1
+asked=$(rpc boss "$(request exec '"device":"new","command":"true","interactive":true')" 2>&1)
+like "$asked" '"reason": *"host_key_unknown"' "nobody of a role says whether a host key is right"
+unlike "$asked" '"method": *"prompt"' "nor is asked"
 denied "and is held to its devices" as "$bins/npexec" -S "$T/agent/boss" core1 show clock
 run as "$bins/npexec" -S "$T/agent/some" dev cat <"$T/in"
 is "$status $out" '0 hostname evil' "a rule may give an input"
@@ -366,10 +371,10 @@ policy: [{role: show, devices: ['@edge'], then: allow}]
 $devices"
 npctl reload >/dev/null
 for _i in 1 2 3 4 5 6 7; do
-	printf '%s\n' "$(request ping '')" '!wait "version"' '!hold' | as "$rpc" -S "$T/agent/show" >/dev/null &
+	printf '%s\n' "$(request ping '')" '!wait "version"' '!hold' | as "$rpc" -S "$T/agent/show" >"$T/holds$_i" &
 	holders="${holders:-} $!"
+	wait_until "grep -q version $T/holds$_i" # nobody else takes a place meanwhile
 done
-wait_until 'npctl --json status | jq -e "[.peers[] | select(.role == \"show\")] | length == 7"'
 run show dev echo a
 like "$status $err" '^255 .*queue_full' "clients of roles cannot take all places"
 is "$(npexec dev echo own)" own "we have one"

@@ -102,7 +102,8 @@ cut_down(struct exec_params *p, const struct allowance *a, const struct client *
 		p->agent_socket = NULL;
 	}
 	p->no_lend = others; /* what we opened anew with our rights need not be theirs to read */
-	if ((others || a->by_command) && (a->may & POLICY_ANSWERS) == 0)
+	/* Whoever is asked at a log-in says whether a host key is right, and which password to try. */
+	if ((others && (a->may & POLICY_CREDENTIALS) == 0) || (a->by_command && (a->may & POLICY_ANSWERS) == 0))
 		p->interactive = false;
 	if (a->by_command && (a->may & POLICY_STDIN) == 0)
 		p->no_stdin = true;
