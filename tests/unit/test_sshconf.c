@@ -443,6 +443,27 @@ goes_alone(const char *line, const char *log)
 }
 
 static void
+test_what_a_shared_session_does_not_keep_is_told(void **state)
+{
+	static const char *const told[] = {NOT_HONOURED("serveraliveinterval 15")};
+	static const char *const quiet[] = {"loglevel INFO\n", "loglevel QUIET\n", "user loglevel\n"};
+	struct target *t = parse(HEAD "serveraliveinterval 15\n");
+	(void)state;
+
+	expect_strings(&t->notices, told, NP_COUNT(told));
+	for (size_t i = 0; i < NP_COUNT(quiet); i++) {
+		sshconf_log_level(quiet[i], t);
+		assert_null(t->own_way);
+	}
+	sshconf_log_level("port 22\nloglevel VERBOSE\nmacs x\n", t);
+	assert_string_equal(t->own_way, "its configuration says `loglevel VERBOSE`");
+	target_unref(t);
+	t = parse(HEAD "serveraliveinterval 0\n");
+	assert_int_equal(t->notices.n, 0);
+	target_unref(t);
+}
+
+static void
 test_what_is_ssh_s_own_is_found(void **state)
 {
 	static const char *const own[] = {"forwardagent yes", "forwardagent /tmp/agent", "controlpath /tmp/%C",
@@ -480,6 +501,7 @@ main(void)
 	    cmocka_unit_test(test_every_beginning_of_an_output_is_survived),
 	    cmocka_unit_test(test_the_files_that_ssh_read_are_found),
 	    cmocka_unit_test(test_tokens_are_expanded),
+	    cmocka_unit_test(test_what_a_shared_session_does_not_keep_is_told),
 	    cmocka_unit_test(test_local_tokens_are_something),
 	    cmocka_unit_test(test_what_cannot_be_expanded_is_refused),
 	    cmocka_unit_test(test_expansion_is_bounded),
