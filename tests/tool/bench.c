@@ -6,7 +6,7 @@
  * /dev/null; `-i FILE` before the cases names another input.  `-b BYTES` adds the throughput.  Prints a table: the
  * median, 90th percentile and minimum of the time from posix_spawn(3) to the end of the process, its own processor
  * time, and the median of the ratios to the first case of the same round.  With `-l MS`, for promises about the worst,
- * instead: the median, the 95th percentile, the maximum, and how many took longer than that.
+ * instead: the median, the 95th and 99th percentile, the maximum, and how many took longer than that.
  * A case whose name ends with `+' goes on for ever: it is timed to its first output and then ended.  Nothing is
  * asserted.
  */
@@ -185,15 +185,16 @@ print_latencies(const struct bench *b)
 	double *values = calloc((size_t)b->rounds, sizeof(*values));
 	if (values == NULL)
 		die("memory");
-	printf(
-	    "  %-26s %6s %10s %10s %10s  over %.0f ms\n", "", "calls", "median ms", "95 % ms", "max ms", b->limit_ms);
+	printf("  %-26s %6s %10s %10s %10s %10s  over %.0f ms\n", "", "calls", "median ms", "95 % ms", "99 % ms",
+	    "max ms", b->limit_ms);
 	for (int i = 0; i < b->count; i++) {
 		const struct bench_case *c = &b->cases[i];
 		int over = 0, n = collect(b, c->wall_ms, c->wall_ms, NULL, values);
 		for (int k = 0; k < n; k++)
 			over += values[k] > b->limit_ms;
-		double median = quantile(values, n, 0.5), p95 = quantile(values, n, 0.95), max = quantile(values, n, 1);
-		printf("  %-26s %6d %10.2f %10.2f %10.2f %6d", c->name, n, median, p95, max, over);
+		double median = quantile(values, n, 0.5), p95 = quantile(values, n, 0.95),
+		       p99 = quantile(values, n, 0.99), max = quantile(values, n, 1);
+		printf("  %-26s %6d %10.2f %10.2f %10.2f %10.2f %6d", c->name, n, median, p95, p99, max, over);
 		printf(c->failures > 0 ? "   (%d FAILED)\n" : "\n", c->failures);
 	}
 	free(values);
