@@ -197,6 +197,7 @@ make_cli(struct soak *s, struct ask *a)
 		unsigned lines = soak_random(s, 8) == 0 ? soak_random(s, 2000) : soak_random(s, 30);
 		char *command = xasprintf("sim many %u %s", lines, a->commands[i].token);
 		soak_expect_lines(&a->commands[i], lines);
+		a->commands[i].prompted = true;
 		cJSON_AddItemToArray(commands, cJSON_CreateString(command));
 		free(command);
 	}

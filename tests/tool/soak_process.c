@@ -147,6 +147,7 @@ npexec_one(struct soak *s, enum harm harm)
 	soak_command_init(s, &c, 0);
 	char *command =
 	    d->type == SOAK_CLI ? xasprintf("sim many %u %s", lines % 500, c.token) : soak_shell_lines(&c, lines);
+	c.prompted = d->type == SOAK_CLI;
 	soak_expect_lines(&c, d->type == SOAK_CLI ? lines % 500 : lines);
 	const char *argv[] = {"npexec", "-n", d->name, command, NULL};
 	judge_status(s, &c, run_program(s, argv, harm, &c.out, &c.err), d->name, names[harm]);

@@ -5,7 +5,7 @@
  * Told by a line on standard input (its end is ignored), or by a signal:
  *
  *   freeze   nothing passes, nothing is read: TCP still acknowledges until buffers are full   SIGUSR1 (again: thaw)
- *   thaw     what was held back passes
+ *   thaw     what was held back passes; nothing is flipped or truncated any more
  *   drop     what arrives is swallowed, both ways, until `thaw`: the peers see silence
  *   reset    every connection ends with a TCP reset                                            SIGUSR2
  *   close    every connection ends with FIN, queued bytes are lost
@@ -237,7 +237,7 @@ obey(struct relay *r, const char *line)
 	if (strcmp(line, "freeze") == 0)
 		r->frozen = true;
 	else if (strcmp(line, "thaw") == 0)
-		r->frozen = r->dropping = false;
+		r->frozen = r->dropping = r->flipping = r->truncating = false;
 	else if (strcmp(line, "drop") == 0)
 		r->dropping = true;
 	else if (strcmp(line, "flip") == 0)
