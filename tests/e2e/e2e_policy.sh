@@ -34,7 +34,7 @@ devices:
   edge1: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw, groups: [edge]}
   core1: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw}
   dev: {groups: [edge]}
-  new: {groups: [edge]}
+  new: {groups: [edge], connection_args: {prompt_timeout: 1}}
 "
 sockets="
 sockets:
@@ -330,6 +330,8 @@ wait_until 'npctl --json status | jq -e "[.peers[] | select(.program == \"nprpc\
 later asks as "$bins/npexec" -S "$T/agent/ask" dev echo late
 wait_until 'npctl --json status | jq -e ".broker.confirming == 1"'
 like "$(rpc boss "$(request watch '"confirm":true')")" '"reason": *"denied"' "only our own socket confirms"
+denied "what nobody answers is denied after prompt_timeout" ask new echo a
+like "$err" 'nobody has answered within prompt_timeout' "and says so"
 kill "$watcher"
 wait_until '! alive "$bg_asks"'
 like "$(cat "$T/asks.err")" 'denied.*nobody is there any more' "who watched has left: it is denied"
