@@ -6,15 +6,20 @@
 #include "base/xalloc.h"
 #include "params/params_impl.h"
 
-/* It may hold a password. */
+/* It may hold a password: into memory that is wiped, for cJSON's own grows and shrinks and leaves copies behind. */
 static struct secret *
 print_json(const cJSON *json)
 {
-	char *printed = xchecked(cJSON_PrintUnformatted(json));
-	struct secret *text = secret_make(printed);
+	struct secret *text = NULL;
 
-	secret_wipe(printed, strlen(printed));
-	cJSON_free(printed);
+	for (size_t size = 512; text == NULL; size *= 2) {
+		char *room = xmalloc(size);
+
+		if (cJSON_PrintPreallocated((cJSON *)(uintptr_t)json, room, (int)size, 0))
+			text = secret_make(room);
+		secret_wipe(room, size);
+		free(room);
+	}
 	return text;
 }
 
