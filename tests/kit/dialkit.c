@@ -147,7 +147,7 @@ kit_begin(struct kit *kit)
 	assert_non_null(mkdtemp(kit->dir));
 	snprintf(kit->known_hosts, sizeof(kit->known_hosts), "%s/known_hosts", kit->dir);
 	snprintf(kit->config, sizeof(kit->config), "%s/ssh_config", kit->dir);
-	kit->deadline = INFINITY;
+	kit->seconds = kit->deadline = INFINITY;
 	kit->watch_fd = -1;
 	pthread_mutex_init(&kit->lock, NULL);
 	kit->hooks = (struct dial_hooks){.ask = kit_ask,
@@ -181,6 +181,7 @@ kit_cancel(struct kit *kit)
 void
 kit_limit(struct kit *kit, double seconds)
 {
+	kit->seconds = seconds;
 	kit->deadline = clock_now() + seconds;
 }
 
@@ -238,9 +239,11 @@ kit_target(struct kit *kit, int port, const char *device, const char *config)
 	snprintf(number, sizeof(number), "%d", port);
 	if (device_conf_set(d, "port", number, "test", &err) == -1)
 		fail_msg("%s", err.text);
+	kit->deadline = clock_now() + slow(20); /* the limit is one of the dial */
 	t = resolve_target(d, path, &kit->hooks, NULL, &err);
 	if (t == NULL)
 		fail_msg("%s", err.text);
+	kit->deadline = clock_now() + kit->seconds;
 	device_conf_free(d);
 	config_unref(conf);
 	free(json);

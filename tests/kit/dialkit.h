@@ -35,7 +35,7 @@ struct kit {
 	size_t barred_keys;    /* so many of the first ones were refused before */
 	size_t offered_keys;
 
-	double deadline; /* of clock_now(); INFINITY at first */
+	double seconds, deadline; /* of clock_now(); INFINITY at first */
 	pthread_mutex_t lock;
 	bool cancelled;
 	int watch_fd;
