@@ -406,7 +406,6 @@ link_create(struct link_home *home, const struct link_wishes *wishes)
 	TAILQ_INIT(&link->leases);
 	ev_prepare_init(&link->given_up, on_given_up);
 	link->given_up.data = link;
-	link_offer_init(link);
 	link->is.target = target_ref(wishes->target);
 	link->is.agent_socket = xstrdup_null(wishes->agent_socket);
 	link->sh.records = wishes->records;

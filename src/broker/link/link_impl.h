@@ -42,10 +42,7 @@ struct link_shell {
 	struct secret *secret; /* from the connector, until the driver has them */
 	struct secret *password;
 	struct secret *offered;        /* the server has had it: only masked */
-	struct account_ticket ticket;  /* of what the driver types: link_offer.c */
-	struct account_ticket printer; /* of the command that printed that, or none */
-	struct account_ticket *waits;  /* which of both */
-	ev_timer notice;               /* it has waited for a while */
+	struct link_offer *offer;      /* what the driver types, until it is judged: link_offer.c */
 	bool way_lost;                 /* what ends the shell is no answer of its device */
 	struct redact *known;          /* all secrets of this shell, for what others see of it */
 	bool secret_given;             /* one is configured: the base mode is where its shells belong */
@@ -110,7 +107,6 @@ void link_leases_leave(struct link *link);
 
 /* ---- link_offer.c ---- */
 
-void link_offer_init(struct link *link);
 /* The driver wants to type a password or secret; what became of it. */
 void link_offer_ask(struct link *link, const struct cli_event *event);
 void link_offer_judged(struct link *link, const struct cli_event *event);

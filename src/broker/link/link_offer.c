@@ -5,8 +5,20 @@
  * One at a time, as the driver has them: it asks (CLI_EVENT_OFFER), waits while it must, and says what became of it.
  */
 #include "broker/link/link_impl.h"
+
+#include <stdlib.h>
+
 #include "base/clock.h"
+#include "base/xalloc.h"
 #include "login/claim.h"
+
+struct link_offer {
+	struct link *link;
+	struct account_ticket ticket;
+	struct account_ticket printer; /* of the command that printed it, or none */
+	struct account_ticket *waits;  /* which of both */
+	ev_timer notice;               /* it has waited for a while */
+};
 
 static void
 note_account(struct link *link, const struct account_ticket *t)
@@ -15,16 +27,17 @@ note_account(struct link *link, const struct account_ticket *t)
 		link->is.account = t->account;
 }
 
-static void ask(struct link *link, struct account_ticket *t);
+static void ask(struct link_offer *o, struct account_ticket *t);
 
 /* The command that printed a secret is asked for before its words: who holds it may wait for them. */
 static void
-take_answer(struct link *link, struct account_ticket *t, enum account_answer answer)
+take_answer(struct link_offer *o, struct account_ticket *t, enum account_answer answer)
 {
+	struct link *link = o->link;
 	bool barred = answer == ACCOUNT_BARRED;
 
-	if (!barred && t == &link->sh.printer) {
-		ask(link, &link->sh.ticket);
+	if (!barred && t == &o->printer) {
+		ask(o, &o->ticket);
 		return;
 	}
 	if (barred)
@@ -37,53 +50,47 @@ take_answer(struct link *link, struct account_ticket *t, enum account_answer ans
 static void
 on_notice(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 {
-	struct link *link = w->data;
-	struct account_ticket *t = link->sh.waits;
+	struct link_offer *o = w->data;
+	struct link *link = o->link;
 	char text[256];
 
-	accounts_describe_wait(t, text, sizeof(text));
+	accounts_describe_wait(o->waits, text, sizeof(text));
 	link->home->events->notice(link, text);
-	accounts_look(link->home->accounts, t, clock_now());
-}
-
-void
-link_offer_init(struct link *link)
-{
-	ev_timer_init(&link->sh.notice, on_notice, ACCOUNT_NOTICE_AFTER, 0);
-	link->sh.notice.data = link;
+	accounts_look(link->home->accounts, o->waits, clock_now());
 }
 
 static void
 on_answered(struct account_ticket *t, enum account_answer answer)
 {
-	struct link *link = NP_CONTAINER(t, struct link, sh.ticket);
+	struct link_offer *o = NP_CONTAINER(t, struct link_offer, ticket);
 
-	ev_timer_stop(link->home->loop, &link->sh.notice);
-	take_answer(link, t, answer);
+	ev_timer_stop(o->link->home->loop, &o->notice);
+	take_answer(o, t, answer);
 }
 
 static void
 on_printer_answered(struct account_ticket *t, enum account_answer answer)
 {
-	struct link *link = NP_CONTAINER(t, struct link, sh.printer);
+	struct link_offer *o = NP_CONTAINER(t, struct link_offer, printer);
 
-	ev_timer_stop(link->home->loop, &link->sh.notice);
-	take_answer(link, t, answer);
+	ev_timer_stop(o->link->home->loop, &o->notice);
+	take_answer(o, t, answer);
 }
 
 static void
-ask(struct link *link, struct account_ticket *t)
+ask(struct link_offer *o, struct account_ticket *t)
 {
-	enum account_answer answer = accounts_ask(link->home->accounts, t, clock_now());
+	struct link_home *home = o->link->home;
+	enum account_answer answer = accounts_ask(home->accounts, t, clock_now());
 
-	accounts_words(&link->sh.printer, link->sh.ticket.account);
+	accounts_words(&o->printer, o->ticket.account);
 	if (answer != ACCOUNT_WAIT) {
-		take_answer(link, t, answer);
+		take_answer(o, t, answer);
 		return;
 	}
-	link->sh.waits = t;
-	ev_timer_set(&link->sh.notice, ACCOUNT_NOTICE_AFTER, 0.);
-	ev_timer_start(link->home->loop, &link->sh.notice);
+	o->waits = t;
+	ev_timer_set(&o->notice, ACCOUNT_NOTICE_AFTER, 0.);
+	ev_timer_start(home->loop, &o->notice);
 }
 
 static struct account_claim
@@ -100,27 +107,30 @@ claim_of(const struct link *link, const struct cli_event *event, struct secret *
 void
 link_offer_ask(struct link *link, const struct cli_event *event)
 {
-	struct link_shell *sh = &link->sh;
+	struct link_offer *o = xcalloc(1, sizeof(*o));
 	struct secret *printer = NULL;
 
-	if (event->configured)
+	link_offer_finish(link);
+	link->sh.offer = o;
+	o->link = link;
+	ev_timer_init(&o->notice, on_notice, ACCOUNT_NOTICE_AFTER, 0);
+	o->notice.data = o;
+	if (!event->given)
 		printer = claim_printer(link->is.target->device, event->enable ? ACCOUNT_ENABLE : ACCOUNT_SECRET);
-	account_claim_finish(&sh->printer.claim);
-	account_claim_finish(&sh->ticket.claim);
-	sh->printer = (struct account_ticket){.answered = on_printer_answered};
-	sh->ticket =
-	    (struct account_ticket){.answered = on_answered, .claim = claim_of(link, event, secret_ref(event->secret))};
+	o->printer.answered = on_printer_answered;
+	o->ticket.answered = on_answered;
+	o->ticket.claim = claim_of(link, event, secret_ref(event->secret));
 	if (printer != NULL) {
-		sh->printer.claim = claim_of(link, event, printer);
-		sh->printer.claim.command = true;
+		o->printer.claim = claim_of(link, event, printer);
+		o->printer.claim.command = true;
 	}
-	ask(link, printer != NULL ? &sh->printer : &sh->ticket);
+	ask(o, printer != NULL ? &o->printer : &o->ticket);
 }
 
 bool
 link_offer_is_judged(const struct link *link)
 {
-	return link->sh.ticket.flies;
+	return link->sh.offer != NULL && link->sh.offer->ticket.flies;
 }
 
 static void
@@ -137,9 +147,15 @@ settle(struct link *link, struct account_ticket *t, enum account_verdict verdict
 static void
 settle_both(struct link *link, enum account_verdict verdict, const char *words)
 {
-	ev_timer_stop(link->home->loop, &link->sh.notice);
-	settle(link, &link->sh.printer, verdict, words);
-	settle(link, &link->sh.ticket, verdict, words);
+	struct link_offer *o = link->sh.offer;
+
+	if (o == NULL)
+		return;
+	ev_timer_stop(link->home->loop, &o->notice);
+	settle(link, &o->printer, verdict, words);
+	settle(link, &o->ticket, verdict, words);
+	link->sh.offer = NULL;
+	free(o);
 }
 
 void
@@ -160,6 +176,5 @@ link_offer_judged(struct link *link, const struct cli_event *event)
 void
 link_offer_finish(struct link *link)
 {
-	if (link->home->accounts != NULL)
-		settle_both(link, ACCOUNT_GIVEN_UP, "the session has ended");
+	settle_both(link, ACCOUNT_GIVEN_UP, "the session has ended");
 }
