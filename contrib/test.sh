@@ -307,7 +307,7 @@ pass_asan()
 	check_in asan check
 	pass_began=$(date +%s)
 	limited make -C "$work/asan" soak SECONDS=120 SEED="$(date +%s)" </dev/null >"$logs/asan-soak.log" 2>&1
-	if [ -f "$work/asan/tests/soak/soak.sh.trs" ]; then
+	if [ -f "$work/asan/tests/soak/soak.trs" ]; then
 		count_trs soak "$work/asan/tests/soak"
 	else
 		count soak 0 1 0

@@ -285,8 +285,12 @@ conn_loop(struct sim_conn *c)
 		double now = sim_now(), wake = now + 3600;
 		/* A channel's read or write may take in packets of the others, after which no readiness follows. */
 		bool moved = channels_run(c, now, &wake);
-		for (; c->channels_total > 0 && c->globals < c->options->globals; c->globals++)
+		/* One a turn: each waits for its answer. */
+		if (c->channels_total > 0 && c->globals < c->options->globals) {
 			ssh_send_keepalive(c->session);
+			c->globals++;
+			moved = true;
+		}
 		if (c->drop)
 			break;
 		int wait_ms = moved ? 0 : (int)((wake - now) * 1000) + 1;

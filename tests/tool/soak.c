@@ -172,7 +172,8 @@ check_output(struct soak *s, struct soak_command *c, const char *device, const c
 	if (foreign != NULL)
 		soak_complain(s, c->token, "%s %s: the token %.*s of another in its output", device, kind,
 		    SOAK_TOKEN_SIZE - 1, foreign);
-	bool tail = c->prompted && c->verdict == SOAK_MAYBE && right == c->expect.len;
+	bool tail = c->prompted && right == c->expect.len && c->out.len > right + 2 &&
+		    memcmp(buf_head(&c->out) + right, "R1", 2) == 0;
 	if ((right < c->out.len && !tail) || (c->verdict == SOAK_ONCE && !c->periodic && right < c->expect.len)) {
 		size_t n = c->out.len - right;
 		char *vis = text_vis(buf_head(&c->out) + right, n < 100 ? n : 100, false);

@@ -56,8 +56,7 @@ struct soak_command {
 	char token[SOAK_TOKEN_SIZE];
 	struct buf expect, out, err;
 	bool periodic; /* expect again and again, as far as it goes */
-	bool prompted; /* when its shell is lost behind its output, a prompt may be left, and what was logged behind it
-			*/
+	bool prompted; /* behind its output may stand a prompt with what was logged behind it, which is none */
 	int results;
 	enum soak_verdict verdict;
 	char reason[40];
