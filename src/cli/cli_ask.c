@@ -298,6 +298,17 @@ is_mark_of_text(const struct cli_job *job, const struct platform_view *view)
 	       (job->verdict.wants_text || !cli_is_progress(view));
 }
 
+/* What only shows seldom asks, and may show any question: that of a banner, a description. */
+static bool
+only_shows(const struct cli *cli)
+{
+	const struct cli_job *job = &cli->job;
+	const char *filter = memchr(job->text, '|', job->size);
+	size_t size = prompt_trim(job->text, filter != NULL ? (size_t)(filter - job->text) : job->size);
+
+	return job->kind == CLI_JOB_COMMAND && pattern_list_matches(&cli->platform->read_only, job->text, size);
+}
+
 bool
 cli_ask(struct cli *cli)
 {
@@ -312,7 +323,7 @@ cli_ask(struct cli *cli)
 	if (turn_page(cli, &view) || answer_by_recipe(cli, &view) || answer_by_request(cli, &view, asks, hidden))
 		return true;
 	if (asks == CLI_ASKS)
-		need = QUIET_QUESTION;
+		need = only_shows(cli) ? CLI_QUIET_STALL : QUIET_QUESTION;
 	else if (is_mark_of_text(&cli->job, &view))
 		need = CLI_QUIET_STALL;
 	else if (asks != CLI_ASKS_NOT)
