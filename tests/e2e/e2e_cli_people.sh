@@ -66,16 +66,16 @@ is "$(count leaves ' sim say never$')" 0 "its command was never sent"
 
 run ptyrun -e 'assword' -s 'enable-pw\r' npctl record typed enable 'sim say it was enable-pw'
 is "$status" 0 "a recording in which a person types it"
-like "$out" '^> [*]*\\n' "shows that something was typed"
-like "$out" '^= it was [*]*' "and what the device repeated of it"
+like "$out" '^> [*]+\\n' "shows that something was typed"
+like "$out" '^= it was [*]+' "and what the device repeated of it"
 unlike "$out" 'enable-pw' "but not what"
 run ptyrun -e 'Word' -s 'rosebud\r' npctl record typed 'sim ask Word?' 'sim say rosebud again'
-like "$out" '^= the answer was <[*]*>' "an answer to any question is masked"
+like "$out" '^= the answer was <[*]+>' "an answer to any question is masked"
 unlike "$(printf '%s\n' "$out" | sed '1,/begin/d')" 'rosebud again' "from then on"
 printf '%s\n' '{"jsonrpc": "2.0", "id": 1, "method": "record", "params": {"device": "typed",
 	"commands": ["sim ask Word?", "sim say rosebud"], "answers": [{"match": "Word", "answer": "rosebud"}]}}' |
 	tr -d '\n' | nprpc -d "$T/answered" >/dev/null
-like "$(cat "$T/answered")" '^= the answer was <[*]*>' "one that a request brings as well"
+like "$(cat "$T/answered")" '^= the answer was <[*]+>' "one that a request brings as well"
 grep rosebud "$T/answered" >/dev/null
 is $? 1 "wherever the device repeats it"
 
