@@ -96,6 +96,7 @@ send_lines(struct cli *cli)
 	spec.size = text.len;
 	spec.judged_as = pattern_list_matches(shows, spec.text, spec.size) ? CLI_JUDGE_OUTPUT : CLI_JUDGE_ANSWER;
 	cli_job_start(cli, &spec);
+	cli->job.ok = cli_text_saves(cli->platform, spec.text, spec.size);
 	buf_wipe(&text);
 }
 
@@ -170,6 +171,8 @@ line_done(struct cli *cli, const struct np_error *err)
 		       cli_text_commits(cli->platform, line.text, line.size);
 
 	cli->tally->committed |= commits && err == NULL && v->outcome < CLI_UNCLEAR;
+	/* What comes behind a save is not saved. */
+	cli->tally->saved = err == NULL && v->outcome < CLI_UNCLEAR && cli->job.ok_seen;
 	cli->commit_unknown |= commits && (err != NULL || v->outcome == CLI_UNCLEAR);
 	if (err != NULL) {
 		cli_text_report(cli, CLI_UNCLEAR, err->text);
@@ -301,7 +304,10 @@ step_failed(struct cli *cli, enum cli_outcome outcome, const struct np_error *er
 	cli->tally->temporary |= busy;
 	if (cli->phase == CLI_CONFIG_ABORT)
 		cli->abort_failed = true;
-	if (cli->phase == CLI_CONFIG_LEAVE)
+	/* It has a candidate of which its platform knows nothing, and was told to throw that away: nothing was live. */
+	if (cli->phase == CLI_CONFIG_LEAVE && cli->job.declined && strcasestr(v->text, "commit") != NULL)
+		cli->discarded = true;
+	else if (cli->phase == CLI_CONFIG_LEAVE)
 		cli->tally->unended |= outcome == CLI_REFUSED && !cli->platform->config.candidate;
 	if (cli->phase == CLI_CONFIG_COMMIT)
 		cli->commit_unknown |= outcome == CLI_UNCLEAR;
@@ -345,6 +351,11 @@ tell_live(struct cli *cli)
 
 	if (c->candidate)
 		return;
+	if (cli->discarded && cli->prompt.mode == cli->platform->base_mode) {
+		t->aborted = true;
+		t->saved = false;
+		return;
+	}
 	t->live = taken + t->lines[CLI_UNCLEAR] + t->lines[CLI_REFUSED] > 0;
 	t->saved = t->saved || (c->saves_itself && ended && taken > 0);
 	t->unended = t->unended || (c->abort.count > 0 && !ended && !t->aborted);
@@ -421,6 +432,7 @@ cli_config_begin(struct cli *cli, struct np_error *err)
 	cli->abort_failed = false;
 	cli->commit_unknown = false;
 	cli->leaving = false;
+	cli->discarded = false;
 	cli->config_line = cli->config_at = 0;
 	cli->config_next = 0;
 	cli_nonce(cli, cli->config_tag);

@@ -77,6 +77,14 @@ enum cli_judging {
 	CLI_JUDGE_NOTHING
 };
 
+/*
+ * A message of another user's to all: a line of the platform's `async' with "message from" announces it, its text ends
+ * at an empty line.
+ *
+ *   NONE -> ANNOUNCED (empty lines, "***") -> TEXT -> NONE
+ */
+enum cli_broadcast { CLI_BROADCAST_NONE, CLI_BROADCAST_ANNOUNCED, CLI_BROADCAST_TEXT };
+
 /* What the answer comes to so far. */
 struct cli_verdict {
 	enum cli_outcome outcome;
@@ -86,7 +94,8 @@ struct cli_verdict {
 	bool wants_text;  /* it announced a text of several lines */
 	bool in_remark;   /* the last line was a remark: what is indented below belongs to it */
 	bool in_sentence; /* and ended in the midst of one */
-	char text[256];   /* the device's words, harmless for terminals */
+	enum cli_broadcast broadcast;
+	char text[256]; /* the device's words, harmless for terminals */
 };
 
 struct cli_sentinel {
@@ -245,16 +254,17 @@ struct cli {
 	struct redact *known; /* masked in texts for people */
 	struct buf send, output, banner;
 	TAILQ_HEAD(, cli_event_item) events;
-	double now;           /* of the call in progress */
-	double last_rx;       /* last byte */
-	double typed_at;      /* last byte sent */
-	double heard;         /* the last one that belongs to no log message, and to no blank line */
-	double heard_line;    /* likewise, as the present line began */
-	double gap;           /* longest silence inside lines that come slowly */
-	size_t slow_bytes;    /* how much came so */
-	char last_words[160]; /* of the login: the last line that said something */
-	bool drained;         /* since the last byte */
-	double rtt;           /* smoothed, from sending to the first byte */
+	double now;                   /* of the call in progress */
+	double last_rx;               /* last byte */
+	double typed_at;              /* last byte sent */
+	double heard;                 /* the last one that belongs to no log message, and to no blank line */
+	double heard_line;            /* likewise, as the present line began */
+	enum cli_broadcast broadcast; /* of the lines as they come; that of the verdict: as they are judged */
+	double gap;                   /* longest silence inside lines that come slowly */
+	size_t slow_bytes;            /* how much came so */
+	char last_words[160];         /* of the login: the last line that said something */
+	bool drained;                 /* since the last byte */
+	double rtt;                   /* smoothed, from sending to the first byte */
 	/* The tail as it was when a prompt was accepted: the prompt, but perhaps more than it, or only its end. */
 	struct cli_kept rest;
 	double wake_at;
@@ -304,6 +314,7 @@ struct cli {
 	size_t config_next;            /* where the one behind those in flight begins */
 	bool abort_failed;
 	bool commit_unknown; /* nothing tells whether it happened */
+	bool discarded;      /* no candidate is known, and yet the device asked whether to commit, and was told no */
 	bool leaving;        /* LEAVE goes on mode by mode */
 	bool config_failed;  /* what was done is to be undone, where that is possible */
 	char config_tag[16];
@@ -362,6 +373,8 @@ bool cli_is_settled(const struct cli *cli);
 
 /* A line of the answer, or its beginning. */
 void cli_judge_line(struct cli *cli, const char *text, size_t size);
+/* Follows messages to all over the lines, each of which is given once. */
+void cli_judge_broadcast(const struct cli *cli, enum cli_broadcast *at, const char *line, size_t size);
 /* Whether the steps of this phase change what a person relies on: they must prove it. */
 bool cli_judge_is_claim(const struct cli *cli);
 /* Of a step: TAKEN when it is done (proven, where it must prove that), REFUSED, or UNCLEAR when nothing tells. */
@@ -500,9 +513,9 @@ int cli_reply(struct cli *cli, const struct platform_question *q, const char *ta
 
 /* Types the secret, or a name before it (NULL: none): at once, or when the owner allows it. */
 void cli_offer(struct cli *cli, bool enable, struct secret *value, const char *name);
-/* The owner has allowed it. */
 /* Likewise, of the request, for the privileged mode. */
 void cli_offer_answer_of_request(struct cli *cli, struct secret *value);
+/* The owner has allowed it. */
 void cli_offer_allowed(struct cli *cli);
 /* What was typed is judged; what was not is unused. */
 void cli_offer_end(struct cli *cli, enum cli_judged judged, const char *words);
@@ -581,6 +594,8 @@ bool cli_text_is_empty(const struct cli_text_line *line);
 int cli_config_check_text(const struct platform *p, const struct cli_command *c, struct np_error *err) NP_MUST_CHECK;
 /* Whether the line is a commit of its own: where there is a candidate, what stands before it is real then. */
 bool cli_text_commits(const struct platform *p, const char *text, size_t size);
+/* What proves that this line saved, if it is the platform's own way to save, abbreviated perhaps; else NULL. */
+struct pattern *cli_text_saves(const struct platform *p, const char *text, size_t size);
 /* Takes the lines that belong together: one, or a block with its end; true: which the device may not want. */
 bool cli_text_take(struct cli *cli);
 /* Tells what became of the lines in flight; of a text of several those that were never typed are not run. */

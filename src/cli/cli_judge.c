@@ -4,7 +4,7 @@
  * Output of commands is judged by the platform's `errors` alone: a show command may print anything.  What answers a
  * line of configuration is judged in this order, and the worst line decides (remark < unclear < refused):
  *
- *   blank, `async`           nothing
+ *   blank, `async`           nothing, nor is the text of a message to all that one announces
  *   `ignore`                 remark
  *   `errors`                 refused
  *   config's `remarks`       remark, and what is indented below one goes on with it
@@ -232,6 +232,36 @@ cli_judge_announces(const char *text, size_t size)
 	return says_any(text, size, words, NP_COUNT(words)) && !says_any(text, size, commands, 1);
 }
 
+void
+cli_judge_broadcast(const struct cli *cli, enum cli_broadcast *at, const char *line, size_t size)
+{
+	static const char *const words[] = {"message from"};
+	size_t look = size < JUDGE_LOOK ? size : JUDGE_LOOK;
+	bool blank = prompt_trim(line, look) == 0;
+
+	if (pattern_list_matches(&cli->platform->async, line, look)) {
+		if (says_any(line, look, words, NP_COUNT(words)))
+			*at = CLI_BROADCAST_ANNOUNCED;
+	} else if (*at != CLI_BROADCAST_NONE && prompt_prefix(&cli->prompt, line, size) > 0) {
+		*at = CLI_BROADCAST_NONE;
+	} else if (*at == CLI_BROADCAST_ANNOUNCED && !blank) {
+		*at = CLI_BROADCAST_TEXT;
+	} else if (*at == CLI_BROADCAST_TEXT && blank) {
+		*at = CLI_BROADCAST_NONE;
+	}
+}
+
+/* The text of a message to all, unless it is what the device says of errors. */
+static bool
+is_broadcast(const struct cli *cli, const char *text, size_t look)
+{
+	const struct platform *p = cli->platform;
+
+	return cli->job.verdict.broadcast == CLI_BROADCAST_TEXT && !pattern_list_matches(&p->errors, text, look) &&
+	       !pattern_list_matches(&p->config.refusals, text, look) &&
+	       !pattern_list_matches(&p->config.busy, text, look);
+}
+
 static void
 remark(struct cli *cli, const char *text, size_t size, size_t look)
 {
@@ -282,11 +312,12 @@ cli_judge_line(struct cli *cli, const char *text, size_t size)
 	/* Nor is the question itself an answer, with what was typed behind it. */
 	if (job->judged_as == CLI_JUDGE_NOTHING || cli_begins(text, size, &job->asked))
 		return;
+	cli_judge_broadcast(cli, &v->broadcast, text, size);
 	if (prompt_trim(text, look) == 0) {
 		v->in_remark = false;
 		return;
 	}
-	if (pattern_list_matches(&p->async, text, look))
+	if (pattern_list_matches(&p->async, text, look) || is_broadcast(cli, text, look))
 		return;
 	is_ok = job->ok != NULL && pattern_matches(job->ok, text, look);
 	denied = is_ok && job->judged_as == CLI_JUDGE_ANSWER && denies(text, look);

@@ -88,6 +88,8 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 	struct cli_job *job = &cli->job;
 	const char *typed = job->text + job->line_at;
 	size_t before = cli_prompt_before(cli, line, size, typed, job->line_size);
+	bool wrapped =
+	    before == 0 && echo_is_wrapped(&job->echo, cli->prompt.shown, cli->prompt.shown_size, line, size);
 
 	if (!end) {
 		hold_line(cli, line, size, false);
@@ -95,11 +97,11 @@ echo_wait_line(struct cli *cli, const char *line, size_t size, bool end)
 	}
 	line += before;
 	size -= before;
-	switch (echo_line(&job->echo, line, size, before > 0)) {
+	switch (wrapped ? ECHO_WHOLE : echo_line(&job->echo, line, size, before > 0)) {
 	case ECHO_WHOLE:
 		job->echo_seen = true;
 		job->echo_absent = false;
-		job->echo_bare = before == 0 && job->line_size > 0 && job->line_at == 0;
+		job->echo_bare = before == 0 && !wrapped && job->line_size > 0 && job->line_at == 0;
 		buf_wipe(&job->held);
 		cli_hold_forget(job);
 		cli_context_clear(cli);
@@ -185,6 +187,7 @@ note_words(struct cli *cli, const char *line, size_t size)
 {
 	bool blank = prompt_trim(line, size) == 0;
 
+	cli_judge_broadcast(cli, &cli->broadcast, line, size);
 	if (blank || cli_is_log(cli, line, size))
 		cli->heard = cli->heard_line;
 	else

@@ -134,7 +134,7 @@ cli_held_flush(struct cli *cli)
 bool
 cli_is_log(const struct cli *cli, const char *line, size_t size)
 {
-	return pattern_list_matches(&cli->platform->async, line, size);
+	return cli->broadcast == CLI_BROADCAST_TEXT || pattern_list_matches(&cli->platform->async, line, size);
 }
 
 /* The beginning of the prompt, or of another mode's where that is no surprise. */

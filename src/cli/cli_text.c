@@ -221,6 +221,51 @@ cli_text_commits(const struct platform *p, const char *text, size_t size)
 	       (size == n || !isalnum((unsigned char)text[n])) && !pattern_list_matches(&p->config.shows, text, size);
 }
 
+/* Whether the words of the line are those of the step, or as much of each as a person types: "wr", "copy run start". */
+static bool
+is_short_for(const char *step, const char *text, size_t size)
+{
+	for (;;) {
+		size_t typed = 0, whole;
+
+		while (size > 0 && (*text == ' ' || *text == '\t')) {
+			text++;
+			size--;
+		}
+		step += strspn(step, " ");
+		while (typed < size && text[typed] != ' ' && text[typed] != '\t')
+			typed++;
+		whole = strcspn(step, " ");
+		if (typed == 0)
+			return true;
+		if (typed > whole || typed < 2 || strncasecmp(text, step, typed) != 0)
+			return false;
+		text += typed;
+		size -= typed;
+		step += whole;
+	}
+}
+
+struct pattern *
+cli_text_saves(const struct platform *p, const char *text, size_t size)
+{
+	const struct platform_steps *save = &p->config.save;
+
+	while (size > 0 && (*text == ' ' || *text == '\t')) {
+		text++;
+		size--;
+	}
+	if (size > 3 && memcmp(text, "do ", 3) == 0) {
+		text += 3;
+		size -= 3;
+	}
+	for (size_t i = 0; size > 0 && !p->config.candidate && i < save->count; i++) {
+		if (is_short_for(save->items[i].send, text, size))
+			return save->items[i].ok;
+	}
+	return NULL;
+}
+
 int
 cli_config_check_text(const struct platform *p, const struct cli_command *c, struct np_error *err)
 {

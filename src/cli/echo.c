@@ -173,6 +173,32 @@ echo_is_repeated(const struct echo *e, const char *line, size_t size)
 	return follows(e, 0, line, size, &end) && end == e->size;
 }
 
+/* The byte at this place of prompt and text. */
+static char
+typed_at(const struct echo *e, const char *prompt, size_t prompt_size, size_t at)
+{
+	return at < prompt_size ? prompt[at] : e->text[at - prompt_size];
+}
+
+bool
+echo_is_wrapped(const struct echo *e, const char *prompt, size_t prompt_size, const char *line, size_t size)
+{
+	size_t all = prompt_size + e->size, width = size - 1, last;
+
+	/* What drives the cursor into the next row stands behind the first: a blank, or that row's first character. */
+	if (size <= ECHO_WIDTH_MIN || width >= all)
+		return false;
+	last = (all - 1) / width * width;
+	for (size_t i = 0; i < width; i++) {
+		size_t at = last + i < all ? last + i : last + i - width;
+
+		if (line[i] != typed_at(e, prompt, prompt_size, at))
+			return false;
+	}
+	return line[width] == ' ' || line[width] == typed_at(e, prompt, prompt_size, last) ||
+	       line[width] == typed_at(e, prompt, prompt_size, width);
+}
+
 enum echo_verdict
 echo_line(struct echo *e, const char *line, size_t size, bool prompted)
 {

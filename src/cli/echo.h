@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #define ECHO_SCROLL_MIN 4 /* characters that must be left of a line that was scrolled sideways */
+#define ECHO_WIDTH_MIN 20 /* columns of a terminal */
 
 enum echo_verdict {
 	ECHO_OTHER, /* no echo: what the device said by itself */
@@ -33,6 +34,11 @@ void echo_init(struct echo *e, const char *text, size_t size);
  * no more.
  */
 enum echo_verdict echo_line(struct echo *e, const char *line, size_t size, bool prompted);
+/*
+ * Whether the line is prompt and text as a line editor leaves them on a terminal that it takes for narrower than ours:
+ * each row behind the first is painted over it, from the first column.
+ */
+bool echo_is_wrapped(const struct echo *e, const char *prompt, size_t prompt_size, const char *line, size_t size);
 /* Whether the line is the text again, whole. */
 bool echo_is_repeated(const struct echo *e, const char *line, size_t size);
 
