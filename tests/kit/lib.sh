@@ -619,11 +619,11 @@ status()
 	npctl status --json | jq -r "$1"
 }
 
-# memory_at_most KB MAXIMUM NAME: not judged under AddressSanitizer, which keeps what was freed.
+# memory_at_most KB MAXIMUM NAME: not judged under sanitizers, which keep what was freed.
 memory_at_most()
 {
-	if grep -q __asan_init "$bin/netpulsed"; then
-		skip 1 "memory is not measured under AddressSanitizer"
+	if grep -q '__[at]san_init' "$bin/netpulsed"; then
+		skip 1 "memory is not measured under a sanitizer"
 	else
 		at_most "$1" "$2" "$3"
 	fi
