@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -44,8 +45,9 @@ struct lent {
 	bool own;    /* fd is a connection of ours */
 	bool helped; /* fd is our end of a thread's socket pair */
 	bool failed;
-	bool asked; /* the thread was told to read, its answer is due */
-	int theirs; /* what the thread reads */
+	bool asked;   /* the thread was told to read, its answer is due */
+	bool hung_up; /* it had no writer when it was opened anew */
+	int theirs;   /* what the thread reads */
 	enum lent_direct direct;
 	enum lent_state state;
 	size_t wanted;
@@ -129,6 +131,14 @@ open_anew(int fd, bool reads, const struct stat *st)
 	return -1;
 }
 
+static bool
+has_hung_up(int fd)
+{
+	struct pollfd polled = {.fd = fd};
+
+	return poll(&polled, 1, 0) == 1 && (polled.revents & POLLHUP) != 0;
+}
+
 /* A descriptor in place of fd, or fd itself; -1: it can be used in no way. */
 static int
 use(struct lent *l, int fd)
@@ -140,6 +150,7 @@ use(struct lent *l, int fd)
 		return fd;
 	own = is_pipe_or_terminal(fd, &st) ? open_anew(fd, l->reads, &st) : -1;
 	if (own >= 0) {
+		l->hung_up = l->reads && has_hung_up(fd);
 		close(fd);
 		return own;
 	}
@@ -179,7 +190,10 @@ lent_drop(int fd)
 
 /* ---- its life ---- */
 
-/* The one place that starts and stops the watcher. */
+/*
+ * The one place that starts and stops the watcher.  Who opens a FIFO that has no writer is never told of its end,
+ * unless one comes and goes: what reading says of it counts.
+ */
 static void
 update(struct lent *l)
 {
@@ -189,6 +203,8 @@ update(struct lent *l)
 		ev_io_start(l->loop, &l->io);
 	else
 		ev_io_stop(l->loop, &l->io);
+	if (l->hung_up && ev_is_active(&l->io))
+		ev_feed_event(l->loop, &l->io, EV_READ);
 }
 
 static void

@@ -91,6 +91,10 @@ for i in 1 2 3 4 5 6; do
 done | od -An -v -tx1 -w1 | sort | cksum >"$T/sum"
 is "$(cat "$T/sum")" "$(for i in 1 2 3 4 5 6; do seq -f "$i %.0f" 5000; done | od -An -v -tx1 -w1 | sort | cksum)" \
 	"a pipe that several write to"
+mkfifo "$T/fifo"
+echo fifo >"$T/fifo" &
+is "$(timeout "$(slow 20)" sh -c "exec ssh -F $T/ssh_config -S $door dev cat" <"$T/fifo"; echo $?)" 'fifo
+0' "a FIFO whose writer has gone"
 is "$(through dev dev 'echo in' <&-)" in "standard input is closed"
 through dev dev 'exit 6' >&-
 is $? 6 "a closed standard output"

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -413,6 +414,27 @@ test_reads_what_is_wanted_and_the_end(void **state)
 	read_some(*state, make_sockets);
 }
 
+/* Its writer had gone when it came, which poll(2) does not say of a FIFO that is opened then. */
+static void
+test_a_fifo_that_was_left_ends(void **state)
+{
+	char path[] = "/tmp/test_lent.XXXXXX";
+	struct world *w = *state;
+	int fd, writer;
+
+	assert_non_null(mktemp(path));
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDONLY | O_NONBLOCK);
+	writer = open(path, O_WRONLY);
+	unlink(path);
+	assert_int_equal(write(writer, "all", 3), 3);
+	close(writer);
+	w->lent = lent_reader(w->loop, fd, &events, w);
+	lent_want(w->lent, 1000);
+	assert_true(drive_until(w->loop, has_ended, w));
+	assert_int_equal(w->got.len, 3);
+}
+
 static void
 test_dev_null_ends_at_once(void **state)
 {
@@ -492,6 +514,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_reads_what_is_wanted_and_the_end, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_nothing_is_read_that_nobody_wants, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_file_is_read_to_its_end, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_fifo_that_was_left_ends, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_dev_null_ends_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_terminal_keeps_its_flags, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_destroyed_under_way, setup, teardown),
