@@ -163,14 +163,16 @@ npstatus_account(char *out, size_t size, const cJSON *account)
 {
 	const cJSON *refusal = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(account, "refusals"), 0);
 	const char *state = npjson_string(account, "state");
-	double waiting = npjson_number(account, "waiting", 0), keys = npjson_number(account, "refused_keys", 0);
+	double requests = npjson_number(account, "requests", 0), keys = npjson_number(account, "refused_keys", 0);
+	/* Of persistent devices nobody may wait. */
+	double waiting = requests > 0 ? requests : npjson_number(account, "waiting", 0);
 	char name[160], place[100], text[256], age[32];
 	size_t n;
 
 	n = (size_t)snprintf(out, size, "%s", npjson_text(account, "name", name, sizeof(name)));
 	if (waiting > 0 && n < size)
-		n += (size_t)snprintf(out + n, size - n, ": %.0f log-in%s wait%s for it, for %s", waiting,
-		    npstatus_plural(waiting), waiting == 1 ? "s" : "",
+		n += (size_t)snprintf(out + n, size - n, ": %.0f %s%s wait%s for it, for %s", waiting,
+		    requests > 0 ? "request" : "log-in", npstatus_plural(waiting), waiting == 1 ? "s" : "",
 		    npstatus_duration(age, sizeof(age), npjson_number(account, "waiting_age", -1)));
 	if (state != NULL && strcmp(state, "refused") == 0 && n < size)
 		n += (size_t)snprintf(out + n, size - n, " is tried nowhere");

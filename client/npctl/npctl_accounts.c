@@ -59,7 +59,7 @@ print_accounts(const struct npctl_options *o NP_UNUSED, const cJSON *result)
 	printf(ACCOUNTS_SHAPE, "USER", "BY", "STATE", "BUSY", "WAIT", "NOTE");
 	cJSON_ArrayForEach (a, all) {
 		snprintf(busy, sizeof(busy), "%.0f", npjson_number(a, "under_way", 0));
-		snprintf(waiting, sizeof(waiting), "%.0f", npjson_number(a, "waiting", 0));
+		snprintf(waiting, sizeof(waiting), "%.0f", npjson_number(a, "requests", 0));
 		note(a, text, sizeof(text));
 		printf(ACCOUNTS_SHAPE, npjson_text(a, "user", user, sizeof(user)),
 		    npjson_text(a, "kind", kind, sizeof(kind)), npjson_text(a, "state", state, sizeof(state)), busy,

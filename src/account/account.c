@@ -450,6 +450,36 @@ accounts_destroy(struct accounts *all)
 
 /* ---- shown ---- */
 
+void
+accounts_counted_by(struct accounts *all, void (*count)(void *arg), void *arg)
+{
+	all->counter = count;
+	all->counter_arg = arg;
+}
+
+void
+accounts_add_requests(struct accounts *all, uint64_t account, int more)
+{
+	struct hash_entry *e = hashtab_find(&all->numbers, account);
+
+	if (e != NULL)
+		NP_CONTAINER(e, struct account, numbered)->requests += more;
+}
+
+void
+accounts_count_requests(struct accounts *all, double now)
+{
+	struct account *a;
+
+	if (all->counted_at == now)
+		return;
+	all->counted_at = now;
+	TAILQ_FOREACH (a, &all->list, link)
+		a->requests = all->counter == NULL ? a->waiting_count : 0;
+	if (all->counter != NULL)
+		all->counter(all->counter_arg);
+}
+
 const struct account *
 accounts_next(const struct accounts *all, const struct account *after)
 {
@@ -474,7 +504,10 @@ account_facts(const struct account *a, struct account_facts *facts)
 	    .proven_since = a->proven_since,
 	    .flying = a->flying,
 	    .waiting = a->waiting_count,
-	    .waiting_since = first != NULL ? first->since : 0,
+	    .requests = a->requests,
+	    .waiting_since = first != NULL   ? first->since
+			     : a->flying > 0 ? a->launched
+					     : 0,
 	    .refused_keys = (int)a->keys_count,
 	    .refused_places = a->barred_places};
 	TAILQ_FOREACH (p, &a->places, link) {

@@ -104,6 +104,13 @@ struct account_ticket {
 	double since;   /* it waits, or flies */
 };
 
+/* It waits, or may be with a server. */
+static inline bool
+account_ticket_is_open(const struct account_ticket *t)
+{
+	return t->of != NULL;
+}
+
 /* wall: what to add to clock_now() for the time of day.  NULL when there is no randomness for the key. */
 struct accounts *accounts_create(double wall);
 /* No ticket may be left. */
@@ -128,6 +135,15 @@ void accounts_leave(struct accounts *all, struct account_ticket *t);
 /* For who has waited for so many seconds: what a ticket waits for, in words for people. */
 #define ACCOUNT_NOTICE_AFTER 2.0
 void accounts_describe_wait(const struct account_ticket *t, char *text, size_t size);
+
+/*
+ * Who knows how many requests stand behind each login: count() says so by accounts_add_requests(), when that is
+ * shown, once a moment.  Without it each login is for one.
+ */
+void accounts_counted_by(struct accounts *all, void (*count)(void *arg), void *arg);
+void accounts_add_requests(struct accounts *all, uint64_t account, int more);
+/* The facts of all accounts have the requests of now. */
+void accounts_count_requests(struct accounts *all, double now);
 
 /* Forgets what no longer matters: every few seconds. */
 void accounts_tick(struct accounts *all, double now);
@@ -163,7 +179,8 @@ struct account_facts {
 	const char *proven_at; /* the place; NULL: never */
 	double proven_since;
 	int flying, waiting;
-	double waiting_since; /* the first of those that wait */
+	int requests;         /* that wait for its outcome, as accounts_count_requests() found */
+	double waiting_since; /* the first of those that wait; else of those under way; 0: none */
 	int refused_keys;
 	int refused_places; /* of which these are the first */
 	struct account_refusal refusals[ACCOUNT_REFUSALS_SHOWN];

@@ -16,6 +16,7 @@
 #define PROOF_LASTS 60.0 /* seconds: of a place nobody has heard for longer one attempt at a time is made */
 #define FRESH 2.0        /* seconds: an older success says nothing of how wide the gate may be */
 #define WIDTH_MAX 256    /* attempts at a time: a password that changes meanwhile is refused by so many */
+#define COUNT_LASTS 1.0  /* seconds: how many requests wait is not counted for each error of a storm */
 #define SILENT (ACCOUNT_NOTICE_AFTER - 0.1) /* seconds: loops keep time less exactly */
 
 /* ---- words ---- */
@@ -36,7 +37,7 @@ add_refusal(char *text, size_t size, const struct account_place *p, const char *
 
 /* Which account, since when, by which device's words, and what lifts it. */
 static void
-describe(const struct accounts *all, struct account_ticket *t, enum np_reason reason)
+describe(struct accounts *all, struct account_ticket *t, enum np_reason reason, double now)
 {
 	const struct account *a = t->of;
 	const struct account_place *place = a->state == ACCOUNT_REFUSED ? TAILQ_FIRST(&a->places) : t->place;
@@ -50,8 +51,10 @@ describe(const struct accounts *all, struct account_ticket *t, enum np_reason re
 	add_refusal(text, sizeof(text), place, "", all->wall);
 	if (a->state == ACCOUNT_REFUSED && a->barred_places > 1)
 		add_refusal(text, sizeof(text), TAILQ_NEXT(place, link), " and ", all->wall);
-	if (a->waiting_count > 0)
-		(void)snprintf(others, sizeof(others), "; %d more wait for it", a->waiting_count);
+	if (a->waiting_count > 0 && now > all->counted_at + COUNT_LASTS)
+		accounts_count_requests(all, now);
+	if (a->requests > 1 && now <= all->counted_at + COUNT_LASTS)
+		(void)snprintf(others, sizeof(others), "; %d requests waited for it", a->requests);
 	/* What lifts it comes first: whoever has more to say may cut the end. */
 	error_set(&t->why, reason,
 	    "another one, npctl open or npctl accounts retry lifts this: the %s of %.64s is barred%s: %s%s",
@@ -206,7 +209,7 @@ accounts_ask(struct accounts *all, struct account_ticket *t, double now)
 		break;
 	case ACCOUNT_BARRED:
 		note_barred_keys(t);
-		describe(all, t, began_before(t) ? REASON_AUTH_FAILED : REASON_AUTH_BACKOFF);
+		describe(all, t, began_before(t) ? REASON_AUTH_FAILED : REASON_AUTH_BACKOFF, now);
 		forget_ticket(t);
 		break;
 	}
@@ -239,19 +242,21 @@ next_answered(const struct account *a, bool closed, double now, enum account_ans
  * end others that wait.
  */
 static void
-answer_waiting(const struct accounts *all, struct account *a, bool closed, double now)
+answer_waiting(struct accounts *all, struct account *a, bool closed, double now)
 {
 	uint64_t number = a->number;
 	enum account_answer answer;
 	struct account_ticket *t;
 
+	if (closed && a->waiting_count > 0)
+		accounts_count_requests(all, now);
 	while (accounts_find(all, number) == a && (t = next_answered(a, closed, now, &answer)) != NULL) {
 		stop_waiting(t);
 		if (answer == ACCOUNT_GO) {
 			launch(t, now);
 		} else {
 			note_barred_keys(t);
-			describe(all, t, REASON_AUTH_FAILED);
+			describe(all, t, REASON_AUTH_FAILED, now);
 			forget_ticket(t);
 		}
 		t->answered(t, answer);

@@ -47,6 +47,7 @@ struct account {
 	int width;       /* attempts that may be under way while it is proven, see widen() */
 	int flying;
 	int waiting_count;
+	int requests; /* accounts_count_requests() */
 	double used, proven_since;
 	double launched;   /* the last attempt */
 	double refused_at; /* the last time, anywhere; 0: never */
@@ -67,6 +68,9 @@ struct accounts {
 	int kept; /* see accounts_are_worth_keeping() */
 	uint64_t last_number;
 	double wall;
+	void (*counter)(void *arg); /* accounts_counted_by() */
+	void *counter_arg;
+	double counted_at;
 	uint8_t key[ACCOUNT_ID_SIZE];
 };
 

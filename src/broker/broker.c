@@ -342,6 +342,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	    .last_id = &b->next_id,
 	    .ended = on_session_ended,
 	    .arg = b});
+	accounts_counted_by(b->accounts, devices_count_requests, b->devices);
 	double tick =
 	    options->idle_exit > 0 && options->idle_exit / 2 < TICK_SECONDS ? options->idle_exit / 2 : TICK_SECONDS;
 	ev_timer_init(&b->tick, on_tick, 0, tick > 0.05 ? tick : 0.05);

@@ -19,7 +19,8 @@ claim_of(const struct auth *a, enum account_kind kind)
 {
 	struct account_claim claim = claim_make(a->target, kind);
 
-	claim.insists = a->attempt->insists;
+	claim.insists = a->attempt->insists > 0;
+	claim.unless_since = a->attempt->insists;
 	claim.began = a->began;
 	return claim;
 }
@@ -164,7 +165,8 @@ auth_claim_secret(struct auth *a)
 			continue;
 		claim = claim_of(a, ACCOUNT_SECRET);
 		/* He has not seen what became of it meanwhile, here or elsewhere. */
-		claim.unless_since = s->typed && !claim.insists ? a->began : 0;
+		if (s->typed)
+			claim.unless_since = a->began;
 		claim.insists |= s->typed;
 		claim.code = s->code;
 		claim.command = s->command;

@@ -438,6 +438,14 @@ connector_is_judged(struct connector *c, uint64_t id)
 	return job != NULL && job->state == JOB_RUNNING && gate_is_judged(job);
 }
 
+uint64_t
+connector_awaits(struct connector *c, uint64_t id)
+{
+	struct job *job = find_job(c, id);
+
+	return job != NULL ? gate_awaits(job) : 0;
+}
+
 bool
 connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, struct secret *value)
 {

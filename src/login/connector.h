@@ -60,7 +60,7 @@ struct attempt {
 	bool for_shell;    /* CONNECT_DIAL: fetch what the login of an interactive shell may need, too */
 	bool steps;        /* CONNECT_DIAL: tell each step */
 	bool no_login;     /* CONNECT_DIAL: end before the login, with REASON_CANCELLED */
-	bool insists;      /* CONNECT_DIAL: what servers have refused is tried all the same */
+	double insists;    /* CONNECT_DIAL: what servers have refused until then is tried all the same; 0: nothing is */
 	bool for_ssh; /* CONNECT_DIAL: nobody but ssh clients waits, of whom one had better note a new host key itself:
 			 it says so */
 };
@@ -138,6 +138,8 @@ uint64_t connector_submit(struct connector *c, const struct attempt *attempt);
 void connector_cancel(struct connector *c, uint64_t id, enum np_reason reason, const char *text);
 /* A server has a secret of this dial, and has not judged that yet. */
 bool connector_is_judged(struct connector *c, uint64_t id);
+/* The account (struct account_ticket) whose verdict, or whose turn, this dial waits for; 0: none. */
+uint64_t connector_awaits(struct connector *c, uint64_t id);
 /* Answers a prompt; value NULL: nobody can or will answer.  A reference is taken until it was used.  False for unknown
  * ids. */
 bool connector_answer(struct connector *c, uint64_t job_id, uint64_t prompt_id, struct secret *value);

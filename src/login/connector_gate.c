@@ -139,6 +139,17 @@ gate_is_judged(const struct job *job)
 }
 
 uint64_t
+gate_awaits(const struct job *job)
+{
+	const struct job_offer *offer;
+
+	TAILQ_FOREACH_REVERSE(offer, &job->offers, job_offers, link)
+	if (account_ticket_is_open(&offer->ticket))
+		return offer->ticket.account;
+	return 0;
+}
+
+uint64_t
 gate_bars(const struct accounts *accounts, const struct job *job)
 {
 	const struct job_offer *offer;

@@ -141,6 +141,8 @@ void gate_judged(struct accounts *accounts, struct job *job, struct job_verdict 
 void gate_left(struct accounts *accounts, struct job *job);
 /* It may have offered a secret, and has heard nothing of it. */
 bool gate_is_judged(const struct job *job);
+/* The account, the last that it asked for, which it waits for or has not seen judged; 0: none. */
+uint64_t gate_awaits(const struct job *job);
 /* The account that stands in the way of the next login there, with that secret before all or with those keys; 0: none.
  */
 uint64_t gate_bars(const struct accounts *accounts, const struct job *job);

@@ -23,6 +23,7 @@ start_simdev slow --user admin --password slowly --auth-delay 3
 start_simdev behind --listen 127.0.11.1-127.0.11.2 --user admin --password slowly --auth-delay 600
 start_sshd few 'MaxAuthTries 6' ${penalties:+"$penalties"}
 start_simdev crowd --listen 127.0.13.1-127.0.14.90 --user admin --password right --auth-delay 600
+start_simdev opened --listen 127.0.15.1-127.0.15.100 --user admin --password right
 start_simdev odd --user admin --password other
 
 identity=$T/nosuch
@@ -32,6 +33,7 @@ add_host agent "$port_many" 'IdentitiesOnly no'
 add_host agent2 "$port_many" 'IdentitiesOnly no'
 add_host fewkeys "$port_few" 'IdentitiesOnly no'
 add_addresses crowd '127.0.13.* 127.0.14.*'
+add_addresses opened '127.0.15.*'
 identity=$T/useless
 add_host nokey "$port_dev"
 identity=$T/nosuch
@@ -62,6 +64,9 @@ config=$(
 	done
 	for _i in 1 2 3 4; do
 		echo "  scoped$_i: {host: fan$_i, username: admin, password_file: $T/scoped, credential_scope: device, groups: [scoped]}"
+	done
+	for _i in $(seq 100); do
+		echo "  opened$_i: {host: 127.0.15.$_i, username: admin, password: opened wrong}"
 	done
 	echo "  program: {username: admin}"
 	echo "  once: {username: admin, password: right}"
@@ -288,8 +293,8 @@ npexec -P 400 -o username=admin -o password_file="$T/crowded" -o connection_time
 _crowd=$!
 ok "340 devices wait for one mute account" \
 	wait_until "npctl accounts --json | jq -e '[.accounts[] | .waiting] | max >= 339'"
-ok "npctl status says that, and for how long" \
-	wait_until "npctl status | grep '^the password of admin: 339 log-ins wait for it, for [0-9]*[sm]'"
+ok "npctl status says that, of the requests behind them, and for how long" \
+	wait_until "npctl status | grep '^the password of admin: 340 requests wait for it, for [0-9]*[sm]'"
 is "$(npexec -n dev 'echo hi')" hi "others log in meanwhile"
 npexec -v -o username=admin -o password_file="$T/crowded" -o check_delay=4 127.0.13.7 true 2>"$T/waits" &
 _pid=$!
@@ -298,6 +303,32 @@ ok "who waits is told for what" \
 kill $_pid $_crowd
 wait_for $_pid
 wait_for $_crowd
+
+# Of one device each request counts, also those of the login that is under way.
+printf 'many wait\n' >"$T/crowded"
+_pids=
+for _i in 1 2 3 4 5 6; do
+	npexec -n -o username=admin -o password_file="$T/crowded" 127.0.13.9 true >/dev/null 2>&1 &
+	_pids="$_pids $!"
+done
+ok "six requests wait for one login" \
+	wait_until "npctl status | grep '^the password of admin: 6 requests wait for it, for [0-9]*[sm]'"
+ok "npctl accounts has them too" wait_until "npctl accounts | grep '^admin *password *unproven *1 *6 '"
+npctl close --now 127.0.13.9 >/dev/null
+for _pid in $_pids; do
+	kill "$_pid" 2>/dev/null
+	wait_for "$_pid"
+done
+
+# ---- a person opens many at once ----
+
+# shellcheck disable=SC2046
+run npctl open $(seq -f opened%g 100)
+like "$err" 'auth_failed: .*the password of admin is barred' "npctl open of a hundred devices with a wrong password"
+is "$(offered opened)" 2 "makes as many attempts as a fan-out"
+# shellcheck disable=SC2046
+run npctl open $(seq -f opened%g 100)
+is "$(offered opened)" 3 "and one more when it is said again"
 
 # ---- wrong for one device only ----
 

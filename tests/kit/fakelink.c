@@ -69,6 +69,12 @@ connector_is_judged(struct connector *c, uint64_t id NP_UNUSED)
 	return of_connector(c)->judged;
 }
 
+uint64_t
+connector_awaits(struct connector *c NP_UNUSED, uint64_t id NP_UNUSED)
+{
+	return 0;
+}
+
 bool
 connector_answer(struct connector *c, uint64_t job NP_UNUSED, uint64_t prompt NP_UNUSED, struct secret *value NP_UNUSED)
 {

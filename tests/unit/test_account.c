@@ -530,6 +530,40 @@ test_who_waits_at_the_failure_has_failed_who_comes_later_is_barred(void **state)
 	assert_int_equal(facts.refused_places, 2);
 }
 
+/* Five behind each login. */
+static void
+count_requests(void *arg)
+{
+	struct world *w = arg;
+
+	for (size_t i = 0; i < w->count; i++)
+		if (account_ticket_is_open(&w->dials[i].ticket))
+			accounts_add_requests(w->all, w->dials[i].ticket.account, 5);
+}
+
+static void
+test_requests_behind_the_logins_are_counted(void **state)
+{
+	struct world *w = *state;
+	struct account_facts facts;
+	struct dial *last = NULL;
+
+	begin(w, PASSWORD, REFUSES);
+	accounts_counted_by(w->all, count_requests, w);
+	for (int i = 0; i < 4; i++)
+		last = dial(w, i, false);
+	accounts_count_requests(w->all, w->now);
+	only(w, &facts);
+	assert_int_equal(facts.waiting, 3);
+	assert_int_equal(facts.requests, 20); /* the one under way has some too */
+	run(w, w->now + 10);
+	assert_int_equal(last->reason, REASON_AUTH_FAILED);
+	assert_non_null(strstr(last->ticket.why.text, "; 10 requests waited for it"));
+	accounts_count_requests(w->all, w->now);
+	only(w, &facts);
+	assert_int_equal(facts.requests, 0);
+}
+
 static void
 test_another_secret_or_user_is_another_account(void **state)
 {
@@ -1209,6 +1243,7 @@ main(void)
 	    TEST(test_gate_opens_step_by_step_and_never_wider_than_what_succeeded),
 	    TEST(test_one_place_is_opened_step_by_step_too),
 	    TEST(test_who_waits_at_the_failure_has_failed_who_comes_later_is_barred),
+	    TEST(test_requests_behind_the_logins_are_counted),
 	    TEST(test_another_secret_or_user_is_another_account),
 	    TEST(test_enable_secret_is_another_account_than_the_password_of_the_same_words),
 	    TEST(test_what_a_person_insists_on_is_tried_and_opens_the_gate),

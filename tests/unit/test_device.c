@@ -263,7 +263,7 @@ test_wish_to_open_is_gone_with_who_had_it(void **state)
 	struct world *w = *state;
 	struct device *dev = get(w, "r1");
 
-	w->bob.waiter.opens = true;
+	w->bob.waiter.opens = fake_now;
 	wait_for(w, dev, &w->bob);
 	resolved(w, "192.0.2.1", NULL);
 	assert_true(w->jobs.insists);

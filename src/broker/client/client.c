@@ -19,6 +19,8 @@
 #include "base/xalloc.h"
 #include "policy/policy.h"
 
+#define WISH_SECONDS 2.0 /* nobody reads an answer and thinks about it sooner */
+
 /* ---- sending ---- */
 
 void
@@ -459,6 +461,17 @@ int
 client_note_waiting(struct client *client, int more)
 {
 	return client->waiting += more;
+}
+
+double
+client_wishes(struct client *client, bool begins)
+{
+	double now = clock_now();
+
+	if (begins && now > client->wished_last + WISH_SECONDS)
+		client->wishes = now;
+	client->wished_last = now;
+	return client->wishes;
 }
 
 struct backlog *

@@ -159,6 +159,11 @@ void client_close(struct client *client);
 /* So many more of its requests wait.  Returns how many do. */
 int client_note_waiting(struct client *client, int more);
 /*
+ * It opens something, or (not begins) that came to an end.  Since when it does so without having thought in between:
+ * what a server refuses meanwhile is nothing that a person who opens many things knows of.
+ */
+double client_wishes(struct client *client, bool begins);
+/*
  * Output of commands that have ended which the client has not taken: of streams that it gets as it reads; or (windowed)
  * of those that wait for its credit, which says nothing about its reading.  Kept by those whose answers they are.
  */

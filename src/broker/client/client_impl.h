@@ -27,6 +27,7 @@ struct client {
 	enum client_place place;
 	bool refused;               /* one too many: told so, and closed */
 	int waiting;                /* of its requests, for a session or for their own lines */
+	double wishes, wished_last; /* client_wishes() */
 	struct backlog backlogs[2]; /* [windowed] */
 	size_t lines;               /* bytes of its configurations */
 	struct holder holds;

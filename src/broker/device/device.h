@@ -147,6 +147,8 @@ void device_unblock(struct device *dev, bool credentials_changed);
 /* What bars this user is forgotten; how many accounts did. */
 int devices_retry(struct devices *all, const char *user);
 cJSON *account_json(const struct account *a, double now);
+/* For accounts_counted_by(): arg are the devices. */
+void devices_count_requests(void *arg);
 /* Accounts that log-ins wait for, and those that bar a device; a few of them. */
 cJSON *devices_json_gate(const struct devices *all, double now);
 

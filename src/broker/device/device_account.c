@@ -145,7 +145,8 @@ account_json(const struct account *a, double now)
 	}
 	cJSON_AddNumberToObject(o, "under_way", f.flying);
 	cJSON_AddNumberToObject(o, "waiting", f.waiting);
-	if (f.waiting > 0)
+	cJSON_AddNumberToObject(o, "requests", f.requests);
+	if (f.waiting > 0 || f.requests > 0)
 		json_add_rounded(o, "waiting_age", now - f.waiting_since, 10);
 	if (f.kind == ACCOUNT_KEYS) {
 		cJSON_AddNumberToObject(o, "refused_keys", f.refused_keys);
@@ -154,6 +155,33 @@ account_json(const struct account *a, double now)
 		cJSON_AddItemToObject(o, "refusals", refusals_json(&f, now));
 	}
 	return o;
+}
+
+/* Those that wait for the login of their device; and the one whose command goes on to the privileged mode. */
+static void
+count_device(const struct device *dev, struct accounts *accounts)
+{
+	uint64_t counted = 0, account;
+	struct pool_entry *e;
+
+	TAILQ_FOREACH (e, &dev->policy.entries, link) {
+		bool made = e->ready_since > 0;
+		account = link_awaits(link_of_entry(e));
+		if (account == 0 || (!made && account == counted))
+			continue;
+		accounts_add_requests(accounts, account, made ? e->leases : dev->policy.waiters_count);
+		counted = made ? counted : account;
+	}
+}
+
+void
+devices_count_requests(void *arg)
+{
+	struct devices *all = arg;
+	struct device *dev;
+
+	TAILQ_FOREACH (dev, &all->list, link)
+		count_device(dev, all->world.accounts);
 }
 
 static void
@@ -179,9 +207,10 @@ devices_json_gate(const struct devices *all, double now)
 	const struct device *dev;
 	struct account_facts f;
 
+	accounts_count_requests(all->world.accounts, now);
 	for (a = accounts_next(accounts, NULL); a != NULL; a = accounts_next(accounts, a)) {
 		account_facts(a, &f);
-		if (f.waiting > 0)
+		if (f.waiting > 0 || (f.requests > 0 && now > f.waiting_since + ACCOUNT_NOTICE_AFTER))
 			add_once(list, shown, a, now);
 	}
 	TAILQ_FOREACH (dev, &all->list, link)
@@ -198,6 +227,7 @@ device_json_account(cJSON *o, const struct device *dev, double now)
 	if (dev->account == 0 || dev->policy.block != POOL_AUTH || dev->all->world.accounts == NULL)
 		return;
 	a = accounts_find(dev->all->world.accounts, dev->account);
+	accounts_count_requests(dev->all->world.accounts, now);
 	if (a != NULL)
 		cJSON_AddItemToObject(o, "account", account_json(a, now));
 }

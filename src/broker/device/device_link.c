@@ -2,6 +2,8 @@
  * A device's sessions: made when its policy says so, or for a trial; what they tell is passed on to the policy, to who
  * listens, and to whoever else waits for room.
  */
+#include <math.h>
+
 #include "broker/device/device_impl.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -247,16 +249,16 @@ choose_agent(const struct device *dev, struct pool_waiter *w)
 	return dev->all->world.agent_socket;
 }
 
-/* A person waits for it, whatever servers think of the account; who has been served wishes nothing any more. */
-static bool
-is_wished(const struct device *dev)
+/* A person waits for it, whatever servers think of the account: since when; who has been served wishes nothing more. */
+static double
+wished_at(const struct device *dev)
 {
 	struct pool_waiter *w;
+	double at = 0;
 
 	TAILQ_FOREACH (w, &dev->policy.waiters, link)
-		if (waiter_of(w)->opens)
-			return true;
-	return false;
+		at = fmax(at, waiter_of(w)->opens);
+	return at;
 }
 
 /* Nobody else waits. */
@@ -280,7 +282,7 @@ device_connect(struct device *dev, const struct pool_action *action)
 	    .agent_socket = choose_agent(dev, action->waiter),
 	    .records = w != NULL && w->records,
 	    .sees_login = w != NULL && w->sees_login,
-	    .insists = is_wished(dev),
+	    .insists = wished_at(dev),
 	    .for_ssh = is_for_ssh(dev)};
 	struct link *link = make(dev, &wishes);
 

@@ -1,6 +1,7 @@
 /*
  * Ways through jump hosts; see forward.h.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -309,7 +310,7 @@ inherit_wishes(struct waiter *mine, const struct device *dev, const struct witne
 	mine->as_ssh = !TAILQ_EMPTY(&dev->policy.waiters);
 	TAILQ_FOREACH (w, &dev->policy.waiters, link) {
 		mine->interactive |= waiter_of(w)->interactive;
-		mine->opens |= waiter_of(w)->opens;
+		mine->opens = fmax(mine->opens, waiter_of(w)->opens);
 		mine->as_ssh &= waiter_of(w)->as_ssh;
 	}
 	if (t != NULL)
@@ -348,7 +349,7 @@ forward_begin(struct device *dev, struct link *link)
 	TAILQ_INSERT_TAIL(&all->forwards, f, entry);
 	all->counts.ways++;
 	device_enter(jump, &f->waiter);
-	if (f->waiter.opens)
+	if (f->waiter.opens > 0)
 		device_unblock(jump, false);
 	device_wait(jump, &f->waiter);
 }

@@ -55,7 +55,7 @@ struct waiter {
 
 	/* Of its owner, before device_wait(): */
 	bool interactive;      /* there is a person at a terminal */
-	bool opens;            /* npctl open, or the way to what it opens: lifts blocks */
+	double opens;          /* npctl open, or the way to what it opens, lifts blocks: since when; 0: it is none */
 	bool as_ssh;           /* speaks for an ssh: device_for_ssh() */
 	bool takes_held;       /* goes on with a shell that it keeps */
 	bool records;          /* the session that is made for it alone writes down all that its shell says and hears */

@@ -39,6 +39,12 @@ job_is_judged(const struct jobs *jobs, const struct job *j)
 	return j->id != 0 && connector_is_judged(jobs->connector, j->id);
 }
 
+uint64_t
+job_awaits(const struct jobs *jobs, const struct job *j)
+{
+	return j->id != 0 ? connector_awaits(jobs->connector, j->id) : 0;
+}
+
 void
 job_forget(struct jobs *jobs, struct job *j)
 {

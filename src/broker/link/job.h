@@ -45,6 +45,8 @@ void job_submit(struct jobs *jobs, struct job *j, const struct attempt *attempt)
 void job_cancel(struct jobs *jobs, struct job *j, enum np_reason reason, const char *why);
 /* A server has a secret of it, and has not judged that yet. */
 bool job_is_judged(const struct jobs *jobs, const struct job *j);
+/* See connector_awaits(). */
+uint64_t job_awaits(const struct jobs *jobs, const struct job *j);
 /* Its answer is no longer wanted: nothing is told any more. */
 void job_forget(struct jobs *jobs, struct job *j);
 /* The answer to a prompt; NULL: none. */

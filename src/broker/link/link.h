@@ -105,7 +105,7 @@ struct link_wishes {
 	const char *agent_socket; /* copied */
 	bool records, sees_login; /* as those of a waiter */
 	struct witness *witness;  /* watches, or NULL */
-	bool insists;             /* a person wants it, whatever servers have refused before */
+	double insists;           /* since when a person wants what servers refused before that; 0: nobody does */
 	bool for_ssh;             /* see struct attempt */
 };
 
@@ -157,6 +157,8 @@ struct link_facts {
 };
 
 struct link_facts link_facts(const struct link *link);
+/* The account whose verdict, or whose turn, its login or its shell waits for; 0: none. */
+uint64_t link_awaits(const struct link *link);
 /* Whether a key file, or what else a login reads, is another one than before its login. */
 bool link_keys_changed(const struct link *link);
 /* To start channels on; NULL while it is being made. */

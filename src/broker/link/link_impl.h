@@ -77,7 +77,8 @@ struct link {
 	struct file_stamps keys; /* as they were before the login */
 	struct np_error *blamed; /* link_blame(); NULL: how it ends says why */
 	ev_prepare given_up;     /* fed, never started: nothing else would end it */
-	bool insists, for_ssh;
+	double insists;          /* as those of its wishes */
+	bool for_ssh;
 	struct lease_list leases;
 	struct link_shell sh;
 	char *end_why; /* of a session whose shell says goodbye first */

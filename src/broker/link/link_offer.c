@@ -98,7 +98,11 @@ claim_of(const struct link *link, const struct cli_event *event, struct secret *
 {
 	struct account_claim claim = claim_make(link->is.target, event->enable ? ACCOUNT_ENABLE : ACCOUNT_SECRET);
 
-	claim.insists = (event->given && !secret_is_by_program(secret)) || (link->insists && link->state == LINK_LOGIN);
+	bool given = event->given && !secret_is_by_program(secret);
+	bool opened = link->insists > 0 && link->state == LINK_LOGIN;
+
+	claim.insists = given || opened;
+	claim.unless_since = given ? 0 : link->insists;
 	claim.began = clock_now();
 	claim.secret = secret;
 	return claim;
@@ -131,6 +135,20 @@ bool
 link_offer_is_judged(const struct link *link)
 {
 	return link->sh.offer != NULL && link->sh.offer->ticket.flies;
+}
+
+uint64_t
+link_awaits(const struct link *link)
+{
+	const struct link_offer *o = link->sh.offer;
+
+	if (link->state == LINK_DIALLING)
+		return job_awaits(link->home->jobs, &link->dial);
+	if (o == NULL)
+		return 0;
+	if (account_ticket_is_open(&o->ticket))
+		return o->ticket.account;
+	return account_ticket_is_open(&o->printer) ? o->printer.account : 0;
 }
 
 static void

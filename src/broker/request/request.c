@@ -126,6 +126,8 @@ request_move(struct request *r, enum request_state state)
 	r->broker->requests.queued += waits(state) - waits(r->state);
 	if (r->answer.client != NULL)
 		client_note_waiting(r->answer.client, waits(state) - waits(r->state));
+	if (r->answer.client != NULL && r->waiter.opens > 0)
+		(void)client_wishes(r->answer.client, false);
 	if ((state == REQUEST_GATHERING) != (r->state == REQUEST_GATHERING))
 		device_postpone(&r->waiter, state == REQUEST_GATHERING);
 	request_stall_over(r);

@@ -85,7 +85,7 @@ const struct request_kind request_exec = {
 static void
 open_begin(struct request *r)
 {
-	r->waiter.opens = true;
+	r->waiter.opens = client_wishes(r->answer.client, true);
 	device_unblock(r->dev, false);
 	request_submit(r);
 }

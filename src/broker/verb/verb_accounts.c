@@ -32,8 +32,10 @@ show(const struct call *c)
 	const struct accounts *all = c->broker->accounts;
 	cJSON *result = cJSON_CreateObject(), *into = cJSON_AddArrayToObject(result, "accounts");
 	double now = clock_now();
-	size_t n = list(into, all, true, LISTED_MAX, now);
+	size_t n;
 
+	accounts_count_requests(c->broker->accounts, now);
+	n = list(into, all, true, LISTED_MAX, now);
 	n += list(into, all, false, n < LISTED_MAX ? LISTED_MAX - n : 0, now);
 	cJSON_AddNumberToObject(result, "count", (double)n);
 	client_result(c->client, c->id, result);
