@@ -50,6 +50,13 @@ note_used(struct auth *a, const struct keyblob *blob)
 		a->used[a->used_count++] = keyblob_copy(blob->data, blob->size);
 }
 
+/* By what the gate knows a key file. */
+static const struct keyblob *
+known_by(const struct identity *id)
+{
+	return id->pub.data != NULL ? &id->pub : &id->file;
+}
+
 /* libssh ends its walk through an agent's keys at the first that it does not know: such are never shown to it. */
 static void
 offers_add(struct auth *a, struct offers *o, const struct keyblob *shown, const struct keyblob *signer)
@@ -339,7 +346,8 @@ ask_server(struct auth *a, const struct keyblob *pub)
 
 /* Signs with a key file, as itself or, where cert says so, as what the certificate in shown certifies. */
 static enum auth_outcome
-sign(struct auth *a, const char *path, const char *name, const struct keyblob *shown, bool cert)
+sign(struct auth *a, const char *path, const char *name, const struct keyblob *shown, const struct keyblob *known,
+    bool cert)
 {
 	enum auth_outcome outcome;
 	ssh_key private_key = open_private(a, path, &outcome), key;
@@ -348,7 +356,7 @@ sign(struct auth *a, const char *path, const char *name, const struct keyblob *s
 		return outcome;
 	key = cert ? identity_with_certificate(private_key, shown) : private_key;
 	if (key != NULL)
-		outcome = key_outcome(a, shown, auth_step(a, STEP_SIGN, NULL, key));
+		outcome = key_outcome(a, known, auth_step(a, STEP_SIGN, NULL, key));
 	if (outcome == AUTH_OUTCOME_DONE || outcome == AUTH_OUTCOME_PARTIAL) {
 		auth_note_success(a, "publickey (%s)", name);
 		note_used(a, shown);
@@ -361,7 +369,8 @@ sign(struct auth *a, const char *path, const char *name, const struct keyblob *s
 
 /* The private key is in the file; what the server sees is in shown, under the name of its own file. */
 static enum auth_outcome
-try_file(struct auth *a, const char *path, const char *name, const struct keyblob *shown, bool cert)
+try_file(struct auth *a, const char *path, const char *name, const struct keyblob *shown, const struct keyblob *known,
+    bool cert)
 {
 	enum auth_outcome outcome;
 
@@ -371,7 +380,7 @@ try_file(struct auth *a, const char *path, const char *name, const struct keyblo
 		if (outcome != AUTH_OUTCOME_DONE) /* here: the server would accept it */
 			return outcome;
 	}
-	return sign(a, path, name, shown, cert);
+	return sign(a, path, name, shown, known, cert);
 }
 
 /* Certificates whose private keys are files. */
@@ -388,7 +397,7 @@ try_file_certificates(struct auth *a, const struct agent_keys *keys)
 		if (id == NULL || id->missing || id->public_only || was_used(a, &cert->blob) ||
 		    auth_key_is_barred(a, &cert->blob) || agent_find(keys, &cert->plain) != NULL)
 			continue;
-		outcome = try_file(a, id->path, cert->path, &cert->blob, true);
+		outcome = try_file(a, id->path, cert->path, &cert->blob, &cert->blob, true);
 	}
 	return outcome;
 }
@@ -406,9 +415,9 @@ try_files(struct auth *a, const struct agent_keys *keys)
 			return AUTH_OUTCOME_FAILED;
 		}
 		if (id->missing || id->public_only || agent_find(keys, &id->pub) != NULL || was_used(a, &id->pub) ||
-		    auth_key_is_barred(a, &id->pub))
+		    auth_key_is_barred(a, known_by(id)))
 			continue;
-		outcome = try_file(a, id->path, id->path, &id->pub, false);
+		outcome = try_file(a, id->path, id->path, &id->pub, known_by(id), false);
 	}
 	return outcome;
 }
@@ -429,8 +438,8 @@ claim(struct auth *a, const struct agent_keys *keys)
 	for (size_t i = 0; i < ids->certs_count; i++)
 		all[n++] = ids->certs[i].blob;
 	for (size_t i = 0; i < ids->keys_count; i++)
-		if (ids->keys[i].pub.data != NULL && !ids->keys[i].missing)
-			all[n++] = ids->keys[i].pub;
+		if (known_by(&ids->keys[i])->data != NULL && !ids->keys[i].missing)
+			all[n++] = *known_by(&ids->keys[i]);
 	rc = auth_claim_keys(a, all, n, keys->n, keys->n > 0 ? keys->hash : 0);
 	free(all);
 	return rc;

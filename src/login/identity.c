@@ -113,6 +113,8 @@ load_key(const char *path, struct identity *id, struct np_error *err)
 	/* libssh opens the file itself: a FIFO would hold it. */
 	if (id->pub.data == NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode))
 		id->pub = read_public_of_private(path, err);
+	if (id->pub.data == NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		id->file.data = (uint8_t *)read_file(path, &id->file.size, &st);
 	free(pub_path);
 }
 
@@ -162,6 +164,7 @@ identities_finish(struct identities *ids)
 	for (size_t i = 0; i < ids->keys_count; i++) {
 		free(ids->keys[i].path);
 		keyblob_finish(&ids->keys[i].pub);
+		keyblob_finish(&ids->keys[i].file);
 	}
 	for (size_t i = 0; i < ids->certs_count; i++) {
 		free(ids->certs[i].path);

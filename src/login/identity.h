@@ -17,10 +17,11 @@
 #include "target/target.h"
 
 struct identity {
-	char *path;         /* as configured */
-	struct keyblob pub; /* public half; no data where only the private key, encrypted, could tell */
-	bool public_only;   /* the file holds a public key (for an agent's private one) */
-	bool missing;       /* there is no such file */
+	char *path;          /* as configured */
+	struct keyblob pub;  /* public half; no data where only the private key, encrypted, could tell */
+	struct keyblob file; /* in place of that, to be told by: all of the encrypted file */
+	bool public_only;    /* the file holds a public key (for an agent's private one) */
+	bool missing;        /* there is no such file */
 };
 
 struct certificate {

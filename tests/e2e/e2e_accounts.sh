@@ -26,6 +26,7 @@ start_simdev crowd --listen 127.0.13.1-127.0.14.90 --user admin --password right
 start_simdev opened --listen 127.0.15.1-127.0.15.100 --user admin --password right
 start_simdev odd --user admin --password other
 
+start_sshd pem ${penalties:+"$penalties"}
 identity=$T/nosuch
 add_host pw "$port_dev"
 add_host copy "$port_dev"
@@ -51,6 +52,8 @@ for _i in 1 2; do
 	add_host behind$_i "$port_behind" "HostName 127.0.11.$_i" 'User admin' 'ProxyJump many'
 done
 make_key "$T/useless"
+ssh-keygen -q -t rsa -m PEM -N secret -f "$T/pemkey"
+rm "$T/pemkey.pub"
 printf 'wrong\n' >"$T/wrong"
 cp "$T/wrong" "$T/wrong.copy"
 
@@ -75,6 +78,7 @@ config=$(
 		echo "  $_i: {username: admin, key_file: $T/useless, connection_args: {connection_timeout: 2, persistent: true, retry_delay: 0.1, retry_max: 0.2}}"
 	done
 	echo "  kbmute: {username: admin, password: kbswallowed, connection_args: {connection_timeout: 2}}"
+	echo "  pem: {key_file: $T/pemkey, passphrase_command: 'echo secret'}"
 	echo "  reset: {username: admin, password: cut off}"
 	echo "  odd: {username: admin, password: right one}"
 	echo "  slow: {username: admin, password: slowly}"
@@ -391,6 +395,13 @@ ssh-add -q "$T/agent8" "$T/agent9" 2>/dev/null
 is "$(npexec -o check_delay=3 fewkeys 'echo hi')" hi "a changed agent shows them again"
 is "$(npexec -o check_delay=4 fewkeys 'echo hi')" hi "to the other pools of that device as well"
 kill "$SSH_AGENT_PID"
+
+# A key whose public half only its passphrase would tell.
+for _i in 1 2 3; do
+	run npexec -n -o check_delay=$_i pem true
+done
+is "$(grep -c 'Failed publickey' "$T/pem/log")" 1 "an encrypted key file without a public one is used once, whatever pools"
+like "$err" ' auth_backoff: .*npctl open' "and barred then"
 
 for _d in keymute keyreset; do
 	ok "$_d: a persistent device uses a key of which nothing is heard" \
