@@ -18,8 +18,8 @@
 #include "cli/cli_impl.h"
 #include "base/xalloc.h"
 
-static void
-set_phase(struct cli *cli, enum cli_config_phase phase)
+void
+cli_config_set_phase(struct cli *cli, enum cli_config_phase phase)
 {
 	cli->phase = phase;
 	cli->step = 0;
@@ -28,7 +28,8 @@ set_phase(struct cli *cli, enum cli_config_phase phase)
 /* --- failing --- */
 
 /* The first failure is the one that is told. */
-static void NP_PRINTF(3, 4) fail(struct cli *cli, enum np_reason reason, const char *fmt, ...)
+void
+cli_config_fail(struct cli *cli, enum np_reason reason, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -49,145 +50,26 @@ is_lost(const struct cli *cli)
 }
 
 /* A line of its own committed, and left configuration mode: "commit and-quit".  There is no candidate any more. */
-static bool
-committed_and_left(const struct cli *cli)
+bool
+cli_config_committed_and_left(const struct cli *cli)
 {
 	return cli->phase == CLI_CONFIG_LINES && cli->tally->committed && !cli->prompt.mode->config;
 }
 
 /* What undoes: the candidate is thrown away; elsewhere a sub-mode that has not been ended yet. */
-static void
-undo(struct cli *cli)
+void
+cli_config_undo(struct cli *cli)
 {
 	const struct platform_config *c = &cli->platform->config;
 	bool inside = is_lost(cli) || (cli->prompt.mode->config && cli->prompt.mode != cli->platform->base_mode);
 	bool begun = c->candidate && cli->phase != CLI_CONFIG_ENTER;
 
-	if (committed_and_left(cli))
-		set_phase(cli, CLI_CONFIG_LEAVE);
+	if (cli_config_committed_and_left(cli))
+		cli_config_set_phase(cli, CLI_CONFIG_LEAVE);
 	else if (c->abort.count > 0 && (inside || begun))
-		set_phase(cli, CLI_CONFIG_ABORT);
+		cli_config_set_phase(cli, CLI_CONFIG_ABORT);
 	else
-		set_phase(cli, CLI_CONFIG_LEAVE);
-}
-
-/* --- lines --- */
-
-static void
-send_lines(struct cli *cli)
-{
-	struct cli_command command = cli->asked;
-	struct cli_job_spec spec = {.kind = CLI_JOB_COMMAND, .command = &command, .expects_mode = true};
-	const struct pattern_list *shows = &cli->platform->config.shows;
-	struct buf text;
-	struct cli_text_line line;
-
-	if (command.limits.total <= 0)
-		command.limits.total = CLI_LINE_TOTAL;
-	spec.text_optional = cli_text_take(cli);
-	buf_init(&text, SIZE_MAX / 2);
-	for (size_t at = cli->config_at; at < cli->config_next && cli_text_line_at(&cli->asked, at, &line);
-	     at = line.next) {
-		if ((at > cli->config_at && buf_append(&text, "\n", 1) < 0) ||
-		    buf_append(&text, line.text, line.size) < 0)
-			break;
-	}
-	spec.text = text.len > 0 ? (const char *)buf_head(&text) : "";
-	spec.size = text.len;
-	spec.judged_as = pattern_list_matches(shows, spec.text, spec.size) ? CLI_JUDGE_OUTPUT : CLI_JUDGE_ANSWER;
-	cli_job_start(cli, &spec);
-	cli->job.ok = cli_text_saves(cli->platform, spec.text, spec.size);
-	buf_wipe(&text);
-}
-
-/* All lines were sent, or no more will be. */
-static void
-lines_done(struct cli *cli)
-{
-	const struct platform_mode *mode = cli->prompt.mode;
-
-	cli_text_report_rest(cli);
-	if (!cli->config_failed && cli->platform->config.enter.count == 0 && mode != cli->platform->base_mode)
-		fail(cli, REASON_CONFIG_REJECTED, "the lines end inside mode %s: what they began there is thrown away",
-		    mode->name);
-	if (cli->config_failed)
-		undo(cli);
-	else if (cli->asked.dry_run)
-		set_phase(cli, CLI_CONFIG_CHECK);
-	else if (cli->platform->config.candidate && !committed_and_left(cli))
-		set_phase(cli, CLI_CONFIG_COMMIT);
-	else
-		set_phase(cli, CLI_CONFIG_SAVE_INSIDE);
-}
-
-/* The next line; true when one is in flight. */
-static bool
-next_line(struct cli *cli)
-{
-	size_t last = cli->config_line; /* typed; blank ones may follow it */
-	struct cli_text_line line;
-
-	if (cli->config_cancelled)
-		fail(cli, REASON_CANCELLED, "cancelled");
-	while (!cli->config_failed && cli_text_line_at(&cli->asked, cli->config_at, &line)) {
-		if (cli_text_is_empty(&line)) {
-			cli->config_line++;
-			cli->config_at = line.next;
-			continue;
-		}
-		if (!cli->prompt.mode->config) {
-			fail(cli, REASON_CONFIG_REJECTED,
-			    "line %zu left configuration mode, and further lines would run as commands", last);
-			break;
-		}
-		send_lines(cli);
-		return true;
-	}
-	lines_done(cli);
-	return false;
-}
-
-/* The first line of a text was all that the device wanted: those behind it are lines of their own. */
-static void
-untake_text(struct cli *cli)
-{
-	const struct cli_job *job = &cli->job;
-	struct cli_text_line first;
-
-	if (job->text_optional && job->line_at == 0 && job->verdict.outcome < CLI_UNCLEAR &&
-	    cli_text_line_at(&cli->asked, cli->config_at, &first))
-		cli->config_next = first.next;
-}
-
-/* A line without an answer, or with one that is not known, may have been taken or not: it is told as unclear. */
-static void
-line_done(struct cli *cli, const struct np_error *err)
-{
-	const struct cli_verdict *v = &cli->job.verdict;
-	const char *unclear = v->outcome == CLI_UNCLEAR ? "unclear: " : "";
-	size_t number = cli->config_line + 1;
-	struct cli_text_line line;
-	bool commits = cli_text_line_at(&cli->asked, cli->config_at, &line) &&
-		       cli_text_commits(cli->platform, line.text, line.size);
-
-	cli->tally->committed |= commits && err == NULL && v->outcome < CLI_UNCLEAR;
-	/* What comes behind a save is not saved. */
-	cli->tally->saved = err == NULL && v->outcome < CLI_UNCLEAR && cli->job.ok_seen;
-	cli->commit_unknown |= commits && (err != NULL || v->outcome == CLI_UNCLEAR);
-	if (err != NULL) {
-		cli_text_report(cli, CLI_UNCLEAR, err->text);
-		fail(cli, err->reason, "line %zu: %s", number, err->text);
-		return;
-	}
-	untake_text(cli);
-	cli_text_report(cli, v->outcome, v->text);
-	if (v->outcome < CLI_UNCLEAR)
-		return;
-	cli->tally->temporary |= v->busy;
-	if (!cli->asked.keep_going)
-		fail(cli, REASON_CONFIG_REJECTED, "line %zu: %s%s", number, unclear, v->text);
-	else if (cli->tally->err.reason == REASON_NONE)
-		error_set(&cli->tally->err, REASON_CONFIG_REJECTED, "line %zu: %s%s", number, unclear, v->text);
+		cli_config_set_phase(cli, CLI_CONFIG_LEAVE);
 }
 
 /* --- the steps around them --- */
@@ -227,15 +109,15 @@ entered(struct cli *cli)
 {
 	if (cli->config_failed) {
 		cli_text_report_rest(cli);
-		undo(cli);
+		cli_config_undo(cli);
 	} else if (!cli->prompt.mode->config) {
-		fail(cli, REASON_CONFIG_REJECTED,
+		cli_config_fail(cli, REASON_CONFIG_REJECTED,
 		    "configuration mode was not entered%s%s: the prompt is that of mode %s",
 		    cli->job.verdict.text[0] != '\0' ? ": " : "", cli->job.verdict.text, cli->prompt.mode->name);
 		cli_text_report_rest(cli);
-		set_phase(cli, CLI_CONFIG_LEAVE);
+		cli_config_set_phase(cli, CLI_CONFIG_LEAVE);
 	} else {
-		set_phase(cli, CLI_CONFIG_LINES);
+		cli_config_set_phase(cli, CLI_CONFIG_LINES);
 	}
 }
 
@@ -248,28 +130,28 @@ phase_done(struct cli *cli)
 		entered(cli);
 		break;
 	case CLI_CONFIG_CHECK:
-		undo(cli);
+		cli_config_undo(cli);
 		break;
 	case CLI_CONFIG_COMMIT:
 		if (cli->config_failed) {
-			undo(cli);
+			cli_config_undo(cli);
 			break;
 		}
 		cli->tally->committed = true;
 		cli->tally->saved = cli->platform->config.saves_itself && cli->asked.confirm_minutes == 0;
-		set_phase(cli, CLI_CONFIG_SAVE_INSIDE);
+		cli_config_set_phase(cli, CLI_CONFIG_SAVE_INSIDE);
 		break;
 	case CLI_CONFIG_ABORT:
 		cli->tally->aborted = !cli->abort_failed && !cli->commit_unknown;
-		set_phase(cli, CLI_CONFIG_LEAVE);
+		cli_config_set_phase(cli, CLI_CONFIG_LEAVE);
 		break;
 	case CLI_CONFIG_SAVE_INSIDE:
 		if (steps_of(cli)->count > 0 && !cli->config_failed)
 			cli->tally->saved = true;
-		set_phase(cli, CLI_CONFIG_LEAVE);
+		cli_config_set_phase(cli, CLI_CONFIG_LEAVE);
 		break;
 	case CLI_CONFIG_LEAVE:
-		set_phase(cli, CLI_CONFIG_SAVE);
+		cli_config_set_phase(cli, CLI_CONFIG_SAVE);
 		break;
 	case CLI_CONFIG_SAVE:
 		if (steps_of(cli)->count > 0)
@@ -298,7 +180,7 @@ step_failed(struct cli *cli, enum cli_outcome outcome, const struct np_error *er
 		reason = REASON_OUTCOME_UNKNOWN;
 	if (words[0] == '\0')
 		words = "the device did not say that it worked";
-	fail(cli, err != NULL ? err->reason : reason, "%s %s: %s%s", what[cli->phase],
+	cli_config_fail(cli, err != NULL ? err->reason : reason, "%s %s: %s%s", what[cli->phase],
 	    reason == REASON_OUTCOME_UNKNOWN ? "is not proven" : "failed", words,
 	    busy ? " (for now: nothing is tried again by itself)" : "");
 	cli->tally->temporary |= busy;
@@ -373,7 +255,7 @@ config_done(struct cli *cli, struct np_error *err)
 		    t->saved ? "and saved" : "nothing was saved");
 	if (is_lost(cli) || (cli->prompt.mode != base && !platform_mode_inside(base, cli->prompt.mode))) {
 		/* Still inside: closing the shell is what frees the device. */
-		fail(cli, REASON_CONFIG_REJECTED, "configuration mode could not be left");
+		cli_config_fail(cli, REASON_CONFIG_REJECTED, "configuration mode could not be left");
 		cli_die(cli, cli->tally->err.reason, "%s", cli->tally->err.text);
 		return CLI_GOES_ON;
 	}
@@ -395,7 +277,7 @@ walk_out(struct cli *cli)
 	cli->leaving = true;
 	r = cli_walk(cli, &err);
 	if (r < 0)
-		fail(cli, err.reason, "%s", err.text);
+		cli_config_fail(cli, err.reason, "%s", err.text);
 	return r == 0;
 }
 
@@ -407,7 +289,7 @@ config_next(struct cli *cli, struct np_error *err)
 		const struct platform_steps *steps = steps_of(cli);
 
 		if (cli->phase == CLI_CONFIG_LINES) {
-			if (next_line(cli))
+			if (cli_config_next_line(cli))
 				return CLI_GOES_ON;
 		} else if (cli->step < steps->count) {
 			cli_job_step(cli, &steps->items[cli->step++]);
@@ -436,7 +318,7 @@ cli_config_begin(struct cli *cli, struct np_error *err)
 	cli->config_line = cli->config_at = 0;
 	cli->config_next = 0;
 	cli_nonce(cli, cli->config_tag);
-	set_phase(cli, CLI_CONFIG_ENTER);
+	cli_config_set_phase(cli, CLI_CONFIG_ENTER);
 	if (cli->prompt.mode != cli->platform->base_mode) {
 		error_set(&cli->tally->err, REASON_PRIVILEGE_FAILED,
 		    "configuration begins in mode %s, and the shell is in %s: configure `secret`, or use --enable",
@@ -469,7 +351,7 @@ cli_config_ended(struct cli *cli, struct np_error *err)
 	bool was_running = cli->job.text != NULL; /* else it comes back from a resync */
 
 	if (was_running && cli->phase == CLI_CONFIG_LINES)
-		line_done(cli, failed);
+		cli_config_line_done(cli, failed);
 	else if (was_running)
 		step_done(cli, failed);
 	if (failed == NULL)

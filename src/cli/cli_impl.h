@@ -5,6 +5,7 @@
  *   cli.c          life, bytes and time in, the mover
  *   cli_op.c       operations: how each begins, goes on, ends
  *   cli_config.c   the configuration transaction
+ *   cli_config_line.c  its lines, one after the other
  *   cli_text.c     its lines and blocks, and what became of them
  *   cli_login.c    login dialogue, learning, the way to IDLE
  *   cli_resync.c   interrupt and prove, or give up
@@ -579,6 +580,20 @@ enum cli_next cli_config_begin(struct cli *cli, struct np_error *err);
 enum cli_next cli_config_ended(struct cli *cli, struct np_error *err);
 /* The shell is gone, and why: what became of the lines.  What had failed before is put in front of that. */
 void cli_config_lost(struct cli *cli, struct np_error *why);
+
+void cli_config_set_phase(struct cli *cli, enum cli_config_phase phase);
+/* The first failure is the one that is told. */
+void cli_config_fail(struct cli *cli, enum np_reason reason, const char *fmt, ...) NP_PRINTF(3, 4);
+/* On the way to what undoes. */
+void cli_config_undo(struct cli *cli);
+bool cli_config_committed_and_left(const struct cli *cli);
+
+/* --- cli_config_line.c --- */
+
+/* The next line; true when one is in flight. */
+bool cli_config_next_line(struct cli *cli);
+/* It ended; err NULL: at a prompt. */
+void cli_config_line_done(struct cli *cli, const struct np_error *err);
 
 /* --- cli_text.c --- */
 
