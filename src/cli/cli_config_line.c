@@ -104,7 +104,8 @@ cli_config_line_done(struct cli *cli, const struct np_error *err)
 
 	cli->tally->committed |= commits && err == NULL && v->outcome < CLI_UNCLEAR;
 	/* What comes behind a save is not saved. */
-	cli->tally->saved = err == NULL && v->outcome < CLI_UNCLEAR && cli->job.ok_seen;
+	if (err != NULL || !cli_text_changes_nothing(cli->platform, line.text, line.size))
+		cli->tally->saved = err == NULL && v->outcome < CLI_UNCLEAR && cli->job.ok_seen;
 	cli->commit_unknown |= commits && (err != NULL || v->outcome == CLI_UNCLEAR);
 	if (err != NULL) {
 		cli_text_report(cli, CLI_UNCLEAR, err->text);

@@ -611,6 +611,8 @@ int cli_config_check_text(const struct platform *p, const struct cli_command *c,
 bool cli_text_commits(const struct platform *p, const char *text, size_t size);
 /* What proves that this line saved, if it is the platform's own way to save, abbreviated perhaps; else NULL. */
 struct pattern *cli_text_saves(const struct platform *p, const char *text, size_t size);
+/* Whether it only shows, leaves a mode or is a comment. */
+bool cli_text_changes_nothing(const struct platform *p, const char *text, size_t size);
 /* Takes the lines that belong together: one, or a block with its end; true: which the device may not want. */
 bool cli_text_take(struct cli *cli);
 /* Tells what became of the lines in flight; of a text of several those that were never typed are not run. */

@@ -266,6 +266,25 @@ cli_text_saves(const struct platform *p, const char *text, size_t size)
 	return NULL;
 }
 
+bool
+cli_text_changes_nothing(const struct platform *p, const char *text, size_t size)
+{
+	static const char *const words[] = {"exit", "end", "quit", "return"};
+
+	if (pattern_list_matches(&p->config.shows, text, size))
+		return true;
+	while (size > 0 && (*text == ' ' || *text == '\t')) {
+		text++;
+		size--;
+	}
+	size = prompt_trim(text, size);
+	for (size_t i = 0; i < NP_COUNT(words); i++) {
+		if (size == strlen(words[i]) && memcmp(text, words[i], size) == 0)
+			return true;
+	}
+	return size == 0 || *text == '!' || *text == '#';
+}
+
 int
 cli_config_check_text(const struct platform *p, const struct cli_command *c, struct np_error *err)
 {
