@@ -24,4 +24,20 @@ extern const struct schema_kind platform_pattern_kind, platform_patterns_kind, p
 /* What no single key can tell: references, samples, ambiguity, costly expressions.  0, or -1 with err. */
 int platform_lint(struct platform *p, const struct yamldoc *doc, struct np_error *err) NP_MUST_CHECK;
 
+struct lint {
+	struct platform *p;
+	const struct yamldoc *doc;
+	struct np_error *err;
+};
+
+/* Where the mode stands, or the beginning when it came from a base. */
+const struct yamldoc_node *platform_lint_where_mode(const struct lint *l, const struct platform_mode *mode);
+/* Kept in the platform for `npctl platform check`; node NULL: the beginning. */
+void platform_lint_warn(const struct lint *l, const struct yamldoc_node *node, const char *fmt, ...) NP_PRINTF(3, 4);
+
+/* --- platform_lint_sample.c --- */
+
+/* 0, or -1 with l->err. */
+int platform_lint_samples(const struct lint *l) NP_MUST_CHECK;
+
 #endif

@@ -11,12 +11,6 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-struct lint {
-	struct platform *p;
-	const struct yamldoc *doc;
-	struct np_error *err;
-};
-
 /* Where a key stands, or the beginning when it came from a base. */
 static const struct yamldoc_node *
 where(const struct lint *l, const char *key)
@@ -26,8 +20,8 @@ where(const struct lint *l, const char *key)
 	return node != NULL ? node : l->doc->root;
 }
 
-static const struct yamldoc_node *
-where_mode(const struct lint *l, const struct platform_mode *mode)
+const struct yamldoc_node *
+platform_lint_where_mode(const struct lint *l, const struct platform_mode *mode)
 {
 	const struct yamldoc_node *modes = yamldoc_get(l->doc->root, "modes");
 
@@ -41,9 +35,10 @@ where_mode(const struct lint *l, const struct platform_mode *mode)
 /* Refuses the file because of what stands there; because of that key, or mode: -1. */
 #define fail(l, node, ...) yamldoc_error((l)->doc, (node), (l)->err, __VA_ARGS__)
 #define fail_key(l, key, ...) fail((l), where((l), (key)), __VA_ARGS__)
-#define fail_mode(l, mode, ...) fail((l), where_mode((l), (mode)), __VA_ARGS__)
+#define fail_mode(l, mode, ...) fail((l), platform_lint_where_mode((l), (mode)), __VA_ARGS__)
 
-static void NP_PRINTF(3, 4) warn(const struct lint *l, const struct yamldoc_node *node, const char *fmt, ...)
+void
+platform_lint_warn(const struct lint *l, const struct yamldoc_node *node, const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
@@ -111,7 +106,7 @@ resolve_modes(const struct lint *l)
 			continue;
 		mode->parent = platform_mode(p, mode->parent_name);
 		if (mode->parent == NULL)
-			return unknown_mode(l, where_mode(l, mode), "parent", mode->parent_name);
+			return unknown_mode(l, platform_lint_where_mode(l, mode), "parent", mode->parent_name);
 	}
 	for (size_t i = 0; i < p->modes_count; i++) {
 		const struct platform_mode *mode = p->modes[i];
@@ -128,127 +123,6 @@ resolve_modes(const struct lint *l)
 	p->base_mode = platform_mode(p, p->base_mode_name);
 	if (p->base_mode == NULL)
 		return unknown_mode(l, where(l, "base_mode"), "base_mode", p->base_mode_name);
-	return 0;
-}
-
-/* --- samples --- */
-
-/* Splits "context\ncontext\nprompt" into a view of it. */
-static void
-view_of_sample(const char *sample, struct platform_view *view)
-{
-	const char *line = strrchr(sample, '\n'), *end;
-
-	memset(view, 0, sizeof(*view));
-	view->tail = line != NULL ? line + 1 : sample;
-	view->size = strlen(view->tail);
-	while (line != NULL && view->context_count < PLATFORM_CONTEXT_MAX) {
-		end = line;
-		while (line > sample && line[-1] != '\n')
-			line--;
-		view->context[view->context_count] = line;
-		view->context_size[view->context_count++] = (size_t)(end - line);
-		line = line > sample ? line - 1 : NULL;
-	}
-}
-
-static int
-check_sample(const struct lint *l, const struct platform_mode *mode, const char *sample)
-{
-	const struct yamldoc_node *node = where_mode(l, mode);
-	struct platform_view view;
-	const struct platform_mode *found;
-
-	view_of_sample(sample, &view);
-	found = platform_mode_of(l->p, &view, NULL);
-	if (found == NULL)
-		return fail(l, node, "sample `%s` of mode `%s` does not match its own prompt", view.tail, mode->name);
-	for (size_t i = 0; i < l->p->modes_count; i++) {
-		const struct platform_mode *other = l->p->modes[i];
-
-		if (other == mode)
-			continue;
-		if (found == other ||
-		    (pattern_matches(other->prompt, view.tail, view.size) &&
-			(other->context == NULL) == (mode->context == NULL) && other->context == NULL))
-			return fail(l, node,
-			    "sample `%s` of mode `%s` also matches mode `%s`: make one of the expressions stricter",
-			    view.tail, mode->name, other->name);
-	}
-	if (view.context_count + 1 > (size_t)l->p->prompt_lines)
-		return fail(l, node, "sample of mode `%s` has %zu lines, `prompt_lines` is %d", mode->name,
-		    view.context_count + 1, l->p->prompt_lines);
-	for (size_t i = 0; i < view.context_count; i++) {
-		if (!pattern_list_matches(&l->p->prompt_context, view.context[i], view.context_size[i]))
-			return fail(l, node, "sample of mode `%s`: its line `%.*s` does not match `prompt_context`",
-			    mode->name, (int)view.context_size[i], view.context[i]);
-	}
-	return 0;
-}
-
-/* Whether a prompt may be as short as "# ": the broker sets another one, or proves each. */
-static bool
-may_be_bare(const struct platform *p)
-{
-	bool sets = p->prove;
-
-	for (size_t i = 0; i < p->prepare.count; i++)
-		sets = sets || strstr(p->prepare.items[i].send, "{nonce}") != NULL;
-	return sets;
-}
-
-/* Lines of ordinary output, none of which may pass for a prompt. */
-static int
-check_ordinary_text(const struct lint *l, const struct platform_mode *mode)
-{
-	static const char *const bare[] = {"#", ">", "$", "# "};
-	static const char *const lines[] = {" ", "###########", "Building configuration...",
-	    "interface GigabitEthernet0/1", "# this is a comment", "! Last configuration change at 10:00:00",
-	    "Password: ", "login: ", "--More--", "Are you sure? [y/n]:", "Proceed? [confirm]", "100%", "10.0.0.0/8",
-	    "                ", "Press any key to continue", "* 10.0.0.1 via 10.0.0.2 >"};
-
-	for (size_t i = 0; i < NP_COUNT(bare); i++) {
-		if (!pattern_matches(mode->prompt, bare[i], strlen(bare[i])))
-			continue;
-		l->p->bare = true;
-		if (!may_be_bare(l->p))
-			return fail_mode(l, mode,
-			    "the prompt of mode `%s` also matches the ordinary line `%s`: make it stricter, say "
-			    "`prove: "
-			    "true`, or have `prepare` set one with {nonce}",
-			    mode->name, bare[i]);
-	}
-	for (size_t i = 0; i < NP_COUNT(lines); i++) {
-		if (pattern_matches(mode->prompt, lines[i], strlen(lines[i])))
-			return fail_mode(l, mode,
-			    "the prompt of mode `%s` also matches the ordinary line `%s`: make it stricter", mode->name,
-			    lines[i]);
-	}
-	return 0;
-}
-
-static int
-check_modes(const struct lint *l)
-{
-	for (size_t i = 0; i < l->p->modes_count; i++) {
-		const struct platform_mode *mode = l->p->modes[i];
-
-		if (mode->samples.n == 0)
-			return fail_mode(
-			    l, mode, "mode `%s` needs `samples`: prompts as the device shows them", mode->name);
-		for (size_t k = 0; k < mode->samples.n; k++) {
-			if (check_sample(l, mode, mode->samples.v[k]) < 0)
-				return -1;
-		}
-		if (check_ordinary_text(l, mode) < 0)
-			return -1;
-		if (!pattern_has_group(mode->prompt))
-			warn(l, where_mode(l, mode),
-			    "the prompt of mode `%s` has no (?<host>...): another device's prompt in the output could "
-			    "pass "
-			    "for it",
-			    mode->name);
-	}
 	return 0;
 }
 
@@ -280,7 +154,7 @@ check_proof(const struct lint *l, const char *name, const struct platform_steps 
 	for (size_t i = 0; i < steps->count; i++)
 		proven = proven || steps->items[i].ok != NULL || steps->items[i].says == PLATFORM_SAYS_NOTHING;
 	if (!proven)
-		warn(l, where(l, "config"),
+		platform_lint_warn(l, where(l, "config"),
 		    "`%s` has no `ok`: it counts as done when nothing but known remarks comes (`says: nothing` tells "
 		    "that the device is silent then)",
 		    name);
@@ -293,7 +167,7 @@ check_config(const struct lint *l)
 	bool any = false;
 
 	if (!c->given) {
-		warn(l, l->doc->root, "no `config`: npexec -c will be refused");
+		platform_lint_warn(l, l->doc->root, "no `config`: npexec -c will be refused");
 		return 0;
 	}
 	for (size_t i = 0; i < l->p->modes_count; i++)
@@ -370,8 +244,8 @@ look_at_hidden(const struct lint *l, const struct yamldoc_node *node, const stru
 			if (!pattern_matches(q->match, lines[k], strlen(lines[k])) ||
 			    !pattern_list_matches(&l->p->passwords, lines[k], strlen(lines[k])))
 				continue;
-			warn(l, node, "a question with a hidden answer also matches `%s`: begin it with `\\A`",
-			    lines[k]);
+			platform_lint_warn(l, node,
+			    "a question with a hidden answer also matches `%s`: begin it with `\\A`", lines[k]);
 			break;
 		}
 	}
@@ -398,7 +272,7 @@ look_at_all_hidden(const struct lint *l)
 
 		for (size_t k = 0; k < NP_COUNT(steps); k++) {
 			if (steps[k] != NULL)
-				look_at_hidden(l, where_mode(l, mode), &steps[k]->questions);
+				look_at_hidden(l, platform_lint_where_mode(l, mode), &steps[k]->questions);
 		}
 	}
 	for (size_t i = 0; i < NP_COUNT(config); i++)
@@ -430,16 +304,16 @@ check_rest(const struct lint *l)
 	if (p->idle > 0 && p->keepalive_cli >= p->idle)
 		return fail_key(l, "keepalive_cli", "`keepalive_cli` must be below `idle`, or the device closes first");
 	if (p->errors.count == 0)
-		warn(l, l->doc->root, "no `errors`: rejected commands will look successful");
+		platform_lint_warn(l, l->doc->root, "no `errors`: rejected commands will look successful");
 	if (p->passwords.count == 0)
-		warn(l, l->doc->root,
+		platform_lint_warn(l, l->doc->root,
 		    "no `passwords`: passwords and secrets are never typed, and questions for them are not known as "
 		    "such");
 	if (p->logout.count == 0)
-		warn(l, l->doc->root,
+		platform_lint_warn(l, l->doc->root,
 		    "no `logout`: shells are closed without a word, which some devices keep as a used line");
 	if (p->sentinel == NULL)
-		warn(l, l->doc->root,
+		platform_lint_warn(l, l->doc->root,
 		    "no `sentinel`: shells cannot be proven after an interrupt and are closed instead");
 	return 0;
 }
@@ -449,7 +323,7 @@ platform_lint(struct platform *p, const struct yamldoc *doc, struct np_error *er
 {
 	struct lint l = {p, doc, err};
 
-	if (check_name(&l) < 0 || resolve_modes(&l) < 0 || check_ways(&l) < 0 || check_modes(&l) < 0 ||
+	if (check_name(&l) < 0 || resolve_modes(&l) < 0 || check_ways(&l) < 0 || platform_lint_samples(&l) < 0 ||
 	    check_config(&l) < 0 || check_passwords(&l) < 0 || check_rest(&l) < 0)
 		return -1;
 	look_at_all_hidden(&l);
