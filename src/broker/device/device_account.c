@@ -202,7 +202,7 @@ cJSON *
 devices_json_gate(const struct devices *all, double now)
 {
 	const struct accounts *accounts = all->world.accounts;
-	const struct account *shown[GATE_SHOWN], *a;
+	const struct account *shown[GATE_SHOWN] = {NULL}, *a;
 	cJSON *list = cJSON_CreateArray();
 	const struct device *dev;
 	struct account_facts f;
