@@ -328,7 +328,7 @@ done
 
 # shellcheck disable=SC2046
 run npctl open $(seq -f opened%g 100)
-like "$err" 'auth_failed: .*the password of admin is barred' "npctl open of a hundred devices with a wrong password"
+like "$err" 'auth_(failed|backoff): .*the password of admin is barred' "npctl open of a hundred devices with a wrong password"
 is "$(offered opened)" 2 "makes as many attempts as a fan-out"
 # shellcheck disable=SC2046
 run npctl open $(seq -f opened%g 100)
