@@ -235,7 +235,6 @@ sshchan_make(struct sshchan *ch)
 	ch->callbacks.channel_exit_status_function = on_exit_status;
 	ch->callbacks.channel_exit_signal_function = on_exit_signal;
 	(void)ssh_set_channel_callbacks(ch->ssh, &ch->callbacks);
-	ch->base.tells_when_closed = s->is_openssh;
 	ch->open_sent = clock_now();
 	ch->closes_before = ch->conn->closes;
 	ch->open_order = ++ch->conn->opens;
@@ -263,26 +262,21 @@ sshchan_gone(struct sshchan *ch)
 
 /* ---- closing ---- */
 
-bool
-sshchan_send_close(struct sshchan *ch)
-{
-	if (ch->close_sent > 0 || ssh_channel_close(ch->ssh) == SSH_AGAIN)
-		return false;
-	ch->close_sent = clock_now();
-	ch->conn->last_close = ch->close_sent;
-	ch->conn->closes += ch->opened && ch->base.spec.kind != CHANNEL_FORWARD;
-	return true;
-}
-
 static bool
 service_closing(struct sshchan *ch)
 {
-	bool moved = sshchan_send_close(ch);
+	bool moved = false;
 
-	if (ch->close_sent <= 0)
-		return false;
-	if (ch->leaving_since <= 0)
-		ch->leaving_since = clock_now();
+	if (ch->close_sent <= 0) {
+		if (ssh_channel_close(ch->ssh) == SSH_AGAIN)
+			return false;
+		ch->close_sent = clock_now();
+		ch->conn->last_close = ch->close_sent;
+		ch->conn->closes += ch->opened && ch->base.spec.kind != CHANNEL_FORWARD;
+		if (ch->leaving_since <= 0)
+			ch->leaving_since = ch->close_sent;
+		moved = true;
+	}
 	if (ch->got_close) {
 		sshchan_gone(ch);
 		moved = true;

@@ -268,8 +268,6 @@ sshchan_service_running(struct sshchan *ch)
 		moved = true;
 	if (send_input(ch))
 		moved = true;
-	if (ch->base.want_close && ch->eof_sent)
-		return sshchan_send_close(ch) || moved;
 	widen_window(ch);
 	return moved;
 }

@@ -234,8 +234,6 @@ void sshchan_deliver(struct sshchan *ch, bool last);
 bool sshchan_make(struct sshchan *ch);
 /* Lets libssh's object go. */
 void sshchan_drop(struct sshchan *ch);
-/* Once; false: nothing has left now. */
-bool sshchan_send_close(struct sshchan *ch);
 /* Nothing of libssh is left: its slot is free. */
 void sshchan_gone(struct sshchan *ch);
 /* One pass of libssh's side; returns whether anything moved. */

@@ -172,14 +172,6 @@ chan_resize(struct chan *ch, int cols, int rows)
 	wake(ch);
 }
 
-bool
-chan_close(struct chan *ch)
-{
-	ch->want_close = ch->tells_when_closed && ch->want_eof && !ch->spec.pty;
-	wake(ch);
-	return ch->want_close;
-}
-
 void
 chan_abandon(struct chan *ch)
 {

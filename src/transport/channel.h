@@ -104,11 +104,6 @@ void chan_rest(struct chan *ch);
 /* RFC 4254 section 6.7. */
 void chan_resize(struct chan *ch, int cols, int rows);
 /*
- * Closes the channel behind the end-of-file of its input: nobody reads the command's output any more, of which the
- * server tells the command as a pipe would, and how it ends is still told.  False: this server would not.
- */
-bool chan_close(struct chan *ch);
-/*
  * Gives the channel up: TERM if the command runs, then close.  done() comes at once (next loop turn) with reason
  * cancelled; the slot is freed when the server has confirmed the close, or the session is closed when it never does.
  */

@@ -66,7 +66,6 @@ struct chan {
 	/* Wishes of the user; the transport takes them off. */
 	struct buf input; /* standard input, at most CHANNEL_BUFFER_MAX */
 	bool want_eof;
-	bool want_close; /* once the end-of-file has left */
 	bool want_resize;
 	char signals[CHAN_SIGNALS_MAX][CHAN_SIGNAL_SIZE];
 	int signals_count;
@@ -75,7 +74,6 @@ struct chan {
 	/* Facts, noted by the transport. */
 	struct buf output[CHAN_STREAMS];
 	size_t held[CHAN_STREAMS]; /* bytes that the transport keeps unread because the reader is slow */
-	bool tells_when_closed;    /* the server says how a command ended whose channel was closed before */
 	bool clogged;              /* there were such: the transport is woken when the reader has read */
 	bool got_eof;
 	bool has_news; /* output() is due */

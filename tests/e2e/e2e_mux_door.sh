@@ -102,15 +102,6 @@ through dev dev 'exit 6' <&- >&- 2>&-
 is $? 6 "all of them closed"
 is "$(through dev dev 'seq 100000; echo told >&2' 2>&1 >/dev/full)" "" "a full disk ends the command"
 is "$(through dev dev yes | head -n 2 | tr '\n' ' ')" 'y y ' "somebody who reads no further"
-for line in 'cat; seq 300000; exit 3' 'trap "" PIPE; cat; seq 300000 2>/dev/null; exit 4'; do
-	for how in 'through dev -n dev' 'straight -n bare'; do
-		{
-			$how "$line" 2>"$T/err"
-			echo "$?:$(cat "$T/err")" >"$T/${how%% *}.status"
-		} | head -n 1 >"$T/${how%% *}.head"
-	done
-	is "$(cat "$T/through.head" "$T/through.status")" "$(cat "$T/straight.head" "$T/straight.status")" "as without the door: $line"
-done
 if command -v socat >/dev/null; then
 	is "$(echo told | socat - "EXEC:ssh -F $T/ssh_config -S $door dev cat,nofork" 2>&1)" told "nofork: a socket for all"
 	is "$(socat -u "EXEC:ssh -F $T/ssh_config -S $door dev 'seq 20000'" - | cksum)" "$(seq 20000 | cksum)" "a socket pair"

@@ -73,8 +73,7 @@ on_frame(struct client *client, const struct frame *frame, void *arg)
 		answer_begin(&w->answer, client, &m.id, &answer_ops);
 		if (w->begins)
 			client_begins(client, &m.id);
-	} else if (strcmp(m.method, "cancel") == 0 ||
-		   strcmp(m.method, "signal") == 0) { /* as a server that knows no other way */
+	} else if (strcmp(m.method, "cancel") == 0) {
 		answer_cancel(&w->answer);
 	}
 	message_finish(&m);
@@ -383,7 +382,7 @@ was_said(void *arg)
 {
 	struct world *w = arg;
 
-	return strstr(w->said, "cancel") != NULL || strstr(w->said, "signal") != NULL || strstr(w->said, "eof") != NULL;
+	return strstr(w->said, "cancel") != NULL || strstr(w->said, "eof") != NULL;
 }
 
 /* ---- tests ---- */
@@ -575,9 +574,9 @@ test_a_reader_that_leaves_ends_the_command_at_its_next_byte(void **state)
 	w->files[1] = -1;
 	send_stream(w, "stdout", "lost");
 	drive_turns(w->loop, 5);
-	assert_null(strstr(w->said, "signal"));
+	assert_null(strstr(w->said, "cancel"));
 	send_stream(w, "stdout", "more");
-	assert_null(strstr(w->said, "signal")); /* not while the broker speaks */
+	assert_null(strstr(w->said, "cancel")); /* not while the broker speaks */
 	assert_true(drive_until(w->loop, was_said, w));
 	ends_with(w, 255);
 	read_stream(w, 2, "");

@@ -73,7 +73,6 @@ struct wish {
 /* What the broker is told next. */
 struct reply {
 	bool cancel;
-	bool unread;    /* nobody reads its output any more */
 	cJSON *decline; /* an answer to its question */
 	bool again;     /* wish.again is asked for */
 	bool early;     /* what came behind a SOCKS request */

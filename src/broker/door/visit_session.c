@@ -137,11 +137,6 @@ on_reply(struct ev_loop *loop NP_UNUSED, ev_prepare *w, int revents NP_UNUSED)
 		visit_note(v, "stdin", NULL, buf_head(&v->in), v->in.len);
 		buf_consume(&v->in, v->in.len);
 	}
-	if (reply.unread) {
-		cJSON *params = cJSON_CreateObject();
-		cJSON_AddStringToObject(params, "name", "eow@openssh.com");
-		visit_note(v, "signal", params, NULL, 0);
-	}
 	if (reply.cancel)
 		visit_note(v, "cancel", NULL, NULL, 0);
 	if (reply.decline != NULL)
@@ -254,10 +249,7 @@ on_stream_ended(struct lent *l, bool failed NP_UNUSED, void *arg)
 static const struct lent_events input_events = {.data = on_input, .ended = on_input_ended};
 static const struct lent_events stream_events = {.wrote = on_wrote, .ended = on_stream_ended};
 
-/*
- * The command's next byte to a pipe that nobody reads gets it the signal that it got there, where the server can do
- * that; else it ends it.  Nothing is said of it, however that goes.
- */
+/* The command's next byte to a pipe that nobody reads ends it, as the signal would that it got there. */
 void
 session_stream(struct visit *v, int which, const void *data, size_t size)
 {
@@ -266,8 +258,8 @@ session_stream(struct visit *v, int which, const void *data, size_t size)
 	v->bytes.out += size;
 	if (to != NULL)
 		lent_write(to, data, size);
-	else if (which == 0 && !v->cancelled)
-		session_reply(v)->unread = v->cancelled = true;
+	else if (which == 0)
+		session_cancel(v);
 }
 
 void

@@ -268,10 +268,7 @@ request_signal(struct request *r, const char *name)
 {
 	const struct drive *drive = driven(r);
 
-	if (strcmp(name, REQUEST_UNREAD) == 0) {
-		if (r->chan == NULL || !r->stdin_ended || !chan_close(r->chan))
-			cancel(r, true);
-	} else if (drive != NULL && (r->state == REQUEST_RUNNING || r->state == REQUEST_FLUSHING))
+	if (drive != NULL && (r->state == REQUEST_RUNNING || r->state == REQUEST_FLUSHING))
 		drive->signal(r, name);
 	else if (strcmp(name, "INT") == 0)
 		cancel(r, true); /* the person at the terminal wants it to end */
