@@ -50,23 +50,13 @@ take_back(struct broker *b)
 	doors_follow(b->doors, b->config);
 }
 
-static bool
-is_here(const struct broker *b, uint64_t id)
-{
-	const struct client *client = clients_next(b->clients, NULL);
-
-	while (client != NULL && client_id(client) != id)
-		client = clients_next(b->clients, client);
-	return client != NULL;
-}
-
 /* Whoever asked for it stays until the other broker serves. */
 static void
 on_look(struct ev_loop *loop, ev_timer *w, int revents NP_UNUSED)
 {
 	struct broker *b = w->data;
 
-	if (is_here(b, b->upgrader))
+	if (clients_by_id(b->clients, b->upgrader) != NULL)
 		return;
 	ev_timer_stop(loop, w);
 	take_back(b);
@@ -82,12 +72,12 @@ verb_hand_over(const struct call *c, struct np_error *err)
 		return error_set(err, REASON_SHUTTING_DOWN, "the broker is ending");
 	if (listener_hand_over(b->listener, err) == -1)
 		return -1;
+	doors_close(b->doors); /* ssh goes by itself meanwhile */
 	if (broker_sockets_hand_over(b, err) == -1) {
 		take_back(b);
 		return -1;
 	}
 	report_steered(b->events, c->client, "upgrade", NULL, 0, 0, NULL);
-	doors_close(b->doors); /* ssh goes by itself meanwhile */
 	b->upgrader = client_id(c->client);
 	ev_timer_init(&b->handover, on_look, LOOK_SECONDS, LOOK_SECONDS);
 	b->handover.data = b;

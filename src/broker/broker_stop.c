@@ -75,6 +75,7 @@ broker_stop(struct broker *b, bool now)
 
 	if (b->finished)
 		return;
+	ev_timer_stop(b->loop, &b->handover); /* else it would end a drain, or take the sockets back */
 	if (b->doors != NULL)
 		doors_close(b->doors); /* ssh goes by itself from now on */
 	if (!b->stopping)
