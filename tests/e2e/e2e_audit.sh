@@ -4,7 +4,7 @@
 need jq
 
 start_sshd dev
-add_host nobody "$(free_port)"
+add_host nobody 1
 mkdir "$T/logs"
 log=$T/logs/audit
 start_simdev core1 --scenario ios.txt

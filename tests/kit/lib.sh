@@ -291,8 +291,13 @@ world_pid()
 
 free_port()
 {
-	# Below the range that the kernel gives to clients; who starts there tries another when it is taken.
-	echo $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
+	# Below the range that the kernel gives to clients; who starts there tries another when it is taken.  Never one twice in
+	# a test: what nobody shall listen at would be one's own server once in some thousand runs.
+	while :; do
+		_free=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
+		grep -qsx "$_free" "$T/ports" || listens "$_free" || break
+	done
+	echo "$_free" | tee -a "$T/ports"
 }
 
 make_key()
