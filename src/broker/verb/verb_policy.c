@@ -60,8 +60,9 @@ method_of(const struct verb *verb, const struct exec_params *p, const struct dev
 	case EXEC_SHELL:
 		break;
 	}
-	/* It only asks whether its lines are commands there. */
-	return p->lines && device != NULL && device_has_command_line(device) ? POLICY_EXEC : POLICY_SHELL;
+	/* It only asks whether its lines are commands there; with settings of its own that is another device. */
+	return p->lines && device != NULL && ref->overrides == NULL && device_has_command_line(device) ? POLICY_EXEC
+												       : POLICY_SHELL;
 }
 
 static unsigned
