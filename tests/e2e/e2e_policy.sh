@@ -6,6 +6,7 @@ need jq
 
 # as COMMAND...: as the one who was handed the socket.  An ordinary user has nobody to become.
 other=$uid
+tab=$(printf '\t')
 as() { "$@"; }
 bins=$bin
 rpc=nprpc
@@ -310,6 +311,10 @@ is "$status $(echo $out)" '0 a b c' "what a person confirms runs"
 leaves
 like "$(cat "$T/person.out")" "exec of role ask .uid $other, npexec. on dev" "that person saw who, and where"
 like "$(tr -d '\r' <"$T/person.out")" '^    echo b; echo c$' "and all that runs"
+person n
+denied "what is masked elsewhere" ask dev "echo --token=\$(touch${tab}$T/marks/w) password \"\$(id)\""
+leaves
+like "$(tr -d '\r' <"$T/person.out")" '^    echo --token=.\(touch\\011.*/marks/w\) password "\$\(id\)"$' "is shown to who judges it"
 for word in n yep ''; do
 	person "$word"
 	denied "what a person answers by \`$word' does not run" ask dev echo a

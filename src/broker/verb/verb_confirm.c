@@ -16,7 +16,6 @@
 #include "broker/broker_impl.h"
 #include "broker/request/pass.h"
 #include "policy/policy.h"
-#include "secret/mask.h"
 
 #define SHOWN_MAX 2048 /* bytes of commands that a person is shown: what is longer is not confirmed */
 
@@ -70,27 +69,33 @@ on_clock(struct ev_loop *loop NP_UNUSED, ev_timer *w, int revents NP_UNUSED)
 
 /* ---- asked ---- */
 
+/* Nothing of a command is masked here: whoever sees `password "********"` says yes to what stands there. */
+static int
+show_command(struct buf *out, const struct command *c)
+{
+	char *shown = text_vis(c->text, c->size, false);
+	int rc = out->len > 0 ? buf_append(out, "\n", 1) : 0;
+
+	for (const char *p = shown; rc == 0 && *p != '\0'; p++)
+		rc = *p == '\t' ? buf_append(out, "\\011", 4) : buf_append(out, p, 1);
+	secret_free(shown);
+	return rc;
+}
+
 /* What is to be confirmed, whole and harmless to look at; NULL: it is too long to be judged. */
 static char *
 show(const struct exec_params *p)
 {
 	struct buf out;
-	char *text;
+	char *text = NULL;
+	int rc = 0;
 
 	buf_init(&out, SHOWN_MAX);
-	for (size_t i = 0; i < p->commands_count; i++) {
-		char *shown = text_vis(p->commands[i].text, p->commands[i].size, false), *masked = mask_command(shown);
-		int rc = buf_printf(&out, "%s%s", i > 0 ? "\n" : "", masked);
-
-		secret_free(shown);
-		secret_free(masked);
-		if (rc == -1) {
-			buf_free(&out);
-			return NULL;
-		}
-	}
-	text = xstrndup(out.len > 0 ? (const char *)buf_head(&out) : "", out.len);
-	buf_free(&out);
+	for (size_t i = 0; rc == 0 && i < p->commands_count; i++)
+		rc = show_command(&out, &p->commands[i]);
+	if (rc == 0)
+		text = xstrndup(out.len > 0 ? (const char *)buf_head(&out) : "", out.len);
+	buf_wipe(&out);
 	return text;
 }
 
@@ -153,7 +158,7 @@ broker_confirm(struct broker *b, struct client *client, const struct message_id 
 	c->clock.data = c;
 	ev_timer_start(b->loop, &c->clock);
 	report_confirm(b->events, client, c->id, method_of(verb, &c->params), c->params.device.operand, text);
-	free(text);
+	secret_free(text);
 	return 0;
 }
 
