@@ -78,32 +78,46 @@ struct reading {
 	bool done;
 	const char *why; /* it could be more than one */
 	struct policy_line line;
+	struct policy_line lower; /* the same as command lines read it that know no upper case */
 };
 
 static const struct reading *
 read_once(struct reading *r, const struct policy_ask *ask)
 {
-	if (!r->done)
-		r->why = policy_read_command(ask->command, ask->size, &ask->device, &r->line);
+	if (r->done)
+		return r;
 	r->done = true;
+	r->why = policy_read_command(ask->command, ask->size, &ask->device, &r->line);
+	r->lower.size = r->why == NULL ? r->line.size : 0;
+	for (size_t i = 0; i < r->lower.size; i++)
+		r->lower.text[i] = (char)tolower((unsigned char)r->line.text[i]);
 	return r;
 }
 
+/* Whether it is one of these commands.  What a platform calls read_only may say what is not: that no case gets by. */
 static bool
-list_matches(const struct pattern_list *list, const char *text, size_t size, bool in_doubt)
+is_among(const struct policy_commands *c, const struct platform *p, const struct reading *r)
 {
-	for (size_t i = 0; in_doubt && i < list->count; i++) {
-		if (pattern_find(list->items[i], text, size, NULL, NULL) != PATTERN_NO)
-			return true;
-	}
-	return !in_doubt && pattern_list_matches(list, text, size);
+	return pattern_list_matches(&c->list, r->line.text, r->line.size) ||
+	       (c->read_only && p != NULL && pattern_list_matches(&p->read_only, r->line.text, r->line.size) &&
+		   pattern_list_matches(&p->read_only, r->lower.text, r->lower.size));
 }
 
 static bool
-commands_match(const struct policy_commands *c, const struct platform *p, const char *text, size_t size, bool in_doubt)
+list_might_match(const struct pattern_list *list, const char *text, size_t size)
 {
-	return list_matches(&c->list, text, size, in_doubt) ||
-	       (c->read_only && p != NULL && list_matches(&p->read_only, text, size, in_doubt));
+	for (size_t i = 0; i < list->count; i++) {
+		if (pattern_find(list->items[i], text, size, NULL, NULL) != PATTERN_NO)
+			return true;
+	}
+	return false;
+}
+
+static bool
+might_be_among(const struct policy_commands *c, const struct platform *p, const char *text, size_t size)
+{
+	return list_might_match(&c->list, text, size) ||
+	       (c->read_only && p != NULL && list_might_match(&p->read_only, text, size));
 }
 
 /* Whether it is, or could be, what this rule denies: as it was written, and as the device may read it. */
@@ -111,18 +125,12 @@ static bool
 might_be(const struct policy_rule *rule, const struct policy_ask *ask, struct reading *reading)
 {
 	const struct platform *p = ask->device.platform;
-	struct policy_line lower;
 
 	if (ask->command == NULL)
 		return false;
-	if (read_once(reading, ask)->why != NULL)
-		return true;
-	lower.size = reading->line.size;
-	for (size_t i = 0; i < lower.size; i++)
-		lower.text[i] = (char)tolower((unsigned char)reading->line.text[i]);
-	return commands_match(&rule->commands, p, ask->command, ask->size, true) ||
-	       commands_match(&rule->commands, p, reading->line.text, reading->line.size, true) ||
-	       commands_match(&rule->commands, p, lower.text, lower.size, true);
+	return read_once(reading, ask)->why != NULL || might_be_among(&rule->commands, p, ask->command, ask->size) ||
+	       might_be_among(&rule->commands, p, reading->line.text, reading->line.size) ||
+	       might_be_among(&rule->commands, p, reading->lower.text, reading->lower.size);
 }
 
 /* ---- deciding ---- */
@@ -138,8 +146,7 @@ misses(const struct policy_rule *rule, const struct policy_ask *ask, struct read
 			return POLICY_MISS_COMMAND;
 		if (read_once(reading, ask)->why != NULL)
 			return POLICY_MISS_COMPOUND;
-		if (!commands_match(
-			&rule->commands, ask->device.platform, reading->line.text, reading->line.size, false))
+		if (!is_among(&rule->commands, ask->device.platform, reading))
 			return POLICY_MISS_COMMAND;
 	} else if (rule->then != POLICY_CONFIRM || ask->method != POLICY_EXEC) {
 		wants &= ~(unsigned)OF_COMMANDS; /* neither an expression nor a person decides about a text */
