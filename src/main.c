@@ -20,6 +20,7 @@
 #include "secret/secret.h"
 #include "serve/notify.h"
 #include "serve/process.h"
+#include "base/starter.h"
 #include "base/options.h"
 #include "base/paths.h"
 #include "base/xalloc.h"
@@ -34,6 +35,7 @@ struct daemon {
 	struct broker *broker;
 	struct notify *notify;
 	ev_signal term, interrupt, hup;
+	ev_io starter;
 	char socket_path[256];
 };
 
@@ -184,6 +186,15 @@ start_listening(struct daemon *d, int inherited, struct np_error *err)
 	return broker_listen(d->broker, err);
 }
 
+/* Nothing can be done about it here: who needs a child is told. */
+static void
+on_starter_gone(struct ev_loop *loop, ev_io *w, int revents NP_UNUSED)
+{
+	ev_io_stop(loop, w);
+	log_error(
+	    "main", "%s; until then nothing that needs ssh or a command can log in", starter_strerror(STARTER_GONE));
+}
+
 static int
 start(struct daemon *d, struct np_error *err)
 {
@@ -200,6 +211,8 @@ start(struct daemon *d, struct np_error *err)
 	    .arg = d};
 	int inherited = notify_listen_fds(err);
 
+	if (secret_lock_memory() == -1)
+		log_warning("main", "secrets may be swapped out: the system lets this process lock no memory");
 	if (inherited == -1 || open_log(d, err) == -1 || load_config(d, err) == -1 ||
 	    paths_socket(d->options.socket, d->socket_path, sizeof(d->socket_path), err) == -1)
 		return -1;
@@ -215,6 +228,9 @@ start(struct daemon *d, struct np_error *err)
 	watch_signal(d, &d->term, on_term, SIGTERM);
 	watch_signal(d, &d->interrupt, on_term, SIGINT);
 	watch_signal(d, &d->hup, on_hup, SIGHUP);
+	ev_io_set(&d->starter, starter_descriptor(), EV_READ);
+	ev_set_cb(&d->starter, on_starter_gone);
+	ev_io_start(d->loop, &d->starter);
 	return 0;
 }
 
@@ -229,8 +245,10 @@ stop(struct daemon *d)
 		ev_signal_stop(d->loop, &d->term);
 		ev_signal_stop(d->loop, &d->interrupt);
 		ev_signal_stop(d->loop, &d->hup);
+		ev_io_stop(d->loop, &d->starter);
 		ev_loop_destroy(d->loop);
 	}
+	starter_close();
 	log_close();
 }
 
@@ -280,12 +298,11 @@ main(int argc, char **argv)
 	if (d.options.task != TASK_SERVE)
 		return run_task(&d.options);
 	process_raise_descriptors();
-	if (secret_lock_memory() == -1)
-		log_warning("main", "secrets may be swapped out: the system lets this process lock no memory");
 	ev_init(&d.term, NULL);
 	ev_init(&d.interrupt, NULL);
 	ev_init(&d.hup, NULL);
-	if (start(&d, &err) == -1) {
+	ev_init(&d.starter, NULL);
+	if (starter_open(argv, &err) == -1 || start(&d, &err) == -1) {
 		startup_failed(&d, &err);
 		stop(&d);
 		return 1;

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,63 +13,32 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/program.h"
+#include "base/starter.h"
 #include "base/text.h"
 #include "login/hooks.h"
 #include "base/xalloc.h"
 
 #define LOG_MAX 4096
-/* Where the kernel cannot tell of a child's end by a descriptor, its end is looked for so often. */
-#define REAP_POLL_MS 10
-
-extern char **environ;
 
 struct running {
-	pid_t pid;
-	int pid_fd; /* readable when the child has ended; -1 where the kernel has no such thing */
+	struct started child;
 	int out_fd, err_fd;
 	struct buf out, err;
-	bool ended;
 };
 
-/* What every child gets: default signals, its own group, three descriptors and no other. */
+/* 0, an errno, or STARTER_GONE. */
 static int
-child_start(const char *const *argv, int in, int out, int err, pid_t *pid)
+child_start(const char *const *argv, int in, int out, int err, struct started *child)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t set;
-	char *program = program_find(argv[0]); /* posix_spawn(3) may tell of a missing one by status 127 alone */
-	int rc;
+	char *program = program_find(argv[0]);
+	int rc = program == NULL ? ENOENT : starter_run(program, argv, (const int[]){in, out, err}, child);
 
-	if (program == NULL)
-		return ENOENT;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
-	/* Ours are all CLOEXEC, but libraries open files without it. */
-	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-#endif
-	posix_spawnattr_init(&attr);
-	sigemptyset(&set);
-	posix_spawnattr_setsigmask(&attr, &set);
-	sigfillset(&set);
-	posix_spawnattr_setsigdefault(&attr, &set);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-
-	/* The prototype's missing const is historical: nothing is changed. */
-	rc = posix_spawn(pid, program, &actions, &attr, (char *const *)(uintptr_t)argv, environ);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&actions);
 	free(program);
 	return rc;
 }
@@ -79,17 +47,6 @@ static int
 open_null(void)
 {
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
-}
-
-static int
-pid_descriptor(pid_t pid)
-{
-#ifdef SYS_pidfd_open
-	return (int)syscall(SYS_pidfd_open, pid, 0);
-#else
-	(void)pid;
-	return -1;
-#endif
 }
 
 static void
@@ -106,13 +63,13 @@ run_begin(struct running *r, const char *const *argv, const struct child_limits 
 {
 	int out[2] = {-1, -1}, err[2] = {-1, -1}, null = open_null(), rc;
 
-	*r = (struct running){.pid_fd = -1};
+	*r = (struct running){.child = {.line = -1}};
 	buf_init(&r->out, limits->out_max);
 	buf_init(&r->err, limits->err_max);
 	if (null == -1 || pipe2(out, O_CLOEXEC) == -1 || pipe2(err, O_CLOEXEC) == -1)
 		rc = errno;
 	else
-		rc = child_start(argv, null, out[1], err[1], &r->pid);
+		rc = child_start(argv, null, out[1], err[1], &r->child);
 	close_fd(&null);
 	close_fd(&out[1]);
 	close_fd(&err[1]);
@@ -122,7 +79,6 @@ run_begin(struct running *r, const char *const *argv, const struct child_limits 
 		return rc;
 	fcntl(r->out_fd, F_SETFL, O_NONBLOCK);
 	fcntl(r->err_fd, F_SETFL, O_NONBLOCK);
-	r->pid_fd = pid_descriptor(r->pid);
 	return 0;
 }
 
@@ -154,16 +110,8 @@ run_read(int *fd, struct buf *b, bool drop)
 	return fits;
 }
 
-static bool
-run_has_ended(struct running *r, int *status)
-{
-	if (!r->ended && waitpid(r->pid, status, WNOHANG) == r->pid)
-		r->ended = true;
-	return r->ended;
-}
-
 static enum child_end
-run_loop(struct running *r, const struct child_limits *limits, double deadline, int *status)
+run_loop(struct running *r, const struct child_limits *limits, double deadline)
 {
 	struct pollfd fds[4];
 	bool ended;
@@ -171,7 +119,7 @@ run_loop(struct running *r, const struct child_limits *limits, double deadline, 
 
 	for (;;) {
 		/* First the child's end, then the last read: so that nothing it wrote is missed. */
-		ended = run_has_ended(r, status);
+		ended = starter_has_ended(&r->child);
 		if (!run_read(&r->out_fd, &r->out, false))
 			return CHILD_TOO_MUCH;
 		run_read(&r->err_fd, &r->err, true);
@@ -180,11 +128,9 @@ run_loop(struct running *r, const struct child_limits *limits, double deadline, 
 		ms = wake_poll_ms(deadline);
 		if (ms == 0)
 			return CHILD_TIMED_OUT;
-		if (r->pid_fd == -1 && (ms == -1 || ms > REAP_POLL_MS))
-			ms = REAP_POLL_MS;
 		fds[0] = (struct pollfd){.fd = r->out_fd, .events = POLLIN};
 		fds[1] = (struct pollfd){.fd = r->err_fd, .events = POLLIN};
-		fds[2] = (struct pollfd){.fd = r->pid_fd, .events = POLLIN};
+		fds[2] = (struct pollfd){.fd = r->child.line, .events = POLLIN};
 		fds[3] = (struct pollfd){.fd = limits->cancel_fd, .events = WAKE_EVENTS};
 		if (poll(fds, 4, ms) > 0 && fds[3].revents != 0)
 			return CHILD_CANCELLED;
@@ -218,15 +164,16 @@ child_run(const char *const *argv, const struct child_limits *limits, struct chi
 	if (output->error_number != 0) {
 		end = CHILD_FAILED;
 	} else {
-		end = run_loop(&r, limits, deadline, &output->status);
-		/* Also after its end: what it left in the background holds our pipes and nobody's interest. */
-		kill(-r.pid, SIGKILL);
-		while (!r.ended && waitpid(r.pid, &output->status, 0) == -1 && errno == EINTR)
-			;
+		end = run_loop(&r, limits, deadline);
+		starter_kill(&r.child);
+		output->status = r.child.status;
+		if (end == CHILD_EXITED && output->status == STARTER_GONE) {
+			end = CHILD_FAILED;
+			output->error_number = STARTER_GONE;
+		}
 	}
 	close_fd(&r.out_fd);
 	close_fd(&r.err_fd);
-	close_fd(&r.pid_fd);
 	output->out = take_text(&r.out, &output->out_size);
 	output->err = take_text(&r.err, &output->err_size);
 	return end;
@@ -321,7 +268,7 @@ child_describe(
 		snprintf(text, size, "was killed: it wrote more than %zu bytes", limits->out_max);
 		break;
 	case CHILD_FAILED:
-		snprintf(text, size, "could not be started: %s", strerror(output->error_number));
+		snprintf(text, size, "could not be started: %s", starter_strerror(output->error_number));
 		break;
 	}
 	free(words);
@@ -348,12 +295,12 @@ child_stream_start(const char *command, struct child_stream *child, struct np_er
 	const char *argv[] = {"sh", "-c", line, NULL};
 	int pair[2] = {-1, -1}, null, rc = 0;
 
-	*child = (struct child_stream){.fd = -1, .log_fd = open_log()};
+	*child = (struct child_stream){.process = {.line = -1}, .fd = -1, .log_fd = open_log()};
 	null = child->log_fd == -1 ? open_null() : -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
 		rc = errno;
 	else
-		rc = child_start(argv, pair[1], pair[1], child->log_fd != -1 ? child->log_fd : null, &child->pid);
+		rc = child_start(argv, pair[1], pair[1], child->log_fd != -1 ? child->log_fd : null, &child->process);
 	close_fd(&null);
 	close_fd(&pair[1]);
 	free(line);
@@ -362,8 +309,7 @@ child_stream_start(const char *command, struct child_stream *child, struct np_er
 		return 0;
 	close_fd(&child->fd);
 	close_fd(&child->log_fd);
-	errno = rc;
-	return error_set_errno(err, REASON_CONNECT_FAILED, "cannot start the ProxyCommand");
+	return error_set(err, REASON_CONNECT_FAILED, "cannot start the ProxyCommand: %s", starter_strerror(rc));
 }
 
 char *
@@ -379,23 +325,13 @@ child_log_text(int log_fd)
 }
 
 void
-child_kill(pid_t pid)
+child_kill(struct started *child)
 {
 	double give_up = clock_now() + 0.5;
-	int pid_fd = pid_descriptor(pid), status, ms;
-	struct pollfd p = {.fd = pid_fd, .events = POLLIN};
+	struct pollfd p = {.fd = child->line, .events = POLLIN};
 
-	kill(-pid, SIGTERM);
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		ms = wake_poll_ms(give_up);
-		if (ms == 0) {
-			kill(-pid, SIGKILL);
-			while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-				;
-			break;
-		}
-		poll(&p, 1, pid_fd == -1 && ms > REAP_POLL_MS ? REAP_POLL_MS : ms);
-	}
-	kill(-pid, SIGKILL);
-	close_fd(&pid_fd);
+	starter_signal(child, SIGTERM);
+	while (!starter_has_ended(child) && clock_now() < give_up)
+		poll(&p, 1, wake_poll_ms(give_up));
+	starter_kill(child);
 }

@@ -2,16 +2,16 @@
  * Child processes: run to their end with everything about them bounded, or left running on a stream (ProxyCommand).
  *
  * A child gets default signal handling, a process group of its own, /dev/null as standard input, and no other
- * descriptor of ours.  It is reaped by its pid: nobody in this process handles SIGCHLD.  Connector threads and tests.
+ * descriptor of ours.  It is the starter's (base/starter.h), not this process's.  Connector threads and tests.
  */
 #ifndef NP_CHILD_H
 #define NP_CHILD_H
 
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "base/compiler.h"
 #include "base/error.h"
+#include "base/starter.h"
 #include "login/hooks.h"
 
 struct child_limits {
@@ -34,8 +34,8 @@ struct child_output {
 	size_t out_size;
 	char *err;
 	size_t err_size;
-	int status; /* as of waitpid(2) */
-	int error_number;
+	int status;       /* as of waitpid(2) */
+	int error_number; /* for starter_strerror() */
 };
 
 /*
@@ -62,7 +62,7 @@ void child_describe(
 
 /* A child that stays. */
 struct child_stream {
-	pid_t pid;  /* also its process group */
+	struct started process;
 	int fd;     /* our end of the stream that is its standard input and output */
 	int log_fd; /* what it wrote to standard error, at most the first 4 KiB; -1 where that cannot be had */
 };
@@ -71,7 +71,7 @@ struct child_stream {
 int child_stream_start(const char *command, struct child_stream *child, struct np_error *err) NP_MUST_CHECK;
 /* The text gathered in log_fd, made harmless, without trailing newlines; "" when there is none.  Caller frees. */
 char *child_log_text(int log_fd) NP_MALLOC;
-/* Ends a process group and reaps its leader: TERM, and KILL when that has not helped after half a second. */
-void child_kill(pid_t pid);
+/* Ends it and what is left of its group: TERM, and KILL when that has not helped after half a second. */
+void child_kill(struct started *child);
 
 #endif

@@ -248,8 +248,6 @@ tell_failure(struct dialing *d)
 static void
 give_up(struct dialing *d)
 {
-	pid_t proxy = d->proxy.pid;
-
 	if (d->made->ssh != NULL) {
 		ssh_silent_disconnect(d->made->ssh);
 		handshake_last_words(d->made->ssh, d->err);
@@ -259,8 +257,8 @@ give_up(struct dialing *d)
 	if (d->fd != -1)
 		close(d->fd);
 	dialled_discard(&d->made->base);
-	if (proxy != 0) {
-		child_kill(proxy);
+	if (d->proxy.process.line != -1) {
+		child_kill(&d->proxy.process);
 		add_proxy_words(d);
 	}
 }
@@ -274,7 +272,7 @@ dial(struct attempt *attempt, const struct dial_hooks *hooks, uint64_t *agent_ha
 	    .err = err,
 	    .made = sshdialled_create(),
 	    .fd = attempt->ready_fd,
-	    .proxy = {.pid = 0, .fd = -1, .log_fd = -1}};
+	    .proxy = {.process = {.line = -1}, .fd = -1, .log_fd = -1}};
 	int rc;
 
 	*agent_hash = 0;
@@ -282,7 +280,7 @@ dial(struct attempt *attempt, const struct dial_hooks *hooks, uint64_t *agent_ha
 	attempt->ready_fd = -1;
 	hooks->watch_fd(-1, 0, hooks->arg);
 	if (rc == 0) {
-		d.made->proxy_pid = d.proxy.pid;
+		d.made->proxy = d.proxy.process;
 	} else {
 		give_up(&d);
 		tell_failure(&d);

@@ -422,10 +422,10 @@ sshconn_adopt(struct dialled *dialled, struct ev_loop *loop, const struct sessio
 	s->loop = loop;
 	s->ssh = d->ssh;
 	s->fd = d->fd;
-	s->proxy_pid = d->proxy_pid;
+	s->proxy = d->proxy;
 	d->ssh = NULL;
 	d->fd = -1;
-	d->proxy_pid = 0;
+	d->proxy.line = -1;
 	s->slots_max = setup->max_channels > 0 ? setup->max_channels : 1;
 	s->held_pause = CHAN_HELD_PAUSE;
 	s->held_max = CHAN_HELD_MAX;

@@ -2,11 +2,9 @@
  * The end of an SSH connection, once it is due (sshconn_state.c): what its channels are told, and the order in which
  * libssh's part and the proxy's process are let go.  Called from the pump; main thread.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -29,13 +27,6 @@ note_last_words(struct sshconn *s)
 		return;
 	error_set(
 	    s->why, s->why->reason, "the server closed the connection: %s", text_vis_into(vis, sizeof vis, words));
-}
-
-static void
-proxy_signal(const struct sshconn *s, int sig)
-{
-	if (kill(-s->proxy_pid, sig) != 0)
-		(void)kill(s->proxy_pid, sig);
 }
 
 /* In this order: libssh uses what it was given until ssh_free(), and closes its descriptor itself. */
@@ -70,8 +61,8 @@ sshconn_take_down(struct sshconn *s)
 	TAILQ_FOREACH (ch, &s->chans, link)
 		sshchan_lost(ch);
 	sshconn_move(s, SESSION_REAPING);
-	if (s->proxy_pid > 0) {
-		proxy_signal(s, SIGHUP);
+	if (s->proxy.line != -1) {
+		starter_signal(&s->proxy, SIGHUP);
 		s->proxy_deadline = clock_now() + PROXY_PATIENCE;
 	}
 }
@@ -79,24 +70,18 @@ sshconn_take_down(struct sshconn *s)
 bool
 sshconn_proxy_reaped(struct sshconn *s)
 {
-	pid_t pid;
-
-	if (s->proxy_pid <= 0)
+	if (starter_has_ended(&s->proxy))
 		return true;
-	pid = waitpid(s->proxy_pid, NULL, WNOHANG);
-	if (pid == s->proxy_pid || (pid < 0 && errno == ECHILD)) {
-		s->proxy_pid = 0;
-		return true;
-	}
 	if (clock_now() < s->proxy_deadline)
 		return false;
 	if (!s->proxy_killed) {
 		s->proxy_killed = true;
-		proxy_signal(s, SIGKILL);
+		starter_signal(&s->proxy, SIGKILL);
 		s->proxy_deadline = clock_now() + PROXY_PATIENCE;
 		return false;
 	}
-	log_warning("session", "%s: process %ld of its proxy command does not end", s->base.name, (long)s->proxy_pid);
+	log_warning("session", "%s: process %ld of its proxy command does not end", s->base.name, (long)s->proxy.pid);
+	starter_release(&s->proxy);
 	return true;
 }
 
@@ -106,7 +91,6 @@ static void
 discard(struct dialled *base)
 {
 	struct sshdialled *d = (struct sshdialled *)base;
-	int status;
 
 	if (d->ssh != NULL) {
 		ssh_silent_disconnect(d->ssh);
@@ -114,12 +98,7 @@ discard(struct dialled *base)
 	}
 	if (d->fd != -1)
 		close(d->fd);
-	if (d->proxy_pid > 0) {
-		/* Without the patience of child_kill(): this may be the loop's thread, and nothing is lost. */
-		kill(-d->proxy_pid, SIGKILL);
-		while (waitpid(d->proxy_pid, &status, 0) == -1 && errno == EINTR)
-			;
-	}
+	starter_release(&d->proxy); /* without the patience of child_kill(): this may be the loop's thread */
 	free(d);
 }
 
@@ -132,5 +111,6 @@ sshdialled_create(void)
 
 	d->base.ops = &dialled_ops;
 	d->fd = -1;
+	d->proxy.line = -1;
 	return d;
 }

@@ -117,7 +117,7 @@ struct sshconn {
 	bool pumping;
 	uint64_t turns; /* of the pump */
 	ev_timer timer; /* closes that are not confirmed; the proxy's end */
-	pid_t proxy_pid;
+	struct started proxy;
 	double proxy_deadline; /* when it gets KILL, or is given up */
 	bool proxy_killed;
 	struct np_error *why;  /* of the end, from its beginning on */

@@ -24,6 +24,16 @@
 #include "login/resolve.h"
 #include "base/xalloc.h"
 
+/* As netpulsed does before anything else. */
+static __attribute__((constructor)) void
+open_starter(void)
+{
+	struct np_error err;
+
+	if (starter_open(NULL, &err) == -1)
+		abort();
+}
+
 static void
 append(char *text, size_t size, const char *more)
 {
@@ -297,7 +307,7 @@ kit_dial(struct attempt *attempt, const struct dial_hooks *hooks, struct kit_dia
 		return -1;
 	out->session = made->ssh;
 	out->fd = made->fd;
-	out->proxy_pid = made->proxy_pid;
+	out->proxy_pid = made->proxy.pid;
 	out->needed_person = made->base.needed_person;
 	out->auth_method = made->base.auth_method;
 	return 0;

@@ -69,7 +69,7 @@ struct kit_dialled {
 	struct dialled *all;
 	ssh_session session;
 	int fd;
-	pid_t proxy_pid;
+	pid_t proxy_pid; /* 0: none */
 	bool needed_person;
 	char *auth_method;
 	uint64_t agent_keys_hash; /* also of a dial that failed */

@@ -86,7 +86,8 @@ sshpair_login_fd(struct sshpair *t, const struct sshpair_options *options, int f
 	t->closed = false;
 	t->closes = 0;
 	made->ssh = testsshd_login(t->server, fd, &made->fd);
-	made->proxy_pid = options->proxy_pid;
+	if (options->proxy != NULL)
+		made->proxy = *options->proxy;
 	t->session = dialled_adopt(&made->base, t->loop, &setup, &session_recorder, t);
 	dialled_discard(&made->base);
 }

@@ -12,6 +12,7 @@
 #include <ev.h>
 
 #include "base/buf.h"
+#include "base/starter.h"
 #include "transport/channel.h"
 #include "transport/session.h"
 #include "kit/testsshd.h"
@@ -60,8 +61,8 @@ struct sshpair_options {
 	const char *sshd; /* extra configuration */
 	bool dropbear;
 	bool spares;
-	int max_channels; /* 0: 10 */
-	pid_t proxy_pid;
+	int max_channels;            /* 0: 10 */
+	const struct started *proxy; /* NULL: none */
 };
 
 /* Starts all of it; skips the test when there is no server to be had. */

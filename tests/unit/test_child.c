@@ -251,9 +251,9 @@ test_stream_talks_both_ways_and_keeps_its_words(void **state)
 	assert_string_equal(words, "connected");
 	free(words);
 	close(child.fd);
-	child_kill(child.pid);
+	child_kill(&child.process);
 	close(child.log_fd);
-	assert_int_equal(kill(child.pid, 0), -1);
+	assert_int_equal(kill(child.process.pid, 0), -1);
 }
 
 static void
@@ -272,7 +272,7 @@ test_stream_that_writes_much_to_stderr_goes_on(void **state)
 	assert_true(strlen(words) <= 4096);
 	free(words);
 	close(child.fd);
-	child_kill(child.pid);
+	child_kill(&child.process);
 	if (child.log_fd != -1)
 		close(child.log_fd);
 }
@@ -289,11 +289,78 @@ test_kill_ends_what_ignores_term(void **state)
 	assert_int_equal(child_stream_start("sh -c 'trap \"\" TERM; echo; sleep 100'", &child, &err), 0);
 	assert_int_equal(read(child.fd, &c, 1), 1);
 	began = clock_now();
-	child_kill(child.pid);
+	child_kill(&child.process);
 	assert_true(clock_now() - began < slow(10));
-	assert_int_equal(waitpid(child.pid, NULL, WNOHANG), -1);
+	assert_int_equal(kill(child.process.pid, 0), -1);
 	close(child.fd);
 	close(child.log_fd);
+}
+
+static void
+test_children_end_with_the_broker(void **state NP_UNUSED)
+{
+	struct child_stream child;
+	struct np_error err;
+	char c;
+
+	assert_int_equal(child_stream_start("sh -c 'trap \"\" TERM; echo; sleep 100'", &child, &err), 0);
+	assert_int_equal(read(child.fd, &c, 1), 1);
+	starter_release(&child.process);
+	starter_close();
+	assert_int_equal(kill(child.process.pid, 0), -1);
+	close(child.fd);
+	close(child.log_fd);
+	assert_int_equal(starter_open(NULL, &err), 0);
+}
+
+/* Which only a new broker mends. */
+static void
+test_a_starter_that_is_gone_has_a_name(void **state)
+{
+	struct fixture *f = *state;
+	struct child_stream child;
+	struct np_error err;
+
+	starter_close();
+	assert_int_equal(sh(f, "echo"), CHILD_FAILED);
+	assert_int_equal(f->output.error_number, STARTER_GONE);
+	assert_int_equal(child_stream_start("echo", &child, &err), -1);
+	assert_non_null(strstr(err.text, "cannot start the ProxyCommand: the broker's process that starts programs"));
+	assert_int_equal(starter_open(NULL, &err), 0);
+	assert_int_equal(sh(f, "echo"), CHILD_EXITED);
+}
+
+/* Groups keep their number while their leader is unburied: a signal meets nobody else. */
+static void
+test_a_leader_that_has_ended_is_signalled_no_more_than_its_group(void **state)
+{
+	struct fixture *f = *state;
+	struct child_stream child;
+	struct np_error err;
+	char text[32];
+
+	(void)f;
+	assert_int_equal(child_stream_start("sh -c 'trap \"\" HUP; sleep 100 & echo $!'", &child, &err), 0);
+	memset(text, 0, sizeof(text));
+	assert_true(read(child.fd, text, sizeof(text) - 1) > 0);
+	starter_signal(&child.process, SIGHUP);
+	assert_int_equal(kill((pid_t)atoi(text), 0), 0);
+	starter_kill(&child.process);
+	assert_int_equal(WEXITSTATUS(child.process.status), 0);
+	close(child.fd);
+	close(child.log_fd);
+}
+
+static void
+test_words_that_are_too_long_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	char *line = calloc(1, 300001);
+
+	memset(line, ' ', 300000);
+	assert_int_equal(sh(f, line), CHILD_FAILED);
+	assert_int_equal(f->output.error_number, E2BIG);
+	free(line);
 }
 
 int
@@ -315,6 +382,10 @@ main(void)
 	    T(test_stream_talks_both_ways_and_keeps_its_words),
 	    T(test_stream_that_writes_much_to_stderr_goes_on),
 	    T(test_kill_ends_what_ignores_term),
+	    T(test_children_end_with_the_broker),
+	    T(test_a_starter_that_is_gone_has_a_name),
+	    T(test_a_leader_that_has_ended_is_signalled_no_more_than_its_group),
+	    T(test_words_that_are_too_long_are_refused),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

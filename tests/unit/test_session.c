@@ -1,4 +1,5 @@
 /* Sessions on the loop against a real sshd: adoption, probes, limits, fairness, the end. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -474,28 +475,20 @@ test_a_channel_started_while_the_session_dies_is_told_before_the_end(void **stat
 }
 
 /* A stand-in for a ProxyCommand. */
-static pid_t
+static struct started
 start_proxy(bool stubborn)
 {
+	const char *argv[] = {"sh", "-c", stubborn ? "trap '' HUP; echo; sleep 100" : "echo; sleep 100", NULL};
+	struct started child;
 	int ready[2];
 	char byte;
-	pid_t pid;
 
-	assert_int_equal(pipe(ready), 0);
-	pid = fork();
-	if (pid == 0) {
-		setpgid(0, 0);
-		if (stubborn)
-			signal(SIGHUP, SIG_IGN);
-		if (write(ready[1], "x", 1) != 1)
-			_exit(1);
-		for (;;)
-			pause();
-	}
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	assert_int_equal(starter_run("/bin/sh", argv, (const int[]){ready[0], ready[1], 2}, &child), 0);
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	close(ready[0]);
 	close(ready[1]);
-	return pid;
+	return child;
 }
 
 static void
@@ -504,14 +497,16 @@ test_the_process_of_a_proxy_command_ends_with_the_session(void **state NP_UNUSED
 	struct sshpair t;
 
 	for (int stubborn = 0; stubborn < 2; stubborn++) {
-		struct sshpair_options options = {.proxy_pid = start_proxy(stubborn == 1)};
+		struct started child = start_proxy(stubborn == 1);
+		struct sshpair_options options = {.proxy = &child};
 		double t0;
 
 		sshpair_start(&t, &options);
+		t.descriptors--; /* the child's line, which ends with the session */
 		t0 = clock_now();
 		session_close(t.session, REASON_NONE, "over");
 		sshpair_until(&t, sshpair_closed, &t);
-		assert_int_equal(kill(options.proxy_pid, 0), -1); /* reaped, not only dead */
+		assert_int_equal(kill(child.pid, 0), -1); /* reaped, not only dead */
 		if (stubborn)
 			assert_true(clock_now() - t0 >= 2);
 		sshpair_stop(&t);
@@ -546,6 +541,7 @@ test_a_session_whose_slots_never_return_is_closed(void **state NP_UNUSED)
 int
 main(void)
 {
+	struct np_error err;
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_session_describes_itself),
 	    cmocka_unit_test(test_bytes_and_arrivals_are_counted),
@@ -569,5 +565,7 @@ main(void)
 	    cmocka_unit_test(test_a_session_whose_slots_never_return_is_closed),
 	};
 
+	if (starter_open(NULL, &err) == -1)
+		return 1;
 	return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

@@ -1,0 +1,76 @@
+#!/bin/sh
+# The broker's process can do little: its children are another process's, which can do nothing but start them.
+. "$(dirname "$0")/../kit/lib.sh"
+need jq
+
+start_sshd dev
+way="nc 127.0.0.1 $port_dev"
+! command -v socat >/dev/null || way="socat - TCP:127.0.0.1:$port_dev"
+add_host piped "$port_dev" "ProxyCommand sh -c 'echo \$\$ \$PPID >$T/proxy; exec $way'"
+start_simdev asking --user admin --password word
+add_host asking "$port_asking"
+echo word >"$T/password"
+start_broker "devices:
+  dev: {}
+  piped: {}
+  asking: {username: admin, password_command: 'ls /proc/self/fd | tr \"\\n\" \" \" >$T/fds; echo \$PPID >$T/parent; cat $T/password'}"
+NETPULSE_DAEMON=$(command -v netpulsed)
+export NETPULSE_DAEMON
+
+# The only child of a process.
+child_of()
+{
+	cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^\([0-9]*\) .*) [A-Z] \([0-9]*\) .*/\1 \2/' |
+		awk -v of="$1" '$2 == of { print $1 }'
+}
+
+# ---- the starter ----
+
+starter=$(child_of "$broker_pid")
+like "$(tr '\000' ' ' <"/proc/$starter/cmdline")" '^npstarter *$' "a process of its own starts programs"
+is "$(ls "/proc/$starter/fd" | tr '\n' ' ')" "0 1 2 3 " "it has the broker's descriptor, and no other"
+is "$(npexec dev 'echo hi')" hi "ssh -G runs"
+is "$(npexec asking true 2>&1)" "" "password_command runs"
+is "$(cat "$T/parent")" "$starter" "the starter has started it"
+is "$(cat "$T/fds")" "0 1 2 3 " "it inherits no descriptor (the fourth is that of ls)"
+is "$(npexec piped 'echo hi')" hi "ProxyCommand runs"
+read -r proxy parent <"$T/proxy"
+is "$parent" "$starter" "the starter has started it"
+ok "with nothing of ours" [ "$(ls "/proc/$proxy/fd" | sed -n '/^[012]$/p' | wc -l)" -eq 3 ]
+npctl close piped >/dev/null
+ok "it ends with the session" wait_until "! alive $proxy"
+ok "and leaves no child behind" wait_until "[ -z \"\$(child_of $starter)\" ]"
+kill -TERM "$starter"
+kill -INT "$starter"
+is "$(npexec piped 'echo hi')" hi "what a terminal or a service manager sends to all does not end the starter"
+
+# ---- it is gone ----
+
+read -r proxy parent <"$T/proxy"
+kill -KILL "$starter"
+ok "its end is told" wait_until 'grep -q "npstarter. is gone" "$T/broker.log"'
+is "$(npexec dev 'echo hi')" hi "sessions that there are go on"
+is "$(npexec piped 'echo hi')" hi "also through a ProxyCommand"
+npctl close piped >/dev/null
+ok "which ends with its stream" wait_until "! alive $proxy"
+run npexec piped true
+like "$err" '^npexec: piped: connect_failed: .*ProxyCommand.*npstarter.*npctl upgrade' "what needs it says so, and what to do"
+run npexec "localhost:$port_dev" true
+like "$err" "resolve_failed: ssh -G localhost could not be started: .*npctl upgrade" "a new name as well"
+run npctl upgrade
+is "$status:$err" "0:" "npctl upgrade"
+ok "the old broker ends" wait_until "! alive $broker_pid"
+wait "$broker_pid"
+is "$(npexec piped 'echo hi')" hi "and the new one starts programs"
+
+# ---- the broker is gone ----
+
+broker_pid=$(npctl ping --json | jq .pid)
+starter=$(child_of "$broker_pid")
+read -r proxy parent <"$T/proxy"
+is "$parent" "$starter" "by a starter of its own"
+kill -KILL "$broker_pid"
+ok "a broker that dies leaves no starter" wait_until "! alive $starter"
+ok "and no child" wait_until "! alive $proxy"
+broker_pid=
+done_testing
