@@ -323,6 +323,7 @@ broker_create(struct ev_loop *loop, struct config *config, const struct broker_o
 	TAILQ_INIT(&b->sockets);
 	TAILQ_INIT(&b->confirmations);
 	b->admit = admit;
+	b->gate_lines = broker_gate_lines;
 	steer_rules_init(&b->rules);
 	b->events = reports_create(loop);
 	b->clients = clients_create(loop, &client_callbacks, b);

@@ -67,6 +67,12 @@ struct broker {
 	TAILQ_HEAD(, shared_socket) sockets; /* beside the broker's own */
 	/* Somebody has come by a socket of that role. */
 	void (*admit)(struct broker *b, int fd, const struct paths_peer *peer, const char *role);
+	/*
+	 * The lines of a configuration whose pass awaits them: 0, and params are cut down to what its rules allow; or
+	 * -1 with err (denied).
+	 */
+	int (*gate_lines)(struct broker *b, struct client *client, struct exec_params *params, struct pass *pass,
+	    const struct buf *lines, struct np_error *err);
 	double started;
 	double idle_since; /* 0: not idle */
 	bool stopping;

@@ -30,6 +30,8 @@ answer(const struct policy_ask *ask, const struct policy_verdict *v)
 		cJSON_AddStringToObject(o, "rule", v->rule->where);
 	if (v->then == POLICY_DENY)
 		policy_explain(ask, v, &why);
+	else if (v->lines)
+		error_set(&why, REASON_NONE, "a rule is about its lines: each of them has to be allowed");
 	else
 		error_set(&why, REASON_NONE, "%s",
 		    v->rule == NULL             ? "no rule is about the broker's own socket"
@@ -83,7 +85,10 @@ inspect_policy(const char *config_file, char *const *args)
 		return usage("a uid is a number");
 	ask.who = (struct policy_who){.role = given[ARG_ROLE], .uid = (uid_t)uid, .gid = getegid()};
 	ask.method = (enum policy_method)policy_method_of(given[ARG_METHOD]);
-	ask.command = ask.method == POLICY_EXEC ? given[ARG_COMMAND] : NULL;
+	/* A configuration may be asked about without a line. */
+	ask.command = ask.method == POLICY_EXEC || (ask.method == POLICY_CONFIG && given[ARG_COMMAND][0] != '\0')
+			  ? given[ARG_COMMAND]
+			  : NULL;
 	ask.size = strlen(given[ARG_COMMAND]);
 	config = inspect_load_config(config_file);
 	if (config == NULL)

@@ -84,10 +84,13 @@ struct reading {
 static const struct reading *
 read_once(struct reading *r, const struct policy_ask *ask)
 {
+	static const struct policy_device config = {.shell = true};
+
 	if (r->done)
 		return r;
 	r->done = true;
-	r->why = policy_read_command(ask->command, ask->size, &ask->device, &r->line);
+	r->why = policy_read_command(
+	    ask->command, ask->size, ask->method == POLICY_CONFIG ? &config : &ask->device, &r->line);
 	r->lower.size = r->why == NULL ? r->line.size : 0;
 	for (size_t i = 0; i < r->lower.size; i++)
 		r->lower.text[i] = (char)tolower((unsigned char)r->line.text[i]);
@@ -135,20 +138,27 @@ might_be(const struct policy_rule *rule, const struct policy_ask *ask, struct re
 
 /* ---- deciding ---- */
 
+/* It is about lines of a configuration that are not there yet. */
+static bool
+awaits_lines(const struct policy_rule *rule, const struct policy_ask *ask)
+{
+	return rule->commands.given && ask->method == POLICY_CONFIG && ask->command == NULL;
+}
+
 /* What keeps a rule that matches otherwise from allowing all that is asked for. */
 static enum policy_miss
 misses(const struct policy_rule *rule, const struct policy_ask *ask, struct reading *reading, unsigned *lacks)
 {
 	unsigned wants = ask->wants;
 
-	if (rule->commands.given) {
+	if (rule->commands.given && !awaits_lines(rule, ask)) {
 		if (ask->command == NULL)
 			return POLICY_MISS_COMMAND;
 		if (read_once(reading, ask)->why != NULL)
 			return POLICY_MISS_COMPOUND;
 		if (!is_among(&rule->commands, ask->device.platform, reading))
 			return POLICY_MISS_COMMAND;
-	} else if (rule->then != POLICY_CONFIRM || ask->method != POLICY_EXEC) {
+	} else if (!rule->commands.given && (rule->then != POLICY_CONFIRM || ask->method != POLICY_EXEC)) {
 		wants &= ~(unsigned)OF_COMMANDS; /* neither an expression nor a person decides about a text */
 	}
 	if (is_main(&ask->who))
@@ -189,6 +199,7 @@ void
 policy_decide(const struct policy *p, const struct policy_ask *ask, struct policy_verdict *v)
 {
 	struct reading reading = {.done = false};
+	bool lines = false;
 
 	*v = (struct policy_verdict){.then = POLICY_DENY};
 	for (size_t i = 0; i < p->count; i++) {
@@ -205,17 +216,19 @@ policy_decide(const struct policy *p, const struct policy_ask *ask, struct polic
 			v->rule = rule;
 			return;
 		}
+		lines |= awaits_lines(rule, ask);
 		if (rule->then == POLICY_DENY)
 			continue;
 		miss = misses(rule, ask, &reading, &lacks);
 		if (miss == POLICY_MISS_NONE) {
-			*v = (struct policy_verdict){.then = rule->then, .rule = rule};
+			*v = (struct policy_verdict){
+			    .then = rule->then, .lines = lines, .rule = awaits_lines(rule, ask) ? NULL : rule};
 			return;
 		}
 		note_miss(v, rule, miss, reading.why, lacks);
 	}
 	if (is_main(&ask->who) && !policy_concerns_main(p))
-		*v = (struct policy_verdict){.then = POLICY_ALLOW};
+		*v = (struct policy_verdict){.then = POLICY_ALLOW, .lines = lines};
 }
 
 bool

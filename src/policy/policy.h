@@ -10,6 +10,9 @@
  *                               \-- allow, confirm --> and all that is asked for is covered --> allowed, confirmed
  *   otherwise the next rule; behind the last one: denied, but for the main socket while no rule speaks of it
  *
+ * A configuration is asked about twice where a rule on its way has expressions: when it comes, without its lines, and
+ * for each line when they are there.
+ *
  * So a doubt never lets anything through: a text that could be more than one command matches no rule that allows, and
  * every rule that denies.
  */
@@ -135,7 +138,7 @@ struct policy_ask {
 	struct policy_who who;
 	struct policy_device device;
 	enum policy_method method;
-	const char *command; /* of POLICY_EXEC; NULL: none yet */
+	const char *command; /* of POLICY_EXEC; a line of POLICY_CONFIG; NULL: none yet */
 	size_t size;
 	unsigned wants; /* enum policy_may */
 	int minute;     /* of the week, local time, Monday 00:00 is 0 */
@@ -151,7 +154,8 @@ enum policy_miss {
 
 struct policy_verdict {
 	enum policy_then then;
-	struct policy_rule *rule;   /* that decided; NULL: none matched */
+	bool lines;                 /* of a configuration: each of its lines has to be asked about */
+	struct policy_rule *rule;   /* that decided; NULL: none matched, or the lines decide */
 	struct policy_rule *nearly; /* the first that all but matched, of a denial by none; or NULL */
 	enum policy_miss miss;      /* what it lacked */
 	const char *why;            /* static */
@@ -194,8 +198,9 @@ struct policy_line {
 /*
  * The one command that this text is on this device; NULL and the line: on a command line its words are separated by
  * single blanks, abbreviations of the platform are written out, and filters behind it that the platform calls harmless
- * are left out; else it is as it was written.  Or why it could be more than that (static text); the line is then of no
- * use.
+ * are left out; else it is as it was written.  A line of a configuration has a command line without a platform: its
+ * words are those of modes that nobody knows here.  Or why it could be more than that (static text); the line is then
+ * of no use.
  */
 const char *policy_read_command(
     const char *command, size_t size, const struct policy_device *device, struct policy_line *line);

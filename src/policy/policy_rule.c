@@ -283,8 +283,14 @@ check_together(const struct schema_reader *r, const struct node *node, const str
 
 	if (rule->then == POLICY_CONFIRM && (rule->methods & POLICY_STEER) != 0)
 		return schema_error(r, node, "what looks and steers cannot wait for a person: allow it or deny it");
-	if (rule->commands.given && rule->methods != POLICY_EXEC)
-		return schema_error(r, node, "`command` is about commands: it goes with `methods: [exec]` only");
+	if (rule->commands.given && (rule->methods & ~(unsigned)(POLICY_EXEC | POLICY_CONFIG)) != 0)
+		return schema_error(r, node,
+		    "`command` is about commands, or lines of a configuration: `methods` is exec, config or both");
+	if (rule->commands.given && (rule->methods & POLICY_CONFIG) != 0 && rule->then == POLICY_CONFIRM)
+		return schema_error(r, node,
+		    "a person confirms a configuration before its lines are there: leave out `command`, or config");
+	if (rule->commands.read_only && (rule->methods & POLICY_CONFIG) != 0)
+		return schema_error(r, node, "`read_only` is about commands: no line of a configuration is");
 	if (denies && (rule->may != 0 || rule->requests_per_minute > 0 || rule->devices_at_once > 0))
 		return schema_error(r, node, "a rule that denies has neither `may` nor limits: what would they allow?");
 	if (!rule->commands.given && rule->then != POLICY_CONFIRM &&

@@ -44,6 +44,7 @@ sockets:
   - {path: $T/agent/none, role: none, mode: 0666}
   - {path: $T/agent/some, role: some, mode: 0666}
   - {path: $T/agent/ask, role: ask, mode: 0666}
+  - {path: $T/agent/line, role: line, mode: 0666}
   - {path: $T/agent/closed, role: show, mode: 0600}
 "
 start_broker "audit_log: $log
@@ -52,6 +53,8 @@ policy:
   - {role: show, devices: ['@edge'], command: ['show .*', 'echo [a-z ]*'], then: allow}
   - {role: ask, devices: [edge1], command: reload, then: deny}
   - {role: ask, devices: ['@edge'], then: confirm}
+  - {role: line, devices: ['@edge'], methods: [config], command: shutdown, then: deny}
+  - {role: line, devices: ['@edge'], methods: [config], command: ['interface [A-Za-z]+[0-9/]+', '(no )?shutdown'], then: allow}
   - {role: boss, methods: [steer], then: allow}
   - {role: boss, devices: ['@edge'], then: allow}
   - {role: some, devices: ['@edge'], command: 'cat', may: [stdin], then: allow}
@@ -87,7 +90,7 @@ refuses()
 
 is "$(stat -c '%a %F' "$T/agent/show")" '666 socket' "the socket has its mode"
 is "$(stat -c '%a' "$T/agent")" 711 "its directory lets others pass"
-is "$(npctl --json status | jq -c '[.broker.rules, (.broker.sockets | length)]')" '[8,6]' "status tells"
+is "$(npctl --json status | jq -c '[.broker.rules, (.broker.sockets | length)]')" '[10,7]' "status tells"
 if [ "$other" != "$uid" ]; then
 	run as "$bins/npexec" -S "$T/agent/closed" edge1 show clock
 	like "$status $err" '^255 .*ermission denied' "nobody comes by a socket that its mode closes"
@@ -244,6 +247,9 @@ verdict '^1 deny: .*config.yaml' ask edge1 rel
 verdict '^0 allow: no rule is about' main core1 reload
 verdict '^0 allow' boss - --method steer
 verdict '^1 deny' show edge1 --method config
+verdict '^0 allow: a rule is about its lines' line edge1 --method config
+verdict '^0 allow: .*config.yaml' line edge1 'no shutdown' --method config
+verdict '^1 deny: .*config.yaml:[0-9]+ denies it' line edge1 shutdown --method config
 run npctl --json policy test show edge1 reload -f "$T/config.yaml"
 is "$(printf %s "$out" | jq -r .then)" deny "for programs too"
 run npctl policy check -f "$T/config.yaml"
@@ -286,6 +292,30 @@ run as "$bins/npexec" -S "$T/agent/some" dev true
 is "$status" 0 "so many requests"
 denied "and no more in a minute" as "$bins/npexec" -S "$T/agent/some" dev true
 like "$err" 'allows 2 requests a minute: try again in [0-9]+ s' "which says when"
+
+# ---- the lines of a configuration ----
+
+line() { as "$bins/npexec" -S "$T/agent/line" -c edge1; }
+for _lines in 'hostname evil' 'interface GigabitEthernet0/1
+hostname evil' 'interface GigabitEthernet0/1
+do reload' 'interface GigabitEthernet0/1 | include x' '! a remark' 'shutdown' 'no	shutdown' 'interface GigabitEthernet0/1\
+hostname evil' 'end
+reload' 'exit'; do
+	printf '%s\n' "$_lines" >"$T/lines"
+	run line <"$T/lines"
+	like "$status $err" '^255 .*denied' "lines: $(tr '\n\t' '++' <"$T/lines")"
+done
+denials=$(npctl --json status | jq .broker.denied)
+printf 'interface GigabitEthernet0/1\n\nhostname evil\n' | line >"$T/out" 2>&1
+is "$(npctl --json status | jq .broker.denied)" $((denials + 1)) "a line that is denied counts"
+like "$(cat "$T/out")" 'line 3: denied to role line: .*allows other commands: .interface' "it is told which line"
+is "$(npexec edge1 show running-config)" "$before" "and none of them was typed"
+like "$before" '^ shutdown' "an interface is down"
+printf '\n  interface  GigabitEthernet0/1\r\n no shutdown\n' >"$T/lines"
+run line <"$T/lines"
+is "$status" 0 "lines that are allowed are typed"
+unlike "$(npexec edge1 show running-config)" '^ shutdown' "and heard"
+denied "whoever may configure so may not show" as "$bins/npexec" -S "$T/agent/line" edge1 show clock
 
 # ---- what a person confirms ----
 

@@ -681,6 +681,64 @@ test_without_expressions_it_is_not_asked(void **state)
 	finish(&p);
 }
 
+/* ---- the lines of a configuration ---- */
+
+static void
+test_each_line_of_a_configuration_is_asked_about(void **state)
+{
+	static const struct {
+		const char *line;
+		enum policy_then some, no_shutdown; /* by the first policy, by the second */
+	} cases[] = {
+	    {"interface Gi0/1", POLICY_ALLOW, POLICY_ALLOW},
+	    {"  interface   Gi0/1 ", POLICY_ALLOW, POLICY_ALLOW},
+	    {"int Gi0/1", POLICY_DENY, POLICY_ALLOW},
+	    {"shutdown", POLICY_DENY, POLICY_DENY},
+	    {"SHUTDOWN", POLICY_DENY, POLICY_DENY},
+	    {"no shutdown", POLICY_DENY, POLICY_ALLOW},
+	    {"do reload", POLICY_DENY, POLICY_ALLOW},
+	    {"! a remark", POLICY_DENY, POLICY_DENY},
+	    {"interface Gi0/1 | include x", POLICY_DENY, POLICY_DENY}, /* no filters there */
+	    {"interface Gi0/1\r", POLICY_DENY, POLICY_DENY},
+	    {"interface Gi0/1\t", POLICY_DENY, POLICY_DENY},
+	    {"interface Gi0/1; x", POLICY_DENY, POLICY_DENY},
+	};
+	struct platform *platform = make_platform();
+	struct policy_ask ask = ask_of("r", "d", POLICY_CONFIG, NULL);
+	struct policy_verdict v;
+	struct policy some, others;
+	(void)state;
+
+	ask.device.platform = platform;
+	load(&some, "policy: [{methods: [config], command: 'interface [A-Za-z0-9/]+', then: allow}]\n");
+	load(&others, "policy: [{methods: [config, exec], command: shutdown, then: deny}, {then: allow}]\n");
+	policy_decide(&some, &ask, &v);
+	assert_int_equal(v.then, POLICY_ALLOW);
+	assert_true(v.lines);
+	assert_null(v.rule);
+	policy_decide(&others, &ask, &v);
+	assert_int_equal(v.then, POLICY_ALLOW);
+	assert_true(v.lines);
+	assert_ptr_equal(v.rule, &others.rules[1]);
+	ask.wants = POLICY_CREDENTIALS;
+	policy_decide(&some, &ask, &v);
+	assert_int_equal(v.then, POLICY_DENY);
+	ask.wants = 0;
+	for (size_t i = 0; i < NP_COUNT(cases); i++) {
+		ask.command = cases[i].line;
+		ask.size = strlen(cases[i].line);
+		policy_decide(&some, &ask, &v);
+		if (v.then != cases[i].some || v.lines)
+			fail_msg("`%s' by what is allowed", cases[i].line);
+		policy_decide(&others, &ask, &v);
+		if (v.then != cases[i].no_shutdown || v.lines)
+			fail_msg("`%s' by what is denied", cases[i].line);
+	}
+	finish(&some);
+	finish(&others);
+	platform_unref(platform);
+}
+
 /* ---- saying why ---- */
 
 static void
@@ -797,7 +855,9 @@ test_a_rule_that_makes_no_sense_is_refused(void **state)
 	    {"{then: allow, command: '('}", "regular expression"},
 	    {"{then: allow, command: '(a+)+(b|c)?(a+)+[xy]'}", "takes too long"},
 	    {"{then: allow, command: []}", "would match no command"},
-	    {"{then: allow, command: x, methods: [exec, config]}", "goes with `methods: [exec]` only"},
+	    {"{then: allow, command: x, methods: [exec, shell]}", "`methods` is exec, config or both"},
+	    {"{then: confirm, command: x, methods: [config]}", "before its lines are there"},
+	    {"{then: allow, command: [read_only], methods: [exec, config]}", "no line of a configuration is"},
 	    {"{then: deny, may: [env], command: x}", "neither `may` nor limits"},
 	    {"{then: deny, requests_per_minute: 3}", "neither `may` nor limits"},
 	    {"{then: confirm, methods: [steer]}", "cannot wait for a person"},
@@ -849,6 +909,7 @@ main(void)
 	    cmocka_unit_test(test_no_abbreviation_is_two_words),
 	    cmocka_unit_test(test_beside_the_command_nothing_is_allowed_by_itself),
 	    cmocka_unit_test(test_without_expressions_it_is_not_asked),
+	    cmocka_unit_test(test_each_line_of_a_configuration_is_asked_about),
 	    cmocka_unit_test(test_a_denial_names_its_rule),
 	    cmocka_unit_test(test_what_a_role_is_shown),
 	    cmocka_unit_test(test_requests_a_minute),

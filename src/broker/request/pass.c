@@ -11,6 +11,8 @@ struct pass {
 	char *device;
 	struct policy_rule **rules; /* each once */
 	size_t count;
+	bool awaits_lines;
+	const struct policy_rule *confirmed;
 };
 
 struct pass *
@@ -21,6 +23,41 @@ pass_create(struct config *config, const char *device)
 	pass->config = config_ref(config);
 	pass->device = xstrdup_null(device);
 	return pass;
+}
+
+const struct config *
+pass_config(const struct pass *pass)
+{
+	return pass->config;
+}
+
+void
+pass_await_lines(struct pass *pass, const struct policy_rule *confirmed)
+{
+	pass->awaits_lines = true;
+	pass->confirmed = confirmed;
+}
+
+bool
+pass_awaits_lines(const struct pass *pass)
+{
+	return pass->awaits_lines;
+}
+
+const struct policy_rule *
+pass_confirmed(const struct pass *pass)
+{
+	return pass->confirmed;
+}
+
+bool
+pass_has(const struct pass *pass, const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < pass->count; i++) {
+		if (pass->rules[i] == rule)
+			return true;
+	}
+	return false;
 }
 
 int

@@ -5,6 +5,7 @@
 #ifndef NP_PASS_H
 #define NP_PASS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -16,6 +17,13 @@ struct policy_rule;
 
 /* Keeps the configuration, whose rules it holds. */
 struct pass *pass_create(struct config *config, const char *device) NP_MALLOC;
+const struct config *pass_config(const struct pass *pass);
+/* A configuration whose lines decide; confirmed: by this rule a person has said yes before they were there (or NULL).
+ */
+void pass_await_lines(struct pass *pass, const struct policy_rule *confirmed);
+bool pass_awaits_lines(const struct pass *pass);
+const struct policy_rule *pass_confirmed(const struct pass *pass);
+bool pass_has(const struct pass *pass, const struct policy_rule *rule);
 /* Passes by that rule with so many commands: 0, or -1 with err (denied: its limits). */
 int pass_by(
     struct pass *pass, struct policy_rule *rule, unsigned commands, double now, struct np_error *err) NP_MUST_CHECK;

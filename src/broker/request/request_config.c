@@ -71,6 +71,11 @@ config_eof(struct request *r)
 		request_fail(r, &err);
 		return;
 	}
+	if (r->pass != NULL && pass_awaits_lines(r->pass) &&
+	    r->broker->gate_lines(r->broker, r->answer.client, &r->params, r->pass, &r->cli.text, &err) == -1) {
+		request_fail(r, &err);
+		return;
+	}
 	request_submit(r);
 }
 

@@ -203,7 +203,7 @@ broker_dispatch(struct broker *b, struct client *client, const struct frame *fra
 		log_debug("peer", "client %llu: %s", (unsigned long long)client_id(client), m.method);
 		if (dispatch_request(b, client, &m, frame, &err) == -1) {
 			if (err.reason == REASON_DENIED)
-				broker_note_denial(b, client, &m, &err);
+				broker_note_denial(b, client, m.method, &err);
 			report_refused(b->events, client, &m, &err);
 			client_error(client, &m.id, &err, NULL);
 			if (client_place(client) == PLACE_GUEST)

@@ -64,11 +64,13 @@ bool broker_is_governed(const struct broker *b, const struct client *client);
  */
 int broker_gate_request(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *params,
     struct pass **pass, const struct policy_rule **confirm, struct np_error *err) NP_MUST_CHECK;
+/* For broker.gate_lines. */
+int broker_gate_lines(struct broker *b, struct client *client, struct exec_params *params, struct pass *pass,
+    const struct buf *lines, struct np_error *err) NP_MUST_CHECK;
 /* It looks at the broker, or steers it: 0, or -1 with err. */
 int broker_gate_verb(const struct call *c, struct np_error *err) NP_MUST_CHECK;
-/* Logged and counted. */
-void broker_note_denial(
-    struct broker *b, const struct client *client, const struct message *m, const struct np_error *err);
+/* Logged and counted; method: a client's text. */
+void broker_note_denial(struct broker *b, const struct client *client, const char *method, const struct np_error *err);
 /* Takes those names away of which the client may not know. */
 void broker_gate_names(const struct call *c, struct strings *names);
 

@@ -32,9 +32,9 @@ who_of(const struct client *client)
 /* ---- deciding ---- */
 
 static int
-decide(struct broker *b, const struct policy_ask *ask, struct policy_verdict *v, struct np_error *err)
+decide(const struct config *config, const struct policy_ask *ask, struct policy_verdict *v, struct np_error *err)
 {
-	policy_decide(&b->config->policy, ask, v);
+	policy_decide(&config->policy, ask, v);
 	if (v->then != POLICY_DENY)
 		return 0;
 	policy_explain(ask, v, err);
@@ -131,7 +131,7 @@ gate_commands(struct broker *b, const struct exec_params *p, struct policy_ask *
 	for (size_t i = 0; i < p->commands_count; i++) {
 		ask->command = p->commands[i].text;
 		ask->size = p->commands[i].size;
-		if (decide(b, ask, &v, err) == -1)
+		if (decide(b->config, ask, &v, err) == -1)
 			return -1;
 		if (v.rule != NULL && pass_by(pass, v.rule, 1, now, err) == -1)
 			return -1;
@@ -146,9 +146,11 @@ gate_other(struct broker *b, const struct policy_ask *ask, struct pass *pass, st
 {
 	struct policy_verdict v;
 
-	if (decide(b, ask, &v, err) == -1)
+	if (decide(b->config, ask, &v, err) == -1)
 		return -1;
 	note_rule(a, v.rule);
+	if (v.lines)
+		pass_await_lines(pass, a->confirm);
 	return v.rule != NULL ? pass_by(pass, v.rule, 1, clock_now(), err) : 0;
 }
 
@@ -221,6 +223,87 @@ broker_gate_request(struct broker *b, struct client *client, const struct verb *
 	return rc;
 }
 
+/* ---- the lines of a configuration ---- */
+
+/* A rule counts a configuration once. */
+static int
+gate_line(const struct policy_ask *ask, struct pass *pass, struct allowance *a, struct np_error *err)
+{
+	struct policy_verdict v;
+
+	if (decide(pass_config(pass), ask, &v, err) == -1)
+		return -1;
+	if (v.then == POLICY_CONFIRM && v.rule != pass_confirmed(pass))
+		return error_set(err, REASON_DENIED,
+		    "denied: %s has a person confirm it, and nobody was asked before its lines were there",
+		    v.rule->where);
+	if (v.rule == NULL)
+		return 0;
+	note_rule(a, v.rule);
+	a->by_command |= v.rule->commands.given;
+	return pass_has(pass, v.rule) ? 0 : pass_by(pass, v.rule, 1, clock_now(), err);
+}
+
+/* What is typed of it: nothing of a blank one. */
+static size_t
+typed(const char *line, size_t size)
+{
+	while (size > 0 && line[size - 1] == '\r')
+		size--;
+	for (size_t i = 0; i < size; i++) {
+		if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r')
+			return size;
+	}
+	return 0;
+}
+
+static int
+gate_each_line(
+    const struct buf *lines, struct policy_ask *ask, struct pass *pass, struct allowance *a, struct np_error *err)
+{
+	const char *p = (const char *)buf_head(lines), *end = p + lines->len;
+
+	for (size_t number = 1; p < end; number++) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p)), *next = newline != NULL ? newline : end;
+
+		if (number > PARAMS_COMMANDS_MAX)
+			return error_set(err, REASON_DENIED,
+			    "denied: the rules are about lines, and no more than %d of them are looked at",
+			    PARAMS_COMMANDS_MAX);
+		ask->command = p;
+		ask->size = typed(p, (size_t)(next - p));
+		if (ask->size > 0 && gate_line(ask, pass, a, err) == -1) {
+			error_prefix(err, "line %zu", number);
+			return -1;
+		}
+		p = next + 1;
+	}
+	return 0;
+}
+
+/* By the policy that was in force when it came. */
+int
+broker_gate_lines(struct broker *b, struct client *client, struct exec_params *p, struct pass *pass,
+    const struct buf *lines, struct np_error *err)
+{
+	struct policy_ask ask = {.method = POLICY_CONFIG, .minute = policy_minute_of_week()};
+	const struct policy_world world = {pass_config(pass), b->platforms, b->devices};
+	struct allowance allowed = {.may = ~0u};
+	struct policy_facts facts;
+	int rc;
+
+	ask.who = who_of(client);
+	ask.wants = policy_facts_of_ref(&facts, &world, &p->device, WANT_SHELL) | wants_of_params(p);
+	ask.device = facts.device;
+	rc = gate_each_line(lines, &ask, pass, &allowed, err);
+	policy_facts_finish(&facts);
+	if (rc == 0)
+		cut_down(p, &allowed, client);
+	else
+		broker_note_denial(b, client, policy_method_name(POLICY_CONFIG), err);
+	return rc;
+}
+
 /* ---- looking and steering ---- */
 
 /* device NULL: the broker, or all. */
@@ -235,7 +318,7 @@ gate_steering(const struct call *c, const char *device, struct np_error *err)
 	if (device != NULL)
 		policy_facts_of_name(&facts, c->broker->config, device);
 	ask.device = facts.device;
-	rc = decide(c->broker, &ask, &v, err);
+	rc = decide(c->broker->config, &ask, &v, err);
 	if (rc == 0 && v.rule != NULL)
 		rc = policy_enter(v.rule, NULL, 1, clock_now(), err);
 	policy_facts_finish(&facts);
@@ -298,11 +381,11 @@ broker_gate_names(const struct call *c, struct strings *names)
 #define DENIALS_A_MINUTE 30 /* lines of the log: a client may try as often as it likes */
 
 void
-broker_note_denial(struct broker *b, const struct client *client, const struct message *m, const struct np_error *err)
+broker_note_denial(struct broker *b, const struct client *client, const char *method, const struct np_error *err)
 {
 	const struct event_who *who = client_who(client);
 	double now = clock_now();
-	char method[32];
+	char shown[32];
 
 	b->denials.count++;
 	if (now - b->denials.since >= 60) {
@@ -313,6 +396,5 @@ broker_note_denial(struct broker *b, const struct client *client, const struct m
 	}
 	if (b->denials.lines++ < DENIALS_A_MINUTE)
 		log_warning("policy", "client %llu (uid %lu, pid %ld): %s: %s", (unsigned long long)who->peer,
-		    (unsigned long)who->uid, (long)who->pid, text_vis_into(method, sizeof(method), m->method),
-		    err->text);
+		    (unsigned long)who->uid, (long)who->pid, text_vis_into(shown, sizeof(shown), method), err->text);
 }
