@@ -7,14 +7,14 @@
 #include <unistd.h>
 
 int
-npstdio_keep(void)
+npstdio_keep(bool lose)
 {
 	struct pollfd fds[3] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
 
 	if (poll(fds, 3, 0) <= 0)
 		return 0;
 	for (int i = 0; i < 3; i++)
-		if ((fds[i].revents & POLLNVAL) != 0 && open("/dev/null", O_RDONLY) != i)
+		if ((fds[i].revents & POLLNVAL) != 0 && open("/dev/null", lose ? O_RDWR : O_RDONLY) != i)
 			return -1;
 	return 0;
 }

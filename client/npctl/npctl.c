@@ -31,7 +31,7 @@ main(int argc, char **argv)
 	struct npctl_options options;
 	struct np_error err;
 
-	if (npstdio_keep() == -1)
+	if (npstdio_keep(false) == -1)
 		return NPCTL_EXIT_FAILED;
 	npstdio_block_output();
 	switch (npctl_options_parse(argc, argv, &options, &err)) {

@@ -31,7 +31,7 @@ main(int argc, char **argv)
 	struct np_error err;
 	int status = NPEXEC_STATUS_FAILED;
 
-	if (npstdio_keep() == -1)
+	if (npstdio_keep(true) == -1) /* as ssh: how the command ends is worth something without what it says */
 		return status;
 	npexec_world_look(&world);
 	switch (npexec_options_parse(argc, argv, &world, &options, &err)) {

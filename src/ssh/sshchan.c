@@ -160,7 +160,7 @@ on_data(
 	struct buf *out = &ch->base.output[stream];
 	size_t n = !ch->base.clogged && out->len < CHANNEL_BUFFER_MAX ? CHANNEL_BUFFER_MAX - out->len : 0;
 
-	if (ch->base.abandoned || ch->state == CHAN_CLOSING)
+	if (ch->base.abandoned || ch->base.has_left || ch->state == CHAN_CLOSING)
 		return (int)len; /* nobody reads it */
 	if (n > len)
 		n = len;

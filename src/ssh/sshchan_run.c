@@ -252,22 +252,46 @@ sshchans_check_held(struct sshconn *s)
 	}
 }
 
+/*
+ * OpenSSH lets a command find its standard output closed when it is told so by a request that libssh cannot send, or
+ * when the channel is closed, as ssh itself closes it once the input has ended too; and it still tells how the command
+ * ended.  Of a terminal that would be a hang-up.  What an input that was never used is for is not known: it is closed.
+ */
+static bool
+leave(struct sshchan *ch)
+{
+	const struct chan *base = &ch->base;
+
+	if (!base->unread || !ch->conn->is_openssh || base->spec.pty || base->spec.kind == CHANNEL_FORWARD ||
+	    (base->fed && !ch->eof_sent) || ssh_channel_close(ch->ssh) == SSH_AGAIN)
+		return false;
+	for (int i = 0; i < CHAN_STREAMS; i++)
+		(void)take_held(ch, i); /* what has come before, as if it had been read in time */
+	ch->base.has_left = true;
+	return true;
+}
+
 bool
 sshchan_service_running(struct sshchan *ch)
 {
 	bool moved;
 
 	if (ch->base.abandoned) {
-		if (ch->base.spec.kind != CHANNEL_FORWARD)
+		/* The server disconnects who asks something of a channel that both have closed. */
+		if (ch->base.spec.kind != CHANNEL_FORWARD && !ch->base.has_left)
 			(void)ssh_channel_request_send_signal(ch->ssh, "TERM");
 		sshchan_move(ch, CHAN_CLOSING);
 		return true;
 	}
 	moved = resume(ch);
+	if (ch->base.has_left)
+		return moved;
 	if (send_signals(ch))
 		moved = true;
 	if (send_input(ch))
 		moved = true;
+	if (leave(ch))
+		return true;
 	widen_window(ch);
 	return moved;
 }

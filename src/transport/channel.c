@@ -127,6 +127,7 @@ chan_write(struct chan *ch, const void *p, size_t n)
 		return 0;
 	if (buf_append(&ch->input, p, n) < 0)
 		return -1;
+	ch->fed = true;
 	wake(ch);
 	return 0;
 }
@@ -170,6 +171,19 @@ chan_resize(struct chan *ch, int cols, int rows)
 	ch->spec.rows = rows;
 	ch->want_resize = true;
 	wake(ch);
+}
+
+void
+chan_unread(struct chan *ch)
+{
+	ch->unread = true;
+	wake(ch);
+}
+
+bool
+chan_has_left(const struct chan *ch)
+{
+	return ch->has_left;
 }
 
 void

@@ -104,6 +104,15 @@ void chan_rest(struct chan *ch);
 /* RFC 4254 section 6.7. */
 void chan_resize(struct chan *ch, int cols, int rows);
 /*
+ * Nobody reads the command's standard output any more, though how it ends is still wanted.  Where the server lets the
+ * command know that, as a pipe would, and still tells how it ended, the channel leaves it: closes while the command
+ * runs, as ssh does.  Not while standard input is on its way to the command: then output goes on coming as before, to
+ * be thrown away, as it does where the server is none of these.
+ */
+void chan_unread(struct chan *ch);
+/* It has done that: nothing more reaches the command, and nothing more comes of it but its end. */
+bool chan_has_left(const struct chan *ch);
+/*
  * Gives the channel up: TERM if the command runs, then close.  done() comes at once (next loop turn) with reason
  * cancelled; the slot is freed when the server has confirmed the close, or the session is closed when it never does.
  */

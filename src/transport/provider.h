@@ -65,7 +65,9 @@ struct chan {
 
 	/* Wishes of the user; the transport takes them off. */
 	struct buf input; /* standard input, at most CHANNEL_BUFFER_MAX */
+	bool fed;         /* there was some */
 	bool want_eof;
+	bool unread; /* its output; the channel may be left */
 	bool want_resize;
 	char signals[CHAN_SIGNALS_MAX][CHAN_SIGNAL_SIZE];
 	int signals_count;
@@ -74,6 +76,7 @@ struct chan {
 	/* Facts, noted by the transport. */
 	struct buf output[CHAN_STREAMS];
 	size_t held[CHAN_STREAMS]; /* bytes that the transport keeps unread because the reader is slow */
+	bool has_left;             /* it was closed before the command's end, which is still awaited */
 	bool clogged;              /* there were such: the transport is woken when the reader has read */
 	bool got_eof;
 	bool has_news; /* output() is due */

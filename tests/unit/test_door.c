@@ -73,7 +73,7 @@ on_frame(struct client *client, const struct frame *frame, void *arg)
 		answer_begin(&w->answer, client, &m.id, &answer_ops);
 		if (w->begins)
 			client_begins(client, &m.id);
-	} else if (strcmp(m.method, "cancel") == 0) {
+	} else if (strcmp(m.method, "cancel") == 0 || strcmp(m.method, "signal") == 0) {
 		answer_cancel(&w->answer);
 	}
 	message_finish(&m);
@@ -382,7 +382,7 @@ was_said(void *arg)
 {
 	struct world *w = arg;
 
-	return strstr(w->said, "cancel") != NULL || strstr(w->said, "eof") != NULL;
+	return strstr(w->said, "cancel") != NULL || strstr(w->said, "signal") != NULL || strstr(w->said, "eof") != NULL;
 }
 
 /* ---- tests ---- */
@@ -563,7 +563,7 @@ test_what_needs_a_person_or_an_agent_goes_by_itself(void **state)
 }
 
 static void
-test_a_reader_that_leaves_ends_the_command_at_its_next_byte(void **state)
+test_a_reader_that_leaves_is_told_at_the_first_byte_lost(void **state)
 {
 	struct world *w = *state;
 
@@ -572,14 +572,13 @@ test_a_reader_that_leaves_ends_the_command_at_its_next_byte(void **state)
 	opened(w);
 	close(w->files[1]);
 	w->files[1] = -1;
-	send_stream(w, "stdout", "lost");
 	drive_turns(w->loop, 5);
-	assert_null(strstr(w->said, "cancel"));
-	send_stream(w, "stdout", "more");
-	assert_null(strstr(w->said, "cancel")); /* not while the broker speaks */
+	assert_null(strstr(w->said, "signal"));
+	send_stream(w, "stdout", "lost");
+	assert_null(strstr(w->said, "signal")); /* not while the broker speaks */
 	assert_true(drive_until(w->loop, was_said, w));
 	ends_with(w, 255);
-	read_stream(w, 2, "");
+	read_stream(w, 2, ""); /* nothing is said of it */
 }
 
 static void
@@ -959,8 +958,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_the_reason_of_a_jump_host_decides, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_refused_command_is_not_sent_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_refused_terminal_is_done_without, setup, teardown),
-	    cmocka_unit_test_setup_teardown(
-		test_a_reader_that_leaves_ends_the_command_at_its_next_byte, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_reader_that_leaves_is_told_at_the_first_byte_lost, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_slow_reader_holds_the_stream_and_loses_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_checks_and_ends, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_connections_to_forwarded_ports_are_clients, setup, teardown),

@@ -144,7 +144,7 @@ open_after_closing(void)
 	close(STDIN_FILENO);
 	close(STDOUT_FILENO);
 	close(STDERR_FILENO);
-	if (npstdio_keep() == -1)
+	if (npstdio_keep(false) == -1)
 		_exit(10);
 	if (socket(AF_UNIX, SOCK_STREAM, 0) <= STDERR_FILENO)
 		_exit(11);
@@ -152,6 +152,9 @@ open_after_closing(void)
 		_exit(12);
 	if (write(STDOUT_FILENO, "x", 1) != -1 || errno != EBADF)
 		_exit(13);
+	close(STDOUT_FILENO);
+	if (npstdio_keep(true) == -1 || write(STDOUT_FILENO, "x", 1) != 1)
+		_exit(14);
 	_exit(0);
 }
 
@@ -167,7 +170,7 @@ open_beside_open_ones(void)
 	int before = dup(STDOUT_FILENO), after;
 
 	close(before);
-	if (npstdio_keep() == -1)
+	if (npstdio_keep(false) == -1)
 		_exit(10);
 	after = dup(STDOUT_FILENO);
 	_exit(before == after ? 0 : 11);

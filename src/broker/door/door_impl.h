@@ -100,6 +100,7 @@ struct visit {
 	struct escape escape;
 	bool denied; /* a stream was told that there is no room */
 	bool cancelled;
+	bool unread; /* nobody takes its output: nothing is said of how that ends */
 	struct reply reply;
 	ev_prepare replies; /* fed, never started */
 	int status;

@@ -190,7 +190,7 @@ static void
 take_wish(struct visit *v, const struct mux_message *m)
 {
 	v->wish = (struct wish){.id = m->id, .forward = m->type == MUX_NEW_STDIO_FORWARD};
-	v->cancelled = false;
+	v->cancelled = v->unread = false;
 	v->holds = true;
 	session_wish(v, m);
 	visit_move(v, VISIT_FILES);

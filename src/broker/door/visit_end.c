@@ -92,7 +92,7 @@ fail(struct visit *v, const struct np_error *err)
 		return;
 	if (err->reason == REASON_EXEC_REFUSED && v->wish.what != NULL) {
 		say_refused(v);
-	} else if (!v->cancelled) {
+	} else if (!v->cancelled && !v->unread) {
 		char about[64];
 		snprintf(about, sizeof(about), "%s: ", reason_name(err->reason));
 		say_line(v, about, err->text);

@@ -233,8 +233,19 @@ on_wrote(struct lent *l NP_UNUSED, void *arg)
 	note_room(arg);
 }
 
+/* The command gets to know, or its status is waited for, as ssh does. */
 static void
-on_stream_ended(struct lent *l, bool failed NP_UNUSED, void *arg)
+say_unread(struct visit *v)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(params, "name", "eow@openssh.com");
+	v->unread = true;
+	visit_note(v, "signal", params, NULL, 0);
+}
+
+static void
+on_stream_ended(struct lent *l, bool failed, void *arg)
 {
 	struct visit *v = arg;
 	int which = l == v->streams[1];
@@ -243,13 +254,15 @@ on_stream_ended(struct lent *l, bool failed NP_UNUSED, void *arg)
 	v->streams[which] = NULL;
 	if (v->state == VISIT_OPEN)
 		note_room(v);
+	if (v->state == VISIT_OPEN && failed && which == 0 && !v->wish.forward)
+		say_unread(v);
 	done_when_read(v);
 }
 
 static const struct lent_events input_events = {.data = on_input, .ended = on_input_ended};
 static const struct lent_events stream_events = {.wrote = on_wrote, .ended = on_stream_ended};
 
-/* The command's next byte to a pipe that nobody reads ends it, as the signal would that it got there. */
+/* A connection ends with its next byte to whom nobody reads; what a command says then is lost. */
 void
 session_stream(struct visit *v, int which, const void *data, size_t size)
 {
@@ -258,7 +271,7 @@ session_stream(struct visit *v, int which, const void *data, size_t size)
 	v->bytes.out += size;
 	if (to != NULL)
 		lent_write(to, data, size);
-	else if (which == 0)
+	else if (which == 0 && v->wish.forward)
 		session_cancel(v);
 }
 

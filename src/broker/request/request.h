@@ -89,6 +89,8 @@ struct request *request_of_answer(struct answer *a);
 int request_lend(struct request *r, int fd, struct np_error *err);
 int request_stdin(struct request *r, const void *data, size_t size, struct np_error *err);
 void request_eof(struct request *r);
+/* One more "signal": nobody reads standard output any more, how the command ends is still wanted. */
+#define REQUEST_UNREAD "eow@openssh.com"
 void request_signal(struct request *r, const char *name);
 void request_resize(struct request *r, int cols, int rows);
 /* NULL: the person said nothing. */

@@ -257,6 +257,12 @@ channel_write(struct request *r, const void *data, size_t size, struct np_error 
 {
 	if (r->stdin_ended || r->chan == NULL)
 		return 0; /* the command has ended meanwhile: the client could not know */
+	if (chan_has_left(r->chan)) {
+		/* Its status would be that of a command which was told that there is no input. */
+		request_give_up(
+		    r, REASON_CANCELLED, "input came after its channel was closed: nobody reads its output");
+		return 0;
+	}
 	r->bytes_in += size;
 	r->last_activity = clock_now();
 	if (chan_write(r->chan, data, size) == -1)

@@ -54,6 +54,7 @@ request_begin_command(struct request *r)
 	if (r->answer.client != NULL)
 		client_begins(r->answer.client, &r->answer.id);
 	r->started = r->last_activity = clock_now();
+	r->unread_since = 0;
 	r->got_output = false;
 	memset(&r->end, 0, sizeof(r->end));
 	error_clear(&r->abort);

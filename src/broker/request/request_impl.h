@@ -72,6 +72,7 @@ struct request {
 	size_t failed;
 	double received, assigned, started; /* clock_now() */
 	double last_activity;
+	double unread_since; /* nobody reads its standard output any more; 0: somebody may */
 	bool got_output;
 	bool cancelled;
 	bool killed;           /* by the operator: the answer says so */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/request/request_impl.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "serve/lent.h"
 
@@ -263,12 +264,29 @@ request_lend(struct request *r, int fd, struct np_error *err)
 
 /* ---- what else the client says ---- */
 
+/* Once it has ended what is left goes as it is read, and its end is known. */
+static void
+note_unread(struct request *r)
+{
+	if (r->state == REQUEST_FLUSHING || r->unread_since > 0)
+		return;
+	if (r->chan == NULL) {
+		cancel(r, true);
+		return;
+	}
+	r->unread_since = clock_now();
+	chan_unread(r->chan);
+	request_start_limits(r);
+}
+
 void
 request_signal(struct request *r, const char *name)
 {
 	const struct drive *drive = driven(r);
 
-	if (drive != NULL && (r->state == REQUEST_RUNNING || r->state == REQUEST_FLUSHING))
+	if (strcmp(name, REQUEST_UNREAD) == 0)
+		note_unread(r);
+	else if (drive != NULL && (r->state == REQUEST_RUNNING || r->state == REQUEST_FLUSHING))
 		drive->signal(r, name);
 	else if (strcmp(name, "INT") == 0)
 		cancel(r, true); /* the person at the terminal wants it to end */

@@ -12,6 +12,8 @@
 
 #define STALL_NOTICE 2.0 /* a person should know why nothing happens */
 
+#define UNREAD_PATIENCE 2.0 /* for a command that cannot be told that nobody reads it */
+
 #define SHELL_DEFAULT 60.0 /* of the first byte, and of silence */
 
 static double
@@ -83,6 +85,8 @@ next_limit(const struct request *r)
 	earlier(&best, REASON_COMMAND_TIMEOUT, r->started, limits.total);
 	if (!r->got_output)
 		earlier(&best, REASON_FIRST_BYTE_TIMEOUT, r->started, limits.first_byte);
+	if (r->unread_since > 0 && r->chan != NULL && !chan_has_left(r->chan))
+		earlier(&best, REASON_CANCELLED, r->unread_since, UNREAD_PATIENCE);
 	/* Output that waits for the client is not the device's silence. */
 	earlier(&best, REASON_IDLE_TIMEOUT, output_waits(r) ? clock_now() : r->last_activity, limits.idle);
 	return best;
@@ -128,7 +132,9 @@ limit_reached(struct request *r, const struct limit *limit)
 		stalls_on(r, limit->reason);
 		return;
 	}
-	if (limit->reason == REASON_COMMAND_TIMEOUT)
+	if (limit->reason == REASON_CANCELLED)
+		snprintf(text, sizeof(text), "nobody has read its output for %g s", limit->seconds);
+	else if (limit->reason == REASON_COMMAND_TIMEOUT)
 		snprintf(text, sizeof(text), "the command did not end within %g s (timeout)", limit->seconds);
 	else if (limit->reason == REASON_FIRST_BYTE_TIMEOUT)
 		snprintf(text, sizeof(text), "no output within %g s (first_byte_timeout)", limit->seconds);
