@@ -6,7 +6,7 @@
 set -eu
 
 packages="gcc make autoconf automake pkg-config libssh-dev libev-dev libcjson-dev libyaml-dev libpcre2-dev
-	libssl-dev openssh-server openssh-client"
+	libssl-dev libseccomp-dev openssh-server openssh-client"
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=${NETPULSE_DEMO_BUILD:-$top/_build-demo}
 world=

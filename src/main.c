@@ -20,6 +20,7 @@
 #include "secret/secret.h"
 #include "serve/notify.h"
 #include "serve/process.h"
+#include "serve/sandbox.h"
 #include "base/starter.h"
 #include "base/options.h"
 #include "base/paths.h"
@@ -36,6 +37,7 @@ struct daemon {
 	struct notify *notify;
 	ev_signal term, interrupt, hup;
 	ev_io starter;
+	struct sandbox sandbox;
 	char socket_path[256];
 };
 
@@ -195,10 +197,26 @@ on_starter_gone(struct ev_loop *loop, ev_io *w, int revents NP_UNUSED)
 	    "main", "%s; until then nothing that needs ssh or a command can log in", starter_strerror(STARTER_GONE));
 }
 
+/* From here on strangers are spoken to. */
+static void
+give_up(struct daemon *d)
+{
+	if (d->config->sandbox == SANDBOX_OFF)
+		sandbox_decline(&d->sandbox);
+	else
+		sandbox_enter(&d->sandbox);
+	d->sandbox.children = d->config->children_no_new_privileges;
+	if (d->sandbox.children)
+		starter_forbid_privileges();
+	if (d->sandbox.lack[0] != '\0')
+		log_warning("main", "sandbox: %s", d->sandbox.lack);
+}
+
 static int
 start(struct daemon *d, struct np_error *err)
 {
 	struct broker_options options = {.config_file = d->options.config_file,
+	    .sandbox = &d->sandbox,
 	    .socket_path = d->socket_path,
 	    .agent_socket = getenv("SSH_AUTH_SOCK"),
 	    .idle_exit = d->options.idle_exit,
@@ -216,6 +234,7 @@ start(struct daemon *d, struct np_error *err)
 	if (inherited == -1 || open_log(d, err) == -1 || load_config(d, err) == -1 ||
 	    paths_socket(d->options.socket, d->socket_path, sizeof(d->socket_path), err) == -1)
 		return -1;
+	give_up(d);
 	/* Not the default loop: that would reap children that threads of ours wait for. */
 	d->loop = ev_loop_new(EVFLAG_AUTO);
 	if (d->loop == NULL)

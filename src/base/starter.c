@@ -89,6 +89,23 @@ starter_close(void)
 		;
 }
 
+void
+starter_forbid_privileges(void)
+{
+	char byte = STARTER_NO_NEW_PRIVILEGES;
+	ssize_t n NP_UNUSED;
+
+	n = send(channel, &byte, 1, MSG_NOSIGNAL); /* where that fails there will be no child */
+}
+
+bool
+starter_lives(void)
+{
+	char byte;
+
+	return channel != -1 && recv(channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 && errno == EAGAIN;
+}
+
 int
 starter_descriptor(void)
 {
@@ -151,7 +168,7 @@ send_descriptors(int line, const int fds[3])
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(all))];
 	} control = {.bytes = ""};
-	char byte = 0;
+	char byte = STARTER_START;
 	struct iovec part = {.iov_base = &byte, .iov_len = 1};
 	struct msghdr message = {
 	    .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
@@ -179,6 +196,7 @@ read_reply(struct started *child)
 	if (n != sizeof(reply))
 		return STARTER_GONE;
 	child->pid = reply.pid;
+	child->plain = reply.plain;
 	return reply.error;
 }
 

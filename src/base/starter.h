@@ -33,6 +33,7 @@ struct started {
 	int line;   /* readable when something is to be known by starter_has_ended() */
 	int status; /* as of waitpid(2), once it has ended; STARTER_GONE: nobody knows */
 	pid_t pid;  /* also its process group; for people: signals go by the line */
+	bool plain; /* it gets no privileges that we have not: no setuid program works */
 };
 
 /*
@@ -42,6 +43,9 @@ struct started {
 int starter_open(char **argv, struct np_error *err) NP_MUST_CHECK;
 /* Waits until it has ended all children, about a second at most. */
 void starter_close(void);
+/* Children get no new privileges from now on. */
+void starter_forbid_privileges(void);
+bool starter_lives(void);
 /* A descriptor that becomes readable when the starter has gone; -1: there is none. */
 int starter_descriptor(void);
 /* strerror(3) of what starter_run() answers. */
@@ -72,7 +76,10 @@ struct starter_order {
 struct starter_reply {
 	int error;
 	pid_t pid;
+	bool plain;
 };
+#define STARTER_START 0 /* what the byte on the channel means: a child, whose descriptors come along */
+#define STARTER_NO_NEW_PRIVILEGES 1
 #define STARTER_DESCRIPTORS 4 /* the line's other end, standard input, output and error */
 
 /* The starter's process: serves until channel ends and all children have. */

@@ -4,7 +4,7 @@
  *              its line ends                  half a second
  *   runs ---------------------> told to end ----------------> killed
  *     |                              |                          |
- *     +--- it ends: status told -----+------------+-------------+--> ended --- its line has ended: buried, forgotten
+ *     +--- it ends: status told -----+------------+-------------+--> ended --- its line has ended --> buried
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,6 +13,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,7 +29,7 @@
 /* A corrupt broker gets no memory of ours. */
 #define ORDER_MAX (1024u * 1024u)
 
-enum child_state { RUNS, TOLD, KILLED, ENDED };
+enum child_state { RUNS, TOLD, KILLED, ENDED, BURIED };
 
 struct child {
 	pid_t pid;
@@ -122,10 +125,21 @@ child_move(struct child *c, enum child_state to)
 	c->patience = clock_now() + PATIENCE;
 }
 
-/* Nobody holds it any more. */
+static void
+child_bury(struct child *c)
+{
+	kill(-c->pid, SIGKILL);
+	while (waitpid(c->pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	child_move(c, BURIED);
+}
+
+/* Nobody holds it any more.  Who waits for the line's end wants all to be over then. */
 static void
 child_abandon(struct child *c)
 {
+	if (c->state == ENDED)
+		child_bury(c);
 	close(c->line);
 	c->line = -1;
 	if (c->state == RUNS) {
@@ -166,16 +180,14 @@ child_look(struct child *c)
 static bool
 child_turn(struct child *c)
 {
-	if (c->state != ENDED)
+	if (c->state < ENDED)
 		child_look(c);
 	if (c->line != -1)
 		return false;
-	if (c->state == ENDED) {
-		kill(-c->pid, SIGKILL);
-		while (waitpid(c->pid, NULL, 0) == -1 && errno == EINTR)
-			;
+	if (c->state == ENDED)
+		child_bury(c);
+	if (c->state == BURIED)
 		return true;
-	}
 	if (clock_now() < c->patience)
 		return false;
 	if (c->state == KILLED)
@@ -198,6 +210,32 @@ child_add(struct serving *s, int line, pid_t pid)
 	s->children[s->n++] = (struct child){.pid = pid, .line = line, .state = RUNS};
 }
 
+#ifdef __linux__
+static void
+forbid_privileges(void)
+{
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/* By us, or by who started the broker. */
+static bool
+privileges_are_forbidden(void)
+{
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+}
+#else
+static void
+forbid_privileges(void)
+{
+}
+
+static bool
+privileges_are_forbidden(void)
+{
+	return false;
+}
+#endif
+
 /* The descriptors of one message; false when it is none of ours, or the channel's end. */
 static bool
 take_message(struct serving *s, int fds[STARTER_DESCRIPTORS])
@@ -215,6 +253,10 @@ take_message(struct serving *s, int fds[STARTER_DESCRIPTORS])
 
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
 		return false;
+	if (n == 1 && byte == STARTER_NO_NEW_PRIVILEGES) {
+		forbid_privileges();
+		return false;
+	}
 	head = n == 1 ? CMSG_FIRSTHDR(&message) : NULL;
 	if (head == NULL || head->cmsg_type != SCM_RIGHTS ||
 	    head->cmsg_len != CMSG_LEN(STARTER_DESCRIPTORS * sizeof(int))) {
@@ -236,6 +278,7 @@ take_one(struct serving *s)
 		return;
 	memset(&reply, 0, sizeof(reply));
 	reply.error = take_order(fds[0], fds + 1, &reply.pid);
+	reply.plain = privileges_are_forbidden();
 	for (int i = 1; i < STARTER_DESCRIPTORS; i++)
 		close(fds[i]);
 	(void)send(fds[0], &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL);

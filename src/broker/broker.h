@@ -14,6 +14,7 @@
 #include "base/compiler.h"
 #include "conf/conf.h"
 #include "base/error.h"
+#include "serve/sandbox.h"
 
 struct broker;
 
@@ -32,6 +33,8 @@ struct broker_options {
 	 * called while it stops.  May be NULL. */
 	void (*reloading)(void *arg);
 	void (*reloaded)(const struct np_error *err, void *arg);
+	const struct sandbox
+	    *sandbox;         /* what the process is in, for status; NULL: nothing.  Lives as long as the broker */
 	bool fixed_log_level; /* option -d: the configuration does not set it */
 	void *arg;
 };

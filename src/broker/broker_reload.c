@@ -23,12 +23,17 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	devices_reload(b->devices, config, platforms, changed);
 	platforms_destroy(b->platforms);
 	b->platforms = platforms;
+	bool other_sandbox = config->sandbox != b->config->sandbox ||
+			     config->children_no_new_privileges != b->config->children_no_new_privileges;
 	config_unref(b->config);
 	b->config = config;
 	if (b->doors != NULL && !b->stopping)
 		doors_follow(b->doors, config);
 	if (!b->stopping && b->listener != NULL && broker_sockets_follow(b, config, err) == -1)
 		log_error("config", "%s", err->text);
+	if (other_sandbox)
+		log_warning("config", "what a process has given up it does not get back: `sandbox' and "
+				      "`children_no_new_privileges' take effect with a new broker (npctl upgrade)");
 	if (config->log_level_given && !b->options.fixed_log_level)
 		log_set_level(config->log_level);
 	audit_configure(b->events, config->audit_log);

@@ -18,15 +18,19 @@
 #define FILES_MAX 2
 #define FILE_NODES_MAX 1000000
 
-_Static_assert(sizeof(enum log_level) == sizeof(int), "SCHEMA_WORD keys are set as int");
+_Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum sandbox_mode) == sizeof(int),
+    "SCHEMA_WORD keys are set as int");
 
 static const struct schema_word level_words[] = {{"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING},
     {"info", LOG_LEVEL_INFO}, {"debug", LOG_LEVEL_DEBUG}, {NULL, 0}};
+
+static const struct schema_word sandbox_words[] = {{"off", SANDBOX_OFF}, {"on", SANDBOX_ON}, {NULL, 0}};
 
 #define GLOBAL(member) .offset = offsetof(struct config, member)
 
 static const struct schema_row global_keys[] = {
     {"audit_log", SCHEMA_PATH, GLOBAL(audit_log), .flags = SCHEMA_MAY_BE_JOURNAL},
+    {"children_no_new_privileges", SCHEMA_BOOL, GLOBAL(children_no_new_privileges)},
     {"devices", SCHEMA_APART, GLOBAL(devices)},
     {"drain_timeout", SCHEMA_SECONDS, GLOBAL(drain_timeout), .min = 0, .max = CONF_SECONDS_MAX},
     {"log_level", SCHEMA_WORD, GLOBAL(log_level), .words = level_words,
@@ -38,6 +42,7 @@ static const struct schema_row global_keys[] = {
     {"platform_path", SCHEMA_PATH, GLOBAL(platform_path), .flags = SCHEMA_PATH_LIST},
     {"policy", SCHEMA_LIST, GLOBAL(policy.rules), .also = offsetof(struct config, policy.count),
 	.table = &policy_table},
+    {"sandbox", SCHEMA_WORD, GLOBAL(sandbox), .words = sandbox_words},
     {"sockets", SCHEMA_LIST, GLOBAL(sockets), .also = offsetof(struct config, sockets_count),
 	.table = &conf_socket_table},
     {"ssh_config", SCHEMA_PATH, GLOBAL(ssh_config), .flags = SCHEMA_MAY_BE_NONE},
@@ -115,6 +120,7 @@ config_create(void)
 	conf_args_defaults(&config->defaults);
 	config->max_sessions = 1000;
 	config->max_clients = 1024;
+	config->sandbox = SANDBOX_ON;
 	config->max_queue = 1000;
 	config->drain_timeout = 30;
 	config->log_level = LOG_LEVEL_INFO;

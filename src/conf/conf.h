@@ -108,6 +108,8 @@ struct socket_conf {
 	char where[POLICY_WHERE_MAX]; /* "FILE:LINE" */
 };
 
+enum sandbox_mode { SANDBOX_OFF, SANDBOX_ON };
+
 struct config {
 	unsigned refs;
 	char *ssh_config; /* as above; the default for every device */
@@ -123,6 +125,8 @@ struct config {
 	bool log_level_given;
 	char *audit_log; /* a file, "journal", or NULL */
 	char *platform_path;
+	enum sandbox_mode sandbox; /* this and the following hold for a broker's life */
+	bool children_no_new_privileges;
 	struct policy policy;
 	struct socket_conf *sockets;
 	size_t sockets_count;

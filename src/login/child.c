@@ -167,6 +167,7 @@ child_run(const char *const *argv, const struct child_limits *limits, struct chi
 		end = run_loop(&r, limits, deadline);
 		starter_kill(&r.child);
 		output->status = r.child.status;
+		output->plain = r.child.plain;
 		if (end == CHILD_EXITED && output->status == STARTER_GONE) {
 			end = CHILD_FAILED;
 			output->error_number = STARTER_GONE;
@@ -243,12 +244,24 @@ last_line(char *text)
 	return line != NULL ? line + 1 : text;
 }
 
+static const char plain_advice[] =
+    " (programs of this broker get no new privileges, so sudo and its like cannot work: see "
+    "children_no_new_privileges in netpulse.yaml(5))";
+
+/* Whether it seems to have failed because setuid programs do not work. */
+static bool
+wanted_privileges(const struct child_output *output)
+{
+	return output->plain &&
+	       (strstr(output->err, "no new privileges") != NULL || strstr(output->err, "setuid") != NULL);
+}
+
 void
 child_describe(
     enum child_end end, const struct child_limits *limits, const struct child_output *output, char *text, size_t size)
 {
 	char *words = child_error_text(output);
-	const char *line = last_line(words);
+	const char *advice = wanted_privileges(output) ? plain_advice : "", *line = last_line(words);
 	const char *colon = line[0] != '\0' ? ": " : "";
 
 	switch (end) {
@@ -256,7 +269,8 @@ child_describe(
 		if (WIFSIGNALED(output->status))
 			snprintf(text, size, "was killed by signal %d%s%s", WTERMSIG(output->status), colon, line);
 		else
-			snprintf(text, size, "exited with status %d%s%s", WEXITSTATUS(output->status), colon, line);
+			snprintf(text, size, "exited with status %d%s%s%s", WEXITSTATUS(output->status), colon, line,
+			    advice);
 		break;
 	case CHILD_TIMED_OUT:
 		snprintf(text, size, "was killed: it did not end within %g s%s%s", limits->seconds, colon, line);

@@ -35,6 +35,7 @@ struct child_output {
 	char *err;
 	size_t err_size;
 	int status;       /* as of waitpid(2) */
+	bool plain;       /* no setuid program worked in it */
 	int error_number; /* for starter_strerror() */
 };
 

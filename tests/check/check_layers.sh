@@ -33,7 +33,7 @@ src/pool         : src/conf :
 src/transport    : src/cli src/secret : ev
 src/ssh          : src/transport : libssh ev
 src/login        : src/account src/transport src/conf src/target src/secret src/ssh src/platform : libssh ev pthread libcrypto=knownhosts
-src/serve        : src/wire : ev cjson pthread=lentthread
+src/serve        : src/wire : ev cjson pthread=lentthread seccomp=sandbox_filter
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker src/policy : cjson
 src/broker       : src/account src/policy src/wire src/secret src/schema src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/serve src/report src/broker/client src/broker/device src/broker/door src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev
@@ -182,6 +182,7 @@ BEGIN {
 	library_of["pcre2.h"] = prefix["pcre2_"] = "pcre2"
 	library_of["openssl/evp.h"] = library_of["openssl/hmac.h"] = library_of["openssl/rand.h"] = prefix["EVP_"] = "libcrypto"
 	library_of["openssl/crypto.h"] = prefix["CRYPTO_"] = prefix["OPENSSL_"] = "libcrypto"
+	library_of["seccomp.h"] = prefix["seccomp_"] = "seccomp"
 	library_of["curses.h"] = library_of["term.h"] = "curses"
 }
 

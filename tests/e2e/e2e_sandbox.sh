@@ -24,6 +24,24 @@ child_of()
 		awk -v of="$1" '$2 == of { print $1 }'
 }
 
+# ---- what the broker gives up ----
+
+# state KEY: of the process, as the kernel says.
+state()
+{
+	sed -n "s/^$1:[^0-9]*//p" "/proc/${2:-$broker_pid}/status"
+}
+if grep -q '__[at]san_init' "$bin/netpulsed"; then
+	like "$(status .broker.sandbox.lacks)" 'a build with sanitizers' "sanitizers do what the sandbox forbids: there is none"
+	skip 2 "no sandbox"
+elif [ "$(status .broker.sandbox.lacks)" != null ]; then
+	skip 3 "$(status .broker.sandbox.lacks)"
+else
+	is "$(state Seccomp)" 2 "its system calls are filtered"
+	is "$(state NoNewPrivs)" 1 "it gets no new privileges"
+	is "$(status .broker.sandbox.system_calls)" true "status says so"
+fi
+
 # ---- the starter ----
 
 starter=$(child_of "$broker_pid")
@@ -40,6 +58,7 @@ ok "with nothing of ours" [ "$(ls "/proc/$proxy/fd" | sed -n '/^[012]$/p' | wc -
 npctl close piped >/dev/null
 ok "it ends with the session" wait_until "! alive $proxy"
 ok "and leaves no child behind" wait_until "[ -z \"\$(child_of $starter)\" ]"
+is "$(state Seccomp "$starter") $(status .broker.sandbox.starter)" "0 true" "it is outside of the sandbox, and there"
 kill -TERM "$starter"
 kill -INT "$starter"
 is "$(npexec piped 'echo hi')" hi "what a terminal or a service manager sends to all does not end the starter"
@@ -49,6 +68,7 @@ is "$(npexec piped 'echo hi')" hi "what a terminal or a service manager sends to
 read -r proxy parent <"$T/proxy"
 kill -KILL "$starter"
 ok "its end is told" wait_until 'grep -q "npstarter. is gone" "$T/broker.log"'
+is "$(status .broker.sandbox.starter)" false "also in status"
 is "$(npexec dev 'echo hi')" hi "sessions that there are go on"
 is "$(npexec piped 'echo hi')" hi "also through a ProxyCommand"
 npctl close piped >/dev/null
@@ -72,5 +92,29 @@ is "$parent" "$starter" "by a starter of its own"
 kill -KILL "$broker_pid"
 ok "a broker that dies leaves no starter" wait_until "! alive $starter"
 ok "and no child" wait_until "! alive $proxy"
+broker_pid=
+
+# ---- other wishes ----
+
+start_broker "sandbox: off
+devices: {dev: {}}"
+is "$(state Seccomp) $(state NoNewPrivs)" "0 0" "sandbox: off"
+like "$(status .broker.sandbox.lacks)" '^switched off by the configuration$' "is told"
+ok "also in the log" grep -q 'warning main: sandbox: switched off' "$T/broker.log"
+is "$(npexec dev 'echo hi')" hi "it serves"
+write_config "children_no_new_privileges: true
+devices: {dev: {}, asking: {username: admin, password_command: 'grep NoNewPrivs /proc/self/status >$T/nnp; cat $T/password'}}"
+ok "a reload" npctl reload
+ok "says that a process does not change its sandbox" grep -q 'take effect with a new broker' "$T/broker.log"
+is "$(npexec asking true 2>&1)" "" "a command runs"
+is "$(sed 's/[^0-9]*//' "$T/nnp")" 0 "with the privileges that it had"
+ok "npctl upgrade" npctl upgrade
+wait "$broker_pid"
+broker_pid=$(npctl ping --json | jq .pid)
+is "$(npexec asking true 2>&1)" "" "it runs again"
+is "$(sed 's/[^0-9]*//' "$T/nnp")" 1 "and gets no new privileges"
+is "$(status .broker.sandbox.children_no_new_privileges)" true "status says so"
+npctl stop --now
+ok "the broker ends" wait_until "! alive $broker_pid"
 broker_pid=
 done_testing

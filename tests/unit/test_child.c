@@ -35,7 +35,7 @@ setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	f->fds = kit_count_fds();
-	f->limits = (struct child_limits){.out_max = 4096, .err_max = 64, .seconds = slow(20), .cancel_fd = -1};
+	f->limits = (struct child_limits){.out_max = 4096, .err_max = 256, .seconds = slow(20), .cancel_fd = -1};
 	*state = f;
 	return 0;
 }
@@ -134,7 +134,7 @@ test_too_much_stderr_is_dropped(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(sh(f, "head -c 1000000 /dev/zero >&2; echo out"), CHILD_EXITED);
-	assert_int_equal(f->output.err_size, 64);
+	assert_int_equal(f->output.err_size, 256);
 	assert_string_equal(f->output.out, "out\n");
 }
 
@@ -351,6 +351,28 @@ test_a_leader_that_has_ended_is_signalled_no_more_than_its_group(void **state)
 	close(child.log_fd);
 }
 
+/* A starter is not given back what it has lost: another one takes its place. */
+static void
+test_a_program_that_wants_privileges_is_told_why_not(void **state)
+{
+	struct fixture *f = *state;
+	static const char sudo[] = "echo 'sudo: The \"no new privileges\" flag is set' >&2; exit 1";
+	struct np_error err;
+	char words[400];
+
+	assert_int_equal(sh(f, sudo), CHILD_EXITED);
+	if (!f->output.plain)
+		assert_described(f, CHILD_EXITED, "exited with status 1: sudo: The \"no new privileges\" flag is set");
+	starter_forbid_privileges();
+	assert_int_equal(sh(f, "grep NoNewPrivs: /proc/self/status"), CHILD_EXITED);
+	assert_string_equal(f->output.out, "NoNewPrivs:\t1\n");
+	assert_int_equal(sh(f, sudo), CHILD_EXITED);
+	child_describe(CHILD_EXITED, &f->limits, &f->output, words, sizeof(words));
+	assert_non_null(strstr(words, "flag is set (programs of this broker get no new privileges"));
+	starter_close();
+	assert_int_equal(starter_open(NULL, &err), 0);
+}
+
 static void
 test_words_that_are_too_long_are_refused(void **state)
 {
@@ -386,6 +408,7 @@ main(void)
 	    T(test_a_starter_that_is_gone_has_a_name),
 	    T(test_a_leader_that_has_ended_is_signalled_no_more_than_its_group),
 	    T(test_words_that_are_too_long_are_refused),
+	    T(test_a_program_that_wants_privileges_is_told_why_not),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

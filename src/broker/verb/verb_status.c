@@ -20,8 +20,19 @@
 #include "wire/json.h"
 #include "base/clock.h"
 #include "base/operand.h"
+#include "base/starter.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+
+static void
+add_sandbox(const struct sandbox *s, cJSON *o)
+{
+	cJSON_AddBoolToObject(o, "system_calls", s->calls);
+	cJSON_AddBoolToObject(o, "children_no_new_privileges", s->children);
+	cJSON_AddBoolToObject(o, "starter", starter_lives());
+	if (s->lack[0] != '\0')
+		cJSON_AddStringToObject(o, "lacks", s->lack);
+}
 
 static void
 add_broker(struct broker *b, cJSON *o, double now)
@@ -49,6 +60,8 @@ add_broker(struct broker *b, cJSON *o, double now)
 	cJSON_AddNumberToObject(o, "denied", (double)b->denials.count);
 	cJSON_AddNumberToObject(o, "confirming", broker_confirmations_count(b));
 	cJSON_AddItemToObject(o, "sockets", broker_sockets_json(b));
+	if (b->options.sandbox != NULL)
+		add_sandbox(b->options.sandbox, cJSON_AddObjectToObject(o, "sandbox"));
 	cJSON_AddNumberToObject(o, "memory_kb", process_memory_kb());
 	if (b->doors != NULL)
 		cJSON_AddItemToObject(o, "ports", doors_ports(b->doors));
