@@ -379,8 +379,11 @@ static int
 listening(struct broker *b, struct listener *l, struct np_error *err)
 {
 	b->listener = l;
-	if (l == NULL || broker_sockets_follow(b, b->config, err) == -1)
+	/* Nothing is taken from the broker that there was before all of it can be served. */
+	if (l == NULL || broker_sockets_follow(b, b->config, err) == -1 || listener_show(l, err) == -1)
 		return -1;
+	if (broker_sockets_show(b, err) == -1)
+		log_error("broker", "%s", err->text);
 	b->doors = doors_create(b->loop, listener_path(l), &door_callbacks, b);
 	doors_follow(b->doors, b->config);
 	return 0;

@@ -109,10 +109,12 @@ int broker_seat(struct broker *b, struct client *client, bool looks_or_steers, s
 struct shared_socket;
 
 /*
- * The sockets that this configuration names are there, and no others: 0, or -1 with the first err, when the others are
- * there all the same.  Clients of a role that has no socket any more are closed.
+ * The sockets that this configuration names are made, and no others: 0, or -1 with the first err, when the others are
+ * made all the same.  Clients of a role that has no socket any more are closed.  New ones are found when they are
+ * shown.
  */
 int broker_sockets_follow(struct broker *b, const struct config *config, struct np_error *err);
+int broker_sockets_show(struct broker *b, struct np_error *err);
 cJSON *broker_sockets_json(const struct broker *b);
 /* Nobody comes any more; the names are gone. */
 void broker_sockets_close(struct broker *b);

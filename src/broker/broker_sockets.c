@@ -149,6 +149,25 @@ broker_sockets_follow(struct broker *b, const struct config *config, struct np_e
 	return rc;
 }
 
+/* All are tried; err is the first one's. */
+int
+broker_sockets_show(struct broker *b, struct np_error *err)
+{
+	struct shared_socket *s, *next;
+	struct np_error why;
+	int rc = 0;
+
+	TAILQ_FOREACH_SAFE (s, &b->sockets, link, next) {
+		if (listener_show(s->listener, &why) == 0)
+			continue;
+		if (rc == 0)
+			*err = why;
+		rc = -1;
+		socket_destroy(s);
+	}
+	return rc;
+}
+
 cJSON *
 broker_sockets_json(const struct broker *b)
 {

@@ -225,7 +225,7 @@ listener_restore(struct listener *l)
 	struct np_error err;
 
 	listener_stop_accepting(l);
-	if (sockfile_open(&l->socket, &err) == 0) {
+	if (sockfile_open(&l->socket, &err) == 0 && sockfile_show(&l->socket, &err) == 0) {
 		log_warning("listener", "%s was removed by others: made again", l->socket.path);
 		l->unreachable = false;
 		listener_start(l);
@@ -327,9 +327,19 @@ listener_create_shared(struct ev_loop *loop, const char *path, const struct sock
 		l->access = *access;
 		l->socket.access = &l->access;
 	}
-	listener_start(l);
-	ev_stat_start(loop, &l->watch);
 	return l;
+}
+
+int
+listener_show(struct listener *l, struct np_error *err)
+{
+	if (!l->socket.hidden)
+		return 0;
+	if (sockfile_show(&l->socket, err) < 0)
+		return -1;
+	listener_start(l);
+	ev_stat_start(l->loop, &l->watch);
+	return 0;
 }
 
 static int
@@ -379,6 +389,9 @@ listener_hand_over(struct listener *l, struct np_error *err)
 {
 	if (l->handed_over)
 		return error_set(err, REASON_INVALID_REQUEST, "%s is being handed over already", l->socket.path);
+	if (l->socket.fd < 0)
+		return error_set(err, REASON_INVALID_REQUEST,
+		    "%s was removed by others and could not be made again: nobody would take it over", l->socket.path);
 	if (l->socket.lock_fd < 0)
 		return error_set(err, REASON_INVALID_REQUEST,
 		    "the service manager has made %s: restart the service, the socket keeps clients waiting meanwhile",

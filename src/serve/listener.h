@@ -27,10 +27,10 @@ struct listener_events {
 };
 
 /*
- * Listens at path: takes PATH.lock (held for life), judges the directory, removes a stale socket only when connecting
- * to it is refused, binds under a temporary name with mode 0600 and renames it into place.  A name that somebody
- * removes later is made again.  NULL with err: denied (directory), connect_failed ("another broker (pid N) serves
- * ..."), internal.
+ * Makes all for listening at path: takes PATH.lock (held for life), judges the directory, removes a stale socket only
+ * when connecting to it is refused, binds under a temporary name with mode 0600.  listener_show() renames it into
+ * place. A name that somebody removes later is made again.  NULL with err: denied (directory), connect_failed ("another
+ * broker (pid N) serves ..."), internal.
  */
 struct listener *listener_create(struct ev_loop *loop, const char *path, const struct listener_events *events,
     void *arg, struct np_error *err) NP_MUST_CHECK;
@@ -41,7 +41,9 @@ struct listener *listener_create(struct ev_loop *loop, const char *path, const s
  */
 struct listener *listener_create_shared(struct ev_loop *loop, const char *path, const struct sockfile_access *access,
     const struct listener_events *events, void *arg, struct np_error *err) NP_MUST_CHECK;
-/* Serves a socket that the service manager has made (LISTEN_FDS); it is never unlinked by us. */
+/* From now on clients come: 0, or -1 with err (internal). */
+int listener_show(struct listener *l, struct np_error *err) NP_MUST_CHECK;
+/* Serves a socket that the service manager has made (LISTEN_FDS), at once; it is never unlinked by us. */
 struct listener *listener_adopt(
     struct ev_loop *loop, int fd, const struct listener_events *events, void *arg, struct np_error *err) NP_MUST_CHECK;
 /* Stops accepting and removes the socket from the file system (when it is still ours); connected peers live on. */

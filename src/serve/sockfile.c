@@ -4,7 +4,8 @@
  *
  * One broker a path: PATH.lock is held (flock) for life and never removed, so that nobody can lock a file that is no
  * longer there for others.  Under the lock the socket is bound with mode 0600 to a name of the same length (so that it
- * fits sun_path as well), listens, and is renamed into place: a client finds no socket or a working one.
+ * fits sun_path as well), listens, and is renamed into place: a client finds no socket or a working one.  Who has
+ * several makes all of them before it shows the first.
  *
  * A broker that hands its name over (an upgrade) says so in the lock file and lets the lock go, and still listens.  Who
  * takes that lock puts its own socket in the place of the other's, and every client meets one of the two.
@@ -178,9 +179,9 @@ sockfile_bind(int fd, const char *temporary, int backlog, const struct sockfile_
 	return 0;
 }
 
-int
-sockfile_make(const char *path, const char *temporary, int backlog, const struct sockfile_access *access,
-    struct stat *made, struct np_error *err)
+static int
+make_hidden(
+    const char *temporary, int backlog, const struct sockfile_access *access, struct stat *made, struct np_error *err)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -190,9 +191,32 @@ sockfile_make(const char *path, const char *temporary, int backlog, const struct
 		close(fd);
 		return -1;
 	}
-	if (lstat(temporary, made) < 0 || rename(temporary, path) < 0) {
-		error_set_errno(err, REASON_INTERNAL, "cannot rename %s to %s", temporary, path);
+	if (lstat(temporary, made) < 0) {
+		error_set_errno(err, REASON_INTERNAL, "cannot look at %s", temporary);
 		unlink(temporary);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int
+rename_into_place(const char *temporary, const char *path, struct np_error *err)
+{
+	if (rename(temporary, path) == 0)
+		return 0;
+	error_set_errno(err, REASON_INTERNAL, "cannot rename %s to %s", temporary, path);
+	unlink(temporary);
+	return -1;
+}
+
+int
+sockfile_make(const char *path, const char *temporary, int backlog, const struct sockfile_access *access,
+    struct stat *made, struct np_error *err)
+{
+	int fd = make_hidden(temporary, backlog, access, made, err);
+
+	if (fd >= 0 && rename_into_place(temporary, path, err) < 0) {
 		close(fd);
 		return -1;
 	}
@@ -276,7 +300,7 @@ sockfile_open(struct sockfile *f, struct np_error *err)
 	temporary_name(temporary, f->path);
 	fd = !handed_over && sockfile_check_name(f->path, err) < 0
 		 ? -1
-		 : sockfile_make(f->path, temporary, SOCKFILE_BACKLOG, f->access, &made, err);
+		 : make_hidden(temporary, SOCKFILE_BACKLOG, f->access, &made, err);
 	if (fd < 0) {
 		close(lock_fd);
 		return -1;
@@ -285,7 +309,20 @@ sockfile_open(struct sockfile *f, struct np_error *err)
 	f->ino = made.st_ino;
 	f->lock_fd = lock_fd;
 	f->fd = fd;
+	f->hidden = true;
 	return 0;
+}
+
+int
+sockfile_show(struct sockfile *f, struct np_error *err)
+{
+	char temporary[sizeof(f->path)];
+
+	if (!f->hidden)
+		return 0;
+	f->hidden = false;
+	temporary_name(temporary, f->path);
+	return rename_into_place(temporary, f->path, err);
 }
 
 int
@@ -326,6 +363,13 @@ sockfile_is_ours(const struct sockfile *f)
 void
 sockfile_close(struct sockfile *f)
 {
+	char temporary[sizeof(f->path)];
+
+	if (f->hidden) {
+		temporary_name(temporary, f->path);
+		unlink(temporary);
+		f->hidden = false;
+	}
 	/* First the name, then the lock: a broker that starts now finds either us or a free place. */
 	if (sockfile_is_ours(f))
 		unlink(f->path);

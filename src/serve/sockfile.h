@@ -30,6 +30,7 @@ struct sockfile {
 	int lock_fd; /* PATH.lock; -1: the name is not ours to make or remove */
 	dev_t dev;   /* of the name that we made */
 	ino_t ino;
+	bool hidden; /* it listens under a name beside path, at which nobody asks */
 };
 
 /* Closed, with a path that is fit for a socket; -1 with err (invalid_params) when it is not. */
@@ -38,11 +39,13 @@ int sockfile_init(struct sockfile *f, const char *path, struct np_error *err) NP
 int sockfile_access(struct sockfile_access *access, const char *mode, const char *owner, const char *group,
     struct np_error *err) NP_MUST_CHECK;
 /*
- * Directory, lock, name, socket: all that makes us the broker of this path; nothing is left behind on failure but the
- * lock file.  -1 with err: denied (directory; something else stands at path), connect_failed ("another broker (pid N)
- * serves PATH"), internal.
+ * Directory, lock, socket: all that makes us the broker of this path, but the name: until it is shown the former broker
+ * that has handed it over is reached.  Nothing is left behind on failure but the lock file.  -1 with err: denied
+ * (directory; something else stands at path), connect_failed ("another broker (pid N) serves PATH"), internal.
  */
 int sockfile_open(struct sockfile *f, struct np_error *err) NP_MUST_CHECK;
+/* From now on clients come: 0, also where they do already, or -1 with err (internal). */
+int sockfile_show(struct sockfile *f, struct np_error *err) NP_MUST_CHECK;
 /*
  * The same for who has a lock of his own: whether path is free (nothing is there, or a socket that nobody serves), and
  * a socket that listens there (of that access, non-blocking, CLOEXEC), made under `temporary` beside it first.  *made
@@ -60,7 +63,7 @@ int sockfile_take_back(struct sockfile *f, struct np_error *err) NP_MUST_CHECK;
 /* Whether the name in the file system still is the one that we made; and it is ours to remove. */
 bool sockfile_is_there(const struct sockfile *f);
 bool sockfile_is_ours(const struct sockfile *f);
-/* Removes the name if it is ours, and lets socket and lock go.  It can be opened again. */
+/* Removes the name (either one) if it is ours, and lets socket and lock go.  It can be opened again. */
 void sockfile_close(struct sockfile *f);
 
 #endif

@@ -4,17 +4,17 @@
 need jq
 
 start_sshd dev
-config="
-drain_timeout: $(slow 20)
-sockets: [{path: $T/run/ops, role: ops}]
+devices="
+sockets: [{path: $T/ops/s, role: ops}]
 policy:
   - {role: ops, methods: [exec, steer], then: allow}
 devices:
   dev: {}
 "
-start_broker "$config"
-NETPULSE_DAEMON=$(command -v netpulsed)
-export NETPULSE_DAEMON
+mkdir "$T/ops" "$T/world"
+chmod 777 "$T/world"
+start_broker "drain_timeout: $(slow 20)
+$devices"
 old=$broker_pid
 
 # pid_of SOCKET: who answers there.
@@ -32,18 +32,38 @@ come()
 	done
 }
 
+# serves_on PID NAME: that broker, by all its sockets.
+serves_on()
+{
+	is "$(pid_of "$NETPULSE_SOCKET") $(pid_of "$T/ops/s") $(npexec --no-start dev 'echo hi')" "$1 $1 hi" "$2"
+	ok "with the sockets for ssh" wait_until '[ -S "$T/run/mux/dev" ]'
+}
+
 # ---- a new broker that cannot start ----
 
+printf '#!/bin/sh\nexit 3\n' >"$T/dies"
+chmod +x "$T/dies"
+run env NETPULSE_DAEMON="$T/dies" npctl upgrade
+like "$status $err" '^1 .*the broker that there was serves on: .*ended without a word' "an upgrade to a program that dies fails"
+serves_on "$old" "the one that there was serves on"
+NETPULSE_DAEMON=$(command -v netpulsed)
+export NETPULSE_DAEMON
 cp "$T/config.yaml" "$T/good.yaml"
+sed "s#^sockets: .#&{path: $T/world/s, role: ops}, #" "$T/good.yaml" >"$T/config.yaml"
+wait_until '[ "$(grep -c "no other broker has come" "$T/broker.log")" = 1 ]'
+run npctl upgrade
+like "$status $err" '^1 .*serves on: .*world.* is writable by others' "one to a broker that cannot make all its sockets fails"
+serves_on "$old" "it has taken none of them"
+is "$(ls "$T/run" "$T/ops" | grep -v 'mux\|^$\|:$' | tr '\n' ' ')" "s s.lock s s.lock " "and left nothing behind"
+cp "$T/good.yaml" "$T/config.yaml"
+wait_until '[ "$(grep -c "no other broker has come" "$T/broker.log")" = 2 ]'
 echo 'nonsense: 1' >>"$T/config.yaml"
 run npctl upgrade
 is "$status" 1 "an upgrade to a broker that cannot start fails"
 like "$err" 'the broker that there was serves on: .*nonsense' "and says why"
-is "$(npexec --no-start dev 'echo hi')" hi "the one that there was serves on"
-is "$(pid_of "$NETPULSE_SOCKET")" "$old" "it is the same"
+serves_on "$old" "the one that there was serves on"
 cp "$T/good.yaml" "$T/config.yaml"
-ok "with its own socket again" wait_until 'grep -q "no other broker has come" "$T/broker.log"'
-ok "and the sockets for ssh" wait_until '[ -S "$T/run/mux/dev" ]'
+ok "with its own socket again" wait_until '[ "$(grep -c "no other broker has come" "$T/broker.log")" = 3 ]'
 
 # ---- one that can ----
 
@@ -52,7 +72,7 @@ long=$!
 ok "a command runs" wait_until '[ -s "$T/long" ]'
 come >"$T/come1" &
 come1=$!
-come -S "$T/run/ops" >"$T/come2" &
+come -S "$T/ops/s" >"$T/come2" &
 come2=$!
 ok "clients come" wait_until '[ "$(grep -c "status 0" "$T/come1")" -ge 5 ] && [ "$(grep -c "status 0" "$T/come2")" -ge 5 ]'
 run npctl upgrade
@@ -60,7 +80,7 @@ is "$status:$err" "0:" "upgrade"
 like "$out" "another broker serves $NETPULSE_SOCKET; the former .pid $old. ends" "says what it did"
 new=$(pid_of "$NETPULSE_SOCKET")
 not "another broker answers" [ "$new" = "$old" ]
-is "$(pid_of "$T/run/ops" 2>&1 | tail -n 1)" "$new" "at the other socket as well"
+is "$(pid_of "$T/ops/s" 2>&1 | tail -n 1)" "$new" "at the other socket as well"
 ok "and at the one for ssh" wait_until '[ -S "$T/run/mux/dev" ]'
 n=$(grep -c status "$T/come1") m=$(grep -c status "$T/come2")
 ok "clients go on to come" wait_until "[ \$(grep -c status $T/come1) -gt $((n + 5)) ] && [ \$(grep -c status $T/come2) -gt $((m + 5)) ]"
@@ -80,6 +100,44 @@ is $? 0 "then it ends by itself, and well"
 is "$(pid_of "$NETPULSE_SOCKET")" "$new" "and leaves the other's socket"
 is "$(npexec --no-start dev 'echo hi')" hi "which serves"
 broker_pid=
+
+# ---- a stop amid it ----
+
+write_config "drain_timeout: $(slow 5)
+$devices"
+npctl reload
+rm -f "$T/go"
+npexec dev "echo up; until [ -e $T/go ]; do sleep 0.1; done; echo end" >"$T/long" 2>"$T/long.err" </dev/null &
+long=$!
+ok "a command runs" wait_until '[ -s "$T/long" ]'
+ok "another upgrade" npctl upgrade
+old=$new
+new=$(pid_of "$NETPULSE_SOCKET")
+write_config "drain_timeout: $(slow 100)
+$devices"
+kill -HUP "$old"
+log=$T/state/netpulse/netpulsed.log
+wait_until 'grep -q "reloaded: " "$log"'
+kill -TERM "$old"
+ok "the former broker is told to end" wait_until 'grep -q "draining: 1 commands run" "$log"'
+late=$(($(date +%s) + $(slow 5) + 1))
+wait_until '[ "$(date +%s)" -gt $late ]' # the time for who is left would have passed
+ok "the time of a stop is its own" alive "$old"
+: >"$T/go"
+wait_for $long
+is "$?:$(tail -n 1 "$T/long")" "0:end" "the command ends as it would"
+
+# ---- a socket that cannot be handed over ----
+
+rm -rf "$T/ops"
+: >"$T/ops"
+wait_until 'grep -q "ops/s was removed by others and cannot be made again" "$log"'
+said=$(grep -c 'no sockets for ssh' "$log")
+run npctl upgrade
+like "$status $err" '^1 .*ops/s was removed by others' "an upgrade without one of the sockets fails"
+is "$(pid_of "$NETPULSE_SOCKET") $(npexec --no-start dev 'echo hi')" "$new hi" "the broker serves on"
+ok "also ssh" wait_until '[ -S "$T/run/mux/dev" ]'
+is "$(grep -c 'no sockets for ssh' "$log")" "$said" "whose folder it had let go before it took it again"
 npctl stop --now >/dev/null
 ok "the other ends as any" wait_until "! alive $new"
 done_testing

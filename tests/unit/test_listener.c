@@ -110,7 +110,7 @@ must_create(struct world *w)
 	struct np_error err = {0};
 
 	w->listener = create(w, &err);
-	if (w->listener == NULL)
+	if (w->listener == NULL || listener_show(w->listener, &err) == -1)
 		fail_msg("%s", err.text);
 }
 
