@@ -124,7 +124,7 @@ on_reloaded(const struct np_error *err, void *arg)
 	struct daemon *d = arg;
 
 	if (err != NULL)
-		notify_status(d->notify, "reload refused: %s", err->text);
+		notify_status(d->notify, "reload: %s", err->text);
 	notify_ready(d->notify);
 }
 

@@ -4,10 +4,24 @@
 #include "broker/broker_impl.h"
 #include "base/log.h"
 
+/* Those that can be made are. */
+static int
+follow_sockets(struct broker *b, const struct config *config, struct np_error *err)
+{
+	struct np_error why;
+	int rc = broker_sockets_follow(b, config, err);
+
+	if (broker_sockets_show(b, &why) == 0 || rc == -1)
+		return rc;
+	*err = why;
+	return -1;
+}
+
 static int
 reload(struct broker *b, int *changed, struct np_error *err)
 {
 	struct config *config = config_load(b->options.config_file, err);
+	int rc = 0;
 
 	*changed = 0;
 	if (config == NULL) {
@@ -29,8 +43,8 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	b->config = config;
 	if (b->doors != NULL && !b->stopping)
 		doors_follow(b->doors, config);
-	if (!b->stopping && b->listener != NULL && broker_sockets_follow(b, config, err) == -1)
-		log_error("config", "%s", err->text);
+	if (!b->stopping && b->listener != NULL && !listener_is_lost(b->listener))
+		rc = follow_sockets(b, config, err);
 	if (other_sandbox)
 		log_warning("config", "what a process has given up it does not get back: `sandbox' and "
 				      "`children_no_new_privileges' take effect with a new broker (npctl upgrade)");
@@ -39,7 +53,11 @@ reload(struct broker *b, int *changed, struct np_error *err)
 	audit_configure(b->events, config->audit_log);
 	report_reloaded(b->events, *changed, NULL);
 	log_info("config", "reloaded: %zu devices, %d changed", config->devices_count, *changed);
-	return 0;
+	if (rc == -1) {
+		error_prefix(err, "the configuration is in force, but a socket of it is not");
+		log_error("config", "%s", err->text);
+	}
+	return rc;
 }
 
 int

@@ -383,6 +383,12 @@ npctl reload >/dev/null
 ok "a socket that is configured no more is gone" [ ! -e "$T/agent/boss" ]
 ok "with those who came by it" wait_until '! alive "$bg_held"'
 ok "the other one stays" [ -S "$T/agent/show" ]
+sed "s#^sockets: .#&{path: $T/world/x, role: x}, #" "$T/config.yaml" >"$T/worse" && cp "$T/config.yaml" "$T/good" && cp "$T/worse" "$T/config.yaml"
+run npctl reload
+like "$status $err" '^1 .*the configuration is in force, but a socket of it is not: .*world.* is writable by others' \
+	"a reload says which socket it cannot make"
+ok "and the others are there" [ -S "$T/agent/show" ]
+cp "$T/good" "$T/config.yaml"
 denied "without a policy it may nothing" show edge1 show clock
 run npexec dev echo own
 is "$status $out$err" "0 own" "and we everything"
