@@ -165,7 +165,7 @@ watch_signal(struct daemon *d, ev_signal *w, void (*run)(struct ev_loop *, ev_si
 static int
 load_config(struct daemon *d, struct np_error *err)
 {
-	d->config = config_load(d->options.config_file, err);
+	d->config = config_load(d->options.config_file, d->options.system, err);
 	if (d->config == NULL)
 		return -1;
 	if (d->config->log_level_given)
@@ -227,13 +227,19 @@ start(struct daemon *d, struct np_error *err)
 	    .fixed_log_level = d->options.debug,
 	    .status = on_status,
 	    .arg = d};
+	const char *path = d->options.socket;
 	int inherited = notify_listen_fds(err);
 
 	if (secret_lock_memory() == -1)
 		log_warning("main", "secrets may be swapped out: the system lets this process lock no memory");
+	if (d->options.system && path == NULL)
+		path = PATHS_SYSTEM_SOCKET; /* NETPULSE_SOCKET is a user's */
 	if (inherited == -1 || open_log(d, err) == -1 || load_config(d, err) == -1 ||
-	    paths_socket(d->options.socket, d->socket_path, sizeof(d->socket_path), err) == -1)
+	    paths_socket(path, d->socket_path, sizeof(d->socket_path), err) == -1)
 		return -1;
+	if (d->options.system && geteuid() == 0)
+		log_warning(
+		    "main", "serves other users as root: give it an account of its own (netpulsed(8), --system)");
 	give_up(d);
 	/* Not the default loop: that would reap children that threads of ours wait for. */
 	d->loop = ev_loop_new(EVFLAG_AUTO);
@@ -277,17 +283,16 @@ run_task(const struct daemon_options *o)
 {
 	switch (o->task) {
 	case TASK_POLICY:
-		return inspect_policy(o->config_file, o->args);
+		return inspect_policy(o, o->args);
 	case TASK_CHECK:
 		if (o->policy)
-			return inspect_check_policy(o->config_file);
-		return o->platform_file != NULL
-			   ? inspect_check_platforms(o->config_file, o->platform_file, o->more_files)
-			   : inspect_check(o->config_file);
+			return inspect_check_policy(o);
+		return o->platform_file != NULL ? inspect_check_platforms(o, o->platform_file, o->more_files)
+						: inspect_check(o);
 	case TASK_SHOW_CONFIG:
-		return inspect_config(o->config_file, o->name);
+		return inspect_config(o, o->name);
 	case TASK_SHOW_PLATFORMS:
-		return inspect_platforms(o->config_file, o->name);
+		return inspect_platforms(o, o->name);
 	case TASK_SERVE:
 	case TASK_DONE:
 		break;

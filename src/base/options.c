@@ -16,7 +16,7 @@
 static void
 usage(FILE *out)
 {
-	fputs("usage: netpulsed [-d] [-f config] [-S socket] [--idle-exit SECONDS]\n"
+	fputs("usage: netpulsed [-d] [--system] [-f config] [-S socket] [--idle-exit SECONDS]\n"
 	      "       netpulsed -t [-f config] [-P platform-file ...]\n"
 	      "       netpulsed -T [-f config] [DEVICE]\n"
 	      "       netpulsed -L [-f config] [PLATFORM]\n"
@@ -24,6 +24,8 @@ usage(FILE *out)
 	      "  -f, --config FILE       read FILE instead of the default configuration files\n"
 	      "  -S, --socket PATH       listen at PATH\n"
 	      "  -d, --debug             log everything; the process can be traced and leaves core dumps\n"
+	      "      --system            serve other users as well, as the policy says; with -t, -T, -A: its "
+	      "configuration\n"
 	      "      --idle-exit SECONDS end after so long without session, client or persistent device\n"
 	      "  -t, --check             check the configuration, or the platform file of -P, and end\n"
 	      "  -T, --show-config       print what would be used for DEVICE, or for all, as JSON\n"
@@ -43,7 +45,7 @@ parse_seconds(const char *text, double *value)
 	return errno == 0 && *text != '\0' && *end == '\0' && *value >= 0 && *value < 1e9;
 }
 
-enum { OPT_IDLE_EXIT = 256, OPT_STARTUP_FD, OPT_VERSION };
+enum { OPT_IDLE_EXIT = 256, OPT_STARTUP_FD, OPT_SYSTEM, OPT_VERSION };
 
 static int
 set_task(struct daemon_options *o, enum daemon_task task)
@@ -80,6 +82,9 @@ parse_option(struct daemon_options *o, int option)
 		return 0;
 	case 'A':
 		o->policy = true;
+		return 0;
+	case OPT_SYSTEM:
+		o->system = true;
 		return 0;
 	case OPT_IDLE_EXIT:
 		if (parse_seconds(optarg, &o->idle_exit))
@@ -147,6 +152,7 @@ options_parse(struct daemon_options *o, int argc, char **argv)
 	    {"show-platforms", no_argument, NULL, 'L'},
 	    {"platform", required_argument, NULL, 'P'},
 	    {"policy", no_argument, NULL, 'A'},
+	    {"system", no_argument, NULL, OPT_SYSTEM},
 	    {"idle-exit", required_argument, NULL, OPT_IDLE_EXIT},
 	    {"startup-fd", required_argument, NULL, OPT_STARTUP_FD}, /* npexec's: where it waits for our word */
 	    {"version", no_argument, NULL, OPT_VERSION},

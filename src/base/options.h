@@ -27,6 +27,7 @@ struct daemon_options {
 	char **more_files; /* behind platform_file, ends with NULL */
 	bool policy;       /* -A; with -t: check the policy alone */
 	char **args;       /* of -A, ends with NULL */
+	bool system;       /* --system: a broker for all who may connect */
 	const char *socket;
 	double idle_exit;
 	bool debug;

@@ -11,6 +11,9 @@
 #include "base/compiler.h"
 #include "base/error.h"
 
+/* Of the broker that serves all users whom its mode lets in. */
+#define PATHS_SYSTEM_SOCKET "/run/netpulse/netpulse.sock"
+
 /*
  * The socket's path: explicit (option -S) if not NULL, else $NETPULSE_SOCKET, else
  * $XDG_RUNTIME_DIR/netpulse/broker.sock, or the same in /run/user/UID for who has no such variable (paths_run_user()),

@@ -21,7 +21,9 @@
 #include "base/xalloc.h"
 
 #define TICK_SECONDS 5.0
-#define ROLES_SHARE 8     /* the last of so many parts of the places is for clients of the main socket */
+#define ROLES_SHARE 8 /* the last of so many parts of the places is for clients of the main socket */
+#define SYSTEM_GROUP "netpulse"
+#define SYSTEM_MODE "0660"
 #define TRIM_SECONDS 10.0 /* it takes time in which nobody is served: not for each of many transfers */
 
 /* ---- clients ---- */
@@ -89,15 +91,25 @@ admit(struct broker *b, int fd, const struct paths_peer *peer, const char *role)
 {
 	bool has_place = clients_have_place(b->clients, places(b, strcmp(role, POLICY_MAIN) == 0));
 	struct client *client = clients_accept(b->clients, broker_next_id(b), fd, peer->uid, peer->pid);
+	struct np_error err;
 
 	client_set_role(client, role, peer->gid);
-	welcome(b, client, has_place);
+	if (client_join(client, &(struct user_limits){.clients = b->config->max_clients_per_user}, &err) == 0) {
+		welcome(b, client, has_place);
+		return;
+	}
+	client_set_place(client, PLACE_GUEST);
+	client_hello(client);
+	turn_away(b, client, &err);
 }
 
+/* Others get this far only at the socket of a system's broker. */
 static void
 on_accept(int fd, const struct paths_peer *peer, void *arg)
 {
-	admit(arg, fd, peer, POLICY_MAIN);
+	bool is_ours = peer->uid == geteuid() || peer->uid == 0;
+
+	admit(arg, fd, peer, is_ours ? POLICY_MAIN : POLICY_USERS);
 }
 
 static struct client *
@@ -171,7 +183,7 @@ check_idle_exit(struct broker *b)
 
 	/* A job that comes once an hour must not find a broker that has forgotten what locks its account. */
 	if (clients_count(b->clients) > 0 || devices_counts(b->devices)->sessions > 0 || has_persistent(b) ||
-	    accounts_are_worth_keeping(b->accounts) || doors_listen(b->doors)) {
+	    accounts_are_worth_keeping(b->accounts) || (b->doors != NULL && doors_listen(b->doors))) {
 		b->idle_since = 0;
 		return;
 	}
@@ -384,21 +396,43 @@ listening(struct broker *b, struct listener *l, struct np_error *err)
 		return -1;
 	if (broker_sockets_show(b, err) == -1)
 		log_error("broker", "%s", err->text);
+	if (b->config->system)
+		return 0; /* the way for an ssh is for one's own sessions */
 	b->doors = doors_create(b->loop, listener_path(l), &door_callbacks, b);
 	doors_follow(b->doors, b->config);
 	return 0;
 }
 
+/* Its group may come, unless `main_socket` says otherwise. */
+static struct listener *
+listen_for_all(struct broker *b, struct np_error *err)
+{
+	const struct socket_conf *conf = &b->config->main_socket;
+	const char *mode = conf->mode != NULL ? conf->mode : SYSTEM_MODE;
+	const char *group = conf->group != NULL ? conf->group : SYSTEM_GROUP;
+	struct sockfile_access access;
+
+	if (sockfile_access(&access, mode, conf->owner, group, err) == -1) {
+		error_prefix(err, "main_socket");
+		return NULL;
+	}
+	return listener_create_shared(b->loop, b->options.socket_path, &access, &listener_callbacks, b, err);
+}
+
 int
 broker_listen(struct broker *b, struct np_error *err)
 {
-	return listening(b, listener_create(b->loop, b->options.socket_path, &listener_callbacks, b, err), err);
+	struct listener *l = b->config->system
+				 ? listen_for_all(b, err)
+				 : listener_create(b->loop, b->options.socket_path, &listener_callbacks, b, err);
+
+	return listening(b, l, err);
 }
 
 int
 broker_listen_fd(struct broker *b, int fd, struct np_error *err)
 {
-	return listening(b, listener_adopt(b->loop, fd, &listener_callbacks, b, err), err);
+	return listening(b, listener_adopt(b->loop, fd, b->config->system, &listener_callbacks, b, err), err);
 }
 
 const char *

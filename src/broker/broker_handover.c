@@ -70,6 +70,11 @@ verb_hand_over(const struct call *c, struct np_error *err)
 
 	if (b->stopping)
 		return error_set(err, REASON_SHUTTING_DOWN, "the broker is ending");
+	if (b->config->system) /* npctl would start the other one as whoever asks */
+		return error_set(err, REASON_INVALID_REQUEST,
+		    "this broker serves all users: its service manager puts another one in its place (systemctl "
+		    "restart "
+		    "netpulsed), whose socket keeps clients waiting meanwhile");
 	if (listener_hand_over(b->listener, err) == -1)
 		return -1;
 	doors_close(b->doors); /* ssh goes by itself meanwhile */

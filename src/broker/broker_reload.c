@@ -20,7 +20,7 @@ follow_sockets(struct broker *b, const struct config *config, struct np_error *e
 static int
 reload(struct broker *b, int *changed, struct np_error *err)
 {
-	struct config *config = config_load(b->options.config_file, err);
+	struct config *config = config_load(b->options.config_file, b->config->system, err);
 	int rc = 0;
 
 	*changed = 0;

@@ -102,6 +102,8 @@ has_socket(const struct broker *b, const char *role)
 {
 	const struct shared_socket *s;
 
+	if (b->config->system && strcmp(role, POLICY_USERS) == 0)
+		return true;
 	TAILQ_FOREACH (s, &b->sockets, link) {
 		if (strcmp(s->conf.role, role) == 0)
 			return true;

@@ -14,8 +14,11 @@
 #include "base/text.h"
 #include "base/xalloc.h"
 
-#define SYSTEM_FILE "/etc/netpulse/config.yaml"
+#define COMMON_FILE "/etc/netpulse/config.yaml"
+#define SYSTEM_FILE "/etc/netpulse/system.yaml" /* of a broker that serves other users; users' own do not read it */
 #define FILES_MAX 2
+#define USER_SHARE 4    /* the part of what is there that one user gets */
+#define USER_DEVICES 48 /* three quarters of those that can be dialled at once: some are left for others */
 #define FILE_NODES_MAX 1000000
 
 _Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum sandbox_mode) == sizeof(int),
@@ -36,8 +39,12 @@ static const struct schema_row global_keys[] = {
     {"log_level", SCHEMA_WORD, GLOBAL(log_level), .words = level_words,
 	.also = offsetof(struct config, log_level_given)},
     {"long_connection", SCHEMA_BLOCK, GLOBAL(defaults), .table = &conf_args_table},
+    {"main_socket", SCHEMA_BLOCK, GLOBAL(main_socket), .table = &conf_access_table},
     {"max_clients", SCHEMA_INT, GLOBAL(max_clients), .min = 1, .max = 1000000},
+    {"max_clients_per_user", SCHEMA_INT, GLOBAL(max_clients_per_user), .min = 0, .max = 1000000},
+    {"max_devices_per_user", SCHEMA_INT, GLOBAL(max_devices_per_user), .min = 0, .max = 1000000},
     {"max_queue", SCHEMA_INT, GLOBAL(max_queue), .min = 1, .max = 1000000},
+    {"max_requests_per_user", SCHEMA_INT, GLOBAL(max_requests_per_user), .min = 0, .max = 1000000},
     {"max_sessions", SCHEMA_INT, GLOBAL(max_sessions), .min = 1, .max = 1000000},
     {"platform_path", SCHEMA_PATH, GLOBAL(platform_path), .flags = SCHEMA_PATH_LIST},
     {"policy", SCHEMA_LIST, GLOBAL(policy.rules), .also = offsetof(struct config, policy.count),
@@ -112,11 +119,12 @@ conf_origins_finish(struct conf_origins *origins)
 /* --- snapshots --- */
 
 static struct config *
-config_create(void)
+config_create(bool of_system)
 {
 	struct config *config = xcalloc(1, sizeof(*config));
 
 	config->refs = 1;
+	config->system = config->policy.system = of_system;
 	conf_args_defaults(&config->defaults);
 	config->max_sessions = 1000;
 	config->max_clients = 1024;
@@ -300,10 +308,34 @@ read_docs(
 	return 0;
 }
 
-struct config *
-config_from_files(const struct docfile *files, size_t count, struct np_error *err)
+static int
+share_of(int all)
 {
-	struct config *config = config_create();
+	return all > USER_SHARE ? all / USER_SHARE : 1;
+}
+
+/* A system's broker has users, and rules about them. */
+static int
+complete_system(struct config *config, const char *file, struct np_error *err)
+{
+	if (config->policy.count == 0)
+		return error_set(err, REASON_INVALID_PARAMS,
+		    "%s: `policy` is missing, without which a system's broker does nothing for anybody: write who may "
+		    "what, for example policy: [{role: " POLICY_USERS ", command: read_only, then: allow}]",
+		    file);
+	if (config->max_clients_per_user == 0)
+		config->max_clients_per_user = share_of(config->max_clients);
+	if (config->max_requests_per_user == 0)
+		config->max_requests_per_user = share_of(config->max_queue);
+	if (config->max_devices_per_user == 0)
+		config->max_devices_per_user = USER_DEVICES;
+	return 0;
+}
+
+struct config *
+config_from_files(const struct docfile *files, size_t count, bool of_system, struct np_error *err)
+{
+	struct config *config = config_create(of_system);
 	struct yamldoc **docs = xcalloc(count + 1, sizeof(*docs));
 	int r = 0;
 
@@ -314,6 +346,8 @@ config_from_files(const struct docfile *files, size_t count, struct np_error *er
 	}
 	if (r == 0)
 		r = read_docs(config, docs, files, count, err);
+	if (r == 0 && of_system)
+		r = complete_system(config, count > 0 ? files[count - 1].path : SYSTEM_FILE, err);
 	for (size_t i = 0; i < count; i++)
 		yamldoc_destroy(docs[i]);
 	free(docs);
@@ -326,14 +360,16 @@ config_from_files(const struct docfile *files, size_t count, struct np_error *er
 
 /* --- files --- */
 
-/* The user's file; named by hand, it must exist. */
+/* What lies over the first file: the user's; named by hand, it must exist. */
 static char *
-user_file(bool *must_exist)
+second_file(bool of_system, bool *must_exist)
 {
 	const char *named = getenv("NETPULSE_CONFIG");
 	const char *base = getenv("XDG_CONFIG_HOME");
 
-	*must_exist = named != NULL && named[0] != '\0';
+	*must_exist = !of_system && named != NULL && named[0] != '\0';
+	if (of_system)
+		return xstrdup(SYSTEM_FILE);
 	if (*must_exist)
 		return xstrdup(named);
 	if (base != NULL && base[0] == '/')
@@ -355,26 +391,26 @@ add_file(struct docfile *files, size_t *count, const char *path, bool must_exist
 }
 
 struct config *
-config_load(const char *only_file, struct np_error *err)
+config_load(const char *only_file, bool of_system, struct np_error *err)
 {
 	struct docfile files[FILES_MAX];
 	struct config *config = NULL;
 	size_t count = 0;
 	bool must_exist;
-	char *user = user_file(&must_exist);
+	char *second = second_file(of_system, &must_exist);
 	int r;
 
 	if (only_file != NULL) {
 		r = add_file(files, &count, only_file, true, err);
 	} else {
-		r = add_file(files, &count, SYSTEM_FILE, false, err);
+		r = add_file(files, &count, COMMON_FILE, false, err);
 		if (r == 0)
-			r = add_file(files, &count, user, must_exist, err);
+			r = add_file(files, &count, second, must_exist, err);
 	}
 	if (r == 0)
-		config = config_from_files(files, count, err);
+		config = config_from_files(files, count, of_system, err);
 	for (size_t i = 0; i < count; i++)
 		docfile_finish(&files[i]);
-	free(user);
+	free(second);
 	return config;
 }

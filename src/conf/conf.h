@@ -98,7 +98,8 @@ struct device_conf {
 	struct conf_origins origins; /* of its keys and those of its connection_args; empty in copies and requests */
 };
 
-/* A socket beside the broker's own: what one hands to others, whose clients have its role. */
+/* A socket beside the broker's own: what one hands to others, whose clients have its role.  Of `main_socket` only who
+ * may connect is said. */
 struct socket_conf {
 	char *path;
 	char *mode;  /* octal digits, or NULL: 0600 */
@@ -112,6 +113,7 @@ enum sandbox_mode { SANDBOX_OFF, SANDBOX_ON };
 
 struct config {
 	unsigned refs;
+	bool system;      /* of a broker that serves other users */
 	char *ssh_config; /* as above; the default for every device */
 	struct conn_args defaults;
 	struct device_conf **devices; /* in the order of the file */
@@ -120,6 +122,10 @@ struct config {
 	int max_sessions;
 	int max_clients;
 	int max_queue;
+	/* What each other user may have at once; 0: as much as he likes. */
+	int max_clients_per_user;
+	int max_requests_per_user;
+	int max_devices_per_user;
 	double drain_timeout;
 	enum log_level log_level;
 	bool log_level_given;
@@ -128,6 +134,7 @@ struct config {
 	enum sandbox_mode sandbox; /* this and the following hold for a broker's life */
 	bool children_no_new_privileges;
 	struct policy policy;
+	struct socket_conf main_socket; /* of a system's broker: mode, owner and group of its own one */
 	struct socket_conf *sockets;
 	size_t sockets_count;
 	struct conf_origins origins; /* of the global keys and those of long_connection */
@@ -139,11 +146,12 @@ struct config {
 /*
  * Loads /etc/netpulse/config.yaml and over it the user's file ($NETPULSE_CONFIG, else
  * $XDG_CONFIG_HOME/netpulse/config.yaml, else ~/.config/netpulse/config.yaml); only_file (option -f), when not NULL, is
- * read alone and must exist.  Missing default files are no error.  Returns a snapshot with one reference, or NULL with
- * err = "FILE:LINE: what, and what to do".  Files writable by group or others, or owned by someone else but root, are
- * refused.
+ * read alone and must exist.  Missing default files are no error.  of_system: for a broker that serves other users the
+ * second file is /etc/netpulse/system.yaml, and there must be a policy.  Returns a snapshot with one reference, or NULL
+ * with err = "FILE:LINE: what, and what to do".  Files writable by group or others, or owned by someone else but root,
+ * are refused.
  */
-struct config *config_load(const char *only_file, struct np_error *err) NP_MUST_CHECK;
+struct config *config_load(const char *only_file, bool of_system, struct np_error *err) NP_MUST_CHECK;
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config);
 

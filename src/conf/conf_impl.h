@@ -37,7 +37,7 @@ struct device_conf *conf_device_read(const struct conn_args *defaults, const str
 
 /* --- conf_socket.c --- */
 
-extern const struct schema_table conf_socket_table;
+extern const struct schema_table conf_socket_table, conf_access_table;
 
 /* --- conf.c --- */
 
@@ -48,6 +48,7 @@ void conf_origins_finish(struct conf_origins *origins);
 
 extern const struct schema_table conf_global_table;
 /* The snapshot that these files make, later ones over earlier ones. */
-struct config *config_from_files(const struct docfile *files, size_t count, struct np_error *err) NP_MUST_CHECK;
+struct config *config_from_files(
+    const struct docfile *files, size_t count, bool of_system, struct np_error *err) NP_MUST_CHECK;
 
 #endif

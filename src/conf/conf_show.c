@@ -48,7 +48,7 @@ static void
 add_table(const struct show *show, const struct schema_table *table, const void *base)
 {
 	for (size_t i = 0; i < table->count; i++) {
-		if (table->rows[i].type != SCHEMA_APART && table->rows[i].type != SCHEMA_BLOCK)
+		if (table->rows[i].type != SCHEMA_APART && table->rows[i].table != &conf_args_table)
 			add_row(show, &table->rows[i], base);
 	}
 }

@@ -39,3 +39,14 @@ complete(const struct schema_reader *r, const struct schema_row *row NP_UNUSED, 
 
 const struct schema_table conf_socket_table = {SCHEMA_TABLE(SCHEMA_SETTINGS, "in an entry of `sockets`", rows),
     .size = sizeof(struct socket_conf), .expected = "a socket: a mapping with `path` and `role`", .complete = complete};
+
+/* ---- main_socket ---- */
+
+static const struct schema_row access_rows[] = {
+    {"group", SCHEMA_TEXT, AT(group)},
+    {"mode", SCHEMA_TEXT, AT(mode), .check = check_mode},
+    {"owner", SCHEMA_TEXT, AT(owner)},
+};
+
+const struct schema_table conf_access_table = {SCHEMA_TABLE(SCHEMA_SETTINGS, "in `main_socket`", access_rows),
+    .size = sizeof(struct socket_conf), .expected = "a mapping with `mode`, `owner` and `group`"};

@@ -77,10 +77,10 @@ inspect_print_json(cJSON *json)
 }
 
 struct config *
-inspect_load_config(const char *config_file)
+inspect_load_config(const struct daemon_options *o)
 {
 	struct np_error err;
-	struct config *config = config_load(config_file, &err);
+	struct config *config = config_load(o->config_file, o->system, &err);
 
 	if (config == NULL)
 		say(err.text);
@@ -118,9 +118,9 @@ say_good(const struct config *config, const struct platforms *set)
 }
 
 int
-inspect_check(const char *config_file)
+inspect_check(const struct daemon_options *o)
 {
-	struct config *config = inspect_load_config(config_file);
+	struct config *config = inspect_load_config(o);
 	struct platforms *set;
 	bool good;
 
@@ -140,9 +140,9 @@ inspect_check(const char *config_file)
 }
 
 int
-inspect_check_policy(const char *config_file)
+inspect_check_policy(const struct daemon_options *o)
 {
-	struct config *config = inspect_load_config(config_file);
+	struct config *config = inspect_load_config(o);
 	struct conf_remarks remarks = {NULL, 0};
 
 	if (config == NULL)
@@ -177,9 +177,9 @@ check_platform(const char *path, const struct strings *dirs, const struct platfo
 }
 
 int
-inspect_check_platforms(const char *config_file, const char *first, char *const *more)
+inspect_check_platforms(const struct daemon_options *o, const char *first, char *const *more)
 {
-	struct config *config = inspect_load_config(config_file);
+	struct config *config = inspect_load_config(o);
 	struct platforms *set;
 	struct strings dirs;
 	int status;
@@ -247,9 +247,9 @@ show_device(struct config *config, const struct platforms *set, const char *name
 }
 
 int
-inspect_config(const char *config_file, const char *device)
+inspect_config(const struct daemon_options *o, const char *device)
 {
-	struct config *config = inspect_load_config(config_file);
+	struct config *config = inspect_load_config(o);
 	struct platforms *set;
 	int status;
 
@@ -267,9 +267,9 @@ inspect_config(const char *config_file, const char *device)
 }
 
 int
-inspect_platforms(const char *config_file, const char *name)
+inspect_platforms(const struct daemon_options *o, const char *name)
 {
-	struct config *config = inspect_load_config(config_file);
+	struct config *config = inspect_load_config(o);
 	struct platforms *set;
 	struct np_error err;
 	cJSON *json;

@@ -8,7 +8,7 @@
 #include "inspect/inspect.h"
 
 /* NULL: why was said on stderr. */
-struct config *inspect_load_config(const char *config_file) NP_MUST_CHECK;
+struct config *inspect_load_config(const struct daemon_options *o) NP_MUST_CHECK;
 /* A line of it on stdout; json is freed.  The exit status. */
 int inspect_print_json(cJSON *json) NP_MUST_CHECK;
 

@@ -14,7 +14,7 @@ has_socket(const struct config *config, const char *role)
 		if (strcmp(config->sockets[i].role, role) == 0)
 			return true;
 	}
-	return strcmp(role, POLICY_MAIN) == 0;
+	return strcmp(role, POLICY_MAIN) == 0 || (config->system && strcmp(role, POLICY_USERS) == 0);
 }
 
 static bool

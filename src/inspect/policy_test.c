@@ -63,7 +63,7 @@ test(const struct config *config, const struct platforms *set, const char *const
 }
 
 int
-inspect_policy(const char *config_file, char *const *args)
+inspect_policy(const struct daemon_options *o, char *const *args)
 {
 	const char *given[ARGS] = {[ARG_COMMAND] = "", [ARG_METHOD] = "exec"};
 	unsigned long uid = geteuid();
@@ -90,7 +90,7 @@ inspect_policy(const char *config_file, char *const *args)
 			  ? given[ARG_COMMAND]
 			  : NULL;
 	ask.size = strlen(given[ARG_COMMAND]);
-	config = inspect_load_config(config_file);
+	config = inspect_load_config(o);
 	if (config == NULL)
 		return 1;
 	set = platform_dirs_load(config->platform_path);

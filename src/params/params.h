@@ -31,6 +31,7 @@ struct device_ref {
 	char *operand;            /* name, user@host, host:port; NULL when object is set */
 	struct secret *object;    /* JSON text of one device entry, which may hold a password */
 	struct secret *overrides; /* JSON text of an object with sorted keys, or NULL */
+	unsigned long of_user;    /* no param: 1 + the uid whose alone its sessions are; 0: anybody's */
 };
 
 enum on_error { ON_ERROR_DEFAULT, ON_ERROR_CONTINUE, ON_ERROR_STOP };

@@ -144,8 +144,8 @@ device_ref_key(const struct device_ref *ref)
 	char *object = ref->object != NULL ? secret_digest(ref->object) : NULL;
 	char *overrides = ref->overrides != NULL ? secret_digest(ref->overrides) : NULL;
 	/* A unit separator is in no operand: those refuse control bytes. */
-	char *key = xasprintf("%s\x1f%s\x1f%s", ref->operand != NULL ? ref->operand : "", object != NULL ? object : "",
-	    overrides != NULL ? overrides : "");
+	char *key = xasprintf("%s\x1f%s\x1f%s\x1f%lu", ref->operand != NULL ? ref->operand : "",
+	    object != NULL ? object : "", overrides != NULL ? overrides : "", ref->of_user);
 
 	free(object);
 	free(overrides);
@@ -166,5 +166,6 @@ device_ref_copy(const struct device_ref *ref)
 {
 	return (struct device_ref){.operand = xstrdup_null(ref->operand),
 	    .object = secret_ref(ref->object),
-	    .overrides = secret_ref(ref->overrides)};
+	    .overrides = secret_ref(ref->overrides),
+	    .of_user = ref->of_user};
 }

@@ -14,7 +14,7 @@
 #define LISTED_MAX 3 /* expressions in a message */
 
 /* What only concerns clients of other sockets; and what only rules with expressions care about. */
-#define OF_OTHERS (POLICY_ADHOC | POLICY_OPTIONS | POLICY_CREDENTIALS)
+#define OF_OTHERS (POLICY_ADHOC | POLICY_OPTIONS | POLICY_CREDENTIALS | POLICY_TRUSTED)
 #define OF_COMMANDS (POLICY_ENV | POLICY_STDIN | POLICY_PTY | POLICY_ANSWERS)
 
 /* ---- whom and what a rule is about ---- */
@@ -147,9 +147,10 @@ awaits_lines(const struct policy_rule *rule, const struct policy_ask *ask)
 
 /* What keeps a rule that matches otherwise from allowing all that is asked for. */
 static enum policy_miss
-misses(const struct policy_rule *rule, const struct policy_ask *ask, struct reading *reading, unsigned *lacks)
+misses(const struct policy *p, const struct policy_rule *rule, const struct policy_ask *ask, struct reading *reading,
+    unsigned *lacks)
 {
-	unsigned wants = ask->wants;
+	unsigned wants = ask->wants & ~(p->system ? 0 : (unsigned)POLICY_TRUSTED);
 
 	if (rule->commands.given && !awaits_lines(rule, ask)) {
 		if (ask->command == NULL)
@@ -189,7 +190,7 @@ bool
 policy_concerns_main(const struct policy *p)
 {
 	for (size_t i = 0; i < p->count; i++) {
-		if (p->rules[i].role == NULL || strcmp(p->rules[i].role, POLICY_MAIN) == 0)
+		if (p->rules[i].role == NULL ? !p->system : strcmp(p->rules[i].role, POLICY_MAIN) == 0)
 			return true;
 	}
 	return false;
@@ -219,7 +220,7 @@ policy_decide(const struct policy *p, const struct policy_ask *ask, struct polic
 		lines |= awaits_lines(rule, ask);
 		if (rule->then == POLICY_DENY)
 			continue;
-		miss = misses(rule, ask, &reading, &lacks);
+		miss = misses(p, rule, ask, &reading, &lacks);
 		if (miss == POLICY_MISS_NONE) {
 			*v = (struct policy_verdict){
 			    .then = rule->then, .lines = lines, .rule = awaits_lines(rule, ask) ? NULL : rule};
@@ -268,6 +269,7 @@ static const char *
 lacking(unsigned lacks)
 {
 	return (lacks & POLICY_ADHOC) != 0         ? "a device that is not configured (`may: [adhoc]`)"
+	       : (lacks & POLICY_TRUSTED) != 0     ? "settings that act with the broker's own rights (`may: [trusted]`)"
 	       : (lacks & POLICY_CREDENTIALS) != 0 ? "settings of a device (`may: [credentials]`)"
 	       : (lacks & POLICY_OPTIONS) != 0     ? "connection_args of one's own (`may: [options]`)"
 	       : (lacks & POLICY_ENV) != 0         ? "an environment (`may: [env]`)"
@@ -277,7 +279,7 @@ lacking(unsigned lacks)
 }
 
 static void
-explain_nearly(const struct policy_verdict *v, const char *what, struct np_error *err)
+explain_nearly(const struct policy_verdict *v, const char *what, const char *keys, struct np_error *err)
 {
 	char commands[256];
 
@@ -288,7 +290,8 @@ explain_nearly(const struct policy_verdict *v, const char *what, struct np_error
 		    v->nearly->where, v->why);
 		break;
 	case POLICY_MISS_MAY:
-		error_set(err, REASON_DENIED, "%s: %s allows it without %s", what, v->nearly->where, lacking(v->lacks));
+		error_set(err, REASON_DENIED, "%s: %s allows it without %s%s%s", what, v->nearly->where,
+		    lacking(v->lacks), keys != NULL ? ": " : "", keys != NULL ? keys : "");
 		break;
 	case POLICY_MISS_COMMAND:
 	case POLICY_MISS_NONE:
@@ -310,7 +313,7 @@ policy_explain(const struct policy_ask *ask, const struct policy_verdict *v, str
 	else if (v->rule != NULL)
 		error_set(err, REASON_DENIED, "%s: %s denies it (%s)", what, v->rule->where, method);
 	else if (v->nearly != NULL)
-		explain_nearly(v, what, err);
+		explain_nearly(v, what, ask->keys, err);
 	else
 		error_set(err, REASON_DENIED, "%s: no rule of the policy allows it %s%s", what, method,
 		    ask->device.name != NULL ? " on this device" : " of the broker");

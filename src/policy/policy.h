@@ -36,6 +36,7 @@ struct schema_row;
 struct schema_table;
 
 #define POLICY_MAIN "main"    /* the role of the broker's own socket and of the mux door */
+#define POLICY_USERS "users"  /* that of other users at the own socket of a system's broker */
 #define POLICY_ROLE_MAX 32    /* bytes, with a NUL */
 #define POLICY_LINE_MAX 1024  /* bytes of a command that an expression decides about */
 #define POLICY_DEVICES_MAX 64 /* devices_at_once */
@@ -64,7 +65,8 @@ enum policy_may {
 	POLICY_ANSWERS = 1 << 3,
 	POLICY_ADHOC = 1 << 4, /* these of other sockets than the main one */
 	POLICY_OPTIONS = 1 << 5,
-	POLICY_CREDENTIALS = 1 << 6
+	POLICY_CREDENTIALS = 1 << 6,
+	POLICY_TRUSTED = 1 << 7 /* of credentials, but for a system's broker: what acts with the broker's own rights */
 };
 
 /* Which commands: expressions about the whole of one, and what the platform calls harmless. */
@@ -109,6 +111,7 @@ struct policy_rule {
 struct policy {
 	struct policy_rule *rules; /* by policy_table */
 	size_t count;
+	bool system; /* of a broker that serves other users: only rules that name the main role concern it */
 };
 
 /* The rows of a rule, for the key `policy` of the configuration. */
@@ -140,8 +143,9 @@ struct policy_ask {
 	enum policy_method method;
 	const char *command; /* of POLICY_EXEC; a line of POLICY_CONFIG; NULL: none yet */
 	size_t size;
-	unsigned wants; /* enum policy_may */
-	int minute;     /* of the week, local time, Monday 00:00 is 0 */
+	unsigned wants;   /* enum policy_may */
+	const char *keys; /* by which it wants what a rule may not: for a message; or NULL */
+	int minute;       /* of the week, local time, Monday 00:00 is 0 */
 };
 
 /* Why a rule that matched otherwise did not allow it. */

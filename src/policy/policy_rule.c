@@ -22,7 +22,7 @@ static const struct schema_word methods[] = {{"exec", POLICY_EXEC}, {"config", P
     {"subsystem", POLICY_SUBSYSTEM}, {"forward", POLICY_FORWARD}, {"steer", POLICY_STEER}, {NULL, 0}};
 static const struct schema_word mays[] = {{"env", POLICY_ENV}, {"stdin", POLICY_STDIN}, {"pty", POLICY_PTY},
     {"answers", POLICY_ANSWERS}, {"adhoc", POLICY_ADHOC}, {"options", POLICY_OPTIONS},
-    {"credentials", POLICY_CREDENTIALS}, {NULL, 0}};
+    {"credentials", POLICY_CREDENTIALS}, {"trusted", POLICY_TRUSTED}, {NULL, 0}};
 
 const char *
 policy_then_name(enum policy_then then)
@@ -71,7 +71,7 @@ check_bit(const struct schema_row *row, const char *text, struct np_error *err)
 		return 0;
 	return error_set(err, REASON_INVALID_PARAMS, "`%s` is none of %s", text,
 	    row->detail == 0 ? "exec, config, shell, subsystem, forward, steer"
-			     : "env, stdin, pty, answers, adhoc, options, credentials");
+			     : "env, stdin, pty, answers, adhoc, options, credentials, trusted");
 }
 
 static int
@@ -312,6 +312,8 @@ complete(const struct schema_reader *r, const struct schema_row *row, const stru
 				: rule->then == POLICY_CONFIRM ? ~(unsigned)POLICY_STEER
 							       : ~0u;
 	rule->may = bits_of(mays, &rule->may_names);
+	if ((rule->may & POLICY_TRUSTED) != 0)
+		rule->may |= POLICY_CREDENTIALS;
 	if (rule->hours != NULL)
 		parse_hours(rule->hours, rule);
 	policy_note_where(r, node, rule->where);

@@ -102,6 +102,8 @@ add_who(cJSON *o, const struct event_who *who)
 	add_id(o, "peer", who->peer);
 	cJSON_AddNumberToObject(o, "pid", (double)who->pid);
 	cJSON_AddNumberToObject(o, "uid", (double)who->uid);
+	if (who->user[0] != '\0')
+		cJSON_AddStringToObject(o, "user_name", who->user);
 	if (who->role[0] != '\0' && strcmp(who->role, "main") != 0)
 		cJSON_AddStringToObject(o, "role", who->role);
 	add_text(o, "door", who->door);

@@ -45,6 +45,7 @@ struct event_who {
 	uid_t uid;
 	gid_t gid;
 	char role[32];    /* of the socket by which it came; "" or "main": the broker's own */
+	char user[64];    /* the name of another user than the broker's; made harmless, "" where unknown */
 	const char *door; /* static: the one by which it came; NULL: the socket */
 	char program[32]; /* made harmless; "" where unknown or not asked for */
 	char parent[32];  /* the program that started it: all clients look alike, what runs them does not */

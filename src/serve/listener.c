@@ -33,6 +33,7 @@ struct listener {
 	void *arg;
 	struct sockfile socket;
 	struct sockfile_access access; /* of one for others */
+	bool open;                     /* the kernel judged who may connect, by the mode of its name */
 	int spare_fd;                  /* given up when descriptors run out, to tell a client so */
 	bool starved;                  /* the last accept(2) found no descriptor */
 	bool unreachable;              /* the name could not be made again: said once */
@@ -96,8 +97,7 @@ listener_admit(struct listener *l, int fd)
 		close(fd);
 		return;
 	}
-	/* Who may connect to one for others was judged by the kernel, by the mode of its name. */
-	if (l->socket.access != NULL || peer.uid == geteuid() || peer.uid == 0) {
+	if (l->open || peer.uid == geteuid() || peer.uid == 0) {
 		l->events->accepted(fd, &peer, l->arg);
 		return;
 	}
@@ -324,6 +324,7 @@ listener_create_shared(struct ev_loop *loop, const char *path, const struct sock
 		return NULL;
 	l = listener_alloc(loop, &socket, events, arg);
 	if (access != NULL) {
+		l->open = true;
 		l->access = *access;
 		l->socket.access = &l->access;
 	}
@@ -367,7 +368,8 @@ adopt_check(int fd, struct sockaddr_un *sun, struct np_error *err)
 }
 
 struct listener *
-listener_adopt(struct ev_loop *loop, int fd, const struct listener_events *events, void *arg, struct np_error *err)
+listener_adopt(
+    struct ev_loop *loop, int fd, bool open, const struct listener_events *events, void *arg, struct np_error *err)
 {
 	struct sockfile socket = {.fd = fd, .lock_fd = -1};
 	struct sockaddr_un sun;
@@ -380,6 +382,7 @@ listener_adopt(struct ev_loop *loop, int fd, const struct listener_events *event
 		sun.sun_path[0] = '@';
 	memcpy(socket.path, sun.sun_path, sizeof(socket.path) - 1);
 	l = listener_alloc(loop, &socket, events, arg);
+	l->open = open;
 	listener_start(l);
 	return l;
 }

@@ -43,9 +43,12 @@ struct listener *listener_create_shared(struct ev_loop *loop, const char *path, 
     const struct listener_events *events, void *arg, struct np_error *err) NP_MUST_CHECK;
 /* From now on clients come: 0, or -1 with err (internal). */
 int listener_show(struct listener *l, struct np_error *err) NP_MUST_CHECK;
-/* Serves a socket that the service manager has made (LISTEN_FDS), at once; it is never unlinked by us. */
-struct listener *listener_adopt(
-    struct ev_loop *loop, int fd, const struct listener_events *events, void *arg, struct np_error *err) NP_MUST_CHECK;
+/*
+ * Serves a socket that the service manager has made (LISTEN_FDS), at once; it is never unlinked by us.  open: whoever
+ * its mode lets connect is let in.
+ */
+struct listener *listener_adopt(struct ev_loop *loop, int fd, bool open, const struct listener_events *events,
+    void *arg, struct np_error *err) NP_MUST_CHECK;
 /* Stops accepting and removes the socket from the file system (when it is still ours); connected peers live on. */
 void listener_stop(struct listener *l);
 /*

@@ -33,7 +33,7 @@ src/pool         : src/conf :
 src/transport    : src/cli src/secret : ev
 src/ssh          : src/transport : libssh ev
 src/login        : src/account src/transport src/conf src/target src/secret src/ssh src/platform : libssh ev pthread libcrypto=knownhosts
-src/serve        : src/wire : ev cjson pthread=lentthread seccomp=sandbox_filter
+src/serve        : src/wire : ev cjson pthread=lentthread,username seccomp=sandbox_filter
 src/report       : src/wire : cjson pthread=auditfile
 src/inspect      : +src/broker src/broker src/policy : cjson
 src/broker       : src/account src/policy src/wire src/secret src/schema src/conf src/platform src/params src/target src/cli src/pool src/login src/transport src/serve src/report src/broker/client src/broker/device src/broker/door src/broker/link src/broker/report src/broker/request src/broker/steer src/broker/verb src/inspect : cjson ev

@@ -18,7 +18,7 @@ config_parse(const char *text, size_t size, const char *name, struct np_error *e
 	file.text = xmalloc(size + 1); /* not xstrndup(): a NUL byte inside is to be seen and refused */
 	memcpy(file.text, text, size);
 	file.text[size] = '\0';
-	config = config_from_files(&file, 1, err);
+	config = config_from_files(&file, 1, false, err);
 	docfile_finish(&file);
 	return config;
 }

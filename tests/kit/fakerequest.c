@@ -195,6 +195,12 @@ client_id(const struct client *client NP_UNUSED)
 	return 1;
 }
 
+uint64_t
+client_party(const struct client *client)
+{
+	return client_id(client);
+}
+
 const struct event_who *
 client_who(const struct client *client NP_UNUSED)
 {

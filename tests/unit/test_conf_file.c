@@ -94,7 +94,7 @@ expect_refusal(const char *path, const char *text)
 	struct np_error err = {0};
 	char *expected = xasprintf("%s: %s", path, text);
 
-	assert_null(config_load(path, &err));
+	assert_null(config_load(path, false, &err));
 	assert_memory_equal(err.text, expected, strlen(expected));
 	free(expected);
 }
@@ -116,7 +116,7 @@ test_a_named_file_is_read_alone(void **state)
 	struct config *config;
 
 	setenv("NETPULSE_CONFIG", env, 1);
-	config = config_load(path, &err);
+	config = config_load(path, false, &err);
 	assert_non_null(config);
 	assert_int_equal(config->max_queue, 5);
 	assert_int_equal(config->max_sessions, 1000);
@@ -136,7 +136,7 @@ test_a_named_file_must_exist(void **state)
 
 	expect_refusal(path, "cannot open: No such file or directory");
 	setenv("NETPULSE_CONFIG", path, 1);
-	assert_null(config_load(NULL, &err));
+	assert_null(config_load(NULL, false, &err));
 	if (access("/etc/netpulse/config.yaml", F_OK) != 0)
 		assert_non_null(strstr(err.text, "/c: cannot open: No such file or directory"));
 	free(path);
@@ -150,7 +150,7 @@ test_missing_default_files_are_no_error(void **state)
 	(void)state;
 
 	skip_if_configured();
-	config = config_load(NULL, &err);
+	config = config_load(NULL, false, &err);
 	if (config == NULL)
 		fail_msg("%s", err.text);
 	config_unref(config);
@@ -177,18 +177,18 @@ test_the_users_file_is_found(void **state)
 	free(path);
 	named = put(w, "/c", "devices: {from-env: {}}\n", 0600);
 
-	config = config_load(NULL, &err);
+	config = config_load(NULL, false, &err);
 	assert_non_null(config_device(config, "from-xdg"));
 	assert_null(config_device(config, "from-home"));
 	config_unref(config);
 
 	unsetenv("XDG_CONFIG_HOME");
-	config = config_load(NULL, &err);
+	config = config_load(NULL, false, &err);
 	assert_non_null(config_device(config, "from-home"));
 	config_unref(config);
 
 	setenv("NETPULSE_CONFIG", named, 1);
-	config = config_load(NULL, &err);
+	config = config_load(NULL, false, &err);
 	assert_non_null(config_device(config, "from-env"));
 	assert_null(config_device(config, "from-home"));
 	config_unref(config);
@@ -223,7 +223,7 @@ test_files_of_somebody_else_are_refused(void **state)
 		expect_refusal(path, "belongs to uid 12345: only root's files and one's own are read");
 	} else {
 		struct np_error err = {0};
-		struct config *config = config_load("/etc/passwd", &err);
+		struct config *config = config_load("/etc/passwd", false, &err);
 
 		/* root's file is looked at: it fails as YAML, not as somebody else's */
 		assert_null(config);
@@ -252,7 +252,7 @@ static void
 test_dev_null_is_an_empty_configuration(void **state)
 {
 	struct np_error err = {0};
-	struct config *config = config_load("/dev/null", &err);
+	struct config *config = config_load("/dev/null", false, &err);
 	(void)state;
 
 	assert_non_null(config);
@@ -269,7 +269,7 @@ test_a_symbolic_link_is_followed(void **state)
 	struct config *config;
 
 	assert_int_equal(symlink(path, link), 0);
-	config = config_load(link, &err);
+	config = config_load(link, false, &err);
 	assert_non_null(config);
 	assert_int_equal(config->max_queue, 5);
 	config_unref(config);
@@ -309,11 +309,11 @@ test_a_file_that_others_can_replace_is_refused(void **state)
 
 	assert_int_equal(chmod(w->dir, 0777), 0);
 	expect_refusal(path, w->dir);
-	assert_null(config_load(path, &err));
+	assert_null(config_load(path, false, &err));
 	assert_int_equal(err.reason, REASON_DENIED);
 	assert_non_null(strstr(err.text, "chmod go-w"));
 	assert_int_equal(chmod(w->dir, 01777), 0);
-	config = config_load(path, &err);
+	config = config_load(path, false, &err);
 	assert_non_null(config);
 	config_unref(config);
 	free(path);
@@ -327,7 +327,7 @@ test_a_password_that_others_can_read_is_warned_about(void **state)
 	struct world *w = *state;
 	char *path = put(w, "/c", text, 0644), *expected;
 	struct np_error err = {0};
-	struct config *config = config_load(path, &err);
+	struct config *config = config_load(path, false, &err);
 
 	assert_non_null(config);
 	assert_int_equal(config->warnings.n, 2);
@@ -340,7 +340,7 @@ test_a_password_that_others_can_read_is_warned_about(void **state)
 	config_unref(config);
 
 	assert_int_equal(chmod(path, 0600), 0);
-	config = config_load(path, &err);
+	config = config_load(path, false, &err);
 	assert_int_equal(config->warnings.n, 0);
 	config_unref(config);
 	free(path);
@@ -355,7 +355,7 @@ overlay(const char *below, const char *above, struct np_error *err)
 	    {.path = xstrdup("sys"), .exists = true, .is_private = true, .text = xstrdup(below), .size = strlen(below)},
 	    {.path = xstrdup("usr"), .exists = true, .is_private = true, .text = xstrdup(above), .size = strlen(above)},
 	};
-	struct config *config = config_from_files(files, 2, err);
+	struct config *config = config_from_files(files, 2, false, err);
 
 	docfile_finish(&files[0]);
 	docfile_finish(&files[1]);
@@ -421,6 +421,37 @@ test_devices_of_the_system_inherit_what_the_user_says(void **state)
 	config_unref(config);
 }
 
+static struct config *
+of_system(const char *text, struct np_error *err)
+{
+	struct docfile file = {.path = xstrdup("sys"), .exists = true, .is_private = true, .text = xstrdup(text)};
+	struct config *config;
+
+	file.size = strlen(text);
+	config = config_from_files(&file, 1, true, err);
+	docfile_finish(&file);
+	return config;
+}
+
+static void
+test_a_system_s_broker_needs_a_policy_and_has_limits(void **state)
+{
+	struct np_error err = {0};
+	struct config *config;
+	(void)state;
+
+	assert_null(of_system("max_queue: 5\n", &err));
+	assert_non_null(strstr(err.text, "sys: `policy` is missing"));
+	config = of_system("policy: [{then: deny}]\nmax_clients: 40\nmax_queue: 2\nmain_socket: {mode: 0666}\n", &err);
+	assert_non_null(config);
+	assert_true(config->system);
+	assert_int_equal(config->max_clients_per_user, 10);
+	assert_int_equal(config->max_requests_per_user, 1);
+	assert_int_equal(config->max_devices_per_user, 48);
+	assert_string_equal(config->main_socket.mode, "0666");
+	config_unref(config);
+}
+
 static void
 test_an_error_names_the_file_that_holds_it(void **state)
 {
@@ -455,6 +486,7 @@ main(void)
 	    cmocka_unit_test(test_globals_and_long_connection_are_laid_over_key_by_key),
 	    cmocka_unit_test(test_a_device_of_the_same_name_is_replaced_whole),
 	    cmocka_unit_test(test_devices_of_the_system_inherit_what_the_user_says),
+	    cmocka_unit_test(test_a_system_s_broker_needs_a_policy_and_has_limits),
 	    cmocka_unit_test(test_an_error_names_the_file_that_holds_it),
 	};
 

@@ -24,7 +24,7 @@ load(const char *first, const char *second)
 
 	for (size_t i = 0; i < 2; i++)
 		files[i].size = strlen(files[i].text);
-	config = config_from_files(files, 2, &err);
+	config = config_from_files(files, 2, false, &err);
 	for (size_t i = 0; i < 2; i++)
 		docfile_finish(&files[i]);
 	if (config == NULL)

@@ -653,7 +653,7 @@ adopt(struct world *w, const char *path)
 	struct np_error err;
 	int fd = bind_path(path, SOCK_STREAM, true);
 
-	w->listener = listener_adopt(w->loop, fd, &events, w, &err);
+	w->listener = listener_adopt(w->loop, fd, false, &events, w, &err);
 	assert_non_null(w->listener);
 }
 
@@ -680,22 +680,22 @@ test_descriptors_that_cannot_be_served_are_named(void **state)
 
 	make_run_dir(w);
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	assert_null(listener_adopt(w->loop, fd, &events, w, &err));
+	assert_null(listener_adopt(w->loop, fd, false, &events, w, &err));
 	close(fd);
 
 	fd = bind_path(w->path, SOCK_DGRAM, false);
-	assert_null(listener_adopt(w->loop, fd, &events, w, &err));
+	assert_null(listener_adopt(w->loop, fd, false, &events, w, &err));
 	assert_non_null(strstr(err.text, "stream"));
 	close(fd);
 
 	unlink(w->path);
 	fd = bind_path(w->path, SOCK_STREAM, false);
-	assert_null(listener_adopt(w->loop, fd, &events, w, &err));
+	assert_null(listener_adopt(w->loop, fd, false, &events, w, &err));
 	assert_non_null(strstr(err.text, "listen"));
 	close(fd);
 
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_null(listener_adopt(w->loop, fd, &events, w, &err));
+	assert_null(listener_adopt(w->loop, fd, false, &events, w, &err));
 	assert_non_null(strstr(err.text, "Unix"));
 	close(fd);
 }

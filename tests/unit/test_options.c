@@ -55,6 +55,9 @@ test_it_serves_unless_told_otherwise(void **state)
 	assert_string_equal(o.socket, "/s");
 	assert_true(o.idle_exit > 2.4 && o.idle_exit < 2.6);
 	assert_int_equal(o.startup_fd, 3);
+	assert_false(o.system);
+	assert_int_equal(parse("--system", &o), 0);
+	assert_true(o.system);
 	assert_int_equal(parse("", &o), 0);
 	assert_int_equal(o.startup_fd, -1);
 	assert_false(o.debug);

@@ -31,7 +31,7 @@ parse(const char *text, struct policy *p, struct np_error *err)
 	struct node node;
 	int rc;
 
-	*p = (struct policy){NULL, 0};
+	*p = (struct policy){.count = 0};
 	if (doc == NULL)
 		return -1;
 	node_of_yaml(&node, doc->root);
@@ -107,13 +107,66 @@ then(const struct policy *p, const char *role, const char *device, enum policy_m
 static void
 test_without_rules_only_the_main_socket_may(void **state)
 {
-	struct policy p = {NULL, 0};
+	struct policy p = {.count = 0};
 	(void)state;
 
 	assert_int_equal(then(&p, "main", "a", POLICY_EXEC, "x"), POLICY_ALLOW);
 	assert_int_equal(then(&p, "main", NULL, POLICY_STEER, NULL), POLICY_ALLOW);
 	assert_int_equal(then(&p, "agent", "a", POLICY_EXEC, "x"), POLICY_DENY);
 	assert_int_equal(then(&p, "agent", NULL, POLICY_STEER, NULL), POLICY_DENY);
+}
+
+/* There root must get in whatever rules there are for others. */
+static void
+test_on_a_system_s_broker_rules_without_a_role_are_for_others(void **state)
+{
+	struct policy p;
+	(void)state;
+
+	load(&p, "policy: [{devices: [a], then: allow}]\n");
+	assert_int_equal(then(&p, "main", "b", POLICY_EXEC, "x"), POLICY_DENY);
+	p.system = true;
+	assert_int_equal(then(&p, "main", "b", POLICY_EXEC, "x"), POLICY_ALLOW);
+	assert_int_equal(then(&p, "main", NULL, POLICY_STEER, NULL), POLICY_ALLOW);
+	assert_int_equal(then(&p, "users", "a", POLICY_EXEC, "x"), POLICY_ALLOW);
+	assert_int_equal(then(&p, "users", "b", POLICY_EXEC, "x"), POLICY_DENY);
+	finish(&p);
+	load(&p, "policy: [{role: main, devices: [a], then: allow}]\n");
+	p.system = true;
+	assert_int_equal(then(&p, "main", "b", POLICY_EXEC, "x"), POLICY_DENY);
+	finish(&p);
+}
+
+/* Elsewhere credentials are all keys of a device; there, what acts with the broker's rights takes more. */
+static void
+test_on_a_system_s_broker_its_own_rights_take_trust(void **state)
+{
+	struct policy_ask ask = ask_of("users", "d", POLICY_EXEC, "x");
+	struct policy_verdict v;
+	struct np_error err;
+	struct policy p;
+	(void)state;
+
+	ask.wants = POLICY_CREDENTIALS | POLICY_TRUSTED;
+	load(&p, "policy: [{may: [credentials], then: allow}]\n");
+	policy_decide(&p, &ask, &v);
+	assert_int_equal(v.then, POLICY_ALLOW);
+	p.system = true;
+	policy_decide(&p, &ask, &v);
+	assert_int_equal(v.then, POLICY_DENY);
+	ask.keys = "`password_command`";
+	policy_explain(&ask, &v, &err);
+	assert_non_null(strstr(err.text, "(`may: [trusted]`): `password_command`"));
+	ask.wants = POLICY_CREDENTIALS;
+	policy_decide(&p, &ask, &v);
+	assert_int_equal(v.then, POLICY_ALLOW);
+	finish(&p);
+	load(&p, "policy: [{may: [trusted], then: allow}]\n");
+	p.system = true;
+	ask.wants = POLICY_CREDENTIALS | POLICY_TRUSTED;
+	policy_decide(&p, &ask, &v);
+	assert_int_equal(v.then, POLICY_ALLOW);
+	finish(&p);
 }
 
 static void
@@ -893,6 +946,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_without_rules_only_the_main_socket_may),
+	    cmocka_unit_test(test_on_a_system_s_broker_rules_without_a_role_are_for_others),
+	    cmocka_unit_test(test_on_a_system_s_broker_its_own_rights_take_trust),
 	    cmocka_unit_test(test_the_first_rule_that_matches_decides),
 	    cmocka_unit_test(test_one_rule_about_the_main_socket_ends_its_freedom),
 	    cmocka_unit_test(test_who_is_role_uid_gid_and_door),

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "base/xalloc.h"
 #include "policy/policy.h"
 
@@ -121,6 +122,31 @@ client_set_role(struct client *client, const char *role, gid_t gid)
 {
 	snprintf(client->who.role, sizeof(client->who.role), "%s", role);
 	client->who.gid = gid;
+	client->user = client_is_main(client) ? NULL : users_get(&client->all->users, client->who.uid);
+}
+
+int
+client_join(struct client *client, const struct user_limits *limits, struct np_error *err)
+{
+	if (client->user == NULL)
+		return 0;
+	if (user_admits(client->user, limits, err) == -1)
+		return -1;
+	user_joins(client->user);
+	client->counted = true;
+	return 0;
+}
+
+struct user *
+client_user(const struct client *client)
+{
+	return client->user;
+}
+
+uint64_t
+client_party(const struct client *client)
+{
+	return client->user != NULL ? user_party(client->user) : client_id(client);
 }
 
 bool
@@ -207,6 +233,8 @@ client_gone(struct client *client)
 		a->ops->left(a);
 	}
 	client->all->events->left(client, client->all->arg);
+	if (client->counted)
+		user_parts(client->user);
 	TAILQ_REMOVE(&client->all->list, client, link);
 	client->all->count--;
 	free(client);
@@ -224,12 +252,14 @@ clients_create(struct ev_loop *loop, const struct client_events *events, void *a
 	all->arg = arg;
 	all->hello = make_hello();
 	TAILQ_INIT(&all->list);
+	TAILQ_INIT(&all->users);
 	return all;
 }
 
 void
 clients_destroy(struct clients *all)
 {
+	users_finish(&all->users);
 	cJSON_free(all->hello);
 	free(all);
 }
@@ -436,6 +466,8 @@ client_name_program(struct client *client)
 {
 	struct event_who *who = &client->who;
 
+	if (client->user != NULL && who->user[0] == '\0')
+		text_vis_into(who->user, sizeof(who->user), user_name(client->user));
 	if (who->program[0] != '\0')
 		return;
 	process_name(who->pid, who->program, sizeof(who->program));

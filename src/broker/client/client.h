@@ -15,6 +15,7 @@
 #include "base/compiler.h"
 #include "base/error.h"
 #include "broker/client/answer.h"
+#include "broker/client/user.h"
 #include "report/event.h"
 #include "wire/frame.h"
 #include "wire/message.h"
@@ -141,9 +142,15 @@ void client_error(struct client *client, const struct message_id *id, const stru
 void client_notify(struct client *client, const char *method, cJSON *params);
 /* Greets, and names what this broker can. */
 void client_hello(struct client *client);
-/* It came by a socket of that role (default: main). */
+/* It came by a socket of that role (default: main), or as another user (POLICY_USERS). */
 void client_set_role(struct client *client, const char *role, gid_t gid);
-/* It came by the broker's own socket, or by its mux door. */
+/* It takes one of the connections of its user: 0, or -1 with err, and it has to go. */
+int client_join(struct client *client, const struct user_limits *limits, struct np_error *err) NP_MUST_CHECK;
+/* Whose it is; NULL: the broker's own user, or root. */
+struct user *client_user(const struct client *client);
+/* Whose turn it is when its requests are served: that of all clients of another user is one. */
+uint64_t client_party(const struct client *client);
+/* It came by the broker's own socket, or by its mux door, as the broker's own user or root. */
 bool client_is_main(const struct client *client);
 void client_set_place(struct client *client, enum client_place place);
 enum client_place client_place(const struct client *client);

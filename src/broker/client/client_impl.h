@@ -12,6 +12,7 @@
 #include "broker/client/client.h"
 #include "report/event.h"
 #include "broker/client/holder.h"
+#include "broker/client/user.h"
 
 /* The record of one connection.  Owned by its clients; freed when its end has gone. */
 struct client {
@@ -24,6 +25,8 @@ struct client {
 	int bounded;
 	double since;
 	struct event_who who;
+	struct user *user; /* NULL: ours */
+	bool counted;      /* among that one's clients */
 	enum client_place place;
 	bool refused;               /* one too many: told so, and closed */
 	int waiting;                /* of its requests, for a session or for their own lines */
@@ -37,6 +40,7 @@ struct clients {
 	struct ev_loop *loop;
 	TAILQ_HEAD(, client) list;
 	int count;
+	struct user_list users;
 	const struct client_events *events;
 	void *arg;
 	char *hello; /* the same for all */

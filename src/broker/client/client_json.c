@@ -15,6 +15,8 @@ client_json(const struct client *client, double now)
 	cJSON_AddNumberToObject(o, "id", (double)client->who.peer);
 	cJSON_AddNumberToObject(o, "pid", (double)client->who.pid);
 	cJSON_AddNumberToObject(o, "uid", (double)client->who.uid);
+	if (client->user != NULL && user_name(client->user)[0] != '\0')
+		cJSON_AddStringToObject(o, "user", user_name(client->user));
 	cJSON_AddStringToObject(o, "program", process_name(client->who.pid, program, sizeof(program)));
 	cJSON_AddStringToObject(o, "role", client->who.role);
 	if (client->who.door != NULL)

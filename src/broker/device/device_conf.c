@@ -227,10 +227,10 @@ device_plan(const struct devices *all, const struct config *config, const struct
 }
 
 struct device_ref
-device_ref_of_jump(const struct devices *all, const char *chain, const char *ssh_config)
+device_ref_of_jump(const struct device *dev, const char *chain)
 {
-	const char *last = strrchr(chain, ',');
-	struct device_ref ref = {.operand = xstrdup(last != NULL ? last + 1 : chain)};
+	const char *last = strrchr(chain, ','), *ssh_config = dev->conf->ssh_config;
+	struct device_ref ref = {.operand = xstrdup(last != NULL ? last + 1 : chain), .of_user = dev->ref.of_user};
 	cJSON *o = cJSON_CreateObject();
 
 	if (last != NULL) {
@@ -238,7 +238,7 @@ device_ref_of_jump(const struct devices *all, const char *chain, const char *ssh
 		cJSON_AddStringToObject(o, "proxy_jump", before);
 		free(before);
 	}
-	if (ssh_config != NULL && config_device(all->world.config, ref.operand) == NULL)
+	if (ssh_config != NULL && config_device(dev->all->world.config, ref.operand) == NULL)
 		cJSON_AddStringToObject(o, "ssh_config", ssh_config);
 	if (cJSON_GetArraySize(o) > 0) {
 		char *printed = cJSON_PrintUnformatted(o);

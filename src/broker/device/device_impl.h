@@ -146,9 +146,10 @@ bool device_ref_has_secret(const struct device_ref *ref);
 bool device_ref_is_adhoc(const struct device_ref *ref, const struct config *config);
 /*
  * "a,b,c": the session to c is reached through b, that one through a (ssh_config(5) ProxyJump).  A hop that is not a
- * configured device is looked up in the ssh configuration file that the device behind it named.
+ * configured device is looked up in the ssh configuration file that the device behind it (dev) named, and is its user's
+ * alone where that one is.
  */
-struct device_ref device_ref_of_jump(const struct devices *all, const char *chain, const char *ssh_config);
+struct device_ref device_ref_of_jump(const struct device *dev, const char *chain);
 /* Whose max_connections counts: to be freed. */
 char *device_budget_name(const struct config *config, const struct device_ref *ref, const struct device_conf *device);
 void device_set_conf(struct device *dev, struct device_conf *conf);

@@ -60,7 +60,7 @@ hop_of(const struct device *dev)
 
 	if (dev->target == NULL || dev->target->proxy_jump == NULL)
 		return NULL;
-	ref = device_ref_of_jump(dev->all, dev->target->proxy_jump, dev->conf->ssh_config);
+	ref = device_ref_of_jump(dev, dev->target->proxy_jump);
 	hop = device_get(dev->all, &ref, WANT_CHANNEL, &err);
 	device_ref_finish(&ref);
 	return hop;

@@ -286,7 +286,7 @@ is_awaited_by(const struct device *dev, const struct device *behind, int depth)
 static struct device *
 find_jump(struct device *dev, const struct target *target, struct np_error *err)
 {
-	struct device_ref ref = device_ref_of_jump(dev->all, target->proxy_jump, dev->conf->ssh_config);
+	struct device_ref ref = device_ref_of_jump(dev, target->proxy_jump);
 	struct device *jump;
 
 	jump = device_get(dev->all, &ref, WANT_CHANNEL, err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "broker/client/user.h"
 #include "conf/conf.h"
 
 struct pass {
@@ -13,6 +14,7 @@ struct pass {
 	size_t count;
 	bool awaits_lines;
 	const struct policy_rule *confirmed;
+	struct user *user; /* in whose requests it is counted; or NULL */
 };
 
 struct pass *
@@ -70,6 +72,17 @@ pass_by(struct pass *pass, struct policy_rule *rule, unsigned commands, double n
 	return 0;
 }
 
+int
+pass_count(struct pass *pass, struct user *user, const struct user_limits *limits, struct np_error *err)
+{
+	if (user == NULL || pass->device == NULL)
+		return 0;
+	if (user_enter(user, limits, pass->device, err) == -1)
+		return -1;
+	pass->user = user;
+	return 0;
+}
+
 void
 pass_destroy(struct pass *pass)
 {
@@ -77,6 +90,8 @@ pass_destroy(struct pass *pass)
 		return;
 	for (size_t i = 0; i < pass->count; i++)
 		policy_leave(pass->rules[i], pass->device);
+	if (pass->user != NULL)
+		user_leave(pass->user, pass->device);
 	config_unref(pass->config);
 	free(pass->rules);
 	free(pass->device);

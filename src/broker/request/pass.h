@@ -1,6 +1,6 @@
 /*
- * By which rules of the policy a request was let in: held until it ends, since rules count what is under way.  Main
- * thread only.
+ * By which rules of the policy a request was let in, and whose it is: held until it ends, since rules and limits count
+ * what is under way.  Main thread only.
  */
 #ifndef NP_PASS_H
 #define NP_PASS_H
@@ -14,6 +14,8 @@
 struct config;
 struct pass;
 struct policy_rule;
+struct user;
+struct user_limits;
 
 /* Keeps the configuration, whose rules it holds. */
 struct pass *pass_create(struct config *config, const char *device) NP_MALLOC;
@@ -27,6 +29,9 @@ bool pass_has(const struct pass *pass, const struct policy_rule *rule);
 /* Passes by that rule with so many commands: 0, or -1 with err (denied: its limits). */
 int pass_by(
     struct pass *pass, struct policy_rule *rule, unsigned commands, double now, struct np_error *err) NP_MUST_CHECK;
+/* It is one more of this user's (NULL: ours): 0, or -1 with err (queue_full: the limits of one user). */
+int pass_count(
+    struct pass *pass, struct user *user, const struct user_limits *limits, struct np_error *err) NP_MUST_CHECK;
 /* It is over, or came to nothing.  NULL is fine. */
 void pass_destroy(struct pass *pass);
 

@@ -213,7 +213,7 @@ request_submit(struct request *r)
 
 	request_move(r, REQUEST_QUEUED);
 	request_report_queued(r);
-	w->pool.party = r->answer.client != NULL ? client_id(r->answer.client) : r->uid;
+	w->pool.party = r->answer.client != NULL ? client_party(r->answer.client) : r->uid;
 	w->pool.fresh = r->params.fresh;
 	w->pool.slotless = r->lease.carried = r->params.kind == EXEC_FORWARD;
 	w->interactive = r->params.interactive && !w->as_ssh; /* who would only be asked again lifts nothing */

@@ -1,11 +1,13 @@
 /* What rules of the policy are about, gathered; see policy_facts.h. */
 #include "broker/verb/policy_facts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/operand.h"
+#include "base/text.h"
 #include "base/xalloc.h"
 #include "conf/conf_impl.h"
 #include "conf/devlist.h"
@@ -84,6 +86,7 @@ static unsigned
 want_of_key(const char *key, bool adhoc)
 {
 	static const char *const plain[] = {"name", "host", "port", "username", "device_type", "driver"};
+	static const char *const theirs[] = {"password", "secret", "use_agent"};
 
 	if (strcmp(key, "connection_args") == 0 || schema_find(&conf_args_table, 0, key) != NULL)
 		return POLICY_OPTIONS;
@@ -91,7 +94,38 @@ want_of_key(const char *key, bool adhoc)
 		if (strcmp(plain[i], key) == 0)
 			return POLICY_ADHOC;
 	}
-	return POLICY_CREDENTIALS;
+	for (size_t i = 0; i < NP_COUNT(theirs); i++) {
+		if (strcmp(theirs[i], key) == 0)
+			return POLICY_CREDENTIALS;
+	}
+	return POLICY_CREDENTIALS | POLICY_TRUSTED;
+}
+
+static void
+add_keys(const struct secret *json, bool adhoc, unsigned wants, char *out, size_t size)
+{
+	cJSON *object = json != NULL ? cJSON_Parse(secret_text(json)) : NULL;
+	const cJSON *member;
+
+	cJSON_ArrayForEach (member, object) {
+		size_t used = strlen(out);
+		char shown[64];
+
+		if ((want_of_key(member->string, adhoc) & wants) != 0)
+			snprintf(out + used, size - used, "%s`%s`", used > 0 ? ", " : "",
+			    text_vis_into(shown, sizeof(shown), member->string));
+	}
+	params_wipe(object);
+	cJSON_Delete(object);
+}
+
+const char *
+policy_facts_keys(const struct device_ref *ref, unsigned wants, char *out, size_t size)
+{
+	out[0] = '\0';
+	add_keys(ref->object, true, wants, out, size);
+	add_keys(ref->overrides, false, wants, out, size);
+	return out[0] != '\0' ? out : NULL;
 }
 
 static unsigned

@@ -27,6 +27,8 @@ void policy_facts_of_name(struct policy_facts *f, const struct config *config, c
 /* Of what a request says; returns what it wants beside (enum policy_may). */
 unsigned policy_facts_of_ref(
     struct policy_facts *f, const struct policy_world *world, const struct device_ref *ref, enum broker_want want);
+/* The names of what the client said of the device that wants one of these, for a message; NULL: none.  Returns out. */
+const char *policy_facts_keys(const struct device_ref *ref, unsigned wants, char *out, size_t size);
 void policy_facts_finish(struct policy_facts *f);
 /* Now, for policy_ask.minute. */
 int policy_minute_of_week(void);

@@ -31,13 +31,22 @@ who_of(const struct client *client)
 
 /* ---- deciding ---- */
 
+#define KEYS_MAX 200 /* bytes of their names in a message */
+
+/* p NULL: it is no request. */
 static int
-decide(const struct config *config, const struct policy_ask *ask, struct policy_verdict *v, struct np_error *err)
+decide(const struct config *config, const struct policy_ask *ask, const struct exec_params *p, struct policy_verdict *v,
+    struct np_error *err)
 {
+	struct policy_ask told = *ask;
+	char keys[KEYS_MAX];
+
 	policy_decide(&config->policy, ask, v);
 	if (v->then != POLICY_DENY)
 		return 0;
-	policy_explain(ask, v, err);
+	if (p != NULL)
+		told.keys = policy_facts_keys(&p->device, v->lacks, keys, sizeof(keys));
+	policy_explain(&told, v, err);
 	return -1;
 }
 
@@ -98,6 +107,9 @@ cut_down(struct exec_params *p, const struct allowance *a, const struct client *
 {
 	bool others = !client_is_main(client);
 
+	/* Who logs in by himself does so for himself: nobody else gets a session that he has made. */
+	if (others && (a->may & POLICY_CREDENTIALS) != 0)
+		p->device.of_user = (unsigned long)client_who(client)->uid + 1;
 	if (others && (a->may & POLICY_CREDENTIALS) == 0) {
 		free(p->agent_socket);
 		p->agent_socket = NULL;
@@ -131,7 +143,7 @@ gate_commands(struct broker *b, const struct exec_params *p, struct policy_ask *
 	for (size_t i = 0; i < p->commands_count; i++) {
 		ask->command = p->commands[i].text;
 		ask->size = p->commands[i].size;
-		if (decide(b->config, ask, &v, err) == -1)
+		if (decide(b->config, ask, p, &v, err) == -1)
 			return -1;
 		if (v.rule != NULL && pass_by(pass, v.rule, 1, now, err) == -1)
 			return -1;
@@ -142,11 +154,12 @@ gate_commands(struct broker *b, const struct exec_params *p, struct policy_ask *
 }
 
 static int
-gate_other(struct broker *b, const struct policy_ask *ask, struct pass *pass, struct allowance *a, struct np_error *err)
+gate_other(struct broker *b, const struct exec_params *p, const struct policy_ask *ask, struct pass *pass,
+    struct allowance *a, struct np_error *err)
 {
 	struct policy_verdict v;
 
-	if (decide(b->config, ask, &v, err) == -1)
+	if (decide(b->config, ask, p, &v, err) == -1)
 		return -1;
 	note_rule(a, v.rule);
 	if (v.lines)
@@ -184,7 +197,7 @@ gate(struct broker *b, struct client *client, const struct verb *verb, struct ex
 	if (verb->makes == &request_mux)
 		return gate_mux(b, client, ask, err);
 	if (ask->method != POLICY_EXEC)
-		rc = gate_other(b, ask, pass, &allowed, err);
+		rc = gate_other(b, p, ask, pass, &allowed, err);
 	else if (p->commands_count == 0)
 		return gate_device(b, ask, err); /* `lines`: nothing is run */
 	else
@@ -205,6 +218,8 @@ broker_gate_request(struct broker *b, struct client *client, const struct verb *
 {
 	struct policy_ask ask = {.who = who_of(client), .minute = policy_minute_of_week()};
 	const struct policy_world world = {b->config, b->platforms, b->devices};
+	const struct user_limits limits = {
+	    .requests = b->config->max_requests_per_user, .devices = b->config->max_devices_per_user};
 	struct policy_facts facts;
 	int rc;
 
@@ -215,6 +230,8 @@ broker_gate_request(struct broker *b, struct client *client, const struct verb *
 	ask.device = facts.device;
 	*pass = pass_create(b->config, facts.name);
 	rc = gate(b, client, verb, p, &ask, *pass, confirm, err);
+	if (rc == 0)
+		rc = pass_count(*pass, client_user(client), &limits, err);
 	if (rc == -1) {
 		pass_destroy(*pass);
 		*pass = NULL;
@@ -231,7 +248,7 @@ gate_line(const struct policy_ask *ask, struct pass *pass, struct allowance *a, 
 {
 	struct policy_verdict v;
 
-	if (decide(pass_config(pass), ask, &v, err) == -1)
+	if (decide(pass_config(pass), ask, NULL, &v, err) == -1)
 		return -1;
 	if (v.then == POLICY_CONFIRM && v.rule != pass_confirmed(pass))
 		return error_set(err, REASON_DENIED,
@@ -318,7 +335,7 @@ gate_steering(const struct call *c, const char *device, struct np_error *err)
 	if (device != NULL)
 		policy_facts_of_name(&facts, c->broker->config, device);
 	ask.device = facts.device;
-	rc = decide(c->broker->config, &ask, &v, err);
+	rc = decide(c->broker->config, &ask, NULL, &v, err);
 	if (rc == 0 && v.rule != NULL)
 		rc = policy_enter(v.rule, NULL, 1, clock_now(), err);
 	policy_facts_finish(&facts);
