@@ -24,9 +24,10 @@ set -u
 packages="autoconf automake make gcc clang pkg-config libssh-dev libev-dev libcjson-dev libyaml-dev libpcre2-dev
 	libssl-dev libcmocka-dev libncurses-dev libseccomp-dev openssh-server openssh-client dropbear-bin frr telnet iproute2 mandoc
 	valgrind clang-format clang-tidy cppcheck jq socat curl rsync tmux python3-paramiko python3-netmiko xz-utils debootstrap"
-# What e2e_npexec_ssh.sh and e2e_mux_programs.sh run over the broker where it is there; not every Debian has all of them.
+# What e2e_npexec_ssh.sh, e2e_mux_programs.sh and e2e_mux_tty.sh run over the broker where it is there; not every Debian has
+# all of them.
 callers="git clustershell pssh pdsh parallel expect rancid vim ansible-core emacs-nox monitoring-plugins-basic sshfs sshuttle
-	iptables autossh sshpass mosh docker.io docker-cli ruby-net-ssh"
+	busybox iptables autossh sshpass mosh docker.io docker-cli ruby-net-ssh"
 all_passes="plain asan tsan valgrind clang distcheck other lint"
 
 top=$(cd "$(dirname "$0")/.." && pwd)

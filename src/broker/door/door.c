@@ -323,7 +323,7 @@ on_resized(struct ev_loop *loop NP_UNUSED, ev_signal *w, int revents NP_UNUSED)
 	struct visit *v;
 
 	TAILQ_FOREACH (v, &all->visits, link)
-		session_resized(v);
+		tty_resized(v);
 }
 
 struct doors *

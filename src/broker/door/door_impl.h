@@ -97,6 +97,11 @@ struct visit {
 	bool one_stream;                 /* both are the first: 2>&1 */
 	int tty;                         /* for its size; -1: none */
 	int cols, rows;
+	struct {
+		int looks;     /* left; 0: nobody waits for raw mode */
+		size_t wanted; /* bytes of input, then */
+		ev_timer timer;
+	} raw;
 	struct escape escape;
 	bool denied; /* a stream was told that there is no room */
 	bool cancelled;
@@ -146,10 +151,10 @@ cJSON *session_without_terminal(const cJSON *params);
 void session_begin(struct visit *v);
 /* From now on it is ours: ssh is told so, and its descriptors are used. */
 void session_open(struct visit *v);
-/* Its terminal may have another size. */
-void session_resized(struct visit *v);
 /* Output waits for whoever reads it: bytes. */
 size_t session_waiting(const struct visit *v);
+/* More may come, if that was denied. */
+void session_note_room(struct visit *v);
 /* Output of the command: stdout (0) or stderr (1). */
 void session_stream(struct visit *v, int which, const void *data, size_t size);
 /* The far end of the connection says no more: nor do we, to whoever reads; it may listen on. */
@@ -163,6 +168,18 @@ void session_end(struct visit *v, int status);
 /* It will not be, or not any more. */
 void session_forget(struct visit *v);
 void session_finish(struct visit *v);
+
+/* ---- visit_tty.c ---- */
+
+/* Adds modes and size of the terminal fd to the params of an exec. */
+void tty_describe(struct visit *v, int fd, cJSON *params);
+/* It may have another size. */
+void tty_resized(struct visit *v);
+/* ssh has been told that its session is open. */
+void tty_await(struct visit *v);
+/* Whether ssh has it in raw mode: until then no output has room, and v->raw.wanted grows instead of what is read. */
+bool tty_is_ready(struct visit *v);
+void tty_finish(struct visit *v);
 
 /* ---- door_forward.c ---- */
 

@@ -71,6 +71,7 @@ go_on_without_terminal(struct visit *v)
 	static const char line[] = "PTY allocation request failed\r\n";
 
 	v->wish.tty = false;
+	tty_finish(v);
 	escape_init(&v->escape, MUX_NO_ESCAPE);
 	mux_add_tty_alloc_fail(&v->out, (uint32_t)client_id(v->client));
 	visit_say(v);
@@ -111,7 +112,11 @@ take_credit(struct visit *v, double bytes)
 		session_reply(v)->early = true;
 		bytes -= (double)v->in.len;
 	}
-	if (v->state == VISIT_OPEN && v->input != NULL && bytes > 0)
+	if (v->state != VISIT_OPEN || v->input == NULL || bytes <= 0)
+		return;
+	if (!tty_is_ready(v))
+		v->raw.wanted += (size_t)bytes;
+	else
 		lent_want(v->input, (size_t)bytes);
 }
 
@@ -201,7 +206,7 @@ static size_t
 end_room(void *at)
 {
 	struct visit *v = at;
-	size_t n = session_waiting(v), room = n < STREAM_MOST ? STREAM_MOST - n : 0;
+	size_t n = session_waiting(v), room = n < STREAM_MOST && tty_is_ready(v) ? STREAM_MOST - n : 0;
 
 	v->denied |= room < STREAM_LEAST;
 	return room;

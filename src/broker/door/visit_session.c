@@ -1,68 +1,18 @@
 /*
- * What an ssh at the mux door runs: its descriptors are the streams of a request, its terminal has a size, its
- * connection ends when all output has left.
+ * What an ssh at the mux door runs: its descriptors are the streams of a request, its connection ends when all output
+ * has left.  Its terminal is visit_tty.c's.
  */
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "base/xalloc.h"
 #include "broker/door/door_impl.h"
-#include "wire/ttymodes.h"
 
 static const char help[] = "\r\nSupported escape sequences:\r\n"
 			   " .   - end this session\r\n"
 			   " ?   - this message\r\n"
 			   " the escape character itself, typed twice, is sent\r\n";
-
-/* ---- the terminal ---- */
-
-/* Whether it has a size, and that has changed. */
-static bool
-look_at_size(struct visit *v, int fd)
-{
-	struct winsize size;
-
-	if (!lent_is_terminal(fd) || ioctl(fd, TIOCGWINSZ, &size) == -1 || size.ws_col == 0 || size.ws_row == 0 ||
-	    (size.ws_col == v->cols && size.ws_row == v->rows))
-		return false;
-	v->cols = size.ws_col;
-	v->rows = size.ws_row;
-	return true;
-}
-
-/* As the terminal is now: ssh puts it into raw mode once it has been told that its session is open. */
-static void
-add_modes(cJSON *params, int fd)
-{
-	uint8_t modes[TTYMODES_MAX];
-	struct termios t;
-	char *base64;
-
-	if (!lent_is_terminal(fd) || tcgetattr(fd, &t) == -1)
-		return;
-	base64 = text_base64(modes, ttymodes_encode(&t, modes));
-	cJSON_AddStringToObject(params, "modes", base64);
-	free(base64);
-}
-
-static cJSON *
-add_size(cJSON *params, const struct visit *v)
-{
-	cJSON_AddNumberToObject(params, "cols", v->cols);
-	cJSON_AddNumberToObject(params, "rows", v->rows);
-	return params;
-}
-
-void
-session_resized(struct visit *v)
-{
-	if (v->state == VISIT_OPEN && v->tty >= 0 && look_at_size(v, v->tty))
-		visit_note(v, "resize", add_size(cJSON_CreateObject(), v), NULL, 0);
-}
 
 /* ---- its end ---- */
 
@@ -84,9 +34,7 @@ close_input(struct visit *v)
 {
 	lent_destroy(v->input);
 	v->input = NULL;
-	if (v->tty >= 0)
-		close(v->tty);
-	v->tty = -1;
+	tty_finish(v);
 }
 
 void
@@ -173,8 +121,8 @@ session_waiting(const struct visit *v)
 	       (v->streams[1] != NULL ? lent_waiting(v->streams[1]) : 0);
 }
 
-static void
-note_room(struct visit *v)
+void
+session_note_room(struct visit *v)
 {
 	if (!v->denied || session_waiting(v) > STREAM_MOST / 2)
 		return;
@@ -230,7 +178,7 @@ on_input_ended(struct lent *l, bool failed NP_UNUSED, void *arg)
 static void
 on_wrote(struct lent *l NP_UNUSED, void *arg)
 {
-	note_room(arg);
+	session_note_room(arg);
 }
 
 /* The command gets to know, or its status is waited for, as ssh does. */
@@ -253,7 +201,7 @@ on_stream_ended(struct lent *l, bool failed, void *arg)
 	lent_destroy(l);
 	v->streams[which] = NULL;
 	if (v->state == VISIT_OPEN)
-		note_room(v);
+		session_note_room(v);
 	if (v->state == VISIT_OPEN && failed && which == 0 && !v->wish.forward)
 		say_unread(v);
 	done_when_read(v);
@@ -313,6 +261,7 @@ session_open(struct visit *v)
 	}
 	mux_add_number(&v->out, MUX_SESSION_OPENED, v->wish.id, (uint32_t)client_id(v->client));
 	visit_say(v);
+	tty_await(v);
 }
 
 /* Before anything is asked for: one that cannot be used would be an input that has ended, or output that is lost. */
@@ -346,9 +295,7 @@ session_begin(struct visit *v)
 	ev_prepare_init(&v->replies, on_reply);
 	v->replies.data = v;
 	if (v->wish.tty)
-		add_modes(params, v->files[0]);
-	if (v->wish.tty && look_at_size(v, v->files[0]))
-		add_size(params, v);
+		tty_describe(v, v->files[0], params);
 	if (v->socket == -1 && !take_files_over(v)) {
 		visit_refuse(v, "the broker has no descriptor or thread left");
 		return;
