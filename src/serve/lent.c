@@ -139,6 +139,20 @@ has_hung_up(int fd)
 	return poll(&polled, 1, 0) == 1 && (polled.revents & POLLHUP) != 0;
 }
 
+/* It names a file and does not open it: the loop cannot wait for it, nor may we open what its owner perhaps could not.
+ */
+static bool
+is_only_a_path(int fd)
+{
+#ifdef O_PATH
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags == -1 || (flags & O_PATH) != 0;
+#else
+	return fcntl(fd, F_GETFL) == -1;
+#endif
+}
+
 /* A descriptor in place of fd, or fd itself; -1: it can be used in no way. */
 static int
 use(struct lent *l, int fd)
@@ -146,6 +160,10 @@ use(struct lent *l, int fd)
 	struct stat st = {0};
 	int own;
 
+	if (is_only_a_path(fd)) {
+		close(fd);
+		return -1;
+	}
 	if (look(fd, &st) == 0 && never_blocks(&st))
 		return fd;
 	own = is_pipe_or_terminal(fd, &st) ? open_anew(fd, l->reads, &st) : -1;

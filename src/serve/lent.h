@@ -34,7 +34,8 @@ struct lent_events {
 	void (*ended)(struct lent *l, bool failed, void *arg);
 };
 
-/* Takes fd over; NULL: no descriptor or thread was left for it, and it is closed.  Nothing is read until wanted. */
+/* Takes fd over; NULL: it is none that is open, or no descriptor or thread was left for it, and it is closed.  Nothing
+ * is read until wanted. */
 struct lent *lent_reader(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg);
 struct lent *lent_writer(struct ev_loop *loop, int fd, const struct lent_events *events, void *arg);
 /* The same with a non-blocking descriptor of our own, one direction of a connection: its end is told there. */

@@ -26,6 +26,7 @@
 
 #define STACK_SIZE (128u * 1024u)
 #define CHUNK (64u * 1024u)
+#define TERMINAL_PIECE 256u
 
 struct copy {
 	int fd;   /* theirs */
@@ -33,11 +34,11 @@ struct copy {
 	bool reads;
 };
 
-/* Until what `from` has to say can be read; false: the pair's other end has gone meanwhile. */
+/* Until fd can be read or written; false: the pair's other end has gone meanwhile. */
 static bool
-wait_for(int from, int pair)
+wait_for(int fd, short events, int pair)
 {
-	struct pollfd polled[2] = {{.fd = from, .events = POLLIN}, {.fd = pair, .events = 0}};
+	struct pollfd polled[2] = {{.fd = fd, .events = events}, {.fd = pair, .events = 0}};
 
 	while (poll(polled, 2, -1) == -1) {
 		if (errno != EINTR)
@@ -46,22 +47,42 @@ wait_for(int from, int pair)
 	return polled[1].revents == 0 || polled[0].revents != 0;
 }
 
-/* Theirs may be non-blocking: then it is waited for. */
+/* Theirs may be non-blocking. */
 static bool
-wait_again(int fd, short events)
+is_passing(void)
 {
-	struct pollfd polled = {.fd = fd, .events = events};
+	return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK;
+}
 
-	return errno == EINTR ||
-	       ((errno == EAGAIN || errno == EWOULDBLOCK) && (poll(&polled, 1, -1) != -1 || errno == EINTR));
+/* What can be written at once of what can be written at all without waiting: nobody ends a thread that waits there. */
+static size_t
+piece_of(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return CHUNK;
+	return S_ISCHR(st.st_mode) ? TERMINAL_PIECE : PIPE_BUF;
+}
+
+static ssize_t
+write_some(int fd, const char *p, size_t n, size_t piece)
+{
+	ssize_t done = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return done == -1 && errno == ENOTSOCK ? write(fd, p, n < piece ? n : piece) : done;
 }
 
 static bool
-write_all(int fd, const char *p, size_t n)
+write_all(const struct copy *c, const char *p, size_t n, size_t piece)
 {
 	while (n > 0) {
-		ssize_t done = write(fd, p, n);
-		if (done < 0 && !wait_again(fd, POLLOUT))
+		ssize_t done;
+
+		if (!wait_for(c->fd, POLLOUT, c->pair))
+			return false;
+		done = write_some(c->fd, p, n, piece);
+		if (done < 0 && !is_passing())
 			return false;
 		if (done > 0) {
 			p += done;
@@ -73,20 +94,19 @@ write_all(int fd, const char *p, size_t n)
 
 /* True at the end of file. */
 static bool
-copy_all(int from, int to, int pair)
+copy_all(const struct copy *c)
 {
+	const size_t piece = piece_of(c->fd);
 	char chunk[CHUNK];
 	ssize_t n;
 
 	for (;;) {
-		if (!wait_for(from, pair))
-			return false;
-		n = read(from, chunk, sizeof(chunk));
+		n = read(c->pair, chunk, sizeof(chunk));
 		if (n == 0)
 			return true;
-		if (n < 0 && !wait_again(from, POLLIN))
+		if (n < 0 && errno != EINTR)
 			return false;
-		if (n > 0 && !write_all(to, chunk, (size_t)n))
+		if (n > 0 && !write_all(c, chunk, (size_t)n, piece))
 			return false;
 	}
 }
@@ -123,10 +143,10 @@ read_some(const struct copy *c, void *p, size_t n)
 	ssize_t got;
 
 	do {
-		if (!wait_for(c->fd, c->pair))
+		if (!wait_for(c->fd, POLLIN, c->pair))
 			return 0;
 		got = read(c->fd, p, n);
-	} while (got < 0 && wait_again(c->fd, POLLIN));
+	} while (got < 0 && is_passing());
 	return got;
 }
 
@@ -173,7 +193,7 @@ run(void *arg)
 
 	if (c->pair >= 0 && c->reads)
 		answer_all(c);
-	else if (c->pair >= 0 && copy_all(c->pair, c->fd, c->pair))
+	else if (c->pair >= 0 && copy_all(c))
 		(void)!write(c->pair, "", 1);
 	if (c->pair >= 0)
 		close(c->pair);

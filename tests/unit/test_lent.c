@@ -35,6 +35,7 @@ struct world {
 	int wrote;
 	int theirs; /* the other end */
 	size_t wanted;
+	int tasks; /* threads before */
 };
 
 static void
@@ -469,6 +470,46 @@ test_a_terminal_keeps_its_flags(void **state)
 }
 
 /* Let go while a thread waits in it: that ends by itself, for the sanitizers to see. */
+static bool
+no_thread_is_left(void *arg)
+{
+	return tasks() <= ((struct world *)arg)->tasks;
+}
+
+/* Whoever does not read holds a thread for no longer than its user does. */
+static void
+test_destroyed_while_nobody_reads(void **state)
+{
+	struct world *w = *state;
+	uint8_t *p = pattern(MUCH);
+	int ours[2] = {-1, open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)};
+
+	make_sockets(&w->theirs, &ours[0]);
+	w->tasks = tasks();
+	for (int i = 0; i < 2 && ours[i] >= 0; i++) {
+		struct lent *l = lent_writer(w->loop, ours[i], &events, w);
+
+		assert_non_null(l);
+		lent_write(l, p, MUCH);
+		lent_destroy(l);
+		assert_true(drive_until(w->loop, no_thread_is_left, w));
+	}
+	free(p);
+}
+
+/* One of /dev/null would be waited for by the loop, which libev ends the process for; one of a file by a thread. */
+static void
+test_what_only_names_a_file_is_refused(void **state)
+{
+	static const char *const paths[] = {"/dev/null", "/dev/zero", "/", "/proc/self/maps"};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < NP_COUNT(paths); i++) {
+		assert_null(lent_reader(w->loop, open(paths[i], O_PATH | O_CLOEXEC), &events, w));
+		assert_null(lent_writer(w->loop, open(paths[i], O_PATH | O_CLOEXEC), &events, w));
+	}
+}
+
 static void
 test_destroyed_under_way(void **state)
 {
@@ -517,6 +558,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_a_fifo_that_was_left_ends, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_dev_null_ends_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_terminal_keeps_its_flags, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_destroyed_while_nobody_reads, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_what_only_names_a_file_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_destroyed_under_way, setup, teardown),
 	    cmocka_unit_test(test_two_descriptors_of_one_file_are_known),
 	};
