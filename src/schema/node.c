@@ -24,9 +24,10 @@ node_of_option(struct node *node, const char *text)
 static void
 print_number(char *text, size_t size, double number)
 {
+	const double most = 9007199254740992.0; /* 2^53 */
 	double again = 0;
 
-	if (number >= -1e15 && number <= 1e15 && !(number < nearbyint(number)) && !(number > nearbyint(number))) {
+	if (number >= -most && number <= most && !(number < nearbyint(number)) && !(number > nearbyint(number))) {
 		snprintf(text, size, "%.0f", number);
 		return;
 	}

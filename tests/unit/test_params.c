@@ -352,6 +352,8 @@ static const struct {
     {&note_table, NOTE_EOF, "{\"ID\":1}", "`id` is missing"},
     {&note_table, NOTE_CREDIT, "{\"id\":1}", "`bytes` is missing"},
     {&note_table, NOTE_CREDIT, "{\"id\":1,\"bytes\":1e15}", NULL},
+    {&note_table, NOTE_ANSWER, "{\"id\":1,\"prompt_id\":9007199254740990,\"value\":null}", NULL},
+    {&ask_table, ASK_KILL, "{\"id\":9007199254740992}", NULL},
     {&note_table, NOTE_CREDIT, "{\"id\":1,\"bytes\":\"1\"}", "`bytes` must be a whole number from 1 to"},
     {&note_table, NOTE_RESIZE, "{\"id\":1,\"cols\":0,\"rows\":0}", NULL},
     {&note_table, NOTE_RESIZE, "{\"id\":1,\"cols\":70000,\"rows\":1}", "`cols` must be a whole number from 0 to 65535"},

@@ -254,7 +254,8 @@ request_lend(struct request *r, int fd, struct np_error *err)
 	}
 	r->input = lent_reader(r->broker->loop, fd, &lent_callbacks, r);
 	if (r->input == NULL)
-		request_give_up(r, REASON_INTERNAL, "standard input is no open file, or the broker has no descriptor or thread left for it");
+		request_give_up(r, REASON_INTERNAL,
+		    "standard input is no open file, or the broker has no descriptor or thread left for it");
 	else
 		lent_want(r->input, r->stdin_granted);
 	log_debug(
