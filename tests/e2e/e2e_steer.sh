@@ -211,6 +211,13 @@ is "$(npctl kill "$id")" "client $id killed" "kill a client"
 wait_for $holder
 like "$? $(cat "$T/up.err")" '^255 npexec: dev: cancelled: .*killed by the operator' "it is told, too"
 : >"$T/go"
+: >"$T/watched"
+printf '%s\n' '{"jsonrpc":"2.0","id":7,"method":"watch","params":{}}' '!wait "watching"' '!eof' | nprpc >"$T/watched" &
+watcher=$!
+ok "a client watches" wait_until 'grep -q watching "$T/watched"'
+ok "it is killed" npctl kill "$(status '.peers[] | select(.program == "nprpc") | .id')"
+wait_for $watcher
+like "$(cat "$T/watched")" '"id":7,"error":.*killed by the operator' "what it waits for has an answer, whatever it is"
 ok "what it ran has ended, its channel is free" wait_until '[ "$(device dev .running)" = 0 ]'
 wait_for "$bg_queued"
 is $? 0 "others are not touched"

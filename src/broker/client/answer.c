@@ -70,6 +70,17 @@ answer_cancelled(struct answer *a, const char *text)
 	answer_error(a, &err, NULL);
 }
 
+void
+answers_fail(struct client *client, const struct np_error *err)
+{
+	struct answer *a;
+
+	while ((a = TAILQ_FIRST(&client->answers)) != NULL) {
+		answer_error(a, err, NULL);
+		a->ops->left(a);
+	}
+}
+
 struct answer *
 answer_find(const struct client *client, const struct message_id *id)
 {

@@ -60,6 +60,8 @@ void answer_error(struct answer *a, const struct np_error *err, const char *devi
 void answer_cancel(struct answer *a);
 /* Cancelled, says text; and the end. */
 void answer_cancelled(struct answer *a, const char *text);
+/* The connection ends now: all that its client still waits for fails so. */
+void answers_fail(struct client *client, const struct np_error *err);
 /* What is in flight under this id, or NULL. */
 struct answer *answer_find(const struct client *client, const struct message_id *id);
 /* Whether one more bounded answer of this client may wait: 0, or -1 with err (queue_full). */

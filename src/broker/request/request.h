@@ -64,8 +64,8 @@ struct request *request_by_id(const struct broker *b, uint64_t id); /* or NULL *
 int requests_working(const struct broker *b);
 /* Who waits, or has not said all yet, is answered with err. */
 void requests_fail_waiting(struct broker *b, const struct np_error *err);
-/* Every request of the client is answered, so that it knows why: its connection is killed. */
-void requests_kill(struct broker *b, struct client *client);
+/* Every request of the client is answered with err: its connection is killed. */
+void requests_kill(struct broker *b, struct client *client, const struct np_error *err);
 /* At the end of a turn: those that have ended.  True: they leave holes behind that are worth a malloc_trim(). */
 bool requests_free(struct broker *b);
 

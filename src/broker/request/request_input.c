@@ -123,16 +123,14 @@ request_kill(struct request *r)
 }
 
 void
-requests_kill(struct broker *b, struct client *client)
+requests_kill(struct broker *b, struct client *client, const struct np_error *err)
 {
 	struct request *r, *next;
-	struct np_error err;
 
-	error_set(&err, REASON_CANCELLED, "the connection was killed by the operator (npctl kill)");
 	TAILQ_FOREACH_SAFE (r, &b->requests.list, link, next) {
 		if (r->answer.client != client)
 			continue;
-		client_error(client, &r->answer.id, &err, request_device(r));
+		client_error(client, &r->answer.id, err, request_device(r));
 		r->killed = true;
 		cancel(r, false);
 	}

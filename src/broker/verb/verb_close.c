@@ -139,13 +139,17 @@ killed(const char *what, uint64_t id, const char *device)
 	return result;
 }
 
-/* Every request of the client is answered, so that it knows why, and then the connection ends. */
+/* Whatever the client waits for is answered, so that it knows why, and then the connection ends. */
 static void
 kill_client(struct broker *b, struct client *client)
 {
+	struct np_error err;
+
 	log_info("peer", "client %llu (pid %ld): killed by the operator", (unsigned long long)client_id(client),
 	    (long)client_pid(client));
-	requests_kill(b, client);
+	error_set(&err, REASON_CANCELLED, "the connection was killed by the operator (npctl kill)");
+	requests_kill(b, client, &err);
+	answers_fail(client, &err);
 	client_close(client);
 }
 
