@@ -642,6 +642,12 @@ broker_is_back()
 	memory_at_most "$(rss_kb "$broker_pid")" "$2" "memory returns to where it was"
 }
 
+# all_closed: no session, no request, nobody but us.
+all_closed()
+{
+	npctl close --now --wait $(status '.devices[] | select(.sessions > 0) | .device') >/dev/null 2>&1
+	[ "$(status '([.devices[] | .sessions + .running + .queued + .channels_used] | add) + (.requests | length) + (.peers | length) - 1')" = 0 ]
+}
 # ---- the end ----
 
 cleanup()

@@ -304,12 +304,6 @@ for file in echoed cli/events cli0/events asks/events; do
 	: >"$T/$file"
 done
 
-# all_closed: no session, no request, nobody but us.
-all_closed()
-{
-	npctl close --now --wait $(status '.devices[] | select(.sessions > 0) | .device') >/dev/null 2>&1
-	[ "$(status '([.devices[] | .sessions + .running + .queued + .channels_used] | add) + (.requests | length) + (.peers | length) - 1')" = 0 ]
-}
 ok "all is closed" wait_until all_closed 60
 fds=$(count_fds "$broker_pid")
 rss=$(rss_kb "$broker_pid")
