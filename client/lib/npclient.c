@@ -41,7 +41,10 @@ npclient_init(struct npclient *c, const char *socket_path, bool start, struct np
 	c->default_path = socket_path == NULL && (env == NULL || *env == '\0');
 	buf_init(&c->in, FRAME_SIZE_MAX + READ_LARGE);
 	buf_init(&c->out, OUT_MAX);
-	return paths_socket(socket_path, c->path, sizeof(c->path), err);
+	if (paths_socket(socket_path, c->path, sizeof(c->path), err) == -1)
+		return -1;
+	c->system = strcmp(c->path, PATHS_SYSTEM_SOCKET) == 0;
+	return 0;
 }
 
 void

@@ -27,6 +27,8 @@
 struct npclient {
 	int fd;            /* -1 while not connected */
 	bool start;        /* start a broker where none answers */
+	bool system;       /* it is the system's broker, which is not ours to start */
+	bool own;          /* set by the caller: only one's own broker will do */
 	bool default_path; /* neither -S nor $NETPULSE_SOCKET: we may make the directory */
 	bool greeted;      /* a frame came: from now on a lost connection is final */
 	bool lost;         /* nothing more can be sent; what the broker said before it left can still be read */

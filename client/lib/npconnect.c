@@ -46,9 +46,8 @@ broker_uid(unsigned long *uid)
 
 /* Root is trusted: it can do everything anyway, and a socket made by init(1) belongs to it. */
 static int
-check_broker_uid(int fd, const char *path, struct np_error *err)
+check_broker_uid(int fd, const char *path, unsigned long trusted, struct np_error *err)
 {
-	unsigned long trusted = geteuid();
 	struct paths_peer peer;
 
 	if (paths_peer(fd, &peer, err) == -1)
@@ -57,7 +56,7 @@ check_broker_uid(int fd, const char *path, struct np_error *err)
 	if (peer.uid != trusted && peer.uid != 0)
 		return error_set(err, REASON_DENIED,
 		    "the broker at %s runs as user %ld, not as %s: nothing was sent; use another socket (-S)%s", path,
-		    (long)peer.uid, trusted == geteuid() ? "you" : "NETPULSE_BROKER_UID says",
+		    (long)peer.uid, trusted == geteuid() ? "you" : "its directory or NETPULSE_BROKER_UID says",
 		    trusted == geteuid() ? ", or name who is trusted by NETPULSE_BROKER_UID" : "");
 	return 0;
 }
@@ -79,7 +78,7 @@ attempt_failed(int fd, const char *path, struct np_error *err)
 }
 
 static enum attempt
-connect_once(struct npclient *c, struct np_error *err)
+connect_once(struct npclient *c, uid_t trusted, struct np_error *err)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -91,7 +90,7 @@ connect_once(struct npclient *c, struct np_error *err)
 	memcpy(addr.sun_path, c->path, strlen(c->path) + 1);
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == -1)
 		return attempt_failed(fd, c->path, err);
-	if (check_broker_uid(fd, c->path, err) == -1) {
+	if (check_broker_uid(fd, c->path, trusted, err) == -1) {
 		close(fd);
 		return ATTEMPT_FAILED;
 	}
@@ -105,11 +104,28 @@ connect_once(struct npclient *c, struct np_error *err)
 static enum attempt
 connect_checked(struct npclient *c, struct np_error *err)
 {
-	unsigned long ignored;
+	unsigned long named;
+	uid_t trusted = geteuid();
 
-	if (broker_uid(&ignored) || paths_check_dir(c->path, err) == 0)
-		return connect_once(c, err);
+	if (broker_uid(&named) ||
+	    (c->system ? paths_check_system_dir(c->path, &trusted, err) : paths_check_dir(c->path, err)) == 0)
+		return connect_once(c, trusted, err);
 	return err->reason == REASON_BROKER_UNAVAILABLE ? ATTEMPT_ABSENT : ATTEMPT_FAILED;
+}
+
+/*
+ * Where one has no broker of one's own and is let in to the system's, that is the one: none is started then, and what
+ * becomes of a command does not depend on it.
+ */
+static bool
+turn_to_system(struct npclient *c)
+{
+	if (!c->default_path || c->own || c->system ||
+	    faccessat(AT_FDCWD, PATHS_SYSTEM_SOCKET, R_OK | W_OK, AT_EACCESS) == -1)
+		return false;
+	strcpy(c->path, PATHS_SYSTEM_SOCKET);
+	c->system = true;
+	return true;
 }
 
 /* Nobody listens: -1 when none is to be started, or none can be. */
@@ -120,6 +136,12 @@ open_lock(const struct npclient *c, struct np_error *err)
 	char *path;
 	int fd;
 
+	if (c->system)
+		return error_set(err, REASON_BROKER_UNAVAILABLE,
+		    "no broker is running at %s, which is the system's: systemctl start netpulsed.socket, or name one "
+		    "of your "
+		    "own by NETPULSE_SOCKET",
+		    c->path);
 	if (!c->start || (broker_uid(&uid) && uid != geteuid()))
 		return error_set(err, REASON_BROKER_UNAVAILABLE, "no broker is running at %s", c->path);
 	if (c->default_path && paths_make_dir(c->path, err) == -1)
@@ -173,6 +195,8 @@ npconnect_until_deadline(struct npclient *c, struct np_error *err)
 		bool ours = lock != -1 && flock(lock, LOCK_EX | LOCK_NB) == 0;
 
 		attempt = connect_checked(c, err);
+		if (attempt == ATTEMPT_ABSENT && turn_to_system(c))
+			attempt = connect_checked(c, err);
 		if (attempt == ATTEMPT_ABSENT && lock == -1) {
 			lock = open_lock(c, err);
 			attempt = lock != -1 ? attempt : ATTEMPT_FAILED;

@@ -229,7 +229,8 @@ connect_broker(struct npexec *x, struct np_error *err)
 	x->client.stop = npsignal_stop_flag();
 	if (npclient_connect(&x->client, err) == 0)
 		return 0;
-	if (!x->client.start && err->reason == REASON_BROKER_UNAVAILABLE && clock_now() < x->client.deadline)
+	if (!x->client.start && !x->client.system && err->reason == REASON_BROKER_UNAVAILABLE &&
+	    clock_now() < x->client.deadline)
 		add_hint(err, starts
 				  ? "start it with netpulsed, or leave out --no-start"
 				  : "-S names netpulsed's socket, and only $NETPULSE_SOCKET says where to start one");

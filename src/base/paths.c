@@ -125,14 +125,19 @@ judge_way(const char *dir, struct np_error *err)
 	return error_prefix(err, "socket directory %s", dir);
 }
 
-int
-paths_check_dir(const char *socket_path, struct np_error *err)
+/* owner: where it may be anybody's, and whose it is; NULL: it may not. */
+static int
+check_dir(const char *socket_path, uid_t *owner, struct np_error *err)
 {
 	char *dir = directory_of(socket_path);
-	struct stat st;
-	int r;
+	struct stat st = {.st_uid = 0};
+	int r = lstat(dir, &st);
 
-	if (lstat(dir, &st) == 0)
+	if (owner != NULL) {
+		*owner = st.st_uid;
+		st.st_uid = 0;
+	}
+	if (r == 0)
 		r = judge_dir(dir, &st, err) < 0 ? -1 : judge_way(dir, err);
 	else if (errno == ENOENT)
 		r = error_set(err, REASON_BROKER_UNAVAILABLE, "socket directory %s does not exist", dir);
@@ -140,6 +145,18 @@ paths_check_dir(const char *socket_path, struct np_error *err)
 		r = error_set_errno(err, REASON_DENIED, "socket directory %s", dir);
 	free(dir);
 	return r;
+}
+
+int
+paths_check_dir(const char *socket_path, struct np_error *err)
+{
+	return check_dir(socket_path, NULL, err);
+}
+
+int
+paths_check_system_dir(const char *socket_path, uid_t *owner, struct np_error *err)
+{
+	return check_dir(socket_path, owner, err);
 }
 
 /* Whether the directory is named as one that only a broker uses, so that nobody misses the rights we take away. */

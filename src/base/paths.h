@@ -32,6 +32,11 @@ char *paths_run_user(const char *parent) NP_MUST_CHECK;
  * broker_unavailable when it does not exist).
  */
 int paths_check_dir(const char *socket_path, struct np_error *err) NP_MUST_CHECK;
+/*
+ * The same for the socket of a system's broker: whoever owns the directory, root has put him there, for nobody else
+ * could have.  *owner is the only one beside root who may serve in it.
+ */
+int paths_check_system_dir(const char *socket_path, uid_t *owner, struct np_error *err) NP_MUST_CHECK;
 /* Creates it 0700 when it is missing (parents are not created), then checks as above and that it is 0700 where it is
  * ours alone to use. */
 int paths_make_dir(const char *socket_path, struct np_error *err) NP_MUST_CHECK;

@@ -61,15 +61,17 @@ system_config()
 	write_config "$1"
 	chmod 644 "$T/config.yaml"
 }
-broker()
-{
-	as "$account" env HOME="$T/acct" CREDENTIALS_DIRECTORY="$T/creds" "$T/bin/netpulsed" --system -S "$sock" \
-		-f "$T/config.yaml" "$@"
-}
+# A program, so that in the background it is the broker.
+cat >"$T/bin/broker" <<END
+#!/bin/sh
+exec setpriv --reuid=$account --regid=$account --clear-groups env HOME=$T/acct CREDENTIALS_DIRECTORY=$T/creds \\
+	$T/bin/netpulsed --system -S $sock -f $T/config.yaml "\$@"
+END
+chmod 755 "$T/bin/broker"
 start_system()
 {
 	system_config "$1"
-	broker -d </dev/null >>"$T/broker.log" 2>&1 &
+	"$T/bin/broker" -d </dev/null >>"$T/broker.log" 2>&1 &
 	broker_pid=$!
 	polite_pids=$broker_pid
 	wait_until "$T/bin/npctl ping || ! alive $broker_pid" && alive "$broker_pid" && return
@@ -96,12 +98,12 @@ rpc()
 # ---- what it needs ----
 
 system_config "$devices"
-run broker
+run "$T/bin/broker"
 like "$status $err" '^1 netpulsed: .*config.yaml: .policy. is missing.*policy: \[\{role: users' "without a policy it does not start, and says what to write"
 ok "nor is there a socket" [ ! -e "$sock" ]
 system_config "policy: [{role: users, then: allow}]
 main_socket: {group: nobody-has-it}"
-run broker
+run "$T/bin/broker"
 like "$status $err" '^1 netpulsed: main_socket: there is no group .nobody-has-it' "nor without the group of its socket"
 run "$T/bin/netpulsed" --system -t -f "$T/config.yaml"
 is "$status" 0 "a configuration is checked as the system's"
@@ -247,6 +249,63 @@ run nobody "$T/bin/npexec" dev echo e
 is "$status $out" '0 e' "of which the ones he is on are"
 run another "$T/bin/npexec" dev echo f
 is "$status $out" '0 f' "and nobody else's"
+
+# ---- how it is found ----
+
+# usual UID COMMAND...: with the broker at its usual place, and a runtime directory of one's own without one.
+usual()
+{
+	_usual=$1
+	shift
+	as_root='mount -t tmpfs none /run && mkdir /run/netpulse && mount --bind "$1" /run/netpulse && mkdir -m 700 /run/own &&
+		chown "$2" /run/own && uid=$2 && shift 2 &&
+		exec setpriv --reuid="$uid" --regid="$uid" --clear-groups env HOME=/nonexistent XDG_RUNTIME_DIR=/run/own "$@"'
+	unshare -m --propagation private sh -c "$as_root" sh "$T/sys" "$_usual" "$@"
+}
+if unshare -m --propagation private true 2>/dev/null; then
+	_socket=$NETPULSE_SOCKET
+	unset NETPULSE_SOCKET NETPULSE_BROKER_UID
+	run usual 65534 "$T/bin/npexec" dev echo found
+	is "$status $out" '0 found' "who has no broker and is let in finds the system's"
+	run usual 65534 "$T/bin/npexec" dev reload
+	like "$status $err" '^255 .*denied to role users' "and is told whose rules hold"
+	run usual 0 "$T/bin/npctl" --json ping
+	is "$status" 0 "root finds it as well"
+	run usual 65534 "$T/bin/npctl" -S /run/netpulse/netpulse.sock ping
+	is "$status" 0 "it can be named"
+	run usual 65534 env NETPULSE_SOCKET=/run/own/s "$T/bin/npexec" --no-start dev echo a
+	like "$status $err" '^255 .*no broker is running at /run/own/s' "and another one, too"
+	chmod 777 "$T/sys"
+	run usual 65534 "$T/bin/npexec" dev echo found
+	like "$status $err" '^255 .*writable by others' "it is not trusted where others could have made it"
+	chmod 755 "$T/sys"
+	chown 7 "$T/sys"
+	run usual 65534 "$T/bin/npexec" dev echo found
+	like "$status $err" '^255 .*runs as user 2, not as its directory' "nor where another account should serve"
+	chown "$account" "$T/sys"
+	chmod 600 "$sock"
+	run usual 65534 env NETPULSE_DAEMON=/nonexistent/own "$T/bin/npexec" dev echo own
+	like "$status $err" '^255 .*/nonexistent/own' "whom it does not let in gets one of his own"
+	chmod 666 "$sock"
+	kill -KILL "$broker_pid"
+	wait "$broker_pid" 2>/dev/null
+	run usual 65534 env NETPULSE_DAEMON=/nonexistent/own "$T/bin/npexec" dev echo a
+	like "$status $err" '^255 .*no broker is running at /run/netpulse/netpulse.sock.*systemctl start' "nobody starts another one in its place"
+	rm "$sock"
+	for way in "-S /run/netpulse/netpulse.sock" ''; do
+		# shellcheck disable=SC2086
+		run usual 65534 env NETPULSE_SOCKET=/run/netpulse/netpulse.sock NETPULSE_DAEMON=/nonexistent/own \
+			"$T/bin/npexec" $way dev echo a
+		like "$status $err" '^255 .*no broker is running at /run/netpulse/netpulse.sock.*systemctl start' \
+			"nor where it was asked for ${way:-by the environment}"
+	done
+	NETPULSE_SOCKET=$_socket
+	NETPULSE_BROKER_UID=$account
+	export NETPULSE_SOCKET NETPULSE_BROKER_UID
+	start_system "$policy$devices"
+else
+	skip 12 "no mount namespace can be had"
+fi
 
 stop_broker
 ok "at the end the socket is gone" [ ! -e "$sock" ]
