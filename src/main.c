@@ -197,14 +197,51 @@ on_starter_gone(struct ev_loop *loop, ev_io *w, int revents NP_UNUSED)
 	    "main", "%s; until then nothing that needs ssh or a command can log in", starter_strerror(STARTER_GONE));
 }
 
+static void
+add_directory_of(struct strings *paths, const char *file)
+{
+	const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+
+	if (slash != NULL && slash != file)
+		strings_addf(paths, "%.*s", (int)(slash - file), file);
+}
+
+/* Where this broker writes: its socket and those of ssh, its log and what it has learned, records, known hosts. */
+static void
+find_writable(const struct daemon *d, struct strings *paths)
+{
+	struct np_error ignored;
+	char *log_file = paths_log_file(&ignored), *ssh = paths_expand_home("~/.ssh"), *more, *rest, *path;
+
+	if (!d->config->system && paths_make_dir(d->socket_path, &ignored) == -1)
+		log_debug("main", "sandbox: %s", ignored.text); /* who listens there says it */
+	add_directory_of(paths, d->socket_path);
+	add_directory_of(paths, log_file);
+	add_directory_of(paths, d->config->audit_log);
+	for (size_t i = 0; i < d->config->sockets_count; i++)
+		add_directory_of(paths, d->config->sockets[i].path);
+	strings_add(paths, ssh);
+	rest = more = xstrdup_null(d->config->sandbox_writes);
+	while ((path = strsep(&rest, ":")) != NULL)
+		strings_add(paths, path);
+	free(more);
+	free(ssh);
+	free(log_file);
+}
+
 /* From here on strangers are spoken to. */
 static void
 give_up(struct daemon *d)
 {
+	struct strings writable = {0};
+
+	if (d->config->sandbox == SANDBOX_STRICT)
+		find_writable(d, &writable);
 	if (d->config->sandbox == SANDBOX_OFF)
 		sandbox_decline(&d->sandbox);
 	else
-		sandbox_enter(&d->sandbox);
+		sandbox_enter(&d->sandbox, d->config->sandbox == SANDBOX_STRICT ? &writable : NULL);
+	strings_finish(&writable);
 	d->sandbox.children = d->config->children_no_new_privileges;
 	if (d->sandbox.children)
 		starter_forbid_privileges();

@@ -27,7 +27,8 @@ _Static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum sandbox_mode
 static const struct schema_word level_words[] = {{"error", LOG_LEVEL_ERROR}, {"warning", LOG_LEVEL_WARNING},
     {"info", LOG_LEVEL_INFO}, {"debug", LOG_LEVEL_DEBUG}, {NULL, 0}};
 
-static const struct schema_word sandbox_words[] = {{"off", SANDBOX_OFF}, {"on", SANDBOX_ON}, {NULL, 0}};
+static const struct schema_word sandbox_words[] = {
+    {"off", SANDBOX_OFF}, {"on", SANDBOX_ON}, {"strict", SANDBOX_STRICT}, {NULL, 0}};
 
 #define GLOBAL(member) .offset = offsetof(struct config, member)
 
@@ -50,6 +51,7 @@ static const struct schema_row global_keys[] = {
     {"policy", SCHEMA_LIST, GLOBAL(policy.rules), .also = offsetof(struct config, policy.count),
 	.table = &policy_table},
     {"sandbox", SCHEMA_WORD, GLOBAL(sandbox), .words = sandbox_words},
+    {"sandbox_writes", SCHEMA_PATH, GLOBAL(sandbox_writes), .flags = SCHEMA_PATH_LIST},
     {"sockets", SCHEMA_LIST, GLOBAL(sockets), .also = offsetof(struct config, sockets_count),
 	.table = &conf_socket_table},
     {"ssh_config", SCHEMA_PATH, GLOBAL(ssh_config), .flags = SCHEMA_MAY_BE_NONE},
@@ -128,7 +130,8 @@ config_create(bool of_system)
 	conf_args_defaults(&config->defaults);
 	config->max_sessions = 1000;
 	config->max_clients = 1024;
-	config->sandbox = SANDBOX_ON;
+	config->sandbox = of_system ? SANDBOX_STRICT : SANDBOX_ON;
+	config->children_no_new_privileges = of_system;
 	config->max_queue = 1000;
 	config->drain_timeout = 30;
 	config->log_level = LOG_LEVEL_INFO;

@@ -109,7 +109,7 @@ struct socket_conf {
 	char where[POLICY_WHERE_MAX]; /* "FILE:LINE" */
 };
 
-enum sandbox_mode { SANDBOX_OFF, SANDBOX_ON };
+enum sandbox_mode { SANDBOX_OFF, SANDBOX_ON, SANDBOX_STRICT };
 
 struct config {
 	unsigned refs;
@@ -132,6 +132,7 @@ struct config {
 	char *audit_log; /* a file, "journal", or NULL */
 	char *platform_path;
 	enum sandbox_mode sandbox; /* this and the following hold for a broker's life */
+	char *sandbox_writes;      /* paths separated by colons, or NULL */
 	bool children_no_new_privileges;
 	struct policy policy;
 	struct socket_conf main_socket; /* of a system's broker: mode, owner and group of its own one */

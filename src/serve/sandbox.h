@@ -8,21 +8,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strings.h"
+
 /* What there is of it in this process. */
 struct sandbox {
 	bool calls;     /* system calls that no broker makes are refused, the worst of them end it */
+	bool files;     /* nothing is written but where the broker is known to write */
 	bool children;  /* programs that it has started get no new privileges either */
-	char lack[200]; /* what is not there, and why; "" */
+	char lack[300]; /* what is not there, and why; "" */
 };
 
 /* Gives up nothing, for the configuration says so. */
 void sandbox_decline(struct sandbox *s);
-/* Gives up new privileges and system calls, for ever.  What the system cannot do is told, and no error. */
-void sandbox_enter(struct sandbox *s);
+/*
+ * Gives up new privileges and system calls, for ever; and to write files, but beneath these paths; NULL: anywhere. What
+ * the system cannot do is told, and no error.
+ */
+void sandbox_enter(struct sandbox *s, const struct strings *writable);
 
-/* ---- sandbox_filter.c ---- */
+/* ---- sandbox_filter.c, sandbox_files.c: 0; or -1 and what is in the way ---- */
 
-/* 0; or -1 and what is in the way. */
 int sandbox_filter(char *lack, size_t size);
+int sandbox_files(const struct strings *writable, char *lack, size_t size);
 
 #endif

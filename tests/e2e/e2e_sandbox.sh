@@ -117,4 +117,26 @@ is "$(status .broker.sandbox.children_no_new_privileges)" true "status says so"
 npctl stop --now
 ok "the broker ends" wait_until "! alive $broker_pid"
 broker_pid=
+mkdir "$T/elsewhere" "$T/there"
+add_host late "$port_dev" "UserKnownHostsFile $T/elsewhere/known_hosts" 'StrictHostKeyChecking accept-new'
+add_host known "$port_dev" "UserKnownHostsFile $T/there/known_hosts" 'StrictHostKeyChecking accept-new'
+mkdir "$T/logs"
+start_broker "sandbox: strict
+sandbox_writes: $T/there
+audit_log: $T/logs/audit
+devices: {dev: {}, piped: {}}"
+if [ "$(status .broker.sandbox.files)" = true ]; then
+	is "$(npexec dev 'echo hi')" hi "sandbox: strict serves"
+	is "$(npexec piped 'echo hi')" hi "its children are free"
+	run npexec late true
+	not "it writes nowhere else" [ -e "$T/elsewhere/known_hosts" ]
+	ok "and says so" grep -q "cannot write $T/elsewhere/known_hosts: Permission denied" "$T/broker.log"
+	is "$(npexec known 'echo hi')" hi "but where the configuration says"
+	like "$(cat "$T/there/known_hosts")" ssh-ed25519 "it has written"
+	ok "and what it is known to write: the audit log" [ -s "$T/logs/audit" ]
+	ok "a socket for ssh" [ -S "$T/run/mux/dev" ]
+else
+	skip 8 "$(status .broker.sandbox.lacks)"
+fi
+ok "the broker ends" stop_broker
 done_testing

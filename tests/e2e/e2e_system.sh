@@ -115,6 +115,8 @@ start_system "$policy$devices"
 is "$(stat -c '%a %u %g' "$sock")" "666 $account $account" "the socket has its mode and group"
 unlike "$(cat "$T/broker.log")" 'warning.*as root' "it has an account of its own"
 ok "there is no door for ssh" [ ! -e "$T/sys/mux" ]
+is "$("$T/bin/npctl" status --json | jq -r '.broker.sandbox | .files or .lacks != null, .children_no_new_privileges' | tr '\n' ' ')" \
+	"true true " "it writes its own files alone, and no program of it gets privileges"
 
 # ---- who may what ----
 

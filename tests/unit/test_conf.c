@@ -62,6 +62,8 @@ test_an_empty_file_gives_the_documented_defaults(void **state)
 	assert_int_equal(config->devices_count, 0);
 	assert_int_equal(config->max_sessions, 1000);
 	assert_int_equal(config->max_clients, 1024);
+	assert_int_equal(config->sandbox, SANDBOX_ON);
+	assert_false(config->children_no_new_privileges);
 	assert_int_equal(config->max_queue, 1000);
 	assert_number(config->drain_timeout, 30);
 	assert_false(config->log_level_given);

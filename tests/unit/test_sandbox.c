@@ -16,6 +16,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -45,7 +46,7 @@ outcome(deed *run)
 		struct rlimit none = {0, 0};
 
 		setrlimit(RLIMIT_CORE, &none);
-		sandbox_enter(&s);
+		sandbox_enter(&s, NULL);
 		if (!s.calls)
 			_exit(255);
 		errno = 0;
@@ -274,6 +275,55 @@ test_the_starter_is_outside(void **state NP_UNUSED)
 	starter_close();
 }
 
+static char kept[] = "/tmp/np-sandbox-XXXXXX", lost[] = "/tmp/np-sandbox-XXXXXX";
+
+/* The first of what a strict sandbox may and must not do that is not so; 0. */
+static int
+strict_deeds(void)
+{
+	char in[64], out[64], aside[64];
+
+	snprintf(in, sizeof(in), "%s/file", kept);
+	snprintf(aside, sizeof(aside), "%s/other", kept);
+	snprintf(out, sizeof(out), "%s/file", lost);
+	if (open(in, O_WRONLY | O_CREAT | O_TRUNC, 0600) == -1 || rename(in, aside) == -1 || unlink(aside) == -1)
+		return 1;
+	if (open("/dev/null", O_RDWR) == -1 || open("/etc/passwd", O_RDONLY) == -1 || access(lost, R_OK | X_OK) == -1)
+		return 2;
+	if (open(out, O_WRONLY | O_CREAT, 0600) != -1 || errno != EACCES)
+		return 3;
+	if (mkdir(out, 0700) != -1 || rmdir(lost) != -1)
+		return 4;
+	return 0;
+}
+
+static void
+test_the_strict_sandbox_writes_only_where_it_may(void **state NP_UNUSED)
+{
+	struct strings writable = {0};
+	struct sandbox s;
+	int status;
+	pid_t pid;
+
+	assert_non_null(mkdtemp(kept));
+	assert_non_null(mkdtemp(lost));
+	strings_add(&writable, kept);
+	strings_add(&writable, "/nonexistent/directory");
+	pid = fork();
+	if (pid == 0) {
+		sandbox_enter(&s, &writable);
+		_exit(s.files ? strict_deeds() : 255);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	rmdir(kept);
+	rmdir(lost);
+	strings_finish(&writable);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 255)
+		skip(); /* the kernel has no Landlock, or this is a build with sanitizers */
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int
 main(void)
 {
@@ -282,6 +332,7 @@ main(void)
 	    cmocka_unit_test(test_what_no_broker_needs_is_not_there),
 	    cmocka_unit_test(test_what_a_broker_needs_is_there),
 	    cmocka_unit_test(test_the_starter_is_outside),
+	    cmocka_unit_test(test_the_strict_sandbox_writes_only_where_it_may),
 	};
 
 	return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);

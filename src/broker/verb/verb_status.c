@@ -28,6 +28,7 @@ static void
 add_sandbox(const struct sandbox *s, cJSON *o)
 {
 	cJSON_AddBoolToObject(o, "system_calls", s->calls);
+	cJSON_AddBoolToObject(o, "files", s->files);
 	cJSON_AddBoolToObject(o, "children_no_new_privileges", s->children);
 	cJSON_AddBoolToObject(o, "starter", starter_lives());
 	if (s->lack[0] != '\0')
