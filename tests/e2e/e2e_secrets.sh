@@ -13,13 +13,24 @@ start_simdev kept --user admin --password Xq7kept
 start_simdev lent --user admin --password Xq7lent
 start_simdev said --user admin --password Xq7said
 start_simdev line --scenario inband.txt
-for _h in kept lent said line; do
+start_simdev told --user admin --password Xq7told
+start_simdev file --user admin --password Xq7file
+start_sshd dev
+ssh-keygen -q -t ed25519 -N Xq7phrase -f "$T/locked" && cat "$T/locked.pub" >>"$T/dev/authorized_keys"
+printf 'echo Xq7told\n' >"$T/tell"
+printf 'echo enable-pw\n' >"$T/enable"
+echo Xq7file >"$T/password"
+for _h in kept lent said line told file; do
 	eval "add_host $_h \$port_$_h 'User admin'"
 done
 start_broker "
+audit_log: $T/audit
 devices:
   kept: {username: admin, password: Xq7kept}
-  line: {device_type: cisco_ios, username: admin, password: line-pw, secret: enable-pw}
+  line: {device_type: cisco_ios, username: admin, password: line-pw, secret_command: sh $T/enable}
+  told: {username: admin, password_command: sh $T/tell}
+  file: {username: admin, password_file: $T/password}
+  locked: {host: 127.0.0.1, port: $port_dev, username: $me, key_file: $T/locked}
 "
 
 # in_memory WORD: copies in locked memory and elsewhere.
@@ -47,8 +58,24 @@ run ptyrun -e 'assword' -s 'Xq7said\r' npexec admin@said 'echo inside'
 like "$out" 'inside' "a password that a person types"
 is "$(in_memory Xq7said)" "0 0" "is gone once the server has it"
 
+for _h in told file; do
+	is "$(npexec $_h 'echo hi')" hi "a password of a $_h"
+	is "$(in_memory Xq7$_h)" "1 0" "is in locked memory alone while its session lasts"
+	npctl close $_h >/dev/null
+	ok "and gone with it" wait_until '[ "$(in_memory Xq7$_h)" = "0 0" ]'
+done
+is "$(for _p in $(pgrep -P "$broker_pid"); do memfind "$_p" Xq7told; done | grep -v '^0 0$')" "" \
+	"what starts programs has never seen it"
+run ptyrun -e 'Trust it' -s 'yes\r' -e 'assphrase' -s 'Xq7phrase\r' npexec locked 'echo inside'
+like "$out" 'inside' "a passphrase that a person types"
+is "$(in_memory Xq7phrase)" "0 0" "is gone once the key is read"
+
 run npexec --answer 'Really=Xq7answer' line 'show clock'
 is "$status" 0 "an answer that is not needed"
 ok "is gone with its request" wait_until '[ "$(in_memory Xq7answer)" = "0 0" ]'
-like "$(in_memory enable-pw)" ' 0$' "an enable secret is in locked memory alone"
+run npexec --enable line 'show clock'
+is "$status" 0 "an enable secret"
+like "$(in_memory enable-pw)" ' 0$' "is in locked memory alone"
+npctl record line 'show clock' >"$T/record"
+unlike "$(cat "$T/record" "$T/broker.log" "$T/audit" "$T"/*.out)" 'Xq7|enable-pw|line-pw' "none of them is in a recording, the log or an audit log"
 done_testing
