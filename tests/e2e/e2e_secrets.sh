@@ -15,12 +15,20 @@ start_simdev said --user admin --password Xq7said
 start_simdev line --scenario inband.txt
 start_simdev told --user admin --password Xq7told
 start_simdev file --user admin --password Xq7file
+start_simdev ring --user admin --password Xq7ring
 start_sshd dev
 ssh-keygen -q -t ed25519 -N Xq7phrase -f "$T/locked" && cat "$T/locked.pub" >>"$T/dev/authorized_keys"
 printf 'echo Xq7told\n' >"$T/tell"
 printf 'echo enable-pw\n' >"$T/enable"
 echo Xq7file >"$T/password"
-for _h in kept lent said line told file; do
+printf 'exit 1\n' >"$T/pipe"
+if ring=$(keyctl add user "np-test-$$" Xq7ring @u 2>/dev/null) && keyctl pipe "%user:np-test-$$" >/dev/null 2>&1; then
+	keyctl timeout "$ring" "$(slow 60)"
+	printf 'keyctl pipe %%user:np-test-%d\n' $$ >"$T/pipe"
+else
+	ring=
+fi
+for _h in kept lent said line told file ring; do
 	eval "add_host $_h \$port_$_h 'User admin'"
 done
 start_broker "
@@ -29,6 +37,7 @@ devices:
   kept: {username: admin, password: Xq7kept}
   line: {device_type: cisco_ios, username: admin, password: line-pw, secret_command: sh $T/enable}
   told: {username: admin, password_command: sh $T/tell}
+  ring: {username: admin, password_command: sh $T/pipe}
   file: {username: admin, password_file: $T/password}
   locked: {host: 127.0.0.1, port: $port_dev, username: $me, key_file: $T/locked}
 "
@@ -58,12 +67,17 @@ run ptyrun -e 'assword' -s 'Xq7said\r' npexec admin@said 'echo inside'
 like "$out" 'inside' "a password that a person types"
 is "$(in_memory Xq7said)" "0 0" "is gone once the server has it"
 
-for _h in told file; do
+for _h in told file ring; do
+	if [ "$_h:$ring" = ring: ]; then
+		skip 3 "no keyring here (keyutils)"
+		break
+	fi
 	is "$(npexec $_h 'echo hi')" hi "a password of a $_h"
 	is "$(in_memory Xq7$_h)" "1 0" "is in locked memory alone while its session lasts"
 	npctl close $_h >/dev/null
 	ok "and gone with it" wait_until '[ "$(in_memory Xq7$_h)" = "0 0" ]'
 done
+[ -z "$ring" ] || keyctl unlink "$ring" @u
 is "$(for _p in $(pgrep -P "$broker_pid"); do memfind "$_p" Xq7told; done | grep -v '^0 0$')" "" \
 	"what starts programs has never seen it"
 run ptyrun -e 'Trust it' -s 'yes\r' -e 'assphrase' -s 'Xq7phrase\r' npexec locked 'echo inside'
