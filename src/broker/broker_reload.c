@@ -41,6 +41,7 @@ reload(struct broker *b, int *changed, struct np_error *err)
 			     config->children_no_new_privileges != b->config->children_no_new_privileges;
 	config_unref(b->config);
 	b->config = config;
+	broker_gate_waiting(b);
 	if (b->doors != NULL && !b->stopping)
 		doors_follow(b->doors, config);
 	if (!b->stopping && b->listener != NULL && !listener_is_lost(b->listener))

@@ -372,6 +372,24 @@ wait_until '! alive "$bg_asks"'
 like "$(cat "$T/asks.err")" 'denied.*nobody is there any more' "who watched has left: it is denied"
 is "$(npctl --json status | jq .broker.confirming)" 0 "and waits no more"
 
+# ---- what waits meanwhile ----
+
+npctl pause edge1
+later waits1 as "$bins/npexec" -S "$T/agent/show" edge1 show clock
+later waits2 as "$bins/npexec" -S "$T/agent/show" edge1 show privilege
+later waits3 sh -c "printf 'interface GigabitEthernet0/1\n' | $bins/npexec -S $T/agent/line -c edge1"
+wait_until 'npctl --json status | jq -e "[.requests[] | select(.state == \"queued\")] | length == 3"'
+sed 's/show \.\*/show clock/; s/interface \[A-Za-z\]+\[0-9/interface [A-Za-z]+[1-9/' "$T/config.good" >"$T/config.yaml"
+npctl reload >/dev/null
+ok "what waits is judged by the new policy" wait_until '! alive "$bg_waits2" && ! alive "$bg_waits3"'
+like "$(cat "$T/waits2.err")" 'denied to role show: .*allows other commands: .show clock' "it is told"
+like "$(cat "$T/waits3.err")" 'line 1: denied to role line' "lines as well"
+npctl resume edge1
+wait_for "$bg_waits1"
+is "$?" 0 "what is still allowed goes on"
+cp "$T/config.good" "$T/config.yaml"
+npctl reload >/dev/null
+
 # ---- another configuration ----
 
 later held as "$bins/npexec" -S "$T/agent/boss" dev sleep 100

@@ -53,6 +53,16 @@ pass_confirmed(const struct pass *pass)
 }
 
 bool
+pass_is_confirmed(const struct pass *pass)
+{
+	for (size_t i = 0; i < pass->count; i++) {
+		if (pass->rules[i]->then == POLICY_CONFIRM)
+			return true;
+	}
+	return false;
+}
+
+bool
 pass_has(const struct pass *pass, const struct policy_rule *rule)
 {
 	for (size_t i = 0; i < pass->count; i++) {

@@ -25,6 +25,8 @@ const struct config *pass_config(const struct pass *pass);
 void pass_await_lines(struct pass *pass, const struct policy_rule *confirmed);
 bool pass_awaits_lines(const struct pass *pass);
 const struct policy_rule *pass_confirmed(const struct pass *pass);
+/* Whether a person has said yes to it. */
+bool pass_is_confirmed(const struct pass *pass);
 bool pass_has(const struct pass *pass, const struct policy_rule *rule);
 /* Passes by that rule with so many commands: 0, or -1 with err (denied: its limits). */
 int pass_by(

@@ -17,6 +17,7 @@
 #include <cjson/cJSON.h>
 
 struct answer;
+struct buf;
 struct broker;
 struct client;
 struct device;
@@ -64,6 +65,13 @@ struct request *request_by_id(const struct broker *b, uint64_t id); /* or NULL *
 int requests_working(const struct broker *b);
 /* Who waits, or has not said all yet, is answered with err. */
 void requests_fail_waiting(struct broker *b, const struct np_error *err);
+/*
+ * Another policy is in force: each that waits and was let in by a rule is judged by it, with its lines where it is a
+ * configuration that has them (else NULL), and fails when that is -1 with err.
+ */
+typedef int request_judge(struct broker *b, struct client *client, const struct request_kind *kind,
+    struct exec_params *params, const struct buf *lines, struct pass **pass, struct np_error *err);
+void requests_judge_waiting(struct broker *b, request_judge *judge);
 /* Every request of the client is answered with err: its connection is killed. */
 void requests_kill(struct broker *b, struct client *client, const struct np_error *err);
 /* At the end of a turn: those that have ended.  True: they leave holes behind that are worth a malloc_trim(). */

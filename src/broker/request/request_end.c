@@ -127,13 +127,34 @@ request_fail(struct request *r, const struct np_error *err)
 	request_ended(r);
 }
 
+static bool
+is_waiting(const struct request *r)
+{
+	return r->state == REQUEST_QUEUED || r->state == REQUEST_GATHERING;
+}
+
 void
 requests_fail_waiting(struct broker *b, const struct np_error *err)
 {
 	struct request *r, *next;
 
 	TAILQ_FOREACH_SAFE (r, &b->requests.list, link, next) {
-		if (r->state == REQUEST_QUEUED || r->state == REQUEST_GATHERING)
+		if (is_waiting(r))
 			request_fail(r, err);
+	}
+}
+
+void
+requests_judge_waiting(struct broker *b, request_judge *judge)
+{
+	struct request *r, *next;
+	struct np_error err;
+
+	TAILQ_FOREACH_SAFE (r, &b->requests.list, link, next) {
+		const struct buf *lines = r->state == REQUEST_QUEUED && r->cli.text.len > 0 ? &r->cli.text : NULL;
+
+		if (is_waiting(r) && r->pass != NULL && r->answer.client != NULL &&
+		    judge(b, r->answer.client, r->kind, &r->params, lines, &r->pass, &err) == -1)
+			request_fail(r, &err);
 	}
 }

@@ -52,6 +52,8 @@ struct verb {
 	bool harmless;                    /* tells nothing about others: whoever may come may ask */
 };
 const struct verb *broker_verb(const char *name);
+/* The one that makes such requests. */
+const struct verb *broker_verb_of(const struct request_kind *kind);
 void broker_syncs_answer(struct broker *b);
 
 /* ---- verb_policy.c: whether the policy allows it ---- */
@@ -67,6 +69,8 @@ int broker_gate_request(struct broker *b, struct client *client, const struct ve
 /* For broker.gate_lines. */
 int broker_gate_lines(struct broker *b, struct client *client, struct exec_params *params, struct pass *pass,
     const struct buf *lines, struct np_error *err) NP_MUST_CHECK;
+/* Another configuration is in force: what still waits is judged by it. */
+void broker_gate_waiting(struct broker *b);
 /* It looks at the broker, or steers it: 0, or -1 with err. */
 int broker_gate_verb(const struct call *c, struct np_error *err) NP_MUST_CHECK;
 /* Logged and counted; method: a client's text. */

@@ -321,6 +321,38 @@ broker_gate_lines(struct broker *b, struct client *client, struct exec_params *p
 	return rc;
 }
 
+/* ---- another policy ---- */
+
+static int
+judge(struct broker *b, struct client *client, const struct request_kind *kind, struct exec_params *p,
+    const struct buf *lines, struct pass **pass, struct np_error *err)
+{
+	const struct verb *verb = broker_verb_of(kind);
+	const struct policy_rule *confirm = NULL;
+	struct pass *other = NULL;
+	int rc;
+
+	if (!broker_is_governed(b, client))
+		return 0;
+	rc = broker_gate_request(b, client, verb, p, &other, &confirm, err);
+	if (rc == 0 && confirm != NULL && !pass_is_confirmed(*pass))
+		rc = error_set(err, REASON_DENIED, "denied: %s now has a person confirm it: ask again", confirm->where);
+	if (rc == -1)
+		broker_note_denial(b, client, verb->name, err);
+	else if (lines != NULL && pass_awaits_lines(other))
+		rc = broker_gate_lines(b, client, p, other, lines, err);
+	pass_destroy(rc == 0 ? *pass : other);
+	if (rc == 0)
+		*pass = other;
+	return rc;
+}
+
+void
+broker_gate_waiting(struct broker *b)
+{
+	requests_judge_waiting(b, judge);
+}
+
 /* ---- looking and steering ---- */
 
 /* device NULL: the broker, or all. */
