@@ -254,6 +254,7 @@ read_options(struct reading *r, int i, int argc, const char *const *argv)
 	for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0' && !r->bad; i++) {
 		if (strcmp(argv[i], "--") == 0)
 			return i + 1;
+		int at = i;
 		for (const char *p = argv[i] + 1; *p != '\0' && !r->bad; p++) {
 			const char *value = NULL;
 
@@ -267,6 +268,8 @@ read_options(struct reading *r, int i, int argc, const char *const *argv)
 				take_option(r, *p, value);
 			break;
 		}
+		if (r->bad)
+			r->a->own = strcmp(argv[at], "-o") == 0 ? argv[i] : argv[at];
 	}
 	return i;
 }

@@ -11,6 +11,7 @@
 
 struct sshargv {
 	bool fits;                /* only harmless ones, and a host */
+	const char *own;          /* that of argv for which it does not; NULL: another reason */
 	bool about;               /* -O: it asks about a session, and wants none */
 	char *host;               /* as it was given, %n */
 	char *name;               /* [USER@]HOST */

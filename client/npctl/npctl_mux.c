@@ -96,7 +96,8 @@ explain(const struct npctl_options *o)
 	for (int i = 0; i < o->args_count; i++)
 		argv[i + 1] = o->args[i];
 	sshargv_read(&a, o->args_count + 1, argv);
-	error_set(&why, REASON_INVALID_REQUEST, "ssh goes by itself: its arguments ask for a connection of its own");
+	error_set(&why, REASON_INVALID_REQUEST, "ssh goes by itself: its arguments ask for a connection of its own%s%s",
+	    a.own != NULL ? ": " : "", a.own != NULL ? a.own : "");
 	if (a.fits)
 		path = npmux_ask(&a, false, o->socket, &why);
 	if (path != NULL)

@@ -29,8 +29,8 @@ enum connect_kind {
 	CONNECT_AGENT_KEYS /* in: target, agent_socket, for_password or for_secret; out: agent_keys_hash, password */
 };
 
-/* How one step of a dial went.  REFUSED: not this way, others may be tried. */
-enum step_outcome { STEP_OK, STEP_REFUSED, STEP_FAILED, STEP_SKIPPED };
+/* How one step of a dial went.  REFUSED: not this way, others may be tried.  HEARD: it goes on, there is a server. */
+enum step_outcome { STEP_OK, STEP_REFUSED, STEP_FAILED, STEP_SKIPPED, STEP_HEARD };
 
 enum prompt_kind {
 	PROMPT_PASSWORD,

@@ -258,7 +258,8 @@ hook_step(const char *name, enum step_outcome outcome, const char *text, void *a
 	m->text = text_vis(text, strlen(text), false);
 	m->step =
 	    (struct connect_step){.name = name, .outcome = outcome, .seconds = now - job->step_ended, .text = m->text};
-	job->step_ended = now;
+	if (outcome != STEP_HEARD)
+		job->step_ended = now;
 	post_text(job, m);
 }
 

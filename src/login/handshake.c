@@ -48,6 +48,8 @@ overhear(struct handshake *h)
 	size_t at = h->read.in_bytes;
 	ssize_t n = at < SAID_MAX ? recv(h->fd, h->said + at, SAID_MAX - at, MSG_PEEK | MSG_DONTWAIT) : 0;
 
+	if (n > 0 && h->said_size == 0)
+		hooks_step(h->hooks, "key exchange", STEP_HEARD, "%s", "");
 	if (n > 0)
 		h->said_size = at + (size_t)n;
 }

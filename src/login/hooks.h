@@ -30,7 +30,7 @@ struct dial_hooks {
 	double (*left)(struct np_error *err, void *arg);
 	/*
 	 * A step is done; name is static, text may hold what a server said.  NULL: nobody asks.  The last one of a dial
-	 * that fails has STEP_FAILED, or STEP_SKIPPED with no_login.
+	 * that fails has STEP_FAILED, or STEP_SKIPPED with no_login.  STEP_HEARD comes in the middle of one.
 	 */
 	void (*step)(const char *name, enum step_outcome outcome, const char *text, void *arg);
 	/*

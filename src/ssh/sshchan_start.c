@@ -50,6 +50,21 @@ open_confirmed(struct sshchan *ch)
 	}
 }
 
+/* What the server said of a connection that was not to be had, in ssh's words (RFC 4254 section 5.1): they are known.
+ */
+static void
+say_refusal(const char *message, char *why, size_t size)
+{
+	static const char *const meanings[] = {
+	    "", "administratively prohibited: ", "connect failed: ", "unknown channel type: ", "resource shortage: "};
+	unsigned code = 0;
+	int at = 0, n = 0;
+
+	if (sscanf(message, "Channel opening failure: channel %*u error (%u) %n", &code, &at) == 1 && at > 0)
+		n = snprintf(why, size, "open failed: %s", code < NP_COUNT(meanings) ? meanings[code] : "");
+	(void)text_vis_into(why + n, size - (size_t)n, message + at);
+}
+
 static void
 open_refused(struct sshchan *ch)
 {
@@ -57,12 +72,12 @@ open_refused(struct sshchan *ch)
 	char why[256];
 	int confirmed;
 
-	(void)text_vis_into(why, sizeof why, ssh_get_error(s->ssh));
 	if (ch->base.spec.kind == CHANNEL_FORWARD) {
 		char port[32] = "";
 
 		if (ch->base.spec.forward_port != 0)
 			snprintf(port, sizeof port, " port %d", ch->base.spec.forward_port);
+		say_refusal(ssh_get_error(s->ssh), why, sizeof why);
 		chan_end_set(&ch->base, REASON_CHANNEL_REFUSED, "%s: no connection to %s%s from there: %s",
 		    s->base.name, ch->base.spec.forward_host, port, why);
 	} else if (sshconn_refusal_is_race(ch)) {
@@ -70,6 +85,7 @@ open_refused(struct sshchan *ch)
 		return;
 	} else {
 		confirmed = sshconn_learn_refusal(ch);
+		(void)text_vis_into(why, sizeof why, ssh_get_error(s->ssh));
 		chan_end_set(&ch->base, REASON_CHANNEL_REFUSED, "%s: the server refused a channel, %d are open: %s",
 		    s->base.name, confirmed, why);
 	}

@@ -177,6 +177,7 @@ like "$(cat "$T/out")" 'Invalid SSH' "with what he said"
 exec 7>&-
 run through dev -W 127.0.0.1:1 dev </dev/null
 ok "-W to where nobody listens: fails" [ "$status" -ne 0 ]
+like "$err" 'open failed: connect failed: Connection refused' "as ssh calls it"
 is "$(logins dev)" 1 "still one login"
 
 # ---- many at once ----

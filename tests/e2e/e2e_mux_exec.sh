@@ -274,8 +274,16 @@ if command -v perl >/dev/null; then
 	like "$(npctl mux --explain -- -F "$T/with" -p "$dead" 127.0.0.1)" '^no: .*it has not answered' "a dead host is not waited for"
 	like "$(npctl mux --explain -- -F "$T/with" -p "$dead" 127.0.0.1)" '^no: .*it has not answered' "nor again"
 	kill "$pid"
+	# Or somebody answers who says nothing.
+	mute=$(free_port)
+	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 9, LocalAddr => $ARGV[0], ReuseAddr => 1) or die; sleep 300' \
+		"127.0.0.1:$mute" &
+	pid=$!
+	wait_until "listens $mute"
+	like "$(npctl mux --explain -- -F "$T/with" -p "$mute" 127.0.0.1)" '^no: .*it has not answered' "nor a mute one"
+	kill "$pid"
 else
-	skip 2 "perl is not installed"
+	skip 3 "perl is not installed"
 fi
 with -C two true
 like "$(npctl status)" "^two .* ssh -F $T/with -C\$" "status tells those of one name apart"
@@ -285,7 +293,8 @@ like "$(ssh -F "$T/loud" one true 2>&1)" '^Authenticated to ' "LogLevel VERBOSE 
 like "$(npctl mux --explain -- -F "$T/loud" one true)" '^no: .*loglevel VERBOSE' "goes by itself"
 is "$(npctl mux --explain -- -F "$T/loud" two true)" 'yes: two has a session' "ERROR does not"
 is "$(npctl mux --explain -- -F "$T/with" one true)" 'yes: one has a session' "it is told to people"
-like "$(npctl mux --explain -- -A one)" '^no: .*its arguments' "and why it is not"
+like "$(npctl mux --explain -- -A one)" '^no: .*its arguments.*: -A$' "and why it is not"
+like "$(npctl mux --explain -- -n -R 0:127.0.0.1:1 one)" '^no: .*its arguments.*: -R$' "in each case"
 like "$(npctl mux --explain -- -F "$T/with" -oProxyCommand=x one)" '^no: .*ProxyCommand' "by the broker's word"
 identity='' add_host refusing 1
 settings

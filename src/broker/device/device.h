@@ -132,7 +132,7 @@ struct device_agent {
 	bool known;
 	uint64_t hash;
 };
-#define DEVICE_SSH_REACHES 1.5 /* seconds: whoever is there has answered, a lost packet included */
+#define DEVICE_SSH_REACHES 1.5 /* seconds: a server has said who it is, a lost packet included */
 /* at: itself, or another one that has a session which it would make just so.  Main thread; a few stat calls. */
 enum device_readiness device_for_ssh(
     struct device *dev, const struct device_agent *agent, const struct device **at, struct np_error *err);

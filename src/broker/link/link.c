@@ -348,9 +348,8 @@ on_step(struct job *j, const struct connect_step *step)
 {
 	struct link *link = of_job(j);
 
-	if (step->outcome == STEP_OK && strcmp(step->name, "resolve") != 0)
-		link->is.reached = true;
-	if (link->is.witness != NULL)
+	link->is.reached |= step->outcome == STEP_HEARD;
+	if (step->outcome != STEP_HEARD && link->is.witness != NULL)
 		link->is.witness->events->step(link->is.witness, step);
 }
 

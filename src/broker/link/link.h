@@ -150,7 +150,7 @@ struct link_facts {
 	uint64_t commands;             /* run on it so far */
 	uint64_t account;              /* that its login was refused with; 0: none */
 	uint64_t agent_hash;           /* of the key list that the agent had for its login; 0: none was asked */
-	bool reached;                  /* somebody is there, as far as is known: jump hosts are asked for themselves */
+	bool reached;                  /* its server has spoken, as far as is known; of jump hosts theirs */
 	bool connected;                /* it has been made */
 	bool needed_person;            /* its login did */
 	bool closing;                  /* it was told to end, and does */

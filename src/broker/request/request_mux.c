@@ -10,8 +10,8 @@
  *                        +--> anything else, and who must be asked --> error: ssh goes by itself
  *
  * What has failed a moment ago would fail again, in twice the time: for a minute the answer is no without an attempt.
- * A host that nobody answers for costs DEVICE_SSH_REACHES before that, for ssh's own time to connect begins only then.
- * Nothing is lifted by it: what bars log-ins bars them here as well.
+ * A host where no server says anything costs DEVICE_SSH_REACHES before that, for ssh's own time to connect begins only
+ * then. Nothing is lifted by it: what bars log-ins bars them here as well.
  */
 #include <stdio.h>
 #include <stdlib.h>
