@@ -264,6 +264,19 @@ put_broker(FILE *out, const cJSON *broker)
 	fprintf(out, "%s\n", line);
 }
 
+/* What the broker has not given up, and what it can no longer do. */
+static void
+put_sandbox(FILE *out, const cJSON *broker)
+{
+	const cJSON *sandbox = cJSON_GetObjectItemCaseSensitive(broker, "sandbox");
+	char lacks[320];
+
+	if (cJSON_GetObjectItemCaseSensitive(sandbox, "lacks") != NULL)
+		fprintf(out, "sandbox: %s\n", npjson_text(sandbox, "lacks", lacks, sizeof(lacks)));
+	if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(sandbox, "starter")))
+		fprintf(out, "npstarter is gone, no program can be started: npctl upgrade\n");
+}
+
 /* Who is kept from logging in, and by which device's words; those may be cut. */
 static void
 put_gate(FILE *out, const cJSON *broker)
@@ -301,6 +314,7 @@ npctl_status_text(FILE *out, const cJSON *status, const struct npctl_view *view)
 	struct chosen chosen;
 
 	put_broker(out, cJSON_GetObjectItemCaseSensitive(status, "broker"));
+	put_sandbox(out, cJSON_GetObjectItemCaseSensitive(status, "broker"));
 	put_gate(out, cJSON_GetObjectItemCaseSensitive(status, "broker"));
 	if (total == 0) {
 		fprintf(out, "No device has been used yet.\n");

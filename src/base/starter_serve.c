@@ -244,7 +244,7 @@ take_message(struct serving *s, int fds[STARTER_DESCRIPTORS])
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(STARTER_DESCRIPTORS * sizeof(int))];
 	} control;
-	char byte;
+	char byte = STARTER_START;
 	struct iovec part = {.iov_base = &byte, .iov_len = 1};
 	struct msghdr message = {
 	    .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};

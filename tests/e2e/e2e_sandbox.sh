@@ -69,6 +69,7 @@ read -r proxy parent <"$T/proxy"
 kill -KILL "$starter"
 ok "its end is told" wait_until 'grep -q "npstarter. is gone" "$T/broker.log"'
 is "$(status .broker.sandbox.starter)" false "also in status"
+like "$(npctl status)" '^npstarter is gone, .*npctl upgrade$' "for people as well"
 is "$(npexec dev 'echo hi')" hi "sessions that there are go on"
 is "$(npexec piped 'echo hi')" hi "also through a ProxyCommand"
 npctl close piped >/dev/null
@@ -100,6 +101,7 @@ start_broker "sandbox: off
 devices: {dev: {}}"
 is "$(state Seccomp) $(state NoNewPrivs)" "0 0" "sandbox: off"
 like "$(status .broker.sandbox.lacks)" '^switched off by the configuration$' "is told"
+like "$(npctl status)" '^sandbox: switched off by the configuration$' "for people as well"
 ok "also in the log" grep -q 'warning main: sandbox: switched off' "$T/broker.log"
 is "$(npexec dev 'echo hi')" hi "it serves"
 write_config "children_no_new_privileges: true
