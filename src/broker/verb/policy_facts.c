@@ -9,6 +9,7 @@
 #include "base/operand.h"
 #include "base/text.h"
 #include "base/xalloc.h"
+#include "broker/client/client.h"
 #include "conf/conf_impl.h"
 #include "conf/devlist.h"
 
@@ -20,6 +21,14 @@ policy_minute_of_week(void)
 
 	localtime_r(&now, &tm);
 	return (tm.tm_wday + 6) % 7 * 24 * 60 + tm.tm_hour * 60 + tm.tm_min;
+}
+
+struct policy_who
+policy_who_of(const struct client *client)
+{
+	const struct event_who *who = client_who(client);
+
+	return (struct policy_who){.role = who->role, .uid = who->uid, .gid = who->gid, .mux = who->door != NULL};
 }
 
 void

@@ -9,6 +9,8 @@
 #include "platform/platform.h"
 #include "policy/policy.h"
 
+struct client;
+
 /* Where they are looked up; devices NULL: there is no broker. */
 struct policy_world {
 	const struct config *config;
@@ -30,6 +32,8 @@ unsigned policy_facts_of_ref(
 /* The names of what the client said of the device that wants one of these, for a message; NULL: none.  Returns out. */
 const char *policy_facts_keys(const struct device_ref *ref, unsigned wants, char *out, size_t size);
 void policy_facts_finish(struct policy_facts *f);
+/* Borrows the name of its role. */
+struct policy_who policy_who_of(const struct client *client);
 /* Now, for policy_ask.minute. */
 int policy_minute_of_week(void);
 

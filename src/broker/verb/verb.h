@@ -56,7 +56,7 @@ const struct verb *broker_verb(const char *name);
 const struct verb *broker_verb_of(const struct request_kind *kind);
 void broker_syncs_answer(struct broker *b);
 
-/* ---- verb_policy.c: whether the policy allows it ---- */
+/* ---- verb_policy.c, verb_policy_look.c: whether the policy allows it ---- */
 
 /* Whether its clients are asked at all: without rules those of the main socket may everything. */
 bool broker_is_governed(const struct broker *b, const struct client *client);

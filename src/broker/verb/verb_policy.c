@@ -1,39 +1,23 @@
 /*
- * Whether the policy allows what a client asks for, and what a rule with an expression cuts away.  The rules
- * themselves: src/policy; the facts that they are about: policy_facts.c.
+ * Whether the policy allows the requests of a client, and what a rule with an expression cuts away.  The rules
+ * themselves: src/policy; the facts that they are about: policy_facts.c; who looks and steers: verb_policy_look.c.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "broker/broker_impl.h"
 #include "broker/request/pass.h"
 #include "broker/verb/policy_facts.h"
-#include "conf/devlist.h"
 #include "policy/policy.h"
-
-bool
-broker_is_governed(const struct broker *b, const struct client *client)
-{
-	return !client_is_main(client) || policy_concerns_main(&b->config->policy);
-}
-
-static struct policy_who
-who_of(const struct client *client)
-{
-	const struct event_who *who = client_who(client);
-
-	return (struct policy_who){.role = who->role, .uid = who->uid, .gid = who->gid, .mux = who->door != NULL};
-}
 
 /* ---- deciding ---- */
 
 #define KEYS_MAX 200 /* bytes of their names in a message */
 
-/* p NULL: it is no request. */
+/* -1 with err names the keys of p that are in the way. */
 static int
 decide(const struct config *config, const struct policy_ask *ask, const struct exec_params *p, struct policy_verdict *v,
     struct np_error *err)
@@ -44,8 +28,7 @@ decide(const struct config *config, const struct policy_ask *ask, const struct e
 	policy_decide(&config->policy, ask, v);
 	if (v->then != POLICY_DENY)
 		return 0;
-	if (p != NULL)
-		told.keys = policy_facts_keys(&p->device, v->lacks, keys, sizeof(keys));
+	told.keys = policy_facts_keys(&p->device, v->lacks, keys, sizeof(keys));
 	policy_explain(&told, v, err);
 	return -1;
 }
@@ -216,7 +199,7 @@ int
 broker_gate_request(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *p,
     struct pass **pass, const struct policy_rule **confirm, struct np_error *err)
 {
-	struct policy_ask ask = {.who = who_of(client), .minute = policy_minute_of_week()};
+	struct policy_ask ask = {.who = policy_who_of(client), .minute = policy_minute_of_week()};
 	const struct policy_world world = {b->config, b->platforms, b->devices};
 	const struct user_limits limits = {
 	    .requests = b->config->max_requests_per_user, .devices = b->config->max_devices_per_user};
@@ -244,11 +227,12 @@ broker_gate_request(struct broker *b, struct client *client, const struct verb *
 
 /* A rule counts a configuration once. */
 static int
-gate_line(const struct policy_ask *ask, struct pass *pass, struct allowance *a, struct np_error *err)
+gate_line(const struct exec_params *p, const struct policy_ask *ask, struct pass *pass, struct allowance *a,
+    struct np_error *err)
 {
 	struct policy_verdict v;
 
-	if (decide(pass_config(pass), ask, NULL, &v, err) == -1)
+	if (decide(pass_config(pass), ask, p, &v, err) == -1)
 		return -1;
 	if (v.then == POLICY_CONFIRM && v.rule != pass_confirmed(pass))
 		return error_set(err, REASON_DENIED,
@@ -275,8 +259,8 @@ typed(const char *line, size_t size)
 }
 
 static int
-gate_each_line(
-    const struct buf *lines, struct policy_ask *ask, struct pass *pass, struct allowance *a, struct np_error *err)
+gate_each_line(const struct buf *lines, const struct exec_params *params, struct policy_ask *ask, struct pass *pass,
+    struct allowance *a, struct np_error *err)
 {
 	const char *p = (const char *)buf_head(lines), *end = p + lines->len;
 
@@ -289,7 +273,7 @@ gate_each_line(
 			    PARAMS_COMMANDS_MAX);
 		ask->command = p;
 		ask->size = typed(p, (size_t)(next - p));
-		if (ask->size > 0 && gate_line(ask, pass, a, err) == -1) {
+		if (ask->size > 0 && gate_line(params, ask, pass, a, err) == -1) {
 			error_prefix(err, "line %zu", number);
 			return -1;
 		}
@@ -298,7 +282,7 @@ gate_each_line(
 	return 0;
 }
 
-/* By the policy that was in force when it came. */
+/* By the policy that its pass is of. */
 int
 broker_gate_lines(struct broker *b, struct client *client, struct exec_params *p, struct pass *pass,
     const struct buf *lines, struct np_error *err)
@@ -309,10 +293,10 @@ broker_gate_lines(struct broker *b, struct client *client, struct exec_params *p
 	struct policy_facts facts;
 	int rc;
 
-	ask.who = who_of(client);
+	ask.who = policy_who_of(client);
 	ask.wants = policy_facts_of_ref(&facts, &world, &p->device, WANT_SHELL) | wants_of_params(p);
 	ask.device = facts.device;
-	rc = gate_each_line(lines, &ask, pass, &allowed, err);
+	rc = gate_each_line(lines, p, &ask, pass, &allowed, err);
 	policy_facts_finish(&facts);
 	if (rc == 0)
 		cut_down(p, &allowed, client);
@@ -323,27 +307,26 @@ broker_gate_lines(struct broker *b, struct client *client, struct exec_params *p
 
 /* ---- another policy ---- */
 
+/* Its old pass goes first: it counts in the limits of its user. */
 static int
 judge(struct broker *b, struct client *client, const struct request_kind *kind, struct exec_params *p,
     const struct buf *lines, struct pass **pass, struct np_error *err)
 {
 	const struct verb *verb = broker_verb_of(kind);
 	const struct policy_rule *confirm = NULL;
-	struct pass *other = NULL;
+	bool is_confirmed = pass_is_confirmed(*pass);
 	int rc;
 
 	if (!broker_is_governed(b, client))
 		return 0;
-	rc = broker_gate_request(b, client, verb, p, &other, &confirm, err);
-	if (rc == 0 && confirm != NULL && !pass_is_confirmed(*pass))
+	pass_destroy(*pass);
+	rc = broker_gate_request(b, client, verb, p, pass, &confirm, err);
+	if (rc == 0 && confirm != NULL && !is_confirmed)
 		rc = error_set(err, REASON_DENIED, "denied: %s now has a person confirm it: ask again", confirm->where);
 	if (rc == -1)
 		broker_note_denial(b, client, verb->name, err);
-	else if (lines != NULL && pass_awaits_lines(other))
-		rc = broker_gate_lines(b, client, p, other, lines, err);
-	pass_destroy(rc == 0 ? *pass : other);
-	if (rc == 0)
-		*pass = other;
+	else if (lines != NULL && pass_awaits_lines(*pass))
+		rc = broker_gate_lines(b, client, p, *pass, lines, err);
 	return rc;
 }
 
@@ -351,99 +334,4 @@ void
 broker_gate_waiting(struct broker *b)
 {
 	requests_judge_waiting(b, judge);
-}
-
-/* ---- looking and steering ---- */
-
-/* device NULL: the broker, or all. */
-static int
-gate_steering(const struct call *c, const char *device, struct np_error *err)
-{
-	struct policy_ask ask = {.who = who_of(c->client), .method = POLICY_STEER, .minute = policy_minute_of_week()};
-	struct policy_verdict v;
-	struct policy_facts facts = {.host = NULL};
-	int rc;
-
-	if (device != NULL)
-		policy_facts_of_name(&facts, c->broker->config, device);
-	ask.device = facts.device;
-	rc = decide(c->broker->config, &ask, NULL, &v, err);
-	if (rc == 0 && v.rule != NULL)
-		rc = policy_enter(v.rule, NULL, 1, clock_now(), err);
-	policy_facts_finish(&facts);
-	return rc;
-}
-
-/* Each device of a list, a group or a pattern. */
-static int
-gate_word(const struct call *c, const char *word, struct np_error *err)
-{
-	struct devlist list;
-	int rc = devlist_expand(c->broker->config, word, &list, err);
-
-	if (rc == -1)
-		rc = gate_steering(c, NULL, err); /* which one is not known here */
-	for (size_t i = 0; rc == 0 && i < list.names.n; i++)
-		rc = gate_steering(c, list.names.v[i], err);
-	devlist_finish(&list);
-	return rc;
-}
-
-int
-broker_gate_verb(const struct call *c, struct np_error *err)
-{
-	const struct ask_params *p = &c->params;
-	int rc = 0;
-
-	if (c->verb->harmless)
-		return 0;
-	if (p->device == NULL && p->devices.n == 0)
-		return gate_steering(c, NULL, err);
-	if (p->device != NULL)
-		rc = gate_word(c, p->device, err);
-	for (size_t i = 0; rc == 0 && i < p->devices.n; i++)
-		rc = gate_word(c, p->devices.v[i], err);
-	return rc;
-}
-
-void
-broker_gate_names(const struct call *c, struct strings *names)
-{
-	const struct policy_who who = who_of(c->client);
-	size_t kept = 0;
-
-	for (size_t i = 0; i < names->n; i++) {
-		struct policy_facts facts;
-
-		policy_facts_of_name(&facts, c->broker->config, names->v[i]);
-		if (policy_shows(&c->broker->config->policy, &who, &facts.device))
-			names->v[kept++] = names->v[i];
-		else
-			free(names->v[i]);
-		policy_facts_finish(&facts);
-	}
-	names->n = kept;
-}
-
-/* ---- what is told of denials ---- */
-
-#define DENIALS_A_MINUTE 30 /* lines of the log: a client may try as often as it likes */
-
-void
-broker_note_denial(struct broker *b, const struct client *client, const char *method, const struct np_error *err)
-{
-	const struct event_who *who = client_who(client);
-	double now = clock_now();
-	char shown[32];
-
-	b->denials.count++;
-	if (now - b->denials.since >= 60) {
-		if (b->denials.lines > DENIALS_A_MINUTE)
-			log_warning("policy", "%u denials left out", b->denials.lines - DENIALS_A_MINUTE);
-		b->denials.since = now;
-		b->denials.lines = 0;
-	}
-	if (b->denials.lines++ < DENIALS_A_MINUTE)
-		log_warning("policy", "client %llu (uid %lu, pid %ld): %s: %s", (unsigned long long)who->peer,
-		    (unsigned long)who->uid, (long)who->pid, text_vis_into(shown, sizeof(shown), method), err->text);
 }
