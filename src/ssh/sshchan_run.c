@@ -263,10 +263,12 @@ leave(struct sshchan *ch)
 	const struct chan *base = &ch->base;
 
 	if (!base->unread || !ch->conn->is_openssh || base->spec.pty || base->spec.kind == CHANNEL_FORWARD ||
-	    (base->fed && !ch->eof_sent) || ssh_channel_close(ch->ssh) == SSH_AGAIN)
+	    (base->fed && !ch->eof_sent))
 		return false;
 	for (int i = 0; i < CHAN_STREAMS; i++)
 		(void)take_held(ch, i); /* what has come before, as if it had been read in time */
+	if (ssh_channel_close(ch->ssh) == SSH_AGAIN)
+		return false;
 	ch->base.has_left = true;
 	return true;
 }
