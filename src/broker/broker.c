@@ -48,7 +48,10 @@ static const struct client_events client_callbacks = {.frame = on_frame, .left =
 static void
 turn_away(struct broker *b, struct client *client, const struct np_error *why)
 {
-	log_warning("broker", "client %llu refused: %s", (unsigned long long)client_id(client), why->text);
+	if (client_user(client) != NULL)
+		broker_note_denial(b, client, "connect", why); /* he may come as often as he likes */
+	else
+		log_warning("broker", "client %llu refused: %s", (unsigned long long)client_id(client), why->text);
 	report_refused(b->events, client, NULL, why);
 	client_refuse(client, why);
 }

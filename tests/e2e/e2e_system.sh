@@ -104,7 +104,7 @@ ok "nor is there a socket" [ ! -e "$sock" ]
 system_config "policy: [{role: users, then: allow}]
 main_socket: {group: nobody-has-it}"
 run "$T/bin/broker"
-like "$status $err" '^1 netpulsed: main_socket: there is no group .nobody-has-it' "nor without the group of its socket"
+like "$status $err" 'netpulsed: main_socket: there is no group .nobody-has-it' "nor without the group of its socket"
 run "$T/bin/netpulsed" --system -t -f "$T/config.yaml"
 is "$status" 0 "a configuration is checked as the system's"
 system_config "$devices"
@@ -227,6 +227,30 @@ end_all $holders
 wait_until 'npctl --json status | jq -e "[.peers[] | select(.uid == 65534)] | length == 0"'
 run nobody "$T/bin/npexec" dev echo a
 is "$status" 0 "who has left has a place again"
+
+system_config "$policy
+max_clients: 4
+max_clients_per_user: 4
+$devices"
+npctl reload >/dev/null
+holders=
+for _i in 5 6 7 8; do
+	printf '%s\n' "$(request 1 ping '')" '!wait "version"' '!hold' | nobody "$T/bin/nprpc" -S "$sock" >"$T/holds$_i" &
+	holders="$holders $!"
+	wait_until "grep -q version $T/holds$_i"
+done
+run another "$T/bin/npexec" dev echo a
+like "$status $err" '^255 .*queue_full' "where he may have all places, and has"
+run npctl close dev
+is "$status" 0 "root gets in all the same"
+end_all $holders
+wait_until 'npctl --json status | jq -e "[.peers[] | select(.uid == 65534)] | length == 0"'
+system_config "$policy
+max_clients: 16
+max_requests_per_user: 3
+max_devices_per_user: 1
+$devices"
+npctl reload >/dev/null
 
 for _i in 1 2 3 4; do
 	request $_i exec '"device":"dev","command":"sleep 60"'
