@@ -2,7 +2,7 @@
 # A policy: a client of a role socket, as another user where we are root, may `show` on @edge and changes nothing by any
 # way there is.
 . "$(dirname "$0")/../kit/lib.sh"
-need jq
+need jq ssh-agent ssh-add
 
 # as COMMAND...: as the one who was handed the socket.  An ordinary user has nobody to become.
 other=$uid
@@ -27,6 +27,10 @@ start_sshd dev 'AcceptEnv NP_*'
 start_simdev edge1 --scenario ios.txt
 start_simdev core1 --scenario ios.txt --listen 127.0.1.1
 add_host new "$port_dev" "UserKnownHostsFile $T/none" 'StrictHostKeyChecking ask'
+identity= add_host keyless "$port_dev" 'IdentitiesOnly no' 'PasswordAuthentication no' 'KbdInteractiveAuthentication no'
+eval "$(ssh-agent -a "$T/keys" 2>/dev/null)" >/dev/null
+ssh-add -q "$T/key" 2>/dev/null
+unset SSH_AUTH_SOCK
 mkdir -m 711 "$T/agent"
 log=$T/audit
 : >"$log"
@@ -35,6 +39,7 @@ devices:
   edge1: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw, groups: [edge]}
   core1: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw}
   dev: {groups: [edge]}
+  keyless: {}
   new: {groups: [edge], connection_args: {prompt_timeout: 1}}
 "
 sockets="
@@ -102,15 +107,15 @@ fi
 
 printf '%s\n' "sockets: [{path: $T/agent/x, role: x, owner: nobody-at-all}]" >"$T/bad.yaml"
 run netpulsed -S "$T/run/other" -f "$T/bad.yaml"
-like "$status $err" '^1 netpulsed: .*bad.yaml:1: there is no user .nobody-at-all' "a broker says which socket it cannot make"
+like "$err $status" '^netpulsed: .*bad.yaml:1: there is no user .nobody-at-all.* 1$' "a broker says which socket it cannot make"
 printf '%s\n' "sockets: [{path: $T/agent/show, role: x}]" >"$T/bad.yaml"
 run netpulsed -S "$T/run/other" -f "$T/bad.yaml"
-like "$status $err" '^1 netpulsed: .*bad.yaml:1: another broker .pid [0-9]+. serves' "nor takes another's"
+like "$err $status" '^netpulsed: .*bad.yaml:1: another broker .pid [0-9]+. serves.* 1$' "nor takes another's"
 mkdir -m 777 "$T/world"
 chmod 777 "$T/world"
 printf '%s\n' "sockets: [{path: $T/world/x, role: x}]" >"$T/bad.yaml"
 run netpulsed -S "$T/run/other" -f "$T/bad.yaml"
-like "$status $err" '^1 netpulsed: .*writable by others' "nor makes one where others could put theirs"
+like "$err $status" '^netpulsed: .*writable by others.* 1$' "nor makes one where others could put theirs"
 
 # ---- what it may ----
 
@@ -279,6 +284,17 @@ run as "$bins/npctl" -S "$T/agent/boss" status
 is "$status" 0 "a role that may steer sees the status"
 ok "and steers" as "$bins/npctl" -S "$T/agent/boss" pause edge1
 ok "whom it wants" as "$bins/npctl" -S "$T/agent/boss" resume edge1
+# reconnects SOCKET: with an agent of one's own; the device's log-ins that went well, and those that failed.
+reconnects()
+{
+	_logins=$(npctl --json status keyless | jq '.devices[0] | .logins + .failures')
+	printf '%s\n' "$(request reconnect "\"devices\":[\"keyless\"],\"agent_socket\":\"$T/keys\"")" | nprpc -S "$1" >/dev/null
+	wait_until "npctl --json status keyless | jq -e '.devices[0] | .logins + .failures > $_logins'"
+	npctl --json status keyless | jq -c '.devices[0] | [.logins, .failures]'
+}
+SSH_AUTH_SOCK=$T/keys npexec keyless true
+is "$(reconnects "$NETPULSE_SOCKET")" '[2,0]' "an agent that comes with a reconnect logs in"
+is "$(reconnects "$T/agent/boss")" '[2,1]' "whoever may only steer lends no keys to a session that others will use"
 asked=$(rpc boss "$(request exec '"device":"new","command":"true","interactive":true')" 2>&1)
 like "$asked" '"reason": *"host_key_unknown"' "nobody of a role says whether a host key is right"
 unlike "$asked" '"method": *"prompt"' "nor is asked"

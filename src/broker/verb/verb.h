@@ -71,8 +71,8 @@ int broker_gate_lines(struct broker *b, struct client *client, struct exec_param
     const struct buf *lines, struct np_error *err) NP_MUST_CHECK;
 /* Another configuration is in force: what still waits is judged by it. */
 void broker_gate_waiting(struct broker *b);
-/* It looks at the broker, or steers it: 0, or -1 with err. */
-int broker_gate_verb(const struct call *c, struct np_error *err) NP_MUST_CHECK;
+/* It looks at the broker, or steers it: 0, and params are cut down to what the rule allows, or -1 with err. */
+int broker_gate_verb(struct call *c, struct np_error *err) NP_MUST_CHECK;
 /* Logged and counted; method: a client's text. */
 void broker_note_denial(struct broker *b, const struct client *client, const char *method, const struct np_error *err);
 /* Takes those names away of which the client may not know. */

@@ -17,9 +17,19 @@ broker_is_governed(const struct broker *b, const struct client *client)
 
 /* ---- looking and steering ---- */
 
+/* Npctl sends it whether it is meant or not: whose keys open a session that others will use? */
+static void
+drop_agent(struct call *c, const struct policy_rule *rule)
+{
+	if (client_is_main(c->client) || (rule->may & POLICY_CREDENTIALS) != 0)
+		return;
+	free(c->params.agent_socket);
+	c->params.agent_socket = NULL;
+}
+
 /* device NULL: the broker, or all. */
 static int
-gate_steering(const struct call *c, const char *device, struct np_error *err)
+gate_steering(struct call *c, const char *device, struct np_error *err)
 {
 	struct policy_ask ask = {
 	    .who = policy_who_of(c->client), .method = POLICY_STEER, .minute = policy_minute_of_week()};
@@ -36,6 +46,7 @@ gate_steering(const struct call *c, const char *device, struct np_error *err)
 		rc = -1;
 	} else if (v.rule != NULL) {
 		rc = policy_enter(v.rule, NULL, 1, clock_now(), err);
+		drop_agent(c, v.rule);
 	}
 	policy_facts_finish(&facts);
 	return rc;
@@ -43,7 +54,7 @@ gate_steering(const struct call *c, const char *device, struct np_error *err)
 
 /* Each device of a list, a group or a pattern. */
 static int
-gate_word(const struct call *c, const char *word, struct np_error *err)
+gate_word(struct call *c, const char *word, struct np_error *err)
 {
 	struct devlist list;
 	int rc = devlist_expand(c->broker->config, word, &list, err);
@@ -57,7 +68,7 @@ gate_word(const struct call *c, const char *word, struct np_error *err)
 }
 
 int
-broker_gate_verb(const struct call *c, struct np_error *err)
+broker_gate_verb(struct call *c, struct np_error *err)
 {
 	const struct ask_params *p = &c->params;
 	int rc = 0;
