@@ -206,12 +206,27 @@ add_directory_of(struct strings *paths, const char *file)
 		strings_addf(paths, "%.*s", (int)(slash - file), file);
 }
 
+/* The file alone is let in, not its directory: ssh's configuration beside it names programs. */
+static void
+make_known_hosts(const char *path)
+{
+	char *dir = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	int fd;
+
+	mkdir(dir, 0700);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	if (fd != -1)
+		close(fd);
+	free(dir);
+}
+
 /* Where this broker writes: its socket and those of ssh, its log and what it has learned, records, known hosts. */
 static void
 find_writable(const struct daemon *d, struct strings *paths)
 {
 	struct np_error ignored;
-	char *log_file = paths_log_file(&ignored), *ssh = paths_expand_home("~/.ssh"), *more, *rest, *path;
+	char *log_file = paths_log_file(&ignored), *known = paths_expand_home("~/.ssh/known_hosts"), *more, *rest,
+	     *path;
 
 	if (!d->config->system && paths_make_dir(d->socket_path, &ignored) == -1)
 		log_debug("main", "sandbox: %s", ignored.text); /* who listens there says it */
@@ -220,12 +235,15 @@ find_writable(const struct daemon *d, struct strings *paths)
 	add_directory_of(paths, d->config->audit_log);
 	for (size_t i = 0; i < d->config->sockets_count; i++)
 		add_directory_of(paths, d->config->sockets[i].path);
-	strings_add(paths, ssh);
+	if (known[0] == '/') { /* there is a home */
+		make_known_hosts(known);
+		strings_add(paths, known);
+	}
 	rest = more = xstrdup_null(d->config->sandbox_writes);
 	while ((path = strsep(&rest, ":")) != NULL)
 		strings_add(paths, path);
 	free(more);
-	free(ssh);
+	free(known);
 	free(log_file);
 }
 

@@ -123,6 +123,9 @@ mkdir "$T/elsewhere" "$T/there"
 add_host late "$port_dev" "UserKnownHostsFile $T/elsewhere/known_hosts" 'StrictHostKeyChecking accept-new'
 add_host known "$port_dev" "UserKnownHostsFile $T/there/known_hosts" 'StrictHostKeyChecking accept-new'
 mkdir "$T/logs"
+was_home=$HOME
+HOME=$T/strict
+mkdir "$HOME"
 start_broker "sandbox: strict
 sandbox_writes: $T/there
 audit_log: $T/logs/audit
@@ -135,10 +138,12 @@ if [ "$(status .broker.sandbox.files)" = true ]; then
 	ok "and says so" grep -q "cannot write $T/elsewhere/known_hosts: Permission denied" "$T/broker.log"
 	is "$(npexec known 'echo hi')" hi "but where the configuration says"
 	like "$(cat "$T/there/known_hosts")" ssh-ed25519 "it has written"
+	is "$(ls -A "$HOME/.ssh")" known_hosts "known hosts have a file, where there was none"
 	ok "and what it is known to write: the audit log" [ -s "$T/logs/audit" ]
 	ok "a socket for ssh" [ -S "$T/run/mux/dev" ]
 else
-	skip 8 "$(status .broker.sandbox.lacks)"
+	skip 9 "$(status .broker.sandbox.lacks)"
 fi
 ok "the broker ends" stop_broker
+HOME=$was_home
 done_testing
