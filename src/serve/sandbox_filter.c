@@ -31,6 +31,13 @@
 #define PR_SET_VMA 0x53564d41
 #endif
 
+/* Which argument of clone(2) has them: see its manual. */
+#ifdef __s390__
+#define CLONE_FLAGS 1
+#else
+#define CLONE_FLAGS 0
+#endif
+
 static const char *const allowed[] = {
     /* memory */
     "brk", "madvise", "mlock", "mlock2", "mmap", "mmap2", "mprotect", "mremap", "munlock", "munmap",
@@ -111,7 +118,7 @@ add_rules(scmp_filter_ctx filter)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
 		    SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffu, AF_NETLINK), SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffffu, 0));
 	if (rc == 0)
-		rc = add_narrow(filter, "clone", SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+		rc = add_narrow(filter, "clone", SCMP_CMP(CLONE_FLAGS, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
 	if (rc == 0) /* abort(3) */
 		rc = add_narrow(filter, "tgkill", SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffffu, self));
 	if (rc == 0) /* lent.c: whether two descriptors are one */
