@@ -11,7 +11,8 @@
 
 /* ---- a drain ---- */
 
-/* The listener goes last, so that who asks while we drain gets an answer and not a second broker. */
+/* The listener goes last, so that who asks while we drain gets an answer and not a second broker; but for one that the
+ * service manager has, where the next broker answers. */
 static void
 finish(struct broker *b)
 {
@@ -92,6 +93,8 @@ broker_stop(struct broker *b, bool now)
 		return;
 	}
 	b->stopping = true;
+	if (b->listener != NULL)
+		listener_leave(b->listener);
 	log_info("broker", "draining: %d commands run", requests_working(b));
 	if (b->config->drain_timeout > 0) {
 		ev_timer_init(&b->drain, on_drain_over, b->config->drain_timeout, 0);

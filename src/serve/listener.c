@@ -33,6 +33,7 @@ struct listener {
 	void *arg;
 	struct sockfile socket;
 	struct sockfile_access access; /* of one for others */
+	bool adopted;                  /* the service manager has made it, and has it still */
 	bool open;                     /* the kernel judged who may connect, by the mode of its name */
 	int spare_fd;                  /* given up when descriptors run out, to tell a client so */
 	bool starved;                  /* the last accept(2) found no descriptor */
@@ -382,6 +383,7 @@ listener_adopt(
 		sun.sun_path[0] = '@';
 	memcpy(socket.path, sun.sun_path, sizeof(socket.path) - 1);
 	l = listener_alloc(loop, &socket, events, arg);
+	l->adopted = true;
 	l->open = open;
 	listener_start(l);
 	return l;
@@ -422,6 +424,13 @@ listener_stop(struct listener *l)
 {
 	ev_stat_stop(l->loop, &l->watch);
 	listener_stop_accepting(l);
+}
+
+void
+listener_leave(struct listener *l)
+{
+	if (l->adopted)
+		listener_stop(l);
 }
 
 void

@@ -51,6 +51,8 @@ struct listener *listener_adopt(struct ev_loop *loop, int fd, bool open, const s
     void *arg, struct np_error *err) NP_MUST_CHECK;
 /* Stops accepting and removes the socket from the file system (when it is still ours); connected peers live on. */
 void listener_stop(struct listener *l);
+/* This broker drains: who comes to a socket that the service manager keeps waits there for the next one. */
+void listener_leave(struct listener *l);
 /*
  * Hands the name over to the broker that opens it next: 0, or -1 with err (invalid_request where the service manager
  * has made the socket).  This one accepts until then.  Taken back, where no other has come: false, when it is too late.

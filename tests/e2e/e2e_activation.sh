@@ -31,6 +31,11 @@ ok "a command runs" wait_until '[ -s "$T/up" ]'
 : >"$T/reports"
 kill -TERM $manager
 ok "STOPPING=1 is reported" wait_until 'grep -q "^notify: STOPPING=1" "$T/reports"'
+# Listed are those that are connected, and those that nobody has accepted.
+comers() { grep -c " $NETPULSE_SOCKET\$" /proc/net/unix; }
+before=$(comers)
+later late npexec --no-start dev true
+wait_until "[ \$(comers) -gt $before ] || ! alive $bg_late"
 reloads=$(grep -c 'config: reloaded' "$T/broker.log")
 kill -HUP $manager
 ok "a reload while it drains" wait_until '[ "$(grep -c "config: reloaded" "$T/broker.log")" -gt "$reloads" ]'
@@ -40,6 +45,8 @@ is $? 0 "what ran ends"
 wait_for $manager
 is $? 0 "TERM: it ends well"
 unlike "$(cat "$T/reports")" 'READY=1' "and was not ready again"
+wait_for "$bg_late"
+unlike "$(cat "$T/late.err")" 'shutting_down|shutting down' "who came meanwhile waited for the next one"
 ok "the socket belongs to the manager and stays" [ -S "$NETPULSE_SOCKET" ]
 polite_pids=
 
