@@ -22,6 +22,26 @@ start_simdev drops --drop
 add_host gone "$(free_port)"
 words="dev dev dev cli cli few asks refuses mute drops gone"
 
+# Servers that go wrong: as many again are command lines.
+evilssh "$seed" 12 "$T/ports.evil" "$T/known_hosts" ${NP_FUZZ_SERVER:-} >"$T/evil.log" 2>&1 &
+ok "servers that go wrong" wait_until "[ -s $T/ports.evil ]" || exit 1
+evils=
+while read -r port; do
+	add_host "evil$port" "$port"
+	evils="$evils evil$port"
+done <"$T/ports.evil"
+# Last, as the first value counts: for what has no entry nothing outside of here is read or written.
+add_host '*' 1
+evil_devices()
+{
+	_type=linux
+	for _name in $evils; do
+		echo "  $_name: {username: evil, password: evil-pw, device_type: $_type, credential_scope: device,"
+		echo "    connection_args: {enabled: false, retry_max: 0.1}}"
+		[ "$_type" = linux ] && _type=cisco_ios || _type=linux
+	done
+}
+
 limits="
 long_connection: {retry_delay: 0.1, retry_max: 0.5, connection_timeout: 2, queue_timeout: 3, timeout: 5, prompt_timeout: 2,
   check_delay: 1, keepalive_interval: 1}
@@ -34,7 +54,8 @@ devices:
   drops: {}
   gone: {}
   cli: {device_type: cisco_ios, username: admin, password: admin-pw, secret: enable-pw}
-  asks: {device_type: cisco_ios, username: admin}"
+  asks: {device_type: cisco_ios, username: admin}
+$(evil_devices)"
 
 # What is allowed here is little, and one may have to wait for a person who never looks.
 policy="
@@ -45,6 +66,17 @@ policy:
   - {role: some, methods: [config, shell, forward], devices: [dev], then: allow}
   - {role: some, then: deny}"
 
+# One device among those that go wrong is well, and stays so.
+well()
+{
+	while :; do
+		_began=$(now_ms)
+		[ "$(npexec dev echo hello 2>&1)" = hello ] || echo failed
+		echo "$(($(now_ms) - _began))"
+		npctl accounts retry evil >/dev/null 2>&1
+	done
+}
+
 # fuzz NAME PLACE WORD...: no complaint, and the broker as it was.
 fuzz()
 {
@@ -52,12 +84,23 @@ fuzz()
 	_place=$2
 	[ "${NP_FUZZ_ONLY:-$1}" = "$1" ] || return 0
 	shift 2
+	if [ "$_what" = ask ]; then
+		well >"$T/well" &
+		well=$!
+	fi
 	# shellcheck disable=SC2086
 	livefuzz "$_what" "$_place" "$seed" "$seconds" ${NP_FUZZ_CASE:-} -- "$@" >"$T/fuzz.out" 2>&1
-	is "$? $(grep -v '^#' "$T/fuzz.out" | head -n 20)" '0 ' "$_what: each request one answer (seed $seed)"
+	_status=$?
+	is "$_status $(grep -v '^#' "$T/fuzz.out" | head -n 20)" '0 ' "$_what: each request one answer (seed $seed)"
 	[ -z "${NP_FUZZ_CASE:-}" ] || cat "$T/fuzz.out"
 	diag "$(grep '^# [0-9]* cases' "$T/fuzz.out")"
 	ok "$_what: the broker is alive" alive "$broker_pid"
+	if [ "$_what" = ask ]; then
+		kill "$well"
+		diag "$(cut -d' ' -f2- "$T/evil.log" | sort -u | wc -l) sorts of oddities in $(cut -d' ' -f1 "$T/evil.log" | sort -u | wc -l) connections"
+		is "$(grep -c failed "$T/well")" 0 "ask: a device among them is well: $(wc -l <"$T/well") commands"
+		at_most "$(sort -n "$T/well" | tail -n 1)" "$(slow 3000)" "ask: and quick"
+	fi
 	if [ "$_what" = mux ]; then # what `ssh -O forward` asks for outlives its ssh
 		for _name in $(printf '%s\n' "$@" | sort -u); do
 			ok "mux: $_name: forwarded ports are closed" ssh -F "$T/ssh_config" -S "$T/run/mux/$_name" -O exit "$_name"
@@ -84,6 +127,8 @@ fuzz rpc "$NETPULSE_SOCKET" $words
 ok "the door is open again after a hand-over that came to nothing" wait_until "[ -S $T/run/mux/dev ]"
 # shellcheck disable=SC2086
 fuzz mux "$T/run/mux" $words
+# shellcheck disable=SC2086
+fuzz ask "$NETPULSE_SOCKET" $evils
 write_config "$limits$policy"
 ok "a policy comes into force" npctl reload
 fds=$(count_fds "$broker_pid")

@@ -3,6 +3,7 @@
  * (tests/fuzz/live.sh).
  *
  *   livefuzz rpc SOCKET SEED SECONDS [CASE] -- WORD...     netpulse-protocol(7); WORD: a device
+ *   livefuzz ask ...                                       the same, but nobody steers
  *   livefuzz mux FOLDER SEED SECONDS [CASE] -- WORD...     that of ssh's ControlMaster, at FOLDER/WORD
  *   livefuzz verbs                                         prints those that it asks for
  *
@@ -23,6 +24,7 @@
 
 #include "base/buf.h"
 #include "base/compiler.h"
+#include "tool/fuzzrandom.h"
 
 #define FUZZ_IDS 48
 #define FUZZ_FILES 8
@@ -49,6 +51,8 @@ struct fuzz_id {
 	int due;       /* answers */
 	double credit; /* what it may still send */
 	bool lend;     /* and whether it may lend */
+	bool lent;     /* it has */
+	bool twice;    /* the id was used while it was in use */
 	uint64_t prompt;
 };
 
@@ -90,12 +94,8 @@ struct fuzz {
 	unsigned complaints;
 };
 
-/* 0 .. n - 1. */
-unsigned fuzz_random(uint64_t *random, unsigned n);
 #define fuzz_draw(c, n) fuzz_random(&(c)->random, n)
 #define fuzz_pick(c, array) ((array)[fuzz_draw(c, NP_COUNT(array))])
-/* A generator that begins anew for each case. */
-uint64_t fuzz_seed(uint64_t seed, unsigned long number);
 void fuzz_complain(struct fuzz_case *c, const char *fmt, ...) NP_PRINTF(2, 3);
 void fuzz_show(const struct fuzz_case *c, const char *what, const void *p, size_t n);
 const char *fuzz_word(struct fuzz_case *c);
@@ -109,7 +109,7 @@ void fuzz_answered(struct fuzz_case *c, const char *text);
 /* Spoils what is to be sent from `from` on. */
 void fuzz_spoil(struct fuzz_case *c, size_t from);
 
-extern const struct fuzz_protocol fuzz_rpc, fuzz_mux;
+extern const struct fuzz_protocol fuzz_rpc, fuzz_ask, fuzz_mux;
 /* Prints the verbs that are asked for, sorted. */
 void fuzz_verbs(void);
 

@@ -17,7 +17,8 @@
 #include "wire/frame.h"
 #include "wire/message.h"
 
-/* Not `stop`: it is asked for in the end.  Those that come often stand here more than once. */
+/* Not `stop`.  Those that come often stand here more than once, those for a device first: so many. */
+#define WORKING 13
 static const char *const verbs[] = {"exec", "exec", "exec", "exec", "exec", "exec", "exec", "config", "config",
     "record", "platform_test", "open", "test", "mux", "close", "kill", "confirm", "pause", "resume", "disable",
     "enable", "drain", "reconnect", "status", "devices", "ping", "ping", "sync", "reload", "hand_over", "config_show",
@@ -309,7 +310,7 @@ some_id(struct fuzz_case *c)
 static void
 send_request(struct fuzz_case *c)
 {
-	const char *method = fuzz_pick(c, verbs);
+	const char *method = verbs[fuzz_draw(c, c->all->protocol == &fuzz_ask ? WORKING : NP_COUNT(verbs))];
 	const struct verb *verb = broker_verb(method);
 	struct fuzz_id *id = some_id(c);
 	cJSON *json = cJSON_CreateObject();
@@ -325,8 +326,12 @@ send_request(struct fuzz_case *c)
 	    object_of(c, verb->makes != NULL ? &params_table : &ask_table, verb->params, verb->makes != NULL ? 14 : 4));
 	if (*cJSON_GetObjectItemCaseSensitive(json, "method")->valuestring == '\0')
 		c->broken = true; /* no request */
-	id->due++;
+	/* Where one of this id may be under way, whose credit it is cannot be known. */
+	id->twice = id->due > 0;
 	id->credit = 0;
+	id->lend = false;
+	id->lent = id->lent && id->twice;
+	id->due++;
 	send_json(c, json, fuzz_draw(c, 80) == 0 ? 10 : 0);
 }
 
@@ -338,7 +343,7 @@ send_note(struct fuzz_case *c)
 	bool overrun = !c->polite && fuzz_draw(c, 20) == 0, lends = notes[which].kind == NOTE_LEND;
 	cJSON *json, *params;
 
-	if (id == NULL || (lends && !id->lend && !overrun))
+	if (id == NULL || (lends && !id->lend && !overrun) || (id->lent && notes[which].kind == NOTE_STDIN && !overrun))
 		return;
 	if (notes[which].kind != NOTE_STDIN)
 		size = overrun ? size : 0;
@@ -357,6 +362,7 @@ send_note(struct fuzz_case *c)
 	c->broken |= overrun;
 	if (lends) {
 		id->lend = false;
+		id->lent = true;
 		id->credit = 0;
 		fuzz_attach(c);
 	}
@@ -459,7 +465,7 @@ take_note(struct fuzz_case *c, const struct message *m)
 	if (of != NULL && value != NULL)
 		of->prompt = (uint64_t)value->valuedouble;
 	value = cJSON_GetObjectItemCaseSensitive(m->params, "bytes");
-	if (of != NULL && value != NULL && strcmp(m->method, "credit") == 0) {
+	if (of != NULL && !of->twice && value != NULL && strcmp(m->method, "credit") == 0) {
 		of->credit += value->valuedouble;
 		of->lend |= cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(m->params, "lend"));
 	}
@@ -538,4 +544,5 @@ path(struct fuzz_case *c, char *where, size_t size)
 	snprintf(where, size, "%s", c->all->where);
 }
 
+const struct fuzz_protocol fuzz_ask = {"ask", path, step, take, finish};
 const struct fuzz_protocol fuzz_rpc = {"rpc", path, step, take, finish};
