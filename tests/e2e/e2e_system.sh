@@ -30,7 +30,10 @@ identity=$T/acct/key start_sshd dev
 start_simdev edge1 --scenario ios.txt
 start_simdev core1 --scenario ios.txt --listen 127.0.1.1
 add_host own "$port_edge1"
+identity=$T/acct/key add_host one "$port_dev"
 cp "$T/key" "$T/acct/key"
+printf '#!/bin/sh\nuntil [ -e %s ]; do sleep 0.02; done\necho "$1" >>%s\n' "$T/go" "$T/order" >"$T/bin/gate"
+chmod 755 "$T/bin/gate"
 echo admin-pw >"$T/creds/edge-password"
 chmod 400 "$T/creds/edge-password"
 chown -R "$account" "$T/sys" "$T/acct" "$T/creds"
@@ -44,6 +47,7 @@ devices:
   core1: {device_type: cisco_ios, username: admin, password: admin-pw}
   own: {username: admin, device_type: cisco_ios}
   dev: {}
+  one: {connection_args: {max_connections: 1, max_channels: 1}}
 main_socket: {mode: '0666', group: '$account'}
 audit_log: $audit
 "
@@ -51,6 +55,8 @@ policy="
 policy:
   - {uid: 65534, devices: ['@edge'], command: read_only, then: allow}
   - {uid: 65534, devices: [dev], command: ['echo .*', 'sleep .*'], then: allow}
+  - {uid: 65534, devices: [one], command: '$T/bin/gate [0-9]', then: allow}
+  - {uid: 1, devices: [one], then: allow}
   - {uid: 1, devices: [own, dev], may: [credentials], then: allow}
   - {uid: 3, methods: [steer], then: allow}
   - {uid: 5, then: allow}
@@ -275,6 +281,22 @@ run nobody "$T/bin/npexec" dev echo e
 is "$status $out" '0 e' "of which the ones he is on are"
 run another "$T/bin/npexec" dev echo f
 is "$status $out" '0 f' "and nobody else's"
+
+# ---- turns ----
+
+system_config "$policy$devices"
+end_all "$bg_slow1"
+npctl reload >/dev/null
+wait_until 'npctl --json status | jq -e ".requests | length == 0"'
+for _i in 1 2 3 4; do
+	later turn$_i nobody "$T/bin/npexec" -n one "$T/bin/gate" $_i
+	wait_until "npctl --json status | jq -e '.requests | length == $_i'"
+done
+later turn5 another "$T/bin/npexec" -n one "$T/bin/gate" a
+wait_until 'npctl --json status | jq -e ".requests | length == 5"'
+: >"$T/go"
+wait_until "[ \$(wc -l <$T/order) -eq 5 ]"
+is "$(tr -d '\n' <"$T/order")" 12a34 "all that one user waits with holds another up for one turn"
 
 # ---- how it is found ----
 

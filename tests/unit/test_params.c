@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/compiler.h"
+#include "base/xalloc.h"
 #include "params/params.h"
 #include "schema/schema.h"
 
@@ -224,6 +225,28 @@ test_equal_overrides_make_one_pool(void **state NP_UNUSED)
 	free(d);
 }
 
+/* What somebody has logged in to by himself is nobody else's. */
+static void
+test_sessions_of_one_user_are_a_pool(void **state NP_UNUSED)
+{
+	struct device_ref all = {.operand = xstrdup("r1")}, his = device_ref_copy(&all), copy;
+	char *a, *b, *c;
+
+	his.of_user = 1001;
+	copy = device_ref_copy(&his);
+	a = device_ref_key(&all);
+	b = device_ref_key(&his);
+	c = device_ref_key(&copy);
+	assert_string_not_equal(a, b);
+	assert_string_equal(b, c);
+	free(a);
+	free(b);
+	free(c);
+	device_ref_finish(&all);
+	device_ref_finish(&his);
+	device_ref_finish(&copy);
+}
+
 static void
 test_limits_of_one_request_make_no_other_pool(void **state NP_UNUSED)
 {
@@ -402,6 +425,7 @@ main(void)
 	    cmocka_unit_test(test_without_a_command_it_is_a_shell),
 	    cmocka_unit_test(test_environment_becomes_a_list),
 	    cmocka_unit_test(test_equal_overrides_make_one_pool),
+	    cmocka_unit_test(test_sessions_of_one_user_are_a_pool),
 	    cmocka_unit_test(test_limits_of_one_request_make_no_other_pool),
 	    cmocka_unit_test(test_limits_among_overrides_act_on_the_request),
 	    cmocka_unit_test(test_a_limit_that_requests_do_not_have_makes_another_pool),
