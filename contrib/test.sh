@@ -27,7 +27,7 @@ packages="autoconf automake make gcc clang pkg-config libssh-dev libev-dev libcj
 # What e2e_npexec_ssh.sh, e2e_mux_programs.sh and e2e_mux_tty.sh run over the broker where it is there; not every Debian has
 # all of them.
 callers="git clustershell pssh pdsh parallel expect rancid vim ansible-core emacs-nox monitoring-plugins-basic sshfs sshuttle
-	busybox iptables autossh sshpass mosh docker.io docker-cli ruby-net-ssh"
+	iptables autossh sshpass mosh docker.io docker-cli ruby-net-ssh"
 all_passes="plain asan tsan valgrind clang distcheck other lint"
 
 top=$(cd "$(dirname "$0")/.." && pwd)

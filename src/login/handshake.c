@@ -38,6 +38,7 @@ struct handshake {
 	struct ssh_counter_struct read; /* in_bytes: so much of the stream libssh has taken */
 	char said[SAID_MAX + 1];        /* the beginning of that stream */
 	size_t said_size;
+	bool heard; /* somebody knows that there was something */
 };
 
 /* Looks at what has come, before libssh takes it.  Bytes that arrive between the two are lost to us: that is bearable.
@@ -48,8 +49,10 @@ overhear(struct handshake *h)
 	size_t at = h->read.in_bytes;
 	ssize_t n = at < SAID_MAX ? recv(h->fd, h->said + at, SAID_MAX - at, MSG_PEEK | MSG_DONTWAIT) : 0;
 
-	if (n > 0 && h->said_size == 0)
+	if (!h->heard && (n > 0 || at > 0)) {
+		h->heard = true;
 		hooks_step(h->hooks, "key exchange", STEP_HEARD, "%s", "");
+	}
 	if (n > 0)
 		h->said_size = at + (size_t)n;
 }

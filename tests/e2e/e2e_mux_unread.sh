@@ -108,7 +108,7 @@ fi
 
 # ---- the session ----
 
-is "$(for i in 1 2 3 4 5 6 7 8 9 10 11 12; do through -n dev 'yes; exit 3' | head -n 1; done | tr -d '\n')" yyyyyyyyyyyy \
+is "$(for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do through -n dev 'yes; exit 3' | head -n 1; done | tr -d '\n')" yyyyyyyyyyyy \
 	"many in a row"
 ok "nothing is left" wait_until '[ "$(npctl status --json | grep -c \"request\":)" = 0 ]'
 before=$(logins dev)
