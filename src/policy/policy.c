@@ -332,6 +332,9 @@ take_tokens(struct policy_rule *rule, unsigned requests, double now, struct np_e
 	else if (now > m->filled)
 		m->tokens = fmin(max, m->tokens + (now - m->filled) * max / MINUTE);
 	m->filled = now;
+	if (requests > max)
+		return error_set(err, REASON_DENIED, "denied: %s allows %d requests a minute, and these are %u",
+		    rule->where, rule->requests_per_minute, requests);
 	if (m->tokens < requests)
 		return error_set(err, REASON_DENIED, "denied: %s allows %d requests a minute: try again in %.0f s",
 		    rule->where, rule->requests_per_minute, ceil(fmin(MINUTE, (requests - m->tokens) * MINUTE / max)));

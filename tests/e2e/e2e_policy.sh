@@ -303,6 +303,8 @@ run as "$bins/npexec" -S "$T/agent/some" dev cat <"$T/in"
 is "$status $out" '0 hostname evil' "a rule may give an input"
 run as "$bins/npexec" -S "$T/agent/some" --env NP_X=env dev printenv NP_X
 is "$status $out" '0 env' "or an environment"
+denied "a batch of too many" as "$bins/npexec" -S "$T/agent/some" -e true -e true -e true dev
+like "$err" 'allows 2 requests a minute, and these are 3' "it is told that it never fits"
 run as "$bins/npexec" -S "$T/agent/some" dev true
 run as "$bins/npexec" -S "$T/agent/some" dev true
 is "$status" 0 "so many requests"

@@ -863,6 +863,7 @@ test_requests_a_minute(void **state)
 	assert_int_equal(policy_enter(&p.rules[0], "b", 1, 109.9, &err), -1);
 	assert_int_equal(policy_enter(&p.rules[0], "b", 1, 110.1, &err), 0);
 	assert_int_equal(policy_enter(&p.rules[0], "b", 7, 1000, &err), -1);
+	assert_non_null(strstr(err.text, "p.yaml:1 allows 6 requests a minute, and these are 7"));
 	assert_int_equal(policy_enter(&p.rules[0], "b", 6, 1000, &err), 0);
 	finish(&p);
 }

@@ -7,10 +7,16 @@
 #include "broker/client/user.h"
 #include "conf/conf.h"
 
+struct passed {
+	struct policy_rule *rule;
+	unsigned commands;
+	bool entered; /* in the rule's limits */
+};
+
 struct pass {
 	struct config *config;
 	char *device;
-	struct policy_rule **rules; /* each once */
+	struct passed *rules; /* each once */
 	size_t count;
 	bool awaits_lines;
 	const struct policy_rule *confirmed;
@@ -56,29 +62,52 @@ bool
 pass_is_confirmed(const struct pass *pass)
 {
 	for (size_t i = 0; i < pass->count; i++) {
-		if (pass->rules[i]->then == POLICY_CONFIRM)
+		if (pass->rules[i].rule->then == POLICY_CONFIRM)
 			return true;
 	}
 	return false;
+}
+
+static size_t
+find(const struct pass *pass, const struct policy_rule *rule)
+{
+	size_t i = 0;
+
+	while (i < pass->count && pass->rules[i].rule != rule)
+		i++;
+	return i;
 }
 
 bool
 pass_has(const struct pass *pass, const struct policy_rule *rule)
 {
-	for (size_t i = 0; i < pass->count; i++) {
-		if (pass->rules[i] == rule)
-			return true;
+	return find(pass, rule) < pass->count;
+}
+
+void
+pass_add(struct pass *pass, struct policy_rule *rule)
+{
+	size_t i = find(pass, rule);
+
+	if (rule == NULL)
+		return;
+	if (i == pass->count) {
+		pass->rules = xreallocarray(pass->rules, pass->count + 1, sizeof(pass->rules[0]));
+		pass->rules[pass->count++] = (struct passed){.rule = rule};
 	}
-	return false;
+	pass->rules[i].commands++;
 }
 
 int
-pass_by(struct pass *pass, struct policy_rule *rule, unsigned commands, double now, struct np_error *err)
+pass_enter(struct pass *pass, double now, struct np_error *err)
 {
-	if (policy_enter(rule, pass->device, commands, now, err) == -1)
-		return -1;
-	pass->rules = xreallocarray(pass->rules, pass->count + 1, sizeof(pass->rules[0]));
-	pass->rules[pass->count++] = rule;
+	for (size_t i = 0; i < pass->count; i++) {
+		struct passed *p = &pass->rules[i];
+
+		if (!p->entered && policy_enter(p->rule, pass->device, p->commands, now, err) == -1)
+			return -1;
+		p->entered = true;
+	}
 	return 0;
 }
 
@@ -98,8 +127,10 @@ pass_destroy(struct pass *pass)
 {
 	if (pass == NULL)
 		return;
-	for (size_t i = 0; i < pass->count; i++)
-		policy_leave(pass->rules[i], pass->device);
+	for (size_t i = 0; i < pass->count; i++) {
+		if (pass->rules[i].entered)
+			policy_leave(pass->rules[i].rule, pass->device);
+	}
 	if (pass->user != NULL)
 		user_leave(pass->user, pass->device);
 	config_unref(pass->config);

@@ -28,9 +28,10 @@ const struct policy_rule *pass_confirmed(const struct pass *pass);
 /* Whether a person has said yes to it. */
 bool pass_is_confirmed(const struct pass *pass);
 bool pass_has(const struct pass *pass, const struct policy_rule *rule);
-/* Passes by that rule with so many commands: 0, or -1 with err (denied: its limits). */
-int pass_by(
-    struct pass *pass, struct policy_rule *rule, unsigned commands, double now, struct np_error *err) NP_MUST_CHECK;
+/* One more command was let in by that rule (NULL: by none). */
+void pass_add(struct pass *pass, struct policy_rule *rule);
+/* Takes the commands that were added since from what their rules allow: 0, or -1 with err (denied: their limits). */
+int pass_enter(struct pass *pass, double now, struct np_error *err) NP_MUST_CHECK;
 /* It is one more of this user's (NULL: ours): 0, or -1 with err (queue_full: the limits of one user). */
 int pass_count(
     struct pass *pass, struct user *user, const struct user_limits *limits, struct np_error *err) NP_MUST_CHECK;

@@ -125,9 +125,9 @@ make_request(
 	int rc = exec_params_parse(verb->params, m->params, &params, err);
 
 	if (rc == 0 && broker_is_governed(b, client))
-		rc = broker_gate_request(b, client, verb, &params, &pass, &confirm, err);
+		rc = broker_gate_request(b, client, verb->makes, &params, &pass, &confirm, err);
 	if (rc == 0) {
-		rc = confirm != NULL ? broker_confirm(b, client, &m->id, verb, &params, pass, confirm, err)
+		rc = confirm != NULL ? broker_confirm(b, client, &m->id, verb->makes, &params, pass, confirm, err)
 				     : broker_request_make(b, client, &m->id, verb->makes, &params, pass, err);
 		if (rc == -1)
 			pass_destroy(pass);

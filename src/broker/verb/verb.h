@@ -15,6 +15,7 @@
 #include "login/connector.h"
 #include "params/params.h"
 #include "platform/platform.h"
+#include "policy/policy.h"
 #include "wire/frame.h"
 #include "wire/message.h"
 
@@ -52,20 +53,22 @@ struct verb {
 	bool harmless;                    /* tells nothing about others: whoever may come may ask */
 };
 const struct verb *broker_verb(const char *name);
-/* The one that makes such requests. */
-const struct verb *broker_verb_of(const struct request_kind *kind);
 void broker_syncs_answer(struct broker *b);
 
 /* ---- verb_policy.c, verb_policy_look.c: whether the policy allows it ---- */
 
 /* Whether its clients are asked at all: without rules those of the main socket may everything. */
 bool broker_is_governed(const struct broker *b, const struct client *client);
+/* What a request is in the words of rules. */
+enum policy_method broker_method_of(
+    const struct broker *b, const struct request_kind *kind, const struct exec_params *p);
 /*
  * A client wants to make a request.  Params are cut down to what the rule allows.  0 and the pass (NULL: no rule was
  * asked), and *confirm, the rule that wants a person to confirm it (or NULL); or -1 with err (denied).
  */
-int broker_gate_request(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *params,
-    struct pass **pass, const struct policy_rule **confirm, struct np_error *err) NP_MUST_CHECK;
+int broker_gate_request(struct broker *b, struct client *client, const struct request_kind *kind,
+    struct exec_params *params, struct pass **pass, const struct policy_rule **confirm,
+    struct np_error *err) NP_MUST_CHECK;
 /* For broker.gate_lines. */
 int broker_gate_lines(struct broker *b, struct client *client, struct exec_params *params, struct pass *pass,
     const struct buf *lines, struct np_error *err) NP_MUST_CHECK;
@@ -84,8 +87,9 @@ void broker_gate_names(const struct call *c, struct strings *names);
  * The request waits for a person; params and pass are taken over with success.  0, or -1 with err (denied: nobody
  * watches; queue_full).
  */
-int broker_confirm(struct broker *b, struct client *client, const struct message_id *id, const struct verb *verb,
-    struct exec_params *params, struct pass *pass, const struct policy_rule *rule, struct np_error *err) NP_MUST_CHECK;
+int broker_confirm(struct broker *b, struct client *client, const struct message_id *id,
+    const struct request_kind *kind, struct exec_params *params, struct pass *pass, const struct policy_rule *rule,
+    struct np_error *err) NP_MUST_CHECK;
 int verb_confirm(const struct call *c, struct np_error *err);
 /* At the end of a turn: where nobody is left who could be asked they are denied. */
 void broker_confirmations_due(struct broker *b);

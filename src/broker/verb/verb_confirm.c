@@ -24,7 +24,7 @@ struct confirmation {
 	struct broker *broker;
 	struct answer answer;
 	uint64_t id;
-	const struct verb *verb;
+	const struct request_kind *kind;
 	struct exec_params params;
 	struct pass *pass;
 	char where[POLICY_WHERE_MAX]; /* the rule */
@@ -99,25 +99,6 @@ show(const struct exec_params *p)
 	return text;
 }
 
-/* In the words of rules: what a person is asked about. */
-static const char *
-method_of(const struct verb *verb, const struct exec_params *p)
-{
-	if (verb->makes == &request_config)
-		return policy_method_name(POLICY_CONFIG);
-	switch (p->kind) {
-	case EXEC_COMMAND:
-		break;
-	case EXEC_SHELL:
-		return policy_method_name(POLICY_SHELL);
-	case EXEC_SUBSYSTEM:
-		return policy_method_name(POLICY_SUBSYSTEM);
-	case EXEC_FORWARD:
-		return policy_method_name(POLICY_FORWARD);
-	}
-	return policy_method_name(POLICY_EXEC);
-}
-
 static double
 patience_of(const struct broker *b, const struct device_ref *ref)
 {
@@ -128,9 +109,10 @@ patience_of(const struct broker *b, const struct device_ref *ref)
 }
 
 int
-broker_confirm(struct broker *b, struct client *client, const struct message_id *id, const struct verb *verb,
+broker_confirm(struct broker *b, struct client *client, const struct message_id *id, const struct request_kind *kind,
     struct exec_params *params, struct pass *pass, const struct policy_rule *rule, struct np_error *err)
 {
+	enum policy_method method = broker_method_of(b, kind, params); /* of a recording its commands */
 	struct confirmation *c;
 	char *text;
 
@@ -147,7 +129,7 @@ broker_confirm(struct broker *b, struct client *client, const struct message_id 
 	c = xcalloc(1, sizeof(*c));
 	c->broker = b;
 	c->id = broker_next_id(b);
-	c->verb = verb;
+	c->kind = kind;
 	c->params = *params;
 	memset(params, 0, sizeof(*params));
 	c->pass = pass;
@@ -157,7 +139,8 @@ broker_confirm(struct broker *b, struct client *client, const struct message_id 
 	ev_timer_init(&c->clock, on_clock, patience_of(b, &c->params.device), 0);
 	c->clock.data = c;
 	ev_timer_start(b->loop, &c->clock);
-	report_confirm(b->events, client, c->id, method_of(verb, &c->params), c->params.device.operand, text);
+	report_confirm(b->events, client, c->id, policy_method_name(method == POLICY_STEER ? POLICY_EXEC : method),
+	    c->params.device.operand, text);
 	secret_free(text);
 	return 0;
 }
@@ -173,7 +156,7 @@ let_in(struct confirmation *c)
 	struct np_error err;
 
 	answer_end(&c->answer);
-	if (broker_request_make(c->broker, client, &id, c->verb->makes, &c->params, c->pass, &err) == 0)
+	if (broker_request_make(c->broker, client, &id, c->kind, &c->params, c->pass, &err) == 0)
 		c->pass = NULL;
 	else
 		client_error(client, &id, &err, NULL);

@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "broker/broker_impl.h"
 #include "broker/request/pass.h"
+#include "broker/request/request_kind.h"
 #include "broker/verb/policy_facts.h"
 #include "policy/policy.h"
 
@@ -33,14 +34,15 @@ decide(const struct config *config, const struct policy_ask *ask, const struct e
 	return -1;
 }
 
-static enum policy_method
-method_of(const struct verb *verb, const struct exec_params *p, const struct device_ref *ref, const struct config *c)
+enum policy_method
+broker_method_of(const struct broker *b, const struct request_kind *kind, const struct exec_params *p)
 {
-	const struct device_conf *device = ref->operand != NULL ? config_device(c, ref->operand) : NULL;
+	const struct device_ref *ref = &p->device;
+	const struct device_conf *device = ref->operand != NULL ? config_device(b->config, ref->operand) : NULL;
 
-	if (verb->makes == &request_config)
+	if (kind == &request_config)
 		return POLICY_CONFIG;
-	if (verb->makes != &request_exec)
+	if (kind != &request_exec)
 		return POLICY_STEER;
 	switch (p->kind) {
 	case EXEC_COMMAND:
@@ -115,21 +117,19 @@ drop_env(struct exec_params *p)
 	p->env = NULL;
 }
 
-/* Each command by itself; each rule counts its own. */
+/* Each command by itself; each rule counts its own, all or none. */
 static int
 gate_commands(struct broker *b, const struct exec_params *p, struct policy_ask *ask, struct pass *pass,
     struct allowance *a, struct np_error *err)
 {
 	struct policy_verdict v;
-	double now = clock_now();
 
 	for (size_t i = 0; i < p->commands_count; i++) {
 		ask->command = p->commands[i].text;
 		ask->size = p->commands[i].size;
 		if (decide(b->config, ask, p, &v, err) == -1)
 			return -1;
-		if (v.rule != NULL && pass_by(pass, v.rule, 1, now, err) == -1)
-			return -1;
+		pass_add(pass, v.rule);
 		note_rule(a, v.rule);
 		a->by_command |= v.rule != NULL && (v.rule->commands.given || v.rule->then == POLICY_CONFIRM);
 	}
@@ -144,10 +144,11 @@ gate_other(struct broker *b, const struct exec_params *p, const struct policy_as
 
 	if (decide(b->config, ask, p, &v, err) == -1)
 		return -1;
+	pass_add(pass, v.rule);
 	note_rule(a, v.rule);
 	if (v.lines)
 		pass_await_lines(pass, a->confirm);
-	return v.rule != NULL ? pass_by(pass, v.rule, 1, clock_now(), err) : 0;
+	return 0;
 }
 
 /* Something on this device: not yet what. */
@@ -171,13 +172,13 @@ gate_mux(const struct broker *b, const struct client *client, struct policy_ask 
 }
 
 static int
-gate(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *p, struct policy_ask *ask,
-    struct pass *pass, const struct policy_rule **confirm, struct np_error *err)
+gate(struct broker *b, struct client *client, const struct request_kind *kind, struct exec_params *p,
+    struct policy_ask *ask, struct pass *pass, const struct policy_rule **confirm, struct np_error *err)
 {
 	struct allowance allowed = {.may = ~0u};
 	int rc;
 
-	if (verb->makes == &request_mux)
+	if (kind == &request_mux)
 		return gate_mux(b, client, ask, err);
 	if (ask->method != POLICY_EXEC)
 		rc = gate_other(b, p, ask, pass, &allowed, err);
@@ -185,10 +186,12 @@ gate(struct broker *b, struct client *client, const struct verb *verb, struct ex
 		return gate_device(b, ask, err); /* `lines`: nothing is run */
 	else
 		rc = gate_commands(b, p, ask, pass, &allowed, err);
-	if (rc == 0 && verb->makes == &request_record) {
+	if (rc == 0 && kind == &request_record) {
 		ask->method = POLICY_EXEC; /* it runs commands as well */
 		rc = gate_commands(b, p, ask, pass, &allowed, err);
 	}
+	if (rc == 0)
+		rc = pass_enter(pass, clock_now(), err);
 	if (rc == 0)
 		cut_down(p, &allowed, client);
 	*confirm = allowed.confirm;
@@ -196,7 +199,7 @@ gate(struct broker *b, struct client *client, const struct verb *verb, struct ex
 }
 
 int
-broker_gate_request(struct broker *b, struct client *client, const struct verb *verb, struct exec_params *p,
+broker_gate_request(struct broker *b, struct client *client, const struct request_kind *kind, struct exec_params *p,
     struct pass **pass, const struct policy_rule **confirm, struct np_error *err)
 {
 	struct policy_ask ask = {.who = policy_who_of(client), .minute = policy_minute_of_week()};
@@ -206,13 +209,13 @@ broker_gate_request(struct broker *b, struct client *client, const struct verb *
 	struct policy_facts facts;
 	int rc;
 
-	ask.method = method_of(verb, p, &p->device, b->config);
+	ask.method = broker_method_of(b, kind, p);
 	if (ask.who.mux)
 		drop_env(p);
-	ask.wants = policy_facts_of_ref(&facts, &world, &p->device, request_want(verb->makes, p)) | wants_of_params(p);
+	ask.wants = policy_facts_of_ref(&facts, &world, &p->device, request_want(kind, p)) | wants_of_params(p);
 	ask.device = facts.device;
 	*pass = pass_create(b->config, facts.name);
-	rc = gate(b, client, verb, p, &ask, *pass, confirm, err);
+	rc = gate(b, client, kind, p, &ask, *pass, confirm, err);
 	if (rc == 0)
 		rc = pass_count(*pass, client_user(client), &limits, err);
 	if (rc == -1) {
@@ -238,11 +241,11 @@ gate_line(const struct exec_params *p, const struct policy_ask *ask, struct pass
 		return error_set(err, REASON_DENIED,
 		    "denied: %s has a person confirm it, and nobody was asked before its lines were there",
 		    v.rule->where);
-	if (v.rule == NULL)
-		return 0;
+	if (!pass_has(pass, v.rule))
+		pass_add(pass, v.rule);
 	note_rule(a, v.rule);
-	a->by_command |= v.rule->commands.given;
-	return pass_has(pass, v.rule) ? 0 : pass_by(pass, v.rule, 1, clock_now(), err);
+	a->by_command |= v.rule != NULL && v.rule->commands.given;
+	return 0;
 }
 
 /* What is typed of it: nothing of a blank one. */
@@ -299,6 +302,8 @@ broker_gate_lines(struct broker *b, struct client *client, struct exec_params *p
 	rc = gate_each_line(lines, p, &ask, pass, &allowed, err);
 	policy_facts_finish(&facts);
 	if (rc == 0)
+		rc = pass_enter(pass, clock_now(), err);
+	if (rc == 0)
 		cut_down(p, &allowed, client);
 	else
 		broker_note_denial(b, client, policy_method_name(POLICY_CONFIG), err);
@@ -312,7 +317,6 @@ static int
 judge(struct broker *b, struct client *client, const struct request_kind *kind, struct exec_params *p,
     const struct buf *lines, struct pass **pass, struct np_error *err)
 {
-	const struct verb *verb = broker_verb_of(kind);
 	const struct policy_rule *confirm = NULL;
 	bool is_confirmed = pass_is_confirmed(*pass);
 	int rc;
@@ -320,11 +324,11 @@ judge(struct broker *b, struct client *client, const struct request_kind *kind, 
 	if (!broker_is_governed(b, client))
 		return 0;
 	pass_destroy(*pass);
-	rc = broker_gate_request(b, client, verb, p, pass, &confirm, err);
+	rc = broker_gate_request(b, client, kind, p, pass, &confirm, err);
 	if (rc == 0 && confirm != NULL && !is_confirmed)
 		rc = error_set(err, REASON_DENIED, "denied: %s now has a person confirm it: ask again", confirm->where);
 	if (rc == -1)
-		broker_note_denial(b, client, verb->name, err);
+		broker_note_denial(b, client, kind->name, err);
 	else if (lines != NULL && pass_awaits_lines(*pass))
 		rc = broker_gate_lines(b, client, p, *pass, lines, err);
 	return rc;

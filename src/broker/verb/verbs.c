@@ -172,16 +172,6 @@ static const struct verb verbs[] = {
 };
 
 const struct verb *
-broker_verb_of(const struct request_kind *kind)
-{
-	size_t i = 0;
-
-	while (verbs[i].makes != kind)
-		i++;
-	return &verbs[i];
-}
-
-const struct verb *
 broker_verb(const char *name)
 {
 	for (size_t i = 0; i < NP_COUNT(verbs); i++)
