@@ -570,6 +570,11 @@ lint_tidy()
 	configure_in tidy && limited make -C "$work/tidy" tidy
 }
 
+lint_analyze()
+{
+	configure_in analyze && limited make -C "$work/analyze" analyze
+}
+
 lint_shell()
 {
 	for script in "$top"/autogen.sh "$top"/contrib/*.sh "$top"/tests/*/*.sh "$top"/.ci/run; do
@@ -594,6 +599,7 @@ pass_lint()
 	lint_tool clang-format lint-format lint_format
 	lint_tool cppcheck lint-cppcheck lint_cppcheck
 	lint_tool clang-tidy lint-tidy lint_tidy
+	lint_tool gcc lint-analyze lint_analyze
 	lint_tool sh lint-shell lint_shell
 }
 

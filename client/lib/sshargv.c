@@ -220,13 +220,15 @@ take_option(struct reading *r, char letter, const char *value)
 		break;
 	case 'F':
 	case 'i':
-		take_file(r, letter, value);
+		if (value != NULL) /* which these have */
+			take_file(r, letter, value);
 		break;
 	case 'O':
 		r->a->about = true;
 		break;
 	case 'o':
-		take_setting(r, value);
+		if (value != NULL)
+			take_setting(r, value);
 		break;
 	case '2':
 	case 'D':

@@ -87,8 +87,8 @@ find_secret(const struct auth *a, const struct secret *secret)
 	return NULL;
 }
 
-void
-auth_offers(struct auth *a, struct secret *secret, bool typed, bool code)
+static struct auth_secret *
+offer(struct auth *a, struct secret *secret, bool typed, bool code)
 {
 	struct auth_offer *o = &a->offer;
 	struct auth_secret *known = find_secret(a, secret);
@@ -97,10 +97,18 @@ auth_offers(struct auth *a, struct secret *secret, bool typed, bool code)
 	typed &= !secret_is_by_program(secret); /* which does not think about it */
 	if (known != NULL) {                    /* one claim for equal words */
 		known->typed |= typed;
-		return;
+		return known;
 	}
 	o->secrets = xreallocarray(o->secrets, o->count + 1, sizeof(o->secrets[0]));
-	o->secrets[o->count++] = (struct auth_secret){.secret = secret_ref(secret), .typed = typed, .code = code};
+	known = &o->secrets[o->count++];
+	*known = (struct auth_secret){.secret = secret_ref(secret), .typed = typed, .code = code};
+	return known;
+}
+
+void
+auth_offers(struct auth *a, struct secret *secret, bool typed, bool code)
+{
+	(void)offer(a, secret, typed, code);
 }
 
 /* Each code is another one: what fails is the command. */
@@ -121,8 +129,7 @@ auth_offers_command(struct auth *a)
 
 	if (printer == NULL)
 		return;
-	auth_offers(a, printer, false, false);
-	find_secret(a, printer)->command = true;
+	offer(a, printer, false, false)->command = true;
 	secret_unref(printer);
 }
 

@@ -216,10 +216,11 @@ channel_start(struct request *r)
 	    .env = merged_env(r, &env)};
 	struct operand to = {0};
 	struct np_error err;
+	bool forwards = c != NULL && r->params.kind == EXEC_FORWARD;
 
-	if (r->params.kind == EXEC_FORWARD && c->text[0] == '/') { /* as its params were read */
+	if (forwards && c->text[0] == '/') { /* as its params were read */
 		spec.forward_host = c->text;
-	} else if (r->params.kind == EXEC_FORWARD && operand_parse(c->text, &to, &err) == 0) {
+	} else if (forwards && operand_parse(c->text, &to, &err) == 0) {
 		spec.forward_host = to.host;
 		spec.forward_port = to.port;
 	}
