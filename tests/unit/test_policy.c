@@ -597,6 +597,7 @@ test_what_each_platform_calls_harmless(void **state)
 	    {"cisco_ios", "show log | include %SYS", true},
 	    {"cisco_ios", "show logging profile wireless to-file flash:x", false},
 	    {"cisco_ios", "SHOW LOG PROC x TO-FILE flash:x", false},
+	    {"cisco_ios", "show platform hardware qfp active statistics drop CL", false},
 	    {"cisco_iosxr", "show tech-support file disk0:/x", false},
 	    {"cisco_iosxr", "show TECH-SUPPORT file disk0:/x", false},
 	    {"cisco_iosxr", "show interfaces GigabitEthernet0/0/0/1", true},
