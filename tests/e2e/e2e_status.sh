@@ -54,6 +54,7 @@ done
 
 npctl pause "d2999-$long" >/dev/null
 run ptyrun sh -c 'stty rows 24 cols 100; npctl status'
+out=$(echo "$out" | grep -v '^sandbox: no filter') # which a build with sanitizers says above the table
 is "$(echo "$out" | wc -l)" 23 "a screen of 24 rows is not overrun"
 is "$(echo "$out" | awk '{ sub(/\r$/, "") } length > 100' | wc -l)" 0 "nor are 100 columns"
 like "$(echo "$out" | sed -n 3p)" '^d2999-n.*paused' "what was steered comes first"
@@ -62,7 +63,7 @@ like "$out" '^-- 1 to 20 of 3001 devices; more: npctl status --page 2; all: npct
 like "$(npctl status --page 2 | tail -n 1)" '^-- 21 to 40 of 3001 devices; more: npctl status --page 3' "the next page"
 like "$(npctl status --page 151 | tail -n 1)" '^-- 3001 to 3001 of 3001 devices, the last' "the last one"
 like "$(npctl status --page 152)" '^There are 3001 devices, on 151 pages' "and none behind it"
-is "$(ptyrun npctl status --all @g3 | wc -l)" 302 "--all prints all of them"
+is "$(ptyrun npctl status --all @g3 | grep -vc "^sandbox: no filter")" 302 "--all prints all of them"
 is "$(npctl status | grep -vc "^sandbox: no filter")" 3003 "and so does a pipe"
 npctl resume --all >/dev/null
 
