@@ -241,6 +241,27 @@ paths_peer(int fd, struct paths_peer *peer, struct np_error *err)
 	return 0;
 }
 
+gid_t *
+paths_peer_groups(int fd, size_t *count)
+{
+	gid_t *groups = NULL;
+#ifdef SO_PEERGROUPS
+	socklen_t size = 0;
+
+	/* Without room for them it says how much they take. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == -1 && errno == ERANGE) {
+		groups = xmalloc(size);
+		if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) == 0) {
+			*count = size / sizeof(groups[0]);
+			return groups;
+		}
+	}
+#endif
+	free(groups);
+	*count = 0;
+	return NULL;
+}
+
 /* The home directory, which the caller frees, or NULL. */
 static char *
 home_dir(void)

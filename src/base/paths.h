@@ -52,6 +52,9 @@ struct paths_peer {
 /* Who is at the other end of a connected Unix socket (SO_PEERCRED or getpeereid). */
 int paths_peer(int fd, struct paths_peer *peer, struct np_error *err) NP_MUST_CHECK;
 
+/* The further groups of its process; NULL and 0 where the system does not tell.  Caller frees. */
+gid_t *paths_peer_groups(int fd, size_t *count);
+
 /* "~" and "~/x" with the home directory from $HOME, else the password file; other strings are copied.  Caller frees. */
 char *paths_expand_home(const char *path) NP_MALLOC;
 /* $XDG_STATE_HOME/netpulse/netpulsed.log or ~/.local/state/...; creates the directories 0700.  Caller frees; NULL with

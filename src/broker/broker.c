@@ -95,8 +95,13 @@ admit(struct broker *b, int fd, const struct paths_peer *peer, const char *role)
 	bool has_place = clients_have_place(b->clients, places(b, strcmp(role, POLICY_MAIN) == 0));
 	struct client *client = clients_accept(b->clients, broker_next_id(b), fd, peer->uid, peer->pid);
 	struct np_error err;
+	size_t count;
 
 	client_set_role(client, role, peer->gid);
+	if (!client_is_main(client)) {
+		gid_t *groups = paths_peer_groups(fd, &count);
+		client_set_groups(client, groups, count);
+	}
 	if (client_join(client, &(struct user_limits){.clients = b->config->max_clients_per_user}, &err) == 0) {
 		welcome(b, client, has_place);
 		return;

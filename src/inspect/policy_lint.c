@@ -95,8 +95,9 @@ covers(const struct policy_rule *a, const struct policy_rule *b)
 	return same_or_any(a->role, b->role) && (!a->uid_given || (b->uid_given && a->uid == b->uid)) &&
 	       (!a->gid_given || (b->gid_given && a->gid == b->gid)) &&
 	       (a->door == POLICY_ANY_DOOR || a->door == b->door) && same_or_any(a->hours, b->hours) &&
-	       (b->methods & ~a->methods) == 0 && (a->devices.n == 0 || all_in(&b->devices, &a->devices)) &&
-	       covers_commands(&a->commands, &b->commands) && (a->then == POLICY_DENY || (b->may & ~a->may) == 0);
+	       same_or_any(a->group, b->group) && (b->methods & ~a->methods) == 0 &&
+	       (a->devices.n == 0 || all_in(&b->devices, &a->devices)) && covers_commands(&a->commands, &b->commands) &&
+	       (a->then == POLICY_DENY || (b->may & ~a->may) == 0);
 }
 
 static void

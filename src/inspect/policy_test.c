@@ -1,4 +1,6 @@
 /* Which rule decides about a command; see inspect.h. */
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +11,8 @@
 #include "broker/verb/policy_facts.h"
 #include "inspect/inspect_impl.h"
 #include "policy/policy.h"
+
+#define GROUPS_MAX 1024
 
 enum { ARG_ROLE, ARG_DEVICE, ARG_COMMAND, ARG_METHOD, ARG_UID, ARGS };
 
@@ -62,11 +66,26 @@ test(const struct config *config, const struct platforms *set, const char *const
 	return o;
 }
 
+/* As who logs in as that user has them. */
+static void
+add_groups(struct policy_who *who, gid_t groups[GROUPS_MAX])
+{
+	const struct passwd *pw = getpwuid(who->uid);
+	int count = GROUPS_MAX;
+
+	if (pw == NULL || getgrouplist(pw->pw_name, pw->pw_gid, groups, &count) == -1)
+		return;
+	who->gid = pw->pw_gid;
+	who->groups = groups;
+	who->groups_count = (size_t)count;
+}
+
 int
 inspect_policy(const struct daemon_options *o, char *const *args)
 {
 	const char *given[ARGS] = {[ARG_COMMAND] = "", [ARG_METHOD] = "exec"};
 	unsigned long uid = geteuid();
+	gid_t groups[GROUPS_MAX];
 	struct policy_ask ask = {.minute = policy_minute_of_week()};
 	struct config *config;
 	struct platforms *set;
@@ -84,6 +103,8 @@ inspect_policy(const struct daemon_options *o, char *const *args)
 	if (given[ARG_UID] != NULL && !text_parse_ulong(given[ARG_UID], 0xfffffffe, &uid))
 		return usage("a uid is a number");
 	ask.who = (struct policy_who){.role = given[ARG_ROLE], .uid = (uid_t)uid, .gid = getegid()};
+	if (given[ARG_UID] != NULL)
+		add_groups(&ask.who, groups);
 	ask.method = (enum policy_method)policy_method_of(given[ARG_METHOD]);
 	/* A configuration may be asked about without a line. */
 	ask.command = ask.method == POLICY_EXEC || (ask.method == POLICY_CONFIG && given[ARG_COMMAND][0] != '\0')

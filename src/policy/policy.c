@@ -26,11 +26,22 @@ is_main(const struct policy_who *who)
 }
 
 static bool
+is_member(const struct policy_who *who, gid_t group)
+{
+	for (size_t i = 0; i < who->groups_count; i++) {
+		if (who->groups[i] == group)
+			return true;
+	}
+	return who->gid == group;
+}
+
+static bool
 is_about_who(const struct policy_rule *rule, const struct policy_who *who)
 {
 	return (rule->role == NULL || strcmp(rule->role, who->role) == 0) &&
 	       (!rule->uid_given || (uid_t)rule->uid == who->uid) &&
 	       (!rule->gid_given || (gid_t)rule->gid == who->gid) &&
+	       (rule->group == NULL || is_member(who, rule->members)) &&
 	       (rule->door == POLICY_ANY_DOOR || (rule->door == POLICY_MUX) == who->mux);
 }
 

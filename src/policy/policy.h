@@ -89,6 +89,8 @@ struct policy_rule {
 	char *role; /* NULL: any */
 	int uid, gid;
 	bool uid_given, gid_given;
+	char *group;   /* its name or number; NULL: any */
+	gid_t members; /* that one, looked up when the rule was read */
 	enum policy_door door;
 	struct strings devices; /* names, globs, @groups; none: any, and what concerns no device */
 	struct strings method_names;
@@ -123,6 +125,8 @@ struct policy_who {
 	const char *role;
 	uid_t uid;
 	gid_t gid;
+	const gid_t *groups; /* further ones of its process; borrowed */
+	size_t groups_count;
 	bool mux; /* came by the mux door */
 };
 

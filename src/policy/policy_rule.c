@@ -1,14 +1,18 @@
 /* The keys of a rule: names, types, bounds, and what they mean together. */
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
+#include "base/text.h"
+#include "base/xalloc.h"
 #include "policy/policy.h"
 #include "schema/schema.h"
 
 #define READ_ONLY "read_only" /* in place of an expression */
+#define NAMES_MAX 65536       /* bytes of a group's entry: its members are in it */
 #define ID_MAX 2147483647.0
 #define RATE_MAX 100000
 
@@ -267,6 +271,7 @@ static const struct schema_row rows[] = {
     {"devices_at_once", SCHEMA_INT, AT(devices_at_once), .min = 1, .max = POLICY_DEVICES_MAX},
     {"door", SCHEMA_WORD, AT(door), .words = doors},
     {"gid", SCHEMA_KIND, AT(gid), .kind = &id_kind, .max = ID_MAX, GIVEN(gid_given)},
+    {"group", SCHEMA_TEXT, AT(group)},
     {"hours", SCHEMA_TEXT, AT(hours), .check = check_hours},
     {"may", SCHEMA_TEXTS, AT(may_names), .check = check_bit, .detail = 1},
     {"methods", SCHEMA_TEXTS, AT(method_names), .check = check_bit},
@@ -300,6 +305,25 @@ check_together(const struct schema_reader *r, const struct node *node, const str
 	return 0;
 }
 
+/* As it is now: a group that is made anew later has another number. */
+static int
+find_group(const struct schema_reader *r, const struct node *node, struct policy_rule *rule)
+{
+	char *scratch = xmalloc(NAMES_MAX);
+	struct group gr, *found = NULL;
+	unsigned long number;
+	int rc = 0;
+
+	if (text_parse_ulong(rule->group, 0xfffffffe, &number))
+		rule->members = (gid_t)number;
+	else if (getgrnam_r(rule->group, &gr, scratch, NAMES_MAX, &found) == 0 && found != NULL)
+		rule->members = gr.gr_gid;
+	else
+		rc = schema_error(r, node, "there is no group `%s`", rule->group);
+	free(scratch);
+	return rc;
+}
+
 static int
 complete(const struct schema_reader *r, const struct schema_row *row, const struct node *node, void *base)
 {
@@ -318,6 +342,8 @@ complete(const struct schema_reader *r, const struct schema_row *row, const stru
 		parse_hours(rule->hours, rule);
 	policy_note_where(r, node, rule->where);
 	rule->meter.filled = -1;
+	if (rule->group != NULL && find_group(r, node, rule) == -1)
+		return -1;
 	return check_together(r, node, rule);
 }
 

@@ -59,6 +59,7 @@ policy:
   - {uid: 1, devices: [one], then: allow}
   - {uid: 1, devices: [own, dev], may: [credentials], then: allow}
   - {uid: 3, methods: [steer], then: allow}
+  - {group: 4711, devices: [dev], then: allow}
   - {uid: 5, then: allow}
   - {uid: 4, devices: [dev], may: [trusted, adhoc], then: allow}
 "
@@ -134,6 +135,10 @@ run nobody "$T/bin/npexec" core1 show clock
 like "$status $err" '^255 .*denied to role users: no rule' "on no other device"
 run another "$T/bin/npexec" edge1 show clock
 like "$status $err" '^255 .*denied' "rules are about one user"
+run setpriv --reuid=6 --regid=6 --groups=12,4711 env HOME=/nonexistent "$T/bin/npexec" dev echo member
+is "$status $out" '0 member' "or about all of a group, whichever of his groups that is"
+run as 6 "$T/bin/npexec" dev echo member
+like "$status $err" '^255 .*denied' "and nobody who is not in it"
 run npexec core1 show clock
 is "$status" 0 "root may everything"
 run as "$account" "$T/bin/npexec" core1 show clock

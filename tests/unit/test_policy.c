@@ -137,6 +137,36 @@ test_on_a_system_s_broker_rules_without_a_role_are_for_others(void **state)
 	finish(&p);
 }
 
+static void
+test_a_rule_may_be_about_a_group(void **state)
+{
+	const gid_t further[] = {7, 8};
+	struct policy_ask ask = ask_of("users", "d", POLICY_EXEC, "x");
+	struct policy_verdict v;
+	struct policy p;
+	struct np_error err;
+	(void)state;
+
+	load(&p, "policy: [{group: root, then: deny}, {group: 8, then: allow}]\n");
+	policy_decide(&p, &ask, &v);
+	assert_int_equal(v.then, POLICY_DENY);
+	ask.who.groups = further;
+	ask.who.groups_count = 2;
+	policy_decide(&p, &ask, &v);
+	assert_int_equal(v.then, POLICY_ALLOW);
+	ask.who.gid = 0;
+	policy_decide(&p, &ask, &v);
+	assert_int_equal(v.then, POLICY_DENY);
+	ask.who.groups_count = 0;
+	ask.who.gid = 8;
+	policy_decide(&p, &ask, &v);
+	assert_int_equal(v.then, POLICY_ALLOW);
+	finish(&p);
+	assert_int_equal(parse("policy: [{group: nobody-has-it, then: deny}]\n", &p, &err), -1);
+	assert_non_null(strstr(err.text, "p.yaml:1: there is no group `nobody-has-it`"));
+	finish(&p);
+}
+
 /* Elsewhere credentials are all keys of a device; there, what acts with the broker's rights takes more. */
 static void
 test_on_a_system_s_broker_its_own_rights_take_trust(void **state)
@@ -949,6 +979,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_without_rules_only_the_main_socket_may),
 	    cmocka_unit_test(test_on_a_system_s_broker_rules_without_a_role_are_for_others),
+	    cmocka_unit_test(test_a_rule_may_be_about_a_group),
 	    cmocka_unit_test(test_on_a_system_s_broker_its_own_rights_take_trust),
 	    cmocka_unit_test(test_the_first_rule_that_matches_decides),
 	    cmocka_unit_test(test_one_rule_about_the_main_socket_ends_its_freedom),

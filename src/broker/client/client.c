@@ -125,6 +125,20 @@ client_set_role(struct client *client, const char *role, gid_t gid)
 	client->user = client_is_main(client) ? NULL : users_get(&client->all->users, client->who.uid);
 }
 
+void
+client_set_groups(struct client *client, gid_t *groups, size_t count)
+{
+	client->groups = groups;
+	client->groups_count = count;
+}
+
+const gid_t *
+client_groups(const struct client *client, size_t *count)
+{
+	*count = client->groups_count;
+	return client->groups;
+}
+
 int
 client_join(struct client *client, const struct user_limits *limits, struct np_error *err)
 {
@@ -237,6 +251,7 @@ client_gone(struct client *client)
 		user_parts(client->user);
 	TAILQ_REMOVE(&client->all->list, client, link);
 	client->all->count--;
+	free(client->groups);
 	free(client);
 }
 

@@ -144,6 +144,9 @@ void client_notify(struct client *client, const char *method, cJSON *params);
 void client_hello(struct client *client);
 /* It came by a socket of that role (default: main), or as another user (POLICY_USERS). */
 void client_set_role(struct client *client, const char *role, gid_t gid);
+/* The further groups of its process, which it takes over; and what they are. */
+void client_set_groups(struct client *client, gid_t *groups, size_t count);
+const gid_t *client_groups(const struct client *client, size_t *count);
 /* It takes one of the connections of its user: 0, or -1 with err, and it has to go. */
 int client_join(struct client *client, const struct user_limits *limits, struct np_error *err) NP_MUST_CHECK;
 /* Whose it is; NULL: the broker's own user, or root. */

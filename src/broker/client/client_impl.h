@@ -25,6 +25,8 @@ struct client {
 	int bounded;
 	double since;
 	struct event_who who;
+	gid_t *groups; /* further ones of another user's process; owned */
+	size_t groups_count;
 	struct user *user; /* NULL: ours */
 	bool counted;      /* among that one's clients */
 	enum client_place place;

@@ -28,7 +28,10 @@ policy_who_of(const struct client *client)
 {
 	const struct event_who *who = client_who(client);
 
-	return (struct policy_who){.role = who->role, .uid = who->uid, .gid = who->gid, .mux = who->door != NULL};
+	struct policy_who of = {.role = who->role, .uid = who->uid, .gid = who->gid, .mux = who->door != NULL};
+
+	of.groups = client_groups(client, &of.groups_count);
+	return of;
 }
 
 void
