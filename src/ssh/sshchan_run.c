@@ -267,8 +267,8 @@ leave(struct sshchan *ch)
 		return false;
 	for (int i = 0; i < CHAN_STREAMS; i++)
 		(void)take_held(ch, i); /* what has come before, as if it had been read in time */
-	if (ssh_channel_close(ch->ssh) == SSH_AGAIN)
-		return false;
+	if (ssh_channel_close(ch->ssh) == SSH_AGAIN && ssh_channel_is_open(ch->ssh))
+		return false; /* only its end-of-file has left */
 	ch->base.has_left = true;
 	return true;
 }
