@@ -481,7 +481,7 @@ wait_for_threads(struct mailbox *box)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec++;
 	pthread_mutex_lock(&box->lock);
 	while (box->threads > 0 && pthread_cond_timedwait(&box->ended, &box->lock, &until) == 0)

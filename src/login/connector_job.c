@@ -15,6 +15,7 @@
 
 #include "login/agent.h"
 #include "base/clock.h"
+#include "base/cond.h"
 #include "login/dial.h"
 #include "login/resolve.h"
 #include "base/text.h"
@@ -59,7 +60,7 @@ mailbox_create(struct ev_loop *loop)
 	struct mailbox *box = xcalloc(1, sizeof(*box));
 
 	pthread_mutex_init(&box->lock, NULL);
-	pthread_cond_init(&box->ended, NULL);
+	cond_init(&box->ended);
 	TAILQ_INIT(&box->queue);
 	box->refs = 1;
 	box->loop = loop;

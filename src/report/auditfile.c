@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cond.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "report/event.h"
@@ -309,14 +310,9 @@ run(void *arg)
 static void
 init_sync(struct auditfile *a)
 {
-	pthread_condattr_t attr;
-
 	pthread_mutex_init(&a->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&a->news, &attr);
-	pthread_cond_init(&a->over, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init(&a->news);
+	cond_init(&a->over);
 }
 
 /* Signals are the main thread's. */

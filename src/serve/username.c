@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/cond.h"
 #include "base/xalloc.h"
 
 #define STACK_SIZE (256u * 1024u) /* modules of nsswitch.conf run on it */
@@ -90,13 +91,13 @@ username_ask(uid_t uid)
 	name->uid = uid;
 	name->holders = 2;
 	pthread_mutex_init(&name->lock, NULL);
-	pthread_cond_init(&name->done, NULL);
+	cond_init(&name->done);
 	if (!start_thread(name)) {
 		name->holders = 1;
 		let_go(name);
 		return NULL;
 	}
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += PATIENCE_NS;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;

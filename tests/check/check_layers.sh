@@ -18,7 +18,7 @@ srcdir=${srcdir:-.}
 AWK=${AWK:-awk}
 
 rules='
-src/base         : : pthread=log
+src/base         : : pthread=log,cond
 src/wire         : : cjson
 src/secret       : : libcrypto=secret
 src/schema       : src/secret src/wire : yaml=yamldoc cjson=node,schema_show
