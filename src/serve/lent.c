@@ -35,6 +35,7 @@
 #define MINOR_ZERO 5
 #define MINOR_FULL 7
 #define MAJOR_OWN_TTY 5 /* /dev/tty, /dev/ptmx: another one for each who opens them */
+#define MINOR_PTMX 2
 
 enum lent_state { LENT_OPEN, LENT_FINISHING, LENT_ENDED };
 
@@ -114,6 +115,13 @@ never_blocks(const struct stat *st)
 	       (number == MINOR_NULL || number == MINOR_ZERO || number == MINOR_FULL);
 }
 
+/* The inner end of a terminal: nobody's output, and poll(2) says that it can be written when a write waits for ever. */
+static bool
+is_master(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && major(st->st_rdev) == MAJOR_OWN_TTY && minor(st->st_rdev) == MINOR_PTMX;
+}
+
 /* -1 with errno. */
 static int
 open_anew(int fd, bool reads, const struct stat *st)
@@ -160,11 +168,11 @@ use(struct lent *l, int fd)
 	struct stat st = {0};
 	int own;
 
-	if (is_only_a_path(fd)) {
+	if (is_only_a_path(fd) || (look(fd, &st) == 0 && !l->reads && is_master(&st))) {
 		close(fd);
 		return -1;
 	}
-	if (look(fd, &st) == 0 && never_blocks(&st))
+	if (never_blocks(&st))
 		return fd;
 	own = is_pipe_or_terminal(fd, &st) ? open_anew(fd, l->reads, &st) : -1;
 	if (own >= 0) {
