@@ -79,7 +79,7 @@ buf_grow(struct buf *b, size_t need)
 		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
 	if (cap > b->max)
 		cap = need > b->max ? need : b->max;
-	data = malloc(cap);
+	data = try_malloc(cap);
 	if (data == NULL)
 		return -1;
 	if (b->data != NULL) {

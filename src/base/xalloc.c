@@ -3,14 +3,17 @@
  */
 #include "base/xalloc.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+static _Thread_local bool bears_failure;
+
 /* Neither the log nor stdio's buffers can be trusted now: one write, and out. */
-static NP_NORETURN void
+void
 out_of_memory(size_t size)
 {
 	char line[80];
@@ -19,6 +22,23 @@ out_of_memory(size_t size)
 	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)
 		_exit(255);
 	_exit(255);
+}
+
+void *
+try_malloc(size_t size)
+{
+	void *p;
+
+	bears_failure = true;
+	p = malloc(size);
+	bears_failure = false;
+	return p;
+}
+
+bool
+try_malloc_asks(void)
+{
+	return bears_failure;
 }
 
 void *

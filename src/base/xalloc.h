@@ -8,6 +8,7 @@
 #define NP_XALLOC_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -22,6 +23,14 @@ char *xstrndup(const char *s, size_t max) NP_MALLOC;
 void *xmemdup(const void *p, size_t size) NP_MALLOC;
 char *xasprintf(const char *fmt, ...) NP_PRINTF(1, 2) NP_MALLOC;
 char *xvasprintf(const char *fmt, va_list ap) NP_PRINTF(1, 0) NP_MALLOC;
+
+/* malloc(3) of a size that a peer or a device chose: NULL where there is no memory.  Only this may fail in the broker.
+ */
+void *try_malloc(size_t size) NP_MALLOC;
+/* Whether this thread is in it. */
+bool try_malloc_asks(void);
+/* Says so on standard error, and ends the process. */
+NP_NORETURN void out_of_memory(size_t size);
 
 /* Returns p, or ends the process like the others when it is NULL: for libraries that allocate by themselves. */
 void *xchecked(void *p);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/xalloc.h"
 #include "ssh/sshconn_impl.h"
 
 /*
@@ -84,7 +85,7 @@ widen_window(struct sshchan *ch)
 	if (ch->bytes_in - ch->grown_at < size / 4 || ch->base.clogged || ch->base.output[0].len > 0 ||
 	    ch->base.output[1].len > 0)
 		return;
-	scratch = malloc(size); /* never touched but by what arrives in this very call */
+	scratch = try_malloc(size); /* never touched but by what arrives in this very call */
 	if (scratch == NULL)
 		return;
 	ch->grown_at = ch->bytes_in;
