@@ -31,11 +31,12 @@ ok "a command runs" wait_until '[ -s "$T/up" ]'
 : >"$T/reports"
 kill -TERM $manager
 ok "STOPPING=1 is reported" wait_until 'grep -q "^notify: STOPPING=1" "$T/reports"'
-# Listed are those that are connected, and those that nobody has accepted.
-comers() { grep -c " $NETPULSE_SOCKET\$" /proc/net/unix; }
-before=$(comers)
+# Listed, by the name that activate gave the socket first, are those that are connected and those that nobody has accepted.
+# Who was there may leave at any time.
+comers() { awk -v path="$NETPULSE_SOCKET.new" '$NF == path { print $(NF - 1) }' /proc/net/unix; }
+comers >"$T/before"
 later late npexec --no-start dev true
-wait_until "[ \$(comers) -gt $before ] || ! alive $bg_late"
+wait_until "comers | grep -qvxFf $T/before || ! alive $bg_late"
 reloads=$(grep -c 'config: reloaded' "$T/broker.log")
 kill -HUP $manager
 ok "a reload while it drains" wait_until '[ "$(grep -c "config: reloaded" "$T/broker.log")" -gt "$reloads" ]'
