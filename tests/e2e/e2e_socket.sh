@@ -43,7 +43,8 @@ chmod 777 "$T/open"
 chmod 700 "$T/open/netpulse"
 distrusted "$T/open/netpulse/s" "$T/open is writable by others.*chmod go-w" "a directory in one that all may write"
 run netpulsed -S "$T/open/new/s" -f "$T/config.yaml"
-like "$status:$err" "^1:netpulsed: .*$T/open is writable by others" "one that is not there yet: netpulsed refuses it"
+# A build with sanitizers says before that it has no sandbox.
+like "$status:$(echo "$err" | tail -n 1)" "^1:netpulsed: .*$T/open is writable by others" "one that is not there yet: netpulsed refuses it"
 ok "it is not made" [ ! -e "$T/open/new" ]
 cp "$T/config.yaml" "$T/open/netpulse/config.yaml"
 run netpulsed -S "$T/run/s2" -f "$T/open/netpulse/config.yaml"
