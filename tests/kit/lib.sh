@@ -295,9 +295,9 @@ free_port()
 	# a test: what nobody shall listen at would be one's own server once in some thousand runs.
 	while :; do
 		_free=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
-		grep -qsx "$_free" "$T/ports" || listens "$_free" || break
+		grep -qsx "$_free" "$T/drawn_ports" || listens "$_free" || break
 	done
-	echo "$_free" | tee -a "$T/ports"
+	echo "$_free" | tee -a "$T/drawn_ports"
 }
 
 make_key()
