@@ -253,6 +253,13 @@ sshchans_check_held(struct sshconn *s)
 	}
 }
 
+/* While the socket is full only the end-of-file goes out at first. */
+static void
+send_leave(struct sshchan *ch)
+{
+	ch->close_waits = ssh_channel_close(ch->ssh) == SSH_AGAIN && ssh_channel_is_open(ch->ssh);
+}
+
 /*
  * OpenSSH lets a command find its standard output closed when it is told so by a request that libssh cannot send, or
  * when the channel is closed, as ssh itself closes it once the input has ended too; and it still tells how the command
@@ -268,8 +275,7 @@ leave(struct sshchan *ch)
 		return false;
 	for (int i = 0; i < CHAN_STREAMS; i++)
 		(void)take_held(ch, i); /* what has come before, as if it had been read in time */
-	if (ssh_channel_close(ch->ssh) == SSH_AGAIN && ssh_channel_is_open(ch->ssh))
-		return false; /* only its end-of-file has left */
+	send_leave(ch);
 	ch->base.has_left = true;
 	return true;
 }
@@ -287,8 +293,11 @@ sshchan_service_running(struct sshchan *ch)
 		return true;
 	}
 	moved = resume(ch);
-	if (ch->base.has_left)
+	if (ch->base.has_left) {
+		if (ch->close_waits)
+			send_leave(ch);
 		return moved;
+	}
 	if (send_signals(ch))
 		moved = true;
 	if (send_input(ch))

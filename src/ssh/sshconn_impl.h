@@ -97,6 +97,7 @@ struct sshchan {
 	double close_sent;                  /* 0: not yet */
 	double leaving_since;               /* given up, or close sent, and the server's CLOSE is awaited; 0: not */
 	bool eof_sent;
+	bool close_waits;   /* of a channel that was left only the end-of-file has gone out */
 	uint64_t filled_at; /* turns of the connection when whole packets of input left */
 };
 
