@@ -318,6 +318,15 @@ on_child(int number NP_UNUSED)
 	/* ends ppoll(2) */
 }
 
+/* The broker ends, and waits for us: what its threads still hold on to, in vain, holds up neither. */
+static void
+abandon_all(struct serving *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->children[i].line != -1)
+			child_abandon(&s->children[i]);
+}
+
 NP_NORETURN void
 starter_serve(int channel)
 {
@@ -340,6 +349,8 @@ starter_serve(int channel)
 		}
 		if (s.fds[0].revents != 0)
 			take_one(&s);
+		if (s.channel == -1)
+			abandon_all(&s);
 	}
 	_exit(0);
 }
