@@ -38,9 +38,12 @@
 #define CLONE_FLAGS 0
 #endif
 
+/* TCGETS2, which stands in a header that <termios.h> does not bear; glibc 2.42 and later ask so. */
+#define LATER_TCGETS 0x802c542a
+
 static const char *const allowed[] = {
     /* memory */
-    "brk", "madvise", "mlock", "mlock2", "mmap", "mmap2", "mprotect", "mremap", "munlock", "munmap",
+    "brk", "cacheflush", "madvise", "mlock", "mlock2", "mmap", "mmap2", "mprotect", "mremap", "munlock", "munmap",
     /* files */
     "access", "chmod", "close", "close_range", "dup", "dup2", "faccessat", "faccessat2", "fchmod", "fchmodat",
     "fchmodat2", "fchownat", "fcntl", "fcntl64", "fdatasync", "flock", "fstat", "fstat64", "fstatat64", "fstatfs",
@@ -63,9 +66,9 @@ static const char *const allowed[] = {
     "exit", "exit_group", "futex", "futex_time64", "getcpu", "getegid", "getegid32", "geteuid", "geteuid32", "getgid",
     "getgid32", "getgroups", "getgroups32", "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getrandom",
     "getresgid", "getresuid", "getrlimit", "getrusage", "getsid", "gettid", "getuid", "getuid32", "membarrier",
-    "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_getparam",
-    "sched_getscheduler", "sched_yield", "set_robust_list", "set_tid_address", "sigaltstack", "sigreturn", "sysinfo",
-    "ugetrlimit", "uname"};
+    "restart_syscall", "riscv_flush_icache", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+    "sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_yield", "set_robust_list", "set_tid_address",
+    "sigaltstack", "sigreturn", "sysinfo", "ugetrlimit", "uname"};
 
 /* To run another program, to be another one, to get at other processes and at the kernel. */
 static const char *const deadly[] = {"bpf", "chroot", "delete_module", "execve", "execveat", "finit_module", "fsmount",
@@ -80,8 +83,9 @@ static const struct narrow {
 	uint64_t value;
 } narrow[] = {{"socket", 0, AF_UNIX}, {"socket", 0, AF_INET}, {"socket", 0, AF_INET6}, {"socketpair", 0, AF_UNIX},
     {"ioctl", 1, FIONBIO}, {"ioctl", 1, FIONREAD}, {"ioctl", 1, SIOCGIFINDEX}, {"ioctl", 1, SIOCGIFNAME},
-    {"ioctl", 1, SIOCOUTQ}, {"ioctl", 1, TCGETS}, {"ioctl", 1, TIOCGWINSZ}, {"prctl", 0, PR_GET_DUMPABLE},
-    {"prctl", 0, PR_GET_NAME}, {"prctl", 0, PR_SET_NAME}, {"prctl", 0, PR_SET_VMA}, {"prlimit64", 0, 0}};
+    {"ioctl", 1, SIOCOUTQ}, {"ioctl", 1, TCGETS}, {"ioctl", 1, LATER_TCGETS}, {"ioctl", 1, TIOCGWINSZ},
+    {"prctl", 0, PR_GET_DUMPABLE}, {"prctl", 0, PR_GET_NAME}, {"prctl", 0, PR_SET_NAME}, {"prctl", 0, PR_SET_VMA},
+    {"prlimit64", 0, 0}};
 
 static int
 add_names(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t n)
