@@ -116,7 +116,7 @@ const char *
 starter_strerror(int error)
 {
 	return error == STARTER_GONE ? "the broker's process that starts programs (npstarter) is gone, and only a new "
-				       "broker has another one: `npctl upgrade' makes that without refusing anybody"
+				       "broker has another one: `npctl upgrade', or restart its service"
 				     : strerror(error);
 }
 

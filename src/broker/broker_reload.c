@@ -48,7 +48,8 @@ reload(struct broker *b, int *changed, struct np_error *err)
 		rc = follow_sockets(b, config, err);
 	if (other_sandbox)
 		log_warning("config", "what a process has given up it does not get back: `sandbox' and "
-				      "`children_no_new_privileges' take effect with a new broker (npctl upgrade)");
+				      "`children_no_new_privileges' take effect with a new broker (npctl upgrade, or a "
+				      "restart of its service)");
 	if (config->log_level_given && !b->options.fixed_log_level)
 		log_set_level(config->log_level);
 	audit_configure(b->events, config->audit_log);

@@ -341,6 +341,11 @@ append_line(const char *path, const char *line, struct np_error *err)
 	size_t size;
 	ssize_t n;
 
+	if (fd == -1 && errno == EACCES)
+		return error_set(err, REASON_INTERNAL,
+		    "cannot write %s: Permission denied (in a strict sandbox also when the file was replaced since the "
+		    "broker started: restart it)",
+		    path);
 	if (fd == -1)
 		return error_set_errno(err, REASON_INTERNAL, "cannot write %s", path);
 	text = xasprintf("%s%s", ends_amid_line(fd) ? "\n" : "", line);
