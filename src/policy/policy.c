@@ -4,10 +4,12 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/glob.h"
 #include "base/hashtab.h"
+#include "base/xalloc.h"
 #include "platform/platform.h"
 
 #define MINUTE 60.0
@@ -53,7 +55,39 @@ names(const char *item, const char *name, const struct strings *groups)
 	return name != NULL && glob_match(item, name);
 }
 
+static char *
+make_lower(const char *text)
+{
+	char *lower = xstrdup(text);
+
+	for (char *p = lower; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return lower;
+}
+
+/* A host is the same one in either case. */
+static bool
+names_host(const char *item, const char *host)
+{
+	char *of = make_lower(item), *is = make_lower(host != NULL ? host : "");
+	bool same = glob_match(of, is);
+
+	free(is);
+	free(of);
+	return same;
+}
+
 /* What is denied is denied under each name that one device may have. */
+static bool
+denies_like(const char *item, const struct policy_device *d)
+{
+	if (d->like == NULL)
+		return false;
+	if (item[0] == '@')
+		return names(item, d->like, d->like_groups);
+	return names_host(item, d->like) || names_host(item, d->name) || names_host(item, d->host);
+}
+
 static bool
 is_about_device(const struct policy_rule *rule, const struct policy_device *d)
 {
@@ -63,7 +97,7 @@ is_about_device(const struct policy_rule *rule, const struct policy_device *d)
 		const char *item = rule->devices.v[i];
 
 		if (names(item, d->name, d->groups) || names(item, d->host, NULL) ||
-		    (rule->then == POLICY_DENY && names(item, d->like, d->like_groups)))
+		    (rule->then == POLICY_DENY && denies_like(item, d)))
 			return true;
 	}
 	return false;

@@ -19,7 +19,10 @@ sockets:
   - {path: $T/agent/look, role: look}
   - {path: $T/agent/show, role: show}
   - {path: $T/agent/one, role: one}
+  - {path: $T/agent/any, role: any}
 policy:
+  - {role: any, devices: ['cisco_*', 'core*', 'EDGE1', '192.0.2.*', '127.*'], then: deny}
+  - {role: any, may: [adhoc], then: allow}
   - {role: look, command: read_only, then: allow}
   - {role: one, devices: ['cisco_*'], command: 'show .*', then: allow}
   - {role: show, command: ['(show|display|get|info)( .*)?'], then: allow}
@@ -396,6 +399,32 @@ sync
 reload 
 END
 
+# The names that lead to what is denied to whoever may have any other device.
+cat >"$T/names" <<'END'
+{"name":"core1"}
+{"name":"root@core1"}
+{"name":"root@core1:1"}
+{"name":"cisco_ios"}
+{"name":"CISCO_IOS"}
+{"host":"core1"}
+{"host":null,"name":"core1"}
+{"host":"core1","name":"x"}
+{"host":"CORE1"}
+{"host":"core1."}
+{"host":127.1}
+{"name":127.1}
+"core1"
+"CORE1"
+"core1."
+"Core1.:1"
+"root@CORE1"
+"root@core1.:1"
+"edge1"
+"CISCO_IOS"
+"root@Cisco_ios."
+"192.0.2.1."
+END
+
 # all_refused ROLE REASONS NAME: each line of $T/asks is answered by one of the reasons.
 all_refused()
 {
@@ -420,6 +449,12 @@ while read -r _method _params; do
 	printf '{"jsonrpc":"2.0","id":%d,"method":"%s","params":{%s}}\n' $_id "$_method" "$_params"
 done <"$T/params" >"$T/asks"
 all_refused one 'denied invalid_params' "nor do it in another way"
+_id=0
+while read -r _device; do
+	_id=$((_id + 1))
+	printf '{"jsonrpc":"2.0","id":%d,"method":"exec","params":{"device":%s,"command":"x"}}\n' $_id "$_device"
+done <"$T/names" >"$T/asks"
+all_refused any denied "no spelling of a name gets around a denial"
 is "$(npctl --json status | jq '[.requests[], .devices[]?.sessions[]?] | length')" 0 "nothing was begun"
 unlike "$(cat "$T/broker.log")" 'connecting to' "and nobody dialled"
 done_testing

@@ -288,6 +288,9 @@ test_a_user_before_the_name_gets_around_no_denial(void **state)
 	ask.device = (struct policy_device){.name = "admin@r1:22", .host = "r1:22"};
 	policy_decide(&p, &ask, &v);
 	assert_ptr_equal(v.rule, &p.rules[2]);
+	ask.device = (struct policy_device){.name = "R1", .like = "r1"};
+	policy_decide(&p, &ask, &v);
+	assert_null(v.rule); /* nothing is allowed under another spelling, but denied */
 	ask.device = (struct policy_device){.name = "admin@l1", .host = "l1", .like = "l1", .like_groups = &edge};
 	policy_decide(&p, &ask, &v);
 	assert_ptr_equal(v.rule, &p.rules[0]);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/operand.h"
@@ -42,6 +43,17 @@ policy_facts_finish(struct policy_facts *f)
 	free(f->bare);
 }
 
+/* A configured one that DNS would take for the same host. */
+static const struct device_conf *
+find_host(const struct config *config, const char *host)
+{
+	for (size_t i = 0; i < config->devices_count; i++) {
+		if (strcasecmp(config->devices[i]->name, host) == 0)
+			return config->devices[i];
+	}
+	return NULL;
+}
+
 /* USER@HOST:PORT is HOST:PORT to rules as well; HOST alone may be one that is configured, by another way. */
 static void
 add_host(struct policy_facts *f, const struct config *config, const char *name)
@@ -55,9 +67,11 @@ add_host(struct policy_facts *f, const struct config *config, const char *name)
 		return;
 	f->bare = xstrdup(op.host);
 	operand_finish(&op);
+	for (size_t n = strlen(f->bare); n > 1 && f->bare[n - 1] == '.'; n--)
+		f->bare[n - 1] = '\0';
 	like = config_device(config, f->host != NULL ? f->host : name);
 	if (like == NULL)
-		like = config_device(config, f->bare);
+		like = find_host(config, f->bare);
 	f->device.like = like != NULL ? like->name : f->bare;
 	f->device.like_groups = like != NULL ? &like->groups : NULL;
 }
@@ -140,6 +154,19 @@ policy_facts_keys(const struct device_ref *ref, unsigned wants, char *out, size_
 	return out[0] != '\0' ? out : NULL;
 }
 
+/* Where a device leads: to its `host`, without one to its `name` (a number is a name as well). */
+static char *
+host_of(const cJSON *object)
+{
+	const cJSON *host = cJSON_GetObjectItemCaseSensitive(object, "host");
+
+	if (host == NULL || cJSON_IsNull(host))
+		host = cJSON_GetObjectItemCaseSensitive(object, "name");
+	if (host == NULL || cJSON_IsNull(host))
+		return xstrdup("?");
+	return cJSON_IsString(host) ? xstrdup(host->valuestring) : cJSON_PrintUnformatted(host);
+}
+
 static unsigned
 wants_of_object(const struct secret *json, bool adhoc, char **host)
 {
@@ -147,19 +174,16 @@ wants_of_object(const struct secret *json, bool adhoc, char **host)
 	const cJSON *member;
 	unsigned wants = 0;
 
-	cJSON_ArrayForEach (member, object) {
+	cJSON_ArrayForEach (member, object)
 		wants |= want_of_key(member->string, adhoc);
-		if (host != NULL && strcmp(member->string, "host") == 0 && cJSON_IsString(member)) {
-			free(*host);
-			*host = xstrdup(member->valuestring);
-		}
-	}
+	if (host != NULL)
+		*host = host_of(object);
 	params_wipe(object);
 	cJSON_Delete(object);
 	return wants;
 }
 
-/* The host of an object is what it connects to; what it is called is for its client to say. */
+/* What an object connects to is what counts; what it is called beside is for its client to say. */
 unsigned
 policy_facts_of_ref(
     struct policy_facts *f, const struct policy_world *world, const struct device_ref *ref, enum broker_want want)
@@ -169,7 +193,7 @@ policy_facts_of_ref(
 
 	if (ref->object != NULL) {
 		wants |= POLICY_ADHOC | wants_of_object(ref->object, true, &host);
-		policy_facts_of_name(f, world->config, host != NULL ? host : "?");
+		policy_facts_of_name(f, world->config, host);
 		free(host);
 		if (f->device.groups != NULL) {
 			/* What is configured under this name is another one, by which nothing is allowed. */
