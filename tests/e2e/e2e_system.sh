@@ -93,6 +93,16 @@ end_all()
 		kill $(descendants "$_end") "$_end"
 	done
 }
+# hold NAME...: as many connections of nobody, that stay: $holders.
+hold()
+{
+	holders=
+	for _i in "$@"; do
+		printf '%s\n' "$(request 1 ping '')" '!wait "version"' '!hold' | nobody "$T/bin/nprpc" -S "$sock" >"$T/holds$_i" &
+		holders="$holders $!"
+		wait_until "grep -q version $T/holds$_i"
+	done
+}
 request() { printf '{"jsonrpc":"2.0","id":%s,"method":"%s","params":{%s}}' "$1" "$2" "$3"; }
 # rpc UID LINE...
 rpc()
@@ -225,12 +235,7 @@ max_requests_per_user: 3
 max_devices_per_user: 1
 $devices"
 npctl reload >/dev/null
-holders=
-for _i in 1 2 3 4; do
-	printf '%s\n' "$(request 1 ping '')" '!wait "version"' '!hold' | nobody "$T/bin/nprpc" -S "$sock" >"$T/holds$_i" &
-	holders="$holders $!"
-	wait_until "grep -q version $T/holds$_i"
-done
+hold 1 2 3 4
 run nobody "$T/bin/npexec" dev echo a
 like "$status $err" '^255 .*queue_full: 4 clients of uid 65534 .*max_clients_per_user' "one user has a quarter of the places"
 run another "$T/bin/npexec" dev echo b
@@ -247,12 +252,7 @@ max_clients: 4
 max_clients_per_user: 4
 $devices"
 npctl reload >/dev/null
-holders=
-for _i in 5 6 7 8; do
-	printf '%s\n' "$(request 1 ping '')" '!wait "version"' '!hold' | nobody "$T/bin/nprpc" -S "$sock" >"$T/holds$_i" &
-	holders="$holders $!"
-	wait_until "grep -q version $T/holds$_i"
-done
+hold 5 6 7 8
 run another "$T/bin/npexec" dev echo a
 like "$status $err" '^255 .*queue_full' "where he may have all places, and has"
 run npctl close dev
