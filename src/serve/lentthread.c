@@ -8,8 +8,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,6 +19,7 @@
 #endif
 #include <unistd.h>
 
+#include "base/cond.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
@@ -202,25 +201,6 @@ run(void *arg)
 	return NULL;
 }
 
-static int
-start(struct copy *c)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	pthread_t thread;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	rc = pthread_create(&thread, &attr, run, c);
-	pthread_attr_destroy(&attr);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc;
-}
-
 int
 lentthread_start(int fd, bool reads)
 {
@@ -234,7 +214,7 @@ lentthread_start(int fd, bool reads)
 	fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	c = xcalloc(1, sizeof(*c));
 	*c = (struct copy){.fd = fd, .pair = pair[1], .reads = reads};
-	if (start(c) == 0)
+	if (thread_detach(run, c, STACK_SIZE) == 0)
 		return pair[0];
 	log_warning("door", "no thread can be started for a descriptor of a client");
 	close(pair[0]);
@@ -250,7 +230,7 @@ lentthread_close(int fd)
 	struct copy *c = xcalloc(1, sizeof(*c));
 
 	*c = (struct copy){.fd = fd, .pair = -1};
-	if (start(c) == 0)
+	if (thread_detach(run, c, STACK_SIZE) == 0)
 		return;
 	close(fd);
 	free(c);

@@ -6,7 +6,6 @@
 
 #include <pthread.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,25 +61,6 @@ run(void *arg)
 	return NULL;
 }
 
-static bool
-start_thread(struct username *name)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	pthread_t thread;
-	int error;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
-	error = pthread_create(&thread, &attr, run, name);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return error == 0;
-}
-
 struct username *
 username_ask(uid_t uid)
 {
@@ -92,7 +72,7 @@ username_ask(uid_t uid)
 	name->holders = 2;
 	pthread_mutex_init(&name->lock, NULL);
 	cond_init(&name->done);
-	if (!start_thread(name)) {
+	if (thread_detach(run, name, STACK_SIZE) != 0) {
 		name->holders = 1;
 		let_go(name);
 		return NULL;
